@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/* gor.h - goroutines, channels and everything around them, for C.
+ *
+ * Units       every time is in nanoseconds. A *deadline* is a point on CLOCK_MONOTONIC as gor_now()
+ *             tells it; GOR_NEVER waits for ever, a deadline in the past polls once.
+ * Errors      an int result is 0 (or a useful positive number), else a negative errno such as
+ *             -ETIMEDOUT. errno itself is never part of the answer.
+ * Blocking    "parks" means: this goroutine waits, its thread goes on with others.
+ * Callers     unless a function says [any thread], only a goroutine may call it; from elsewhere it
+ *             answers -EPERM, or fails an assertion where it has no result to answer with.
+ * Ownership   new/unref pairs are reference counted; structs that are plain memory (gor_mutex,
+ *             gor_waitgroup, ...) belong to the caller, are ready when zeroed, and must not move
+ *             or be copied while in use.
+ * Threads     a goroutine stays on its thread between two calls into this library; across a call
+ *             it may move. errno is carried along; do not keep addresses of other thread-locals.
+ */
+#ifndef GOR_H
+#define GOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define GOR_API __attribute__((visibility("default")))
+#define GOR_NORETURN __attribute__((noreturn))
+#else
+#define GOR_API
+#define GOR_NORETURN
+#endif
+
+#define GOR_VERSION "0.1.0"
+
+/* ------------------------------------------------------------------ time */
+
+#define GOR_NEVER INT64_MAX
+
+#define GOR_MICROSECOND ((int64_t)1000)
+#define GOR_MILLISECOND ((int64_t)1000000)
+#define GOR_SECOND ((int64_t)1000000000)
+
+/* Nanoseconds of CLOCK_MONOTONIC. [any thread] */
+GOR_API int64_t gor_now(void);
+
+/* The deadline `ns` from now; saturates at GOR_NEVER, a negative `ns` gives one in the past.
+ * [any thread] */
+GOR_API int64_t gor_after(int64_t ns);
+
+/* ------------------------------------------------------------- life cycle */
+
+/* How the runtime starts. Zero every field you do not set. */
+struct gor_opts {
+    unsigned gomaxprocs;     /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
+    size_t stack_bytes;      /* reserve of a goroutine that asks for none; 0: 256 KiB */
+    uint64_t max_goroutines; /* gor_go answers -EAGAIN above it; 0: no ceiling */
+    bool resizable;          /* gor_gomaxprocs() must take effect even while every P is busy; costs
+                              * the single-P fast paths */
+};
+
+/* Start the runtime, run fn(arg) as the root goroutine, and return its result once it returns.
+ * As in Go, goroutines that still live then are not waited for: they never run again. Blocks the
+ * calling thread. `opts` may be NULL. One runtime per process at a time.
+ * -EBUSY: the runtime runs already. -ENOMEM, -EAGAIN: no memory or no thread to be had.
+ * [any thread outside the runtime] */
+GOR_API int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg);
+
+/* Start the runtime on threads of its own and return; for host programs with their own main loop.
+ * Errors as gor_run. [any thread outside the runtime] */
+GOR_API int gor_start(const struct gor_opts *opts);
+
+/* Stop a runtime started by gor_start. Goroutines are not waited for: each stops at its next call
+ * into the runtime, or keeps its thread if it never makes one (-EBUSY then, after a second; the
+ * memory stays mapped and gor_start is refused from then on). 0 when nothing runs. [any thread
+ * outside the runtime] */
+GOR_API int gor_stop(void);
+
+/* ------------------------------------------------------------- goroutines */
+
+typedef uint64_t gor_id_t; /* never reused in one process; 0 is nobody */
+
+/* Options of one goroutine. Zero every field you do not set. */
+struct gor_go_opts {
+    size_t stack_bytes; /* stack reserve, rounded up to a class from 64 KiB to 8 MiB; 0: default */
+    const char *name;   /* shown in dumps; borrowed, must stay valid while the goroutine lives */
+    void *local;        /* first value of gor_local() */
+    gor_id_t *out_id;   /* filled before the goroutine can run; NULL if not wanted */
+};
+
+/* Run fn(arg) as a new goroutine. Never blocks.
+ * -ENOMEM: no stack. -EAGAIN: max_goroutines live. -ESRCH: the runtime does not run. [any thread]
+ */
+GOR_API int gor_go(void (*fn)(void *arg), void *arg);
+
+/* The same with options; `opts` may be NULL. -EINVAL: stack_bytes above 8 MiB. [any thread] */
+GOR_API int gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg);
+
+/* Let others run; this goroutine goes to the tail of its queue. */
+GOR_API void gor_yield(void);
+
+/* End the calling goroutine here. Its deferred calls run, newest first. */
+GOR_API GOR_NORETURN void gor_exit(void);
+
+/* One deferred call; the memory is the caller's and lives until it ran or was taken back. */
+struct gor_defer {
+    void (*fn)(void *arg);
+    void *arg;
+    struct gor_defer *next; /* list link of the goroutine's deferred calls */
+};
+
+/* Have fn(arg) called when this goroutine ends, by return, gor_exit or gor_panic. */
+GOR_API void gor_defer(struct gor_defer *d, void (*fn)(void *arg), void *arg);
+
+/* Take back the newest deferred call, which must be `d`, and call it if `run`. */
+GOR_API void gor_undefer(struct gor_defer *d, bool run);
+
+/* Panic: run the deferred calls, then hand `message` to the handler set by gor_on_panic; without
+ * one, print a report and abort, as Go does. Does not return. */
+GOR_API GOR_NORETURN void gor_panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Decide over panics of the calling goroutine and of those it starts from now on: handler(arg,
+ * message) runs on the panicking goroutine after its deferred calls; when it returns, only that
+ * goroutine ends. NULL restores the default. */
+GOR_API void gor_on_panic(void (*handler)(void *arg, const char *message), void *arg);
+
+/* Id of the calling goroutine; 0 outside one. [any thread] */
+GOR_API gor_id_t gor_self(void);
+
+/* Name the calling goroutine for dumps; borrowed. */
+GOR_API void gor_set_name(const char *name);
+
+/* One pointer-sized goroutine-local slot, inherited by nobody. */
+GOR_API void *gor_local(void);
+GOR_API void gor_set_local(void *value);
+
+/* Run fn(arg) on a thread kept for calls that block in the kernel or burn CPU without calling the
+ * runtime; parks until it returned and answers its result. `fn` is outside any goroutine: it may
+ * call only what is marked [any thread]. -EAGAIN: no thread to be had. */
+GOR_API int gor_blocking(int (*fn)(void *arg), void *arg);
+
+/* Park until `ns` nanoseconds passed; zero and less yields. Always 0. */
+GOR_API int gor_sleep(int64_t ns);
+
+/* Park until the deadline. 0, or -EINVAL for GOR_NEVER. */
+GOR_API int gor_sleep_until(int64_t deadline);
+
+/* --------------------------------------------------------------- channels */
+
+/* A typed queue between goroutines with Go's semantics. A NULL channel blocks for ever in send and
+ * receive, and is never ready in a select. */
+struct gor_chan;
+
+/* A channel for elements of `elem_bytes` (0 allowed) that holds `capacity` of them (0: unbuffered).
+ * The caller owns one reference. NULL when out of memory, or when the sizes overflow or elem_bytes
+ * exceeds 64 KiB. [any thread] */
+GOR_API struct gor_chan *gor_chan_new(size_t elem_bytes, size_t capacity);
+
+/* Share and give up a reference; the last one frees the channel and whatever it still holds. Nobody
+ * may wait on it then. NULL is fine for unref. [any thread] */
+GOR_API struct gor_chan *gor_chan_ref(struct gor_chan *c);
+GOR_API void gor_chan_unref(struct gor_chan *c);
+
+/* Send *elem (copied); parks while nobody receives and the buffer is full.
+ * 0 sent; -EPIPE the channel is, or meanwhile was, closed; -ETIMEDOUT deadline passed; -EAGAIN
+ * (try) it would park. */
+GOR_API int gor_chan_send(struct gor_chan *c, const void *elem);
+GOR_API int gor_chan_try_send(struct gor_chan *c, const void *elem);
+GOR_API int gor_chan_send_until(struct gor_chan *c, const void *elem, int64_t deadline);
+
+/* Receive into *elem, which may be NULL to drop the value; parks while there is nothing.
+ * 1 received; 0 closed and drained (*elem is zeroed); -ETIMEDOUT; -EAGAIN (try). */
+GOR_API int gor_chan_recv(struct gor_chan *c, void *elem);
+GOR_API int gor_chan_try_recv(struct gor_chan *c, void *elem);
+GOR_API int gor_chan_recv_until(struct gor_chan *c, void *elem, int64_t deadline);
+
+/* Close: receivers drain the buffer, then get zeroes; senders get -EPIPE.
+ * 0; -EPIPE closed already; -EINVAL NULL. */
+GOR_API int gor_chan_close(struct gor_chan *c);
+
+/* Elements buffered now, and the most there can be; 0 for NULL. [any thread] */
+GOR_API size_t gor_chan_len(const struct gor_chan *c);
+GOR_API size_t gor_chan_cap(const struct gor_chan *c);
+
+/* ----------------------------------------------------------------- select */
+
+enum gor_case_op { GOR_RECV = 1, GOR_SEND = 2 };
+
+/* One case of a select. */
+struct gor_case {
+    struct gor_chan *chan; /* borrowed; NULL is never ready */
+    void *value;           /* GOR_SEND: the element to send; GOR_RECV: where it goes, or NULL */
+    enum gor_case_op op;
+    int result; /* out, chosen case only: as gor_chan_send / gor_chan_recv answer */
+};
+
+/* Do exactly one of the cases, chosen uniformly at random among those that can proceed; parks while
+ * none can. A send on a closed channel can proceed; its result is -EPIPE. Answers the index of the
+ * case done; -EAGAIN (try): none could proceed, Go's `default`; -ETIMEDOUT; -EINVAL: an op that is
+ * none. With no case, or NULL channels only, it parks until the deadline, or for ever.
+ * -E2BIG: more than 65,536 cases, Go's own limit (reflect.Select). */
+GOR_API int gor_select(struct gor_case *cases, size_t count);
+GOR_API int gor_select_try(struct gor_case *cases, size_t count);
+GOR_API int gor_select_until(struct gor_case *cases, size_t count, int64_t deadline);
+
+/* ------------------------------------------------------------------- sync */
+
+/* Mutual exclusion with Go's two modes: normal (whoever comes is let in) and, once somebody waited
+ * a millisecond, starving (strict FIFO hand-off). Not recursive, not bound to an owner. */
+struct gor_mutex {
+    uint64_t opaque[4];
+};
+GOR_API void gor_mutex_lock(struct gor_mutex *m);
+/* 0, or -EBUSY without waiting. */
+GOR_API int gor_mutex_try_lock(struct gor_mutex *m);
+/* Unlocking what is not locked aborts the process, as in Go. */
+GOR_API void gor_mutex_unlock(struct gor_mutex *m);
+
+/* Many readers or one writer; a waiting writer stops new readers. */
+struct gor_rwmutex {
+    uint64_t opaque[8];
+};
+GOR_API void gor_rwmutex_rlock(struct gor_rwmutex *rw);
+GOR_API void gor_rwmutex_runlock(struct gor_rwmutex *rw);
+GOR_API void gor_rwmutex_lock(struct gor_rwmutex *rw);
+GOR_API void gor_rwmutex_unlock(struct gor_rwmutex *rw);
+
+/* Wait for a number of things to be done. The counter below zero aborts the process, as in Go. */
+struct gor_waitgroup {
+    uint64_t opaque[4];
+};
+GOR_API void gor_waitgroup_add(struct gor_waitgroup *wg, int64_t delta);
+GOR_API void gor_waitgroup_done(struct gor_waitgroup *wg);
+/* Parks until the counter is zero. */
+GOR_API void gor_waitgroup_wait(struct gor_waitgroup *wg);
+/* 0, or -ETIMEDOUT. */
+GOR_API int gor_waitgroup_wait_until(struct gor_waitgroup *wg, int64_t deadline);
+
+/* Run fn(arg) for the first caller only; the others park until it is done. */
+struct gor_once {
+    uint64_t opaque[6];
+};
+GOR_API void gor_once_do(struct gor_once *o, void (*fn)(void *arg), void *arg);
+
+/* Condition variable over a gor_mutex the caller holds; signal wakes in the order of wait. */
+struct gor_cond {
+    uint64_t opaque[4];
+};
+GOR_API void gor_cond_wait(struct gor_cond *c, struct gor_mutex *m);
+/* 0, or -ETIMEDOUT; the mutex is held again either way. */
+GOR_API int gor_cond_wait_until(struct gor_cond *c, struct gor_mutex *m, int64_t deadline);
+GOR_API void gor_cond_signal(struct gor_cond *c);
+GOR_API void gor_cond_broadcast(struct gor_cond *c);
+
+/* Weighted semaphore, FIFO: a large request is not overtaken by small ones behind it. The count it
+ * starts with is given by release. */
+struct gor_sem {
+    uint64_t opaque[4];
+};
+/* 0, or -ETIMEDOUT with nothing taken. */
+GOR_API int gor_sem_acquire(struct gor_sem *s, int64_t count, int64_t deadline);
+GOR_API void gor_sem_release(struct gor_sem *s, int64_t count);
+
+/* ----------------------------------------------------------------- timers */
+
+/* A one-shot timer or a ticker, delivering to a channel of capacity 1 whose elements are int64_t
+ * (the gor_now() of the firing), or calling a function on a goroutine of its own. */
+struct gor_timer;
+
+/* Fires once after `ns`, into gor_timer_chan(). NULL: out of memory. */
+GOR_API struct gor_timer *gor_timer_new(int64_t ns);
+/* Fires once after `ns` by running fn(arg) as a goroutine. */
+GOR_API struct gor_timer *gor_timer_new_func(int64_t ns, void (*fn)(void *arg), void *arg);
+/* Fires every `ns`; ticks a slow reader misses are dropped. NULL also when ns <= 0. */
+GOR_API struct gor_timer *gor_ticker_new(int64_t ns);
+/* Borrowed channel of a timer or ticker; NULL for a function timer. */
+GOR_API struct gor_chan *gor_timer_chan(struct gor_timer *t);
+/* 1 when the call kept it from firing, 0 when it had fired or was stopped. After it, no stale value
+ * is in the channel. */
+GOR_API int gor_timer_stop(struct gor_timer *t);
+/* Stop, then start anew with `ns` (the new period of a ticker). Result as stop;
+ * -EINVAL: a ticker's period <= 0. */
+GOR_API int gor_timer_reset(struct gor_timer *t, int64_t ns);
+/* Stops and frees; NULL is fine. */
+GOR_API void gor_timer_free(struct gor_timer *t);
+
+/* ---------------------------------------------------------------- context */
+
+/* A cancellation scope: a tree in which cancelling a node cancels everything below it. */
+struct gor_ctx;
+
+/* The root that is never cancelled; needs no unref. [any thread] */
+GOR_API struct gor_ctx *gor_ctx_background(void);
+
+/* A child of `parent` in *out_ctx, with one reference that the caller owns. Born cancelled when the
+ * parent is. A deadline later than the parent's is the parent's. -ENOMEM. */
+GOR_API int gor_ctx_with_cancel(struct gor_ctx *parent, struct gor_ctx **out_ctx);
+GOR_API int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline,
+                                  struct gor_ctx **out_ctx);
+GOR_API int gor_ctx_with_timeout(struct gor_ctx *parent, int64_t ns, struct gor_ctx **out_ctx);
+/* `key` is compared by address. `value` is borrowed and must outlive the context. */
+GOR_API int gor_ctx_with_value(struct gor_ctx *parent, const void *key, void *value,
+                               struct gor_ctx **out_ctx);
+/* Keeps the parent's values, but not its cancellation nor its deadline. */
+GOR_API int gor_ctx_without_cancel(struct gor_ctx *parent, struct gor_ctx **out_ctx);
+
+/* [any thread] Giving up the last reference of a context that is not cancelled cancels nothing; it
+ * only leaves the tree. */
+GOR_API struct gor_ctx *gor_ctx_ref(struct gor_ctx *ctx);
+GOR_API void gor_ctx_unref(struct gor_ctx *ctx);
+
+/* Cancel with -ECANCELED and an optional cause (copied, at most 255 bytes; NULL: none). Before it
+ * returns, ctx and every context below it are cancelled. Later calls change nothing. */
+GOR_API void gor_ctx_cancel(struct gor_ctx *ctx, const char *cause);
+
+/* The same, done soon by a goroutine. -ENOMEM, -ESRCH as gor_go. [any thread] */
+GOR_API int gor_ctx_cancel_async(struct gor_ctx *ctx, const char *cause);
+
+/* Borrowed channel (elements of 0 bytes) that is closed on cancellation; NULL for a context that
+ * cannot be cancelled, which a select never finds ready. */
+GOR_API struct gor_chan *gor_ctx_done(struct gor_ctx *ctx);
+
+/* 0 while live; -ECANCELED; -ETIMEDOUT when the deadline ended it. [any thread] */
+GOR_API int gor_ctx_err(struct gor_ctx *ctx);
+/* Why: the cause given, else a text for gor_ctx_err; "" while live. Borrowed from ctx, never
+ * changes once set. [any thread] */
+GOR_API const char *gor_ctx_cause(struct gor_ctx *ctx);
+/* The deadline in force, or GOR_NEVER. [any thread] */
+GOR_API int64_t gor_ctx_deadline(struct gor_ctx *ctx);
+/* The nearest value under `key`, or NULL. [any thread] */
+GOR_API void *gor_ctx_value(struct gor_ctx *ctx, const void *key);
+
+/* Run fn(arg) as a goroutine once ctx is cancelled. *out_handle takes it back: gor_ctx_after_stop
+ * answers 1 when fn will not run, 0 when it has started, and frees the handle. -ENOMEM. */
+struct gor_ctx_after;
+GOR_API int gor_ctx_after_func(struct gor_ctx *ctx, void (*fn)(void *arg), void *arg,
+                               struct gor_ctx_after **out_handle);
+GOR_API int gor_ctx_after_stop(struct gor_ctx_after *handle);
+
+/* Park until ctx is cancelled or the deadline passes: gor_ctx_err(ctx), or 0 for the deadline. The
+ * cancellable sleep. */
+GOR_API int gor_ctx_sleep_until(struct gor_ctx *ctx, int64_t deadline);
+
+/* -------------------------------------------------------------------- I/O */
+
+/* Every call takes any descriptor; it is made non-blocking on first use and must then be closed by
+ * gor_close, which wakes with -ECANCELED whoever waits on it. -ETIMEDOUT after the deadline; other
+ * errors as the system call of the same name. Regular files never park on the poller: what is not
+ * in the page cache is read on a thread of gor_blocking. */
+GOR_API ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline);
+GOR_API ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline);
+/* All of it or an error; *out_written, if not NULL, tells how far it came. */
+GOR_API int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline,
+                          size_t *out_written);
+/* The new descriptor, close-on-exec. */
+GOR_API int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline);
+GOR_API int gor_connect(int fd, const struct sockaddr *addr, socklen_t addr_len, int64_t deadline);
+GOR_API int gor_close(int fd);
+
+enum gor_fd_events { GOR_FD_READ = 1, GOR_FD_WRITE = 2 };
+/* Park until the descriptor is ready for one of `events` (or has an error or hang-up, which count
+ * as both): the events that are. The descriptor must be pollable: -EPERM for a regular file. */
+GOR_API int gor_fd_wait(int fd, int events, int64_t deadline);
+
+/* Park until child `pid` ends and reap it: 0 with *out_status as waitpid gives it and, if not NULL,
+ * the child's rusage. -ECHILD: no such child. */
+struct rusage;
+GOR_API int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t deadline);
+
+/* ------------------------------------------------------------- looking in */
+
+/* Goroutines alive, the root included. [any thread] */
+GOR_API uint64_t gor_num_goroutine(void);
+
+/* The number of processors goroutines run on; n > 0 sets it (at most 1,024), 0 only asks. Answers
+ * the former setting. New Ps start at once, surplus ones end when their goroutine next calls the
+ * runtime; see gor_opts.resizable. [any thread] */
+GOR_API int gor_gomaxprocs(int n);
+
+/* CPUs this process may use: affinity and cgroup quota, at least 1. [any thread] */
+GOR_API int gor_num_cpu(void);
+
+#define GOR_STATES(X)       \
+    X(CREATED, "created")   \
+    X(RUNNABLE, "runnable") \
+    X(RUNNING, "running")   \
+    X(WAITING, "waiting")   \
+    X(TERMINATED, "terminated")
+
+enum gor_state {
+#define GOR_STATE_ENUM(id, text) GOR_##id,
+    GOR_STATES(GOR_STATE_ENUM)
+#undef GOR_STATE_ENUM
+        GOR_STATE_COUNT
+};
+
+/* "created", ... [any thread] */
+GOR_API const char *gor_state_name(enum gor_state state);
+
+/* What a waiting goroutine waits for; the texts are Go's where Go has the same wait. */
+#define GOR_WAIT_REASONS(X)                     \
+    X(NONE, "")                                 \
+    X(CHAN_SEND, "chan send")                   \
+    X(CHAN_RECV, "chan receive")                \
+    X(CHAN_SEND_NIL, "chan send (nil chan)")    \
+    X(CHAN_RECV_NIL, "chan receive (nil chan)") \
+    X(SELECT, "select")                         \
+    X(SELECT_EMPTY, "select (no cases)")        \
+    X(SLEEP, "sleep")                           \
+    X(IO, "IO wait")                            \
+    X(PROCESS, "process wait")                  \
+    X(MUTEX, "sync.Mutex.Lock")                 \
+    X(RWMUTEX_READ, "sync.RWMutex.RLock")       \
+    X(RWMUTEX_WRITE, "sync.RWMutex.Lock")       \
+    X(WAITGROUP, "sync.WaitGroup.Wait")         \
+    X(COND, "sync.Cond.Wait")                   \
+    X(ONCE, "sync.Once.Do")                     \
+    X(SEMAPHORE, "semacquire")                  \
+    X(BLOCKING, "blocking call")
+
+enum gor_wait_reason {
+#define GOR_WAIT_ENUM(id, text) GOR_WAIT_##id,
+    GOR_WAIT_REASONS(GOR_WAIT_ENUM)
+#undef GOR_WAIT_ENUM
+        GOR_WAIT_COUNT
+};
+
+/* "chan receive", ...; "" for none. [any thread] */
+GOR_API const char *gor_wait_reason_name(enum gor_wait_reason reason);
+
+/* One goroutine as seen at one moment. */
+struct gor_info {
+    gor_id_t id;
+    gor_id_t parent; /* who started it; 0: a foreign thread */
+    enum gor_state state;
+    enum gor_wait_reason reason; /* while waiting */
+    int64_t waiting_ns;          /* since when, while waiting; else 0 */
+    const char *name;            /* borrowed from the goroutine; NULL if it has none */
+    void (*fn)(void *arg);       /* its function */
+    const void *created_at;      /* return address of the gor_go that made it */
+    size_t stack_bytes;          /* reserve */
+    size_t stack_used_bytes;     /* from the saved stack pointer; 0 while running */
+    unsigned frame_count;        /* of frames[]; none unless waiting */
+    const void *frames[32]; /* return addresses, innermost first, as far as frame pointers go */
+};
+
+/* Call visit(arg, info) for every goroutine until it answers non-zero; answers that, else 0. The
+ * world goes on meanwhile: each goroutine is shown as it was at some moment of the call. `visit`
+ * may not call the runtime. [any thread] */
+GOR_API int gor_each(int (*visit)(void *arg, const struct gor_info *info), void *arg);
+
+/* What goroutine `id` does now; -ESRCH: it has ended. [any thread] */
+GOR_API int gor_lookup(gor_id_t id, struct gor_info *out_info);
+
+/* Print all goroutines in the form of Go's tracebacks. 0 or the error of the stream.
+ * [any thread] */
+GOR_API int gor_dump(FILE *out);
+
+/* Counters since the start and gauges of now. */
+struct gor_stats {
+    uint64_t goroutines;                /* alive */
+    uint64_t goroutines_created;        /* total */
+    uint64_t by_state[GOR_STATE_COUNT]; /* alive, counted by gor_each's view; see gor_stats_get */
+    uint64_t switches;                  /* times a goroutine was resumed */
+    uint64_t steals;                    /* goroutines taken from another P's queue */
+    uint64_t parks;                     /* times a thread went to sleep for want of work */
+    uint64_t wakeups;                   /* times a sleeping thread was woken */
+    uint64_t polls;                     /* calls of the network poller */
+    uint64_t timers;                    /* armed now */
+    uint64_t blocking_calls;            /* total of gor_blocking */
+    unsigned gomaxprocs;
+    unsigned num_cpu;
+    unsigned threads;               /* Ms, without those of gor_blocking */
+    unsigned threads_blocking;      /* threads of gor_blocking */
+    unsigned idle_procs;            /* Ps without work */
+    uint64_t global_queue;          /* goroutines in the global queue */
+    uint64_t local_queues;          /* goroutines in all local queues */
+    uint64_t stacks_reserved_bytes; /* address space */
+    uint64_t stacks_in_use;         /* stacks of live goroutines */
+    uint64_t stacks_cached;         /* kept warm for the next */
+    int64_t uptime_ns;
+};
+
+/* Fill *out_stats; with `by_state` also count the goroutines by state, which walks them all.
+ * -ESRCH: the runtime does not run. [any thread] */
+GOR_API int gor_stats_get(struct gor_stats *out_stats, bool by_state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
