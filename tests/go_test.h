@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* go_test.h - GO_TEST(name): a test whose body is the root goroutine of a fresh runtime. */
+#ifndef GOR_TESTS_GO_TEST_H
+#define GOR_TESTS_GO_TEST_H
+
+#include "runtime/gor.h"
+#include "tests/test.h"
+
+static int test_call_body(void *arg)
+{
+    void (*body)(void) = *(void (**)(void))arg;
+    body();
+    return 0;
+}
+
+__attribute__((unused)) static void test_run_goroutine(void (*body)(void))
+{
+    CHECK_EQ(gor_run(NULL, test_call_body, &body), 0);
+}
+
+#define GO_TEST(test_name) TEST_DEFINE(test_name, test_run_goroutine)
+
+#endif

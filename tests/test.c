@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/* test.c - see test.h. */
+#include "tests/test.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { MAX_TESTS = 512 };
+
+static struct test_case *all_tests;
+static char tmpdir[64];
+
+void test_register(struct test_case *test)
+{
+    /* Constructors of one file run in order; append to keep it. */
+    struct test_case **link = &all_tests;
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = test;
+}
+
+uint64_t test_seed(void)
+{
+    static uint64_t seed;
+    if (seed == 0) {
+        const char *given = getenv("GOR_TEST_SEED");
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        seed = given != NULL ? strtoull(given, NULL, 0)
+                             : (uint64_t)now.tv_sec * 1000003 + (uint64_t)now.tv_nsec;
+        if (seed == 0) {
+            seed = 1;
+        }
+    }
+    return seed;
+}
+
+void test_fail(const char *file, int line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%s:%d: ", file, line);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, " (GOR_TEST_SEED=%" PRIu64 ")\n", test_seed());
+    va_end(args);
+    fflush(NULL);
+    _exit(1);
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    (void)st;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_tmpdir(void)
+{
+    (void)nftw(tmpdir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *test_tmpdir(void)
+{
+    if (tmpdir[0] == '\0') {
+        strcpy(tmpdir, "/tmp/gor-test-XXXXXX");
+        if (mkdtemp(tmpdir) == NULL) {
+            test_fail(__FILE__, __LINE__, "mkdtemp: %s", strerror(errno));
+        }
+        atexit(remove_tmpdir);
+    }
+    return tmpdir;
+}
+
+static void run_case(void **state)
+{
+    const struct test_case *test = *state;
+    if (test->run != NULL) {
+        test->run(test->body);
+    } else {
+        test->body();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct CMUnitTest tests[MAX_TESTS];
+    size_t count = 0;
+    for (struct test_case *test = all_tests; test != NULL; test = test->next) {
+        if (argc > 1 && strstr(test->name, argv[1]) == NULL) {
+            continue;
+        }
+        if (count == MAX_TESTS) {
+            fprintf(stderr, "more than %d tests in one file\n", MAX_TESTS);
+            return 1;
+        }
+        tests[count++] = (struct CMUnitTest){test->name, run_case, NULL, NULL, test};
+    }
+    return _cmocka_run_group_tests(argv[0], tests, count, NULL, NULL);
+}
