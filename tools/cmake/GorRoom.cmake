@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# GorRoom.cmake - what every room is built with: language, warnings, sanitizers.
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "" FORCE)
+endif()
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+add_library(gor_flags INTERFACE)
+target_compile_features(gor_flags INTERFACE c_std_11)
+target_compile_definitions(gor_flags INTERFACE _GNU_SOURCE)
+target_compile_options(gor_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wvla>
+    -fno-omit-frame-pointer -fvisibility=hidden -fno-strict-aliasing)
+target_include_directories(gor_flags INTERFACE ${CMAKE_SOURCE_DIR})
+
+if(GOR_SANITIZE STREQUAL "address")
+    add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined)
+    add_link_options(-fsanitize=address,undefined)
+elseif(GOR_SANITIZE STREQUAL "thread")
+    add_compile_options(-fsanitize=thread)
+    add_link_options(-fsanitize=thread)
+elseif(NOT GOR_SANITIZE STREQUAL "")
+    message(FATAL_ERROR "GOR_SANITIZE is '${GOR_SANITIZE}'; it may be empty, address or thread")
+endif()
+
+# gor_room(<target> <pattern>...): a static library from the sources the patterns match in this
+# folder, built under the house rules.
+function(gor_room target)
+    file(GLOB sources CONFIGURE_DEPENDS ${ARGN})
+    add_library(${target} STATIC ${sources})
+    target_link_libraries(${target} PRIVATE gor_flags)
+    target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
