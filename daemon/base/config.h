@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* config.h - gord's command line: options, defaults, checks.
+ *
+ * Ownership   the struct owns its texts from a successful parse to gord_config_fini.
+ */
+#ifndef GORD_BASE_CONFIG_H
+#define GORD_BASE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/log.h"
+
+/* How gord ends; documented in its manual and relied upon by gord.service. */
+enum gord_exit {
+    GORD_EXIT_OK = 0,
+    GORD_EXIT_INTERNAL = 1,
+    GORD_EXIT_USAGE = 2,
+    GORD_EXIT_STORE = 3,  /* the store cannot be read, or is not ours */
+    GORD_EXIT_BUSY = 4,   /* another daemon has the state directory */
+    GORD_EXIT_LISTEN = 5, /* cannot listen where we were told to */
+};
+
+struct gord_config {
+    char *state_dir;        /* owned; absolute */
+    char *socket;           /* owned; absolute path of the Unix socket */
+    char *listen_host;      /* owned; "127.0.0.1" or "::1"; NULL: no TCP */
+    uint16_t listen_port;   /* with listen_host; 0: any free one */
+    unsigned exec_slots;    /* processes at a time */
+    unsigned native_slots;  /* native jobs at a time */
+    unsigned gomaxprocs;    /* 0: as the runtime decides */
+    bool store_memory;      /* keep nothing on disk */
+    bool paused;            /* start paused whatever the store says */
+    int64_t grace_ns;       /* between SIGTERM and SIGKILL */
+    uint64_t log_cap_bytes; /* of one job's output */
+    enum gord_log_level log_level;
+};
+
+/* Fill *out from the command line and the environment (XDG_STATE_HOME, XDG_RUNTIME_DIR, HOME).
+ * 0: go on. 1: --help or --version was asked for and has been answered on stdout. -EINVAL: a
+ * complaint is on stderr. -ENOMEM. *out is untouched unless 0. */
+int gord_config_parse(int argc, char **argv, struct gord_config *out);
+
+void gord_config_fini(struct gord_config *config);
+
+/* Nanoseconds of "5s", "250ms", "1h30m", "0"; units ns, us, ms, s, m, h, d; a bare number other
+ * than 0 is refused, as is what does not fit. 0 or -EINVAL. */
+int gord_parse_duration(const char *text, int64_t *out_ns);
+
+/* Bytes of "64M", "1G", "4096"; units K, M, G (powers of 1024). 0 or -EINVAL. */
+int gord_parse_bytes(const char *text, uint64_t *out_bytes);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* event.h - one fact about one job; the only thing that changes a job, and what history is made of.
+ *
+ * Life        made anywhere with the facts of its kind; gord_job_apply() completes it (seq,
+ * prev_seq, spec, and the job's state after it) and from then on it never changes. The same record
+ *             goes to the store and to the watchers.
+ * Invariants  seq increases by one from event to event over all jobs.
+ * Threads     made and posted by any thread; completed by the loop; shared by loop and store.
+ * Ownership   counted references; the text lies in the same allocation.
+ */
+#ifndef GORD_EVENT_EVENT_H
+#define GORD_EVENT_EVENT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/inbox.h"
+#include "daemon/event/spec.h"
+
+/* X(id, text): the kinds. The numbers are stored: only append. */
+#define GORD_EVENT_KINDS(X)                                                                  \
+    X(SUBMITTED, "submitted")               /* spec, uid; text: none */                      \
+    X(QUEUED, "queued")                     /* text: why it waits, or none */                \
+    X(STARTED, "started")                   /* goroutine, pid, pid_start */                  \
+    X(STATE, "state")                       /* state (RUNNING, WAITING); text: on what */    \
+    X(CANCEL_REQUESTED, "cancel requested") /* text: the cause */                            \
+    X(FINISHED, "finished")                 /* outcome, code, signal, bytes; text: detail */ \
+    X(RECOVERED, "recovered")               /* found running by a new daemon; text: remark */
+
+enum gord_event_kind {
+#define GORD_EVENT_ENUM(id, text) GORD_EVENT_##id,
+    GORD_EVENT_KINDS(GORD_EVENT_ENUM)
+#undef GORD_EVENT_ENUM
+        GORD_EVENT_KIND_COUNT
+};
+
+/* The wire's numbers of JobState and Outcome are used throughout (GOR__V1__JOB_STATE__RUNNING,
+ * GOR__V1__OUTCOME__FAILED): they are stored as well. */
+enum { GORD_STATE_COUNT = GOR__V1__JOB_STATE__TERMINATED + 1 };
+enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__PANICKED + 1 };
+
+struct gord_event {
+    struct gord_inbox_item link; /* list link of the inbox it is posted to */
+    atomic_uint refs;
+    uint8_t kind;      /* enum gord_event_kind */
+    uint8_t job_kind;  /* enum gord_job_kind; by the maker for SUBMITTED, else by apply */
+    uint8_t state;     /* Gor__V1__JobState after it; by the maker for STATE, else by apply */
+    uint8_t outcome;   /* Gor__V1__Outcome; FINISHED only */
+    uint32_t uid;      /* SUBMITTED only */
+    uint64_t seq;      /* by apply; 0 before */
+    uint64_t prev_seq; /* of the job's event before this; by apply; 0: none */
+    uint64_t job_id;
+    int64_t at_ns;          /* wall clock, since 1970 */
+    struct gord_spec *spec; /* owned reference; by the maker for SUBMITTED, else by apply, which
+                             * leaves NULL if the job's is not in memory */
+    uint64_t parent_id;     /* SUBMITTED only */
+    int64_t started_ns;     /* of the job; by apply; 0: has not started */
+    uint64_t goroutine;     /* STARTED: by the maker; later events: by apply; 0: none yet */
+    uint64_t pid_start;     /* start time of the process in clock ticks since boot, as in
+                             * /proc/PID/stat; by whom as `goroutine` */
+    int32_t pid;            /* 0: no process; by whom as `goroutine` */
+    int32_t exit_code;      /* FINISHED only, as the next three */
+    int32_t signal;
+    uint64_t stdout_bytes;
+    uint64_t stderr_bytes;
+    const char *text; /* in this allocation; never NULL, "" if there is nothing to say */
+};
+
+/* Now, as events count it. */
+int64_t gord_event_clock(void);
+
+/* An event of `kind` about job `job_id`, now, with one reference and everything else zero; `text`
+ * may be NULL; more than 64 KiB of it are cut. NULL: out of memory. [any thread] */
+struct gord_event *gord_event_new(enum gord_event_kind kind, uint64_t job_id, const char *text);
+
+/* The usual ones, ready to post or apply. NULL: out of memory. [any thread] */
+struct gord_event *gord_event_submitted(uint64_t job_id, struct gord_spec *spec, uint32_t uid);
+struct gord_event *gord_event_started(uint64_t job_id, uint64_t goroutine, int32_t pid,
+                                      uint64_t pid_start);
+struct gord_event *gord_event_state(uint64_t job_id, Gor__V1__JobState state, const char *reason);
+struct gord_event *gord_event_finished(uint64_t job_id, Gor__V1__Outcome outcome, int32_t exit_code,
+                                       int32_t signal, const char *detail);
+
+struct gord_event *gord_event_ref(struct gord_event *event);
+void gord_event_unref(struct gord_event *event); /* NULL is fine */
+
+/* The event an inbox item is the link of. */
+struct gord_event *gord_event_of_item(struct gord_inbox_item *item);
+
+/* "submitted", ... */
+const char *gord_event_kind_name(enum gord_event_kind kind);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* spec.h - what a job is to do, as submitted: immutable, shared, small.
+ *
+ * The environment is by far the largest part and the same for most jobs, so it is apart and shared:
+ * `packed` is the wire's JobSpec without name and environment, `env` an ExecSpec that has nothing
+ * but its env.
+ * Threads     immutable; ref and unref from any thread.
+ * Ownership   counted references; a spec holds one on its env.
+ */
+#ifndef GORD_EVENT_SPEC_H
+#define GORD_EVENT_SPEC_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gor/v1/jobs.pb-c.h"
+
+enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_KIND_COUNT };
+
+/* One set of environment variables. */
+struct gord_env {
+    atomic_uint refs;
+    uint64_t hash; /* of the bytes; equal hashes need not mean equal sets */
+    size_t bytes;
+    uint8_t packed[];
+};
+
+struct gord_spec {
+    atomic_uint refs;
+    enum gord_job_kind kind;
+    uint64_t parent_id;
+    int64_t timeout_ns;   /* 0: none */
+    int64_t grace_ns;     /* 0: the daemon's default */
+    struct gord_env *env; /* owned reference; NULL: empty environment or native */
+    const char *name;     /* in this allocation; "" if it has none */
+    size_t packed_bytes;
+    uint8_t packed[]; /* followed by the name */
+};
+
+/* A spec from what a client sent; `shared` is an env to share if it is equal (the one the former
+ * job had, say), or NULL. -EINVAL: neither exec nor native. -ENOMEM. */
+int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
+                        struct gord_spec **out_spec);
+
+/* A spec from its stored parts (copied, env referenced). -EBADMSG: `packed` is not a JobSpec.
+ * -ENOMEM. */
+int gord_spec_from_packed(const void *packed, size_t packed_bytes, const char *name,
+                          struct gord_env *env, struct gord_spec **out_spec);
+
+/* The wire's form; free it with gor__v1__job_spec__free_unpacked(wire, NULL). NULL: out of
+ * memory. */
+Gor__V1__JobSpec *gord_spec_to_wire(const struct gord_spec *spec, int with_env);
+
+struct gord_spec *gord_spec_ref(struct gord_spec *spec);
+void gord_spec_unref(struct gord_spec *spec); /* NULL is fine */
+
+/* Bytes this spec keeps in memory, without its env. */
+size_t gord_spec_footprint(const struct gord_spec *spec);
+
+struct gord_env *gord_env_new(const void *packed, size_t bytes); /* NULL: out of memory */
+struct gord_env *gord_env_ref(struct gord_env *env);
+void gord_env_unref(struct gord_env *env); /* NULL is fine */
+
+#endif

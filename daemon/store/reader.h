@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* reader.h - looking into the store: jobs, history, events; read-only, on a connection of its own.
+ *
+ * Sees what is committed, at the moment of each call. Never waits for the writer.
+ * Errors      -EBADMSG corrupt, -EIO, -ENOMEM, and those a function names.
+ * Threads     one thread per reader; gord's is the loop's.
+ */
+#ifndef GORD_STORE_READER_H
+#define GORD_STORE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/event/event.h"
+
+struct gord_reader;
+
+/* One job as the store has it. A live one's `state` is that of its last committed event; its reason
+ * and byte counts are in memory only. */
+struct gord_row {
+    uint64_t id;
+    uint64_t last_seq;
+    uint64_t parent_id;
+    int64_t created_ns;
+    int64_t started_ns;
+    int64_t finished_ns;
+    uint64_t stdout_bytes;
+    uint64_t stderr_bytes;
+    uint64_t goroutine;
+    uint64_t pid_start;
+    int32_t pid;
+    int32_t exit_code;
+    int32_t signal;
+    uint32_t uid;
+    uint8_t kind;           /* enum gord_job_kind */
+    uint8_t state;          /* Gor__V1__JobState */
+    uint8_t outcome;        /* Gor__V1__Outcome */
+    char *detail;           /* owned; "" if none */
+    struct gord_spec *spec; /* owned reference; without env unless asked for */
+};
+
+void gord_row_fini(struct gord_row *row);
+
+int gord_reader_open(const char *path, struct gord_reader **out_reader);
+void gord_reader_close(struct gord_reader *reader);
+
+/* One job. -ENOENT. */
+int gord_reader_job(struct gord_reader *reader, uint64_t id, bool with_env,
+                    struct gord_row *out_row);
+
+/* Which jobs a list wants; zeroes: all. */
+struct gord_filter {
+    uint32_t states;           /* bit 1 << Gor__V1__JobState */
+    uint32_t outcomes;         /* bit 1 << Gor__V1__Outcome; selects among TERMINATED only */
+    const char *name_contains; /* NULL or "": any */
+    uint64_t before_id;        /* ids below it; 0: from the newest */
+    int64_t created_from_ns;   /* inclusive; 0: any */
+    int64_t created_to_ns;     /* exclusive; 0: any */
+    size_t limit;              /* at least 1 */
+    bool with_env;
+};
+
+/* Visit jobs that match, newest first; the row is the visitor's to look at, not to keep. A call
+ * looks at 100,000 jobs at most, so a page may be short: *out_next_before_id is where the next one
+ * begins, 0 when there is none. A visitor's non-zero answer ends it and is answered. */
+int gord_reader_list(struct gord_reader *reader, const struct gord_filter *filter,
+                     int (*visit)(void *arg, struct gord_row *row), void *arg,
+                     uint64_t *out_next_before_id);
+
+/* An event as read back: kind, seq, job_id, at_ns, state, outcome, codes, text; no spec. `name` is
+ * the job's, borrowed for the call; the event too, unless a reference is taken. */
+typedef int (*gord_reader_event_fn)(void *arg, struct gord_event *event, const char *name);
+
+/* Events with seq > after_seq, in order, at most `limit`. */
+int gord_reader_events(struct gord_reader *reader, uint64_t after_seq, size_t limit,
+                       gord_reader_event_fn visit, void *arg);
+
+/* The events of one job, oldest first; of more than `limit` the newest. -ENOENT. */
+int gord_reader_job_events(struct gord_reader *reader, uint64_t id, size_t limit,
+                           gord_reader_event_fn visit, void *arg);
+
+/* How many jobs have ended, by outcome, and how many live; counters, not a count. */
+struct gord_reader_totals {
+    uint64_t ended[GORD_OUTCOME_COUNT];
+    uint64_t terminated; /* their sum */
+    uint64_t live;
+    uint64_t last_seq;
+};
+int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *out_totals);
+
+/* Specs (with env) of live jobs from first_id on, at most `limit`: what gord_job_give_spec wants.
+ */
+int gord_reader_specs(struct gord_reader *reader, uint64_t first_id, size_t limit,
+                      int (*visit)(void *arg, const struct gord_row *row), void *arg);
+
+/* Events that, applied, make every live job as it was: SUBMITTED, QUEUED, STARTED as far as each
+ * came, in the order of ids. Those of the first `spec_window` queued jobs, and of all that had
+ * started, have specs. */
+int gord_reader_recover(struct gord_reader *reader, size_t spec_window,
+                        int (*visit)(void *arg, struct gord_event *event), void *arg);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* store.h - the writer: takes events, puts them on disk in groups, says when they are there.
+ *
+ * One thread of its own writes; everything that arrives while one transaction is on its way to the
+ * disk goes into the next (group commit).
+ * Invariants  events are committed in the order of put, a prefix at a time; "committed" means after
+ *             fsync in the sync mode. Nothing committed is ever taken back.
+ * Failure     a transaction that fails (no space, I/O error) changes nothing on disk. Its events
+ *             stay, in order, and are tried again every second; meanwhile the store *refuses*:
+ *             gord_store_status tells, and no new job should be taken or started. After a failed
+ *             fsync nothing is tried again: what the kernel then says about the file is worthless.
+ * Threads     put, set_paused, status, the callbacks: loop thread.
+ * Ownership   put keeps a reference until the committed callback has returned.
+ */
+#ifndef GORD_STORE_STORE_H
+#define GORD_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "daemon/event/event.h"
+
+struct gord_store;
+
+struct gord_store_opts {
+    const char *dir; /* the state directory; exists */
+    bool memory;     /* nothing survives the daemon but the next id and seq */
+    uv_loop_t *loop; /* where the callbacks run */
+    /* These `count` events, the next in order, are committed. */
+    void (*committed)(void *arg, struct gord_event *const *events, size_t count);
+    /* The store began to refuse (error < 0; text says what, to which file, what to do) or takes
+     * events again (error 0, text ""). Comes before the committed of what was kept meanwhile. */
+    void (*health)(void *arg, int error, const char *text);
+    void *arg;
+};
+
+/* What the daemon must know before it goes on where the last one ended. */
+struct gord_store_start {
+    uint64_t next_id;
+    uint64_t next_seq;
+    bool paused;
+};
+
+struct gord_store_status {
+    int error;              /* 0, or why it refuses: -ENOSPC, -EIO, -EDQUOT, -EROFS, -EFBIG, ... */
+    bool fatal;             /* an fsync failed: it refuses until a restart */
+    const char *text;       /* of the error; "" if none; good until the next call */
+    uint64_t committed;     /* seq */
+    uint64_t commits;       /* transactions */
+    uint64_t rows;          /* rows written */
+    uint64_t backlog;       /* events put and not yet committed */
+    int64_t last_commit_ns; /* how long the last transaction took */
+    int64_t max_commit_ns;
+};
+
+enum { GORD_STORE_TEXT = 512 };
+
+/* Open or create <dir>/gord.db, bring it to the current version, start the writer.
+ * Errors, each with a text in out_text (GORD_STORE_TEXT bytes) that names the file and says what to
+ * do; the file is never replaced: -EBADMSG not a database or corrupt; -EPROTO another program's or
+ * a newer gord's; -EACCES, -EROFS, -ENOSPC, -EBUSY, -EIO, -ENOMEM. */
+int gord_store_open(const struct gord_store_opts *opts, struct gord_store_start *out_start,
+                    char *out_text, struct gord_store **out_store);
+
+/* Hand over an applied event (its seq is the successor of the last one put). Never blocks. */
+void gord_store_put(struct gord_store *store, struct gord_event *event);
+
+/* Keep the paused flag with the next transaction; done(arg, 0) once it is committed, or
+ * done(arg, -errno) once the store refuses. -ENOMEM. */
+int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),
+                          void *arg);
+
+void gord_store_status(struct gord_store *store, struct gord_store_status *out_status);
+
+/* Commit what is still there (one try), stop the writer, deliver the last callbacks, close. Blocks
+ * for that long. 0, or the error if something could not be committed. The loop must run once more
+ * to be rid of the handle. NULL is fine. */
+int gord_store_close(struct gord_store *store);
+
+/* The database's path, for gord_reader_open; borrowed. */
+const char *gord_store_path(const struct gord_store *store);
+
+#endif
