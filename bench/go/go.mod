@@ -1,0 +1,3 @@
+module gor.dev/bench
+
+go 1.23

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""What bench/run is made of: one module for each step."""
