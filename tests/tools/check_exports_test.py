@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""check_exports: a library that keeps its word, and three that do not."""
+
+import os
+import subprocess
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOOL = os.path.join(ROOT, "tools", "check_exports")
+HEADER = """
+#define GOR_API __attribute__((visibility("default")))
+/* Two of them. */
+GOR_API int gor_one(void);
+GOR_API struct gor_thing *gor_two(struct gor_thing *thing,
+                                  int (*fn)(void *arg)) __attribute__((nonnull));
+"""
+
+
+class CheckExports(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def check(self, source):
+        library, header, code = (os.path.join(self.folder.name, name)
+                                 for name in ("libx.so", "x.h", "x.c"))
+        for path, text in ((header, HEADER), (code, source)):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, code], check=True)
+        return subprocess.run([TOOL, library, header], capture_output=True, text=True, check=False)
+
+    def test_exactly_what_the_header_declares(self):
+        result = self.check("int gor_one; int gor_two; static int hidden;")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("2 symbols", result.stdout)
+
+    def test_stray_symbol(self):
+        result = self.check("int gor_one; int gor_two; int helper; int gor__insides;")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("helper", result.stderr)
+        self.assertIn("gor__insides", result.stderr)
+
+    def test_declared_but_missing(self):
+        result = self.check("int gor_one;")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"does not export:\n *gor_two\n")
+
+    def test_exported_but_undeclared(self):
+        result = self.check("int gor_one; int gor_two; int gor_three;")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"does not declare:\n *gor_three\n")
+
+    def test_wrong_usage_ends_2(self):
+        result = subprocess.run([TOOL], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
