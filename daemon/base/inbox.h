@@ -27,8 +27,8 @@ struct gord_inbox {
 };
 
 /* Ready the inbox on `loop`: take(arg, item) will be called there once for each item posted.
- * 0 or libuv's negative errno. The memory must not move, and stays in use until the closed callback
- * of gord_inbox_close. */
+ * 0 or libuv's negative errno. The memory must not move, and is in use until the loop has run once
+ * more after gord_inbox_close. */
 int gord_inbox_init(struct gord_inbox *inbox, uv_loop_t *loop, gord_inbox_take_fn take, void *arg);
 
 /* Hand `item` over. Wakes the loop if the inbox was empty. [any thread] */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* event.h - one fact about one job; the only thing that changes a job, and what history is made of.
  *
- * Life        made anywhere with the facts of its kind; gord_job_apply() completes it (seq,
- * prev_seq, spec, and the job's state after it) and from then on it never changes. The same record
+ * Life        made anywhere with the facts of its kind; gord_job_apply() completes it (seq, spec,
+ *             the job's state after it, ...) and from then on it never changes. The same record
  *             goes to the store and to the watchers.
  * Invariants  seq increases by one from event to event over all jobs.
  * Threads     made and posted by any thread; completed by the loop; shared by loop and store.

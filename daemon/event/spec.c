@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* spec.c - see spec.h. */
+#include "daemon/event/spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/assert.h"
+
+/* ------------------------------------------------------------------ env */
+
+/* FNV-1a. It only finds candidates, whose bytes are then compared. */
+static uint64_t hash_bytes(const uint8_t *bytes, size_t count)
+{
+    uint64_t hash = 0xcbf29ce484222325U;
+    for (size_t i = 0; i < count; i++) {
+        hash = (hash ^ bytes[i]) * 0x100000001b3U;
+    }
+    return hash;
+}
+
+static struct gord_env *env_alloc(size_t bytes)
+{
+    struct gord_env *env = malloc(sizeof *env + bytes);
+    if (env != NULL) {
+        atomic_init(&env->refs, 1);
+        env->bytes = bytes;
+    }
+    return env;
+}
+
+struct gord_env *gord_env_new(const void *packed, size_t bytes)
+{
+    struct gord_env *env = env_alloc(bytes);
+    if (env != NULL) {
+        memcpy(env->packed, packed, bytes);
+        env->hash = hash_bytes(env->packed, bytes);
+    }
+    return env;
+}
+
+struct gord_env *gord_env_ref(struct gord_env *env)
+{
+    /* Relaxed: the caller has a reference, so nobody frees it meanwhile. */
+    atomic_fetch_add_explicit(&env->refs, 1, memory_order_relaxed);
+    return env;
+}
+
+void gord_env_unref(struct gord_env *env)
+{
+    /* Release and acquire: every user's last look comes before the free. */
+    if (env != NULL && atomic_fetch_sub_explicit(&env->refs, 1, memory_order_acq_rel) == 1) {
+        free(env);
+    }
+}
+
+/* The env of `exec` in *out: `shared` again if it is equal, NULL if it is empty. */
+static int env_from_wire(const Gor__V1__ExecSpec *exec, struct gord_env *shared,
+                         struct gord_env **out)
+{
+    *out = NULL;
+    if (exec->n_env == 0) {
+        return 0;
+    }
+    Gor__V1__ExecSpec only = GOR__V1__EXEC_SPEC__INIT;
+    only.n_env = exec->n_env;
+    only.env = exec->env;
+    struct gord_env *env = env_alloc(gor__v1__exec_spec__get_packed_size(&only));
+    if (env == NULL) {
+        return -ENOMEM;
+    }
+    gor__v1__exec_spec__pack(&only, env->packed);
+    env->hash = hash_bytes(env->packed, env->bytes);
+    if (shared != NULL && shared->hash == env->hash && shared->bytes == env->bytes &&
+        memcmp(shared->packed, env->packed, env->bytes) == 0) {
+        gord_env_unref(env);
+        env = gord_env_ref(shared);
+    }
+    *out = env;
+    return 0;
+}
+
+/* ----------------------------------------------------------------- spec */
+
+/* A spec with room for both texts, its numbers taken from `wire`. */
+static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
+                                    const char *name)
+{
+    size_t name_bytes = strlen(name) + 1;
+    struct gord_spec *spec = malloc(sizeof *spec + packed_bytes + name_bytes);
+    if (spec == NULL) {
+        return NULL;
+    }
+    atomic_init(&spec->refs, 1);
+    spec->kind = wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC ? GORD_EXEC : GORD_NATIVE;
+    spec->parent_id = wire->parent_id;
+    spec->timeout_ns = wire->timeout_ns;
+    spec->grace_ns = wire->grace_ns;
+    spec->env = NULL;
+    spec->packed_bytes = packed_bytes;
+    spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);
+    return spec;
+}
+
+int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
+                        struct gord_spec **out_spec)
+{
+    Gor__V1__JobSpec bare = *wire;
+    Gor__V1__ExecSpec exec;
+    struct gord_env *env = NULL;
+    bare.name = (char *)"";
+    switch (wire->kind_case) {
+    case GOR__V1__JOB_SPEC__KIND_EXEC: {
+        int err = env_from_wire(wire->exec, shared, &env);
+        if (err != 0) {
+            return err;
+        }
+        exec = *wire->exec;
+        exec.n_env = 0;
+        exec.env = NULL;
+        bare.exec = &exec;
+        break;
+    }
+    case GOR__V1__JOB_SPEC__KIND_NATIVE:
+        break;
+    default:
+        return -EINVAL;
+    }
+    struct gord_spec *spec =
+        spec_alloc(wire, gor__v1__job_spec__get_packed_size(&bare), wire->name);
+    if (spec == NULL) {
+        gord_env_unref(env);
+        return -ENOMEM;
+    }
+    gor__v1__job_spec__pack(&bare, spec->packed);
+    spec->env = env;
+    *out_spec = spec;
+    return 0;
+}
+
+int gord_spec_from_packed(const void *packed, size_t packed_bytes, const char *name,
+                          struct gord_env *env, struct gord_spec **out_spec)
+{
+    Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, packed_bytes, packed);
+    if (wire == NULL) {
+        return -EBADMSG;
+    }
+    int err = 0;
+    struct gord_spec *spec = NULL;
+    if (wire->kind_case == GOR__V1__JOB_SPEC__KIND__NOT_SET) {
+        err = -EBADMSG;
+    } else if ((spec = spec_alloc(wire, packed_bytes, name)) == NULL) {
+        err = -ENOMEM;
+    }
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    if (err != 0) {
+        return err;
+    }
+    memcpy(spec->packed, packed, packed_bytes);
+    spec->env = env != NULL ? gord_env_ref(env) : NULL;
+    *out_spec = spec;
+    return 0;
+}
+
+/* Move the env's strings into the job's ExecSpec. -1: out of memory, or not an ExecSpec. */
+static int add_env(Gor__V1__JobSpec *wire, const struct gord_env *env)
+{
+    Gor__V1__ExecSpec *only = gor__v1__exec_spec__unpack(NULL, env->bytes, env->packed);
+    if (only == NULL) {
+        return -1;
+    }
+    GORD_ASSERT(wire->exec->n_env == 0);
+    wire->exec->n_env = only->n_env;
+    wire->exec->env = only->env;
+    only->n_env = 0;
+    only->env = NULL;
+    gor__v1__exec_spec__free_unpacked(only, NULL);
+    return 0;
+}
+
+Gor__V1__JobSpec *gord_spec_to_wire(const struct gord_spec *spec, int with_env)
+{
+    Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
+    if (wire == NULL) {
+        return NULL;
+    }
+    if (spec->name[0] != '\0' && (wire->name = strdup(spec->name)) == NULL) {
+        wire->name = (char *)protobuf_c_empty_string;
+        goto free_wire;
+    }
+    if (with_env && spec->env != NULL && spec->kind == GORD_EXEC && add_env(wire, spec->env) != 0) {
+        goto free_wire;
+    }
+    return wire;
+free_wire:
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return NULL;
+}
+
+struct gord_spec *gord_spec_ref(struct gord_spec *spec)
+{
+    atomic_fetch_add_explicit(&spec->refs, 1, memory_order_relaxed); /* as gord_env_ref */
+    return spec;
+}
+
+void gord_spec_unref(struct gord_spec *spec)
+{
+    /* As gord_env_unref. */
+    if (spec != NULL && atomic_fetch_sub_explicit(&spec->refs, 1, memory_order_acq_rel) == 1) {
+        gord_env_unref(spec->env);
+        free(spec);
+    }
+}
+
+size_t gord_spec_footprint(const struct gord_spec *spec)
+{
+    return sizeof *spec + spec->packed_bytes + strlen(spec->name) + 1;
+}
