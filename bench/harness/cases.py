@@ -14,7 +14,16 @@ class Case:
     quick_args: tuple = ()   # instead of args in a quick run
     divide: int = 1000       # of the counts in a quick run
     procs: tuple = ()        # the only numbers of Ps it means something with; (): any
-    goal: dict = field(default_factory=dict)  # figure, or (figure, Ps) -> times faster than Go
+    # figure, (figure, Ps) or (figure, peer) -> how many times faster; without a peer: than Go
+    goal: dict = field(default_factory=dict)
+
+    def goal_beside(self, peer, figure, procs):
+        """The goal beside this peer, or None."""
+        if (figure, peer) in self.goal:
+            return self.goal[figure, peer]
+        if not peer.startswith("go"):
+            return None
+        return self.goal.get((figure, procs), self.goal.get(figure))
 
 
 CASES = [
@@ -35,11 +44,14 @@ CASES = [
          goal={"bytes": 1 / 1.7, "create": 1}),
     Case("W9w", "creating 100,000 a second time", args=(100000,)),
     Case("W10", "a million sleepers: processor time", goal={"": 1 / 0.7}),
-    Case("W11", "TCP echo, 1,000 connections of 64 bytes", kind="echo", goal={"rate": 1.3}),
+    Case("W11", "TCP echo, 1,000 connections of 64 bytes", kind="echo",
+         goal={"rate": 1.3, ("rate", "libuv"): 1}),
     Case("W12", "recursive fib split into goroutines", args=(20, 38), quick_args=(10, 20)),
-    Case("S1", "native no-op jobs end to end, submitted in batches", kind="service"),
+    Case("S1", "native no-op jobs end to end, submitted in batches", kind="service",
+         goal={("", "beanstalkd/1"): 20}),
     Case("S2", "single submits, 100 in flight", kind="service"),
-    Case("S3", "exec jobs (`true`), submit to exit recorded", kind="service"),
+    Case("S3", "exec jobs (`true`), submit to exit recorded", kind="service",
+         goal={("", "posix_spawn"): 0.8, ("", "task-spooler"): 5}),
     Case("S4", "the last 1,000 submits of a million into a paused queue", kind="service"),
 ]
 

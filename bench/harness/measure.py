@@ -21,9 +21,9 @@ def parse_figures(text):
     return figures
 
 
-def run_program(program, arguments, procs):
+def run_program(program, arguments, procs, environment=None):
     command = [str(program), *map(str, arguments)]
-    environment = dict(os.environ, GOMAXPROCS=str(procs))
+    environment = dict(environment or os.environ, GOMAXPROCS=str(procs))
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True,
                               timeout=TIME_LIMIT_S, check=False)

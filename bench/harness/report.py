@@ -62,19 +62,12 @@ class Report:
         yours = statistics.median(theirs.values[figure])
         rate = theirs.units[figure] in RATES
         ratio = (mine / yours if rate else yours / mine) if mine and yours else 0.0
-        goal = case.goal.get((figure, procs), case.goal.get(figure))
-        if peer != self.main_peer(case, peer):
-            goal = None
+        goal = None if self.quick else case.goal_beside(peer, figure, procs)
         line.update(peer=peer, peer_value=yours, times_faster=round(ratio, 3),
                     peer_spread=round(spread(theirs.values[figure]), 3))
         goal_text = "" if goal is None else f"{goal:.2g}" + (" " if ratio >= goal else "!")
         return [peer, number(yours), f"{100 * spread(theirs.values[figure]):.0f}",
                 f"{ratio:.2f}x", goal_text]
-
-    @staticmethod
-    def main_peer(case, peer):
-        """Goals are set against Go; a second peer of the same case has none."""
-        return peer if case.kind != "echo" or peer.startswith("go") else None
 
     def failure(self, case, procs, error):
         self.failed += 1

@@ -1,6 +1,212 @@
 # SPDX-License-Identifier: MIT
-"""S1 to S4: gord under load, beside its peers."""
+"""S1 to S4: a private gord under load, beside its peers. Durability stands beside every figure."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import build, machine, measure
+
+READY_LIMIT_S = 20
+SYNC = "gor: fsync before the answer (WAL, synchronous=FULL)"
+
+
+def file_system(path):
+    """What the path lies on, such as "ext4 on /dev/vda"."""
+    best = ("", "unknown")
+    for line in Path("/proc/mounts").read_text().splitlines():
+        device, point, kind = line.split()[:3]
+        if (str(path) + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
+            best = (point, f"{kind} on {device}")
+    return best[1]
+
+
+class Place:
+    """A folder for state on the disk that is measured, and a short one for sockets."""
+
+    def __init__(self, root):
+        root = Path(root or build.SOURCE / "build" / "bench-state").resolve()
+        root.mkdir(parents=True, exist_ok=True)
+        self.state = Path(tempfile.mkdtemp(prefix="run-", dir=root))
+        self.sockets = Path(tempfile.mkdtemp(prefix="gor-bench-"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.state, ignore_errors=True)
+        shutil.rmtree(self.sockets, ignore_errors=True)
+
+
+def end(process, how=signal.SIGTERM):
+    process.send_signal(how)
+    try:
+        return process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def wait_ready(listener, process):
+    """Wait for READY=1 on a notify socket, as systemd does."""
+    listener.settimeout(0.2)
+    limit = time.monotonic() + READY_LIMIT_S
+    while time.monotonic() < limit:
+        try:
+            if b"READY=1" in listener.recv(4096).split(b"\n"):
+                return
+        except TimeoutError:
+            if process.poll() is not None:
+                break
+    raise measure.RunError(f"gord is not ready: it ended with {process.poll()}")
+
+
+@contextmanager
+def gord(programs, root):
+    """The address of a fresh daemon, which lives as long as the block."""
+    with Place(root) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        address, notify = place.sockets / "gord.sock", place.sockets / "notify.sock"
+        listener.bind(str(notify))
+        log = open(place.state / "gord.err", "w+", encoding="utf-8")
+        process = subprocess.Popen(
+            [programs.gord, "--state-dir", place.state / "gord", "--socket", address, "--store",
+             "sync"], env=dict(os.environ, NOTIFY_SOCKET=str(notify)), stderr=log)
+        try:
+            wait_ready(listener, process)
+            yield address
+        except measure.RunError as error:
+            log.seek(0)
+            raise measure.RunError(f"{error}\n{log.read()[-2000:]}".rstrip()) from None
+        finally:
+            end(process)
+            log.close()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def beanstalkd(root):
+    """The port of a beanstalkd that syncs its log after every write."""
+    with Place(root) as place:
+        port = free_port()
+        process = subprocess.Popen(["beanstalkd", "-f", "0", "-b", place.state, "-l", "127.0.0.1",
+                                    "-p", str(port)], stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(200):
+                try:
+                    socket.create_connection(("127.0.0.1", port)).close()
+                    break
+                except ConnectionRefusedError:
+                    time.sleep(0.02)
+            yield port
+        finally:
+            end(process)
+
+
+class Runs:
+    """One measurement each; what quick shrinks is in here."""
+
+    def __init__(self, programs, arguments):
+        self.programs, self.root, self.quick = programs, arguments.state, arguments.quick
+
+    def client(self, *words, environment=None):
+        return measure.run_program(self.programs.service, words, os.cpu_count() or 1, environment)
+
+    def daemon(self, name, *numbers):
+        with gord(self.programs, self.root) as address:
+            return self.client(name, address, *numbers)
+
+    def native(self):
+        return self.daemon("native", *((100, 10) if self.quick else (200000, 1000)))
+
+    def unary(self):
+        return self.daemon("unary", *((100, 10) if self.quick else (20000, 100)))
+
+    def exec(self):
+        return self.daemon("exec", 10 if self.quick else 1000, 100)
+
+    def queue(self):
+        return self.daemon("queue", *((3000, 100) if self.quick else (1000000, 1000)))
+
+    def beanstalkd(self, depth):
+        with beanstalkd(self.root) as port:
+            return self.client("beanstalk", port, 100 if self.quick else 5000, depth)
+
+    def spawn(self):
+        return self.client("spawn", 10 if self.quick else 1000, "true")
+
+    def task_spooler(self):
+        """Submit `true` jobs with tsp's own client, then wait for the last to end."""
+        jobs = 5 if self.quick else 200
+        with Place(self.root) as place:
+            mine = dict(os.environ, TS_SOCKET=str(place.sockets / "tsp"), TS_MAXFINISHED="10",
+                        TMPDIR=str(place.state))
+            subprocess.run(["tsp", "-S", str(os.cpu_count() or 1)], env=mine, check=True,
+                           stdout=subprocess.DEVNULL)
+            try:
+                started = time.monotonic()
+                self.client("spawn", jobs, "tsp", "-n", "true", environment=mine)
+                subprocess.run(["tsp", "-w"], env=mine, check=False, stdout=subprocess.DEVNULL)
+                took = time.monotonic() - started
+            finally:
+                subprocess.run(["tsp", "-K"], env=mine, check=False, stdout=subprocess.DEVNULL)
+        return {"": (jobs / took, "jobs/s", {})}
+
+
+def peers_of(case, runs, wanted):
+    """{name: (run, durability)} of the peers that are installed."""
+    found = {}
+    if case.name == "S1" and wanted and shutil.which("beanstalkd"):
+        found["beanstalkd/100"] = (lambda: runs.beanstalkd(100), "peer: -f 0, 100 in flight")
+        found["beanstalkd/1"] = (lambda: runs.beanstalkd(1), "peer: -f 0, one at a time")
+    if case.name == "S3":
+        found["posix_spawn"] = (runs.spawn, "peer: nothing kept")
+        if wanted and shutil.which("tsp"):
+            found["task-spooler"] = (runs.task_spooler, "peer: in memory")
+    return found
+
+
+def sample(case, runs, peers, count):
+    """Ours and the peers', alternating."""
+    ours, theirs = measure.Samples(), {name: measure.Samples() for name in peers}
+    run = {"S1": runs.native, "S2": runs.unary, "S3": runs.exec, "S4": runs.queue}[case.name]
+    for _ in range(count):
+        ours.add(run())
+        for name, (peer_run, _) in peers.items():
+            theirs[name].add(peer_run())
+    return ours, theirs
 
 
 def run_case(case, programs, arguments, out):
-    out.skipped(case, programs.why.get("service", "not there"))
+    if programs.service is None:
+        out.skipped(case, programs.why["service"])
+        return
+    runs = Runs(programs, arguments)
+    peers = peers_of(case, runs, not arguments.no_peers)
+    # A million submits take long and are a comparison within themselves.
+    count = 1 if case.name == "S4" else arguments.pairs
+    with Place(arguments.state) as place:
+        where = f"{SYNC}, {file_system(place.state)}"
+    procs = machine.facts(programs)["cpus"]
+    try:
+        ours, theirs = sample(case, runs, peers, count)
+    except (measure.RunError, OSError, subprocess.CalledProcessError) as error:
+        out.failure(case, procs, error)
+        return
+    for figure in ours.values:
+        note = where
+        for name, samples in theirs.items():
+            if figure in samples.values:
+                out.row(case, figure, procs, ours, name, samples, f"{note}; {peers[name][1]}")
+                note = None
+        if note == where:
+            out.row(case, figure, procs, ours, note=note)
