@@ -60,7 +60,11 @@ static size_t step_of(int64_t ns)
 /* The upper end of a step. */
 static double step_ns(size_t step)
 {
-    unsigned log2 = (unsigned)(step >> STEPS_LOG2);
+    size_t log2 = step >> STEPS_LOG2;
+
+    if (log2 < STEPS_LOG2) {
+        return STEPS; /* step_of() counts nothing there */
+    }
     uint64_t width = UINT64_C(1) << (log2 - STEPS_LOG2);
 
     return (double)((UINT64_C(1) << log2) + ((step & (STEPS - 1)) + 1) * width);

@@ -5,11 +5,10 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "bench/service/service.h"
 #include "bench/service/session.h"
-
-extern char **environ;
 
 /* JOBS PROGRAM [ARGUMENT]... */
 int service_spawn(char **args)
