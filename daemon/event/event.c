@@ -90,7 +90,7 @@ struct gord_event *gord_event_state(uint64_t job_id, Gor__V1__JobState state, co
 struct gord_event *gord_event_finished(uint64_t job_id, Gor__V1__Outcome outcome, int32_t exit_code,
                                        int32_t signal, const char *detail)
 {
-    GORD_ASSERT(outcome > GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED && outcome < GORD_OUTCOME_COUNT);
+    GORD_ASSERT((int)outcome > 0 && (int)outcome < GORD_OUTCOME_COUNT);
     struct gord_event *event = gord_event_new(GORD_EVENT_FINISHED, job_id, detail);
     if (event != NULL) {
         event->outcome = (uint8_t)outcome;

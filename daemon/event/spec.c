@@ -71,12 +71,13 @@ static int env_from_wire(const Gor__V1__ExecSpec *exec, struct gord_env *shared,
         return -ENOMEM;
     }
     gor__v1__exec_spec__pack(&only, env->packed);
-    env->hash = hash_bytes(env->packed, env->bytes);
-    if (shared != NULL && shared->hash == env->hash && shared->bytes == env->bytes &&
+    if (shared != NULL && shared->bytes == env->bytes &&
         memcmp(shared->packed, env->packed, env->bytes) == 0) {
         gord_env_unref(env);
-        env = gord_env_ref(shared);
+        *out = gord_env_ref(shared);
+        return 0;
     }
+    env->hash = hash_bytes(env->packed, env->bytes);
     *out = env;
     return 0;
 }

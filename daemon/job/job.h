@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* job.h - the jobs that are alive, and gord_job_apply(), the one function that changes them.
  *
- * Invariants  a job is in exactly one list, which its state decides (see job.c); the counters equal
- *             the lists' lengths; only apply, take, committed and the spec calls change anything.
- * Threads     loop thread only; no locks.
- * Ownership   the table owns its jobs. A job pointer is good until the job is forgotten: after it
- *             terminated, its last event was committed, and nobody pins it.
- * See also    docs/job-lifecycle.md
+ * Invariants  a job is in exactly one list, which its state decides (see table.h); the counters
+ * equal the lists' lengths; only apply, take, committed and the spec calls change anything. Threads
+ * loop thread only; no locks. Ownership   the table owns its jobs. A job pointer is good until the
+ * job is forgotten: after it terminated, its last event was committed, and nobody pins it. See also
+ * docs/job-lifecycle.md
  */
 #ifndef GORD_JOB_JOB_H
 #define GORD_JOB_JOB_H
@@ -22,7 +21,7 @@ struct gord_job_table;
 
 /* What a job has beyond its place in the queue. A queued job far from its turn has none. */
 struct gord_job_body {
-    struct gord_spec *spec;    /* owned reference; NULL only if a job ended while it was dropped */
+    struct gord_spec *spec;    /* owned reference; NULL: dropped, though something else is here */
     struct gord_event *last;   /* owned reference: newest event; its text is the reason */
     struct gord_event *cancel; /* owned reference: the first cancel request; NULL: none */
     int64_t created_ns;
@@ -31,10 +30,12 @@ struct gord_job_body {
     uint64_t pid_start;
     int32_t pid;
     uint32_t uid;
-    void *run; /* the runner's, while the job is taken or runs; borrowed */
+    void *run;                    /* the runner's, while the job is taken or runs; borrowed */
+    struct gord_job *newer_child; /* list links of its parent's live children; see kin.h */
+    struct gord_job *older_child;
 };
 
-/* Read-only to everybody outside job.c, but for body->run. */
+/* Read-only to everybody outside this room, but for body->run. */
 struct gord_job {
     uint64_t id;
     uint64_t last_seq;
@@ -46,7 +47,8 @@ struct gord_job {
     uint8_t state;   /* Gor__V1__JobState */
     uint8_t kind;    /* enum gord_job_kind */
     uint8_t outcome; /* Gor__V1__Outcome, once TERMINATED */
-    bool taken;      /* handed out by gord_job_take; holds a slot until TERMINATED */
+    bool taken : 1;  /* handed out by gord_job_take; holds a slot until TERMINATED */
+    bool kept : 1;   /* terminated and committed, but pinned */
 };
 
 struct gord_job_opts {
@@ -98,6 +100,10 @@ struct gord_job *gord_job_take(struct gord_job_table *table, enum gord_job_kind 
 
 /* The one gord_job_take would hand out. */
 struct gord_job *gord_job_peek(const struct gord_job_table *table, enum gord_job_kind kind);
+
+/* Whether its spec is in memory. Jobs that were taken, and those with a parent, always have theirs
+ * once it was given back. */
+bool gord_job_has_spec(const struct gord_job *job);
 
 /* Give a dropped job's spec back, as read from the store. Does nothing if it is there. -ENOENT: no
  * such live job. -ENOMEM. */

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* check.c - the table looked at as a whole: is it what it should be, and what is in it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/job/table.h"
+
+/* Walk one list and count its jobs into *counts as they are. */
+static bool list_is_valid(const struct gord_job_table *table, int id,
+                          struct gord_job_counts *counts)
+{
+    const struct gord_job_list *list = &table->lists[id];
+    const struct gord_job *prev = NULL;
+    size_t count = 0;
+    for (const struct gord_job *job = list->first; job != NULL; prev = job, job = job->next) {
+        if (job->prev != prev || (int)gord_job_list_of(job) != id ||
+            gord_job_find(table, job->id) != job) {
+            return false;
+        }
+        count++;
+        counts->by_state[job->state]++;
+        if (id == LIST_TAKEN) {
+            counts->taken[job->kind]++;
+        } else if (id >= LIST_QUEUED && id < LIST_TAKEN) {
+            counts->queued[job->kind]++;
+            counts->specs += job->body != NULL;
+        } else if (id == LIST_ENDED && prev != NULL && prev->last_seq >= job->last_seq) {
+            return false;
+        }
+    }
+    return list->last == prev && list->count == count;
+}
+
+bool gord_job_table_is_valid(const struct gord_job_table *table)
+{
+    struct gord_job_counts counts = {0};
+    size_t total = 0;
+    for (int i = 0; i < LIST_COUNT; i++) {
+        if (!list_is_valid(table, i, &counts)) {
+            return false;
+        }
+        total += table->lists[i].count;
+    }
+    return total == table->count && counts.specs == table->counts.specs &&
+           memcmp(counts.by_state, table->counts.by_state, sizeof counts.by_state) == 0 &&
+           memcmp(counts.queued, table->counts.queued, sizeof counts.queued) == 0 &&
+           memcmp(counts.taken, table->counts.taken, sizeof counts.taken) == 0;
+}
+
+static const char *state_name(int state)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&gor__v1__job_state__descriptor, state);
+    return value != NULL ? value->name : "?";
+}
+
+static void dump_job(const struct gord_job *job, FILE *out)
+{
+    fprintf(out, "  job %" PRIu64 " %s seq %" PRIu64, job->id, state_name(job->state),
+            job->last_seq);
+    if (job->body != NULL) {
+        fprintf(out, " name \"%s\" pid %d goroutine %" PRIu64 " reason \"%s\"",
+                job->body->spec != NULL ? job->body->spec->name : "", (int)job->body->pid,
+                job->body->goroutine, gord_job_reason(job));
+    }
+    fputc('\n', out);
+}
+
+void gord_job_table_dump(const struct gord_job_table *table, FILE *out)
+{
+    enum { SHOWN = 20 }; /* of each list; there may be a million */
+    static const char *const names[LIST_COUNT] = {
+        "created", "queued exec", "queued native", "taken", "ended", "kept",
+    };
+    fprintf(out,
+            "jobs: %zu in memory, %" PRIu64 " queued with specs, next id %" PRIu64
+            ", next seq %" PRIu64 ", committed %" PRIu64 "\n",
+            table->count, table->counts.specs, table->next_id, table->next_seq, table->committed);
+    for (int i = 0; i < LIST_COUNT; i++) {
+        const struct gord_job_list *list = &table->lists[i];
+        if (list->count == 0) {
+            continue;
+        }
+        fprintf(out, " %s: %zu\n", names[i], list->count);
+        int shown = 0;
+        for (const struct gord_job *job = list->first; job != NULL && shown < SHOWN;
+             job = job->next, shown++) {
+            dump_job(job, out);
+        }
+    }
+}
