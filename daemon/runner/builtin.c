@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/* The module "builtin": small native jobs to try the house with and to measure it by. */
+#include "daemon/base/config.h"
+#include "daemon/runner/native.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SPIN_SLICE_NS GOR_MILLISECOND
+#define FIB_MAX 92           /* the largest that fits 64 bits */
+#define FIB_FRAME_BYTES 1024 /* 92 levels of it grow the stack over many pages */
+#define FIB_CALLS_PER_LOOK (1U << 20)
+#define FANOUT_MAX 1000000
+
+/* ------------------------------------------------------------------ arguments */
+
+static int need_one(size_t count, const char *what, char *error, size_t bytes)
+{
+    if (count == 1) {
+        return 0;
+    }
+    snprintf(error, bytes, "takes one argument, %s; it got %zu", what, count);
+    return -EINVAL;
+}
+
+static int check_duration(const char *const *args, size_t count, char *error, size_t bytes)
+{
+    int64_t ns;
+
+    if (need_one(count, "a duration such as 250ms", error, bytes) != 0) {
+        return -EINVAL;
+    }
+    if (gord_parse_duration(args[0], &ns) != 0) {
+        snprintf(error, bytes, "cannot read '%.64s' as a duration such as 250ms, 5s or 1h30m",
+                 args[0]);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_number(const char *const *args, size_t count, uint64_t max, char *error,
+                        size_t bytes)
+{
+    char *end;
+
+    if (need_one(count, "a number", error, bytes) != 0) {
+        return -EINVAL;
+    }
+    errno = 0;
+    unsigned long long value = strtoull(args[0], &end, 10);
+    if (args[0][0] < '0' || args[0][0] > '9' || *end != '\0' || errno != 0 || value > max) {
+        snprintf(error, bytes, "'%.64s' is not a number from 0 to %" PRIu64, args[0], max);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int check_fib(const char *const *args, size_t count, char *error, size_t bytes)
+{
+    return check_number(args, count, FIB_MAX, error, bytes);
+}
+
+static int check_rounds(const char *const *args, size_t count, char *error, size_t bytes)
+{
+    return check_number(args, count, INT64_MAX, error, bytes);
+}
+
+static int check_fanout(const char *const *args, size_t count, char *error, size_t bytes)
+{
+    return check_number(args, count, FANOUT_MAX, error, bytes);
+}
+
+static int check_fail(const char *const *args, size_t count, char *error, size_t bytes)
+{
+    if (count < 1 || count > 2) {
+        snprintf(error, bytes, "takes an exit code and, if wanted, a message");
+        return -EINVAL;
+    }
+    return check_number(args, 1, 255, error, bytes);
+}
+
+static uint64_t number_of(const struct gord_native_call *call)
+{
+    return strtoull(call->args[0], NULL, 10);
+}
+
+static bool is_cancelled(struct gord_native_call *call)
+{
+    struct gor_ctx *ctx = gord_call_ctx(call);
+
+    return ctx == NULL || gor_ctx_err(ctx) != 0;
+}
+
+/* ------------------------------------------------------------------ functions */
+
+/* Writes its arguments with blanks between; nothing at all without any. */
+static int run_echo(struct gord_native_call *call)
+{
+    size_t bytes = 0;
+    size_t at = 0;
+
+    if (call->arg_count == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < call->arg_count; i++) {
+        bytes += strlen(call->args[i]) + 1;
+    }
+    char *line = malloc(bytes);
+    if (line == NULL) {
+        return gord_call_fail(call, 1, "out of memory");
+    }
+    for (size_t i = 0; i < call->arg_count; i++) {
+        size_t length = strlen(call->args[i]);
+        memcpy(line + at, call->args[i], length);
+        at += length;
+        line[at++] = i + 1 < call->arg_count ? ' ' : '\n';
+    }
+    gord_call_write(call, GORD_STDOUT, line, at);
+    free(line);
+    return 0;
+}
+
+static int run_sleep(struct gord_native_call *call)
+{
+    struct gor_ctx *ctx = gord_call_ctx(call);
+    int64_t ns = 0;
+
+    gord_parse_duration(call->args[0], &ns);
+    if (ctx == NULL) {
+        return gord_call_fail(call, 1, "out of memory");
+    }
+    return gor_ctx_sleep_until(ctx, gor_after(ns)) == 0 ? 0 : 1;
+}
+
+/* Burns CPU, but lets others run and looks at its context every millisecond. */
+static int run_spin(struct gord_native_call *call)
+{
+    int64_t ns = 0;
+    uint64_t turns = 0;
+
+    gord_parse_duration(call->args[0], &ns);
+    int64_t end = gor_after(ns);
+    while (gor_now() < end && !is_cancelled(call)) {
+        int64_t slice = gor_after(SPIN_SLICE_NS);
+        while (gor_now() < slice) {
+            turns++;
+        }
+        gor_yield();
+    }
+    gord_call_print(call, "%" PRIu64 " turns\n", turns);
+    return 0;
+}
+
+struct fib {
+    struct gord_native_call *call;
+    unsigned calls;
+    bool stop;
+};
+
+static uint64_t fib_step(struct fib *fib, unsigned n)
+{
+    volatile char frame[FIB_FRAME_BYTES]; /* so that the recursion grows the stack */
+
+    frame[0] = (char)n;
+    if (++fib->calls % FIB_CALLS_PER_LOOK == 0) {
+        gor_yield();
+        fib->stop = is_cancelled(fib->call);
+    }
+    if (n < 2 || fib->stop) {
+        return (uint64_t)frame[0] & 1U;
+    }
+    return fib_step(fib, n - 1) + fib_step(fib, n - 2);
+}
+
+static int run_fib(struct gord_native_call *call)
+{
+    struct fib fib = {call, 0, false};
+    uint64_t value = fib_step(&fib, (unsigned)number_of(call));
+
+    if (fib.stop) {
+        return 1;
+    }
+    gord_call_print(call, "%" PRIu64 "\n", value);
+    return 0;
+}
+
+struct pingpong {
+    struct gor_chan *ping;
+    struct gor_chan *pong;
+};
+
+/* Its own reference to both channels, given up at the end. */
+static void answer_pings(void *arg)
+{
+    struct pingpong *p = arg;
+    uint64_t n;
+
+    while (gor_chan_recv(p->ping, &n) == 1 && gor_chan_send(p->pong, &n) == 0) {
+    }
+    gor_chan_unref(p->ping);
+    gor_chan_unref(p->pong);
+    free(p);
+}
+
+static int start_answering(struct gor_chan *ping, struct gor_chan *pong)
+{
+    struct pingpong *p = malloc(sizeof(*p));
+
+    if (p == NULL) {
+        return -ENOMEM;
+    }
+    p->ping = gor_chan_ref(ping);
+    p->pong = gor_chan_ref(pong);
+    int result = gor_go(answer_pings, p);
+    if (result != 0) {
+        gor_chan_unref(ping);
+        gor_chan_unref(pong);
+        free(p);
+    }
+    return result;
+}
+
+static int run_pingpong(struct gord_native_call *call)
+{
+    uint64_t rounds = number_of(call);
+    struct gor_chan *ping = gor_chan_new(sizeof(uint64_t), 0);
+    struct gor_chan *pong = gor_chan_new(sizeof(uint64_t), 0);
+    int result = -ENOMEM;
+    uint64_t n = 0;
+
+    if (ping != NULL && pong != NULL) {
+        result = start_answering(ping, pong);
+    }
+    int64_t begin = gor_now();
+    if (result == 0) {
+        while (n < rounds && !(n % 1024 == 0 && is_cancelled(call))) {
+            uint64_t back;
+            gor_chan_send(ping, &n);
+            gor_chan_recv(pong, &back);
+            n++;
+        }
+        gor_chan_close(ping);
+        gord_call_print(call, "%" PRIu64 " rounds, %.1f ns each\n", n,
+                        n > 0 ? (double)(gor_now() - begin) / (double)n : 0.0);
+    }
+    gor_chan_unref(ping);
+    gor_chan_unref(pong);
+    return result == 0 ? 0 : gord_call_fail(call, 1, "cannot start: %s", strerror(-result));
+}
+
+struct fanout {
+    struct gor_waitgroup waitgroup;
+    _Atomic uint64_t sum;
+};
+
+struct fanout_part {
+    struct fanout *all;
+    uint64_t value;
+};
+
+static void add_part(void *arg)
+{
+    struct fanout_part *part = arg;
+    struct fanout *all = part->all;
+
+    all->sum += part->value;
+    gor_waitgroup_done(&all->waitgroup);
+}
+
+/* N goroutines that each add a number; the caller waits for all. */
+static int run_fanout(struct gord_native_call *call)
+{
+    uint64_t count = number_of(call);
+    struct fanout all = {0};
+    struct fanout_part *parts = calloc(count > 0 ? count : 1, sizeof(*parts));
+    uint64_t started = 0;
+    int result = 0;
+
+    if (parts == NULL) {
+        return gord_call_fail(call, 1, "out of memory");
+    }
+    while (started < count && result == 0 && !(started % 1024 == 0 && is_cancelled(call))) {
+        parts[started] = (struct fanout_part){&all, started + 1};
+        gor_waitgroup_add(&all.waitgroup, 1);
+        result = gor_go(add_part, &parts[started]);
+        if (result != 0) {
+            gor_waitgroup_done(&all.waitgroup);
+            break;
+        }
+        started++;
+    }
+    gor_waitgroup_wait(&all.waitgroup);
+    free(parts);
+    gord_call_print(call, "%" PRIu64 " goroutines, sum %" PRIu64 "\n", started, all.sum);
+    return result == 0 ? 0
+                       : gord_call_fail(call, 1, "goroutine %" PRIu64 ": %s", started + 1,
+                                        strerror(-result));
+}
+
+static int run_fail(struct gord_native_call *call)
+{
+    return gord_call_fail(call, (int)number_of(call), "%s",
+                          call->arg_count > 1 ? call->args[1] : "asked to fail");
+}
+
+static int run_panic(struct gord_native_call *call)
+{
+    gor_panic("%s", call->arg_count > 0 ? call->args[0] : "asked to panic");
+}
+
+const struct gord_native_function gord_builtin_functions[] = {
+    {"builtin.echo", "builtin.echo [TEXT...]", NULL, run_echo},
+    {"builtin.sleep", "builtin.sleep DURATION", check_duration, run_sleep},
+    {"builtin.spin", "builtin.spin DURATION", check_duration, run_spin},
+    {"builtin.fib", "builtin.fib N", check_fib, run_fib},
+    {"builtin.pingpong", "builtin.pingpong ROUNDS", check_rounds, run_pingpong},
+    {"builtin.fanout", "builtin.fanout N", check_fanout, run_fanout},
+    {"builtin.fail", "builtin.fail CODE [MESSAGE]", check_fail, run_fail},
+    {"builtin.panic", "builtin.panic [MESSAGE]", NULL, run_panic},
+    {NULL, NULL, NULL, NULL},
+};

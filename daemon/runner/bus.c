@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/bus.h"
+
+#include "daemon/base/assert.h"
+#include "daemon/base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Events kept for watchers after their commit; behind that they are read from the store. */
+#define RECENT_WINDOW 4096U
+
+struct gord_bus {
+    uv_loop_t *loop; /* borrowed */
+    struct gord_job_table *table;
+    struct gord_store *store;
+    struct gord_reader *reader;
+    struct gord_inbox inbox;
+    uv_prepare_t turn; /* runs flush; active only when dirty */
+    struct gord_bus_hook *hooks;
+    bool dirty;
+    bool paused;
+    bool closed;
+    uint64_t committed;
+    struct gord_event **recent; /* owned references; slot of seq: seq & (recent_slots - 1) */
+    uint64_t recent_slots;      /* a power of two */
+    uint64_t recent_first;      /* seq of the oldest kept */
+    uint64_t next_seq;          /* seq after the newest kept */
+};
+
+/* ------------------------------------------------------------------ recent events */
+
+static struct gord_event **recent_slot(const struct gord_bus *bus, uint64_t seq)
+{
+    return &bus->recent[seq & (bus->recent_slots - 1)];
+}
+
+static int grow_recent(struct gord_bus *bus)
+{
+    uint64_t slots = bus->recent_slots * 2;
+    struct gord_event **wider = calloc(slots, sizeof(struct gord_event *));
+
+    if (wider == NULL) {
+        return -ENOMEM;
+    }
+    for (uint64_t seq = bus->recent_first; seq < bus->next_seq; seq++) {
+        wider[seq & (slots - 1)] = *recent_slot(bus, seq);
+    }
+    free(bus->recent);
+    bus->recent = wider;
+    bus->recent_slots = slots;
+    return 0;
+}
+
+/* Make room for one more: forget old committed ones, keep all that are not committed. */
+static int make_room(struct gord_bus *bus)
+{
+    uint64_t kept = bus->next_seq - bus->recent_first;
+
+    while (kept >= RECENT_WINDOW && bus->recent_first <= bus->committed) {
+        gord_event_unref(*recent_slot(bus, bus->recent_first));
+        *recent_slot(bus, bus->recent_first) = NULL;
+        bus->recent_first++;
+        kept--;
+    }
+    return kept < bus->recent_slots ? 0 : grow_recent(bus);
+}
+
+struct gord_event *gord_bus_recent(const struct gord_bus *bus, uint64_t seq)
+{
+    return seq >= bus->recent_first && seq < bus->next_seq ? *recent_slot(bus, seq) : NULL;
+}
+
+/* ------------------------------------------------------------------ the ring */
+
+void gord_bus_wake(struct gord_bus *bus)
+{
+    bus->dirty = true;
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+    struct gord_bus *bus = turn->data;
+
+    /* A flush may emit, which makes another round worth while; what is left waits for the next
+     * turn, which the store's answer brings. */
+    for (unsigned round = 0; bus->dirty && round < 4; round++) {
+        bus->dirty = false;
+        for (struct gord_bus_hook *hook = bus->hooks; hook != NULL; hook = hook->next) {
+            if (hook->flush != NULL) {
+                hook->flush(hook->arg);
+            }
+        }
+    }
+}
+
+int gord_bus_emit(struct gord_bus *bus, struct gord_event *event, uint64_t *out_seq)
+{
+    if (event == NULL) {
+        return -ENOMEM;
+    }
+    struct gord_job *job = gord_job_find(bus->table, event->job_id);
+    int result = gord_job_allows(job, (enum gord_event_kind)event->kind) ? 0 : -EINVAL;
+    if (result == 0) {
+        result = make_room(bus);
+    }
+    if (result == 0) {
+        result = gord_job_apply(bus->table, event);
+    }
+    if (result != 0) {
+        gord_event_unref(event);
+        return result;
+    }
+    GORD_ASSERT(event->seq == bus->next_seq);
+    *recent_slot(bus, event->seq) = event;
+    bus->next_seq++;
+    bus->dirty = true;
+    if (out_seq != NULL) {
+        *out_seq = event->seq;
+    }
+    gord_store_put(bus->store, event);
+    job = gord_job_find(bus->table, event->job_id);
+    for (struct gord_bus_hook *hook = bus->hooks; hook != NULL; hook = hook->next) {
+        if (hook->applied != NULL) {
+            hook->applied(hook->arg, event, job);
+        }
+    }
+    return 0;
+}
+
+void gord_bus_post(struct gord_bus *bus, struct gord_event *event)
+{
+    if (event == NULL) {
+        gord_log(GORD_LOG_ERROR, 0, "out of memory for an event; ending to recover from the store");
+        abort();
+    }
+    gord_inbox_post(&bus->inbox, &event->link);
+}
+
+static void on_posted(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_bus *bus = arg;
+    struct gord_event *event = gord_event_of_item(item);
+    uint64_t job_id = event->job_id;
+    enum gord_event_kind kind = (enum gord_event_kind)event->kind;
+    int result = bus->closed ? -EINVAL : -EAGAIN;
+
+    if (result == -EAGAIN) {
+        result = gord_bus_emit(bus, event, NULL);
+    } else {
+        gord_event_unref(event);
+    }
+    if (result == -ENOMEM) {
+        gord_log(GORD_LOG_ERROR, job_id, "out of memory for event '%s'; ending to recover",
+                 gord_event_kind_name(kind));
+        abort();
+    }
+}
+
+static void on_committed(void *arg, struct gord_event *const *events, size_t count)
+{
+    struct gord_bus *bus = arg;
+
+    if (count == 0) {
+        return;
+    }
+    bus->committed = events[count - 1]->seq;
+    for (struct gord_bus_hook *hook = bus->hooks; hook != NULL; hook = hook->next) {
+        if (hook->committed != NULL) {
+            hook->committed(hook->arg, events, count);
+        }
+    }
+    gord_job_committed(bus->table, bus->committed);
+    bus->dirty = true;
+}
+
+static void on_health(void *arg, int error, const char *text)
+{
+    struct gord_bus *bus = arg;
+
+    if (error != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "the store refuses: %s", text);
+    } else {
+        gord_log(GORD_LOG_NOTICE, 0, "the store takes events again");
+    }
+    for (struct gord_bus_hook *hook = bus->hooks; hook != NULL; hook = hook->next) {
+        if (hook->health != NULL) {
+            hook->health(hook->arg, error, text);
+        }
+    }
+    bus->dirty = true;
+}
+
+/* ------------------------------------------------------------------ life cycle */
+
+static int apply_stored(void *arg, struct gord_event *event)
+{
+    struct gord_bus *bus = arg;
+
+    return gord_job_apply(bus->table, event);
+}
+
+static int read_back(struct gord_bus *bus, const struct gord_store_start *start, size_t window,
+                     char *out_text)
+{
+    struct gord_job_opts opts = {.next_id = start->next_id,
+                                 .next_seq = start->next_seq,
+                                 .committed = start->next_seq - 1,
+                                 .spec_window = window};
+    int result;
+
+    bus->committed = start->next_seq - 1;
+    bus->next_seq = start->next_seq;
+    bus->recent_first = start->next_seq;
+    bus->paused = start->paused;
+    bus->table = gord_job_table_new(&opts);
+    if (bus->table == NULL) {
+        return -ENOMEM;
+    }
+    result = gord_reader_open(gord_store_path(bus->store), &bus->reader);
+    if (result == 0) {
+        result = gord_reader_recover(bus->reader, window != 0 ? window : 65536, apply_stored, bus);
+    }
+    if (result != 0) {
+        snprintf(out_text, GORD_STORE_TEXT, "cannot read the jobs back from %s: %s",
+                 gord_store_path(bus->store), strerror(-result));
+    }
+    return result;
+}
+
+int gord_bus_open(const struct gord_bus_opts *opts, char *out_text, struct gord_bus **out_bus)
+{
+    struct gord_bus *bus = calloc(1, sizeof(*bus));
+    struct gord_store_start start;
+    struct gord_store_opts store = {.dir = opts->state_dir,
+                                    .memory = opts->memory,
+                                    .loop = opts->loop,
+                                    .committed = on_committed,
+                                    .health = on_health,
+                                    .arg = bus};
+
+    snprintf(out_text, GORD_STORE_TEXT, "out of memory");
+    if (bus == NULL) {
+        return -ENOMEM;
+    }
+    bus->loop = opts->loop;
+    bus->recent_slots = RECENT_WINDOW * 2;
+    bus->recent = calloc(bus->recent_slots, sizeof(struct gord_event *));
+    int result = bus->recent != NULL ? 0 : -ENOMEM;
+    if (result == 0) {
+        result = gord_store_open(&store, &start, out_text, &bus->store);
+    }
+    if (result != 0) {
+        free(bus->recent);
+        free(bus);
+        return result;
+    }
+    result = read_back(bus, &start, opts->spec_window, out_text);
+    if (result == 0) {
+        result = gord_inbox_init(&bus->inbox, opts->loop, on_posted, bus);
+    }
+    if (result != 0) {
+        gord_store_close(bus->store);
+        gord_reader_close(bus->reader);
+        gord_job_table_free(bus->table);
+        free(bus->recent);
+        free(bus);
+        return result;
+    }
+    uv_prepare_init(opts->loop, &bus->turn);
+    bus->turn.data = bus;
+    uv_prepare_start(&bus->turn, on_turn);
+    uv_unref((uv_handle_t *)&bus->turn);
+    *out_bus = bus;
+    return 0;
+}
+
+int gord_bus_close(struct gord_bus *bus)
+{
+    int result;
+
+    if (bus->closed) {
+        return 0;
+    }
+    gord_inbox_drain(&bus->inbox);
+    result = gord_store_close(bus->store);
+    bus->store = NULL;
+    bus->closed = true;
+    gord_inbox_close(&bus->inbox);
+    uv_close((uv_handle_t *)&bus->turn, NULL);
+    return result;
+}
+
+void gord_bus_free(struct gord_bus *bus)
+{
+    if (bus == NULL) {
+        return;
+    }
+    GORD_ASSERT(bus->closed);
+    for (uint64_t seq = bus->recent_first; seq < bus->next_seq; seq++) {
+        gord_event_unref(*recent_slot(bus, seq));
+    }
+    gord_reader_close(bus->reader);
+    gord_job_table_free(bus->table);
+    free(bus->recent);
+    free(bus);
+}
+
+void gord_bus_follow(struct gord_bus *bus, struct gord_bus_hook *hook)
+{
+    struct gord_bus_hook **end = &bus->hooks;
+
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    hook->next = NULL;
+    *end = hook;
+}
+
+/* ------------------------------------------------------------------ looking in */
+
+uint64_t gord_bus_last_seq(const struct gord_bus *bus)
+{
+    return bus->next_seq - 1;
+}
+
+uint64_t gord_bus_committed(const struct gord_bus *bus)
+{
+    return bus->committed;
+}
+
+struct gord_job_table *gord_bus_table(struct gord_bus *bus)
+{
+    return bus->table;
+}
+
+struct gord_reader *gord_bus_reader(struct gord_bus *bus)
+{
+    return bus->reader;
+}
+
+struct gord_store *gord_bus_store(struct gord_bus *bus)
+{
+    return bus->store;
+}
+
+uv_loop_t *gord_bus_loop(struct gord_bus *bus)
+{
+    return bus->loop;
+}
+
+bool gord_bus_was_paused(const struct gord_bus *bus)
+{
+    return bus->paused;
+}
+
+int gord_bus_store_error(struct gord_bus *bus, const char **out_text)
+{
+    struct gord_store_status status;
+
+    gord_store_status(bus->store, &status);
+    if (out_text != NULL) {
+        *out_text = status.text;
+    }
+    return status.error;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/cascade.h"
+
+#include "daemon/base/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void gord_cascade_fini(struct gord_cascade *cascade)
+{
+    free(cascade->steps);
+}
+
+void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table *table,
+                      uint64_t parent, const char *what)
+{
+    if (cascade->off || gord_job_children(table, parent, NULL, 0) == 0) {
+        return;
+    }
+    if (cascade->count == cascade->room) {
+        size_t room = cascade->room > 0 ? cascade->room * 2 : 16;
+        struct gord_cascade_step *steps = realloc(cascade->steps, room * sizeof(*steps));
+        if (steps == NULL) {
+            gord_log(GORD_LOG_ERROR, parent, "out of memory: the jobs below it live on");
+            return;
+        }
+        cascade->steps = steps;
+        cascade->room = room;
+    }
+    cascade->steps[cascade->count++] = (struct gord_cascade_step){parent, what};
+}
+
+static void cancel_children(const struct gord_job_table *table,
+                            const struct gord_cascade_step *step,
+                            void (*cancel)(void *arg, uint64_t id, const char *cause), void *arg)
+{
+    size_t count = gord_job_children(table, step->parent, NULL, 0);
+    uint64_t *ids = calloc(count > 0 ? count : 1, sizeof(*ids));
+    char cause[80];
+
+    if (ids == NULL) {
+        gord_log(GORD_LOG_ERROR, step->parent, "out of memory: the jobs below it live on");
+        return;
+    }
+    snprintf(cause, sizeof(cause), "its parent job %" PRIu64 " %s", step->parent, step->what);
+    gord_job_children(table, step->parent, ids, count);
+    for (size_t i = 0; i < count; i++) {
+        cancel(arg, ids[i], cause);
+    }
+    free(ids);
+}
+
+void gord_cascade_run(struct gord_cascade *cascade, const struct gord_job_table *table,
+                      void (*cancel)(void *arg, uint64_t id, const char *cause), void *arg)
+{
+    while (cascade->count > 0) {
+        struct gord_cascade_step step = cascade->steps[--cascade->count];
+        cancel_children(table, &step, cancel, arg);
+    }
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/children.h"
+
+#include "daemon/runner/proc.h"
+#include "runtime/gor.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void gord_children_init(struct gord_children *children)
+{
+    memset(children, 0, sizeof(*children));
+    pthread_mutex_init(&children->lock, NULL);
+}
+
+void gord_children_fini(struct gord_children *children)
+{
+    free(children->pids);
+    pthread_mutex_destroy(&children->lock);
+}
+
+void gord_children_begin(struct gord_children *children)
+{
+    pthread_mutex_lock(&children->lock);
+    if (children->spawning == 0) {
+        children->none_since_ns = gor_now();
+    }
+    children->spawning++;
+    pthread_mutex_unlock(&children->lock);
+}
+
+static int remember(struct gord_children *children, pid_t pid)
+{
+    if (children->count == children->room) {
+        size_t room = children->room > 0 ? children->room * 2 : 64;
+        pid_t *pids = realloc(children->pids, room * sizeof(*pids));
+        if (pids == NULL) {
+            return -ENOMEM;
+        }
+        children->pids = pids;
+        children->room = room;
+    }
+    children->pids[children->count++] = pid;
+    return 0;
+}
+
+int gord_children_end(struct gord_children *children, pid_t pid)
+{
+    int result = 0;
+
+    pthread_mutex_lock(&children->lock);
+    if (pid > 0) {
+        result = remember(children, pid);
+    }
+    children->spawning--;
+    pthread_mutex_unlock(&children->lock);
+    return result;
+}
+
+void gord_children_forget(struct gord_children *children, pid_t pid)
+{
+    pthread_mutex_lock(&children->lock);
+    for (size_t i = 0; i < children->count; i++) {
+        if (children->pids[i] == pid) {
+            children->pids[i] = children->pids[--children->count];
+            break;
+        }
+    }
+    pthread_mutex_unlock(&children->lock);
+}
+
+static bool is_job(const struct gord_children *children, pid_t pid)
+{
+    for (size_t i = 0; i < children->count; i++) {
+        if (children->pids[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct sweep {
+    struct gord_children *children;
+    struct gord_orphan found[GORD_ORPHANS_MAX];
+    size_t count;
+};
+
+/* Collect zombies of ours that are no job's. */
+static int look_at(void *arg, pid_t pid)
+{
+    struct sweep *sweep = arg;
+    struct gord_proc proc;
+
+    if (gord_proc_read(pid, &proc) == 0 && proc.state == 'Z' && proc.parent == getpid() &&
+        sweep->count < GORD_ORPHANS_MAX) {
+        sweep->found[sweep->count++] = (struct gord_orphan){pid, proc.start_ticks, gor_now()};
+    }
+    return 0;
+}
+
+static int64_t first_seen(const struct gord_children *children, const struct gord_orphan *orphan)
+{
+    for (size_t i = 0; i < children->orphan_count; i++) {
+        const struct gord_orphan *old = &children->orphans[i];
+        if (old->pid == orphan->pid && old->start_ticks == orphan->start_ticks) {
+            return old->seen_ns;
+        }
+    }
+    return orphan->seen_ns;
+}
+
+size_t gord_children_reap(struct gord_children *children, int64_t settle_ns)
+{
+    struct sweep *sweep = calloc(1, sizeof(*sweep));
+    size_t kept = 0;
+
+    if (sweep == NULL) {
+        return 1;
+    }
+    sweep->children = children;
+    gord_proc_each(look_at, sweep);
+    pthread_mutex_lock(&children->lock);
+    int64_t now = gor_now();
+    int64_t settled = children->spawning == 0 ? now : children->none_since_ns;
+    for (size_t i = 0; i < sweep->count; i++) {
+        struct gord_orphan *orphan = &sweep->found[i];
+        if (is_job(children, orphan->pid)) {
+            continue;
+        }
+        orphan->seen_ns = first_seen(children, orphan);
+        /* Every spawn that could have made it had ended, and so been entered, since we first saw
+         * it unclaimed. */
+        if (now - orphan->seen_ns >= settle_ns && settled > orphan->seen_ns) {
+            waitpid(orphan->pid, NULL, WNOHANG);
+        } else {
+            sweep->found[kept++] = *orphan;
+        }
+    }
+    memcpy(children->orphans, sweep->found, kept * sizeof(*sweep->found));
+    children->orphan_count = kept;
+    pthread_mutex_unlock(&children->lock);
+    free(sweep);
+    return kept;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* children.h - which child processes are jobs, and the reaping of those that are not.
+ *
+ * gord is a sub-reaper: processes that a job left behind become its children when their parent
+ * dies, and somebody has to reap them. A job's own process is reaped by its goroutine, which needs
+ * its status; so the two must never be mixed up.
+ *
+ * Threads     any thread or goroutine; guarded by `lock`, held for moments.
+ */
+#ifndef GORD_RUNNER_CHILDREN_H
+#define GORD_RUNNER_CHILDREN_H
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { GORD_ORPHANS_MAX = 256 };
+
+/* A zombie that nobody claims (yet). */
+struct gord_orphan {
+    pid_t pid;
+    uint64_t start_ticks;
+    int64_t seen_ns;
+};
+
+struct gord_children {
+    pthread_mutex_t lock;
+    pid_t *pids; /* owned; processes of jobs */
+    size_t count;
+    size_t room;
+    unsigned spawning;     /* spawns between begin and end */
+    int64_t none_since_ns; /* when `spawning` was 0 last */
+    struct gord_orphan orphans[GORD_ORPHANS_MAX];
+    size_t orphan_count;
+};
+
+void gord_children_init(struct gord_children *children);
+void gord_children_fini(struct gord_children *children);
+
+/* Around each spawn: pid is the child's, 0 if there is none. end: -ENOMEM with nothing kept. */
+void gord_children_begin(struct gord_children *children);
+int gord_children_end(struct gord_children *children, pid_t pid);
+
+/* A job's process has been reaped. */
+void gord_children_forget(struct gord_children *children, pid_t pid);
+
+/* Reap processes left behind by jobs. Each is reaped by the second call that sees it, at least
+ * settle_ns after the first, when it is certain that no spawn under way can claim it. Answers how
+ * many are still to be watched. Reads /proc. One caller at a time. */
+size_t gord_children_reap(struct gord_children *children, int64_t settle_ns);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/logframe.h"
+
+#include <string.h>
+
+static void put(uint8_t *p, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        p[i] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+static uint64_t get(const uint8_t *p, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        value |= (uint64_t)p[i] << (8 * i);
+    }
+    return value;
+}
+
+/* FNV-1a over the offset and everything behind the check. */
+static uint32_t check_of(const uint8_t *header, uint64_t offset)
+{
+    uint64_t hash = 0xcbf29ce484222325U ^ offset;
+
+    hash *= 0x100000001b3U;
+    for (unsigned i = 4; i < GORD_FRAME_HEADER_BYTES; i++) {
+        hash = (hash ^ header[i]) * 0x100000001b3U;
+    }
+    return (uint32_t)(hash ^ (hash >> 32));
+}
+
+void gord_frame_encode(const struct gord_frame *frame, uint64_t offset,
+                       uint8_t out[GORD_FRAME_HEADER_BYTES])
+{
+    memset(out, 0, GORD_FRAME_HEADER_BYTES);
+    out[4] = (uint8_t)frame->stream;
+    put(out + 8, frame->length, 4);
+    put(out + 16, (uint64_t)frame->at_ns, 8);
+    put(out, check_of(out, offset), 4);
+}
+
+bool gord_frame_decode(const uint8_t header[GORD_FRAME_HEADER_BYTES], uint64_t offset,
+                       struct gord_frame *out_frame)
+{
+    uint32_t length = (uint32_t)get(header + 8, 4);
+
+    if (get(header, 4) != check_of(header, offset)) {
+        return false;
+    }
+    if (header[4] < GORD_STDOUT || header[4] > GORD_REMARK || length == 0 ||
+        length > GORD_FRAME_MAX) {
+        return false;
+    }
+    out_frame->stream = (enum gord_stream)header[4];
+    out_frame->length = length;
+    out_frame->at_ns = (int64_t)get(header + 16, 8);
+    return true;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/proc.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static ssize_t read_file(const char *path, char *out, size_t bytes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0) {
+        return errno == ENOENT ? -ESRCH : -errno;
+    }
+    got = read(fd, out, bytes);
+    if (got < 0) {
+        got = -errno;
+    }
+    close(fd);
+    return got;
+}
+
+int gord_proc_read(pid_t pid, struct gord_proc *out_proc)
+{
+    char path[64];
+    char text[1024];
+    struct gord_proc proc;
+    unsigned long long ticks;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    ssize_t got = read_file(path, text, sizeof(text) - 1);
+    if (got < 0) {
+        return (int)got;
+    }
+    text[got] = '\0';
+    /* The name in brackets may hold anything, brackets and newlines too: count from its end. */
+    const char *rest = strrchr(text, ')');
+    if (rest == NULL ||
+        sscanf(rest + 1,
+               " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &proc.state, &proc.parent, &proc.group, &ticks) != 4) {
+        return -EIO;
+    }
+    proc.start_ticks = ticks;
+    *out_proc = proc;
+    return 0;
+}
+
+int gord_proc_each(int (*visit)(void *arg, pid_t pid), void *arg)
+{
+    DIR *dir = opendir("/proc");
+    int result = 0;
+
+    if (dir == NULL) {
+        return -errno;
+    }
+    for (struct dirent *entry; result == 0 && (entry = readdir(dir)) != NULL;) {
+        char *end;
+        long pid = strtol(entry->d_name, &end, 10);
+        if (pid > 0 && *end == '\0') {
+            result = visit(arg, (pid_t)pid);
+        }
+    }
+    closedir(dir);
+    return result;
+}
+
+int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes)
+{
+    char path[64];
+    size_t name_bytes = strlen(name);
+    char *line = NULL;
+    size_t room = 0;
+    int result = -ENOENT;
+
+    snprintf(path, sizeof(path), "/proc/%d/environ", pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return errno == ENOENT ? -ESRCH : -errno;
+    }
+    while (getdelim(&line, &room, '\0', file) > 0) {
+        if (strncmp(line, name, name_bytes) == 0 && line[name_bytes] == '=') {
+            snprintf(out, out_bytes, "%s", line + name_bytes + 1);
+            result = 0;
+            break;
+        }
+    }
+    free(line);
+    fclose(file);
+    return result;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.h - what /proc tells of a process. Any thread. */
+#ifndef GORD_RUNNER_PROC_H
+#define GORD_RUNNER_PROC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct gord_proc {
+    char state; /* 'R', 'S', 'Z', ... */
+    pid_t parent;
+    pid_t group;
+    uint64_t start_ticks; /* since boot; with the pid it names a process uniquely */
+};
+
+/* 0, or -ESRCH when there is no such process, or another errno of reading /proc. */
+int gord_proc_read(pid_t pid, struct gord_proc *out_proc);
+
+/* Call visit(arg, pid) for every process until it answers non-zero; answers that, else 0, else the
+ * errno of opening /proc. */
+int gord_proc_each(int (*visit)(void *arg, pid_t pid), void *arg);
+
+/* Copy the value of `name` in the environment the process was started with. 0; -ENOENT: it has
+ * none; else the errno of reading. */
+int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes);
+
+#endif

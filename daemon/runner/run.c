@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* After each append, on the goroutine: one note under way at a time, and only if somebody reads. */
+static void on_appended(void *arg)
+{
+    struct gord_run *run = arg;
+
+    if (atomic_load(&run->followers) > 0 && !atomic_exchange(&run->noted, true)) {
+        gord_run_ref(run);
+        gord_inbox_post(run->env->notes, &run->note);
+    }
+}
+
+struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord_spec *spec,
+                              struct gor_ctx *parent)
+{
+    struct gord_run *run = calloc(1, sizeof(*run));
+
+    if (run == NULL) {
+        return NULL;
+    }
+    atomic_init(&run->refs, 1);
+    run->id = id;
+    run->env = env;
+    run->spec = gord_spec_ref(spec);
+    run->parent = gor_ctx_ref(parent);
+    run->started_at = gor_now();
+    run->shown = GOR__V1__JOB_STATE__RUNNING;
+    snprintf(run->name, sizeof(run->name), "job %" PRIu64, id);
+    gord_logfile_init(&run->log, env->log_root, id, env->log_cap_bytes);
+    run->log.appended = on_appended;
+    run->log.appended_arg = run;
+    return run;
+}
+
+struct gord_run *gord_run_ref(struct gord_run *run)
+{
+    atomic_fetch_add_explicit(&run->refs, 1, memory_order_relaxed);
+    return run;
+}
+
+void gord_run_unref(struct gord_run *run)
+{
+    /* acq_rel: the last owner sees everything the others did. */
+    if (run == NULL || atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    gord_logfile_fini(&run->log);
+    struct gor_ctx *ctx = atomic_load(&run->ctx);
+    if (ctx != NULL) {
+        gor_ctx_unref(ctx);
+    }
+    gor_ctx_unref(run->parent);
+    gord_spec_unref(run->spec);
+    free((void *)(uintptr_t)atomic_load(&run->cause));
+    free(run);
+}
+
+struct gor_ctx *gord_run_ctx(struct gord_run *run)
+{
+    struct gor_ctx *ctx = atomic_load(&run->ctx);
+    int64_t timeout = run->spec->timeout_ns;
+    int64_t deadline = GOR_NEVER;
+
+    if (ctx != NULL) {
+        return ctx;
+    }
+    if (timeout > 0 && timeout < GOR_NEVER - run->started_at) {
+        deadline = run->started_at + timeout;
+    }
+    int result = deadline == GOR_NEVER ? gor_ctx_with_cancel(run->parent, &ctx)
+                                       : gor_ctx_with_deadline(run->parent, deadline, &ctx);
+    if (result != 0) {
+        return NULL;
+    }
+    atomic_store(&run->ctx, ctx);
+    const char *cause = atomic_load(&run->cause);
+    if (cause != NULL) {
+        gor_ctx_cancel(ctx, cause);
+    }
+    return ctx;
+}
+
+void gord_run_cancel(struct gord_run *run, const char *cause)
+{
+    if (atomic_load(&run->cause) != NULL) {
+        return;
+    }
+    char *copy = strndup(cause, 255);
+    if (copy == NULL) {
+        return;
+    }
+    atomic_store(&run->cause, copy);
+    struct gor_ctx *ctx = atomic_load(&run->ctx);
+    if (ctx != NULL) {
+        gor_ctx_cancel_async(ctx, cause);
+    }
+}
+
+Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
+{
+    struct gor_ctx *ctx = atomic_load(&run->ctx);
+    int error = ctx != NULL ? gor_ctx_err(ctx) : 0;
+
+    if (error == 0) {
+        return GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
+    }
+    if (error == -ETIMEDOUT) {
+        bool own =
+            run->spec->timeout_ns > 0 && gor_now() >= run->started_at + run->spec->timeout_ns;
+        if (own) {
+            snprintf(run->detail, sizeof(run->detail), "its timeout of %.9g s passed",
+                     (double)run->spec->timeout_ns / (double)GOR_SECOND);
+        } else {
+            snprintf(run->detail, sizeof(run->detail), "the timeout of its parent job passed");
+        }
+        return GOR__V1__OUTCOME__TIMED_OUT;
+    }
+    snprintf(run->detail, sizeof(run->detail), "%s", gor_ctx_cause(ctx));
+    return GOR__V1__OUTCOME__CANCELLED;
+}
+
+static void post_finished(struct gord_run *run, const struct gord_result *result)
+{
+    struct gord_event *event = gord_event_finished(run->id, result->outcome, result->exit_code,
+                                                   result->signal, run->detail);
+
+    if (event != NULL) {
+        gord_logfile_counts(&run->log, &event->stdout_bytes, &event->stderr_bytes);
+    }
+    gord_bus_post(run->env->bus, event);
+}
+
+/* The default, a panic, is decided here: it ends this job only. */
+static void on_panic(void *arg, const char *message)
+{
+    struct gord_run *run = arg;
+
+    if (gor_self() == run->goroutine) {
+        struct gord_result result = {.outcome = GOR__V1__OUTCOME__PANICKED};
+        snprintf(run->detail, sizeof(run->detail), "panic: %s", message);
+        post_finished(run, &result);
+        gord_run_unref(run);
+    } else if (!atomic_exchange(&run->panicked, true)) {
+        gord_logfile_remark(&run->log, "panic in a goroutine of this job: %s\n", message);
+        struct gor_ctx *ctx = atomic_load(&run->ctx);
+        if (ctx != NULL) {
+            gor_ctx_cancel(ctx, message);
+        }
+    }
+}
+
+void gord_run_main(void *arg)
+{
+    struct gord_run *run = arg;
+    struct gord_result result = {.outcome = GOR__V1__OUTCOME__SUCCEEDED};
+
+    gor_on_panic(on_panic, run);
+    if (run->spec->kind == GORD_EXEC) {
+        gord_exec_run(run, &result);
+    } else {
+        gord_native_run(run, &result);
+    }
+    post_finished(run, &result);
+    gord_run_unref(run);
+}

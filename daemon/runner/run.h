@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* run.h - one job being run: what its goroutine, the loop and the log's readers share.
+ *
+ * Cancelling from the loop and making the context on the goroutine meet in two atomics: each side
+ * stores its own and then looks at the other's (both seq_cst), so at least one of them sees both
+ * and cancels.
+ * Threads     as each field says.
+ * Ownership   counted references: the loop's until the job's FINISHED event, the goroutine's until
+ *             it ends, one for each log note under way, one for each reader.
+ */
+#ifndef GORD_RUNNER_RUN_H
+#define GORD_RUNNER_RUN_H
+
+#include "daemon/event/event.h"
+#include "daemon/runner/bus.h"
+#include "daemon/runner/children.h"
+#include "daemon/runner/logfile.h"
+#include "runtime/gor.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#define GORD_DETAIL_BYTES 512
+
+/* What all runs share; outlives them. */
+struct gord_run_env {
+    struct gord_bus *bus;
+    struct gord_inbox *notes; /* log notes: "job N wrote something" */
+    struct gord_children children;
+    const char *log_root;
+    uint64_t log_cap_bytes;
+    int64_t grace_ns;        /* of a job that names none */
+    struct gor_ctx *root;    /* above every job that has no parent */
+    struct gor_ctx *hurry;   /* cancelled: no more grace for anybody */
+    struct rlimit nofile;
+};
+
+struct gord_run {
+    atomic_uint refs;
+    uint64_t id;
+    struct gord_run_env *env;      /* borrowed */
+    struct gord_spec *spec;        /* owned reference; immutable */
+    struct gor_ctx *parent;        /* owned reference; immutable */
+    _Atomic(struct gor_ctx *) ctx; /* owned; set once by the goroutine */
+    _Atomic(const char *) cause;   /* owned; set once by the loop */
+    atomic_bool hurry;             /* do not wait out the grace; set by the loop */
+    int64_t started_at;            /* gor_now() at the start; immutable */
+    gor_id_t goroutine;            /* set before it runs */
+    char name[32];                 /* "job 7", for dumps */
+    struct gord_logfile log;       /* goroutines write, the loop reads its end */
+    struct gord_inbox_item note;   /* link of env->notes while `noted` */
+    atomic_bool noted;
+    atomic_uint followers;          /* readers that want notes */
+    char detail[GORD_DETAIL_BYTES]; /* goroutine only */
+    struct gord_run *prev;          /* list links of the sampler; loop only */
+    struct gord_run *next;
+    Gor__V1__JobState shown; /* state the sampler announced last; loop only */
+    atomic_bool panicked;    /* a goroutine of a native job panicked */
+};
+
+/* How a run ended. */
+struct gord_result {
+    Gor__V1__Outcome outcome;
+    int exit_code;
+    int signal;
+};
+
+/* With one reference. parent: the context it runs under. NULL: out of memory. Loop. */
+struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord_spec *spec,
+                              struct gor_ctx *parent);
+struct gord_run *gord_run_ref(struct gord_run *run); /* any thread */
+void gord_run_unref(struct gord_run *run);           /* any thread; NULL is fine */
+
+/* The goroutine's body: runs the job, posts its events, gives up a reference. */
+void gord_run_main(void *run);
+
+/* Cancel with that cause, the first one counts. Loop. */
+void gord_run_cancel(struct gord_run *run, const char *cause);
+
+/* The context of the run, made at the first call; NULL: out of memory. [goroutine] */
+struct gor_ctx *gord_run_ctx(struct gord_run *run);
+
+/* 0, or why the run was ended from outside: TIMED_OUT or CANCELLED; the cause goes to the detail.
+ * Looks only at a context that was made. [goroutine] */
+Gor__V1__Outcome gord_run_stopped(struct gord_run *run);
+
+/* The two kinds. [goroutine] */
+void gord_exec_run(struct gord_run *run, struct gord_result *out_result);
+void gord_native_run(struct gord_run *run, struct gord_result *out_result);
+
+#endif

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/runner.h"
+
+#include "daemon/base/assert.h"
+#include "daemon/base/log.h"
+#include "daemon/runner/cascade.h"
+#include "daemon/runner/sampler.h"
+#include "daemon/runner/sweep.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#define SPECS_PER_READ 1024
+#define REAP_AFTER_MS 1000
+
+struct gord_runner {
+    struct gord_run_env env;
+    struct gord_bus *bus;
+    struct gord_bus_hook hook;
+    struct gord_sampler sampler;
+    struct gord_cascade cascade;
+    struct gord_inbox notes;
+    unsigned slots[GORD_KIND_COUNT];
+    bool paused;
+    bool draining;
+    bool stopped;
+    int store_error;
+    void (*emptied)(void *arg); /* NULL: not draining, or told already */
+    void *emptied_arg;
+    void (*on_log)(void *arg, uint64_t id);
+    void *on_log_arg;
+    uv_signal_t child_ended;
+    uv_timer_t reap_timer;
+    atomic_bool reaping;
+    atomic_size_t orphans; /* seen and not reaped yet */
+};
+
+/* ------------------------------------------------------------------ starting */
+
+static int give_spec(void *arg, const struct gord_row *row)
+{
+    struct gord_runner *runner = arg;
+    int result = gord_job_give_spec(gord_bus_table(runner->bus), row->id, row->spec, row->uid,
+                                    row->created_ns);
+
+    return result == -ENOENT ? 0 : result;
+}
+
+int gord_runner_need_spec(struct gord_runner *runner, struct gord_job *job)
+{
+    int result = 0;
+
+    if (job->body == NULL || job->body->spec == NULL) {
+        result = gord_reader_specs(gord_bus_reader(runner->bus), job->id, SPECS_PER_READ, give_spec,
+                                   runner);
+    }
+    if (result == 0 && (job->body == NULL || job->body->spec == NULL)) {
+        result = -ENOENT;
+    }
+    return result;
+}
+
+static void fail_to_start(struct gord_runner *runner, uint64_t id, const char *what, int error)
+{
+    char detail[160];
+
+    snprintf(detail, sizeof(detail), "cannot start: %s: %s", what, strerror(-error));
+    gord_log(GORD_LOG_ERROR, id, "%s", detail);
+    gord_bus_emit(runner->bus,
+                  gord_event_finished(id, GOR__V1__OUTCOME__SPAWN_ERROR, 0, 0, detail), NULL);
+}
+
+/* The context above a job: its parent's while that runs. */
+static struct gor_ctx *context_above(struct gord_runner *runner, const struct gord_spec *spec)
+{
+    struct gord_job *parent = NULL;
+    struct gor_ctx *ctx = NULL;
+
+    if (spec->parent_id != 0) {
+        parent = gord_job_find(gord_bus_table(runner->bus), spec->parent_id);
+    }
+    struct gord_run *run = parent != NULL ? gord_runner_run_of(parent) : NULL;
+    if (run != NULL) {
+        ctx = atomic_load(&run->ctx);
+    }
+    return ctx != NULL ? ctx : runner->env.root;
+}
+
+/* A taken job with its spec: onto a goroutine of its own. */
+static void launch(struct gord_runner *runner, struct gord_job *job)
+{
+    uint64_t id = job->id;
+    struct gord_spec *spec = job->body->spec;
+    struct gord_run *run = gord_run_new(&runner->env, id, spec, context_above(runner, spec));
+
+    if (run == NULL) {
+        fail_to_start(runner, id, "no memory", -ENOMEM);
+        return;
+    }
+    struct gor_go_opts opts = {.name = run->name, .out_id = &run->goroutine};
+    int result = gor_go_with(&opts, gord_run_main, gord_run_ref(run));
+    if (result != 0) {
+        gord_run_unref(run);
+        gord_run_unref(run);
+        fail_to_start(runner, id, "no goroutine", result);
+        return;
+    }
+    job->body->run = run;
+    if (spec->kind == GORD_NATIVE) {
+        /* Its goroutine's own events come through the inbox, so they are behind this one. */
+        gord_bus_emit(runner->bus, gord_event_started(id, run->goroutine, 0, 0), NULL);
+        gord_sampler_add(&runner->sampler, run);
+    }
+}
+
+static void start_kind(struct gord_runner *runner, enum gord_job_kind kind)
+{
+    struct gord_job_table *table = gord_bus_table(runner->bus);
+    const struct gord_job_counts *counts = gord_job_counts(table);
+
+    while (counts->taken[kind] < runner->slots[kind]) {
+        struct gord_job *job = gord_job_take(table, kind);
+        if (job == NULL) {
+            break;
+        }
+        int result = gord_runner_need_spec(runner, job);
+        if (result == 0) {
+            launch(runner, job);
+        } else {
+            fail_to_start(runner, job->id, "cannot read what to do from the store", result);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ following the ring */
+
+static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+
+    if (event->kind == GORD_EVENT_FINISHED) {
+        struct gord_run *run = gord_runner_run_of(job);
+        if (run != NULL) {
+            gord_sampler_remove(&runner->sampler, run);
+            job->body->run = NULL;
+            gord_run_unref(run);
+        }
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
+    } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id,
+                         "was cancelled");
+    }
+}
+
+static void on_health(void *arg, int error, const char *text)
+{
+    struct gord_runner *runner = arg;
+
+    (void)text;
+    runner->store_error = error;
+}
+
+static uint64_t taken_jobs(const struct gord_runner *runner)
+{
+    const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(runner->bus));
+
+    return counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE];
+}
+
+static void cancel_child(void *arg, uint64_t id, const char *cause)
+{
+    struct gord_runner *runner = arg;
+    struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), id);
+
+    if (job != NULL) {
+        gord_runner_cancel(runner, job, cause, NULL);
+    }
+}
+
+static void on_flush(void *arg)
+{
+    struct gord_runner *runner = arg;
+
+    gord_cascade_run(&runner->cascade, gord_bus_table(runner->bus), cancel_child, runner);
+    if (runner->draining) {
+        if (runner->emptied != NULL && taken_jobs(runner) == 0) {
+            void (*emptied)(void *) = runner->emptied;
+            runner->emptied = NULL;
+            emptied(runner->emptied_arg);
+        }
+    } else if (!runner->paused && runner->store_error == 0) {
+        start_kind(runner, GORD_EXEC);
+        start_kind(runner, GORD_NATIVE);
+    }
+}
+
+static void on_note(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_runner *runner = arg;
+    struct gord_run *run = (struct gord_run *)((char *)item - offsetof(struct gord_run, note));
+
+    /* First, so that what is written from here on makes a note of its own. */
+    atomic_store(&run->noted, false);
+    if (runner->on_log != NULL && !runner->stopped) {
+        runner->on_log(runner->on_log_arg, run->id);
+    }
+    gord_run_unref(run);
+}
+
+/* ------------------------------------------------------------------ control */
+
+int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                       uint64_t *out_seq)
+{
+    uint64_t id = job->id;
+    uint64_t seq = job->last_seq;
+    int result = 0;
+
+    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        return -EINVAL;
+    }
+    if (job->body == NULL || job->body->cancel == NULL) {
+        result = gord_bus_emit(runner->bus,
+                               gord_event_new(GORD_EVENT_CANCEL_REQUESTED, id, cause), &seq);
+    }
+    if (result == 0 && !job->taken) {
+        result = gord_bus_emit(
+            runner->bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause), &seq);
+    } else if (result == 0 && gord_runner_run_of(job) != NULL) {
+        gord_run_cancel(gord_runner_run_of(job), cause);
+    }
+    if (result == 0 && out_seq != NULL) {
+        *out_seq = seq;
+    }
+    return result;
+}
+
+void gord_runner_set_paused(struct gord_runner *runner, bool paused)
+{
+    runner->paused = paused;
+    gord_bus_wake(runner->bus);
+}
+
+bool gord_runner_is_paused(const struct gord_runner *runner)
+{
+    return runner->paused;
+}
+
+struct each_cancel {
+    struct gord_runner *runner;
+    const char *cause;
+    bool abandon;
+};
+
+static int cancel_taken(void *arg, struct gord_job *job)
+{
+    struct each_cancel *each = arg;
+
+    if (each->abandon) {
+        gord_log(GORD_LOG_WARNING, job->id, "%s", each->cause);
+        gord_bus_emit(each->runner->bus,
+                      gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, each->cause),
+                      NULL);
+    } else {
+        gord_runner_cancel(each->runner, job, each->cause, NULL);
+    }
+    return 0;
+}
+
+void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),
+                       void *arg)
+{
+    struct each_cancel each = {runner, cause, false};
+
+    runner->draining = true;
+    runner->emptied = emptied;
+    runner->emptied_arg = arg;
+    runner->cascade.off = true; /* what is queued stays for the next start */
+    gord_job_each_taken(gord_bus_table(runner->bus), cancel_taken, &each);
+    gord_bus_wake(runner->bus);
+}
+
+void gord_runner_hurry(struct gord_runner *runner)
+{
+    gor_ctx_cancel_async(runner->env.hurry, "the daemon is in a hurry");
+}
+
+void gord_runner_abandon(struct gord_runner *runner, const char *detail)
+{
+    struct each_cancel each = {runner, detail, true};
+
+    gord_job_each_taken(gord_bus_table(runner->bus), cancel_taken, &each);
+}
+
+/* ------------------------------------------------------------------ looking in */
+
+struct gord_run *gord_runner_run_of(const struct gord_job *job)
+{
+    return job->body != NULL ? job->body->run : NULL;
+}
+
+const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
+                                   char *out, size_t out_bytes)
+{
+    uint64_t taken = gord_job_counts(gord_bus_table(runner->bus))->taken[kind];
+
+    out[0] = '\0';
+    if (runner->draining) {
+        snprintf(out, out_bytes, "the daemon stops; it starts with the next one");
+    } else if (runner->paused) {
+        snprintf(out, out_bytes, "starting jobs is paused");
+    } else if (runner->store_error != 0) {
+        snprintf(out, out_bytes, "the store refuses to write: %s", strerror(-runner->store_error));
+    } else if (taken >= runner->slots[kind]) {
+        snprintf(out, out_bytes, "waits for %s slot (%" PRIu64 " of %u busy)",
+                 kind == GORD_EXEC ? "an exec" : "a native", taken, runner->slots[kind]);
+    }
+    return out;
+}
+
+void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg)
+{
+    runner->on_log = fn;
+    runner->on_log_arg = arg;
+}
+
+unsigned gord_runner_slots(const struct gord_runner *runner, enum gord_job_kind kind)
+{
+    return runner->slots[kind];
+}
+
+const char *gord_runner_log_root(const struct gord_runner *runner)
+{
+    return runner->env.log_root;
+}
+
+/* ------------------------------------------------------------------ reaping orphans */
+
+static void reap_orphans(void *arg)
+{
+    struct gord_runner *runner = arg;
+    int64_t settle = (int64_t)REAP_AFTER_MS / 2 * GOR_MILLISECOND;
+
+    atomic_store(&runner->orphans, gord_children_reap(&runner->env.children, settle));
+    atomic_store(&runner->reaping, false);
+}
+
+static void on_reap_timer(uv_timer_t *timer)
+{
+    struct gord_runner *runner = timer->data;
+
+    if (!atomic_exchange(&runner->reaping, true) && gor_go(reap_orphans, runner) != 0) {
+        atomic_store(&runner->reaping, false);
+    }
+    /* Zombies that nobody claimed are looked at once more; after that SIGCHLD tells. */
+    if (atomic_load(&runner->orphans) > 0 || atomic_load(&runner->reaping)) {
+        uv_timer_start(timer, on_reap_timer, REAP_AFTER_MS, 0);
+    }
+}
+
+static void on_child_ended(uv_signal_t *handle, int signum)
+{
+    struct gord_runner *runner = handle->data;
+
+    (void)signum;
+    if (!uv_is_active((const uv_handle_t *)&runner->reap_timer)) {
+        uv_timer_start(&runner->reap_timer, on_reap_timer, REAP_AFTER_MS, 0);
+    }
+}
+
+static void start_reaping(struct gord_runner *runner)
+{
+    uv_loop_t *loop = gord_bus_loop(runner->bus);
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    uv_timer_init(loop, &runner->reap_timer);
+    uv_signal_init(loop, &runner->child_ended);
+    runner->reap_timer.data = runner;
+    runner->child_ended.data = runner;
+    uv_signal_start(&runner->child_ended, on_child_ended, SIGCHLD);
+}
+
+/* ------------------------------------------------------------------ life cycle */
+
+struct make_contexts {
+    struct gord_run_env *env;
+    int result;
+    sem_t made;
+};
+
+/* Contexts can be made by goroutines only. */
+static void make_contexts(void *arg)
+{
+    struct make_contexts *make = arg;
+
+    make->result = gor_ctx_with_cancel(gor_ctx_background(), &make->env->root);
+    if (make->result == 0) {
+        make->result = gor_ctx_with_cancel(gor_ctx_background(), &make->env->hurry);
+    }
+    sem_post(&make->made);
+}
+
+static int open_contexts(struct gord_run_env *env)
+{
+    struct make_contexts make = {.env = env};
+
+    sem_init(&make.made, 0, 0);
+    int result = gor_go(make_contexts, &make);
+    if (result == 0) {
+        while (sem_wait(&make.made) != 0) {
+        }
+        result = make.result;
+    }
+    sem_destroy(&make.made);
+    return result;
+}
+
+static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts)
+{
+    runner->bus = opts->bus;
+    runner->slots[GORD_EXEC] = opts->exec_slots;
+    runner->slots[GORD_NATIVE] = opts->native_slots;
+    runner->paused = opts->paused;
+    runner->env = (struct gord_run_env){.bus = opts->bus,
+                                        .notes = &runner->notes,
+                                        .log_root = opts->log_root,
+                                        .log_cap_bytes = opts->log_cap_bytes,
+                                        .grace_ns = opts->grace_ns,
+                                        .nofile = opts->nofile};
+    gord_children_init(&runner->env.children);
+    runner->hook = (struct gord_bus_hook){
+        .applied = on_applied, .health = on_health, .flush = on_flush, .arg = runner};
+}
+
+int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner)
+{
+    struct gord_runner *runner = calloc(1, sizeof(*runner));
+    size_t settled = 0;
+
+    if (runner == NULL) {
+        return -ENOMEM;
+    }
+    fill(runner, opts);
+    int result = open_contexts(&runner->env);
+    if (result != 0) {
+        goto free_runner;
+    }
+    result = gord_inbox_init(&runner->notes, gord_bus_loop(opts->bus), on_note, runner);
+    if (result != 0) {
+        goto free_runner;
+    }
+    gord_sampler_init(&runner->sampler, opts->bus);
+    gord_bus_follow(opts->bus, &runner->hook);
+    start_reaping(runner);
+    result = gord_sweep(opts->bus, &settled);
+    if (result != 0) {
+        gord_runner_stop(runner);
+        return result; /* its handles are open: the process is about to end, so the memory stays */
+    }
+    if (settled > 0) {
+        gord_log(GORD_LOG_WARNING, 0, "%zu jobs that were running when the last daemon ended are "
+                 "settled as lost", settled);
+    }
+    gord_bus_wake(opts->bus);
+    *out_runner = runner;
+    return 0;
+free_runner:
+    gord_children_fini(&runner->env.children);
+    free(runner);
+    return result;
+}
+
+void gord_runner_stop(struct gord_runner *runner)
+{
+    if (runner == NULL || runner->stopped) {
+        return;
+    }
+    runner->stopped = true;
+    gord_inbox_close(&runner->notes);
+    gord_sampler_close(&runner->sampler);
+    uv_close((uv_handle_t *)&runner->reap_timer, NULL);
+    uv_close((uv_handle_t *)&runner->child_ended, NULL);
+}
+
+void gord_runner_free(struct gord_runner *runner)
+{
+    if (runner == NULL) {
+        return;
+    }
+    GORD_ASSERT(runner->stopped);
+    gord_cascade_fini(&runner->cascade);
+    gord_children_fini(&runner->env.children);
+    gor_ctx_unref(runner->env.root);
+    gor_ctx_unref(runner->env.hurry);
+    free(runner);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* runner.h - starts jobs as slots allow, each on a goroutine, and ends them when asked.
+ *
+ * Invariants  a job starts only after its submission is committed, in the order of submission of
+ *             its kind; never while starting is paused, the store refuses, or the daemon drains.
+ * Threads     loop thread; the runtime must run.
+ * Ownership   start/stop; what it is given is borrowed until stop.
+ * See also    docs/job-lifecycle.md
+ */
+#ifndef GORD_RUNNER_RUNNER_H
+#define GORD_RUNNER_RUNNER_H
+
+#include "daemon/runner/bus.h"
+#include "daemon/runner/run.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+struct gord_runner;
+
+struct gord_runner_opts {
+    struct gord_bus *bus;
+    const char *log_root;   /* exists */
+    unsigned exec_slots;    /* processes at a time */
+    unsigned native_slots;  /* native jobs at a time */
+    int64_t grace_ns;       /* of a job that names none */
+    uint64_t log_cap_bytes; /* of one job's output */
+    bool paused;            /* begin paused */
+    struct rlimit nofile;   /* descriptor limit for processes */
+};
+
+/* Settle what a dead daemon left running, then begin. -ENOMEM, or the error of the runtime. */
+int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner);
+
+/* After the bus is closed; its jobs' goroutines must have ended, or never run again. The loop must
+ * run once more before free. NULL is fine. */
+void gord_runner_stop(struct gord_runner *runner);
+void gord_runner_free(struct gord_runner *runner);
+
+/* Cancel a live job and, soon after, all below it. A queued one ends at once. 0 with the seq of the
+ * last event this caused in *out_seq; -EINVAL: it has ended; -ENOMEM. */
+int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                       uint64_t *out_seq);
+
+/* Stop or go on starting jobs. */
+void gord_runner_set_paused(struct gord_runner *runner, bool paused);
+bool gord_runner_is_paused(const struct gord_runner *runner);
+
+/* Start nothing any more, cancel what runs; emptied(arg) is called once nothing runs. */
+void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),
+                       void *arg);
+
+/* Do not wait out the grace of processes being ended. */
+void gord_runner_hurry(struct gord_runner *runner);
+
+/* Enter jobs that still run as CANCELLED with that detail: the daemon ends without them. */
+void gord_runner_abandon(struct gord_runner *runner, const char *detail);
+
+/* Why a queued job of that kind waits; what a QUEUED event says. */
+const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
+                                   char *out, size_t out_bytes);
+
+/* The run of a job, while it has one; borrowed. */
+struct gord_run *gord_runner_run_of(const struct gord_job *job);
+
+/* Have fn(arg, id) called on the loop soon after a followed run wrote to its log. */
+void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg);
+
+/* A job's spec, read from the store if it is not in memory. -ENOENT, or the reader's error. */
+int gord_runner_need_spec(struct gord_runner *runner, struct gord_job *job);
+
+unsigned gord_runner_slots(const struct gord_runner *runner, enum gord_job_kind kind);
+
+/* Where the logs are; borrowed. */
+const char *gord_runner_log_root(const struct gord_runner *runner);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/spawn.h"
+
+#include "daemon/runner/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#define CHILD_STACK_BYTES ((size_t)64 * 1024)
+
+/* The child runs on the parent's memory: a sanitizer's bookkeeping of it would outlive it. */
+#define IN_CHILD __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
+
+enum step { STEP_NONE, STEP_CWD, STEP_STDIO, STEP_EXEC };
+
+/* What parent and child share. */
+struct child {
+    const struct gord_spawn *spec;
+    char **candidates; /* owned: the paths to try, in order, ends with NULL */
+    volatile enum step failed_step;
+    volatile int failed_errno;
+};
+
+IN_CHILD static void child_fail(struct child *c, enum step step, int error)
+{
+    c->failed_step = step;
+    c->failed_errno = error;
+    _exit(127);
+}
+
+IN_CHILD static void child_reset_signals(void)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = SIG_DFL;
+    for (int sig = 1; sig <= SIGRTMAX; sig++) {
+        /* Refused for KILL, STOP and the two of libc: they have no handler of ours. */
+        sigaction(sig, &action, NULL);
+    }
+}
+
+IN_CHILD static void child_set_up_stdio(struct child *c)
+{
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(c->spec->stdout_fd, 1) < 0 ||
+        dup2(c->spec->stderr_fd, 2) < 0) {
+        child_fail(c, STEP_STDIO, errno);
+    }
+    /* Everything of ours is close-on-exec; this is against what we were started with. */
+    close_range(3, ~0U, 0);
+}
+
+/* As execvp: go on to the next folder while the file is missing there, remember that one was there
+ * but not allowed. */
+IN_CHILD static void child_exec(struct child *c)
+{
+    int worst = ENOENT;
+
+    for (char **path = c->candidates; *path != NULL; path++) {
+        execve(*path, c->spec->argv, c->spec->env);
+        if (errno == EACCES) {
+            worst = EACCES;
+        } else if (errno != ENOENT && errno != ENOTDIR) {
+            child_fail(c, STEP_EXEC, errno);
+        }
+    }
+    child_fail(c, STEP_EXEC, worst);
+}
+
+IN_CHILD static int child_main(void *arg)
+{
+    struct child *c = arg;
+    const struct gord_spawn *spec = c->spec;
+    sigset_t none;
+
+    child_reset_signals();
+    setpgid(0, 0);
+    if (spec->has_umask) {
+        umask(spec->umask);
+    }
+    if (spec->nofile != NULL) {
+        setrlimit(RLIMIT_NOFILE, spec->nofile);
+    }
+    if (chdir(spec->cwd != NULL && spec->cwd[0] != '\0' ? spec->cwd : "/") != 0) {
+        child_fail(c, STEP_CWD, errno);
+    }
+    child_set_up_stdio(c);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    child_exec(c);
+    return 127;
+}
+
+static const char *path_of(char *const *env)
+{
+    for (; *env != NULL; env++) {
+        if (strncmp(*env, "PATH=", 5) == 0) {
+            return *env + 5;
+        }
+    }
+    return DEFAULT_PATH;
+}
+
+static void free_candidates(char **list)
+{
+    for (char **p = list; list != NULL && *p != NULL; p++) {
+        free(*p);
+    }
+    free(list);
+}
+
+/* "dir/name"; an empty entry of PATH means the current folder. */
+static char *join_path(const char *dir, size_t dir_bytes, const char *name)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%.*s%s%s", (int)dir_bytes, dir, dir_bytes > 0 ? "/" : "./", name) < 0) {
+        return NULL;
+    }
+    return path;
+}
+
+static bool fill_from_path(char **list, const char *program, const char *path)
+{
+    for (size_t at = 0;; at++) {
+        const char *end = strchrnul(path, ':');
+        list[at] = join_path(path, (size_t)(end - path), program);
+        if (list[at] == NULL) {
+            return false;
+        }
+        if (*end == '\0') {
+            return true;
+        }
+        path = end + 1;
+    }
+}
+
+/* A name with a slash is taken as it is, as the shell does. */
+static char **list_candidates(const char *program, const char *path)
+{
+    bool search = strchr(program, '/') == NULL;
+    size_t count = 1;
+
+    for (const char *p = path; search && *p != '\0'; p++) {
+        count += *p == ':';
+    }
+    char **list = calloc(count + 1, sizeof(*list));
+    if (list == NULL) {
+        return NULL;
+    }
+    if (search ? fill_from_path(list, program, path) : (list[0] = strdup(program)) != NULL) {
+        return list;
+    }
+    free_candidates(list);
+    return NULL;
+}
+
+/* The sentence for people. */
+static void describe(const struct gord_spawn *spec, const struct child *c, char *out, size_t bytes)
+{
+    char program[128];
+    char extra[160];
+    const char *path = path_of(spec->env);
+
+    gord_text_clean(spec->argv[0], strlen(spec->argv[0]), program, sizeof(program));
+    if (c->failed_step == STEP_CWD) {
+        gord_text_clean(spec->cwd, strlen(spec->cwd), extra, sizeof(extra));
+        snprintf(out, bytes, "cannot start '%s': cannot enter folder '%s': %s", program, extra,
+                 strerror(c->failed_errno));
+    } else if (c->failed_step == STEP_STDIO) {
+        snprintf(out, bytes, "cannot start '%s': cannot set up its standard files: %s", program,
+                 strerror(c->failed_errno));
+    } else if (c->failed_errno == ENOENT && strchr(spec->argv[0], '/') == NULL) {
+        gord_text_clean(path, strlen(path), extra, sizeof(extra));
+        snprintf(out, bytes, "cannot start '%s': not found in PATH (%s)", program, extra);
+    } else if (c->failed_errno == ENOEXEC) {
+        snprintf(out, bytes, "cannot start '%s': not a program (a script needs a #! line)",
+                 program);
+    } else {
+        snprintf(out, bytes, "cannot start '%s': %s", program, strerror(c->failed_errno));
+    }
+}
+
+/* Clone with every signal blocked, so that no handler runs in the child on our memory. */
+static pid_t clone_child(struct child *c, int *out_pidfd)
+{
+    char *stack = malloc(CHILD_STACK_BYTES);
+    sigset_t all;
+    sigset_t old;
+
+    if (stack == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    pid_t pid = clone(child_main, stack + CHILD_STACK_BYTES,
+                      CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, c, out_pidfd);
+    int saved = errno;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    free(stack);
+    errno = saved;
+    return pid;
+}
+
+int gord_spawn_start(const struct gord_spawn *spec, pid_t *out_pid, int *out_pidfd, char *error,
+                     size_t error_bytes)
+{
+    struct child c = {.spec = spec, .failed_step = STEP_NONE};
+    int pidfd = -1;
+    int result = 0;
+
+    c.candidates = list_candidates(spec->argv[0], path_of(spec->env));
+    if (c.candidates == NULL) {
+        snprintf(error, error_bytes, "cannot start a program: out of memory");
+        return -ENOMEM;
+    }
+    pid_t pid = clone_child(&c, &pidfd);
+    if (pid < 0) {
+        result = -errno;
+        c.failed_errno = errno;
+        c.failed_step = STEP_EXEC;
+        describe(spec, &c, error, error_bytes);
+    } else if (c.failed_step != STEP_NONE) {
+        waitpid(pid, NULL, 0);
+        close(pidfd);
+        result = -c.failed_errno;
+        describe(spec, &c, error, error_bytes);
+    } else {
+        *out_pid = pid;
+        *out_pidfd = pidfd;
+    }
+    free_candidates(c.candidates);
+    return result;
+}

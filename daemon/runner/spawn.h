@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* spawn.h - start a program as the leader of a process group of its own.
+ *
+ * posix_spawn cannot set a umask and tells only that something failed, so this does what it does
+ * inside (clone with shared memory, parent held until exec) and reports the step that failed.
+ *
+ * Invariants  the child has stdin from /dev/null, the given stdout and stderr, no other
+ *             descriptor, no blocked signal, every signal at its default.
+ * Threads     any thread or goroutine; holds the calling thread until the exec, about a
+ * millisecond. Ownership   the caller owns the pidfd it gets and has to reap the child.
+ */
+#ifndef GORD_RUNNER_SPAWN_H
+#define GORD_RUNNER_SPAWN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+struct gord_spawn {
+    char *const *argv; /* borrowed, ends with NULL, at least one */
+    char *const *env;  /* borrowed, ends with NULL; its PATH is the one searched */
+    const char *cwd;   /* borrowed; "" or NULL: "/" */
+    bool has_umask;    /* else the daemon's */
+    mode_t umask;
+    int stdout_fd;               /* borrowed, 3 or above */
+    int stderr_fd;               /* borrowed, 3 or above */
+    const struct rlimit *nofile; /* borrowed; NULL: as the daemon has it */
+};
+
+/* Start it: 0 with *out_pid and *out_pidfd, else a negative errno and a sentence in `error` that
+ * names program and cause. The failed child is reaped already. */
+int gord_spawn_start(const struct gord_spawn *spec, pid_t *out_pid, int *out_pidfd, char *error,
+                     size_t error_bytes);
+
+#endif

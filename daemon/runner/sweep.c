@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/sweep.h"
+
+#include "daemon/base/log.h"
+#include "daemon/runner/proc.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A job that had started when the last daemon ended. */
+struct left {
+    uint64_t id;
+    pid_t pid; /* 0: native */
+    uint64_t pid_start;
+};
+
+struct left_list {
+    struct left *items; /* owned */
+    size_t count;
+    size_t room;
+};
+
+static int collect(void *arg, struct gord_job *job)
+{
+    struct left_list *list = arg;
+
+    if (job->state != GOR__V1__JOB_STATE__RUNNING && job->state != GOR__V1__JOB_STATE__WAITING) {
+        return 0;
+    }
+    if (list->count == list->room) {
+        size_t room = list->room > 0 ? list->room * 2 : 64;
+        struct left *items = realloc(list->items, room * sizeof(*items));
+        if (items == NULL) {
+            return -ENOMEM;
+        }
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->count++] = (struct left){job->id, job->body->pid, job->body->pid_start};
+    return 0;
+}
+
+/* Processes by group, for the groups whose leader has gone. */
+struct group_member {
+    pid_t group;
+    pid_t pid;
+};
+
+struct group_list {
+    struct group_member *items; /* owned */
+    size_t count;
+    size_t room;
+};
+
+static int add_member(void *arg, pid_t pid)
+{
+    struct group_list *list = arg;
+    struct gord_proc proc;
+
+    if (gord_proc_read(pid, &proc) != 0 || proc.group == pid || proc.group == getpgrp()) {
+        return 0;
+    }
+    if (list->count == list->room) {
+        size_t room = list->room > 0 ? list->room * 2 : 256;
+        struct group_member *items = realloc(list->items, room * sizeof(*items));
+        if (items == NULL) {
+            return 0; /* what is not found is not killed */
+        }
+        list->items = items;
+        list->room = room;
+    }
+    list->items[list->count++] = (struct group_member){proc.group, pid};
+    return 0;
+}
+
+static bool carries_id(pid_t pid, uint64_t id)
+{
+    char want[32];
+    char have[32];
+
+    snprintf(want, sizeof(want), "%" PRIu64, id);
+    return gord_proc_env(pid, "GOR_JOB_ID", have, sizeof(have)) == 0 && strcmp(want, have) == 0;
+}
+
+/* Whether process group `left->pid` is still the job's. */
+static bool group_is_ours(const struct left *left, const struct group_list *members)
+{
+    struct gord_proc proc;
+
+    if (gord_proc_read(left->pid, &proc) == 0) {
+        return proc.start_ticks == left->pid_start && proc.group == left->pid;
+    }
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->items[i].group == left->pid && carries_id(members->items[i].pid, left->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int settle(struct gord_bus *bus, const struct left *left, const struct group_list *members)
+{
+    char remark[160] = "found as running when the daemon started";
+    const char *detail = "the daemon ended while it ran";
+
+    if (left->pid > 1 && group_is_ours(left, members) && kill(-left->pid, SIGKILL) == 0) {
+        snprintf(remark, sizeof(remark), "found running when the daemon started; process group %d "
+                 "was killed", left->pid);
+        detail = "the daemon ended while it ran; its processes were killed";
+    }
+    gord_log(GORD_LOG_WARNING, left->id, "%s", remark);
+    int result = gord_bus_emit(
+        bus, gord_event_new(GORD_EVENT_RECOVERED, left->id, remark), NULL);
+    if (result == 0) {
+        result = gord_bus_emit(
+            bus, gord_event_finished(left->id, GOR__V1__OUTCOME__LOST, 0, 0, detail), NULL);
+    }
+    return result;
+}
+
+int gord_sweep(struct gord_bus *bus, size_t *out_settled)
+{
+    struct left_list left = {0};
+    struct group_list members = {0};
+    int result = gord_job_each_taken(gord_bus_table(bus), collect, &left);
+
+    if (result == 0 && left.count > 0) {
+        gord_proc_each(add_member, &members);
+    }
+    for (size_t i = 0; i < left.count && result == 0; i++) {
+        result = settle(bus, &left.items[i], &members);
+    }
+    *out_settled = left.count;
+    free(left.items);
+    free(members.items);
+    return result;
+}
