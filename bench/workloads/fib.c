@@ -8,7 +8,7 @@ static int64_t fib_plain(int64_t n)
 }
 
 struct task {
-    struct gor_chan *out;
+    struct gor_chan *out; /* a reference of its own */
     int64_t n;
     int64_t cut_off;
 };
@@ -17,10 +17,11 @@ static int64_t fib_split(int64_t n, int64_t cut_off);
 
 static void run_task(void *arg)
 {
-    const struct task *t = arg;
-    int64_t result = fib_split(t->n, t->cut_off);
+    struct task t = *(const struct task *)arg;
+    int64_t result = fib_split(t.n, t.cut_off);
 
-    gor_chan_send(t->out, &result);
+    gor_chan_send(t.out, &result);
+    gor_chan_unref(t.out);
 }
 
 static int64_t fib_split(int64_t n, int64_t cut_off)
@@ -28,12 +29,13 @@ static int64_t fib_split(int64_t n, int64_t cut_off)
     if (n < cut_off) {
         return fib_plain(n);
     }
-    struct task t = {.out = bench_chan(sizeof(int64_t), 1), .n = n - 1, .cut_off = cut_off};
+    struct gor_chan *out = bench_chan(sizeof(int64_t), 1);
+    struct task t = {.out = gor_chan_ref(out), .n = n - 1, .cut_off = cut_off};
     int64_t other;
     bench_go(run_task, &t);
     int64_t own = fib_split(n - 2, cut_off);
-    gor_chan_recv(t.out, &other);
-    gor_chan_unref(t.out);
+    gor_chan_recv(out, &other);
+    gor_chan_unref(out);
     return own + other;
 }
 

@@ -5,26 +5,33 @@
 enum { SKYNET_FAN_OUT = 10 };
 
 struct node {
-    struct gor_chan *out; /* borrowed from the parent */
+    struct gor_chan *out; /* a reference of its own: the send may return after its parent's end */
     int64_t first;
     int64_t size;
 };
 
-/* A parent waits for all its children, so their arguments may lie on its stack. */
+static void send_sum(struct gor_chan *out, int64_t sum)
+{
+    gor_chan_send(out, &sum);
+    gor_chan_unref(out);
+}
+
+/* A parent waits for all its children, so their arguments may lie on its stack until they send. */
 static void run_node(void *arg)
 {
-    const struct node *n = arg;
+    struct node n = *(const struct node *)arg;
     struct node children[SKYNET_FAN_OUT];
     int64_t sum = 0;
 
-    if (n->size == 1) {
-        gor_chan_send(n->out, &n->first);
+    if (n.size == 1) {
+        send_sum(n.out, n.first);
         return;
     }
     struct gor_chan *sums = bench_chan(sizeof(int64_t), 0);
     for (int i = 0; i < SKYNET_FAN_OUT; i++) {
-        int64_t size = n->size / SKYNET_FAN_OUT;
-        children[i] = (struct node){.out = sums, .first = n->first + i * size, .size = size};
+        int64_t size = n.size / SKYNET_FAN_OUT;
+        children[i] =
+            (struct node){.out = gor_chan_ref(sums), .first = n.first + i * size, .size = size};
         bench_go(run_node, &children[i]);
     }
     for (int i = 0; i < SKYNET_FAN_OUT; i++) {
@@ -33,7 +40,7 @@ static void run_node(void *arg)
         sum += part;
     }
     gor_chan_unref(sums);
-    gor_chan_send(n->out, &sum);
+    send_sum(n.out, sum);
 }
 
 /* The most leaves that are a power of ten and not above the count asked for. */
@@ -51,11 +58,12 @@ static int64_t leaf_count(const struct bench *b)
 static int64_t sum_leaves(int64_t leaves)
 {
     struct node root = {.out = bench_chan(sizeof(int64_t), 0), .size = leaves};
+    struct gor_chan *sums = gor_chan_ref(root.out);
     int64_t sum = 0;
 
     bench_go(run_node, &root);
-    gor_chan_recv(root.out, &sum);
-    gor_chan_unref(root.out);
+    gor_chan_recv(sums, &sum);
+    gor_chan_unref(sums);
     return sum;
 }
 
