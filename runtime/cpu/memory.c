@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.c - see memory.h. Guard markers (Linux 6.13) keep an arena one mapping; mprotect splits it
+ * at every guard, and vm.max_map_count then ends at about 32,000 stacks. */
+#include "runtime/cpu/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Newer than Debian 12's headers: include/uapi/asm-generic/mman-common.h and pidfd.h of Linux. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#define PIDFD_SELF_PROCESS (-10001)
+
+static struct {
+    bool guard_markers;
+    bool vectored;
+    int self; /* a pidfd of ourselves, or PIDFD_SELF_PROCESS */
+} kernel;
+
+static int advise_one_by_one(const struct iovec *ranges, size_t count, int advice)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (madvise(ranges[i].iov_base, ranges[i].iov_len, advice) != 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+static size_t total_bytes(const struct iovec *ranges, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += ranges[i].iov_len;
+    }
+    return bytes;
+}
+
+static int advise(const struct iovec *ranges, size_t count, int advice)
+{
+    if (kernel.vectored) {
+        long done = syscall(SYS_process_madvise, kernel.self, ranges, count, advice, 0);
+        if (done >= 0 && (size_t)done == total_bytes(ranges, count)) {
+            return 0;
+        }
+    }
+    return advise_one_by_one(ranges, count, advice);
+}
+
+static bool can_vector(const struct iovec *page)
+{
+    kernel.self = PIDFD_SELF_PROCESS;
+    if (syscall(SYS_process_madvise, kernel.self, page, 1, MADV_POPULATE_WRITE, 0) >= 0) {
+        return true;
+    }
+    kernel.self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (kernel.self < 0) {
+        return false;
+    }
+    if (syscall(SYS_process_madvise, kernel.self, page, 1, MADV_POPULATE_WRITE, 0) >= 0) {
+        return true;
+    }
+    close(kernel.self);
+    return false;
+}
+
+void gor__memory_probe(void)
+{
+    static bool done;
+    if (done) {
+        return;
+    }
+    done = true;
+    const char *forced = getenv("GOR_MEMORY");
+    struct iovec page = {gor__memory_reserve(4096, 4096), 4096};
+    if (page.iov_base == NULL) {
+        return;
+    }
+    kernel.vectored = (forced == NULL || strcmp(forced, "single") != 0) && can_vector(&page);
+    kernel.guard_markers = (forced == NULL || strcmp(forced, "mprotect") != 0) &&
+                           madvise(page.iov_base, page.iov_len, MADV_GUARD_INSTALL) == 0;
+    gor__memory_release(page.iov_base, page.iov_len);
+}
+
+void *gor__memory_reserve(size_t bytes, size_t align)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t slack = align > page ? align : 0;
+    char *memory = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    if (slack == 0) {
+        return memory;
+    }
+    size_t head = (size_t)(-(uintptr_t)memory) & (align - 1);
+    if (head > 0) {
+        munmap(memory, head);
+    }
+    if (slack > head) {
+        munmap(memory + head + bytes, slack - head);
+    }
+    return memory + head;
+}
+
+void gor__memory_release(void *memory, size_t bytes)
+{
+    munmap(memory, bytes);
+}
+
+int gor__memory_guard(const struct iovec *ranges, size_t count)
+{
+    if (kernel.guard_markers) {
+        return advise(ranges, count, MADV_GUARD_INSTALL);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (mprotect(ranges[i].iov_base, ranges[i].iov_len, PROT_NONE) != 0) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+void gor__memory_populate(const struct iovec *ranges, size_t count)
+{
+    (void)advise(ranges, count, MADV_POPULATE_WRITE);
+}
+
+void gor__memory_discard(const struct iovec *ranges, size_t count)
+{
+    (void)advise(ranges, count, MADV_DONTNEED);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.h - the kernel's side of stacks and tables: reserve, guard, populate, give back.
+ *
+ * The vectored calls work on up to GOR__RANGES_MAX ranges of pages in one system call where the
+ * kernel can (process_madvise on oneself, Linux 6.13), else one by one. $GOR_MEMORY forces a way:
+ * "mprotect" (no guard markers), "single" (no vectored calls); see docs/scheduler.md, "stacks".
+ *
+ * Threads     any. Errors are negative errno.
+ */
+#ifndef GOR_CPU_MEMORY_H
+#define GOR_CPU_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+enum { GOR__RANGES_MAX = 64 };
+
+/* Find out what this kernel can do. Called once, before threads. */
+void gor__memory_probe(void);
+
+/* Address space without memory behind it: readable and writable, zeroed, aligned to `align` (a
+ * power of two). NULL when there is none. */
+void *gor__memory_reserve(size_t bytes, size_t align);
+void gor__memory_release(void *memory, size_t bytes);
+
+/* Any access to these pages faults from now on. -ENOMEM: out of mappings (vm.max_map_count). */
+int gor__memory_guard(const struct iovec *ranges, size_t count);
+
+/* Have memory behind these pages now, in bulk, rather than by one fault each. Best effort. */
+void gor__memory_populate(const struct iovec *ranges, size_t count);
+
+/* Give back the memory behind these pages; they read as zero afterwards. Best effort. */
+void gor__memory_discard(const struct iovec *ranges, size_t count);
+
+#endif

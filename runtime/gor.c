@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* gor.c - start, run, stop. */
+#include "runtime/gor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/cpu/memory.h"
+#include "runtime/io/blocking.h"
+#include "runtime/sched/netpoll.h"
+#include "runtime/sched/pool.h"
+#include "runtime/sched/sched.h"
+
+enum { DEFAULT_STACK = 256 << 10, STOP_SECONDS = 1 };
+
+/* Guards start and stop against each other; `stuck` says that a thread could not be stopped. */
+static struct gor__mutex life;
+static bool stuck;
+
+static uint32_t default_procs(const struct gor_opts *opts)
+{
+    long procs = (long)opts->gomaxprocs;
+    const char *text = getenv("GOMAXPROCS");
+    if (procs <= 0 && text != NULL) {
+        procs = strtol(text, NULL, 10);
+    }
+    if (procs <= 0) {
+        procs = gor_num_cpu();
+    }
+    return (uint32_t)(procs < GOR__PROCS_MAX ? procs : GOR__PROCS_MAX);
+}
+
+static void release_everything(void)
+{
+    gor__fault_fini();
+    while (gor__sched.machines != NULL) {
+        struct gor__m *m = gor__sched.machines;
+        gor__sched.machines = m->next;
+        gor__memory_release(m, sizeof *m);
+    }
+    gor__procs_fini();
+    gor__netpoll_fini();
+    gor__pool_fini();
+    memset(&gor__sched, 0, sizeof gor__sched);
+#if !defined(__SANITIZE_THREAD__)
+    gor__solo = false;
+#endif
+}
+
+static int start_locked(const struct gor_opts *opts)
+{
+    static const struct gor_opts defaults;
+    if (gor__sched.running || stuck) {
+        return -EBUSY;
+    }
+    gor__sched.opts = opts != NULL ? *opts : defaults;
+    size_t stack = gor__sched.opts.stack_bytes;
+    gor__sched.default_class = gor__stack_class(stack != 0 ? stack : DEFAULT_STACK);
+    if (gor__sched.default_class < 0) {
+        return -EINVAL;
+    }
+    gor__memory_probe();
+    gor__sched.started_at = gor__clock();
+    gor__sched.poll_until = GOR_NEVER;
+    uint32_t procs = default_procs(&gor__sched.opts);
+    int result = gor__netpoll_init();
+    if (result == 0) {
+        result = gor__procs_init(procs);
+    }
+    if (result == 0) {
+#if !defined(__SANITIZE_THREAD__)
+        gor__solo = procs == 1 && !gor__sched.opts.resizable;
+#endif
+        gor__fault_init();
+        result = gor__sysmon_start();
+        if (result == 0) {
+            __atomic_store_n(&gor__sched.running, true, __ATOMIC_RELEASE);
+            return 0;
+        }
+    }
+    release_everything();
+    return result;
+}
+
+int gor_start(const struct gor_opts *opts)
+{
+    gor__mutex_lock(&life);
+    int result = start_locked(opts);
+    gor__mutex_unlock(&life);
+    return result;
+}
+
+static void wake_everybody(void)
+{
+    for (uint32_t i = 0; i < gor__sched.procs_made; i++) {
+        __atomic_store_n(&gor__sched.procs[i]->attention, true, __ATOMIC_RELEASE);
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = gor__sched.idle_machines;
+    gor__sched.idle_machines = NULL;
+    while (m != NULL) {
+        struct gor__m *next = m->next_idle;
+        gor__machine_wake(m);
+        m = next;
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    gor__netpoll_break();
+}
+
+/* True when all Ms have ended. One that is about to go idle may have missed the first call. */
+static bool join_machines(void)
+{
+    bool all = true;
+    int64_t deadline = gor_after(STOP_SECONDS * GOR_SECOND);
+    for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        int error = ETIMEDOUT;
+        while (error == ETIMEDOUT && gor_now() < deadline) {
+            struct timespec soon;
+            wake_everybody();
+            clock_gettime(CLOCK_MONOTONIC, &soon);
+            soon.tv_nsec += 10000000;
+            if (soon.tv_nsec >= 1000000000) {
+                soon.tv_nsec -= 1000000000;
+                soon.tv_sec++;
+            }
+            error = pthread_clockjoin_np(m->thread, NULL, CLOCK_MONOTONIC, &soon);
+        }
+        if (error != 0) {
+            pthread_detach(m->thread);
+            all = false;
+        }
+    }
+    return all;
+}
+
+static int stop_locked(void)
+{
+    if (!gor__sched.running) {
+        return 0;
+    }
+    if (gor__m_self() != NULL) {
+        return -EPERM;
+    }
+    __atomic_store_n(&gor__sched.running, false, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&gor__sched.stopping, true, __ATOMIC_SEQ_CST);
+    gor__sysmon_stop();
+    bool all = join_machines();
+    if (!gor__blocking_stop() || !all) {
+        stuck = true;
+        return -EBUSY;
+    }
+    release_everything();
+    return 0;
+}
+
+int gor_stop(void)
+{
+    gor__mutex_lock(&life);
+    int result = stop_locked();
+    gor__mutex_unlock(&life);
+    return result;
+}
+
+struct root {
+    int (*fn)(void *arg);
+    void *arg;
+    int result;
+    uint32_t done; /* futex */
+};
+
+static void run_root(void *arg)
+{
+    struct root *root = arg;
+    root->result = root->fn(root->arg);
+    __atomic_store_n(&root->done, 1, __ATOMIC_RELEASE);
+    gor__futex_wake(&root->done, 1);
+}
+
+int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg)
+{
+    static const struct gor_go_opts named = {.name = "main"};
+    struct root root = {.fn = fn, .arg = arg};
+    int result = gor_start(opts);
+    if (result < 0) {
+        return result;
+    }
+    result = gor__spawn(&named, run_root, &root, __builtin_return_address(0));
+    if (result == 0) {
+        while (__atomic_load_n(&root.done, __ATOMIC_ACQUIRE) == 0) {
+            (void)gor__futex_wait(&root.done, 0, GOR_NEVER);
+        }
+        result = root.result;
+    }
+    (void)gor_stop();
+    return result;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* fault.c - a goroutine that runs into the guard page of its stack is reported by name.
+ *
+ * Every M has a signal stack, since the goroutine's own is used up. Faults elsewhere go to whatever
+ * handler was there before us.
+ */
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/cpu/memory.h"
+#include "runtime/sched/pool.h"
+#include "runtime/sched/sched.h"
+
+enum { SIGNAL_STACK = 65536, GUARD = 4096, NEAR = 65536 };
+
+static const int fault_signals[2] = {SIGSEGV, SIGBUS};
+static struct sigaction former[2];
+
+/* The fault lies in the guard of the stack of `g`, or within a large frame below it. */
+static bool is_overflow(const struct gor__g *g, const char *address)
+{
+    return g != NULL && address < g->stack_low + GUARD && address >= g->stack_low - NEAR;
+}
+
+static void report_overflow(const struct gor__g *g)
+{
+    size_t bytes = gor__stack_class_bytes(g->stack_class);
+    gor__die("stack overflow: goroutine %lu%s%s used up its stack of %lu KiB; give it a larger "
+             "one by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
+             (unsigned long)g->id, g->name != NULL ? " " : "", g->name != NULL ? g->name : "",
+             (unsigned long)(bytes / 1024));
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+    const struct gor__m *m = gor__m_self();
+    struct sigaction *before = &former[signal == fault_signals[0] ? 0 : 1];
+    if (m != NULL && is_overflow(m->g, info->si_addr)) {
+        report_overflow(m->g);
+    }
+    if ((before->sa_flags & SA_SIGINFO) != 0 && before->sa_sigaction != NULL) {
+        before->sa_sigaction(signal, info, context);
+        return;
+    }
+    if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) {
+        before->sa_handler(signal);
+        return;
+    }
+    /* Let it happen again without us. */
+    (void)sigaction(signal, before, NULL);
+}
+
+void gor__fault_init(void)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_fault;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    for (int i = 0; i < 2; i++) {
+        (void)sigaction(fault_signals[i], &action, &former[i]);
+    }
+}
+
+void gor__fault_fini(void)
+{
+    for (int i = 0; i < 2; i++) {
+        (void)sigaction(fault_signals[i], &former[i], NULL);
+    }
+}
+
+void gor__fault_thread_init(struct gor__m *m)
+{
+    stack_t stack = {.ss_size = SIGNAL_STACK};
+    m->signal_stack = gor__memory_reserve(SIGNAL_STACK, 1);
+    stack.ss_sp = m->signal_stack;
+    if (stack.ss_sp != NULL) {
+        (void)sigaltstack(&stack, NULL);
+    }
+}
+
+void gor__fault_thread_fini(struct gor__m *m)
+{
+    stack_t none = {.ss_flags = SS_DISABLE};
+    if (m->signal_stack != NULL) {
+        (void)sigaltstack(&none, NULL);
+        gor__memory_release(m->signal_stack, SIGNAL_STACK);
+        m->signal_stack = NULL;
+    }
+}

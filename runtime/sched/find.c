@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* find.c - what a thread does between goroutines: look everywhere for work, then sleep until there
+ * is some.
+ *
+ * An M without work first *spins*: it goes round the queues of the others for a few microseconds.
+ * At most half of the busy Ps have such company. Of the Ms that then give up, one waits in the
+ * network poller, with the earliest timer as its deadline; the others sleep on their futex. Handing
+ * every new goroutine to a sleeping M at once was rejected, as in Go: threads would be woken and
+ * put to sleep at the rate of the channels' traffic.
+ */
+#include <stddef.h>
+
+#include "runtime/sched/netpoll.h"
+#include "runtime/sched/sched.h"
+
+enum {
+    FAIR_TICKS = 64,
+    POLL_TICKS = 100000, /* cpu ticks between looks at the poller while there is other work */
+    SPIN_ROUNDS = 64,    /* of looking at everybody, with a pause in between */
+    GLOBAL_BATCH = 128,
+    STEAL_FRESH = 64,
+};
+
+/* ---- idle lists and the global queue */
+
+void gor__idle_put_proc(struct gor__p *p)
+{
+    p->idle = true;
+    p->next_idle = gor__sched.idle_procs;
+    gor__sched.idle_procs = p;
+    __atomic_store_n(&gor__sched.idle_proc_count, gor__sched.idle_proc_count + 1, __ATOMIC_SEQ_CST);
+}
+
+struct gor__p *gor__idle_take_proc(void)
+{
+    struct gor__p *p = gor__sched.idle_procs;
+    if (p != NULL) {
+        gor__sched.idle_procs = p->next_idle;
+        p->idle = false;
+        __atomic_store_n(&gor__sched.idle_proc_count, gor__sched.idle_proc_count - 1,
+                         __ATOMIC_SEQ_CST);
+        gor__sysmon_notice();
+    }
+    return p;
+}
+
+void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count)
+{
+    last->next = NULL;
+    gor__mutex_lock(&gor__sched.lock);
+    if (gor__sched.global_last != NULL) {
+        gor__sched.global_last->next = first;
+    } else {
+        gor__sched.global_first = first;
+    }
+    gor__sched.global_last = last;
+    __atomic_store_n(&gor__sched.global_count, gor__sched.global_count + count, __ATOMIC_SEQ_CST);
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+static struct gor__g *global_pop_locked(void)
+{
+    struct gor__g *g = gor__sched.global_first;
+    if (g != NULL) {
+        gor__sched.global_first = g->next;
+        if (g->next == NULL) {
+            gor__sched.global_last = NULL;
+        }
+        __atomic_store_n(&gor__sched.global_count, gor__sched.global_count - 1, __ATOMIC_RELAXED);
+    }
+    return g;
+}
+
+/* Take a fair share of the global queue, at most `max`: one is answered, the rest go to the ring.
+ */
+static struct gor__g *take_global(struct gor__p *p, uint32_t max)
+{
+    if (__atomic_load_n(&gor__sched.global_count, __ATOMIC_ACQUIRE) == 0) {
+        return NULL;
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    uint32_t share = gor__sched.global_count / gor__sched.proc_count + 1;
+    struct gor__g *g = global_pop_locked();
+    if (share > max) {
+        share = max;
+    }
+    while (g != NULL && share-- > 1 && gor__sched.global_first != NULL &&
+           gor__runq_put(&p->runq, gor__sched.global_first)) {
+        (void)global_pop_locked();
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    return g;
+}
+
+void gor__wake_idle(void)
+{
+    uint32_t none = 0;
+    if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) == 0 ||
+        !__atomic_compare_exchange_n(&gor__sched.spinning, &none, 1, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
+        return;
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__p *p = NULL;
+    struct gor__m *m = gor__sched.idle_machines;
+    bool poller = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0;
+    if (!gor__sched.stopping && (m != NULL || !poller)) {
+        p = gor__idle_take_proc();
+    }
+    if (p != NULL && m != NULL) {
+        gor__sched.idle_machines = m->next_idle;
+        m->p = p;
+        m->spinning = true;
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    if (p != NULL && m != NULL) {
+        gor__machine_wake(m);
+    } else if (p == NULL || gor__machine_start(p, true) < 0) {
+        __atomic_sub_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
+        if (poller) {
+            gor__netpoll_break();
+        }
+    }
+}
+
+/* ---- looking */
+
+static bool work_exists(void)
+{
+    if (__atomic_load_n(&gor__sched.global_count, __ATOMIC_SEQ_CST) != 0) {
+        return true;
+    }
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < procs; i++) {
+        const struct gor__p *p = gor__sched.procs[i];
+        if (gor__runq_len(&p->runq) != 0 || gor__fresh_len(&p->fresh) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int64_t earliest_timer(void)
+{
+    int64_t first = GOR_NEVER;
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < procs; i++) {
+        int64_t when = gor__timers_first(&gor__sched.procs[i]->timers);
+        if (when < first) {
+            first = when;
+        }
+    }
+    return first;
+}
+
+/* Fire what is due on one heap. */
+static void run_timers(struct gor__p *owner, struct gor__m *m)
+{
+    if (gor__timers_first(&owner->timers) != GOR_NEVER) {
+        (void)gor__timers_run(&owner->timers, gor__clock());
+        m->p->timers_checked = gor__cpu_ticks();
+    }
+}
+
+static struct gor__g *poll_now(struct gor__p *p)
+{
+    uint32_t count = 0;
+    p->polled = gor__cpu_ticks();
+    if (gor__netpoll_waiters() == 0) {
+        return NULL;
+    }
+    struct gor__g *list = gor__netpoll_poll(0, &count);
+    gor__ready_list(list, count);
+    return list;
+}
+
+/* What must not wait for the queues to run dry. */
+static struct gor__g *take_fairly(struct gor__m *m)
+{
+    struct gor__p *p = m->p;
+    struct gor__g *oldest = NULL;
+    run_timers(p, m);
+    if (p->tick % FAIR_TICKS != 0) {
+        return NULL;
+    }
+    if (gor__cpu_ticks() - p->polled > POLL_TICKS) {
+        (void)poll_now(p);
+    }
+    struct gor__g *g = take_global(p, 1);
+    if (g == NULL && gor__fresh_take(&p->fresh, &oldest, 1) == 1) {
+        g = oldest;
+    }
+    return g;
+}
+
+static struct gor__g *steal_fresh(struct gor__p *thief, struct gor__p *victim)
+{
+    struct gor__g *batch[STEAL_FRESH];
+    uint32_t half = (gor__fresh_len(&victim->fresh) + 1) / 2;
+    if (half == 0) {
+        return NULL;
+    }
+    uint32_t count =
+        gor__fresh_take(&victim->fresh, batch, half < STEAL_FRESH ? half : STEAL_FRESH);
+    for (uint32_t i = 1; i < count; i++) {
+        /* The thief came here because it has none itself, so there is room. */
+        GOR_ASSERT(gor__fresh_push(&thief->fresh, batch[i]));
+    }
+    gor__count(&thief->steals, count);
+    return count > 0 ? batch[0] : NULL;
+}
+
+static struct gor__g *steal_from(struct gor__m *m, struct gor__p *victim)
+{
+    uint32_t count = 0;
+    bool stale = __atomic_load_n(&victim->next_is_stale, __ATOMIC_RELAXED);
+    struct gor__g *g = gor__runq_steal(&m->p->runq, &victim->runq, stale, &count);
+    if (g != NULL) {
+        __atomic_store_n(&victim->next_is_stale, false, __ATOMIC_RELAXED);
+        gor__count(&m->p->steals, count);
+        return g;
+    }
+    return steal_fresh(m->p, victim);
+}
+
+/* Once round all other Ps, from a random one on; their due timers are fired as well. */
+static struct gor__g *steal_round(struct gor__m *m)
+{
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    uint32_t start = gor__random_below(&m->random, procs);
+    for (uint32_t i = 0; i < procs; i++) {
+        struct gor__p *victim = gor__sched.procs[(start + i) % procs];
+        if (victim == m->p) {
+            continue;
+        }
+        struct gor__g *g = steal_from(m, victim);
+        if (g == NULL && gor__timers_first(&victim->timers) <= gor__coarse_now()) {
+            run_timers(victim, m);
+            g = gor__next_local(m->p);
+        }
+        if (g != NULL) {
+            return g;
+        }
+    }
+    return NULL;
+}
+
+static bool may_spin(struct gor__m *m)
+{
+    uint32_t procs = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);
+    if (procs == 1) {
+        return false;
+    }
+    if (!m->spinning) {
+        uint32_t idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_RELAXED);
+        uint32_t spinning = __atomic_load_n(&gor__sched.spinning, __ATOMIC_RELAXED);
+        if (2 * spinning >= procs - idle) {
+            return false;
+        }
+        m->spinning = true;
+        __atomic_add_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
+    }
+    return true;
+}
+
+static struct gor__g *look_around(struct gor__m *m)
+{
+    struct gor__g *g = gor__next_local(m->p);
+    if (g == NULL) {
+        g = take_global(m->p, GLOBAL_BATCH);
+    }
+    if (g == NULL && poll_now(m->p) != NULL) {
+        g = gor__next_local(m->p);
+    }
+    if (g != NULL || !may_spin(m)) {
+        return g;
+    }
+    for (int round = 0; round < SPIN_ROUNDS && g == NULL; round++) {
+        g = steal_round(m);
+        if (g == NULL) {
+            g = take_global(m->p, GLOBAL_BATCH);
+        }
+        if (g == NULL && __atomic_load_n(&gor__sched.stopping, __ATOMIC_RELAXED)) {
+            break;
+        }
+        gor__relax();
+    }
+    return g;
+}
+
+/* ---- going idle */
+
+/* Give up the P. True when there was a last moment's work, with the P kept. */
+static bool release_proc(struct gor__m *m)
+{
+    struct gor__p *p = m->p;
+    gor__mutex_lock(&gor__sched.lock);
+    if (gor__sched.global_count != 0 || gor__sched.stopping || p->attention) {
+        gor__mutex_unlock(&gor__sched.lock);
+        return true;
+    }
+    m->p = NULL;
+    gor__idle_put_proc(p);
+    gor__mutex_unlock(&gor__sched.lock);
+    return false;
+}
+
+static bool acquire_proc(struct gor__m *m)
+{
+    if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) == 0) {
+        return false;
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    m->p = gor__idle_take_proc();
+    gor__mutex_unlock(&gor__sched.lock);
+    return m->p != NULL;
+}
+
+/* Wait in the poller if nobody does. True: it waited, and has a P again or has handed on what it
+ * found. */
+static bool wait_in_poller(struct gor__m *m)
+{
+    uint32_t free = 0;
+    uint32_t count = 0;
+    if (!__atomic_compare_exchange_n(&gor__sched.poller, &free, 1, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST)) {
+        return false;
+    }
+    int64_t until = earliest_timer();
+    __atomic_store_n(&gor__sched.poll_until, until, __ATOMIC_SEQ_CST);
+    /* The second ordering of sched.h: whoever made work before seeing the poller is seen here. */
+    if (work_exists() || __atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) ||
+        earliest_timer() < until) {
+        until = 0;
+    }
+    __atomic_add_fetch(&gor__sched.parks, 1, __ATOMIC_RELAXED);
+    struct gor__g *list = gor__netpoll_poll(until, &count);
+    __atomic_store_n(&gor__sched.poller, 0, __ATOMIC_SEQ_CST);
+    (void)gor__clock();
+    (void)acquire_proc(m);
+    gor__ready_list(list, count);
+    return true;
+}
+
+static void sleep_until_woken(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    m->next_idle = gor__sched.idle_machines;
+    gor__sched.idle_machines = m;
+    gor__mutex_unlock(&gor__sched.lock);
+    __atomic_add_fetch(&gor__sched.parks, 1, __ATOMIC_RELAXED);
+    gor__machine_sleep(m);
+}
+
+static void stop_spinning(struct gor__m *m)
+{
+    if (m->spinning) {
+        m->spinning = false;
+        __atomic_sub_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Without work and with a P: give it up and sleep; afterwards the M has a P again. */
+static void idle(struct gor__m *m)
+{
+    int64_t own_first = gor__timers_first(&m->p->timers);
+    if (release_proc(m)) {
+        return;
+    }
+    stop_spinning(m);
+    if (work_exists() && acquire_proc(m)) {
+        m->spinning = true;
+        __atomic_add_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
+        return;
+    }
+    if (own_first < __atomic_load_n(&gor__sched.poll_until, __ATOMIC_SEQ_CST) &&
+        __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
+        gor__netpoll_break();
+    }
+    while (m->p == NULL) {
+        if (!wait_in_poller(m)) {
+            sleep_until_woken(m);
+        } else if (m->p == NULL && !acquire_proc(m)) {
+            if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
+                return;
+            }
+            sleep_until_woken(m);
+        }
+    }
+}
+
+/* The M leaves its search with work: if it was the one that spun, another may have to take over. */
+static void found(struct gor__m *m)
+{
+    if (m->spinning) {
+        stop_spinning(m);
+        if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) != 0 && work_exists()) {
+            gor__wake_idle();
+        }
+    }
+}
+
+struct gor__g *gor__find_runnable(struct gor__m *m)
+{
+    for (;;) {
+        if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+            stop_spinning(m);
+            return NULL;
+        }
+        if (m->p == NULL || gor__proc_check_resize(m)) {
+            if (m->p == NULL) {
+                stop_spinning(m);
+                sleep_until_woken(m);
+            }
+            continue;
+        }
+        struct gor__g *g = take_fairly(m);
+        if (g == NULL) {
+            g = look_around(m);
+        }
+        if (g != NULL) {
+            found(m);
+            return g;
+        }
+        idle(m);
+    }
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* goroutine.h - G: one goroutine, its stack, and how it waits.
+ *
+ * A G lives in a pool (pool.h) together with its stack, for ever: the memory is type-stable, so
+ * that a late waker may still look at it and find by `wake` that its time has passed.
+ *
+ * States      one function changes them, gor__g_set_state; see GOR_STATES in gor.h. A G is on a run
+ *             queue exactly while RUNNABLE, current on an M while RUNNING, in nobody's list but
+ * that of what it waits for while WAITING, on a free list while TERMINATED. Threads     written by
+ * the M that runs it; while it waits, by whoever has won the right to wake it.
+ */
+#ifndef GOR_SCHED_GOROUTINE_H
+#define GOR_SCHED_GOROUTINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/cpu/sanitizer.h"
+#include "runtime/cpu/switch.h"
+#include "runtime/gor.h"
+#include "runtime/sched/timer.h"
+
+struct gor__g;
+
+/* One place in one queue of waiting goroutines. */
+struct gor__waiter {
+    struct gor__waiter *next; /* list link of the queue it is on */
+    struct gor__waiter *prev;
+    struct gor__g *g;
+    uint64_t token; /* of gor__wake_arm; 0: only this queue can wake it, no claim needed */
+    void *elem;     /* what is sent, or where it goes; may be NULL */
+    uint32_t index; /* of the select case */
+    int result;     /* filled by the waker: 1 done, 0 closed */
+    bool queued;    /* on a queue now; under that queue's lock */
+};
+
+struct gor__g {
+    /* What a switch touches. */
+    struct gor__context context;
+    struct gor__g *next; /* list link of a run queue's overflow, a free list or a batch */
+    uint8_t state;       /* enum gor_state */
+    uint8_t reason;      /* enum gor_wait_reason */
+    bool has_deadline;   /* `timer` is to be started once it has parked */
+    int saved_errno;
+    int64_t waiting_since; /* coarse clock, while WAITING */
+    void (*fn)(void *arg);
+    void *arg;
+
+    /* How it is woken. */
+    uint64_t wake;                /* see gor__wake_arm */
+    struct gor__waiter *woken_by; /* set by the waker; NULL: the deadline */
+    struct gor__waiter waiter;    /* for waits on one thing */
+    struct gor__timer timer;      /* its sleep or deadline */
+
+    /* Who it is. */
+    gor_id_t id;
+    gor_id_t parent;
+    const char *name; /* borrowed */
+    const void *created_at;
+    void *local;
+    struct gor_defer *defers;
+    void (*on_panic)(void *arg, const char *message);
+    void *on_panic_arg;
+    uint64_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
+
+    /* Its memory. */
+    char *stack_low; /* guard page first */
+    char *stack_top;
+    uint8_t stack_class;
+    struct gor__fiber fiber;
+};
+
+static inline void gor__g_set_state(struct gor__g *g, enum gor_state state,
+                                    enum gor_wait_reason reason)
+{
+    __atomic_store_n(&g->reason, (uint8_t)reason, __ATOMIC_RELAXED);
+    __atomic_store_n(&g->state, (uint8_t)state, __ATOMIC_RELEASE);
+}
+
+static inline enum gor_state gor__g_state(const struct gor__g *g)
+{
+    return (enum gor_state)__atomic_load_n(&g->state, __ATOMIC_ACQUIRE);
+}
+
+/* A wait that more than one party can end: the token names this wait; the party whose
+ * gor__wake_claim succeeds, and only it, makes the goroutine runnable. Even values are open waits,
+ * odd ones are settled; they only grow, so a stale token never matches. */
+uint64_t gor__wake_arm(struct gor__g *g);
+bool gor__wake_claim(struct gor__g *g, uint64_t token);
+
+#endif

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* netpoll.c - see netpoll.h. Descriptors are found by number in a table of chunks that never move,
+ * so that an event may still be delivered while its descriptor is being closed: the serial number
+ * in it then no longer matches. */
+#include "runtime/sched/netpoll.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "runtime/cpu/memory.h"
+#include "runtime/sched/sched.h"
+#include "runtime/sync/waitq.h"
+
+enum {
+    CHUNK_FDS = 1024,
+    CHUNKS = 4096, /* 4 million descriptors, above any fs.nr_open in use */
+    BREAK_TAG = UINT32_MAX,
+};
+
+/* One descriptor. A waiter waits for one or both directions, but is on one queue only: readers'. */
+struct poll_fd {
+    struct gor__spin lock;
+    bool registered;
+    uint8_t ready; /* enum gor_fd_events seen and not yet used */
+    uint32_t serial;
+    struct gor__waitq waiters[2]; /* for reading, for writing or both */
+};
+
+static struct {
+    int epoll;
+    int break_fd;
+    uint32_t break_pending;
+    int64_t waiters;
+    struct poll_fd *chunks[CHUNKS];
+    struct gor__mutex grow;
+} poller = {.epoll = -1, .break_fd = -1};
+
+static struct poll_fd *find(int fd)
+{
+    if (fd < 0 || fd >= CHUNKS * CHUNK_FDS) {
+        return NULL;
+    }
+    struct poll_fd *chunk = __atomic_load_n(&poller.chunks[fd / CHUNK_FDS], __ATOMIC_ACQUIRE);
+    return chunk != NULL ? &chunk[fd % CHUNK_FDS] : NULL;
+}
+
+static struct poll_fd *find_or_make(int fd)
+{
+    if (fd < 0 || fd >= CHUNKS * CHUNK_FDS) {
+        return NULL;
+    }
+    struct poll_fd **slot = &poller.chunks[fd / CHUNK_FDS];
+    if (__atomic_load_n(slot, __ATOMIC_ACQUIRE) == NULL) {
+        gor__mutex_lock(&poller.grow);
+        if (*slot == NULL) {
+            __atomic_store_n(slot, gor__memory_reserve(CHUNK_FDS * sizeof(struct poll_fd), 1),
+                             __ATOMIC_RELEASE);
+        }
+        gor__mutex_unlock(&poller.grow);
+    }
+    return find(fd);
+}
+
+int gor__netpoll_init(void)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)BREAK_TAG << 32};
+    poller.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (poller.epoll < 0) {
+        return -errno;
+    }
+    poller.break_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (poller.break_fd < 0 ||
+        epoll_ctl(poller.epoll, EPOLL_CTL_ADD, poller.break_fd, &event) != 0) {
+        int error = -errno;
+        gor__netpoll_fini();
+        return error;
+    }
+    return 0;
+}
+
+void gor__netpoll_fini(void)
+{
+    if (poller.break_fd >= 0) {
+        close(poller.break_fd);
+    }
+    if (poller.epoll >= 0) {
+        close(poller.epoll);
+    }
+    for (size_t i = 0; i < CHUNKS; i++) {
+        if (poller.chunks[i] != NULL) {
+            gor__memory_release(poller.chunks[i], CHUNK_FDS * sizeof(struct poll_fd));
+            poller.chunks[i] = NULL;
+        }
+    }
+    poller.epoll = -1;
+    poller.break_fd = -1;
+    poller.break_pending = 0;
+    poller.waiters = 0;
+}
+
+static int make_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) {
+        return -errno;
+    }
+    if ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+static int add_to_epoll(int fd, struct poll_fd *pfd)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+    event.data.u64 = (uint64_t)(uint32_t)fd << 32 | pfd->serial;
+    if (epoll_ctl(poller.epoll, EPOLL_CTL_ADD, fd, &event) == 0) {
+        return 0;
+    }
+    if (errno != EEXIST) {
+        return -errno;
+    }
+    /* Closed behind our back and opened again under the same number, while a duplicate kept the old
+     * registration alive: make it ours. */
+    return epoll_ctl(poller.epoll, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : -errno;
+}
+
+int gor__netpoll_open(int fd, bool nonblock)
+{
+    struct poll_fd *pfd = find_or_make(fd);
+    if (pfd == NULL) {
+        return fd < 0 ? -EBADF : -ENOMEM;
+    }
+    if (__atomic_load_n(&pfd->registered, __ATOMIC_ACQUIRE)) {
+        return 0;
+    }
+    int result = 0;
+    gor__spin_lock(&pfd->lock);
+    if (!pfd->registered) {
+        pfd->ready = 0;
+        result = add_to_epoll(fd, pfd);
+        if (result == 0 && nonblock) {
+            result = make_nonblocking(fd);
+        }
+        if (result == 0) {
+            __atomic_store_n(&pfd->registered, true, __ATOMIC_RELEASE);
+        }
+    }
+    gor__spin_unlock(&pfd->lock);
+    return result;
+}
+
+static struct gor__waitq *queue_for(struct poll_fd *pfd, int events)
+{
+    return &pfd->waiters[(events & GOR_FD_WRITE) != 0];
+}
+
+int gor__netpoll_wait(int fd, int events, int64_t deadline, enum gor_wait_reason reason)
+{
+    struct poll_fd *pfd = find(fd);
+    if (pfd == NULL) {
+        return -EBADF;
+    }
+    gor__spin_lock(&pfd->lock);
+    int ready = pfd->ready & events;
+    if (!pfd->registered || ready != 0 || deadline <= 0) {
+        pfd->ready = (uint8_t)(pfd->ready & ~ready);
+        int result = !pfd->registered ? -ECANCELED : ready != 0 ? ready : -ETIMEDOUT;
+        gor__spin_unlock(&pfd->lock);
+        return result;
+    }
+    struct gor__g *g = gor__g_self();
+    struct gor__waiter *w = &g->waiter;
+    w->g = g;
+    w->index = (uint32_t)events;
+    w->token = deadline == GOR_NEVER ? 0 : gor__wake_arm(g);
+    g->woken_by = NULL;
+    gor__waitq_push(queue_for(pfd, events), w);
+    gor__deadline_start(g, w->token, deadline);
+    __atomic_add_fetch(&poller.waiters, 1, __ATOMIC_SEQ_CST);
+    gor__park_spin(&pfd->lock, reason);
+    __atomic_sub_fetch(&poller.waiters, 1, __ATOMIC_RELAXED);
+    gor__deadline_stop(g, deadline);
+    if (g->woken_by != NULL) {
+        return w->result;
+    }
+    gor__spin_lock(&pfd->lock);
+    gor__waitq_remove(queue_for(pfd, events), w);
+    gor__spin_unlock(&pfd->lock);
+    return -ETIMEDOUT;
+}
+
+/* Put a goroutine that was claimed for us at the head of a list. */
+static void collect(struct gor__waiter *w, int result, struct gor__g **list, uint32_t *count)
+{
+    w->result = result;
+    w->g->woken_by = w;
+    w->g->next = *list;
+    *list = w->g;
+    (*count)++;
+}
+
+/* Claim everybody in `q` who waits for one of `events`; others go back. Answers the events used. */
+static int claim_ready(struct gor__waitq *q, int events, struct gor__g **list, uint32_t *count)
+{
+    struct gor__waitq kept = {NULL, NULL};
+    struct gor__waiter *w = q->first;
+    int used = 0;
+    while (w != NULL) {
+        struct gor__waiter *next = w->next;
+        int hit = (int)w->index & events;
+        gor__waitq_remove(q, w);
+        if (hit == 0) {
+            gor__waitq_push(&kept, w);
+        } else if (w->token == 0 || gor__wake_claim(w->g, w->token)) {
+            used |= hit;
+            collect(w, hit, list, count);
+        }
+        w = next;
+    }
+    *q = kept;
+    return used;
+}
+
+static void deliver(const struct epoll_event *event, struct gor__g **list, uint32_t *count)
+{
+    struct poll_fd *pfd = find((int)(event->data.u64 >> 32));
+    int events = 0;
+    if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        events |= GOR_FD_READ;
+    }
+    if (event->events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+        events |= GOR_FD_WRITE;
+    }
+    gor__spin_lock(&pfd->lock);
+    if (pfd->registered && pfd->serial == (uint32_t)event->data.u64) {
+        int used = claim_ready(&pfd->waiters[0], events, list, count);
+        used |= claim_ready(&pfd->waiters[1], events, list, count);
+        pfd->ready = (uint8_t)((pfd->ready | events) & ~used);
+    }
+    gor__spin_unlock(&pfd->lock);
+}
+
+void gor__netpoll_close(int fd)
+{
+    struct poll_fd *pfd = find(fd);
+    struct gor__g *list = NULL;
+    uint32_t count = 0;
+    if (pfd == NULL) {
+        return;
+    }
+    gor__spin_lock(&pfd->lock);
+    if (pfd->registered) {
+        __atomic_store_n(&pfd->registered, false, __ATOMIC_RELEASE);
+        pfd->serial++;
+        (void)epoll_ctl(poller.epoll, EPOLL_CTL_DEL, fd, NULL);
+        for (int i = 0; i < 2; i++) {
+            struct gor__waiter *w = NULL;
+            while ((w = gor__waitq_claim(&pfd->waiters[i])) != NULL) {
+                collect(w, -ECANCELED, &list, &count);
+            }
+        }
+    }
+    gor__spin_unlock(&pfd->lock);
+    gor__ready_list(list, count);
+}
+
+uint64_t gor__netpoll_waiters(void)
+{
+    return (uint64_t)__atomic_load_n(&poller.waiters, __ATOMIC_SEQ_CST);
+}
+
+static void take_break(void)
+{
+    uint64_t value = 0;
+    ssize_t got = read(poller.break_fd, &value, sizeof value);
+    (void)got;
+    /* Last: a break that comes in between is for us, who are about to look for work anyway. */
+    __atomic_store_n(&poller.break_pending, 0, __ATOMIC_SEQ_CST);
+}
+
+static int wait_events(struct epoll_event *events, int64_t deadline)
+{
+    struct timespec timeout;
+    int64_t left = deadline - gor_now();
+    if (deadline == GOR_NEVER) {
+        return epoll_wait(poller.epoll, events, GOR__POLL_BATCH, -1);
+    }
+    if (left < 0) {
+        left = 0;
+    }
+    timeout.tv_sec = left / GOR_SECOND;
+    timeout.tv_nsec = left % GOR_SECOND;
+    int found = epoll_pwait2(poller.epoll, events, GOR__POLL_BATCH, &timeout, NULL);
+    if (found < 0 && errno == ENOSYS) {
+        /* Before Linux 5.11, and under valgrind: whole milliseconds, rounded up. */
+        int64_t ms = (left + GOR_MILLISECOND - 1) / GOR_MILLISECOND;
+        found = epoll_wait(poller.epoll, events, GOR__POLL_BATCH, ms < 60000 ? (int)ms : 60000);
+    }
+    return found;
+}
+
+struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count)
+{
+    struct epoll_event events[GOR__POLL_BATCH];
+    struct gor__g *list = NULL;
+    uint32_t count = 0;
+    int found = deadline <= 0 ? epoll_wait(poller.epoll, events, GOR__POLL_BATCH, 0)
+                              : wait_events(events, deadline);
+    __atomic_add_fetch(&gor__sched.polls, 1, __ATOMIC_RELAXED);
+    for (int i = 0; i < found; i++) {
+        if (events[i].data.u64 >> 32 != BREAK_TAG) {
+            deliver(&events[i], &list, &count);
+        } else if (deadline > 0) {
+            /* A look that does not wait leaves the break to the poller it is meant for. */
+            take_break();
+        }
+    }
+    *out_count = count;
+    return list;
+}
+
+void gor__netpoll_break(void)
+{
+    uint64_t one = 1;
+    if (__atomic_exchange_n(&poller.break_pending, 1, __ATOMIC_SEQ_CST) == 0) {
+        ssize_t put = write(poller.break_fd, &one, sizeof one);
+        (void)put;
+    }
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* netpoll.h - goroutines waiting for descriptors, served by the scheduler through one epoll.
+ *
+ * Invariants  a descriptor is registered once, edge-triggered, for both directions; an edge that
+ *             nobody waits for is remembered until the next wait in its direction.
+ * Threads     descriptors are guarded by their own gor__spin; gor__netpoll_poll may run on any
+ * thread.
+ */
+#ifndef GOR_SCHED_NETPOLL_H
+#define GOR_SCHED_NETPOLL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/gor.h"
+
+struct gor__g;
+
+enum { GOR__POLL_BATCH = 128 };
+
+int gor__netpoll_init(void);
+void gor__netpoll_fini(void);
+
+/* Register `fd` if it is not yet, and make it non-blocking if `nonblock`. 0; -EPERM: not pollable,
+ * a regular file; -EBADF; -ENOMEM. */
+int gor__netpoll_open(int fd, bool nonblock);
+
+/* Park until `fd`, registered, is ready in one of `events` (enum gor_fd_events). 0 and more: the
+ * events; -ETIMEDOUT; -ECANCELED: closed by gor__netpoll_close. */
+int gor__netpoll_wait(int fd, int events, int64_t deadline, enum gor_wait_reason reason);
+
+/* Forget `fd` and wake whoever waits on it. */
+void gor__netpoll_close(int fd);
+
+/* Goroutines parked on descriptors. */
+uint64_t gor__netpoll_waiters(void);
+
+/* Collect the goroutines whose descriptors became ready, as a list linked by g->next; waits until
+ * the deadline (0: not at all), or until gor__netpoll_break. */
+struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count);
+
+/* Make a gor__netpoll_poll that waits, or the next one, return at once. Any thread. */
+void gor__netpoll_break(void);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* proc.h - P: the right to run goroutines, and what goes with it without locks.
+ *
+ * A thread (M) runs goroutines only while it holds a P; there are GOMAXPROCS of them in use.
+ *
+ * Threads     everything but the atomics named so is touched by the holder only.
+ */
+#ifndef GOR_SCHED_PROC_H
+#define GOR_SCHED_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/gor.h"
+#include "runtime/sched/fresh.h"
+#include "runtime/sched/runq.h"
+#include "runtime/sched/timer.h"
+
+struct gor__g;
+struct gor__m;
+
+enum {
+    GOR__STACK_CLASSES = 8, /* 64 KiB << class */
+    GOR__PROCS_MAX = 1024,
+};
+
+/* Dead goroutines with their stacks, last in first out. */
+struct gor__free_list {
+    struct gor__g *first;
+    uint32_t count;
+};
+
+struct gor__p {
+    /* The scheduler's hot path. */
+    uint32_t tick;        /* scheduling decisions; sysmon reads it */
+    uint32_t next_streak; /* times in a row that runq.next was taken */
+    bool attention;       /* atomic: the scheduler must look (resize, stop, sysmon) */
+    bool next_is_stale; /* atomic: runq.next has waited a whole sysmon tick, thieves may have it */
+    struct gor__runq runq;   /* woken and yielding goroutines, first come first served */
+    struct gor__fresh fresh; /* goroutines that have not run yet, newest first */
+    struct gor__timers timers;
+    uint64_t timers_checked; /* cpu ticks */
+    uint64_t polled;         /* cpu ticks of the last look at the network poller */
+
+    struct gor__free_list free[GOR__STACK_CLASSES];
+    gor_id_t next_id; /* ids of our own: next_id up to end_id */
+    gor_id_t end_id;
+
+    /* Counters, written by the holder, read by anybody. */
+    uint64_t created;
+    uint64_t ended;
+    uint64_t switches;
+    uint64_t steals;
+
+    unsigned index;
+    bool in_use;              /* below proc_count, or not yet retired; under gor__sched.lock */
+    bool idle;                /* on the idle list; likewise */
+    struct gor__p *next_idle; /* list link, likewise */
+    uint32_t seen_tick;       /* sysmon's */
+} __attribute__((aligned(128)));
+
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* sched.h - the scheduler: which goroutine runs where, and how one waits and is woken.
+ *
+ * How a goroutine waits: it takes the lock of what it waits for, puts itself on that thing's queue,
+ * and parks *with the lock held*; whoever runs next on the thread unlocks. A waker takes the lock,
+ * so it cannot find a goroutine whose stack is still in use. A wait that several parties may end (a
+ * deadline, a select) is armed with a token; see goroutine.h.
+ *
+ * Two orderings keep work and idle threads from missing each other:
+ *   making work   put it on a queue; full fence; look for idle Ps and spinning Ms.
+ *   going idle    give up the P, stop spinning; full fence; look at all queues once more.
+ *
+ * Locks, outermost first: channel or sync object < descriptor < timers < fresh < gor__sched.lock <
+ * pool.
+ */
+#ifndef GOR_SCHED_SCHED_H
+#define GOR_SCHED_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/base/futex.h"
+#include "runtime/base/lock.h"
+#include "runtime/sched/goroutine.h"
+#include "runtime/sched/machine.h"
+#include "runtime/sched/proc.h"
+
+struct gor__sched {
+    struct gor__mutex lock;
+
+    /* Under the lock; the sizes may be read without it. */
+    struct gor__g *global_first;
+    struct gor__g *global_last;
+    uint32_t global_count;
+    struct gor__p *idle_procs;
+    uint32_t idle_proc_count;
+    struct gor__m *idle_machines;
+    struct gor__m *machines;
+    uint32_t machine_count;
+
+    /* Atomic. */
+    uint32_t spinning;  /* Ms that look for work */
+    uint32_t poller;    /* 1: an M waits in the network poller */
+    int64_t poll_until; /* the deadline it waits for */
+    int64_t coarse_now; /* gor_now() as of the last look at the clock */
+    bool stopping;
+    bool running;
+    uint32_t sysmon_word; /* futex; 1: sysmon sleeps until work appears */
+
+    /* Set by start and resize. */
+    uint32_t proc_count;   /* Ps in use: procs[0] and on; atomic */
+    uint32_t procs_made;   /* Ps that exist; only grows; atomic */
+    uint32_t wanted_procs; /* of a resize that the scheduler has yet to do; 0: none; atomic */
+    struct gor__p *procs[GOR__PROCS_MAX];
+    struct gor_opts opts;
+    int default_class; /* of stacks */
+    int64_t started_at;
+    pthread_t sysmon;
+
+    /* Counters, relaxed. */
+    uint64_t last_id; /* ids are handed out in blocks */
+    uint64_t foreign_created;
+    uint64_t parks;
+    uint64_t wakeups;
+    uint64_t polls;
+    uint64_t blocking_calls;
+    uint32_t blocking_threads;
+};
+
+extern struct gor__sched gor__sched;
+
+/* ---- for those who wait and wake (sync, io) */
+
+/* Park the calling goroutine; `held` is unlocked once its stack is stored. Returns when woken. */
+void gor__park(struct gor__lock *held, enum gor_wait_reason reason);
+void gor__park_spin(struct gor__spin *held, enum gor_wait_reason reason);
+
+/* Park in a select, whose locked channels are unlocked by gor__select_unlock (sync/select.c). */
+void gor__park_select(enum gor_wait_reason reason);
+void gor__select_unlock(struct gor__g *g);
+
+/* Make a waiting goroutine runnable; the caller alone has the right to. Any thread. */
+void gor__ready(struct gor__g *g);
+
+/* A list, linked by g->next. Any thread. */
+void gor__ready_list(struct gor__g *first, uint32_t count);
+
+/* Have the calling goroutine's own timer claim `token` at the deadline and wake it, with woken_by
+ * left alone; it starts with the next park, and gor__deadline_stop takes it back. GOR_NEVER:
+ * nothing.
+ */
+void gor__deadline_start(struct gor__g *g, uint64_t token, int64_t deadline);
+void gor__deadline_stop(struct gor__g *g, int64_t deadline);
+
+/* gor_now() at the last occasion somebody looked: cheap, up to 10 ms old while the runtime works.
+ */
+static inline int64_t gor__coarse_now(void)
+{
+    return __atomic_load_n(&gor__sched.coarse_now, __ATOMIC_RELAXED);
+}
+
+/* The clock, and a note of it for gor__coarse_now. */
+int64_t gor__clock(void);
+
+/* ---- inside sched/ */
+
+/* Start fn(arg); the body of gor_go and gor_go_with. */
+int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller);
+
+/* On a thread's own stack: run goroutines until the runtime stops. */
+void gor__schedule(struct gor__m *m);
+
+/* Find something to run, sleeping if need be; NULL: the runtime stops. find.c */
+struct gor__g *gor__find_runnable(struct gor__m *m);
+
+/* The next goroutine from the P's own queues, or NULL. */
+struct gor__g *gor__next_local(struct gor__p *p);
+
+/* Finish what the switch that led here left to do. */
+void gor__after_switch(struct gor__m *m);
+
+/* Have an idle P served by another M, if there is one and nobody looks for work already. */
+void gor__wake_idle(void);
+
+/* Queue a goroutine that has not run yet on the calling P. */
+void gor__put_fresh(struct gor__p *p, struct gor__g *g);
+
+/* The global queue. */
+void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count);
+
+/* Idle lists; the caller holds gor__sched.lock. */
+void gor__idle_put_proc(struct gor__p *p);
+struct gor__p *gor__idle_take_proc(void);
+
+/* Ps: procs.c */
+int gor__procs_init(uint32_t count);
+void gor__procs_fini(void);
+bool gor__proc_check_resize(struct gor__m *m);
+
+/* Threads: machine.c */
+int gor__machine_start(struct gor__p *p, bool spinning);
+void gor__machine_sleep(struct gor__m *m);
+void gor__machine_wake(struct gor__m *m);
+
+/* sysmon.c */
+int gor__sysmon_start(void);
+void gor__sysmon_stop(void);
+/* Work has appeared after everybody was idle. */
+static inline void gor__sysmon_notice(void)
+{
+    if (__atomic_load_n(&gor__sched.sysmon_word, __ATOMIC_RELAXED) == 1 &&
+        __atomic_exchange_n(&gor__sched.sysmon_word, 0, __ATOMIC_ACQ_REL) == 1) {
+        gor__futex_wake(&gor__sched.sysmon_word, 1);
+    }
+}
+
+/* fault.c: report stack overflows by name. */
+void gor__fault_init(void);
+void gor__fault_fini(void);
+void gor__fault_thread_init(struct gor__m *m);
+void gor__fault_thread_fini(struct gor__m *m);
+
+#endif

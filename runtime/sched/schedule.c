@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/* schedule.c - the hot path: leave a goroutine, go on with the next, make one ready.
+ *
+ * A goroutine that parks switches straight to the next one of its P; the thread's own stack, where
+ * find.c looks for work, is entered only when the P's queues are empty or something needs a look.
+ * Always going through the scheduler's stack was rejected: it doubles the switches.
+ */
+#include "runtime/sched/sched.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "runtime/sched/pool.h"
+
+enum {
+    FAIR_TICKS = 64,      /* every so often: the global queue, the poller, the oldest fresh one */
+    FRESH_TICKS = 8,      /* every so often a fresh one goes before woken ones */
+    NEXT_STREAK_MAX = 64, /* a pair may hand itself on so often while others wait */
+    CLOCK_TICKS = 20000,  /* cpu ticks between looks at the clock: 5 to 10 us */
+};
+
+struct gor__sched gor__sched;
+
+int64_t gor_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * GOR_SECOND + now.tv_nsec;
+}
+
+int64_t gor__clock(void)
+{
+    int64_t now = gor_now();
+    __atomic_store_n(&gor__sched.coarse_now, now, __ATOMIC_RELAXED);
+    return now;
+}
+
+int64_t gor_after(int64_t ns)
+{
+    int64_t deadline = 0;
+    if (__builtin_add_overflow(gor_now(), ns, &deadline)) {
+        return ns > 0 ? GOR_NEVER : INT64_MIN;
+    }
+    return deadline;
+}
+
+/* ---- making ready */
+
+static void put_runnable(struct gor__p *p, struct gor__g *g)
+{
+    while (GOR_UNLIKELY(!gor__runq_put(&p->runq, g))) {
+        uint32_t count = 0;
+        struct gor__g *half = gor__runq_take_half(&p->runq, &count);
+        if (half != NULL) {
+            struct gor__g *last = half;
+            while (last->next != NULL) {
+                last = last->next;
+            }
+            gor__global_put(half, last, count);
+        }
+    }
+}
+
+/* The fence of "making work", and the look. Without a waiter behind `next` there is nothing a thief
+ * could have: the caller most likely parks soon and runs it itself; sysmon sees to the rest. */
+static inline void offer_work(void)
+{
+    if (gor__solo) {
+        return;
+    }
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_RELAXED) != 0 &&
+        __atomic_load_n(&gor__sched.spinning, __ATOMIC_RELAXED) == 0) {
+        gor__wake_idle();
+    }
+}
+
+void gor__ready(struct gor__g *g)
+{
+    GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
+    gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
+    struct gor__m *m = gor__m_self();
+    struct gor__p *p = m != NULL ? m->p : NULL;
+    if (GOR_UNLIKELY(p == NULL)) {
+        gor__global_put(g, g, 1);
+        gor__wake_idle();
+        return;
+    }
+    struct gor__g *former = gor__runq_swap_next(&p->runq, g);
+    if (former != NULL) {
+        put_runnable(p, former);
+        offer_work();
+    }
+}
+
+void gor__ready_list(struct gor__g *first, uint32_t count)
+{
+    struct gor__m *m = gor__m_self();
+    struct gor__p *p = m != NULL ? m->p : NULL;
+    struct gor__g *last = NULL;
+    for (struct gor__g *g = first; g != NULL; g = g->next) {
+        gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
+        last = g;
+    }
+    if (last == NULL) {
+        return;
+    }
+    if (p == NULL) {
+        gor__global_put(first, last, count);
+        gor__wake_idle();
+        return;
+    }
+    while (first != NULL) {
+        struct gor__g *next = first->next;
+        put_runnable(p, first);
+        first = next;
+    }
+    offer_work();
+}
+
+/* A goroutine that has not run yet. */
+void gor__put_fresh(struct gor__p *p, struct gor__g *g)
+{
+    if (GOR_LIKELY(gor__fresh_push(&p->fresh, g))) {
+        offer_work();
+        return;
+    }
+    struct gor__g *oldest[GOR__FRESH_SIZE / 2];
+    uint32_t count = gor__fresh_take(&p->fresh, oldest, GOR__FRESH_SIZE / 2);
+    for (uint32_t i = 0; i < count; i++) {
+        oldest[i]->next = i + 1 < count ? oldest[i + 1] : NULL;
+    }
+    if (count > 0) {
+        gor__global_put(oldest[0], oldest[count - 1], count);
+    }
+    /* Only the holder pushes, so there is room now. */
+    GOR_ASSERT(gor__fresh_push(&p->fresh, g));
+    offer_work();
+}
+
+/* ---- choosing */
+
+static inline bool timers_need_look(struct gor__p *p)
+{
+    if (GOR_LIKELY(gor__timers_first(&p->timers) == GOR_NEVER)) {
+        return false;
+    }
+    return gor__cpu_ticks() - p->timers_checked > CLOCK_TICKS;
+}
+
+static inline struct gor__g *take_next(struct gor__p *p)
+{
+    struct gor__g *g = NULL;
+    if (GOR_LIKELY(p->next_streak < NEXT_STREAK_MAX)) {
+        g = gor__runq_take_next(&p->runq);
+        if (g != NULL) {
+            p->next_streak++;
+        }
+    }
+    return g;
+}
+
+struct gor__g *gor__next_local(struct gor__p *p)
+{
+    struct gor__g *g = NULL;
+    if (GOR_UNLIKELY(p->tick % FRESH_TICKS == 0)) {
+        g = gor__fresh_pop(&p->fresh);
+        if (g != NULL) {
+            return g;
+        }
+    }
+    g = take_next(p);
+    if (g != NULL) {
+        return g;
+    }
+    p->next_streak = 0;
+    g = gor__runq_get(&p->runq);
+    if (g == NULL) {
+        g = gor__fresh_pop(&p->fresh);
+    }
+    if (g == NULL) {
+        g = gor__runq_take_next(&p->runq);
+    }
+    return g;
+}
+
+/* The next one without entering the scheduler's stack; NULL when that must be done. */
+static inline struct gor__g *next_direct(struct gor__p *p)
+{
+    __atomic_store_n(&p->tick, p->tick + 1, __ATOMIC_RELAXED);
+    if (GOR_UNLIKELY(p->tick % FAIR_TICKS == 0 ||
+                     __atomic_load_n(&p->attention, __ATOMIC_RELAXED) || timers_need_look(p))) {
+        return NULL;
+    }
+    return gor__next_local(p);
+}
+
+/* ---- switching */
+
+/* Only now, with its stack stored, may the deadline wake it; and before the unlock, for afterwards
+ * somebody else may. */
+static inline void start_deadline(struct gor__g *g)
+{
+    if (GOR_UNLIKELY(g->has_deadline)) {
+        g->has_deadline = false;
+        gor__timer_start(&g->timer);
+    }
+}
+
+void gor__after_switch(struct gor__m *m)
+{
+    enum gor__after after = m->after;
+    struct gor__g *g = m->after_g;
+    m->after = GOR__AFTER_NOTHING;
+    switch (after) {
+    case GOR__AFTER_NOTHING:
+        break;
+    case GOR__AFTER_UNLOCK:
+        start_deadline(g);
+        gor__unlock(m->after_lock);
+        break;
+    case GOR__AFTER_UNLOCK_SPIN:
+        start_deadline(g);
+        gor__spin_unlock(m->after_lock);
+        break;
+    case GOR__AFTER_UNLOCK_CASES:
+        start_deadline(g);
+        gor__select_unlock(g);
+        break;
+    case GOR__AFTER_YIELD:
+        put_runnable(m->p, g);
+        offer_work();
+        break;
+    case GOR__AFTER_EXIT:
+        gor__fiber_clear(g->stack_low, (size_t)(g->stack_top - g->stack_low));
+        gor__count(&m->p->ended, 1);
+        gor__pool_put(m->p, g);
+        break;
+    }
+}
+
+static inline void set_running(struct gor__m *m, struct gor__g *g)
+{
+    gor__g_set_state(g, GOR_RUNNING, GOR_WAIT_NONE);
+    __atomic_store_n(&g->switches, g->switches + 1, __ATOMIC_RELAXED);
+    gor__count(&m->p->switches, 1);
+    m->g = g;
+}
+
+/* Leave `self`, whose state and m->after are set; come back when it is resumed, on any thread. */
+static inline __attribute__((always_inline)) void leave(struct gor__m *m, struct gor__g *self,
+                                                        bool dies)
+{
+    self->saved_errno = *m->errno_address;
+    m->after_g = self;
+    m->left = &self->fiber;
+    struct gor__g *next = next_direct(m->p);
+    if (GOR_LIKELY(next != NULL)) {
+        set_running(m, next);
+        gor__fiber_leave(&self->fiber, &next->fiber, dies);
+        gor__switch(&self->context, &next->context);
+    } else {
+        m->g = NULL;
+        gor__fiber_leave(&self->fiber, &m->fiber, dies);
+        gor__switch(&self->context, &m->scheduler);
+    }
+    m = gor__m_self();
+    gor__fiber_arrive(&self->fiber, m->left);
+    gor__after_switch(m);
+    *m->errno_address = self->saved_errno;
+}
+
+static inline __attribute__((always_inline)) void park(enum gor__after after, void *held,
+                                                       enum gor_wait_reason reason)
+{
+    struct gor__m *m = gor__m_self();
+    struct gor__g *g = m->g;
+    g->waiting_since = gor__coarse_now();
+    gor__g_set_state(g, GOR_WAITING, reason);
+    m->after = after;
+    m->after_lock = held;
+    leave(m, g, false);
+}
+
+void gor__park(struct gor__lock *held, enum gor_wait_reason reason)
+{
+    park(GOR__AFTER_UNLOCK, held, reason);
+}
+
+void gor__park_spin(struct gor__spin *held, enum gor_wait_reason reason)
+{
+    park(GOR__AFTER_UNLOCK_SPIN, held, reason);
+}
+
+void gor__park_select(enum gor_wait_reason reason)
+{
+    park(GOR__AFTER_UNLOCK_CASES, NULL, reason);
+}
+
+void gor_yield(void)
+{
+    struct gor__m *m = gor__m_self();
+    GOR_ASSERT(m != NULL && m->g != NULL);
+    gor__g_set_state(m->g, GOR_RUNNABLE, GOR_WAIT_NONE);
+    m->after = GOR__AFTER_YIELD;
+    leave(m, m->g, false);
+}
+
+/* ---- a goroutine's birth and end */
+
+void gor__schedule(struct gor__m *m)
+{
+    for (;;) {
+        gor__after_switch(m);
+        struct gor__g *g = gor__find_runnable(m);
+        if (g == NULL) {
+            return;
+        }
+        set_running(m, g);
+        m->left = &m->fiber;
+        gor__fiber_leave(&m->fiber, &g->fiber, false);
+        gor__switch(&m->scheduler, &g->context);
+        gor__fiber_arrive(&m->fiber, m->left);
+    }
+}
+
+static void run_defers(struct gor__g *g)
+{
+    while (g->defers != NULL) {
+        struct gor_defer *d = g->defers;
+        g->defers = d->next;
+        d->fn(d->arg);
+    }
+}
+
+void gor_exit(void)
+{
+    struct gor__m *m = gor__m_self();
+    GOR_ASSERT(m != NULL && m->g != NULL);
+    struct gor__g *g = m->g;
+    run_defers(g);
+    m = gor__m_self();
+    gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
+    m->after = GOR__AFTER_EXIT;
+    leave(m, g, true);
+    __builtin_unreachable();
+}
+
+void gor__entry_c(void)
+{
+    struct gor__m *m = gor__m_self();
+    struct gor__g *g = m->g;
+    gor__fiber_arrive(&g->fiber, m->left);
+    gor__after_switch(m);
+    *m->errno_address = 0;
+    g->fn(g->arg);
+    gor_exit();
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* sleep.c - the clock's part in waiting: deadlines of other waits, and plain sleep. */
+#include <errno.h>
+
+#include "runtime/sched/sched.h"
+
+static void fire_deadline(void *arg, uint64_t token)
+{
+    struct gor__g *g = arg;
+    if (gor__wake_claim(g, token)) {
+        gor__ready(g);
+    }
+}
+
+static void set_timer(struct gor__g *g, uint64_t token, int64_t deadline)
+{
+    g->timer.when = deadline;
+    g->timer.period = 0;
+    g->timer.fire = fire_deadline;
+    g->timer.arg = g;
+    g->timer.token = token;
+}
+
+void gor__deadline_start(struct gor__g *g, uint64_t token, int64_t deadline)
+{
+    if (deadline != GOR_NEVER) {
+        set_timer(g, token, deadline);
+        g->has_deadline = true;
+    }
+}
+
+void gor__deadline_stop(struct gor__g *g, int64_t deadline)
+{
+    if (deadline != GOR_NEVER) {
+        (void)gor__timer_stop(&g->timer);
+    }
+}
+
+int gor_sleep_until(int64_t deadline)
+{
+    struct gor__m *m = gor__m_self();
+    GOR_ASSERT(m != NULL && m->g != NULL);
+    if (deadline == GOR_NEVER) {
+        return -EINVAL;
+    }
+    if (deadline <= gor_now()) {
+        gor_yield();
+        return 0;
+    }
+    struct gor__timers *heap = &m->p->timers;
+    gor__lock(&heap->lock);
+    set_timer(m->g, gor__wake_arm(m->g), deadline);
+    gor__timer_start_locked(heap, &m->g->timer);
+    gor__park(&heap->lock, GOR_WAIT_SLEEP);
+    return 0;
+}
+
+int gor_sleep(int64_t ns)
+{
+    return gor_sleep_until(gor_after(ns));
+}

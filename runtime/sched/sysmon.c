@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* sysmon.c - a thread without a P that looks after what nobody else can: Ps whose goroutine has not
+ * called the runtime for a while.
+ *
+ * It wakes every millisecond while some Ps work and others idle, every ten while all work, and not
+ * at all while nothing runs. Each time it updates the coarse clock, polls the network if nobody
+ * has, and has idle Ps take over what waits behind a long-running goroutine.
+ */
+#include <pthread.h>
+#include <signal.h>
+
+#include "runtime/sched/netpoll.h"
+#include "runtime/sched/sched.h"
+
+enum { POLL_EVERY_NS = 10000000 };
+
+static void poll_network(int64_t now, int64_t *last_poll)
+{
+    uint32_t count = 0;
+    if (__atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
+        *last_poll = now;
+        return;
+    }
+    if (now - *last_poll < POLL_EVERY_NS || gor__netpoll_waiters() == 0) {
+        return;
+    }
+    *last_poll = now;
+    struct gor__g *list = gor__netpoll_poll(0, &count);
+    gor__ready_list(list, count);
+}
+
+/* True when `p` has not scheduled since the last visit although something waits there. */
+static bool look_at(struct gor__p *p, int64_t now)
+{
+    uint32_t tick = __atomic_load_n(&p->tick, __ATOMIC_RELAXED);
+    bool stuck = tick == p->seen_tick;
+    p->seen_tick = tick;
+    if (!stuck) {
+        return false;
+    }
+    if (__atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL) {
+        __atomic_store_n(&p->next_is_stale, true, __ATOMIC_RELAXED);
+    }
+    return !gor__runq_empty(&p->runq) || gor__fresh_len(&p->fresh) != 0 ||
+           gor__timers_first(&p->timers) <= now;
+}
+
+/* How long to sleep; GOR_NEVER when nothing runs. */
+static int64_t look_round(int64_t *last_poll)
+{
+    int64_t now = gor__clock();
+    bool help = false;
+    poll_network(now, last_poll);
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < procs; i++) {
+        help = look_at(gor__sched.procs[i], now) || help;
+    }
+    uint32_t idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST);
+    uint32_t in_use = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);
+    bool unpolled = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) == 0;
+    if (idle > 0 && (help || unpolled)) {
+        gor__wake_idle();
+    }
+    if (idle >= in_use) {
+        return unpolled ? GOR_MILLISECOND : GOR_NEVER;
+    }
+    return idle > 0 ? GOR_MILLISECOND : 10 * GOR_MILLISECOND;
+}
+
+static void *sysmon_main(void *unused)
+{
+    int64_t last_poll = gor_now();
+    (void)unused;
+    while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        int64_t pause = look_round(&last_poll);
+        __atomic_store_n(&gor__sched.sysmon_word, 1, __ATOMIC_SEQ_CST);
+        if (pause == GOR_NEVER && __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) <
+                                      __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED)) {
+            pause = GOR_MILLISECOND;
+        }
+        if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
+            break;
+        }
+        (void)gor__futex_wait(&gor__sched.sysmon_word, 1, gor_after(pause));
+        __atomic_store_n(&gor__sched.sysmon_word, 0, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+int gor__sysmon_start(void)
+{
+    sigset_t all;
+    sigset_t former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    int error = pthread_create(&gor__sched.sysmon, NULL, sysmon_main, NULL);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    if (error == 0) {
+        (void)pthread_setname_np(gor__sched.sysmon, "gor-sysmon");
+    }
+    return -error;
+}
+
+void gor__sysmon_stop(void)
+{
+    __atomic_store_n(&gor__sched.sysmon_word, 0, __ATOMIC_SEQ_CST);
+    gor__futex_wake(&gor__sched.sysmon_word, 1);
+    pthread_join(gor__sched.sysmon, NULL);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* chan.c - see chan.h.
+ *
+ * A sender that finds a receiver waiting copies straight into the receiver's memory and makes it
+ * run next; the buffer is bypassed. A receiver that finds the buffer full with senders waiting
+ * takes the oldest element and puts the first sender's behind the rest, so that order is kept. One
+ * lock for each channel; a lock-free ring was rejected, since it cannot hand off without a second
+ * protocol, and on a single P the lock is free anyway.
+ */
+#include "runtime/sync/chan.h"
+
+#include <stdlib.h>
+
+#include "runtime/sched/sched.h"
+
+enum { ELEM_MAX = 65536 };
+
+struct gor_chan *gor_chan_new(size_t elem_bytes, size_t capacity)
+{
+    size_t bytes = 0;
+    if (elem_bytes > ELEM_MAX || __builtin_mul_overflow(elem_bytes, capacity, &bytes) ||
+        bytes > PTRDIFF_MAX - sizeof(struct gor_chan) || capacity > PTRDIFF_MAX) {
+        return NULL;
+    }
+    struct gor_chan *c = aligned_alloc(64, (sizeof *c + bytes + 63) / 64 * 64);
+    if (c != NULL) {
+        memset(c, 0, sizeof *c);
+        c->elem_bytes = (uint32_t)elem_bytes;
+        c->capacity = capacity;
+        c->refs = 1;
+    }
+    return c;
+}
+
+struct gor_chan *gor_chan_ref(struct gor_chan *c)
+{
+    __atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+    return c;
+}
+
+void gor_chan_unref(struct gor_chan *c)
+{
+    if (c != NULL && __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        GOR_ASSERT(c->receivers.first == NULL && c->senders.first == NULL);
+        free(c);
+    }
+}
+
+size_t gor_chan_len(const struct gor_chan *c)
+{
+    return c != NULL ? __atomic_load_n(&c->count, __ATOMIC_ACQUIRE) : 0;
+}
+
+size_t gor_chan_cap(const struct gor_chan *c)
+{
+    return c != NULL ? c->capacity : 0;
+}
+
+/* The place of the i-th element from the oldest on; i <= capacity. */
+static inline char *slot(struct gor_chan *c, size_t i)
+{
+    size_t at = c->head + i;
+    if (at >= c->capacity) {
+        at -= c->capacity;
+    }
+    return c->buffer + at * c->elem_bytes;
+}
+
+static inline void push_element(struct gor_chan *c, const void *elem)
+{
+    gor__elem_copy(c, slot(c, c->count), elem);
+    __atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
+}
+
+static inline void pop_element(struct gor_chan *c, void *elem)
+{
+    gor__elem_give(c, elem, slot(c, 0));
+    c->head = c->head + 1 == c->capacity ? 0 : c->head + 1;
+    __atomic_store_n(&c->count, c->count - 1, __ATOMIC_RELAXED);
+}
+
+/* Both leave the goroutine to wake, if any, in *out_wake: it is woken after the unlock, since it
+ * may be the one that frees the channel. */
+static inline int send_now(struct gor_chan *c, const void *elem, struct gor__waiter **out_wake)
+{
+    if (GOR_UNLIKELY(c->closed)) {
+        return -EPIPE;
+    }
+    struct gor__waiter *receiver = gor__waitq_claim(&c->receivers);
+    if (receiver != NULL) {
+        gor__elem_give(c, receiver->elem, elem);
+        receiver->result = 1;
+        *out_wake = receiver;
+        return 0;
+    }
+    if (c->count < c->capacity) {
+        push_element(c, elem);
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+static inline int recv_now(struct gor_chan *c, void *elem, struct gor__waiter **out_wake)
+{
+    if (c->count > 0) {
+        pop_element(c, elem);
+        struct gor__waiter *sender = gor__waitq_claim(&c->senders);
+        if (sender != NULL) {
+            push_element(c, sender->elem);
+            sender->result = 0;
+            *out_wake = sender;
+        }
+        return 1;
+    }
+    if (GOR_UNLIKELY(c->closed)) {
+        gor__elem_clear(c, elem);
+        return 0;
+    }
+    struct gor__waiter *sender = gor__waitq_claim(&c->senders);
+    if (sender != NULL) {
+        gor__elem_give(c, elem, sender->elem);
+        sender->result = 0;
+        *out_wake = sender;
+        return 1;
+    }
+    return -EAGAIN;
+}
+
+int gor__chan_send_locked(struct gor_chan *c, const void *elem, struct gor__waiter **out_wake)
+{
+    return send_now(c, elem, out_wake);
+}
+
+int gor__chan_recv_locked(struct gor_chan *c, void *elem, struct gor__waiter **out_wake)
+{
+    return recv_now(c, elem, out_wake);
+}
+
+/* The nil channel: wait for the deadline only. */
+static int wait_for_nothing(enum gor_wait_reason reason, int64_t deadline)
+{
+    struct gor__waitq nobody = {NULL, NULL};
+    struct gor__lock lock = {{0}};
+    if (deadline <= 0) {
+        return -EAGAIN;
+    }
+    gor__lock(&lock);
+    return gor__waitq_wait(&nobody, &lock, reason, deadline);
+}
+
+/* A deadline of 0 is a try. */
+static inline __attribute__((always_inline)) int send_until(struct gor_chan *c, const void *elem,
+                                                            int64_t deadline)
+{
+    if (GOR_UNLIKELY(c == NULL)) {
+        return wait_for_nothing(GOR_WAIT_CHAN_SEND_NIL, deadline);
+    }
+    struct gor__waiter *wake = NULL;
+    gor__lock(&c->lock);
+    int result = send_now(c, elem, &wake);
+    if (GOR_LIKELY(result != -EAGAIN) || deadline == 0) {
+        gor__unlock(&c->lock);
+        if (wake != NULL) {
+            gor__waiter_wake(wake);
+        }
+        return result;
+    }
+    /* The receiver only reads it; no waiter has a pointer to const. */
+    gor__g_self()->waiter.elem = (void *)(uintptr_t)elem;
+    return gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, deadline);
+}
+
+static inline __attribute__((always_inline)) int recv_until(struct gor_chan *c, void *elem,
+                                                            int64_t deadline)
+{
+    if (GOR_UNLIKELY(c == NULL)) {
+        return wait_for_nothing(GOR_WAIT_CHAN_RECV_NIL, deadline);
+    }
+    struct gor__waiter *wake = NULL;
+    gor__lock(&c->lock);
+    int result = recv_now(c, elem, &wake);
+    if (GOR_LIKELY(result != -EAGAIN) || deadline == 0) {
+        gor__unlock(&c->lock);
+        if (wake != NULL) {
+            gor__waiter_wake(wake);
+        }
+        return result;
+    }
+    gor__g_self()->waiter.elem = elem;
+    return gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, deadline);
+}
+
+int gor_chan_send(struct gor_chan *c, const void *elem)
+{
+    return send_until(c, elem, GOR_NEVER);
+}
+
+int gor_chan_recv(struct gor_chan *c, void *elem)
+{
+    return recv_until(c, elem, GOR_NEVER);
+}
+
+/* A deadline in the past polls once; 0 is what send_until and recv_until take for a try. */
+static inline int64_t normal(int64_t deadline)
+{
+    return deadline != GOR_NEVER && deadline <= gor_now() ? 0 : deadline;
+}
+
+static inline int timed_out(int result)
+{
+    return result == -EAGAIN ? -ETIMEDOUT : result;
+}
+
+int gor_chan_send_until(struct gor_chan *c, const void *elem, int64_t deadline)
+{
+    return timed_out(send_until(c, elem, normal(deadline)));
+}
+
+int gor_chan_recv_until(struct gor_chan *c, void *elem, int64_t deadline)
+{
+    return timed_out(recv_until(c, elem, normal(deadline)));
+}
+
+int gor_chan_try_send(struct gor_chan *c, const void *elem)
+{
+    return send_until(c, elem, 0);
+}
+
+int gor_chan_try_recv(struct gor_chan *c, void *elem)
+{
+    return recv_until(c, elem, 0);
+}
+
+/* Claim everybody on `q` onto a list linked by `next`. */
+static void claim_all(struct gor__waitq *q, int result, struct gor__waiter **list)
+{
+    struct gor__waiter *w = NULL;
+    while ((w = gor__waitq_claim(q)) != NULL) {
+        w->result = result;
+        w->next = *list;
+        *list = w;
+    }
+}
+
+int gor_chan_close(struct gor_chan *c)
+{
+    struct gor__waiter *woken = NULL;
+    if (c == NULL) {
+        return -EINVAL;
+    }
+    gor__lock(&c->lock);
+    if (c->closed) {
+        gor__unlock(&c->lock);
+        return -EPIPE;
+    }
+    __atomic_store_n(&c->closed, true, __ATOMIC_RELEASE);
+    claim_all(&c->receivers, 0, &woken);
+    for (struct gor__waiter *w = woken; w != NULL; w = w->next) {
+        gor__elem_clear(c, w->elem);
+    }
+    claim_all(&c->senders, -EPIPE, &woken);
+    gor__unlock(&c->lock);
+    while (woken != NULL) {
+        struct gor__waiter *w = woken;
+        woken = w->next;
+        gor__waiter_wake(w);
+    }
+    return 0;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* mutex.c - mutual exclusion among goroutines.
+ *
+ * The word holds LOCKED, WAITERS (somebody is queued), WOKEN (one waiter was let off the queue to
+ * try its luck) and STARVING. In normal mode whoever comes first gets it, which is fast: the
+ * running goroutine has the line in its cache. A waiter that failed for a millisecond makes the
+ * mutex starving: unlock then hands it over to the first in the queue, until the queue is short and
+ * quick again. The modes and the millisecond are Go's (sync/mutex.go).
+ *
+ * Threads     the word is atomic; the queue and changes of WAITERS and STARVING are under `lock`.
+ */
+#include <errno.h>
+
+#include "runtime/sched/sched.h"
+#include "runtime/sync/waitq.h"
+
+enum { LOCKED = 1, WAITERS = 2, WOKEN = 4, STARVING = 8 };
+enum { HANDED_OVER = 1, TRY_AGAIN = 2 };
+enum { SPIN_ROUNDS = 4, SPIN_PAUSES = 30 };
+
+struct mutex {
+    uint32_t word;
+    struct gor__lock lock;
+    struct gor__waitq queue;
+};
+_Static_assert(sizeof(struct mutex) <= sizeof(struct gor_mutex), "gor.h promises too little room");
+
+static inline struct mutex *of(struct gor_mutex *m)
+{
+    return (struct mutex *)(void *)m;
+}
+
+static inline uint32_t word_of(const struct mutex *m)
+{
+    return __atomic_load_n(&m->word, __ATOMIC_RELAXED);
+}
+
+/* Wait a little for a holder that runs on another thread. */
+static bool spin_for_it(struct mutex *m)
+{
+    if (__atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED) == 1) {
+        return false;
+    }
+    for (int round = 0; round < SPIN_ROUNDS; round++) {
+        uint32_t word = word_of(m);
+        if ((word & (LOCKED | STARVING)) == 0 && gor__cas32(&m->word, word, word | LOCKED)) {
+            return true;
+        }
+        if ((word & STARVING) != 0) {
+            return false;
+        }
+        for (int i = 0; i < SPIN_PAUSES; i++) {
+            gor__relax();
+        }
+    }
+    return false;
+}
+
+/* Under the lock: take the mutex if it is free, else see to it that its unlock looks at the queue.
+ */
+static bool take_or_announce(struct mutex *m, uint32_t flags)
+{
+    for (;;) {
+        uint32_t word = word_of(m);
+        bool is_free = (word & (LOCKED | STARVING)) == 0;
+        uint32_t wanted = is_free ? word | LOCKED : word | WAITERS | flags;
+        if (gor__cas32(&m->word, word, wanted)) {
+            return is_free;
+        }
+    }
+}
+
+static void lock_slowly(struct mutex *m)
+{
+    struct gor__g *g = gor__g_self();
+    struct gor__waiter *w = &g->waiter;
+    int64_t since = 0;
+    uint32_t flags = 0;
+    for (;;) {
+        if (spin_for_it(m)) {
+            break;
+        }
+        gor__lock(&m->lock);
+        if (take_or_announce(m, flags)) {
+            gor__unlock(&m->lock);
+            break;
+        }
+        w->g = g;
+        w->token = 0;
+        if (since == 0) {
+            since = gor_now();
+            gor__waitq_push(&m->queue, w);
+        } else {
+            /* It was at the head before, and lost to a newcomer: it keeps its turn. */
+            gor__waitq_push_first(&m->queue, w);
+        }
+        gor__park(&m->lock, GOR_WAIT_MUTEX);
+        if (w->result == HANDED_OVER) {
+            if (gor_now() - since <= GOR_MILLISECOND) {
+                /* It was quick: back to normal mode. */
+                (void)__atomic_fetch_and(&m->word, ~(uint32_t)STARVING, __ATOMIC_RELAXED);
+            }
+            break;
+        }
+        (void)__atomic_fetch_and(&m->word, ~(uint32_t)WOKEN, __ATOMIC_RELAXED);
+        flags = gor_now() - since > GOR_MILLISECOND ? STARVING : 0;
+    }
+}
+
+void gor_mutex_lock(struct gor_mutex *mutex)
+{
+    struct mutex *m = of(mutex);
+    if (GOR_LIKELY(gor__cas32(&m->word, 0, LOCKED))) {
+        return;
+    }
+    GOR_ASSERT(gor__g_self() != NULL);
+    lock_slowly(m);
+}
+
+int gor_mutex_try_lock(struct gor_mutex *mutex)
+{
+    struct mutex *m = of(mutex);
+    uint32_t word = word_of(m);
+    bool got = (word & (LOCKED | STARVING)) == 0 && gor__cas32(&m->word, word, word | LOCKED);
+    return got ? 0 : -EBUSY;
+}
+
+/* Under the lock, with the mutex still locked and starving: its next owner. */
+static struct gor__waiter *hand_over(struct mutex *m)
+{
+    struct gor__waiter *w = gor__waitq_claim(&m->queue);
+    if (m->queue.first == NULL) {
+        __atomic_store_n(&m->word, LOCKED, __ATOMIC_RELEASE);
+    }
+    if (w != NULL) {
+        w->result = HANDED_OVER;
+    }
+    return w;
+}
+
+/* Under the lock, with the mutex free or taken again already: one who may try, or NULL. */
+static struct gor__waiter *let_one_try(struct mutex *m)
+{
+    uint32_t word = word_of(m);
+    while ((word & (LOCKED | WOKEN | STARVING)) == 0 && m->queue.first != NULL) {
+        uint32_t wanted = word | WOKEN;
+        if (m->queue.first == m->queue.last) {
+            wanted &= ~(uint32_t)WAITERS;
+        }
+        if (gor__cas32(&m->word, word, wanted)) {
+            struct gor__waiter *w = gor__waitq_claim(&m->queue);
+            w->result = TRY_AGAIN;
+            return w;
+        }
+        word = word_of(m);
+    }
+    return NULL;
+}
+
+static void unlock_slowly(struct mutex *m)
+{
+    struct gor__waiter *w = NULL;
+    gor__lock(&m->lock);
+    for (;;) {
+        uint32_t word = word_of(m);
+        if ((word & LOCKED) == 0) {
+            gor__die("unlock of a mutex that is not locked");
+        }
+        if ((word & STARVING) != 0 && m->queue.first != NULL) {
+            w = hand_over(m);
+            break;
+        }
+        /* STARVING without a queue: whoever set it has got the mutex meanwhile. */
+        if (gor__cas32(&m->word, word, word & ~(uint32_t)(LOCKED | STARVING))) {
+            w = let_one_try(m);
+            break;
+        }
+    }
+    gor__unlock(&m->lock);
+    if (w != NULL) {
+        gor__waiter_wake(w);
+    }
+}
+
+void gor_mutex_unlock(struct gor_mutex *mutex)
+{
+    struct mutex *m = of(mutex);
+    if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
+        unlock_slowly(m);
+    }
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* waitgroup.c - wait until a counter is back at zero.
+ *
+ * Counter and number of waiters share one word, so that whoever brings the counter to zero learns
+ * in the same step whether anybody waits: if not, it never touches the wait group again, which the
+ * waiting side may have freed by then.
+ *
+ * Invariants  the waiters in the word are on the queue; with the counter at zero they are being
+ * woken. Threads     the word is atomic; the queue, and the number of waiters, change under `lock`.
+ */
+#include <errno.h>
+
+#include "runtime/sched/sched.h"
+#include "runtime/sync/waitq.h"
+
+#define ONE ((int64_t)1 << 32) /* the counter is the upper half of the word, signed */
+
+struct waitgroup {
+    int64_t word;
+    struct gor__lock lock;
+    struct gor__waitq queue;
+};
+_Static_assert(sizeof(struct waitgroup) <= sizeof(struct gor_waitgroup),
+               "gor.h promises too little room");
+
+static inline struct waitgroup *of(struct gor_waitgroup *wg)
+{
+    return (struct waitgroup *)(void *)wg;
+}
+
+static inline int64_t counter(int64_t word)
+{
+    return word >> 32;
+}
+
+static inline uint32_t waiters(int64_t word)
+{
+    return (uint32_t)word;
+}
+
+static inline int64_t word_of(const struct waitgroup *wg)
+{
+    return __atomic_load_n(&wg->word, __ATOMIC_ACQUIRE);
+}
+
+static void wake_all(struct waitgroup *wg)
+{
+    struct gor__waiter *woken = NULL;
+    struct gor__waiter *w = NULL;
+    gor__lock(&wg->lock);
+    while ((w = gor__waitq_claim(&wg->queue)) != NULL) {
+        w->result = 0;
+        w->next = woken;
+        woken = w;
+    }
+    int64_t left = waiters(word_of(wg));
+    (void)gor__add64(&wg->word, -left);
+    gor__unlock(&wg->lock);
+    while (woken != NULL) {
+        w = woken;
+        woken = w->next;
+        gor__waiter_wake(w);
+    }
+}
+
+void gor_waitgroup_add(struct gor_waitgroup *waitgroup, int64_t delta)
+{
+    struct waitgroup *wg = of(waitgroup);
+    GOR_ASSERT(delta >= INT32_MIN && delta <= INT32_MAX);
+    int64_t word = gor__add64(&wg->word, delta * ONE);
+    if (GOR_UNLIKELY(counter(word) < 0)) {
+        gor__die("negative counter of a wait group: more gor_waitgroup_done than were added");
+    }
+    if (GOR_UNLIKELY(counter(word) == 0 && waiters(word) != 0)) {
+        wake_all(wg);
+    }
+}
+
+void gor_waitgroup_done(struct gor_waitgroup *wg)
+{
+    gor_waitgroup_add(wg, -1);
+}
+
+/* Under the lock: count ourselves among the waiters; false when there is nothing to wait for. */
+static bool join_waiters(struct waitgroup *wg)
+{
+    for (;;) {
+        int64_t word = word_of(wg);
+        if (counter(word) == 0) {
+            return false;
+        }
+        if (gor__cas64((uint64_t *)&wg->word, (uint64_t)word, (uint64_t)word + 1)) {
+            return true;
+        }
+    }
+}
+
+/* The deadline came first. If the counter has reached zero meanwhile, whoever brought it there is
+ * on the way to the queue: wait until it has gone, for the caller may free the wait group. */
+static int give_up(struct waitgroup *wg, struct gor__waiter *w)
+{
+    gor__lock(&wg->lock);
+    gor__waitq_remove(&wg->queue, w);
+    for (;;) {
+        int64_t word = word_of(wg);
+        if (counter(word) == 0 && waiters(word) != 0) {
+            gor__unlock(&wg->lock);
+            while (waiters(word_of(wg)) != 0) {
+                gor_yield();
+            }
+            return 0;
+        }
+        if (waiters(word) == 0 ||
+            gor__cas64((uint64_t *)&wg->word, (uint64_t)word, (uint64_t)word - 1)) {
+            gor__unlock(&wg->lock);
+            return waiters(word) == 0 ? 0 : -ETIMEDOUT;
+        }
+    }
+}
+
+int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
+{
+    struct waitgroup *wg = of(waitgroup);
+    if (counter(word_of(wg)) == 0) {
+        return 0;
+    }
+    struct gor__g *g = gor__g_self();
+    GOR_ASSERT(g != NULL);
+    if (deadline != GOR_NEVER && deadline <= gor_now()) {
+        return -ETIMEDOUT;
+    }
+    gor__lock(&wg->lock);
+    if (!join_waiters(wg)) {
+        gor__unlock(&wg->lock);
+        return 0;
+    }
+    struct gor__waiter *w = &g->waiter;
+    w->g = g;
+    w->token = deadline == GOR_NEVER ? 0 : gor__wake_arm(g);
+    g->woken_by = NULL;
+    gor__waitq_push(&wg->queue, w);
+    gor__deadline_start(g, w->token, deadline);
+    gor__park(&wg->lock, GOR_WAIT_WAITGROUP);
+    gor__deadline_stop(g, deadline);
+    return g->woken_by != NULL ? 0 : give_up(wg, w);
+}
+
+void gor_waitgroup_wait(struct gor_waitgroup *wg)
+{
+    (void)gor_waitgroup_wait_until(wg, GOR_NEVER);
+}

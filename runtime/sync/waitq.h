@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* waitq.h - first come, first served: the waiters of one channel direction, mutex, ...
+ *
+ * Invariants  waiter->queued says whether it is on a queue; a popped waiter's goroutine is the
+ *             popper's to wake.
+ * Threads     guarded by the lock of the object the queue belongs to.
+ * Ownership   waiters belong to their goroutines (g->waiter, g->cases).
+ */
+#ifndef GOR_SYNC_WAITQ_H
+#define GOR_SYNC_WAITQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "runtime/sched/goroutine.h"
+
+struct gor__waitq {
+    struct gor__waiter *first;
+    struct gor__waiter *last;
+};
+
+static inline void gor__waitq_push(struct gor__waitq *q, struct gor__waiter *w)
+{
+    w->next = NULL;
+    w->prev = q->last;
+    w->queued = true;
+    if (q->last != NULL) {
+        q->last->next = w;
+    } else {
+        q->first = w;
+    }
+    q->last = w;
+}
+
+static inline void gor__waitq_push_first(struct gor__waitq *q, struct gor__waiter *w)
+{
+    w->prev = NULL;
+    w->next = q->first;
+    w->queued = true;
+    if (q->first != NULL) {
+        q->first->prev = w;
+    } else {
+        q->last = w;
+    }
+    q->first = w;
+}
+
+/* Take `w` off; nothing when it is on no queue. */
+static inline void gor__waitq_remove(struct gor__waitq *q, struct gor__waiter *w)
+{
+    if (!w->queued) {
+        return;
+    }
+    w->queued = false;
+    if (w->prev != NULL) {
+        w->prev->next = w->next;
+    } else {
+        q->first = w->next;
+    }
+    if (w->next != NULL) {
+        w->next->prev = w->prev;
+    } else {
+        q->last = w->prev;
+    }
+}
+
+/* The first waiter whose wait is still open, taken off and claimed: the caller must wake it.
+ * Waiters that something else has woken are dropped on the way. NULL when there is none. */
+static inline struct gor__waiter *gor__waitq_claim(struct gor__waitq *q)
+{
+    for (;;) {
+        struct gor__waiter *w = q->first;
+        if (w == NULL) {
+            return NULL;
+        }
+        q->first = w->next;
+        if (w->next != NULL) {
+            w->next->prev = NULL;
+        } else {
+            q->last = NULL;
+        }
+        w->queued = false;
+        if (w->token == 0 || gor__wake_claim(w->g, w->token)) {
+            return w;
+        }
+    }
+}
+
+/* Wake a claimed waiter's goroutine; its `result` is set. Only after the object's lock was
+ * released: the goroutine may free the object as soon as it runs. */
+void gor__waiter_wake(struct gor__waiter *w);
+
+/* Wait on one queue, whose lock the caller holds: as g->waiter, until woken or the deadline. The
+ * waker's result, or -ETIMEDOUT. The lock is released. */
+int gor__waitq_wait(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_reason reason,
+                    int64_t deadline);
+
+#endif
