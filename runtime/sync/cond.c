@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* cond.c - wait for something to become true; wakes in the order of wait.
+ *
+ * The condition's lock is taken before the mutex is given back and held until the goroutine sleeps:
+ * whoever takes the mutex next and signals comes to that lock after us.
+ */
+#include <errno.h>
+
+#include "runtime/base/lock.h"
+#include "runtime/sched/sched.h"
+#include "runtime/sync/wakes.h"
+
+struct cond {
+    struct gor__lock lock;
+    struct gor__waitq waiting;
+};
+_Static_assert(sizeof(struct cond) <= sizeof(struct gor_cond), "gor.h leaves room");
+
+static struct cond *open_up(struct gor_cond *c)
+{
+    return (struct cond *)(void *)c;
+}
+
+int gor_cond_wait_until(struct gor_cond *opaque, struct gor_mutex *m, int64_t deadline)
+{
+    struct cond *c = open_up(opaque);
+    if (gor__g_self() == NULL) {
+        return -EPERM;
+    }
+    gor__lock(&c->lock);
+    gor_mutex_unlock(m);
+    int result = gor__waitq_wait(&c->waiting, &c->lock, GOR_WAIT_COND, deadline);
+    gor_mutex_lock(m);
+    return result;
+}
+
+void gor_cond_wait(struct gor_cond *c, struct gor_mutex *m)
+{
+    GOR_ASSERT(gor__g_self() != NULL);
+    (void)gor_cond_wait_until(c, m, GOR_NEVER);
+}
+
+void gor_cond_signal(struct gor_cond *opaque)
+{
+    struct cond *c = open_up(opaque);
+    gor__lock(&c->lock);
+    struct gor__waiter *waiter = gor__waitq_claim(&c->waiting);
+    gor__unlock(&c->lock);
+    if (waiter != NULL) {
+        waiter->result = 0;
+        gor__waiter_wake(waiter);
+    }
+}
+
+void gor_cond_broadcast(struct gor_cond *opaque)
+{
+    struct cond *c = open_up(opaque);
+    struct gor__wakes wakes = {NULL, NULL};
+    gor__lock(&c->lock);
+    gor__wakes_add_all(&wakes, &c->waiting, 0);
+    gor__unlock(&c->lock);
+    gor__wakes_do(&wakes);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* semaphore.c - a weighted semaphore, first come, first served.
+ *
+ * A waiter carries its request in waiter->elem. Whoever returns permits hands them out to the first
+ * in line; a waiter that gives up has those behind it looked at again, since it may have been the
+ * one that held them up.
+ */
+#include <errno.h>
+
+#include "runtime/base/lock.h"
+#include "runtime/sched/sched.h"
+#include "runtime/sync/wakes.h"
+
+struct sem {
+    struct gor__lock lock;
+    int64_t count;
+    struct gor__waitq waiting;
+};
+_Static_assert(sizeof(struct sem) <= sizeof(struct gor_sem), "gor.h leaves room");
+
+static struct sem *open_up(struct gor_sem *s)
+{
+    return (struct sem *)(void *)s;
+}
+
+static int64_t request_of(const struct gor__waiter *waiter)
+{
+    return (int64_t)(intptr_t)waiter->elem;
+}
+
+/* Take off those the count suffices for; the lock is held. */
+static void serve(struct sem *s, struct gor__wakes *wakes)
+{
+    while (s->waiting.first != NULL && request_of(s->waiting.first) <= s->count) {
+        struct gor__waiter *waiter = s->waiting.first;
+        gor__waitq_remove(&s->waiting, waiter);
+        if (waiter->token == 0 || gor__wake_claim(waiter->g, waiter->token)) {
+            s->count -= request_of(waiter);
+            gor__wakes_add(wakes, waiter, 0);
+        }
+    }
+}
+
+static void release(struct sem *s, int64_t count)
+{
+    struct gor__wakes wakes = {NULL, NULL};
+    gor__lock(&s->lock);
+    GOR_ASSERT(!__builtin_add_overflow(s->count, count, &s->count));
+    serve(s, &wakes);
+    gor__unlock(&s->lock);
+    gor__wakes_do(&wakes);
+}
+
+int gor_sem_acquire(struct gor_sem *opaque, int64_t count, int64_t deadline)
+{
+    struct sem *s = open_up(opaque);
+    struct gor__g *g = gor__g_self();
+    GOR_ASSERT(count >= 0);
+    if (g == NULL) {
+        return -EPERM;
+    }
+    gor__lock(&s->lock);
+    if (s->waiting.first == NULL && s->count >= count) {
+        s->count -= count;
+        gor__unlock(&s->lock);
+        return 0;
+    }
+    if (deadline != GOR_NEVER && deadline <= gor_now()) {
+        gor__unlock(&s->lock);
+        return -ETIMEDOUT;
+    }
+    g->waiter.elem = (void *)(intptr_t)count;
+    int result = gor__waitq_wait(&s->waiting, &s->lock, GOR_WAIT_SEMAPHORE, deadline);
+    if (result == -ETIMEDOUT) {
+        release(s, 0);
+    }
+    return result;
+}
+
+void gor_sem_release(struct gor_sem *s, int64_t count)
+{
+    GOR_ASSERT(count >= 0);
+    release(open_up(s), count);
+}
