@@ -52,7 +52,8 @@ int gord_reader_job(struct gord_reader *reader, uint64_t id, bool with_env,
 /* Which jobs a list wants; zeroes: all. */
 struct gord_filter {
     uint32_t states;           /* bit 1 << Gor__V1__JobState */
-    uint32_t outcomes;         /* bit 1 << Gor__V1__Outcome; selects among TERMINATED only */
+    uint32_t outcomes;         /* bit 1 << Gor__V1__Outcome; a live job passes only if `states`
+                                * names its state */
     const char *name_contains; /* NULL or "": any */
     uint64_t before_id;        /* ids below it; 0: from the newest */
     int64_t created_from_ns;   /* inclusive; 0: any */
@@ -62,8 +63,9 @@ struct gord_filter {
 };
 
 /* Visit jobs that match, newest first; the row is the visitor's to look at, not to keep. A call
- * looks at 100,000 jobs at most, so a page may be short: *out_next_before_id is where the next one
- * begins, 0 when there is none. A visitor's non-zero answer ends it and is answered. */
+ * looks at 20,000 jobs at most, so a page may be short: *out_next_before_id is where the next one
+ * begins, 0 when there is none. A visitor's non-zero answer ends it and is answered. No visitor may
+ * call the reader. */
 int gord_reader_list(struct gord_reader *reader, const struct gord_filter *filter,
                      int (*visit)(void *arg, struct gord_row *row), void *arg,
                      uint64_t *out_next_before_id);
@@ -95,8 +97,8 @@ int gord_reader_specs(struct gord_reader *reader, uint64_t first_id, size_t limi
                       int (*visit)(void *arg, const struct gord_row *row), void *arg);
 
 /* Events that, applied, make every live job as it was: SUBMITTED, QUEUED, STARTED as far as each
- * came, in the order of ids. Those of the first `spec_window` queued jobs, and of all that had
- * started, have specs. */
+ * came, in the order of ids. The first `spec_window` queued jobs, those with a parent, and all that
+ * were not queued (CREATED, started) come with their specs. */
 int gord_reader_recover(struct gord_reader *reader, size_t spec_window,
                         int (*visit)(void *arg, struct gord_event *event), void *arg);
 

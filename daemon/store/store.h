@@ -31,8 +31,8 @@ struct gord_store_opts {
     uv_loop_t *loop; /* where the callbacks run */
     /* These `count` events, the next in order, are committed. */
     void (*committed)(void *arg, struct gord_event *const *events, size_t count);
-    /* The store began to refuse (error < 0; text says what, to which file, what to do) or takes
-     * events again (error 0, text ""). Comes before the committed of what was kept meanwhile. */
+    /* The store began to refuse (error < 0; text says what, to which file, what to do), or takes
+     * events again (error 0, text ""). What was committed before is delivered before. */
     void (*health)(void *arg, int error, const char *text);
     void *arg;
 };

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* pack.c - see pack.h. */
+#include "daemon/store/pack.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/assert.h"
+
+_Static_assert(GORD_EVENT_KIND_COUNT <= 16 && GORD_STATE_COUNT <= 16,
+               "kind and state share a byte");
+
+static uint8_t *put_number(uint8_t *out, uint64_t value)
+{
+    while (value >= 0x80) {
+        *out++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *out++ = (uint8_t)value;
+    return out;
+}
+
+static uint8_t *put_signed(uint8_t *out, int64_t value)
+{
+    return put_number(out, (uint64_t)value << 1 ^ (uint64_t)(value >> 63));
+}
+
+static uint8_t *put_text(uint8_t *out, const char *text)
+{
+    size_t length = strlen(text);
+    out = put_number(out, length);
+    memcpy(out, text, length);
+    return out + length;
+}
+
+size_t gord_pack_event(struct gord_pack_state *state, const struct gord_event *event, uint8_t *out)
+{
+    uint8_t *at = out;
+    *at++ = (uint8_t)(event->kind | event->state << 4);
+    at = put_signed(at, (int64_t)(event->job_id - state->job_id));
+    at = put_number(at, event->prev_seq != 0 ? event->seq - event->prev_seq : 0);
+    at = put_signed(at, (int64_t)((uint64_t)event->at_ns - (uint64_t)state->at_ns));
+    state->job_id = event->job_id;
+    state->at_ns = event->at_ns;
+    switch ((enum gord_event_kind)event->kind) {
+    case GORD_EVENT_SUBMITTED:
+        at = put_number(at, event->job_kind);
+        at = put_number(at, event->uid);
+        at = put_number(at, event->parent_id);
+        break;
+    case GORD_EVENT_STARTED:
+        at = put_number(at, event->goroutine);
+        at = put_number(at, (uint32_t)event->pid);
+        at = put_number(at, event->pid_start);
+        break;
+    case GORD_EVENT_FINISHED:
+        at = put_number(at, event->outcome);
+        at = put_signed(at, event->exit_code);
+        at = put_number(at, (uint32_t)event->signal);
+        at = put_number(at, event->stdout_bytes);
+        at = put_number(at, event->stderr_bytes);
+        at = put_text(at, event->text);
+        break;
+    default:
+        at = put_text(at, event->text);
+    }
+    return (size_t)(at - out);
+}
+
+/* What is left of a run; `broken` is set instead of reading past the end. */
+struct bytes {
+    const uint8_t *at;
+    const uint8_t *end;
+    bool broken;
+};
+
+static uint64_t get_number(struct bytes *bytes)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && bytes->at < bytes->end; shift += 7) {
+        uint8_t byte = *bytes->at++;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0) {
+            return value;
+        }
+    }
+    bytes->broken = true;
+    return 0;
+}
+
+static int64_t get_signed(struct bytes *bytes)
+{
+    uint64_t value = get_number(bytes);
+    return (int64_t)(value >> 1 ^ (0 - (value & 1)));
+}
+
+static uint64_t get_below(struct bytes *bytes, uint64_t limit)
+{
+    uint64_t value = get_number(bytes);
+    bytes->broken = bytes->broken || value >= limit;
+    return value;
+}
+
+static void get_text(struct bytes *bytes, struct gord_packed *out)
+{
+    uint64_t length = get_number(bytes);
+    if (bytes->broken || length > (uint64_t)(bytes->end - bytes->at)) {
+        bytes->broken = true;
+        return;
+    }
+    out->text = bytes->at;
+    out->text_bytes = (size_t)length;
+    bytes->at += length;
+}
+
+static void get_fields(struct bytes *bytes, struct gord_packed *out)
+{
+    switch ((enum gord_event_kind)out->kind) {
+    case GORD_EVENT_SUBMITTED:
+        out->job_kind = (uint8_t)get_below(bytes, GORD_KIND_COUNT);
+        out->uid = (uint32_t)get_below(bytes, (uint64_t)UINT32_MAX + 1);
+        out->parent_id = get_number(bytes);
+        break;
+    case GORD_EVENT_STARTED:
+        out->goroutine = get_number(bytes);
+        out->pid = (int32_t)get_below(bytes, (uint64_t)INT32_MAX + 1);
+        out->pid_start = get_number(bytes);
+        break;
+    case GORD_EVENT_FINISHED:
+        out->outcome = (uint8_t)get_below(bytes, GORD_OUTCOME_COUNT);
+        out->exit_code = (int32_t)get_signed(bytes);
+        out->signal = (int32_t)get_below(bytes, (uint64_t)INT32_MAX + 1);
+        out->stdout_bytes = get_number(bytes);
+        out->stderr_bytes = get_number(bytes);
+        get_text(bytes, out);
+        break;
+    default:
+        get_text(bytes, out);
+    }
+}
+
+int gord_unpack_event(struct gord_pack_state *state, uint64_t seq, const uint8_t **at,
+                      const uint8_t *end, struct gord_packed *out)
+{
+    struct bytes bytes = {*at, end, *at >= end};
+    if (bytes.broken) {
+        return -EBADMSG;
+    }
+    memset(out, 0, sizeof *out);
+    uint8_t head = *bytes.at++;
+    out->seq = seq;
+    out->kind = head & 15;
+    out->state = head >> 4;
+    out->job_id = state->job_id + (uint64_t)get_signed(&bytes);
+    uint64_t distance = get_number(&bytes);
+    out->at_ns = (int64_t)((uint64_t)state->at_ns + (uint64_t)get_signed(&bytes));
+    if (out->kind >= GORD_EVENT_KIND_COUNT || out->state >= GORD_STATE_COUNT || out->job_id == 0 ||
+        distance >= seq) {
+        return -EBADMSG;
+    }
+    out->prev_seq = distance != 0 ? seq - distance : 0;
+    get_fields(&bytes, out);
+    if (bytes.broken) {
+        return -EBADMSG;
+    }
+    state->job_id = out->job_id;
+    state->at_ns = out->at_ns;
+    *at = bytes.at;
+    return 0;
+}
+
+struct gord_event *gord_packed_to_event(const struct gord_packed *packed)
+{
+    char *text = NULL;
+    if (packed->text_bytes > 0) {
+        text = strndup((const char *)packed->text, packed->text_bytes);
+        if (text == NULL) {
+            return NULL;
+        }
+    }
+    struct gord_event *event =
+        gord_event_new((enum gord_event_kind)packed->kind, packed->job_id, text);
+    free(text);
+    if (event == NULL) {
+        return NULL;
+    }
+    event->seq = packed->seq;
+    event->prev_seq = packed->prev_seq;
+    event->at_ns = packed->at_ns;
+    event->state = packed->state;
+    event->job_kind = packed->job_kind;
+    event->outcome = packed->outcome;
+    event->uid = packed->uid;
+    event->parent_id = packed->parent_id;
+    event->goroutine = packed->goroutine;
+    event->pid = packed->pid;
+    event->pid_start = packed->pid_start;
+    event->exit_code = packed->exit_code;
+    event->signal = packed->signal;
+    event->stdout_bytes = packed->stdout_bytes;
+    event->stderr_bytes = packed->stderr_bytes;
+    return event;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* schema.c - see schema.h. */
+#include "daemon/store/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/store/sql.h"
+#include "daemon/store/store.h"
+
+#define APPLICATION_ID "1196380740" /* 'GORD' */
+
+/* Step N brings version N to N + 1. Never edit one that was released; append. */
+static const char *const steps[] = {
+    "PRAGMA application_id = " APPLICATION_ID ";"
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('next_id', 1), ('next_seq', 1), ('paused', 0), ('live', 0);"
+    "CREATE TABLE envs (id INTEGER PRIMARY KEY, hash INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;"
+    "CREATE INDEX envs_by_hash ON envs (hash);"
+    "CREATE TABLE jobs (id INTEGER PRIMARY KEY, created_ns INTEGER NOT NULL, uid INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL, parent_id INTEGER, env_id INTEGER, name TEXT, spec BLOB NOT NULL)"
+    " STRICT;"
+    "CREATE TABLE live (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
+    " started_ns INTEGER, goroutine INTEGER, pid INTEGER, pid_start INTEGER) STRICT;"
+    "CREATE TABLE ended (id INTEGER PRIMARY KEY, outcome INTEGER NOT NULL, last_seq INTEGER NOT "
+    "NULL,"
+    " started_ns INTEGER, finished_ns INTEGER NOT NULL, exit_code INTEGER, signal INTEGER,"
+    " stdout_bytes INTEGER, stderr_bytes INTEGER, detail TEXT) STRICT;"
+    "CREATE INDEX ended_by_outcome ON ended (outcome);"
+    "CREATE TABLE log (first_seq INTEGER PRIMARY KEY, events BLOB NOT NULL) STRICT;",
+};
+
+enum { VERSION = sizeof steps / sizeof *steps };
+
+void gord_schema_explain(int err, const char *path, const char *said, char *out_text)
+{
+    const char *what = strerror(-err), *remedy;
+    switch (err) {
+    case -EBADMSG:
+        what = "is no database that can be read";
+        remedy = "gord leaves it as it is: restore a backup, or save what is readable with "
+                 "'sqlite3 FILE .recover', or move the file away to begin with an empty one";
+        break;
+    case -EACCES:
+    case -EPERM:
+        remedy = "give the file and its directory to the user gord runs as, or choose another "
+                 "--state-dir";
+        break;
+    case -EISDIR:
+        remedy = "move it away; the database is a file";
+        break;
+    case -EROFS:
+        remedy = "make the file system and the file writable";
+        break;
+    case -ENOSPC:
+    case -EDQUOT:
+        remedy = "make room on the file system; gord goes on by itself then";
+        break;
+    case -EFBIG:
+        remedy = "raise the limit on file sizes (LimitFSIZE=, ulimit -f)";
+        break;
+    case -EBUSY:
+        remedy = "another program has it open; end that program";
+        break;
+    default:
+        remedy = "look for disk errors in the kernel's log (dmesg)";
+    }
+    snprintf(out_text, GORD_STORE_TEXT, "%s: %s (%s): %s", path, what, said, remedy);
+}
+
+/* Run `sql`; SQLite's extended code. */
+static int execute(sqlite3 *db, const char *sql)
+{
+    int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? rc : sqlite3_extended_errcode(db);
+}
+
+/* Make the file if there is none, readable by nobody else; SQLite gives its side files the same
+ * mode. */
+static int create_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    close(fd);
+    return 0;
+}
+
+/* The version in *out_version, if the file is empty or ours. */
+static int check_identity(sqlite3 *db, const char *path, char *out_text, int *out_version)
+{
+    int64_t version, application, tables;
+    int err = gord_sql_integer(db, "PRAGMA user_version", &version);
+    err = err != 0 ? err : gord_sql_integer(db, "PRAGMA application_id", &application);
+    err = err != 0 ? err : gord_sql_integer(db, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (err != 0) {
+        gord_schema_explain(err, path, sqlite3_errmsg(db), out_text);
+        return err;
+    }
+    bool ours = strtoll(APPLICATION_ID, NULL, 10) == application;
+    if (!ours && (tables != 0 || version != 0)) {
+        snprintf(out_text, GORD_STORE_TEXT,
+                 "%s: is the database of another program: gord leaves it as it is; choose another "
+                 "--state-dir or move the file away",
+                 path);
+        return -EPROTO;
+    }
+    if (version > VERSION) {
+        snprintf(out_text, GORD_STORE_TEXT,
+                 "%s: was written by a newer gord (version %" PRId64
+                 " of the store, this one knows "
+                 "%d): run that gord again, or restore a backup from before the upgrade",
+                 path, version, (int)VERSION);
+        return -EPROTO;
+    }
+    *out_version = (int)version;
+    return 0;
+}
+
+/* Take the steps from `version` on, each in its own transaction. SQLite's code. */
+static int migrate(sqlite3 *db, int version)
+{
+    for (; version < VERSION; version++) {
+        char mark[64];
+        snprintf(mark, sizeof mark, "PRAGMA user_version = %d; COMMIT", version + 1);
+        int rc = execute(db, "BEGIN IMMEDIATE");
+        rc = rc != SQLITE_OK ? rc : execute(db, steps[version]);
+        rc = rc != SQLITE_OK ? rc : execute(db, mark);
+        if (rc != SQLITE_OK) {
+            (void)execute(db, "ROLLBACK");
+            return rc;
+        }
+    }
+    return SQLITE_OK;
+}
+
+int gord_schema_open(const char *path, bool sync, char *out_text, sqlite3 **out_db)
+{
+    sqlite3 *db = NULL;
+    int version = 0, rc;
+    int err = create_file(path);
+    if (err != 0) {
+        gord_schema_explain(err, path, "cannot be opened", out_text);
+        return err;
+    }
+    rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc != SQLITE_OK) {
+        goto explain;
+    }
+    (void)sqlite3_extended_result_codes(db, 1);
+    (void)sqlite3_busy_timeout(db, 2000);
+    err = check_identity(db, path, out_text, &version);
+    if (err != 0) {
+        goto close_db;
+    }
+    /* page_size counts only while the file is empty. Checkpoints are made by the writer. */
+    rc = execute(db, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;"
+                     "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;"
+                     "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864");
+    rc = rc != SQLITE_OK
+             ? rc
+             : execute(db, sync ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF");
+    rc = rc != SQLITE_OK ? rc : migrate(db, version);
+    if (rc == SQLITE_OK) {
+        *out_db = db;
+        return 0;
+    }
+explain:
+    err = gord_sql_errno(db, rc);
+    gord_schema_explain(err, path, db != NULL ? sqlite3_errmsg(db) : sqlite3_errstr(rc), out_text);
+close_db:
+    (void)sqlite3_close(db);
+    return err;
+}

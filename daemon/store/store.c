@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/* store.c - the writer's thread, and what passes between it and the loop; see store.h.
+ *
+ * Three queues: `incoming` (loop -> writer) and `done` (writer -> loop) are guarded by the lock;
+ * what the writer is at lies in `pending`, which is its own. A failed transaction leaves its events
+ * in `pending`, where what arrives later lines up behind them.
+ */
+#include "daemon/store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/base/assert.h"
+#include "daemon/store/queue.h"
+#include "daemon/store/writer.h"
+
+enum {
+    BATCH_EVENTS = 32768,  /* of one transaction at most: bounds its time and memory */
+    DELIVER_EVENTS = 1024, /* handed to the committed callback at once */
+    RETRY_SECONDS = 1,
+};
+
+struct gord_store {
+    struct gord_store_opts opts;
+    char *path;                 /* owned */
+    uv_async_t *wake;           /* owned by the loop, which frees it when it is closed */
+    struct gord_writer *writer; /* the thread's, while it runs */
+    pthread_t thread;
+    int told_error; /* the loop's: what health was last called with */
+    char told_text[GORD_STORE_TEXT];
+
+    pthread_mutex_t lock; /* guards what follows, down to `stop` */
+    pthread_cond_t work;  /* incoming or stop */
+    struct gord_store_queue incoming;
+    struct gord_store_queue done;
+    struct gord_store_status status;
+    char text[GORD_STORE_TEXT]; /* of status.error */
+    bool idle;                  /* the writer waits on `work` */
+    bool stop;
+
+    struct gord_store_queue pending; /* the thread's, as the next two */
+    struct gord_event *batch[BATCH_EVENTS];
+    struct gord_store_queue written; /* committed, on the way to `done` */
+};
+
+static int64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* --------------------------------------------------------- writer thread */
+
+/* Wait for work, or after a failure for the time to try again. False: stop. Takes what came in. */
+static bool wait_for_work(struct gord_store *store)
+{
+    struct timespec retry;
+    clock_gettime(CLOCK_MONOTONIC, &retry);
+    retry.tv_sec += RETRY_SECONDS;
+    pthread_mutex_lock(&store->lock);
+    int err = 0;
+    while (!store->stop && err != ETIMEDOUT) {
+        if (store->status.error == 0 && !(gord_store_queue_is_empty(&store->incoming) &&
+                                          gord_store_queue_is_empty(&store->pending))) {
+            break;
+        }
+        if (store->status.error == 0 || store->status.fatal) {
+            store->idle = true;
+            pthread_cond_wait(&store->work, &store->lock);
+            store->idle = false;
+        } else {
+            err = pthread_cond_timedwait(&store->work, &store->lock, &retry);
+        }
+    }
+    bool stop = store->stop;
+    gord_store_queue_move(&store->pending, &store->incoming);
+    pthread_mutex_unlock(&store->lock);
+    return !stop;
+}
+
+/* Report a transaction: an error, or 0 and how long it took. */
+static void report(struct gord_store *store, int err, bool fatal, const char *text, int64_t took_ns)
+{
+    struct gord_store_status *status = &store->status;
+    pthread_mutex_lock(&store->lock);
+    status->error = err;
+    status->fatal = fatal;
+    snprintf(store->text, sizeof store->text, "%s", err != 0 ? text : "");
+    if (err == 0) {
+        status->commits++;
+        status->rows = gord_writer_rows(store->writer);
+        status->last_commit_ns = took_ns;
+        status->max_commit_ns = took_ns > status->max_commit_ns ? took_ns : status->max_commit_ns;
+        status->committed += store->written.count;
+        status->backlog -= store->written.count;
+        gord_store_queue_move(&store->done, &store->written);
+    }
+    for (struct gord_store_note *note;
+         err != 0 && (note = gord_store_queue_take_note(&store->pending)) != NULL;) {
+        note->error = err;
+        gord_store_queue_put_note(&store->done, note);
+    }
+    pthread_mutex_unlock(&store->lock);
+    (void)uv_async_send(store->wake);
+}
+
+/* The notes of this transaction: the last one wins. All of them when it is the last of its queue.
+ */
+static int take_notes(struct gord_store *store)
+{
+    int paused = -1;
+    for (struct gord_store_note *note = store->pending.first_note; note != NULL;
+         note = note->next) {
+        paused = note->paused;
+    }
+    return paused;
+}
+
+/* Put the batch's events back in front, in order. */
+static void put_back(struct gord_store *store, size_t count)
+{
+    struct gord_store_queue queue = {0};
+    for (size_t i = 0; i < count; i++) {
+        gord_store_queue_put(&queue, store->batch[i]);
+    }
+    gord_store_queue_move(&queue, &store->pending);
+    store->pending = queue;
+}
+
+/* One transaction of what is pending. False: it failed, and was reported. */
+static bool commit_some(struct gord_store *store)
+{
+    char text[GORD_STORE_TEXT];
+    bool fatal = false;
+    size_t count = 0;
+    int64_t began = now_ns();
+    struct gord_writer_extra extra = {.paused = take_notes(store)};
+    while (count < BATCH_EVENTS && store->pending.first != NULL) {
+        store->batch[count++] = gord_store_queue_take(&store->pending);
+    }
+    int err = gord_writer_commit(store->writer, store->batch, count, &extra, text, &fatal);
+    if (err != 0) {
+        put_back(store, count);
+        report(store, err, fatal, text, 0);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        gord_store_queue_put(&store->written, store->batch[i]);
+    }
+    for (struct gord_store_note *note;
+         (note = gord_store_queue_take_note(&store->pending)) != NULL;) {
+        gord_store_queue_put_note(&store->written, note);
+    }
+    report(store, 0, false, "", now_ns() - began);
+    err = gord_writer_checkpoint(store->writer, text, &fatal);
+    if (err == 0 || (!fatal && err != -EIO && err != -EBADMSG)) {
+        return true; /* what is committed is safe in the journal; the next commit tells the rest */
+    }
+    report(store, err, true, text, 0);
+    return false;
+}
+
+static void *run_writer(void *arg)
+{
+    struct gord_store *store = arg;
+    while (wait_for_work(store)) {
+        /* Nothing may be pending after a failure: then an empty transaction shows whether the disk
+         * takes writes again. */
+        while (commit_some(store) && !gord_store_queue_is_empty(&store->pending)) {
+        }
+    }
+    return NULL;
+}
+
+/* ----------------------------------------------------------------- loop */
+
+/* Hand committed events to their callback, a row of them at a time. */
+static void deliver_events(struct gord_store *store, struct gord_store_queue *done)
+{
+    struct gord_event *events[DELIVER_EVENTS];
+    while (done->first != NULL) {
+        size_t count = 0;
+        while (count < DELIVER_EVENTS && done->first != NULL) {
+            events[count++] = gord_store_queue_take(done);
+        }
+        store->opts.committed(store->opts.arg, events, count);
+        for (size_t i = 0; i < count; i++) {
+            gord_event_unref(events[i]);
+        }
+    }
+}
+
+static void deliver(struct gord_store *store)
+{
+    struct gord_store_queue done = {0};
+    pthread_mutex_lock(&store->lock);
+    gord_store_queue_move(&done, &store->done);
+    int error = store->status.error;
+    char text[GORD_STORE_TEXT];
+    memcpy(text, store->text, sizeof text);
+    pthread_mutex_unlock(&store->lock);
+
+    deliver_events(store, &done);
+    for (struct gord_store_note *note; (note = gord_store_queue_take_note(&done)) != NULL;) {
+        note->done(note->arg, note->error);
+        free(note);
+    }
+    if (error != store->told_error) {
+        store->told_error = error;
+        store->opts.health(store->opts.arg, error, text);
+    }
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    deliver(wake->data);
+}
+
+static void free_wake(uv_handle_t *wake)
+{
+    free(wake);
+}
+
+void gord_store_put(struct gord_store *store, struct gord_event *event)
+{
+    GORD_ASSERT(event->seq != 0);
+    (void)gord_event_ref(event);
+    pthread_mutex_lock(&store->lock);
+    gord_store_queue_put(&store->incoming, event);
+    store->status.backlog++;
+    bool idle = store->idle;
+    pthread_mutex_unlock(&store->lock);
+    if (idle) {
+        pthread_cond_signal(&store->work);
+    }
+}
+
+int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),
+                          void *arg)
+{
+    struct gord_store_note *note = calloc(1, sizeof *note);
+    if (note == NULL) {
+        return -ENOMEM;
+    }
+    *note = (struct gord_store_note){.paused = paused, .done = done, .arg = arg};
+    pthread_mutex_lock(&store->lock);
+    bool refused = store->status.error != 0;
+    note->error = store->status.error;
+    gord_store_queue_put_note(refused ? &store->done : &store->incoming, note);
+    pthread_mutex_unlock(&store->lock);
+    if (refused) {
+        (void)uv_async_send(store->wake);
+    } else {
+        pthread_cond_signal(&store->work);
+    }
+    return 0;
+}
+
+void gord_store_status(struct gord_store *store, struct gord_store_status *out_status)
+{
+    pthread_mutex_lock(&store->lock);
+    *out_status = store->status;
+    memcpy(store->told_text, store->text, sizeof store->told_text);
+    pthread_mutex_unlock(&store->lock);
+    out_status->text = store->told_text;
+}
+
+const char *gord_store_path(const struct gord_store *store)
+{
+    return store->path;
+}
+
+/* --------------------------------------------------------- open and close */
+
+/* Memory mode: a database whose contents end with the daemon, but whose numbers go on, for the logs
+ * of earlier jobs may still lie about. */
+static int open_anew(struct gord_store *store, struct gord_store_start *out_start, char *out_text)
+{
+    struct gord_store_start former = {1, 1, false};
+    char side[4200];
+    int err = gord_writer_open(store->path, false, &former, out_text, &store->writer);
+    gord_writer_close(store->writer);
+    store->writer = NULL;
+    if (err != 0 && err != -EBADMSG) {
+        return err; /* a broken one was ours to lose */
+    }
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        snprintf(side, sizeof side, "%s%s", store->path, suffixes[i]);
+        (void)unlink(side);
+    }
+    err = gord_writer_open(store->path, false, out_start, out_text, &store->writer);
+    if (err == 0) {
+        err = gord_writer_seed(store->writer, &former);
+        *out_start = (struct gord_store_start){former.next_id, former.next_seq, false};
+    }
+    return err;
+}
+
+static int open_wake(struct gord_store *store)
+{
+    store->wake = malloc(sizeof *store->wake);
+    if (store->wake == NULL) {
+        return -ENOMEM;
+    }
+    int err = uv_async_init(store->opts.loop, store->wake, on_wake);
+    if (err != 0) {
+        free(store->wake);
+        store->wake = NULL;
+        return err;
+    }
+    store->wake->data = store;
+    return 0;
+}
+
+static void free_store(struct gord_store *store)
+{
+    gord_writer_close(store->writer);
+    if (store->wake != NULL) {
+        uv_close((uv_handle_t *)store->wake, free_wake);
+    }
+    pthread_cond_destroy(&store->work);
+    pthread_mutex_destroy(&store->lock);
+    free(store->path);
+    free(store);
+}
+
+static struct gord_store *new_store(const struct gord_store_opts *opts)
+{
+    struct gord_store *store = calloc(1, sizeof *store);
+    if (store == NULL) {
+        return NULL;
+    }
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_cond_init(&store->work, &attr);
+    pthread_condattr_destroy(&attr);
+    store->opts = *opts;
+    store->opts.dir = NULL; /* borrowed only for the call */
+    if (asprintf(&store->path, "%s/%s", opts->dir, opts->memory ? "gord-memory.db" : "gord.db") <
+        0) {
+        store->path = NULL;
+        free_store(store);
+        return NULL;
+    }
+    return store;
+}
+
+int gord_store_open(const struct gord_store_opts *opts, struct gord_store_start *out_start,
+                    char *out_text, struct gord_store **out_store)
+{
+    struct gord_store_start start;
+    struct gord_store *store = new_store(opts);
+    if (store == NULL) {
+        snprintf(out_text, GORD_STORE_TEXT, "the store of %s: out of memory", opts->dir);
+        return -ENOMEM;
+    }
+    int err = opts->memory ? open_anew(store, &start, out_text)
+                           : gord_writer_open(store->path, true, &start, out_text, &store->writer);
+    if (err != 0) {
+        goto free_store;
+    }
+    store->status.committed = start.next_seq - 1;
+    err = open_wake(store);
+    err = err != 0 ? err : -pthread_create(&store->thread, NULL, run_writer, store);
+    if (err != 0) {
+        snprintf(out_text, GORD_STORE_TEXT, "%s: the writer cannot be started: %s", store->path,
+                 strerror(-err));
+        goto free_store;
+    }
+    (void)pthread_setname_np(store->thread, "gord-store");
+    *out_start = start;
+    *out_store = store;
+    return 0;
+free_store:
+    free_store(store);
+    return err;
+}
+
+static void drop_pending(struct gord_store *store)
+{
+    gord_store_queue_move(&store->pending, &store->incoming);
+    for (struct gord_event *event; (event = gord_store_queue_take(&store->pending)) != NULL;) {
+        gord_event_unref(event);
+    }
+    for (struct gord_store_note *note;
+         (note = gord_store_queue_take_note(&store->pending)) != NULL;) {
+        note->done(note->arg, store->status.error);
+        free(note);
+    }
+}
+
+int gord_store_close(struct gord_store *store)
+{
+    if (store == NULL) {
+        return 0;
+    }
+    pthread_mutex_lock(&store->lock);
+    store->stop = true;
+    pthread_mutex_unlock(&store->lock);
+    pthread_cond_signal(&store->work);
+    pthread_join(store->thread, NULL);
+    /* The thread is gone, and its work is done here: what it left, and what the callbacks add. One
+     * failure ends it; after a failed fsync nothing is tried at all. */
+    gord_store_queue_move(&store->pending, &store->incoming);
+    while (!gord_store_queue_is_empty(&store->pending) && !store->status.fatal &&
+           commit_some(store)) {
+        deliver(store);
+        gord_store_queue_move(&store->pending, &store->incoming);
+    }
+    int err = gord_store_queue_is_empty(&store->pending) ? 0 : store->status.error;
+    deliver(store);
+    drop_pending(store);
+    free_store(store);
+    return err;
+}
