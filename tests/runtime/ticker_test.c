@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* ticker_test.c - repeated firing: spacing, slow readers, stop and reset. */
+#include "tests/runtime/help.h"
+
+static int64_t recv_tick(struct gor_timer *t)
+{
+    int64_t fired = 0;
+    CHECK_EQ(gor_chan_recv(gor_timer_chan(t), &fired), 1);
+    return fired;
+}
+
+GO_TEST(ticker_ticks_again_and_again)
+{
+    int64_t start = gor_now();
+    struct gor_timer *t = gor_ticker_new(GOR_MILLISECOND);
+    CHECK(t != NULL);
+    int64_t last = start;
+    for (int i = 1; i <= 10; i++) {
+        int64_t fired = recv_tick(t);
+        CHECK_INT(fired, >, last);
+        CHECK_INT(fired - start, >=, i * GOR_MILLISECOND);
+        last = fired;
+    }
+    CHECK_EQ(gor_timer_stop(t), 1);
+    gor_timer_free(t);
+}
+
+GO_TEST(ticker_without_a_period_is_refused)
+{
+    CHECK(gor_ticker_new(0) == NULL);
+    CHECK(gor_ticker_new(-GOR_SECOND) == NULL);
+    struct gor_timer *t = gor_ticker_new(3600 * GOR_SECOND);
+    CHECK_EQ(gor_timer_reset(t, 0), -EINVAL);
+    CHECK_EQ(gor_timer_reset(t, -1), -EINVAL);
+    gor_timer_free(t);
+}
+
+GO_TEST(ticker_drops_what_a_slow_reader_misses)
+{
+    struct gor_timer *t = gor_ticker_new(GOR_MILLISECOND);
+    for (int i = 0; i < 3; i++) {
+        gor_sleep(10 * GOR_MILLISECOND);
+        CHECK_INT(gor_chan_len(gor_timer_chan(t)), <=, 1);
+        (void)recv_tick(t);
+    }
+    gor_timer_free(t);
+}
+
+GO_TEST(ticker_stopped_ticks_no_more)
+{
+    struct gor_timer *t = gor_ticker_new(100 * GOR_MICROSECOND);
+    for (int i = 0; i < 50; i++) {
+        (void)recv_tick(t);
+        gor_sleep((i % 20) * 10 * GOR_MICROSECOND);
+        CHECK_EQ(gor_timer_stop(t), 1);
+        CHECK_EQ(gor_chan_len(gor_timer_chan(t)), 0);
+        gor_sleep(200 * GOR_MICROSECOND);
+        CHECK_EQ(gor_chan_try_recv(gor_timer_chan(t), NULL), -EAGAIN);
+        CHECK_EQ(gor_timer_stop(t), 0);
+        CHECK_EQ(gor_timer_reset(t, 100 * GOR_MICROSECOND), 0);
+    }
+    gor_timer_free(t);
+}
+
+GO_TEST(ticker_reset_takes_the_new_period)
+{
+    struct gor_timer *t = gor_ticker_new(3600 * GOR_SECOND);
+    int64_t start = gor_now();
+    CHECK_EQ(gor_timer_reset(t, 2 * GOR_MILLISECOND), 1);
+    for (int i = 1; i <= 3; i++) {
+        CHECK_INT(recv_tick(t) - start, >=, 2 * i * GOR_MILLISECOND);
+    }
+    gor_timer_free(t);
+}
+
+struct teardown {
+    struct gor_waitgroup wg;
+};
+
+static void make_and_free(void *arg)
+{
+    struct teardown *td = arg;
+    for (int i = 0; i < SCALED(200, 100, 50); i++) {
+        struct gor_timer *t = gor_ticker_new(1 + i * 100);
+        if (i % 2 == 0) {
+            (void)recv_tick(t);
+        }
+        gor_timer_free(t);
+    }
+    gor_waitgroup_done(&td->wg);
+}
+
+GO_TEST(ticker_freed_while_it_ticks)
+{
+    struct teardown td = {{{0}}};
+    gor_waitgroup_add(&td.wg, 10);
+    for (int i = 0; i < 10; i++) {
+        spawn(make_and_free, &td);
+    }
+    gor_waitgroup_wait(&td.wg);
+    struct gor_stats stats;
+    CHECK_EQ(gor_stats_get(&stats, false), 0);
+    CHECK_EQ(stats.timers, 0);
+}
