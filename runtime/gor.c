@@ -8,6 +8,7 @@
 
 #include "runtime/cpu/memory.h"
 #include "runtime/io/blocking.h"
+#include "runtime/sched/byid.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
@@ -41,6 +42,7 @@ static void release_everything(void)
     }
     gor__procs_fini();
     gor__netpoll_fini();
+    gor__byid_fini();
     gor__pool_fini();
     memset(&gor__sched, 0, sizeof gor__sched);
 #if !defined(__SANITIZE_THREAD__)

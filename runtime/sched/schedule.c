@@ -264,6 +264,8 @@ static inline __attribute__((always_inline)) void leave(struct gor__m *m, struct
         gor__fiber_leave(&self->fiber, &m->fiber, dies);
         gor__switch(&self->context, &m->scheduler);
     }
+    /* A stack in use is not to be read: see debug/look.c. */
+    self->context.sp = NULL;
     m = gor__m_self();
     gor__fiber_arrive(&self->fiber, m->left);
     gor__after_switch(m);
@@ -350,6 +352,7 @@ void gor__entry_c(void)
 {
     struct gor__m *m = gor__m_self();
     struct gor__g *g = m->g;
+    g->context.sp = NULL;
     gor__fiber_arrive(&g->fiber, m->left);
     gor__after_switch(m);
     *m->errno_address = 0;

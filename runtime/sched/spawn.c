@@ -2,6 +2,7 @@
 /* spawn.c - how a goroutine comes to be. */
 #include <errno.h>
 
+#include "runtime/sched/byid.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
@@ -32,6 +33,7 @@ static void init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor
     gor__fiber_init(&g->fiber, g->stack_low, (size_t)(g->stack_top - g->stack_low));
     if (opts != NULL && opts->out_id != NULL) {
         *opts->out_id = id;
+        gor__byid_note(g, id);
     }
 }
 

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* look.h - what one goroutine does now, seen from outside while it goes on.
+ *
+ * Threads     any.
+ */
+#ifndef GOR_DEBUG_LOOK_H
+#define GOR_DEBUG_LOOK_H
+
+#include <stdbool.h>
+
+#include "runtime/gor.h"
+
+struct gor__g;
+
+/* How `g` is at some moment of the call; false when it has ended. A goroutine that does not hold
+ * still for long enough is shown without frames. */
+bool gor__look(const struct gor__g *g, struct gor_info *out_info);
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* stats.c - counters and gauges, added up over the Ps without stopping them. */
+#include <errno.h>
+#include <string.h>
+
+#include "runtime/debug/look.h"
+#include "runtime/sched/pool.h"
+#include "runtime/sched/sched.h"
+
+static uint32_t procs_made(void)
+{
+    return __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t count_ended(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < procs_made(); i++) {
+        sum += gor__counted(&gor__sched.procs[i]->ended);
+    }
+    return sum;
+}
+
+static uint64_t count_created(void)
+{
+    uint64_t sum = gor__counted(&gor__sched.foreign_created);
+    for (uint32_t i = 0; i < procs_made(); i++) {
+        sum += gor__counted(&gor__sched.procs[i]->created);
+    }
+    return sum;
+}
+
+uint64_t gor_num_goroutine(void)
+{
+    /* In this order, whoever comes and goes meanwhile is counted too much rather than too little.
+     */
+    uint64_t ended = count_ended();
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    uint64_t created = count_created();
+    return created > ended ? created - ended : 0;
+}
+
+/* `count` belongs to the heap's lock, which this thread may not take: a word read as it is. */
+__attribute__((noinline, no_sanitize_thread)) static uint64_t timers_of(const struct gor__p *p)
+{
+    return *(const volatile size_t *)&p->timers.count;
+}
+
+static void add_proc(const struct gor__p *p, struct gor_stats *stats)
+{
+    stats->switches += gor__counted(&p->switches);
+    stats->steals += gor__counted(&p->steals);
+    stats->timers += timers_of(p);
+    stats->local_queues += gor__runq_len(&p->runq) + gor__fresh_len(&p->fresh);
+    stats->local_queues += __atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL;
+}
+
+static uint32_t gauge(const uint32_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+static void add_scheduler(struct gor_stats *stats)
+{
+    stats->parks = gor__counted(&gor__sched.parks);
+    stats->wakeups = gor__counted(&gor__sched.wakeups);
+    stats->polls = gor__counted(&gor__sched.polls);
+    stats->blocking_calls = gor__counted(&gor__sched.blocking_calls);
+    stats->threads_blocking = gauge(&gor__sched.blocking_threads);
+    stats->gomaxprocs = gauge(&gor__sched.proc_count);
+    stats->threads = gauge(&gor__sched.machine_count);
+    stats->idle_procs = gauge(&gor__sched.idle_proc_count);
+    stats->global_queue = gauge(&gor__sched.global_count);
+    stats->uptime_ns = gor_now() - gor__sched.started_at;
+}
+
+static void add_stacks(struct gor_stats *stats)
+{
+    struct gor__pool_stats pool;
+    gor__pool_stats(&pool);
+    stats->stacks_reserved_bytes = pool.reserved_bytes;
+    stats->stacks_in_use = stats->goroutines;
+    stats->stacks_cached = pool.made > stats->goroutines ? pool.made - stats->goroutines : 0;
+}
+
+static int count_state(void *arg, const struct gor_info *info)
+{
+    struct gor_stats *stats = arg;
+    stats->by_state[info->state]++;
+    return 0;
+}
+
+int gor_stats_get(struct gor_stats *out_stats, bool by_state)
+{
+    struct gor_stats stats;
+    if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
+        return -ESRCH;
+    }
+    memset(&stats, 0, sizeof stats);
+    stats.goroutines = gor_num_goroutine();
+    stats.goroutines_created = count_created();
+    stats.num_cpu = (unsigned)gor_num_cpu();
+    for (uint32_t i = 0; i < procs_made(); i++) {
+        add_proc(gor__sched.procs[i], &stats);
+    }
+    add_scheduler(&stats);
+    add_stacks(&stats);
+    if (by_state) {
+        (void)gor_each(count_state, &stats);
+    }
+    *out_stats = stats;
+    return 0;
+}
