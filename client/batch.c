@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+/* batch.c - see batch.h. */
+#include "client/batch.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "client/alloc.h"
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/json.h"
+#include "client/spec.h"
+#include "client/text.h"
+#include "client/when.h"
+
+struct reading {
+    Gor__V1__JobSpec *spec;
+    char *why; /* GORCTL_BATCH_WHY bytes, borrowed */
+};
+
+static int complain(const struct reading *reading, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int complain(const struct reading *reading, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(reading->why, GORCTL_BATCH_WHY, format, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+/* A NUL would cut the text short on its way to exec or to the wire. */
+static bool has_nul(const void *bytes, size_t length)
+{
+    return length > 0 && memchr(bytes, '\0', length) != NULL;
+}
+
+static int bytes_member(const struct reading *reading, const char *name, const json_t *value,
+                        ProtobufCBinaryData *out_bytes)
+{
+    if (gorctl_json_to_bytes(value, out_bytes) != 0) {
+        return complain(reading, "\"%s\" must be a string, or {\"base64\": \"...\"}", name);
+    }
+    if (has_nul(out_bytes->data, out_bytes->len)) {
+        free(out_bytes->data);
+        return complain(reading, "\"%s\" has a NUL byte", name);
+    }
+    return 0;
+}
+
+static int text_member(const struct reading *reading, const char *name, const json_t *value,
+                       const char **out_text)
+{
+    if (!json_is_string(value)) {
+        return complain(reading, "\"%s\" must be a string", name);
+    }
+    if (has_nul(json_string_value(value), json_string_length(value))) {
+        return complain(reading, "\"%s\" has a NUL byte", name);
+    }
+    *out_text = json_string_value(value);
+    return 0;
+}
+
+static int duration_member(const struct reading *reading, const char *name, const json_t *value,
+                           int64_t *out_ns)
+{
+    const char *text;
+    if (text_member(reading, name, value, &text) != 0 || gorctl_duration_parse(text, out_ns) != 0) {
+        return complain(reading, "\"%s\" must be a duration such as \"10s\"", name);
+    }
+    return 0;
+}
+
+static int read_argv(const struct reading *reading, const json_t *list)
+{
+    size_t i;
+    const json_t *word;
+    if (!json_is_array(list) || json_array_size(list) == 0) {
+        return complain(reading, "\"argv\" must be a list of at least one string");
+    }
+    json_array_foreach((json_t *)list, i, word)
+    {
+        ProtobufCBinaryData bytes;
+        int rc = bytes_member(reading, "argv", word, &bytes);
+        if (rc != 0) {
+            return rc;
+        }
+        gorctl_spec_add_argument(reading->spec->exec, bytes.data, bytes.len);
+        free(bytes.data);
+    }
+    return 0;
+}
+
+static int read_args(const struct reading *reading, const json_t *list)
+{
+    size_t i;
+    const json_t *word;
+    if (!json_is_array(list)) {
+        return complain(reading, "\"args\" must be a list of strings");
+    }
+    json_array_foreach((json_t *)list, i, word)
+    {
+        const char *text;
+        int rc = text_member(reading, "args", word, &text);
+        if (rc != 0) {
+            return rc;
+        }
+        gorctl_spec_add_native_argument(reading->spec->native, text);
+    }
+    return 0;
+}
+
+static int read_env(const struct reading *reading, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    if (!json_is_object(object)) {
+        return complain(reading, "\"env\" must be an object of names and values");
+    }
+    json_object_foreach((json_t *)object, name, value)
+    {
+        ProtobufCBinaryData bytes;
+        int rc = bytes_member(reading, "env", value, &bytes);
+        if (rc != 0) {
+            return rc;
+        }
+        if (name[0] == '\0' || strchr(name, '=') != NULL) {
+            free(bytes.data);
+            return complain(reading, "\"env\" has a name that is empty or contains '='");
+        }
+        char *assignment = gorctl_format("%s=%s", name, (const char *)bytes.data);
+        gorctl_spec_set_env(reading->spec->exec, assignment);
+        free(assignment);
+        free(bytes.data);
+    }
+    return 0;
+}
+
+static int read_labels(const struct reading *reading, const json_t *object)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object)) {
+        return complain(reading, "\"labels\" must be an object of strings");
+    }
+    json_object_foreach((json_t *)object, key, value)
+    {
+        const char *text;
+        int rc = text_member(reading, "labels", value, &text);
+        if (rc != 0) {
+            return rc;
+        }
+        gorctl_spec_add_label(reading->spec, key, strlen(key), text);
+    }
+    return 0;
+}
+
+static int read_shell(const struct reading *reading, const json_t *value)
+{
+    ProtobufCBinaryData bytes;
+    int rc = bytes_member(reading, "shell", value, &bytes);
+    if (rc != 0) {
+        return rc;
+    }
+    gorctl_spec_add_argument(reading->spec->exec, "sh", 2);
+    gorctl_spec_add_argument(reading->spec->exec, "-c", 2);
+    gorctl_spec_add_argument(reading->spec->exec, bytes.data, bytes.len);
+    free(bytes.data);
+    return 0;
+}
+
+static int read_cwd(const struct reading *reading, const json_t *value)
+{
+    ProtobufCBinaryData bytes;
+    int rc = bytes_member(reading, "cwd", value, &bytes);
+    if (rc == 0) {
+        (void)gorctl_spec_set_directory(reading->spec->exec, (const char *)bytes.data);
+        free(bytes.data);
+    }
+    return rc;
+}
+
+static int read_name(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "name", value, &text);
+    if (rc == 0) {
+        reading->spec->name = gorctl_strdup(text);
+    }
+    return rc;
+}
+
+static int read_parent(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) <= 0) {
+        return complain(reading, "\"parent\" must be the id of a job");
+    }
+    reading->spec->parent_id = (uint64_t)json_integer_value(value);
+    return 0;
+}
+
+static int read_timeout(const struct reading *reading, const json_t *value)
+{
+    return duration_member(reading, "timeout", value, &reading->spec->timeout_ns);
+}
+
+static int read_grace(const struct reading *reading, const json_t *value)
+{
+    return duration_member(reading, "grace", value, &reading->spec->grace_ns);
+}
+
+/* Which kinds of job a member is for. */
+enum { FOR_EXEC = 1, FOR_NATIVE = 2, FOR_BOTH = 3 };
+
+/* "native" and "clear_env" come first of all and are read by begin_spec(). */
+static int read_already(const struct reading *reading, const json_t *value)
+{
+    (void)reading;
+    (void)value;
+    return 0;
+}
+
+static const struct member {
+    const char *name;
+    int kinds;
+    int (*read)(const struct reading *reading, const json_t *value);
+} members[] = {
+    {"argv", FOR_EXEC, read_argv},         {"shell", FOR_EXEC, read_shell},
+    {"cwd", FOR_EXEC, read_cwd},           {"env", FOR_EXEC, read_env},
+    {"clear_env", FOR_EXEC, read_already}, {"native", FOR_NATIVE, read_already},
+    {"args", FOR_NATIVE, read_args},       {"name", FOR_BOTH, read_name},
+    {"timeout", FOR_BOTH, read_timeout},   {"grace", FOR_BOTH, read_grace},
+    {"parent", FOR_BOTH, read_parent},     {"labels", FOR_BOTH, read_labels},
+};
+
+static const struct member *find_member(const char *name)
+{
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        if (strcmp(members[i].name, name) == 0) {
+            return &members[i];
+        }
+    }
+    return NULL;
+}
+
+static int read_members(const struct reading *reading, const json_t *object)
+{
+    const char *name;
+    json_t *value;
+    int kind = reading->spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? FOR_NATIVE : FOR_EXEC;
+    json_object_foreach((json_t *)object, name, value)
+    {
+        const struct member *member = find_member(name);
+        char *shown = gorctl_text_escape(name, strlen(name));
+        int rc = 0;
+        if (member == NULL) {
+            rc = complain(reading, "there is no member \"%.60s\"", shown);
+        } else if ((member->kinds & kind) == 0) {
+            rc = complain(reading, "\"%s\" does not go with a %s job", member->name,
+                          kind == FOR_NATIVE ? "native" : "program's");
+        } else {
+            rc = member->read(reading, value);
+        }
+        free(shown);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* The message with what must be there before its members are read. */
+static int begin_spec(struct reading *reading, const json_t *object)
+{
+    const json_t *native = json_object_get(object, "native");
+    bool has_argv = json_object_get(object, "argv") != NULL;
+    bool has_shell = json_object_get(object, "shell") != NULL;
+    if ((native != NULL) + has_argv + has_shell != 1) {
+        return complain(reading, "one of \"argv\", \"shell\" and \"native\" must be there");
+    }
+    const char *function;
+    if (native != NULL) {
+        int rc = text_member(reading, "native", native, &function);
+        if (rc == 0) {
+            reading->spec = gorctl_spec_new_native(function);
+        }
+        return rc;
+    }
+    const json_t *clear = json_object_get(object, "clear_env");
+    if (clear != NULL && !json_is_boolean(clear)) {
+        return complain(reading, "\"clear_env\" must be true or false");
+    }
+    reading->spec = gorctl_spec_new_exec();
+    int rc = gorctl_spec_set_surroundings(reading->spec->exec);
+    if (rc != 0) {
+        return complain(reading, "the current directory cannot be told: %s", strerror(-rc));
+    }
+    if (json_is_true(clear)) {
+        gorctl_spec_clear_env(reading->spec->exec);
+    }
+    return 0;
+}
+
+int gorctl_batch_line(const char *line, size_t length, char why[GORCTL_BATCH_WHY],
+                      Gor__V1__JobSpec **out_spec)
+{
+    json_error_t error;
+    struct reading reading = {.why = why};
+    json_t *object =
+        json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
+    if (object == NULL) {
+        return complain(&reading, "not JSON: %s", error.text);
+    }
+    int rc = json_is_object(object) ? 0 : complain(&reading, "not a JSON object");
+    if (rc == 0) {
+        rc = begin_spec(&reading, object);
+    }
+    if (rc == 0) {
+        rc = read_members(&reading, object);
+    }
+    json_decref(object);
+    if (rc != 0) {
+        if (reading.spec != NULL) {
+            gor__v1__job_spec__free_unpacked(reading.spec, NULL);
+        }
+        return rc;
+    }
+    *out_spec = reading.spec;
+    return 0;
+}
+
+static bool is_blank(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (strchr(" \t\r\n", line[i]) == NULL || line[i] == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int read_lines(FILE *in, const char *name, Gor__V1__SubmitManyRequest *request)
+{
+    char *line = NULL;
+    size_t room = 0;
+    unsigned long long number = 0;
+    int code = GORCTL_EXIT_OK;
+    ssize_t length;
+    while (code == GORCTL_EXIT_OK && (length = getline(&line, &room, in)) >= 0) {
+        number++;
+        if (is_blank(line, (size_t)length)) {
+            continue;
+        }
+        char why[GORCTL_BATCH_WHY];
+        Gor__V1__JobSpec *spec;
+        if (gorctl_batch_line(line, (size_t)length, why, &spec) != 0) {
+            gorctl_say("%s, line %llu: %s; no job was submitted", name, number, why);
+            code = GORCTL_EXIT_USAGE;
+            break;
+        }
+        request->specs = gorctl_grow(request->specs, request->n_specs + 1, sizeof(*request->specs));
+        request->specs[request->n_specs++] = spec;
+    }
+    if (code == GORCTL_EXIT_OK && ferror(in)) {
+        gorctl_say("cannot read %s: %s", name, strerror(errno));
+        code = GORCTL_EXIT_NOT_FOUND;
+    }
+    free(line);
+    return code;
+}
+
+int gorctl_batch_read(FILE *in, const char *name, Gor__V1__SubmitManyRequest **out_request)
+{
+    Gor__V1__SubmitManyRequest *request = gorctl_alloc(sizeof(*request));
+    gor__v1__submit_many_request__init(request);
+    int code = read_lines(in, name, request);
+    if (code == GORCTL_EXIT_OK && request->n_specs == 0) {
+        gorctl_say("%s holds no job", name);
+        code = GORCTL_EXIT_USAGE;
+    }
+    if (code != GORCTL_EXIT_OK) {
+        gor__v1__submit_many_request__free_unpacked(request, NULL);
+        return code;
+    }
+    *out_request = request;
+    return GORCTL_EXIT_OK;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* batch.h - many jobs from NDJSON: one JSON object a line, each a job.
+ *
+ * Members: one of "argv" (list), "shell" (text) or "native" (function, with "args"); and "name",
+ * "timeout", "grace" (texts such as "10s"), "parent" (id), "labels" (object), "cwd", "env" (object
+ * of names and values, added to the caller's) and "clear_env" (true). A string that is not UTF-8 is
+ * written {"base64": "..."}. Blank lines are skipped; an unknown member is an error, as it would
+ * silently be left out otherwise.
+ */
+#ifndef GOR_CLIENT_BATCH_H
+#define GOR_CLIENT_BATCH_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "gor/v1/jobs.pb-c.h"
+
+enum { GORCTL_BATCH_WHY = 200 };
+
+/* One line. 0, or -EINVAL with the reason in `why`. */
+int gorctl_batch_line(const char *line, size_t length, char why[GORCTL_BATCH_WHY],
+                      Gor__V1__JobSpec **out_spec);
+
+/* All of a file; `name` is for messages. An exit code, with a word on stderr that names the line.
+ * The request is the caller's: gor__v1__submit_many_request__free_unpacked(request, NULL). */
+int gorctl_batch_read(FILE *in, const char *name, Gor__V1__SubmitManyRequest **out_request);
+
+#endif

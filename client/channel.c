@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* channel.c - see channel.h. */
+#include "client/channel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/address.h"
+#include "client/alloc.h"
+#include "client/exits.h"
+#include "proto/decode.h"
+#include "rpc/client.h"
+
+/* The stream that runs; there is at most one. */
+struct stream {
+    struct rpc_client_call *call; /* borrowed; NULL once it has ended */
+    const struct gorctl_call *what;
+    gorctl_on_message *on_message;
+    void *user;
+    bool held;    /* paused: its end waits as well, for somebody is not done with its messages */
+    bool ended;   /* `code` tells how */
+    bool stopped; /* `code` is the answer */
+    int code;
+};
+
+struct gorctl_channel {
+    uv_loop_t loop;
+    struct rpc_client *client; /* owned; NULL: never opened */
+    char *address;             /* owned */
+    char *token;               /* owned; NULL: none */
+    bool guessed;              /* nobody named the address */
+    struct stream *stream;     /* borrowed from gorctl_stream()'s frame; NULL: none runs */
+};
+
+/* ------------------------------------------------------------ explaining */
+
+static void say_places(void)
+{
+    struct gorctl_places places;
+    gorctl_places_init(&places);
+    fputs("  Looked for a socket at:", stderr);
+    for (size_t i = 0; i < places.count; i++) {
+        fprintf(stderr, "%s %s", i > 0 ? "," : "", places.paths[i]);
+    }
+    fputs(".\n", stderr);
+    gorctl_places_fini(&places);
+}
+
+/* Nobody answers: where, why, and what to do. */
+static int explain_no_daemon(const struct gorctl_channel *channel, int error, const char *why)
+{
+    if (error == -EACCES || error == -EPERM) {
+        gorctl_say("not allowed to talk to the daemon at %s: %s", channel->address, why);
+        fputs("  The socket is for its owner and its group; ask to be added to the group.\n",
+              stderr);
+        return GORCTL_EXIT_DENIED;
+    }
+    gorctl_say("no daemon answers at %s: %s", channel->address, why);
+    if (error == -ECONNREFUSED && gorctl_address_is_unix(channel->address)) {
+        fputs("  The socket is there, but the daemon behind it has ended.\n", stderr);
+    }
+    if (channel->guessed) {
+        say_places();
+    }
+    fputs("  Start a daemon with `gord &` (yours) or `systemctl start gord` (the machine's),\n"
+          "  or name another one with -H ADDRESS or $GOR_HOST.\n",
+          stderr);
+    return GORCTL_EXIT_NO_DAEMON;
+}
+
+/* What a person can do about a status, beyond what the daemon said. */
+static const char *hint_for(const struct gorctl_channel *channel, enum wire_status status)
+{
+    switch (status) {
+    case WIRE_UNAUTHENTICATED:
+        return channel->token == NULL
+                   ? "A HOST:PORT address needs the daemon's token: the file `token` in its state "
+                     "directory; give it with --token-file or $GOR_TOKEN."
+                   : "The token is not the daemon's: see the file `token` in its state directory.";
+    case WIRE_UNIMPLEMENTED:
+        return "The daemon does not know this call; compare the two with `gorctl version`.";
+    case WIRE_DEADLINE_EXCEEDED:
+        return "The daemon did not answer in time; it may be overloaded or stopping.";
+    default:
+        return NULL;
+    }
+}
+
+static int explain_status(const struct gorctl_channel *channel, enum wire_status status,
+                          const char *text)
+{
+    const char *error = rpc_client_error_text(channel->client);
+    if (status == WIRE_UNAVAILABLE && error[0] != '\0') {
+        gorctl_say("lost the daemon at %s: %s", channel->address, error);
+        return GORCTL_EXIT_NO_DAEMON;
+    }
+    gorctl_say("%s", text[0] != '\0' ? text : wire_status_name(status));
+    const char *hint = hint_for(channel, status);
+    if (hint != NULL) {
+        fprintf(stderr, "  %s\n", hint);
+    }
+    return gorctl_exit_of_status(status);
+}
+
+static int explain_garbage(const struct gorctl_channel *channel, const char *why)
+{
+    gorctl_say("the daemon at %s sent an answer that cannot be read: %s", channel->address, why);
+    return GORCTL_EXIT_INTERNAL;
+}
+
+/* ------------------------------------------------------------ connecting */
+
+static int open_client(struct gorctl_channel *channel)
+{
+    struct rpc_client_opts opts = {.address = channel->address, .token = channel->token};
+    int rc = rpc_client_open(&channel->loop, &opts, &channel->client);
+    if (rc == -EINVAL) {
+        gorctl_say("'%s' is no address; write a socket's path, unix:PATH, or HOST:PORT",
+                   channel->address);
+        return GORCTL_EXIT_USAGE;
+    }
+    if (rc != 0) {
+        gorctl_say("cannot use the address '%s': %s", channel->address, strerror(-rc));
+        return rc == -ENOMEM ? GORCTL_EXIT_INTERNAL : GORCTL_EXIT_USAGE;
+    }
+    rc = rpc_client_wait_ready(channel->client);
+    if (rc != 0) {
+        const char *why = rpc_client_error_text(channel->client);
+        return explain_no_daemon(channel, rc, why[0] != '\0' ? why : strerror(-rc));
+    }
+    return GORCTL_EXIT_OK;
+}
+
+int gorctl_connect(struct gorctl *ctl)
+{
+    if (ctl->channel != NULL) {
+        return GORCTL_EXIT_OK;
+    }
+    struct gorctl_channel *channel = gorctl_alloc(sizeof(*channel));
+    int rc = uv_loop_init(&channel->loop);
+    if (rc != 0) {
+        gorctl_say("cannot start an event loop: %s", uv_strerror(rc));
+        free(channel);
+        return GORCTL_EXIT_INTERNAL;
+    }
+    ctl->channel = channel;
+    channel->address = gorctl_address_find(ctl, &channel->guessed);
+    int code = gorctl_token_find(ctl, channel->address, &channel->token);
+    if (code == GORCTL_EXIT_OK) {
+        code = open_client(channel);
+    }
+    if (code != GORCTL_EXIT_OK) {
+        gorctl_disconnect(ctl);
+    }
+    return code;
+}
+
+void gorctl_disconnect(struct gorctl *ctl)
+{
+    struct gorctl_channel *channel = ctl->channel;
+    if (channel == NULL) {
+        return;
+    }
+    rpc_client_close(channel->client);
+    uv_run(&channel->loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&channel->loop);
+    free(channel->address);
+    free(channel->token);
+    free(channel);
+    ctl->channel = NULL;
+}
+
+uv_loop_t *gorctl_loop(struct gorctl *ctl)
+{
+    return &ctl->channel->loop;
+}
+
+const char *gorctl_address(const struct gorctl *ctl)
+{
+    return ctl->channel->address;
+}
+
+/* ----------------------------------------------------------------- calls */
+
+int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_status *out_status,
+                ProtobufCMessage **out_reply)
+{
+    int code = gorctl_connect(ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    struct rpc_result result = {0};
+    enum wire_status status = rpc_client_unary(ctl->channel->client, call->path, call->request,
+                                               call->reply, call->timeout_ns, &result);
+    if (out_status != NULL) {
+        *out_status = status;
+    }
+    if (status == WIRE_OK) {
+        *out_reply = result.reply;
+        return GORCTL_EXIT_OK;
+    }
+    if (status == WIRE_DEADLINE_EXCEEDED && call->quiet_timeout) {
+        code = GORCTL_EXIT_TIMED_OUT;
+    } else {
+        code = explain_status(ctl->channel, status, result.text);
+    }
+    rpc_result_fini(&result);
+    return code;
+}
+
+static void aside_ended(struct rpc_client_call *call, enum wire_status status, const char *text,
+                        void *user)
+{
+    (void)call;
+    if (status != WIRE_OK) {
+        (void)explain_status(user, status, text);
+    }
+}
+
+void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMessage *request)
+{
+    static const struct rpc_client_handlers handlers = {.on_end = aside_ended};
+    struct rpc_client_call_opts opts = {.path = path,
+                                        .request = request,
+                                        .timeout_ns = GORCTL_CALL_NS,
+                                        .handlers = &handlers,
+                                        .user = ctl->channel};
+    if (rpc_client_call(ctl->channel->client, &opts, NULL) != 0) {
+        gorctl_out_of_memory();
+    }
+}
+
+/* --------------------------------------------------------------- streams */
+
+static void stream_message(struct rpc_client_call *call, const uint8_t *data, size_t size,
+                           void *user)
+{
+    struct gorctl *ctl = user;
+    struct stream *stream = ctl->channel->stream;
+    (void)call;
+    if (stream->stopped) {
+        return;
+    }
+    ProtobufCMessage *message;
+    const char *why;
+    if (wire_decode(stream->what->reply, data, size, &message, &why) != WIRE_OK) {
+        gorctl_stream_stop(ctl, explain_garbage(ctl->channel, why));
+        return;
+    }
+    if (!stream->on_message(message, stream->user)) {
+        gorctl_stream_stop(ctl, GORCTL_EXIT_OK);
+    }
+    wire_decoded_free(message);
+}
+
+static void stream_ended(struct rpc_client_call *call, enum wire_status status, const char *text,
+                         void *user)
+{
+    struct gorctl *ctl = user;
+    struct stream *stream = ctl->channel->stream;
+    (void)call;
+    stream->call = NULL;
+    stream->ended = true;
+    if (!stream->stopped) {
+        stream->code =
+            status == WIRE_OK ? GORCTL_EXIT_OK : explain_status(ctl->channel, status, text);
+    }
+    if (!stream->held) {
+        gorctl_stream_stop(ctl, stream->code);
+    }
+}
+
+int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_message *on_message,
+                  void *user)
+{
+    int code = gorctl_connect(ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    static const struct rpc_client_handlers handlers = {.on_message = stream_message,
+                                                        .on_end = stream_ended};
+    struct stream stream = {.what = call, .on_message = on_message, .user = user};
+    ctl->channel->stream = &stream;
+    struct rpc_client_call_opts opts = {.path = call->path,
+                                        .request = call->request,
+                                        .timeout_ns = call->timeout_ns,
+                                        .handlers = &handlers,
+                                        .user = ctl};
+    if (rpc_client_call(ctl->channel->client, &opts, &stream.call) != 0) {
+        gorctl_out_of_memory();
+    }
+    while (!stream.stopped) {
+        uv_run(&ctl->channel->loop, UV_RUN_DEFAULT);
+    }
+    if (stream.call != NULL) {
+        rpc_client_cancel(stream.call);
+    }
+    ctl->channel->stream = NULL;
+    return stream.code;
+}
+
+/* The call itself is cancelled in gorctl_stream(): we may be inside one of its callbacks now. */
+void gorctl_stream_stop(struct gorctl *ctl, int code)
+{
+    struct stream *stream = ctl->channel->stream;
+    if (stream != NULL && !stream->stopped) {
+        stream->stopped = true;
+        stream->code = code;
+        uv_stop(&ctl->channel->loop);
+    }
+}
+
+void gorctl_stream_pause(struct gorctl *ctl)
+{
+    struct stream *stream = ctl->channel->stream;
+    if (stream != NULL && !stream->held) {
+        stream->held = true;
+        if (stream->call != NULL) {
+            rpc_client_pause(stream->call);
+        }
+    }
+}
+
+void gorctl_stream_resume(struct gorctl *ctl)
+{
+    struct stream *stream = ctl->channel->stream;
+    if (stream == NULL || !stream->held) {
+        return;
+    }
+    stream->held = false;
+    if (stream->call != NULL) {
+        rpc_client_resume(stream->call);
+    } else if (stream->ended) {
+        gorctl_stream_stop(ctl, stream->code);
+    }
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* channel.h - talking to the daemon: where it is, calls, streams, and what to tell people when that
+ * fails.
+ *
+ * The first call connects. Every failure is explained on stderr here, once; callers only pass the
+ * exit code on.
+ * Ownership   replies come from wire_decode(): wire_decoded_free().
+ */
+#ifndef GOR_CLIENT_CHANNEL_H
+#define GOR_CLIENT_CHANNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <protobuf-c/protobuf-c.h>
+#include <uv.h>
+
+#include "client/gorctl.h"
+#include "proto/status.h"
+
+/* How long an ordinary call may take. */
+#define GORCTL_CALL_NS ((int64_t)30 * 1000000000)
+
+struct gorctl_call {
+    const char *path; /* "/gor.v1.Jobs/Get" */
+    const ProtobufCMessage *request;
+    const ProtobufCMessageDescriptor *reply;
+    int64_t timeout_ns; /* 0: none */
+    bool quiet_timeout; /* WIRE_DEADLINE_EXCEEDED is the caller's to explain */
+};
+
+/* Make a unary call. GORCTL_EXIT_OK and a reply, else an exit code. `out_status` may be NULL. */
+int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_status *out_status,
+                ProtobufCMessage **out_reply);
+
+/* One message of a stream; true: go on. */
+typedef bool gorctl_on_message(const ProtobufCMessage *message, void *user);
+
+/* Make a server-streaming call and run the loop until it has ended or gorctl_stream_stop() was
+ * called; the latter's code is the answer then. */
+int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_message *on_message,
+                  void *user);
+
+/* From inside gorctl_stream(): end it with `code`; hold its messages back; let them come. */
+void gorctl_stream_stop(struct gorctl *ctl, int code);
+void gorctl_stream_pause(struct gorctl *ctl);
+void gorctl_stream_resume(struct gorctl *ctl);
+
+/* From inside gorctl_stream(): make a call beside it whose reply nobody needs; a failure is
+ * explained on stderr. */
+void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMessage *request);
+
+/* Connect if that has not happened yet. */
+int gorctl_connect(struct gorctl *ctl);
+
+/* After gorctl_connect(). */
+uv_loop_t *gorctl_loop(struct gorctl *ctl);
+
+/* Where the daemon is or should be; after gorctl_connect(). */
+const char *gorctl_address(const struct gorctl *ctl);
+
+void gorctl_disconnect(struct gorctl *ctl);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_cancel.c - `gorctl cancel`: ask jobs to end. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/ids.h"
+#include "client/json.h"
+#include "client/options.h"
+#include "client/text.h"
+#include "proto/decode.h"
+
+enum { KEY_ALL = 0x3000, KEY_CAUSE };
+
+static const struct argp_option options[] = {
+    {"all", KEY_ALL, NULL, 0, "Every job that has not ended", 0},
+    {"cause", KEY_CAUSE, "TEXT", 0, "Why; it is kept in the history", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Ask jobs to end. A queued job never starts; a process gets SIGTERM, and SIGKILL when its "
+    "grace "
+    "is over; a native job's context is cancelled.\v"
+    "It does not wait: `gorctl wait ID` does. A job that has ended already is no error; a job that "
+    "is not known is (exit code 66), after the others have been asked.\n"
+    "\n"
+    "Examples:\n"
+    "  gorctl cancel 12 13\n"
+    "  gorctl cancel 20-29 --cause 'wrong input'\n"
+    "  gorctl cancel --all\n";
+
+struct arguments {
+    struct gorctl *ctl;
+    struct gorctl_ids ids;
+    bool all;
+    const char *cause;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, arguments->ctl, 2);
+        return 0;
+    case KEY_ALL:
+        arguments->all = true;
+        return 0;
+    case KEY_CAUSE:
+        if (!gorctl_utf8_valid(arg, strlen(arg))) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause must be UTF-8 text");
+        }
+        arguments->cause = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        gorctl_ids_argument(state, &arguments->ids, arg);
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->all == (arguments->ids.count > 0)) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         arguments->all ? "name jobs, or say --all; not both"
+                                        : "which jobs? Name them, or say --all");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Say what became of each; true: all of them are known. */
+static bool show_results(const Gor__V1__CancelReply *reply)
+{
+    bool all_known = true;
+    for (size_t i = 0; i < reply->n_results; i++) {
+        const Gor__V1__CancelResult *result = reply->results[i];
+        switch (result->status) {
+        case GOR__V1__CANCEL_RESULT__STATUS__ASKED:
+            printf("%" PRIu64 "  asked to end\n", result->id);
+            break;
+        case GOR__V1__CANCEL_RESULT__STATUS__ENDED_ALREADY:
+            printf("%" PRIu64 "  had ended already\n", result->id);
+            break;
+        default:
+            gorctl_say("there is no job %" PRIu64, result->id);
+            all_known = false;
+        }
+    }
+    return all_known;
+}
+
+static bool all_known(const Gor__V1__CancelReply *reply)
+{
+    for (size_t i = 0; i < reply->n_results; i++) {
+        if (reply->results[i]->status == GOR__V1__CANCEL_RESULT__STATUS__UNKNOWN) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int cancel(const struct arguments *arguments)
+{
+    Gor__V1__CancelRequest request = GOR__V1__CANCEL_REQUEST__INIT;
+    request.ids = arguments->ids.ids;
+    request.n_ids = arguments->ids.count;
+    request.all = arguments->all;
+    if (arguments->cause != NULL) {
+        request.cause = (char *)arguments->cause;
+    }
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Cancel",
+                               .request = &request.base,
+                               .reply = &gor__v1__cancel_reply__descriptor,
+                               .timeout_ns = GORCTL_CALL_NS};
+    ProtobufCMessage *message;
+    int code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    const Gor__V1__CancelReply *reply = (const Gor__V1__CancelReply *)message;
+    bool known;
+    if (arguments->ctl->json) {
+        gorctl_json_show(message);
+        known = all_known(reply);
+    } else {
+        known = show_results(reply);
+        if (reply->n_results == 0) {
+            fputs("There is no job that has not ended.\n", stderr);
+        }
+    }
+    wire_decoded_free(message);
+    return known ? GORCTL_EXIT_OK : GORCTL_EXIT_NOT_FOUND;
+}
+
+int gorctl_cmd_cancel(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "ID...\n--all",
+                                     .doc = doc,
+                                     .children = gorctl_read_children};
+    struct arguments arguments = {.ctl = ctl};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    int code = cancel(&arguments);
+    gorctl_ids_fini(&arguments.ids);
+    return code;
+}

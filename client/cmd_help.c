@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_help.c - `gorctl help`: what there is to do, and the way to more. */
+#include <stdio.h>
+#include <string.h>
+
+#include "client/exits.h"
+#include "client/gorctl.h"
+
+static void list_commands(void)
+{
+    puts("gorctl - hand jobs to gord, follow them, look back at them.\n"
+         "\n"
+         "Usage: gorctl [-H ADDRESS] COMMAND [ARGUMENT...]\n"
+         "\n"
+         "Commands:");
+    for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
+        if (command->new_group) {
+            putchar('\n');
+        }
+        printf("  %-12s %s\n", command->name, command->summary);
+    }
+    puts("\n"
+         "`gorctl COMMAND --help` teaches one command, with examples. First steps:\n"
+         "  gorctl run echo hello        run a job and see its output\n"
+         "  gorctl submit sleep 60       hand one in; prints its id\n"
+         "  gorctl ls                    what runs and what waits\n"
+         "  gorctl history               what has ended, and how\n"
+         "\n"
+         "The daemon is looked for in the usual places, or where -H ADDRESS or $GOR_HOST says:\n"
+         "a socket's path, unix:PATH, or HOST:PORT (with --token-file or $GOR_TOKEN).\n");
+    gorctl_exit_list(stdout);
+}
+
+int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv)
+{
+    if (argc < 2 || argv[1][0] == '-') {
+        list_commands();
+        return GORCTL_EXIT_OK;
+    }
+    for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
+        if (strcmp(command->name, argv[1]) == 0 && command->run != gorctl_cmd_help) {
+            char name[64];
+            snprintf(name, sizeof(name), "gorctl %s", command->name);
+            return command->run(ctl, 2, (char *[]){name, (char *)"--help", NULL});
+        }
+    }
+    gorctl_say("there is no command '%s'; `gorctl help` lists them", argv[1]);
+    return GORCTL_EXIT_USAGE;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_run.c - `gorctl run`: hand in a job, follow its output, end as it ends. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/follow.h"
+#include "client/gorctl.h"
+#include "client/interrupt.h"
+#include "client/options.h"
+#include "client/submit.h"
+#include "proto/decode.h"
+
+enum { KEY_RAW = 0x3000 };
+
+static const struct argp_option options[] = {
+    {"raw", KEY_RAW, NULL, 0, "Do not make the output safe for a terminal", -1},
+    {0},
+};
+
+static const char doc[] =
+    "Hand in a job and follow it: its output comes out here, stdout on stdout and stderr on "
+    "stderr, and gorctl ends with its exit code.\v"
+    "Ctrl-C once leaves the job running and says how to come back; twice cancels it.\n"
+    "\n"
+    "Examples:\n"
+    "  gorctl run make test\n"
+    "  gorctl run --timeout 10s -- curl -s https://example.org\n"
+    "  gorctl run --shell 'echo $1 | rev' word\n"
+    "  gorctl run --native builtin.pingpong 100000\n"
+    "\n"
+    "A job that did not end by an exit code: 124 timed out, 128+N signal N, 79 cancelled,\n"
+    "80 lost with the daemon, 81 could not be started, 82 panicked. `gorctl help` has the rest.\n";
+
+struct arguments {
+    struct gorctl *ctl;
+    struct gorctl_spec spec;
+    bool raw;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    (void)arg;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, arguments->ctl, 1);
+        state->child_inputs[1] = &arguments->spec;
+        return 0;
+    case KEY_RAW:
+        arguments->raw = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int follow_to_the_end(struct gorctl *ctl, uint64_t id, bool raw)
+{
+    struct gorctl_follow follow = {.id = id, .follow = true, .raw = raw};
+    struct gorctl_interrupt *interrupt = gorctl_interrupt_start(ctl, id);
+    int code = gorctl_follow(ctl, &follow);
+    gorctl_interrupt_stop(interrupt);
+    if (code == GORCTL_EXIT_OK) {
+        return gorctl_await_code(ctl, id);
+    }
+    if (code != GORCTL_EXIT_DETACHED) {
+        gorctl_say("job %" PRIu64 " was handed in; `gorctl wait %" PRIu64 "` tells how it ends", id,
+                   id);
+    }
+    return code;
+}
+
+static int run_job(struct gorctl *ctl, const struct gorctl_spec *spec, bool raw)
+{
+    Gor__V1__SubmitReply *reply;
+    int code = gorctl_submit(ctl, spec, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    uint64_t id = reply->id;
+    wire_decoded_free(&reply->base);
+    if (isatty(STDERR_FILENO) == 1) {
+        gorctl_say("job %" PRIu64, id);
+    }
+    return follow_to_the_end(ctl, id, raw);
+}
+
+int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp_child children[] = {
+        {&gorctl_connection_argp, 0, "Connection:", 10}, {&gorctl_spec_argp, 0, NULL, 1}, {0}};
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "[--] COMMAND [ARGUMENT...]\n"
+                                                 "--shell TEXT [ARGUMENT...]\n"
+                                                 "--native FUNCTION [ARGUMENT...]",
+                                     .doc = doc,
+                                     .children = children};
+    struct arguments arguments = {.ctl = ctl};
+    (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
+    int code = run_job(ctl, &arguments.spec, arguments.raw);
+    gorctl_spec_fini(&arguments.spec);
+    return code;
+}

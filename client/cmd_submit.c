@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_submit.c - `gorctl submit`: hand in one job, or many from a file, and print the ids. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/batch.h"
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/json.h"
+#include "client/options.h"
+#include "client/spec.h"
+#include "client/submit.h"
+#include "proto/decode.h"
+
+enum { KEY_FROM = 0x3000 };
+
+static const struct argp_option options[] = {
+    {"from", KEY_FROM, "FILE", 0,
+     "Hand in many jobs in one transaction: FILE (- is standard input) has one JSON object a line",
+     -1},
+    {0},
+};
+
+static const char doc[] =
+    "Hand in a job. Prints its id once the daemon has it on disk; the job runs whether you stay or "
+    "not.\v"
+    "Words are given to the program byte for byte; there is no shell unless you ask for one.\n"
+    "Environment (without GOR_TOKEN), directory and umask are yours.\n"
+    "\n"
+    "Examples:\n"
+    "  gorctl submit make -j4\n"
+    "  gorctl submit --name backup --timeout 1h -- rsync -a /home /mnt\n"
+    "  gorctl submit --shell 'sort big.txt | uniq -c > counts.txt'\n"
+    "  gorctl submit --native builtin.fib 30\n"
+    "  id=$(gorctl submit sleep 10) && gorctl wait \"$id\"\n"
+    "\n"
+    "With --from, each line is a job:\n"
+    "  {\"argv\": [\"convert\", \"a.png\", \"a.jpg\"], \"name\": \"a\", \"timeout\": \"1m\"}\n"
+    "  {\"shell\": \"date > now.txt\", \"cwd\": \"/tmp\", \"env\": {\"TZ\": \"UTC\"}}\n"
+    "  {\"native\": \"builtin.sleep\", \"args\": [\"1s\"], \"labels\": {\"of\": \"demo\"}}\n";
+
+struct arguments {
+    struct gorctl *ctl;
+    struct gorctl_spec spec;
+    const char *from;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->spec;
+        return 0;
+    case KEY_FROM:
+        arguments->from = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void print_ids(const Gor__V1__SubmitManyReply *reply)
+{
+    for (uint64_t i = 0; i < reply->count; i++) {
+        printf("%" PRIu64 "\n", reply->first_id + i);
+    }
+}
+
+static int submit_many(struct gorctl *ctl, const Gor__V1__SubmitManyRequest *request)
+{
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/SubmitMany",
+                               .request = &request->base,
+                               .reply = &gor__v1__submit_many_reply__descriptor,
+                               .timeout_ns = 4 * GORCTL_CALL_NS};
+    ProtobufCMessage *reply;
+    int code = gorctl_call(ctl, &call, NULL, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    if (ctl->json) {
+        gorctl_json_show(reply);
+    } else {
+        print_ids((const Gor__V1__SubmitManyReply *)reply);
+    }
+    wire_decoded_free(reply);
+    return GORCTL_EXIT_OK;
+}
+
+static int submit_from(struct gorctl *ctl, const char *from)
+{
+    bool standard = strcmp(from, "-") == 0;
+    FILE *in = standard ? stdin : fopen(from, "re");
+    if (in == NULL) {
+        gorctl_say("cannot read '%s': %s", from, strerror(errno));
+        return GORCTL_EXIT_NOT_FOUND;
+    }
+    Gor__V1__SubmitManyRequest *request;
+    int code = gorctl_batch_read(in, standard ? "standard input" : from, &request);
+    if (!standard) {
+        fclose(in);
+    }
+    if (code == GORCTL_EXIT_OK) {
+        code = submit_many(ctl, request);
+        gor__v1__submit_many_request__free_unpacked(request, NULL);
+    }
+    return code;
+}
+
+static int submit_one(struct gorctl *ctl, const struct gorctl_spec *spec)
+{
+    Gor__V1__SubmitReply *reply;
+    int code = gorctl_submit(ctl, spec, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    if (ctl->json) {
+        gorctl_json_show(&reply->base);
+    } else {
+        printf("%" PRIu64 "\n", reply->id);
+    }
+    wire_decoded_free(&reply->base);
+    return GORCTL_EXIT_OK;
+}
+
+int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp_child children[] = {{&gorctl_connection_argp, 0, "Connection:", 10},
+                                                 {&gorctl_format_argp, 0, NULL, 0},
+                                                 {&gorctl_spec_argp, 0, NULL, 1},
+                                                 {0}};
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "[--] COMMAND [ARGUMENT...]\n"
+                                                 "--shell TEXT [ARGUMENT...]\n"
+                                                 "--native FUNCTION [ARGUMENT...]\n"
+                                                 "--from FILE",
+                                     .doc = doc,
+                                     .children = children};
+    struct arguments arguments = {.ctl = ctl};
+    (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
+    int code;
+    if (arguments.from == NULL) {
+        code = submit_one(ctl, &arguments.spec);
+    } else if (arguments.spec.word_count > 0 || arguments.spec.shell != NULL ||
+               arguments.spec.function != NULL) {
+        gorctl_say("--from takes the jobs from a file; leave the command out");
+        code = GORCTL_EXIT_USAGE;
+    } else {
+        code = submit_from(ctl, arguments.from);
+    }
+    gorctl_spec_fini(&arguments.spec);
+    return code;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_wait.c - `gorctl wait`: until jobs have ended, and with their exit code. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/ids.h"
+#include "client/json.h"
+#include "client/options.h"
+#include "client/screen.h"
+#include "client/text.h"
+#include "client/when.h"
+#include "proto/decode.h"
+
+enum { KEY_ANY = 0x3000, KEY_TIMEOUT };
+
+static const struct argp_option options[] = {
+    {"any", KEY_ANY, NULL, 0, "Until the first of them has ended", 0},
+    {"timeout", KEY_TIMEOUT, "DURATION", 0, "Give up after this long, with exit code 124", 0},
+    {"quiet", 'q', NULL, 0, "Print nothing; the exit code tells", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Wait until jobs have ended, and end with their exit code.\v"
+    "With several jobs the exit code is that of the first in your order that did not succeed;\n"
+    "with --any it is that of the job that ended first.\n"
+    "\n"
+    "Examples:\n"
+    "  gorctl wait 12\n"
+    "  gorctl wait 12-20 --timeout 1h && echo all went well\n"
+    "  gorctl wait --any 12 13\n";
+
+struct arguments {
+    struct gorctl *ctl;
+    struct gorctl_ids ids;
+    int64_t timeout_ns;
+    bool any, quiet;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, arguments->ctl, 2);
+        return 0;
+    case KEY_ANY:
+        arguments->any = true;
+        return 0;
+    case KEY_TIMEOUT:
+        arguments->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
+        if (arguments->timeout_ns == 0) {
+            arguments->timeout_ns = 1; /* 0 would be no limit; look once */
+        }
+        return 0;
+    case 'q':
+        arguments->quiet = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        gorctl_ids_argument(state, &arguments->ids, arg);
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "for which jobs? `gorctl ls` lists them");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void show_job(const Gor__V1__Job *job)
+{
+    char status[GORCTL_WORD_ROOM];
+    char took[GORCTL_WHEN_ROOM];
+    gorctl_status_text(job, status);
+    gorctl_duration_text(gorctl_job_took(job, job->finished_ns), took);
+    char *detail = gorctl_text_escape(job->detail, strlen(job->detail));
+    printf("%" PRIu64 "  %s  %s%s%s\n", job->id, status, took, detail[0] != '\0' ? "  " : "",
+           detail);
+    free(detail);
+}
+
+static const Gor__V1__Job *find_job(const Gor__V1__WaitReply *reply, uint64_t id)
+{
+    for (size_t i = 0; i < reply->n_jobs; i++) {
+        if (reply->jobs[i]->id == id) {
+            return reply->jobs[i];
+        }
+    }
+    return NULL;
+}
+
+static int code_of_first_ended(const Gor__V1__WaitReply *reply)
+{
+    const Gor__V1__Job *first = NULL;
+    for (size_t i = 0; i < reply->n_jobs; i++) {
+        if (first == NULL || reply->jobs[i]->finished_ns < first->finished_ns) {
+            first = reply->jobs[i];
+        }
+    }
+    return first != NULL ? gorctl_exit_of_job(first) : GORCTL_EXIT_INTERNAL;
+}
+
+/* In the order the user gave, so that the answer does not depend on who was faster. The reply has
+ * the ids in its order mostly; looking each up would take a second for 100,000 of them. */
+static int code_of_all(const struct gorctl_ids *ids, const Gor__V1__WaitReply *reply)
+{
+    for (size_t i = 0; i < ids->count; i++) {
+        const Gor__V1__Job *job = i < reply->n_jobs && reply->jobs[i]->id == ids->ids[i]
+                                      ? reply->jobs[i]
+                                      : find_job(reply, ids->ids[i]);
+        int code = job != NULL ? gorctl_exit_of_job(job) : GORCTL_EXIT_INTERNAL;
+        if (code != GORCTL_EXIT_OK) {
+            return code;
+        }
+    }
+    return GORCTL_EXIT_OK;
+}
+
+static void show_reply(const struct arguments *arguments, const Gor__V1__WaitReply *reply)
+{
+    if (arguments->ctl->json) {
+        gorctl_json_show(&reply->base);
+        return;
+    }
+    for (size_t i = 0; i < reply->n_jobs && !arguments->quiet; i++) {
+        show_job(reply->jobs[i]);
+    }
+}
+
+static int wait_for(const struct arguments *arguments)
+{
+    Gor__V1__WaitRequest request = GOR__V1__WAIT_REQUEST__INIT;
+    request.ids = arguments->ids.ids;
+    request.n_ids = arguments->ids.count;
+    request.any = arguments->any;
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Wait",
+                               .request = &request.base,
+                               .reply = &gor__v1__wait_reply__descriptor,
+                               .timeout_ns = arguments->timeout_ns,
+                               .quiet_timeout = arguments->timeout_ns != 0};
+    ProtobufCMessage *message;
+    int code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    if (code == GORCTL_EXIT_TIMED_OUT && !arguments->quiet) {
+        gorctl_say("time is up, and %s", arguments->any       ? "none of the jobs has ended"
+                                         : request.n_ids == 1 ? "the job has not ended"
+                                                              : "not all of the jobs have ended");
+    }
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    const Gor__V1__WaitReply *reply = (const Gor__V1__WaitReply *)message;
+    show_reply(arguments, reply);
+    code = arguments->any ? code_of_first_ended(reply) : code_of_all(&arguments->ids, reply);
+    wire_decoded_free(message);
+    return code;
+}
+
+int gorctl_cmd_wait(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "ID...",
+                                     .doc = doc,
+                                     .children = gorctl_read_children};
+    struct arguments arguments = {.ctl = ctl};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    int code = wait_for(&arguments);
+    gorctl_ids_fini(&arguments.ids);
+    return code;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_watch.c - `gorctl watch`: every step of every job as it happens. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/ids.h"
+#include "client/json.h"
+#include "client/options.h"
+#include "client/screen.h"
+#include "client/text.h"
+#include "client/when.h"
+
+enum { KEY_FROM_SEQ = 0x3000 };
+
+static const struct argp_option options[] = {
+    {"from-seq", KEY_FROM_SEQ, "N", 0,
+     "Begin with event N, so that nothing is missed since; 1 is the first there is", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Print every change of every job, or of those named, from now on. With jobs named it ends "
+    "when all of them have ended; else it goes on until ctrl-C.\v"
+    "Each event has a number, without gaps over all jobs: note the last one you have seen and go "
+    "on from the next with --from-seq.\n"
+    "\n"
+    "Examples:\n"
+    "  gorctl watch\n"
+    "  gorctl watch 12 13\n"
+    "  gorctl watch --from-seq 4711 --json | jq .\n";
+
+struct arguments {
+    struct gorctl *ctl;
+    struct gorctl_ids ids;
+    uint64_t from_seq; /* 0: from now */
+    struct gorctl_screen screen;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, arguments->ctl, 2);
+        return 0;
+    case KEY_FROM_SEQ:
+        arguments->from_seq = gorctl_option_number(state, "--from-seq", arg);
+        if (arguments->from_seq == 0) {
+            arguments->from_seq = 1;
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        gorctl_ids_argument(state, &arguments->ids, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void show_event(const Gor__V1__Event *event, bool colour)
+{
+    char at[GORCTL_WHEN_ROOM];
+    char status[GORCTL_WORD_ROOM];
+    gorctl_time_text(event->at_ns, gorctl_now(), at);
+    gorctl_event_text(event, status);
+    const char *style = colour ? gorctl_status_style(event->state, event->outcome) : NULL;
+    char *name = gorctl_text_escape(event->name, strlen(event->name));
+    const char *why = event->detail[0] != '\0' ? event->detail : event->reason;
+    char *clean = gorctl_text_escape(why, strlen(why));
+    printf("%s  #%" PRIu64 "  job %" PRIu64 "%s%s%s  %s%s%s%s%s\n", at, event->seq, event->job_id,
+           name[0] != '\0' ? " (" : "", name, name[0] != '\0' ? ")" : "",
+           style != NULL ? style : "", status, style != NULL ? "\x1b[0m" : "",
+           clean[0] != '\0' ? "  " : "", clean);
+    free(clean);
+    free(name);
+}
+
+static bool on_event(const ProtobufCMessage *message, void *user)
+{
+    const struct arguments *arguments = user;
+    if (arguments->ctl->json) {
+        gorctl_json_print(stdout, gorctl_json_message(message), false);
+    } else {
+        show_event((const Gor__V1__Event *)message, arguments->screen.colour);
+    }
+    return fflush(stdout) == 0; /* a reader that has gone ends the stream */
+}
+
+int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "[ID...]",
+                                     .doc = doc,
+                                     .children = gorctl_read_children};
+    struct arguments arguments = {.ctl = ctl, .screen = gorctl_screen_of(STDOUT_FILENO)};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    Gor__V1__WatchRequest request = GOR__V1__WATCH_REQUEST__INIT;
+    request.ids = arguments.ids.ids;
+    request.n_ids = arguments.ids.count;
+    request.from_now = arguments.from_seq == 0;
+    request.after_seq = arguments.from_seq > 0 ? arguments.from_seq - 1 : 0;
+    request.until_terminated = request.n_ids > 0;
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
+                               .request = &request.base,
+                               .reply = &gor__v1__event__descriptor};
+    int code = gorctl_stream(ctl, &call, on_event, &arguments);
+    gorctl_ids_fini(&arguments.ids);
+    return code;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* follow.c - see follow.h. */
+#include "client/follow.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/alloc.h"
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/filter.h"
+#include "client/json.h"
+#include "client/screen.h"
+#include "client/sink.h"
+#include "client/text.h"
+#include "proto/decode.h"
+
+/* One of our two outputs. */
+struct outlet {
+    struct gorctl_sink *sink; /* owned */
+    bool terminal;
+    struct gorctl_filter filters[2]; /* the job's stdout and stderr, which may share a terminal */
+    bool broken;                     /* stderr only: nobody reads it, so leave it out */
+};
+
+struct follower {
+    struct gorctl *ctl;
+    const struct gorctl_follow *what;
+    struct outlet outlets[2]; /* our stdout, our stderr */
+    bool broken_pipe;         /* whoever read our stdout has gone */
+};
+
+/* ---------------------------------------------------------------- output */
+
+static void failed_write(struct follower *follower, struct outlet *outlet, int error)
+{
+    if (outlet == &follower->outlets[1]) {
+        outlet->broken = true;
+    } else if (error == -EPIPE) {
+        follower->broken_pipe = true;
+        gorctl_stream_stop(follower->ctl, GORCTL_EXIT_OUTPUT);
+    } else {
+        gorctl_say("cannot write the output: %s", strerror(-error));
+        gorctl_stream_stop(follower->ctl, GORCTL_EXIT_OUTPUT);
+    }
+}
+
+static void on_drained(struct gorctl_sink *sink, int error, void *user)
+{
+    struct follower *follower = user;
+    for (int i = 0; i < 2; i++) {
+        if (error != 0 && follower->outlets[i].sink == sink) {
+            failed_write(follower, &follower->outlets[i], error);
+        }
+    }
+    if (!gorctl_sink_is_full(follower->outlets[0].sink) &&
+        !gorctl_sink_is_full(follower->outlets[1].sink)) {
+        gorctl_stream_resume(follower->ctl);
+    }
+}
+
+static void put(struct follower *follower, struct outlet *outlet, const void *bytes, size_t length)
+{
+    if (outlet->broken || length == 0) {
+        return;
+    }
+    int rc = gorctl_sink_write(outlet->sink, bytes, length);
+    if (rc == 0) {
+        gorctl_stream_pause(follower->ctl);
+    } else if (rc < 0) {
+        failed_write(follower, outlet, rc);
+    }
+}
+
+static void put_json(struct follower *follower, const Gor__V1__LogChunk *chunk)
+{
+    json_t *value = gorctl_json_message(&chunk->base);
+    char *text = json_dumps(value, JSON_COMPACT);
+    json_decref(value);
+    if (text == NULL) {
+        gorctl_out_of_memory();
+    }
+    char *line = gorctl_format("%s\n", text);
+    put(follower, &follower->outlets[0], line, strlen(line));
+    free(line);
+    free(text);
+}
+
+static void put_remark(const Gor__V1__LogChunk *chunk)
+{
+    char *text = gorctl_text_escape(chunk->data.data, chunk->data.len);
+    fprintf(stderr, "gord: %s\n", text);
+    free(text);
+}
+
+static void put_output(struct follower *follower, const Gor__V1__LogChunk *chunk)
+{
+    bool is_stderr = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDERR;
+    bool to_stderr = is_stderr && !follower->what->only_stderr;
+    struct outlet *outlet = &follower->outlets[to_stderr ? 1 : 0];
+    if (!outlet->terminal || follower->what->raw) {
+        put(follower, outlet, chunk->data.data, chunk->data.len);
+        return;
+    }
+    size_t length;
+    char *text = gorctl_filter_run(&outlet->filters[is_stderr ? 1 : 0], chunk->data.data,
+                                   chunk->data.len, &length);
+    put(follower, outlet, text, length);
+    free(text);
+}
+
+static bool on_chunk(const ProtobufCMessage *message, void *user)
+{
+    struct follower *follower = user;
+    const Gor__V1__LogChunk *chunk = (const Gor__V1__LogChunk *)message;
+    bool is_stdout = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDOUT;
+    bool is_stderr = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDERR;
+    if ((is_stderr && follower->what->only_stdout) || (is_stdout && follower->what->only_stderr)) {
+        return true;
+    }
+    if (follower->ctl->json) {
+        put_json(follower, chunk);
+    } else if (is_stdout || is_stderr) {
+        put_output(follower, chunk);
+    } else {
+        put_remark(chunk);
+    }
+    return true;
+}
+
+static void put_held_back(struct follower *follower)
+{
+    for (int i = 0; i < 2; i++) {
+        for (int j = 0; j < 2; j++) {
+            size_t length;
+            char *text = gorctl_filter_end(&follower->outlets[i].filters[j], &length);
+            put(follower, &follower->outlets[i], text, length);
+            free(text);
+        }
+    }
+}
+
+/* --------------------------------------------------------------- streams */
+
+static void open_outlets(struct follower *follower)
+{
+    for (int i = 0; i < 2; i++) {
+        int fd = i == 0 ? STDOUT_FILENO : STDERR_FILENO;
+        follower->outlets[i].terminal = isatty(fd) == 1;
+        follower->outlets[i].sink =
+            gorctl_sink_new(gorctl_loop(follower->ctl), fd, on_drained, follower);
+    }
+}
+
+static void close_outlets(struct follower *follower)
+{
+    for (int i = 0; i < 2; i++) {
+        gorctl_sink_free(follower->outlets[i].sink);
+    }
+}
+
+int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow)
+{
+    int code = gorctl_connect(ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    struct follower follower = {.ctl = ctl, .what = follow};
+    Gor__V1__LogsRequest request = GOR__V1__LOGS_REQUEST__INIT;
+    request.id = follow->id;
+    request.offset = follow->offset;
+    request.follow = follow->follow;
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Logs",
+                               .request = &request.base,
+                               .reply = &gor__v1__log_chunk__descriptor};
+    (void)fflush(stdout); /* the sinks go past stdio */
+    open_outlets(&follower);
+    if (follow->on_begin != NULL) {
+        follow->on_begin(follow->user);
+    }
+    code = gorctl_stream(ctl, &call, on_chunk, &follower);
+    put_held_back(&follower);
+    close_outlets(&follower);
+    if (follower.broken_pipe) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
+    return code;
+}
+
+/* --------------------------------------------------------------- the end */
+
+int gorctl_await(struct gorctl *ctl, uint64_t id, Gor__V1__WaitReply **out_reply)
+{
+    Gor__V1__WaitRequest request = GOR__V1__WAIT_REQUEST__INIT;
+    request.ids = &id;
+    request.n_ids = 1;
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Wait",
+                               .request = &request.base,
+                               .reply = &gor__v1__wait_reply__descriptor};
+    ProtobufCMessage *reply;
+    int code = gorctl_call(ctl, &call, NULL, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    Gor__V1__WaitReply *ended = (Gor__V1__WaitReply *)reply;
+    if (ended->n_jobs != 1) {
+        gorctl_say("the daemon did not say how job %llu ended", (unsigned long long)id);
+        wire_decoded_free(reply);
+        return GORCTL_EXIT_INTERNAL;
+    }
+    *out_reply = ended;
+    return GORCTL_EXIT_OK;
+}
+
+void gorctl_say_how_it_ended(const Gor__V1__Job *job)
+{
+    bool plain = job->outcome == GOR__V1__OUTCOME__SUCCEEDED ||
+                 (job->outcome == GOR__V1__OUTCOME__FAILED && job->detail[0] == '\0');
+    if (plain) {
+        return;
+    }
+    char status[GORCTL_WORD_ROOM];
+    gorctl_status_text(job, status);
+    char *detail = gorctl_text_escape(job->detail, strlen(job->detail));
+    gorctl_say("job %llu: %s%s%s", (unsigned long long)job->id, status,
+               detail[0] != '\0' ? ": " : "", detail);
+    free(detail);
+}
+
+int gorctl_await_code(struct gorctl *ctl, uint64_t id)
+{
+    Gor__V1__WaitReply *reply;
+    int code = gorctl_await(ctl, id, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    gorctl_say_how_it_ended(reply->jobs[0]);
+    code = gorctl_exit_of_job(reply->jobs[0]);
+    wire_decoded_free(&reply->base);
+    return code;
+}

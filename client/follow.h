@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* follow.h - a job's output on our own stdout and stderr, and how it ended. */
+#ifndef GOR_CLIENT_FOLLOW_H
+#define GOR_CLIENT_FOLLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/gorctl.h"
+#include "gor/v1/jobs.pb-c.h"
+
+struct gorctl_follow {
+    uint64_t id;
+    uint64_t offset;
+    bool follow;      /* go on until the job has ended */
+    bool only_stdout; /* leave its stderr out */
+    bool only_stderr; /* leave its stdout out, and put its stderr on our stdout */
+    bool raw;         /* bytes as they are, on a terminal too */
+    /* Called once the stream is about to start, on the loop; may be NULL. */
+    void (*on_begin)(void *user);
+    void *user;
+};
+
+/* Copy the output; with ctl->json as one JSON object a line. An exit code: OK once all is written.
+ */
+int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow);
+
+/* Wait for the end of a job. On GORCTL_EXIT_OK the reply holds it as its only job. */
+int gorctl_await(struct gorctl *ctl, uint64_t id, Gor__V1__WaitReply **out_reply);
+
+/* How it ended, on stderr, where that is not plain from the exit code. */
+void gorctl_say_how_it_ended(const Gor__V1__Job *job);
+
+/* Both of the above: the exit code of the job, explained. */
+int gorctl_await_code(struct gorctl *ctl, uint64_t id);
+
+#endif

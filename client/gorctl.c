@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* gorctl.c - see gorctl.h: the list of commands, finding one, and how the program ends. */
+#include "client/gorctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/alloc.h"
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/options.h"
+#include "client/text.h"
+
+const struct gorctl_command gorctl_commands[] = {
+    {"submit", "hand in a job and print its id", gorctl_cmd_submit, false},
+    {"run", "hand in a job, follow its output, end with its exit code", gorctl_cmd_run, false},
+    {"ls", "list jobs that have not ended", gorctl_cmd_ls, true},
+    {"show", "everything about one job", gorctl_cmd_show, false},
+    {"logs", "what a job wrote", gorctl_cmd_logs, false},
+    {"wait", "wait until jobs have ended", gorctl_cmd_wait, false},
+    {"watch", "print every change as it happens", gorctl_cmd_watch, false},
+    {"history", "list jobs that have ended", gorctl_cmd_history, false},
+    {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},
+    {"pause", "start no more queued jobs", gorctl_cmd_pause, false},
+    {"resume", "start queued jobs again", gorctl_cmd_resume, false},
+    {"stats", "numbers about scheduler, jobs, store and daemon", gorctl_cmd_stats, true},
+    {"gomaxprocs", "show or set how many goroutines run at once", gorctl_cmd_gomaxprocs, false},
+    {"goroutines", "every goroutine of the daemon, and where it waits", gorctl_cmd_goroutines,
+     false},
+    {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, true},
+    {"help", "help, also about one command", gorctl_cmd_help, false},
+    {0},
+};
+
+void gorctl_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("gorctl: ", stderr);
+    vfprintf(stderr, format, args);
+    putc('\n', stderr);
+    va_end(args);
+}
+
+int gorctl_finish_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return code;
+    }
+    if (errno == EPIPE) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
+    gorctl_say("cannot write the output: %s", strerror(errno));
+    return GORCTL_EXIT_OUTPUT;
+}
+
+/* A socket must not become descriptor 1 or 2, where talk would be written into it. What was closed
+ * is opened the wrong way round, so that using it still fails. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) {
+            _exit(GORCTL_EXIT_INTERNAL);
+        }
+    }
+}
+
+static const struct gorctl_command *find_command(const char *name)
+{
+    for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
+        if (strcmp(command->name, name) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const struct gorctl_command *nearest = NULL;
+    unsigned least = 3; /* further away it is no typing error */
+    for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
+        unsigned distance = gorctl_text_distance(name, command->name);
+        if (distance < least && distance < strlen(command->name)) {
+            least = distance;
+            nearest = command;
+        }
+    }
+    char *shown = gorctl_text_escape(name, strlen(name));
+    if (nearest != NULL) {
+        gorctl_say("there is no command '%s'; did you mean '%s'?", shown, nearest->name);
+    } else {
+        gorctl_say("there is no command '%s'; `gorctl help` lists them", shown);
+    }
+    free(shown);
+    return GORCTL_EXIT_USAGE;
+}
+
+/* Options before the command; the command's own words are left alone. */
+struct front {
+    struct gorctl *ctl;
+    int command; /* index of its name in argv; 0: none */
+    bool version;
+};
+
+static error_t parse_front(int key, char *arg, struct argp_state *state)
+{
+    struct front *front = state->input;
+    (void)arg;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, front->ctl, 2);
+        return 0;
+    case 'V':
+        front->version = true;
+        return 0;
+    case '?':
+    case 'h':
+        (void)gorctl_cmd_help(front->ctl, 1, (char *[]){(char *)"gorctl help", NULL});
+        exit(gorctl_finish_output(GORCTL_EXIT_OK));
+    case ARGP_KEY_ARG:
+        front->command = state->next - 1;
+        state->next = state->argc;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option front_options[] = {
+    {"help", 'h', NULL, 0, "Show this help", -1},
+    {"help", '?', NULL, OPTION_HIDDEN, NULL, -1},
+    {"version", 'V', NULL, 0, "Show versions", -1},
+    {0},
+};
+
+static int dispatch(struct gorctl *ctl, int argc, char **argv)
+{
+    const struct gorctl_command *command = find_command(argv[0]);
+    if (command == NULL) {
+        return unknown_command(argv[0]);
+    }
+    char *name = gorctl_format("gorctl %s", command->name);
+    argv[0] = name;
+    int code = command->run(ctl, argc, argv);
+    free(name);
+    return code;
+}
+
+static int run(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp front_argp = {.options = front_options,
+                                           .parser = parse_front,
+                                           .args_doc = "COMMAND [ARGUMENT...]",
+                                           .children = gorctl_read_children};
+    struct front front = {.ctl = ctl};
+    (void)argp_parse(&front_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, &front);
+    if (front.version) {
+        return gorctl_cmd_version(ctl, 1, (char *[]){(char *)"gorctl version", NULL});
+    }
+    if (front.command == 0) {
+        return gorctl_cmd_help(ctl, 1, (char *[]){(char *)"gorctl help", NULL});
+    }
+    return dispatch(ctl, argc - front.command, argv + front.command);
+}
+
+int gorctl_main(int argc, char **argv)
+{
+    fill_standard_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN);
+    gorctl_text_setup();
+    struct gorctl ctl = {0};
+    int code = run(&ctl, argc, argv);
+    gorctl_disconnect(&ctl);
+    return gorctl_finish_output(code);
+}

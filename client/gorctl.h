@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* gorctl.h - one run of the command line: what all commands share, and the table of them.
+ *
+ * A command parses its words with argp, talks through channel.h, prints data on stdout and talk on
+ * stderr, and answers with an exit code (exits.h).
+ * Threads     one.
+ */
+#ifndef GOR_CLIENT_GORCTL_H
+#define GOR_CLIENT_GORCTL_H
+
+#include <argp.h>
+#include <stdbool.h>
+
+struct gorctl_channel;
+
+struct gorctl {
+    const char *host;       /* -H, else $GOR_HOST; borrowed; NULL: look in the usual places */
+    const char *token_file; /* --token-file; borrowed; NULL: $GOR_TOKEN */
+    bool json;              /* --json */
+    struct gorctl_channel *channel; /* owned; NULL until the first call */
+};
+
+struct gorctl_command {
+    const char *name;
+    const char *summary;                                   /* a few words for the list */
+    int (*run)(struct gorctl *ctl, int argc, char **argv); /* argv[0] is "gorctl NAME" */
+    bool new_group;                                        /* blank line before it in the list */
+};
+
+/* Sorted by what people do, ended by a NULL name. */
+extern const struct gorctl_command gorctl_commands[];
+
+/* The whole program but for main(). */
+int gorctl_main(int argc, char **argv);
+
+/* "gorctl: ..." and a newline on stderr. */
+void gorctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Flush stdout. `code`, or GORCTL_EXIT_OUTPUT with a word on stderr when something was not written.
+ * A reader that has gone ends the process quietly, by SIGPIPE, as it would any other tool. */
+int gorctl_finish_output(int code);
+
+int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_logs(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_cancel(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_wait(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_history(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_stats(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_gomaxprocs(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_goroutines(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_pause(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_resume(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_version(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* options.c - see options.h. */
+#include "client/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "client/exits.h"
+#include "client/when.h"
+
+enum { KEY_TOKEN_FILE = 0x1000, KEY_JSON };
+
+static const struct argp_option connection_options[] = {
+    {"host", 'H', "ADDRESS", 0,
+     "The daemon's address: the path of its Unix socket, unix:PATH, or HOST:PORT "
+     "(default: $GOR_HOST, else the usual places)",
+     1},
+    {"token-file", KEY_TOKEN_FILE, "FILE", 0,
+     "Read the token for a HOST:PORT address from FILE (default: $GOR_TOKEN)", 1},
+    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 1},
+    {0},
+};
+
+static error_t parse_connection(int key, char *arg, struct argp_state *state)
+{
+    struct gorctl *ctl = state->input;
+    switch (key) {
+    case 'H':
+        ctl->host = arg;
+        return 0;
+    case KEY_TOKEN_FILE:
+        ctl->token_file = arg;
+        return 0;
+    case 'h':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp gorctl_connection_argp = {.options = connection_options,
+                                            .parser = parse_connection};
+
+static const struct argp_option format_options[] = {
+    {"json", KEY_JSON, NULL, 0, "Print JSON; names and values are stable", 0},
+    {0},
+};
+
+static error_t parse_format(int key, char *arg, struct argp_state *state)
+{
+    struct gorctl *ctl = state->input;
+    (void)arg;
+    if (key != KEY_JSON) {
+        return ARGP_ERR_UNKNOWN;
+    }
+    ctl->json = true;
+    return 0;
+}
+
+const struct argp gorctl_format_argp = {.options = format_options, .parser = parse_format};
+
+const struct argp_child gorctl_connection_children[] = {
+    {&gorctl_connection_argp, 0, "Connection:", 10},
+    {0},
+};
+
+const struct argp_child gorctl_read_children[] = {
+    {&gorctl_connection_argp, 0, "Connection:", 10},
+    {&gorctl_format_argp, 0, NULL, 0},
+    {0},
+};
+
+void gorctl_options_share(struct argp_state *state, struct gorctl *ctl, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        state->child_inputs[i] = ctl;
+    }
+}
+
+int gorctl_number_parse(const char *text, uint64_t *out_number)
+{
+    if (!isdigit((unsigned char)*text)) {
+        return -EINVAL;
+    }
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (*end != '\0') {
+        return -EINVAL;
+    }
+    if (errno == ERANGE) {
+        return -ERANGE;
+    }
+    *out_number = number;
+    return 0;
+}
+
+uint64_t gorctl_option_number(struct argp_state *state, const char *what, const char *text)
+{
+    uint64_t number = 0;
+    if (gorctl_number_parse(text, &number) != 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "%s: '%s' is not a number", what, text);
+    }
+    return number;
+}
+
+int64_t gorctl_option_duration(struct argp_state *state, const char *what, const char *text)
+{
+    int64_t ns = 0;
+    int rc = gorctl_duration_parse(text, &ns);
+    if (rc == -ERANGE) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "%s: '%s' is too long", what, text);
+    } else if (rc != 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "%s: '%s' is not a duration; write 5s, 250ms, 1h30m", what, text);
+    }
+    return ns;
+}
+
+int64_t gorctl_option_time(struct argp_state *state, const char *what, const char *text)
+{
+    int64_t ns = 0;
+    if (gorctl_time_parse(text, gorctl_now(), &ns) != 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "%s: '%s' is not a time; write 2026-03-01, '2026-03-01 12:30', today, or 2h "
+                     "for two hours ago",
+                     what, text);
+    }
+    return ns;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/* spec.c - see spec.h. */
+#include "client/spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/alloc.h"
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/options.h"
+#include "client/text.h"
+
+/* --------------------------------------------------------------- options */
+
+enum { KEY_TIMEOUT = 0x2000, KEY_GRACE, KEY_PARENT, KEY_NATIVE, KEY_SHELL, KEY_CLEAR_ENV };
+
+static const struct argp_option options[] = {
+    {NULL, 0, NULL, 0, "The job:", 1},
+    {"name", 'n', "TEXT", 0, "A name for people", 1},
+    {"timeout", KEY_TIMEOUT, "DURATION", 0, "End the run after this long (10s, 1h30m)", 1},
+    {"grace", KEY_GRACE, "DURATION", 0, "Time between SIGTERM and SIGKILL when it must end", 1},
+    {"label", 'l', "KEY=VALUE", 0, "Attach a label; may be repeated", 1},
+    {"parent", KEY_PARENT, "ID", 0, "Cancel this job when job ID is cancelled", 1},
+    {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
+    {"native", KEY_NATIVE, "FUNCTION", 0,
+     "Call a function inside the daemon, such as builtin.fib; words after it are its arguments", 1},
+    {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
+    {"cwd", 'C', "DIR", 0, "Run in DIR", 2},
+    {"env", 'e', "NAME[=VALUE]", 0, "Set a variable, or take yours after --clear-env", 2},
+    {"clear-env", KEY_CLEAR_ENV, NULL, 0, "Begin with no variables", 2},
+    {0},
+};
+
+static void append(const char ***list, size_t *count, const char *text)
+{
+    *list = gorctl_grow(*list, *count + 1, sizeof(**list));
+    (*list)[(*count)++] = text;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct gorctl_spec *spec = state->input;
+    switch (key) {
+    case 'n':
+        spec->name = arg;
+        return 0;
+    case KEY_TIMEOUT:
+        spec->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
+        return 0;
+    case KEY_GRACE:
+        spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        return 0;
+    case 'l':
+        append(&spec->labels, &spec->label_count, arg);
+        return 0;
+    case KEY_PARENT:
+        spec->parent_id = gorctl_option_number(state, "--parent", arg);
+        return 0;
+    case KEY_SHELL:
+        spec->shell = arg;
+        return 0;
+    case KEY_NATIVE:
+        spec->function = arg;
+        return 0;
+    case 'C':
+        spec->directory = arg;
+        return 0;
+    case 'e':
+        append(&spec->env, &spec->env_count, arg);
+        return 0;
+    case KEY_CLEAR_ENV:
+        spec->clear_env = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        spec->words = &state->argv[state->next - 1];
+        spec->word_count = (size_t)(state->argc - state->next) + 1;
+        state->next = state->argc;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp gorctl_spec_argp = {.options = options, .parser = parse_option};
+
+void gorctl_spec_fini(struct gorctl_spec *spec)
+{
+    free(spec->labels);
+    free(spec->env);
+}
+
+/* ---------------------------------------------------------------- pieces */
+
+static ProtobufCBinaryData *add_bytes(ProtobufCBinaryData **list, size_t *count)
+{
+    *list = gorctl_grow(*list, *count + 1, sizeof(**list));
+    return &(*list)[(*count)++];
+}
+
+static ProtobufCBinaryData copy_of(const void *bytes, size_t length)
+{
+    return (ProtobufCBinaryData){length, gorctl_copy(bytes, length)};
+}
+
+Gor__V1__JobSpec *gorctl_spec_new_exec(void)
+{
+    Gor__V1__JobSpec *message = gorctl_alloc(sizeof(*message));
+    gor__v1__job_spec__init(message);
+    message->kind_case = GOR__V1__JOB_SPEC__KIND_EXEC;
+    message->exec = gorctl_alloc(sizeof(*message->exec));
+    gor__v1__exec_spec__init(message->exec);
+    return message;
+}
+
+Gor__V1__JobSpec *gorctl_spec_new_native(const char *function)
+{
+    Gor__V1__JobSpec *message = gorctl_alloc(sizeof(*message));
+    gor__v1__job_spec__init(message);
+    message->kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    message->native = gorctl_alloc(sizeof(*message->native));
+    gor__v1__native_spec__init(message->native);
+    message->native->function = gorctl_strdup(function);
+    return message;
+}
+
+void gorctl_spec_add_argument(Gor__V1__ExecSpec *exec, const void *bytes, size_t length)
+{
+    *add_bytes(&exec->argv, &exec->n_argv) = copy_of(bytes, length);
+}
+
+void gorctl_spec_add_native_argument(Gor__V1__NativeSpec *native, const char *text)
+{
+    native->args = gorctl_grow(native->args, native->n_args + 1, sizeof(*native->args));
+    native->args[native->n_args++] = gorctl_strdup(text);
+}
+
+void gorctl_spec_add_label(Gor__V1__JobSpec *message, const char *key, size_t key_length,
+                           const char *value)
+{
+    Gor__V1__JobSpec__LabelsEntry *entry = gorctl_alloc(sizeof(*entry));
+    gor__v1__job_spec__labels_entry__init(entry);
+    entry->key = gorctl_copy(key, key_length);
+    entry->value = gorctl_strdup(value);
+    message->labels = gorctl_grow(message->labels, message->n_labels + 1, sizeof(*message->labels));
+    message->labels[message->n_labels++] = entry;
+}
+
+void gorctl_spec_set_env(Gor__V1__ExecSpec *exec, const char *assignment)
+{
+    size_t name = strcspn(assignment, "=");
+    ProtobufCBinaryData value = copy_of(assignment, strlen(assignment));
+    for (size_t i = 0; i < exec->n_env; i++) {
+        const ProtobufCBinaryData *old = &exec->env[i];
+        if (old->len > name && old->data[name] == '=' && memcmp(old->data, assignment, name) == 0) {
+            free(exec->env[i].data);
+            exec->env[i] = value;
+            return;
+        }
+    }
+    *add_bytes(&exec->env, &exec->n_env) = value;
+}
+
+void gorctl_spec_clear_env(Gor__V1__ExecSpec *exec)
+{
+    for (size_t i = 0; i < exec->n_env; i++) {
+        free(exec->env[i].data);
+    }
+    exec->n_env = 0;
+}
+
+int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec)
+{
+    char *directory = getcwd(NULL, 0);
+    if (directory == NULL) {
+        return -errno;
+    }
+    exec->cwd = (ProtobufCBinaryData){strlen(directory), (uint8_t *)directory};
+    /* There is no way to read it without setting it. */
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    exec->umask_plus_1 = (uint32_t)mask + 1;
+    for (char **variable = environ; variable != NULL && *variable != NULL; variable++) {
+        /* The store keeps the environment; the key to the daemon has no business there. */
+        if (strncmp(*variable, "GOR_TOKEN=", 10) != 0) {
+            *add_bytes(&exec->env, &exec->n_env) = copy_of(*variable, strlen(*variable));
+        }
+    }
+    return 0;
+}
+
+int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory)
+{
+    char *absolute;
+    if (directory[0] == '/') {
+        absolute = gorctl_strdup(directory);
+    } else {
+        char *here = getcwd(NULL, 0);
+        if (here == NULL) {
+            return -errno;
+        }
+        absolute = gorctl_format("%s/%s", here, directory);
+        free(here);
+    }
+    free(exec->cwd.data);
+    exec->cwd = (ProtobufCBinaryData){strlen(absolute), (uint8_t *)absolute};
+    return 0;
+}
+
+/* -------------------------------------------------------------- building */
+
+static bool is_text(const char *what, const char *text)
+{
+    if (gorctl_utf8_valid(text, strlen(text))) {
+        return true;
+    }
+    char *shown = gorctl_text_escape(text, strlen(text));
+    gorctl_say("%s must be UTF-8 text; '%s' is not", what, shown);
+    free(shown);
+    return false;
+}
+
+/* Which of the three ways to say what to run was taken; exactly one must be. */
+static int check_kind(const struct gorctl_spec *spec)
+{
+    if (spec->function != NULL && spec->shell != NULL) {
+        gorctl_say("--native and --shell are two different jobs; give one of them");
+        return GORCTL_EXIT_USAGE;
+    }
+    if (spec->function == NULL && spec->shell == NULL && spec->word_count == 0) {
+        gorctl_say("there is nothing to run: give a command, --shell TEXT, or --native FUNCTION");
+        return GORCTL_EXIT_USAGE;
+    }
+    return GORCTL_EXIT_OK;
+}
+
+static int add_environment(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    if (spec->clear_env) {
+        gorctl_spec_clear_env(exec);
+    }
+    for (size_t i = 0; i < spec->env_count; i++) {
+        const char *given = spec->env[i];
+        if (given[0] == '=' || given[0] == '\0') {
+            gorctl_say("--env: '%s' has no name; write NAME=VALUE", given);
+            return GORCTL_EXIT_USAGE;
+        }
+        if (strchr(given, '=') != NULL) {
+            gorctl_spec_set_env(exec, given);
+            continue;
+        }
+        const char *ours = getenv(given);
+        if (ours != NULL) {
+            char *assignment = gorctl_format("%s=%s", given, ours);
+            gorctl_spec_set_env(exec, assignment);
+            free(assignment);
+        }
+    }
+    return GORCTL_EXIT_OK;
+}
+
+static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    if (spec->shell != NULL) {
+        gorctl_spec_add_argument(exec, "sh", 2);
+        gorctl_spec_add_argument(exec, "-c", 2);
+        gorctl_spec_add_argument(exec, spec->shell, strlen(spec->shell));
+        if (spec->word_count > 0) {
+            gorctl_spec_add_argument(exec, "sh", 2); /* $0 */
+        }
+    }
+    for (size_t i = 0; i < spec->word_count; i++) {
+        gorctl_spec_add_argument(exec, spec->words[i], strlen(spec->words[i]));
+    }
+    int rc = gorctl_spec_set_surroundings(exec);
+    if (rc == 0 && spec->directory != NULL) {
+        rc = gorctl_spec_set_directory(exec, spec->directory);
+    }
+    if (rc != 0) {
+        gorctl_say("the current directory cannot be told (%s); give an absolute --cwd",
+                   strerror(-rc));
+        return GORCTL_EXIT_USAGE;
+    }
+    return add_environment(spec, exec);
+}
+
+static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
+{
+    if (spec->directory != NULL || spec->clear_env || spec->env_count > 0) {
+        gorctl_say("--cwd, --env and --clear-env are for programs; a native job runs inside the "
+                   "daemon");
+        return GORCTL_EXIT_USAGE;
+    }
+    for (size_t i = 0; i < spec->word_count; i++) {
+        if (!is_text("an argument of a native job", spec->words[i])) {
+            return GORCTL_EXIT_USAGE;
+        }
+        gorctl_spec_add_native_argument(native, spec->words[i]);
+    }
+    return GORCTL_EXIT_OK;
+}
+
+static int fill_labels(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
+{
+    for (size_t i = 0; i < spec->label_count; i++) {
+        const char *equals = strchr(spec->labels[i], '=');
+        if (!is_text("a label", spec->labels[i])) {
+            return GORCTL_EXIT_USAGE;
+        }
+        if (equals == NULL || equals == spec->labels[i]) {
+            gorctl_say("--label: '%s' is not KEY=VALUE", spec->labels[i]);
+            return GORCTL_EXIT_USAGE;
+        }
+        gorctl_spec_add_label(message, spec->labels[i], (size_t)(equals - spec->labels[i]),
+                              equals + 1);
+    }
+    return GORCTL_EXIT_OK;
+}
+
+static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
+{
+    if (spec->name != NULL) {
+        if (!is_text("--name", spec->name)) {
+            return GORCTL_EXIT_USAGE;
+        }
+        message->name = gorctl_strdup(spec->name);
+    }
+    message->timeout_ns = spec->timeout_ns;
+    message->grace_ns = spec->grace_ns;
+    message->parent_id = spec->parent_id;
+    int code = fill_labels(spec, message);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    return message->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? fill_native(spec, message->native)
+                                                                : fill_exec(spec, message->exec);
+}
+
+int gorctl_spec_build(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_message)
+{
+    int code = check_kind(spec);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    if (spec->function != NULL && !is_text("--native", spec->function)) {
+        return GORCTL_EXIT_USAGE;
+    }
+    Gor__V1__JobSpec *message =
+        spec->function != NULL ? gorctl_spec_new_native(spec->function) : gorctl_spec_new_exec();
+    code = fill(spec, message);
+    if (code != GORCTL_EXIT_OK) {
+        gor__v1__job_spec__free_unpacked(message, NULL);
+        return code;
+    }
+    *out_message = message;
+    return GORCTL_EXIT_OK;
+}

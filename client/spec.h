@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* spec.h - a job described on the command line, as the message that is submitted.
+ *
+ * Words are bytes and stay so from the shell to exec: nothing is split, joined or interpreted. The
+ * caller's environment (without GOR_TOKEN), working directory and umask go along.
+ * Ownership   a struct gorctl_spec borrows from argv; a built message is the caller's, to be freed
+ *             with gor__v1__job_spec__free_unpacked(spec, NULL).
+ */
+#ifndef GOR_CLIENT_SPEC_H
+#define GOR_CLIENT_SPEC_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gor/v1/jobs.pb-c.h"
+
+struct gorctl_spec {
+    const char *name;
+    int64_t timeout_ns;
+    int64_t grace_ns;
+    uint64_t parent_id;
+    const char **labels; /* owned array of "key=value" */
+    size_t label_count;
+    const char *directory; /* NULL: the caller's */
+    const char **env;      /* owned array of "NAME=value" to set and "NAME" to take out */
+    size_t env_count;
+    bool clear_env;
+    const char *function; /* --native */
+    const char *shell;    /* --shell */
+    char **words;         /* the rest of the command line */
+    size_t word_count;
+};
+
+/* The options and the words; the input is a struct gorctl_spec, zeroed. To be parsed with
+ * ARGP_IN_ORDER, so that the job's own options are left alone. */
+extern const struct argp gorctl_spec_argp;
+
+/* GORCTL_EXIT_OK and a message, or an exit code with a word on stderr. */
+int gorctl_spec_build(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_message);
+
+void gorctl_spec_fini(struct gorctl_spec *spec);
+
+/* Pieces for other sources of jobs (batch.h): a message with the caller's surroundings and no argv;
+ * one more argument; one more label. */
+Gor__V1__JobSpec *gorctl_spec_new_exec(void);
+Gor__V1__JobSpec *gorctl_spec_new_native(const char *function);
+void gorctl_spec_add_argument(Gor__V1__ExecSpec *exec, const void *bytes, size_t length);
+void gorctl_spec_add_native_argument(Gor__V1__NativeSpec *native, const char *text);
+void gorctl_spec_add_label(Gor__V1__JobSpec *message, const char *key, size_t key_length,
+                           const char *value);
+void gorctl_spec_set_env(Gor__V1__ExecSpec *exec, const char *assignment);
+void gorctl_spec_clear_env(Gor__V1__ExecSpec *exec);
+/* 0, or -errno of getcwd(). */
+int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec);
+/* Absolute, seen from where we are. */
+int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory);
+
+#endif

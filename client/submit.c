@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* submit.c - see submit.h. */
+#include "client/submit.h"
+
+#include "client/channel.h"
+#include "client/exits.h"
+
+int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
+                  Gor__V1__SubmitReply **out_reply)
+{
+    Gor__V1__SubmitRequest request = GOR__V1__SUBMIT_REQUEST__INIT;
+    int code = gorctl_spec_build(spec, &request.spec);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Submit",
+                               .request = &request.base,
+                               .reply = &gor__v1__submit_reply__descriptor,
+                               .timeout_ns = GORCTL_CALL_NS};
+    ProtobufCMessage *reply;
+    code = gorctl_call(ctl, &call, NULL, &reply);
+    gor__v1__job_spec__free_unpacked(request.spec, NULL);
+    if (code == GORCTL_EXIT_OK) {
+        *out_reply = (Gor__V1__SubmitReply *)reply;
+    }
+    return code;
+}

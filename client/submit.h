@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* submit.h - hand in one job from a command line; shared by submit and run. */
+#ifndef GOR_CLIENT_SUBMIT_H
+#define GOR_CLIENT_SUBMIT_H
+
+#include "client/gorctl.h"
+#include "client/spec.h"
+
+/* An exit code; on GORCTL_EXIT_OK a reply for wire_decoded_free(). */
+int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
+                  Gor__V1__SubmitReply **out_reply);
+
+#endif

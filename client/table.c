@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* table.c - see table.h. */
+#include "client/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/alloc.h"
+#include "client/text.h"
+
+enum { GAP = 2, NARROWEST = 8 };
+
+struct cell {
+    char *text;        /* owned */
+    const char *style; /* borrowed; NULL: none */
+};
+
+struct gorctl_table {
+    const struct gorctl_column *columns; /* borrowed */
+    size_t column_count;
+    unsigned *widths; /* owned; widest so far */
+    struct cell *cells;
+    size_t cell_count, cell_room;
+    bool heading_printed;
+};
+
+struct gorctl_table *gorctl_table_new(const struct gorctl_column *columns, size_t count)
+{
+    struct gorctl_table *table = gorctl_alloc(sizeof(*table));
+    table->columns = columns;
+    table->column_count = count;
+    table->widths = gorctl_alloc(count * sizeof(*table->widths));
+    for (size_t i = 0; i < count; i++) {
+        table->widths[i] = gorctl_text_width(columns[i].title);
+    }
+    return table;
+}
+
+static void forget_rows(struct gorctl_table *table)
+{
+    for (size_t i = 0; i < table->cell_count; i++) {
+        free(table->cells[i].text);
+    }
+    table->cell_count = 0;
+}
+
+void gorctl_table_free(struct gorctl_table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    forget_rows(table);
+    free(table->cells);
+    free(table->widths);
+    free(table);
+}
+
+void gorctl_table_cell(struct gorctl_table *table, const char *text, const char *style)
+{
+    if (table->cell_count == table->cell_room) {
+        table->cell_room = table->cell_room * 2 + 64;
+        table->cells = gorctl_grow(table->cells, table->cell_room, sizeof(*table->cells));
+    }
+    size_t column = table->cell_count % table->column_count;
+    unsigned width = gorctl_text_width(text);
+    if (width > table->widths[column]) {
+        table->widths[column] = width;
+    }
+    table->cells[table->cell_count++] = (struct cell){gorctl_strdup(text), style};
+}
+
+size_t gorctl_table_rows(const struct gorctl_table *table)
+{
+    return table->cell_count / table->column_count;
+}
+
+static unsigned total_width(const struct gorctl_table *table, const unsigned *widths)
+{
+    unsigned total = 0;
+    for (size_t i = 0; i < table->column_count; i++) {
+        total += widths[i] + (i > 0 ? GAP : 0);
+    }
+    return total;
+}
+
+/* Take from the widest flexible column, again and again, until the line fits or none can give. */
+static void fit(const struct gorctl_table *table, unsigned *widths, unsigned width)
+{
+    while (width > 0 && total_width(table, widths) > width) {
+        size_t widest = table->column_count;
+        for (size_t i = 0; i < table->column_count; i++) {
+            if (table->columns[i].flexible && widths[i] > NARROWEST &&
+                (widest == table->column_count || widths[i] > widths[widest])) {
+                widest = i;
+            }
+        }
+        if (widest == table->column_count) {
+            return;
+        }
+        widths[widest]--;
+    }
+}
+
+static void print_cell(const struct gorctl_table *table, size_t column, const struct cell *cell,
+                       const unsigned *widths, FILE *out, bool colour)
+{
+    char *text = gorctl_text_fit(cell->text, widths[column]);
+    unsigned used = gorctl_text_width(text);
+    int pad = (int)(widths[column] > used ? widths[column] - used : 0);
+    bool last = column + 1 == table->column_count;
+    bool styled = colour && cell->style != NULL && used > 0;
+    if (column > 0) {
+        fprintf(out, "%*s", GAP, "");
+    }
+    if (table->columns[column].right) {
+        fprintf(out, "%*s", pad, "");
+    }
+    fprintf(out, "%s%s%s", styled ? cell->style : "", text, styled ? "\x1b[0m" : "");
+    if (!table->columns[column].right && !last) {
+        fprintf(out, "%*s", pad, "");
+    }
+    free(text);
+}
+
+static void print_heading(const struct gorctl_table *table, const unsigned *widths, FILE *out,
+                          bool colour)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        struct cell cell = {gorctl_strdup(table->columns[i].title), "\x1b[1m"};
+        print_cell(table, i, &cell, widths, out, colour);
+        free(cell.text);
+    }
+    putc('\n', out);
+}
+
+void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, bool colour)
+{
+    unsigned *widths = gorctl_copy(table->widths, table->column_count * sizeof(*widths));
+    fit(table, widths, width);
+    if (!table->heading_printed) {
+        print_heading(table, widths, out, colour);
+        table->heading_printed = true;
+    }
+    for (size_t i = 0; i < table->cell_count; i++) {
+        size_t column = i % table->column_count;
+        print_cell(table, column, &table->cells[i], widths, out, colour);
+        if (column + 1 == table->column_count) {
+            putc('\n', out);
+        }
+    }
+    free(widths);
+    forget_rows(table);
+}

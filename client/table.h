@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* table.h - rows of text in columns that fit a terminal.
+ *
+ * Rows are kept until gorctl_table_print(), which may be called again after more rows: long lists
+ * are printed a page at a time under one heading, and columns only ever get wider.
+ * Ownership   cells are copied; headings are borrowed and must outlive the table.
+ */
+#ifndef GOR_CLIENT_TABLE_H
+#define GOR_CLIENT_TABLE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct gorctl_table;
+
+struct gorctl_column {
+    const char *title;
+    bool right;    /* aligned to the right: numbers */
+    bool flexible; /* may be cut to make the line fit */
+};
+
+struct gorctl_table *gorctl_table_new(const struct gorctl_column *columns, size_t count);
+void gorctl_table_free(struct gorctl_table *table);
+
+/* Add the next cell of the row; a row is complete after one per column. `text` must be clean
+ * (text.h). `style` is an escape sequence, or NULL. */
+void gorctl_table_cell(struct gorctl_table *table, const char *text, const char *style);
+
+size_t gorctl_table_rows(const struct gorctl_table *table);
+
+/* Print the rows so far and forget them. `width` 0: as wide as it takes. `colour` false: styles are
+ * left out. */
+void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, bool colour);
+
+#endif

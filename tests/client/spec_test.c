@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* A job from a command line: bytes stay bytes, surroundings go along. */
+#include "client/exits.h"
+#include "client/spec.h"
+#include "tests/test.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void check_bytes(const ProtobufCBinaryData *bytes, const char *expected)
+{
+    CHECK_EQ(bytes->len, strlen(expected));
+    CHECK(memcmp(bytes->data, expected, bytes->len) == 0);
+}
+
+/* How often `assignment` is in the environment. */
+static unsigned count_env(const Gor__V1__ExecSpec *exec, const char *assignment)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < exec->n_env; i++) {
+        count += exec->env[i].len == strlen(assignment) &&
+                 memcmp(exec->env[i].data, assignment, exec->env[i].len) == 0;
+    }
+    return count;
+}
+
+/* Parse as `gorctl run` does. */
+static void parse(struct gorctl_spec *spec, int argc, char **argv)
+{
+    CHECK_EQ(argp_parse(&gorctl_spec_argp, argc, argv, ARGP_IN_ORDER, NULL, spec), 0);
+}
+
+#define PARSE(spec, ...)                                                             \
+    do {                                                                             \
+        static const char *words_[] = {"test", __VA_ARGS__, NULL};                   \
+        parse(spec, (int)(sizeof(words_) / sizeof(words_[0])) - 1, (char **)words_); \
+    } while (0)
+
+TEST(spec_takes_words_byte_for_byte)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&spec, "--name", "x", "printf", "%s", "a b", "", "$HOME", "\xff\n", "--", "--name");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    static const char *const expected[] = {"printf", "%s",     "a b", "",
+                                           "$HOME",  "\xff\n", "--",  "--name"};
+    CHECK_EQ(message->exec->n_argv, 8);
+    for (size_t i = 0; i < 8; i++) {
+        check_bytes(&message->exec->argv[i], expected[i]);
+    }
+    CHECK_STR(message->name, "x");
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+}
+
+TEST(spec_takes_everything_after_the_dashes)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&spec, "--timeout", "1m30s", "--", "--strange", "-n");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->n_argv, 2);
+    check_bytes(&message->exec->argv[0], "--strange");
+    CHECK_EQ(message->timeout_ns, 90 * (int64_t)1000000000);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+}
+
+TEST(spec_takes_the_caller_s_surroundings)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    setenv("GOR_TEST_X", "\xfe 1", 1);
+    setenv("GOR_TOKEN", "secret", 1);
+    mode_t before = umask(027);
+    PARSE(&spec, "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(umask(before), 027);
+    CHECK_EQ(message->exec->umask_plus_1, 027 + 1);
+    CHECK_EQ(count_env(message->exec, "GOR_TEST_X=\xfe 1"), 1);
+    CHECK_EQ(count_env(message->exec, "GOR_TOKEN=secret"), 0);
+    char *here = getcwd(NULL, 0);
+    check_bytes(&message->exec->cwd, here);
+    free(here);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+}
+
+TEST(spec_env_sets_replaces_and_takes_over)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    setenv("GOR_TEST_A", "mine", 1);
+    setenv("GOR_TEST_AB", "other", 1);
+    PARSE(&spec, "-e", "GOR_TEST_A=new", "--env", "GOR_TEST_B=", "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(count_env(message->exec, "GOR_TEST_A=new"), 1);
+    CHECK_EQ(count_env(message->exec, "GOR_TEST_A=mine"), 0);
+    CHECK_EQ(count_env(message->exec, "GOR_TEST_AB=other"), 1);
+    CHECK_EQ(count_env(message->exec, "GOR_TEST_B="), 1);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+
+    struct gorctl_spec bare = {0};
+    PARSE(&bare, "--clear-env", "-e", "GOR_TEST_A", "-e", "GOR_TEST_UNSET", "-e", "C=3", "true");
+    CHECK_EQ(gorctl_spec_build(&bare, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->n_env, 2);
+    CHECK_EQ(count_env(message->exec, "GOR_TEST_A=mine"), 1);
+    CHECK_EQ(count_env(message->exec, "C=3"), 1);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&bare);
+}
+
+TEST(spec_cwd_is_made_absolute)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    CHECK_EQ(chdir("/tmp"), 0);
+    PARSE(&spec, "-C", "here", "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    check_bytes(&message->exec->cwd, "/tmp/here");
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+}
+
+TEST(spec_shell_gives_words_as_parameters)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&spec, "--shell", "echo $1", "word");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    static const char *const expected[] = {"sh", "-c", "echo $1", "sh", "word"};
+    CHECK_EQ(message->exec->n_argv, 5);
+    for (size_t i = 0; i < 5; i++) {
+        check_bytes(&message->exec->argv[i], expected[i]);
+    }
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+}
+
+TEST(spec_native_takes_text_arguments_and_labels)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&spec, "-l", "a=1", "-l", "b=x=y", "--parent", "12", "--native", "builtin.echo", "a",
+          "b c");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->kind_case, GOR__V1__JOB_SPEC__KIND_NATIVE);
+    CHECK_STR(message->native->function, "builtin.echo");
+    CHECK_EQ(message->native->n_args, 2);
+    CHECK_STR(message->native->args[1], "b c");
+    CHECK_EQ(message->n_labels, 2);
+    CHECK_STR(message->labels[1]->key, "b");
+    CHECK_STR(message->labels[1]->value, "x=y");
+    CHECK_EQ(message->parent_id, 12);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+}
+
+static void check_refused(struct gorctl_spec spec)
+{
+    Gor__V1__JobSpec *message = NULL;
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_USAGE);
+    CHECK(message == NULL);
+}
+
+TEST(spec_refuses_what_makes_no_sense)
+{
+    char *words[] = {(char *)"\xff", NULL};
+    const char *no_equals[] = {"novalue"};
+    const char *no_name[] = {"=x"};
+    check_refused((struct gorctl_spec){0});
+    check_refused((struct gorctl_spec){.shell = "x", .function = "builtin.echo"});
+    check_refused((struct gorctl_spec){.shell = "x", .name = "\xff"});
+    check_refused((struct gorctl_spec){.shell = "x", .labels = no_equals, .label_count = 1});
+    check_refused((struct gorctl_spec){.shell = "x", .labels = no_name, .label_count = 1});
+    check_refused((struct gorctl_spec){.shell = "x", .env = no_name, .env_count = 1});
+    check_refused((struct gorctl_spec){.function = "\xff"});
+    check_refused(
+        (struct gorctl_spec){.function = "builtin.echo", .words = words, .word_count = 1});
+    check_refused((struct gorctl_spec){.function = "builtin.echo", .clear_env = true});
+    check_refused((struct gorctl_spec){.function = "builtin.echo", .directory = "/"});
+}
