@@ -91,8 +91,9 @@ struct rpc_server_stats {
 int rpc_server_new(uv_loop_t *loop, const struct rpc_server_opts *opts,
                    struct rpc_server **out_server);
 
-/* Close everything; calls still open end with their on_end (WIRE_UNAVAILABLE). The memory goes when
- * the loop has run the close callbacks. NULL is fine. */
+/* Close everything; calls still open end with their on_end (WIRE_UNAVAILABLE) before this returns.
+ * The memory goes when the loop has run the close callbacks. Not from inside a callback of a call.
+ * NULL is fine. */
 void rpc_server_free(struct rpc_server *server);
 
 /* Serve these methods; the table must outlive the server. May be called several times. A path given

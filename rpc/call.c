@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* call.c - the life of one call on the serving side: begun, answered or cut off, released. */
+#include "rpc/internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/decode.h"
+
+enum { MAX_TEXT = 1024, MAX_POOLED_CALLS = 1024 };
+
+static void on_deadline(struct rpc_timer *timer)
+{
+    rpc_call_deadline_passed(RPC_OF(timer, struct rpc_call, timer));
+}
+
+struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id)
+{
+    struct rpc_server *server = session->server;
+    struct rpc_link *link = rpc_list_pop(&server->free_calls);
+    struct rpc_call *call;
+    if (link != NULL) {
+        call = RPC_OF(link, struct rpc_call, link);
+        server->free_call_count--;
+        struct rpc_queue queue = call->queue; /* with its memory */
+        memset(call, 0, sizeof *call);
+        call->queue = queue;
+    } else {
+        call = calloc(1, sizeof *call);
+    }
+    if (call == NULL) {
+        return NULL;
+    }
+    call->server = server;
+    call->session = session;
+    call->stream_id = stream_id;
+    call->http_status = 200;
+    call->peer = session->peer;
+    call->deadline_ns = INT64_MAX;
+    call->content_left = -1;
+    call->timer.fire = on_deadline;
+    call->progress_ns = session->waits_since_ns; /* just set: now */
+    rpc_list_append(&session->calls, &call->link);
+    session->call_count++;
+    server->stats.calls++;
+    server->stats.calls_open++;
+    return call;
+}
+
+static void pool_or_free(struct rpc_server *server, struct rpc_call *call)
+{
+    if (server == NULL || server->freeing || server->free_call_count >= MAX_POOLED_CALLS) {
+        rpc_queue_fini(&call->queue);
+        free(call);
+        return;
+    }
+    rpc_list_append(&server->free_calls, &call->link);
+    server->free_call_count++;
+}
+
+void rpc_call_pool_free(struct rpc_server *server)
+{
+    struct rpc_link *link;
+    while ((link = rpc_list_pop(&server->free_calls)) != NULL) {
+        struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
+        rpc_queue_fini(&call->queue);
+        free(call);
+    }
+}
+
+/* Both sides are done. */
+static void release(struct rpc_call *call)
+{
+    struct rpc_server *server = call->server;
+    rpc_list_remove(&call->link);
+    if (call->session != NULL) {
+        call->session->call_count--;
+    }
+    if (server != NULL) {
+        server->stats.calls_open--;
+    }
+    wire_decoded_free(call->request);
+    free(call->text);
+    pool_or_free(server, call);
+}
+
+/* Tell the handler that the call ended without its doing. The call stays: its stream is there, or
+ * the caller releases it. */
+static void end_handler(struct rpc_call *call, enum wire_status why)
+{
+    if (!call->begun || call->handler_done || call->on_end == NULL) {
+        return;
+    }
+    call->handler_done = true; /* an answer given inside on_end is ignored */
+    call->on_end(call, why, call->user);
+}
+
+/* Decide how the call ends on the wire. `text` may be NULL. */
+static void finish(struct rpc_call *call, enum wire_status status, const char *text)
+{
+    call->finishing = true;
+    call->status = status;
+    if (text != NULL && text[0] != '\0') {
+        free(call->text);
+        call->text = strndup(text, MAX_TEXT); /* without memory the status goes alone */
+    }
+    if (status != WIRE_OK) {
+        call->server->stats.calls_failed++;
+    }
+    rpc_call_drop_input(call);
+    if (rpc_call_submit(call) != 0) {
+        rpc_call_reset(call, NGHTTP2_INTERNAL_ERROR);
+    }
+}
+
+void rpc_call_reset(struct rpc_call *call, uint32_t error)
+{
+    if (!call->finishing) {
+        call->finishing = true;
+        call->server->stats.calls_failed++;
+    }
+    rpc_call_drop_input(call);
+    if (nghttp2_submit_rst_stream(call->session->connection.session, NGHTTP2_FLAG_NONE,
+                                  call->stream_id, error) != 0) {
+        rpc_connection_end(&call->session->connection, -ENOMEM);
+    }
+    rpc_connection_mark(&call->session->connection);
+}
+
+void rpc_call_abort(struct rpc_call *call, enum wire_status status, const char *text)
+{
+    end_handler(call, status);
+    if (!call->finishing) {
+        finish(call, status, text);
+    }
+}
+
+void rpc_call_stream_gone(struct rpc_call *call, enum wire_status why)
+{
+    call->stream_gone = true;
+    rpc_list_remove(&call->link);
+    rpc_list_remove(&call->writable);
+    rpc_timer_clear(&call->server->hub.timers, &call->timer);
+    rpc_call_drop_input(call);
+    rpc_queue_reset(&call->queue);
+    if (!call->finishing) {
+        call->finishing = true;
+        call->server->stats.calls_failed++;
+    }
+    end_handler(call, why);
+    if (call->begun && !call->handler_done) {
+        rpc_list_append(&call->server->orphans, &call->link);
+        return;
+    }
+    release(call);
+}
+
+/* May trailers still go out in good order? */
+static bool can_end_well(const struct rpc_call *call)
+{
+    nghttp2_session *h2 = call->session->connection.session;
+    if (!call->submitted) {
+        return true;
+    }
+    return rpc_queue_at_boundary(&call->queue) &&
+           nghttp2_session_get_stream_remote_window_size(h2, call->stream_id) > 0 &&
+           nghttp2_session_get_remote_window_size(h2) > 0;
+}
+
+void rpc_call_deadline_passed(struct rpc_call *call)
+{
+    static const char text[] = "the deadline has passed";
+    end_handler(call, WIRE_DEADLINE_EXCEEDED);
+    if (!can_end_well(call)) {
+        rpc_call_reset(call, NGHTTP2_CANCEL);
+        return;
+    }
+    rpc_queue_drop(&call->queue);
+    if (call->finishing) {
+        call->status = WIRE_DEADLINE_EXCEEDED;
+        rpc_call_resume(call);
+    } else {
+        finish(call, WIRE_DEADLINE_EXCEEDED, text);
+    }
+}
+
+static void refuse_unknown(struct rpc_call *call, const struct rpc_request *request)
+{
+    char text[RPC_MAX_PATH + 64];
+    bool known = rpc_server_has_service(call->server, request->path);
+    (void)snprintf(text, sizeof text, "unknown %s: %s", known ? "method" : "service",
+                   request->path);
+    rpc_call_abort(call, WIRE_UNIMPLEMENTED, text);
+}
+
+static bool is_authorized(struct rpc_call *call, const struct rpc_request *request)
+{
+    const struct rpc_server_opts *opts = &call->server->opts;
+    if (opts->authorize == NULL) {
+        return true;
+    }
+    char text[256] = "";
+    enum wire_status status = opts->authorize(opts->user, &call->peer, request->path,
+                                              request->has_bearer ? request->bearer : NULL, text);
+    if (status != WIRE_OK) {
+        text[sizeof text - 1] = '\0';
+        rpc_call_abort(call, status, text);
+    }
+    return status == WIRE_OK;
+}
+
+static bool set_deadline(struct rpc_call *call, int64_t timeout_ns)
+{
+    if (timeout_ns < 0) {
+        return true;
+    }
+    if (timeout_ns == 0) {
+        rpc_call_abort(call, WIRE_DEADLINE_EXCEEDED, "the deadline was zero");
+        return false;
+    }
+    call->deadline_ns = rpc_after(timeout_ns);
+    if (call->deadline_ns != INT64_MAX &&
+        rpc_timer_set(&call->server->hub.timers, &call->timer, call->deadline_ns) != 0) {
+        rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED, "no memory for a deadline");
+        return false;
+    }
+    return true;
+}
+
+/* The client's headers are complete and are HTTP/2: find out whether this will be a call. */
+void rpc_call_headers_done(struct rpc_call *call, const struct rpc_request *request)
+{
+    const char *text;
+    call->content_left = request->content_length;
+    enum wire_status status = rpc_request_judge(request, &call->http_status, &text);
+    if (status != WIRE_OK) {
+        rpc_call_abort(call, status, text);
+        return;
+    }
+    if (!is_authorized(call, request)) {
+        return;
+    }
+    const struct rpc_route *route =
+        request->path_too_long ? NULL : rpc_server_route(call->server, request->path);
+    if (route == NULL) {
+        refuse_unknown(call, request);
+        return;
+    }
+    call->method = route->method;
+    call->method_user = route->user;
+    size_t max_bytes = call->method->max_request_bytes;
+    wire_reader_init(&call->reader,
+                     max_bytes > 0 ? max_bytes : call->server->opts.max_request_bytes);
+    if (!set_deadline(call, request->timeout_ns) || call->method->kind != RPC_BIDI) {
+        return;
+    }
+    call->begun = true;
+    rpc_flood_refund(call->session);
+    if (call->method->begin != NULL) {
+        call->method->begin(call, NULL, call->method_user);
+    }
+}
+
+/* The client has sent everything, and all of it has been looked at. */
+void rpc_call_half_closed(struct rpc_call *call)
+{
+    if (call->content_left > 0) {
+        rpc_call_reset(call, NGHTTP2_PROTOCOL_ERROR);
+        return;
+    }
+    if (call->finishing || call->held_size > 0) {
+        return; /* nobody cares any more; or rpc_call_feed_held() comes back here */
+    }
+    if (!wire_reader_is_idle(&call->reader)) {
+        rpc_call_abort(call, WIRE_INTERNAL, "the request ended in the middle of a message");
+        return;
+    }
+    if (call->method->kind == RPC_BIDI) {
+        if (call->method->half_close != NULL) {
+            call->method->half_close(call, call->method_user);
+        }
+        return;
+    }
+    if (call->request == NULL) {
+        rpc_call_abort(call, WIRE_UNIMPLEMENTED, "the request has no message");
+        return;
+    }
+    call->begun = true;
+    rpc_flood_refund(call->session);
+    call->method->begin(call, call->request, call->method_user);
+}
+
+/* The handler's last word. True: the stream is there and waits for it. */
+static bool take_answer(struct rpc_call *call)
+{
+    if (call->handler_done) {
+        return false; /* inside on_end */
+    }
+    call->handler_done = true;
+    if (call->stream_gone) {
+        release(call);
+        return false;
+    }
+    return !call->finishing;
+}
+
+void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *reply)
+{
+    if (!take_answer(call)) {
+        return;
+    }
+    if (rpc_queue_add(&call->queue, reply) != 0) {
+        finish(call, WIRE_RESOURCE_EXHAUSTED, "no memory for the reply");
+        return;
+    }
+    finish(call, WIRE_OK, NULL);
+}
+
+void rpc_call_vfinish(struct rpc_call *call, enum wire_status status, const char *format,
+                      va_list args)
+{
+    char text[MAX_TEXT + 1] = "";
+    if (!take_answer(call)) {
+        return;
+    }
+    if (format != NULL) {
+        (void)vsnprintf(text, sizeof text, format, args);
+    }
+    finish(call, status, text);
+}
+
+void rpc_call_finish(struct rpc_call *call, enum wire_status status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    rpc_call_vfinish(call, status, format, args);
+    va_end(args);
+}
+
+void rpc_call_on(struct rpc_call *call, void (*on_writable)(struct rpc_call *call, void *user),
+                 void (*on_end)(struct rpc_call *call, enum wire_status why, void *user),
+                 void *user)
+{
+    call->on_writable = on_writable;
+    call->on_end = on_end;
+    call->user = user;
+}
+
+void *rpc_call_user(const struct rpc_call *call)
+{
+    return call->user;
+}
+
+bool rpc_call_is_over(const struct rpc_call *call)
+{
+    return call->stream_gone || call->finishing;
+}
+
+const struct rpc_peer *rpc_call_peer(const struct rpc_call *call)
+{
+    return &call->peer;
+}
+
+int64_t rpc_call_deadline(const struct rpc_call *call)
+{
+    return call->deadline_ns;
+}

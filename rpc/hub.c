@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* hub.c - see hub.h. */
+#include "rpc/hub.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/connection.h"
+
+static void on_idle(uv_idle_t *idle)
+{
+    (void)idle; /* being active is its purpose */
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct rpc_hub *hub = prepare->data;
+    if (rpc_list_is_empty(&hub->marked)) {
+        uv_idle_stop(&hub->idle);
+        return;
+    }
+    /* What is marked from here on waits for the next turn, so that no two connections can keep the
+     * loop from its sockets. */
+    struct rpc_link marked;
+    struct rpc_link *link;
+    rpc_list_move(&hub->marked, &marked);
+    while ((link = rpc_list_pop(&marked)) != NULL) {
+        rpc_connection_flush(RPC_OF(link, struct rpc_connection, marked_link));
+    }
+    if (!rpc_list_is_empty(&hub->marked)) {
+        uv_idle_start(&hub->idle, on_idle);
+    } else {
+        uv_idle_stop(&hub->idle);
+    }
+}
+
+int rpc_hub_init(struct rpc_hub *hub, uv_loop_t *loop)
+{
+    memset(hub, 0, sizeof *hub);
+    hub->loop = loop;
+    rpc_list_init(&hub->marked);
+    hub->in = malloc(RPC_IN_BYTES);
+    hub->out = malloc(RPC_OUT_BYTES + RPC_OUT_SLACK);
+    if (hub->in == NULL || hub->out == NULL) {
+        free(hub->in);
+        free(hub->out);
+        return -ENOMEM;
+    }
+    /* None of the three can fail: they only link themselves into the loop. */
+    uv_prepare_init(loop, &hub->prepare);
+    uv_idle_init(loop, &hub->idle);
+    (void)rpc_timers_init(&hub->timers, loop);
+    hub->prepare.data = hub;
+    hub->idle.data = hub;
+    uv_prepare_start(&hub->prepare, on_prepare);
+    /* Sockets and deadlines keep a loop alive, bookkeeping does not. */
+    uv_unref((uv_handle_t *)&hub->prepare);
+    hub->open_handles = 3;
+    return 0;
+}
+
+static void handle_closed(struct rpc_hub *hub)
+{
+    if (--hub->open_handles > 0) {
+        return;
+    }
+    rpc_timers_fini(&hub->timers);
+    free(hub->in);
+    free(hub->out);
+    hub->on_closed(hub);
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    handle_closed(handle->data);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct rpc_timers *timers = handle->data;
+    handle_closed(RPC_OF(timers, struct rpc_hub, timers));
+}
+
+void rpc_hub_close(struct rpc_hub *hub, void (*on_closed)(struct rpc_hub *hub))
+{
+    hub->on_closed = on_closed;
+    uv_close((uv_handle_t *)&hub->prepare, on_handle_closed);
+    uv_close((uv_handle_t *)&hub->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&hub->timers.timer, on_timer_closed);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* hub.h - what all connections of one server or client share on their loop.
+ *
+ * Work for a connection only marks it; once per turn of the loop, right before it waits, the hub
+ * flushes each marked one. So everything that a turn has produced leaves in one write, and nothing
+ * is ever sent or torn down from inside a callback of nghttp2 or of a handler.
+ *
+ * Threads     the loop's.
+ * Ownership   caller's memory from rpc_hub_init() until on_closed.
+ */
+#ifndef GOR_RPC_HUB_H
+#define GOR_RPC_HUB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "rpc/list.h"
+#include "rpc/timers.h"
+
+enum {
+    RPC_IN_BYTES = 64 * 1024,
+    RPC_OUT_BYTES = 64 * 1024,
+    RPC_OUT_SLACK =
+        20 * 1024, /* the largest frame, which may come when RPC_OUT_BYTES - 1 are full */
+};
+
+struct rpc_hub {
+    uv_loop_t *loop;
+    uv_prepare_t prepare;
+    uv_idle_t idle; /* active while marks are left: the loop must not wait */
+    struct rpc_timers timers;
+    struct rpc_link marked; /* of struct rpc_connection */
+    uint8_t *in;            /* owned; scratch of the read being handled */
+    uint8_t *out;           /* owned; scratch of the flush being made */
+    int open_handles;
+    void (*on_closed)(struct rpc_hub *hub);
+};
+
+/* -ENOMEM. */
+int rpc_hub_init(struct rpc_hub *hub, uv_loop_t *loop);
+
+/* on_closed comes from the loop; no connection may be left. */
+void rpc_hub_close(struct rpc_hub *hub, void (*on_closed)(struct rpc_hub *hub));
+
+#endif

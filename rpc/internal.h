@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - what the files of the serving side share: server, session, call.
+ *
+ * A call has two sides, and lives until both are done: the handler's (handler_done: it has
+ * answered, or been told by on_end) and the wire's (stream_gone: its HTTP/2 stream is closed).
+ *
+ * Threads     the loop's.
+ */
+#ifndef GOR_RPC_INTERNAL_H
+#define GOR_RPC_INTERNAL_H
+
+#include "proto/frame.h"
+#include "rpc/connection.h"
+#include "rpc/queue.h"
+#include "rpc/request.h"
+#include "rpc/server.h"
+#include "rpc/symbols.h"
+
+struct rpc_route {
+    const struct rpc_method *method;
+    void *user;
+    struct rpc_route *next; /* list link of a bucket */
+};
+
+enum { RPC_ROUTE_BUCKETS = 64, RPC_MAX_LISTENERS = 8 };
+
+struct rpc_listener {
+    uv_poll_t poll;
+    struct rpc_server *server;
+    int fd;      /* -1: the slot is free */
+    int lock_fd; /* of a Unix socket that is ours; else -1 */
+    bool local;  /* a Unix socket */
+    bool closing;
+    char *path;   /* owned; of a Unix socket that is ours; else NULL */
+    dev_t device; /* of that file, so that nobody else's is removed */
+    ino_t inode;
+};
+
+struct rpc_health; /* health.h */
+
+struct rpc_server {
+    struct rpc_hub hub;
+    struct rpc_server_opts opts;                 /* without zeros */
+    struct rpc_route *routes[RPC_ROUTE_BUCKETS]; /* owned entries */
+    struct rpc_symbols symbols;
+    struct rpc_health *health; /* owned */
+    struct rpc_listener listeners[RPC_MAX_LISTENERS];
+    int spare_fd;               /* given up to be able to accept and close when there are no more */
+    struct rpc_link sessions;   /* of struct rpc_session */
+    struct rpc_link orphans;    /* of struct rpc_call: no connection, not answered yet */
+    struct rpc_link free_calls; /* of struct rpc_call: kept for reuse */
+    unsigned free_call_count;
+    nghttp2_session_callbacks *callbacks; /* owned */
+    nghttp2_option *options[2];           /* owned; [local] */
+    struct rpc_timer sweep;
+    struct rpc_timer drain_timer;
+    struct rpc_server_stats stats;
+    unsigned handles; /* listeners, sessions and the hub, until their close callbacks */
+    bool draining;
+    int64_t drain_until_ns;
+    bool freeing;
+    void (*drained)(struct rpc_server *server, void *user);
+    void *drained_user;
+};
+
+struct rpc_session {
+    struct rpc_connection connection;
+    struct rpc_server *server;
+    struct rpc_link link;     /* list link of server->sessions */
+    struct rpc_link calls;    /* of struct rpc_call: those with a stream */
+    struct rpc_link writable; /* of struct rpc_call: to be told that there is room */
+    unsigned call_count;      /* calls, and husks that a handler has not answered yet */
+    struct rpc_peer peer;
+    struct rpc_request request; /* the header block that is arriving */
+    struct rpc_timer drain_timer;
+    int64_t
+        waits_since_ns;    /* for the preface, then for the end of a header block; 0: for nothing */
+    int64_t credit;        /* frames it may still send that bring no work; see flood.c */
+    int64_t credit_ns;     /* when that was last topped up */
+    uint64_t credit_bytes; /* connection.sent_bytes then */
+    int64_t last_ping_ns;
+    unsigned ping_strikes;
+    size_t inflight_bytes;  /* of requests being put together */
+    uint64_t stall_bytes;   /* connection.sent_bytes when the socket was last seen to move */
+    int64_t stall_since_ns; /* and when that was */
+    bool drain_begun;
+    bool drain_confirmed;
+};
+
+struct rpc_call {
+    struct rpc_server *server;   /* NULL: it is gone */
+    struct rpc_session *session; /* NULL: its connection is gone */
+    struct rpc_link link;        /* list link of session->calls or server->orphans */
+    struct rpc_link writable;    /* list link of session->writable */
+    const struct rpc_method *method;
+    void *method_user;
+    int32_t stream_id;
+    int http_status; /* of the answer */
+    /* What comes in. */
+    struct wire_reader reader;
+    ProtobufCMessage *request; /* owned */
+    uint8_t *held;             /* owned; bytes not looked at yet, their window not given back */
+    size_t held_size;
+    int64_t content_left; /* of content-length; -1: none was given */
+    unsigned empty_data;  /* frames without a byte */
+    /* What goes out. */
+    struct rpc_queue queue;
+    enum wire_status status; /* valid when finishing */
+    char *text;              /* owned; for grpc-message, or NULL */
+    /* The handler's. */
+    void (*on_writable)(struct rpc_call *call, void *user);
+    void (*on_end)(struct rpc_call *call, enum wire_status why, void *user);
+    void *user;
+    struct rpc_timer timer; /* its deadline */
+    int64_t deadline_ns;
+    int64_t progress_ns;  /* when bytes of it last moved */
+    struct rpc_peer peer; /* a copy: the call may outlive its session */
+    bool half_closed;     /* the client has sent everything */
+    bool begun;           /* the handler knows of it */
+    bool handler_done;
+    bool finishing; /* status is set: trailers follow the queue */
+    bool submitted; /* the answer is nghttp2's to send */
+    bool deferred;  /* nghttp2 waits for data */
+    bool full;      /* the producer waits for on_writable */
+    bool in_feed;   /* its messages are being delivered */
+    bool stream_gone;
+};
+
+/* server.c */
+const struct rpc_route *rpc_server_route(const struct rpc_server *server, const char *path);
+bool rpc_server_has_service(const struct rpc_server *server, const char *path);
+void rpc_server_handle_closed(struct rpc_server *server);
+void rpc_server_sweep_soon(struct rpc_server *server);
+
+/* listen.c */
+void rpc_listeners_close(struct rpc_server *server);
+
+/* session.c */
+int rpc_session_callbacks_new(nghttp2_session_callbacks **out_callbacks);
+int rpc_session_options_new(bool local, nghttp2_option **out_option);
+void rpc_session_accept(struct rpc_server *server, int fd, bool local);
+void rpc_session_sweep(struct rpc_session *session, int64_t now);
+
+/* drain.c */
+void rpc_session_drain(struct rpc_session *session);
+void rpc_session_confirm_drain(struct rpc_session *session);
+void rpc_drain_check(struct rpc_server *server);
+
+/* flood.c: each returns false when the connection has been ended for it. */
+bool rpc_flood_frame(struct rpc_session *session, const nghttp2_frame_hd *header);
+bool rpc_flood_ping(struct rpc_session *session);
+void rpc_flood_end(struct rpc_session *session, const char *why);
+void rpc_flood_charge(struct rpc_session *session, int64_t cost);
+void rpc_flood_refund(struct rpc_session *session);
+
+/* call.c */
+struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id);
+void rpc_call_pool_free(struct rpc_server *server);
+void rpc_call_headers_done(struct rpc_call *call, const struct rpc_request *request);
+void rpc_call_half_closed(struct rpc_call *call);
+void rpc_call_stream_gone(struct rpc_call *call, enum wire_status why);
+void rpc_call_abort(struct rpc_call *call, enum wire_status status, const char *text);
+void rpc_call_deadline_passed(struct rpc_call *call);
+void rpc_call_reset(struct rpc_call *call, uint32_t error);
+
+/* receive.c */
+void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size);
+void rpc_call_feed_held(struct rpc_call *call);
+void rpc_call_drop_input(struct rpc_call *call);
+
+/* send.c */
+int rpc_call_submit(struct rpc_call *call);
+void rpc_call_resume(struct rpc_call *call);
+void rpc_call_tell_writable(struct rpc_session *session);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* receive.c - what comes in on a call: bytes into messages into the handler.
+ *
+ * A request is put together up to its limit, so its bytes give their window back at once. On a bidi
+ * call whose replies are not read, the bytes are held as they are and their window is not given
+ * back: at most one window is held, and then the client must wait.
+ */
+#include "rpc/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/decode.h"
+
+static void give_back(struct rpc_call *call, size_t size)
+{
+    nghttp2_session *h2 = call->session->connection.session;
+    if (size == 0) {
+        return;
+    }
+    if (call->stream_gone) {
+        (void)nghttp2_session_consume_connection(h2, size);
+    } else {
+        (void)nghttp2_session_consume(h2, call->stream_id, size);
+    }
+}
+
+void rpc_call_drop_input(struct rpc_call *call)
+{
+    call->session->inflight_bytes -= call->reader.capacity;
+    wire_reader_fini(&call->reader);
+    call->reader.capacity = 0;
+    give_back(call, call->held_size);
+    free(call->held);
+    call->held = NULL;
+    call->held_size = 0;
+}
+
+static bool is_paused(const struct rpc_call *call)
+{
+    return call->full || call->in_feed;
+}
+
+static void take_message(struct rpc_call *call, const struct wire_message *bytes)
+{
+    ProtobufCMessage *message;
+    const char *why;
+    if (call->request != NULL) {
+        rpc_call_abort(call, WIRE_UNIMPLEMENTED, "the request has more than one message");
+        return;
+    }
+    enum wire_status status =
+        wire_decode(call->method->request, bytes->data, bytes->size, &message, &why);
+    if (status != WIRE_OK) {
+        rpc_call_abort(call, status, why);
+        return;
+    }
+    if (call->method->kind != RPC_BIDI) {
+        call->request = message;
+        return;
+    }
+    call->method->message(call, message, call->method_user);
+    wire_decoded_free(message);
+}
+
+static void refuse_input(struct rpc_call *call, int error)
+{
+    switch (error) {
+    case -EMSGSIZE:
+        rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED, "the message is larger than the limit");
+        break;
+    case -ENOTSUP:
+        rpc_call_abort(call, WIRE_INTERNAL, "a compressed message without a grpc-encoding");
+        break;
+    case -ENOMEM:
+        rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED, "no memory for the message");
+        break;
+    default:
+        rpc_call_abort(call, WIRE_INTERNAL, "a message with an unknown flag byte");
+        break;
+    }
+}
+
+/* Bytes into the reader; keeps the account of the connection. */
+static int read_on(struct rpc_call *call, const uint8_t *data, size_t size, size_t *out_used,
+                   struct wire_message *out_message)
+{
+    size_t before = call->reader.capacity;
+    int result = wire_reader_feed(&call->reader, data, size, out_used, out_message);
+    call->session->inflight_bytes += call->reader.capacity - before;
+    return result;
+}
+
+/* Deliver messages as long as they are wanted; returns how many bytes are done with. */
+static size_t feed(struct rpc_call *call, const uint8_t *data, size_t size)
+{
+    size_t used = 0;
+    while (used < size && !call->finishing && !is_paused(call)) {
+        struct wire_message message;
+        size_t step;
+        int result = read_on(call, data + used, size - used, &step, &message);
+        used += step;
+        if (result < 0) {
+            refuse_input(call, result);
+        } else if (result == 1) {
+            call->in_feed = true; /* a full queue may be read while the handler runs */
+            take_message(call, &message);
+            call->in_feed = false;
+        } else if (call->session->inflight_bytes > call->server->opts.max_inflight_bytes) {
+            rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED,
+                           "too many bytes of unfinished requests on this connection");
+        }
+    }
+    return call->finishing ? size : used;
+}
+
+static void hold(struct rpc_call *call, const uint8_t *data, size_t size)
+{
+    uint8_t *held = realloc(call->held, call->held_size + size);
+    if (held == NULL) {
+        give_back(call, size);
+        rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED, "no memory for the message");
+        return;
+    }
+    memcpy(held + call->held_size, data, size);
+    call->held = held;
+    call->held_size += size;
+}
+
+/* False: more bytes than content-length said. */
+static bool count_content(struct rpc_call *call, size_t size)
+{
+    if (call->content_left < 0) {
+        return true;
+    }
+    if ((uint64_t)call->content_left < size) {
+        call->content_left = -1;
+        return false;
+    }
+    call->content_left -= (int64_t)size;
+    return true;
+}
+
+void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size)
+{
+    call->progress_ns = rpc_now();
+    if (!count_content(call, size)) {
+        give_back(call, size);
+        rpc_call_reset(call, NGHTTP2_PROTOCOL_ERROR);
+        return;
+    }
+    size_t used = 0;
+    if (call->held_size == 0) {
+        used = feed(call, data, size);
+        give_back(call, used);
+    }
+    if (used < size) {
+        hold(call, data + used, size - used);
+    }
+}
+
+void rpc_call_feed_held(struct rpc_call *call)
+{
+    if (call->held_size == 0 || is_paused(call) || call->finishing) {
+        return;
+    }
+    uint8_t *held = call->held;
+    size_t size = call->held_size;
+    call->held = NULL;
+    call->held_size = 0;
+    size_t used = feed(call, held, size);
+    give_back(call, used);
+    if (used < size) {
+        hold(call, held + used, size - used);
+    } else if (call->half_closed) {
+        rpc_call_half_closed(call);
+    }
+    free(held);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/* session.c - one client's connection, as the server sees it: the callbacks of its HTTP/2 session.
+ *
+ * A callback only notes what happened and submits frames; the flush of the connection does the
+ * rest.
+ */
+#include "rpc/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rpc/address.h"
+
+enum {
+    STREAM_WINDOW = 256 * 1024,
+    CONNECTION_WINDOW = 4 * 1024 * 1024,
+    MAX_UNANSWERED_ACKS = 500,
+    RESET_BURST = 1000, /* streams that the client may reset at once, and per second */
+    RESET_RATE = 100,
+    COST_OF_RESET = 10,
+};
+
+static struct rpc_session *session_of(struct rpc_connection *connection)
+{
+    return RPC_OF(connection, struct rpc_session, connection);
+}
+
+static struct rpc_call *find_call(nghttp2_session *h2, int32_t stream_id)
+{
+    return nghttp2_session_get_stream_user_data(h2, stream_id);
+}
+
+static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *header, void *user)
+{
+    (void)h2;
+    return rpc_flood_frame(session_of(user), header) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
+{
+    struct rpc_session *session = session_of(user);
+    struct rpc_server *server = session->server;
+    rpc_request_begin(&session->request, server->opts.max_header_bytes);
+    session->waits_since_ns = rpc_now();
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        return 0;
+    }
+    int32_t stream_id = frame->hd.stream_id;
+    struct rpc_call *call = NULL;
+    /* Calls that the client has reset but whose handlers still run count too: resetting must not
+     * buy more of them. */
+    if (session->call_count < server->opts.max_streams) {
+        call = rpc_call_new(session, stream_id);
+    }
+    if (call == NULL) {
+        return nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_REFUSED_STREAM);
+    }
+    return nghttp2_session_set_stream_user_data(h2, stream_id, call);
+}
+
+static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_size, const uint8_t *value, size_t value_size, uint8_t flags,
+                     void *user)
+{
+    struct rpc_session *session = session_of(user);
+    (void)h2;
+    (void)flags;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        rpc_request_add(&session->request, (const char *)name, name_size, (const char *)value,
+                        value_size);
+    } else if (!rpc_trailer_is_fine((const char *)name, name_size)) {
+        session->request.malformed = true;
+    }
+    return 0;
+}
+
+static int on_invalid_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,
+                             size_t name_size, const uint8_t *value, size_t value_size,
+                             uint8_t flags, void *user)
+{
+    (void)h2;
+    (void)frame;
+    (void)name;
+    (void)name_size;
+    (void)value;
+    (void)value_size;
+    (void)flags;
+    session_of(user)->request.malformed = true;
+    return 0;
+}
+
+static void on_headers(struct rpc_session *session, struct rpc_call *call,
+                       const nghttp2_frame *frame)
+{
+    session->waits_since_ns = 0;
+    bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    bool request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    if (call == NULL) {
+        return;
+    }
+    call->half_closed = last;
+    if (request ? !rpc_request_is_well_formed(&session->request)
+                : session->request.malformed || !last) {
+        rpc_flood_charge(session, COST_OF_RESET);
+        rpc_call_reset(call, NGHTTP2_PROTOCOL_ERROR);
+        return;
+    }
+    if (request) {
+        rpc_call_headers_done(call, &session->request);
+    }
+    if (last) {
+        rpc_call_half_closed(call);
+    }
+}
+
+static int on_ping(struct rpc_session *session, const nghttp2_frame *frame)
+{
+    if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+        rpc_session_confirm_drain(session);
+        return 0;
+    }
+    return rpc_flood_ping(session) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
+{
+    struct rpc_session *session = session_of(user);
+    struct rpc_call *call = find_call(h2, frame->hd.stream_id);
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        on_headers(session, call, frame);
+        return 0;
+    case NGHTTP2_DATA:
+        if (call != NULL && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+            call->half_closed = true;
+            rpc_call_half_closed(call);
+        }
+        return 0;
+    case NGHTTP2_SETTINGS:
+        session->waits_since_ns = 0;
+        return 0;
+    case NGHTTP2_PING:
+        return on_ping(session, frame);
+    default:
+        return 0;
+    }
+}
+
+static int on_data_chunk(nghttp2_session *h2, uint8_t flags, int32_t stream_id, const uint8_t *data,
+                         size_t size, void *user)
+{
+    (void)flags;
+    (void)user;
+    struct rpc_call *call = find_call(h2, stream_id);
+    if (call == NULL) {
+        return nghttp2_session_consume(h2, stream_id, size);
+    }
+    rpc_call_data(call, data, size);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t error, void *user)
+{
+    (void)error;
+    (void)user;
+    struct rpc_call *call = find_call(h2, stream_id);
+    if (call != NULL) {
+        rpc_call_stream_gone(call, WIRE_CANCELLED);
+    }
+    return 0;
+}
+
+static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
+{
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
+        return 0;
+    }
+    struct rpc_session *session = session_of(user);
+    session->ping_strikes = 0;
+    session->last_ping_ns = 0;
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        return 0;
+    }
+    struct rpc_call *call = find_call(h2, frame->hd.stream_id);
+    if (call == NULL || call->half_closed) {
+        return 0;
+    }
+    /* The answer came before the end of the request: the rest is not wanted. Submitted any earlier,
+     * the reset would overtake the trailers. */
+    return nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+}
+
+int rpc_session_callbacks_new(nghttp2_session_callbacks **out_callbacks)
+{
+    nghttp2_session_callbacks *callbacks;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0) {
+        return -ENOMEM;
+    }
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    *out_callbacks = callbacks;
+    return 0;
+}
+
+int rpc_session_options_new(bool local, nghttp2_option **out_option)
+{
+    nghttp2_option *option;
+    if (nghttp2_option_new(&option) != 0) {
+        return -ENOMEM;
+    }
+    nghttp2_option_set_no_auto_window_update(option, 1);
+    nghttp2_option_set_max_outbound_ack(option, MAX_UNANSWERED_ACKS);
+    nghttp2_option_set_stream_reset_rate_limit(option, RESET_BURST, RESET_RATE);
+    nghttp2_option_set_server_fallback_rfc7540_priorities(option, 0);
+    if (local) {
+        /* Clients put the socket's path, or nothing, into :authority (request.h). */
+        nghttp2_option_set_no_http_messaging(option, 1);
+    }
+    *out_option = option;
+    return 0;
+}
+
+static void on_room(struct rpc_connection *connection)
+{
+    rpc_call_tell_writable(session_of(connection));
+}
+
+static void on_lost(struct rpc_connection *connection, int error)
+{
+    struct rpc_session *session = session_of(connection);
+    (void)error;
+    while (!rpc_list_is_empty(&session->calls)) {
+        rpc_call_stream_gone(RPC_OF(session->calls.next, struct rpc_call, link), WIRE_UNAVAILABLE);
+    }
+    struct rpc_link *orphans = &session->server->orphans;
+    for (struct rpc_link *link = orphans->next; link != orphans; link = link->next) {
+        struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
+        if (call->session == session) {
+            call->session = NULL;
+        }
+    }
+    rpc_timer_clear(&session->server->hub.timers, &session->drain_timer);
+    rpc_list_remove(&session->link);
+    session->server->stats.connections--;
+}
+
+static void on_closed(struct rpc_connection *connection)
+{
+    struct rpc_session *session = session_of(connection);
+    struct rpc_server *server = session->server;
+    free(session);
+    rpc_server_handle_closed(server);
+}
+
+static const struct rpc_connection_events events = {on_room, on_lost, on_closed};
+
+static void identify(struct rpc_peer *peer, int fd, bool local)
+{
+    struct rpc_address address = {.size = sizeof address.storage, .local = local};
+    struct ucred credentials;
+    socklen_t size = sizeof credentials;
+    *peer = (struct rpc_peer){.uid = (uid_t)-1, .gid = (gid_t)-1};
+    (void)getpeername(fd, (struct sockaddr *)&address.storage, &address.size);
+    rpc_address_print(&address, peer->address, sizeof peer->address);
+    if (local && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
+        peer->local = true;
+        peer->uid = credentials.uid;
+        peer->gid = credentials.gid;
+        peer->pid = credentials.pid;
+    }
+}
+
+static int open_session(struct rpc_session *session, int fd, bool local)
+{
+    struct rpc_server *server = session->server;
+    nghttp2_session *h2;
+    if (nghttp2_session_server_new2(&h2, server->callbacks, &session->connection,
+                                    server->options[local]) != 0) {
+        return -ENOMEM;
+    }
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, server->opts.max_streams},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)server->opts.max_header_bytes},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    };
+    int error = nghttp2_submit_settings(h2, NGHTTP2_FLAG_NONE, settings,
+                                        sizeof settings / sizeof settings[0]);
+    if (error == 0) {
+        error = nghttp2_session_set_local_window_size(h2, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
+    }
+    error = error != 0 ? -ENOMEM
+                       : rpc_connection_open(&session->connection, &server->hub, fd, h2, &events);
+    if (error != 0) {
+        nghttp2_session_del(h2);
+    }
+    return error;
+}
+
+static void on_drain_timer(struct rpc_timer *timer)
+{
+    rpc_session_confirm_drain(RPC_OF(timer, struct rpc_session, drain_timer));
+}
+
+void rpc_session_accept(struct rpc_server *server, int fd, bool local)
+{
+    struct rpc_session *session = NULL;
+    if (server->stats.connections < server->opts.max_connections) {
+        session = calloc(1, sizeof *session);
+    }
+    if (session == NULL) {
+        close(fd);
+        return;
+    }
+    session->server = server;
+    session->waits_since_ns = rpc_now();
+    session->drain_timer.fire = on_drain_timer;
+    rpc_list_init(&session->calls);
+    rpc_list_init(&session->writable);
+    identify(&session->peer, fd, local);
+    if (open_session(session, fd, local) != 0) {
+        close(fd);
+        free(session);
+        return;
+    }
+    rpc_list_append(&server->sessions, &session->link);
+    server->stats.connections++;
+    server->handles++;
+    rpc_server_sweep_soon(server);
+    if (server->draining) {
+        rpc_session_drain(session);
+    }
+}
+
+/* Does the call wait for bytes that the peer keeps back, or take none of ours? */
+static bool is_stalled(const struct rpc_call *call, int64_t limit_ns)
+{
+    bool receiving = !call->half_closed && !call->begun && !call->finishing;
+    bool sending = call->submitted && (rpc_queue_size(&call->queue) > 0 || call->finishing);
+    return (receiving || sending) && call->progress_ns < limit_ns;
+}
+
+void rpc_session_sweep(struct rpc_session *session, int64_t now)
+{
+    const struct rpc_server_opts *opts = &session->server->opts;
+    struct rpc_connection *connection = &session->connection;
+    if (session->waits_since_ns != 0 && now - session->waits_since_ns > opts->handshake_ns) {
+        rpc_connection_end(connection, -ETIMEDOUT);
+        return;
+    }
+    if (connection->unsent == NULL || connection->sent_bytes != session->stall_bytes) {
+        session->stall_bytes = connection->sent_bytes;
+        session->stall_since_ns = now;
+    } else if (now - session->stall_since_ns > opts->stall_ns) {
+        rpc_connection_end(connection, -ETIMEDOUT);
+        return;
+    }
+    for (struct rpc_link *link = session->calls.next; link != &session->calls; link = link->next) {
+        struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
+        if (is_stalled(call, now - opts->stall_ns)) {
+            rpc_call_reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* transport.c - see transport.h. */
+#include "rpc/transport.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct rpc_transport *transport = poll->data;
+    /* An error of the poll shows in the next read, with its errno. */
+    bool readable = status < 0 || (events & UV_READABLE) != 0;
+    transport->on_event(transport, readable, (events & UV_WRITABLE) != 0);
+}
+
+int rpc_transport_open(struct rpc_transport *transport, uv_loop_t *loop, int fd)
+{
+    int error = uv_poll_init(loop, &transport->poll, fd);
+    if (error != 0) {
+        return error;
+    }
+    transport->poll.data = transport;
+    transport->fd = fd;
+    transport->events = 0;
+    return 0;
+}
+
+ssize_t rpc_transport_read(struct rpc_transport *transport, uint8_t *out, size_t size)
+{
+    ssize_t got;
+    do {
+        got = recv(transport->fd, out, size, MSG_DONTWAIT);
+    } while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+ssize_t rpc_transport_write(struct rpc_transport *transport, const uint8_t *data, size_t size)
+{
+    ssize_t sent;
+    do {
+        sent = send(transport->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        return errno == EAGAIN ? 0 : -errno;
+    }
+    return sent;
+}
+
+void rpc_transport_want(struct rpc_transport *transport, bool read, bool write)
+{
+    int events = (read ? UV_READABLE : 0) | (write ? UV_WRITABLE : 0);
+    if (events == transport->events) {
+        return;
+    }
+    transport->events = events;
+    if (events == 0) {
+        uv_poll_stop(&transport->poll);
+    } else {
+        uv_poll_start(&transport->poll, events, on_poll);
+    }
+}
+
+static void on_close(uv_handle_t *handle)
+{
+    struct rpc_transport *transport = handle->data;
+    transport->on_closed(transport);
+}
+
+void rpc_transport_close(struct rpc_transport *transport)
+{
+    /* The poll leaves epoll first; a closed descriptor may be somebody else's a moment later. */
+    uv_poll_stop(&transport->poll);
+    close(transport->fd);
+    transport->fd = -1;
+    uv_close((uv_handle_t *)&transport->poll, on_close);
+}
