@@ -34,11 +34,11 @@ struct exec {
     struct gord_run *run;
     pid_t pid;
     int pidfd;
-    struct gor_chan *exited;       /* closed when the process has ended */
+    struct gor_chan *exited; /* closed when the process has ended */
     struct gor_waitgroup readers;
     struct pipe_reader pipes[2];
-    int child_fds[2];              /* -1 once the child has them */
-    Gor__V1__Outcome stopped;      /* why we ended it; 0: we did not */
+    int child_fds[2];         /* -1 once the child has them */
+    Gor__V1__Outcome stopped; /* why we ended it; 0: we did not */
 };
 
 /* ------------------------------------------------------------------ arguments */
@@ -180,8 +180,8 @@ static int spawn(struct exec *exec, const Gor__V1__ExecSpec *spec)
                                   .stderr_fd = exec->child_fds[1],
                                   .nofile = &run->env->nofile};
         gord_children_begin(&run->env->children);
-        result = gord_spawn_start(&what, &exec->pid, &exec->pidfd, run->detail,
-                                  sizeof(run->detail));
+        result =
+            gord_spawn_start(&what, &exec->pid, &exec->pidfd, run->detail, sizeof(run->detail));
         gord_children_end(&run->env->children, result == 0 ? exec->pid : 0);
     }
     if (result == 0) {
@@ -280,8 +280,8 @@ static void reap(struct exec *exec, struct gord_result *out_result)
         }
     } else {
         out_result->exit_code = WEXITSTATUS(status);
-        out_result->outcome = out_result->exit_code == 0 ? GOR__V1__OUTCOME__SUCCEEDED
-                                                         : GOR__V1__OUTCOME__FAILED;
+        out_result->outcome =
+            out_result->exit_code == 0 ? GOR__V1__OUTCOME__SUCCEEDED : GOR__V1__OUTCOME__FAILED;
     }
     if (exec->stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
         out_result->outcome = exec->stopped;

@@ -31,9 +31,9 @@ struct gord_run_env {
     struct gord_children children;
     const char *log_root;
     uint64_t log_cap_bytes;
-    int64_t grace_ns;        /* of a job that names none */
-    struct gor_ctx *root;    /* above every job that has no parent */
-    struct gor_ctx *hurry;   /* cancelled: no more grace for anybody */
+    int64_t grace_ns;      /* of a job that names none */
+    struct gor_ctx *root;  /* above every job that has no parent */
+    struct gor_ctx *hurry; /* cancelled: no more grace for anybody */
     struct rlimit nofile;
 };
 

@@ -71,8 +71,8 @@ static void fail_to_start(struct gord_runner *runner, uint64_t id, const char *w
 
     snprintf(detail, sizeof(detail), "cannot start: %s: %s", what, strerror(-error));
     gord_log(GORD_LOG_ERROR, id, "%s", detail);
-    gord_bus_emit(runner->bus,
-                  gord_event_finished(id, GOR__V1__OUTCOME__SPAWN_ERROR, 0, 0, detail), NULL);
+    gord_bus_emit(runner->bus, gord_event_finished(id, GOR__V1__OUTCOME__SPAWN_ERROR, 0, 0, detail),
+                  NULL);
 }
 
 /* The context above a job: its parent's while that runs. */
@@ -152,8 +152,7 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         }
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
     } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
-        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id,
-                         "was cancelled");
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "was cancelled");
     }
 }
 
@@ -225,8 +224,8 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
         return -EINVAL;
     }
     if (job->body == NULL || job->body->cancel == NULL) {
-        result = gord_bus_emit(runner->bus,
-                               gord_event_new(GORD_EVENT_CANCEL_REQUESTED, id, cause), &seq);
+        result = gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_CANCEL_REQUESTED, id, cause),
+                               &seq);
     }
     if (result == 0 && !job->taken) {
         result = gord_bus_emit(
@@ -463,8 +462,10 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
         return result; /* its handles are open: the process is about to end, so the memory stays */
     }
     if (settled > 0) {
-        gord_log(GORD_LOG_WARNING, 0, "%zu jobs that were running when the last daemon ended are "
-                 "settled as lost", settled);
+        gord_log(GORD_LOG_WARNING, 0,
+                 "%zu jobs that were running when the last daemon ended are "
+                 "settled as lost",
+                 settled);
     }
     gord_bus_wake(opts->bus);
     *out_runner = runner;

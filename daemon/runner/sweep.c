@@ -109,13 +109,14 @@ static int settle(struct gord_bus *bus, const struct left *left, const struct gr
     const char *detail = "the daemon ended while it ran";
 
     if (left->pid > 1 && group_is_ours(left, members) && kill(-left->pid, SIGKILL) == 0) {
-        snprintf(remark, sizeof(remark), "found running when the daemon started; process group %d "
-                 "was killed", left->pid);
+        snprintf(remark, sizeof(remark),
+                 "found running when the daemon started; process group %d "
+                 "was killed",
+                 left->pid);
         detail = "the daemon ended while it ran; its processes were killed";
     }
     gord_log(GORD_LOG_WARNING, left->id, "%s", remark);
-    int result = gord_bus_emit(
-        bus, gord_event_new(GORD_EVENT_RECOVERED, left->id, remark), NULL);
+    int result = gord_bus_emit(bus, gord_event_new(GORD_EVENT_RECOVERED, left->id, remark), NULL);
     if (result == 0) {
         result = gord_bus_emit(
             bus, gord_event_finished(left->id, GOR__V1__OUTCOME__LOST, 0, 0, detail), NULL);

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/daemon.h"
+
+#include "daemon/base/log.h"
+#include "daemon/base/notify.h"
+#include "daemon/listen.h"
+#include "daemon/pulse.h"
+#include "daemon/runner/runner.h"
+#include "daemon/service/auth.h"
+#include "daemon/service/service.h"
+#include "daemon/store/lock.h"
+#include "rpc/server.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STOP_CAUSE "daemon stops"
+#define STOP_SLACK_MS 1000   /* after the grace, until the processes are killed for good */
+#define STOP_ABANDON_MS 3000 /* after that, until native jobs are left to themselves */
+#define STOP_COMMIT_MS 5000  /* for the last events to reach the disk */
+#define STOP_CLIENTS_NS GOR_SECOND
+
+enum stage { SERVING, ENDING_JOBS, COMMITTING, ENDING_CLIENTS, ENDED };
+
+enum { SIGNALS = 4 };
+
+struct daemon {
+    const struct gord_config *config;
+    uv_loop_t loop;
+    int lock_fd;
+    char log_root[PATH_MAX];
+    struct rlimit nofile; /* as we were started, for jobs */
+    struct gord_notify notify;
+    struct gord_auth auth;
+    struct gord_bus *bus;
+    struct gord_runner *runner;
+    struct gord_service *service;
+    struct rpc_server *server;
+    struct gord_pulse pulse;
+    struct gord_bus_hook hook;
+    uv_signal_t signals[SIGNALS];
+    uv_timer_t stop_timer;
+    enum stage stage;
+    bool hurried;
+    bool runtime_runs;
+    enum gord_exit code;
+};
+
+/* ------------------------------------------------------------------ stopping */
+
+static void end_loop(struct daemon *d)
+{
+    d->stage = ENDED;
+    for (int i = 0; i < SIGNALS; i++) {
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+    }
+    uv_close((uv_handle_t *)&d->stop_timer, NULL);
+    gord_pulse_stop(&d->pulse);
+    uv_stop(&d->loop);
+}
+
+static void on_clients_gone(struct rpc_server *server, void *user)
+{
+    (void)server;
+    end_loop(user);
+}
+
+static void end_clients(struct daemon *d)
+{
+    d->stage = ENDING_CLIENTS;
+    uv_timer_stop(&d->stop_timer);
+    gord_service_end(d->service);
+    rpc_server_drain(d->server, STOP_CLIENTS_NS, on_clients_gone, d);
+}
+
+static void on_commit_late(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+
+    gord_log(GORD_LOG_ERROR, 0, "the store is late; stopping without its answer");
+    end_clients(d);
+}
+
+/* On every turn while the last events are on their way to the disk. */
+static void on_flush(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (d->stage == COMMITTING && (gord_bus_committed(d->bus) == gord_bus_last_seq(d->bus) ||
+                                   gord_bus_store_error(d->bus, NULL) != 0)) {
+        end_clients(d);
+    }
+}
+
+static void on_jobs_ended(void *arg)
+{
+    struct daemon *d = arg;
+
+    if (d->stage == ENDING_JOBS) {
+        d->stage = COMMITTING;
+        uv_timer_start(&d->stop_timer, on_commit_late, STOP_COMMIT_MS, 0);
+        gord_bus_wake(d->bus);
+    }
+}
+
+static void on_abandon(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+
+    gord_runner_abandon(d->runner, STOP_CAUSE "; it did not end when asked and was left");
+    on_jobs_ended(d);
+}
+
+static void hurry(struct daemon *d)
+{
+    if (!d->hurried) {
+        d->hurried = true;
+        gord_runner_hurry(d->runner);
+        uv_timer_start(&d->stop_timer, on_abandon, STOP_ABANDON_MS, 0);
+    }
+}
+
+static void on_grace_over(uv_timer_t *timer)
+{
+    hurry(timer->data);
+}
+
+static void begin_stop(struct daemon *d, int signum)
+{
+    uint64_t grace_ms = (uint64_t)(d->config->grace_ns / GOR_MILLISECOND);
+
+    gord_log(GORD_LOG_NOTICE, 0, "stopping on %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+    gord_notify_stopping(&d->notify, "ending jobs");
+    gord_notify_extend(&d->notify, d->config->grace_ns + 15 * GOR_SECOND);
+    d->stage = ENDING_JOBS;
+    gord_service_refuse_work(d->service);
+    uv_timer_start(&d->stop_timer, on_grace_over, grace_ms + STOP_SLACK_MS, 0);
+    gord_runner_drain(d->runner, STOP_CAUSE, on_jobs_ended, d);
+}
+
+/* ------------------------------------------------------------------ signals */
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct daemon *d = handle->data;
+
+    switch (signum) {
+    case SIGTERM:
+    case SIGINT:
+        if (d->stage == SERVING) {
+            begin_stop(d, signum);
+        } else if (d->stage == ENDING_JOBS) {
+            gord_log(GORD_LOG_NOTICE, 0, "asked again: not waiting out the grace");
+            hurry(d);
+        }
+        break;
+    case SIGUSR1:
+        gor_dump(stderr);
+        gord_job_table_dump(gord_bus_table(d->bus), stderr);
+        fflush(stderr);
+        break;
+    default:
+        gord_log(GORD_LOG_NOTICE, 0, "SIGHUP: there is no configuration file to read again");
+        break;
+    }
+}
+
+static void watch_signals(struct daemon *d)
+{
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+
+    for (int i = 0; i < SIGNALS; i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(&d->loop, &d->stop_timer);
+    d->stop_timer.data = d;
+}
+
+/* ------------------------------------------------------------------ starting */
+
+/* mkdir -p, private. */
+static int make_folder(const char *path)
+{
+    char copy[PATH_MAX];
+
+    if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy)) {
+        return -ENAMETOOLONG;
+    }
+    for (char *p = copy + 1; *p != '\0'; p++) {
+        if (*p == '/') {
+            *p = '\0';
+            if (mkdir(copy, 0755) != 0 && errno != EEXIST) {
+                return -errno;
+            }
+            *p = '/';
+        }
+    }
+    return mkdir(copy, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+}
+
+static enum gord_exit open_state(struct daemon *d)
+{
+    const char *dir = d->config->state_dir;
+    char text[GORD_STORE_TEXT] = "";
+    int result = make_folder(dir);
+
+    if (snprintf(d->log_root, sizeof(d->log_root), "%s/logs", dir) >= (int)sizeof(d->log_root)) {
+        result = -ENAMETOOLONG;
+    }
+    if (result == 0) {
+        result = make_folder(d->log_root);
+    }
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0,
+                 "cannot make the state directory %s: %s; give another one with "
+                 "--state-dir",
+                 dir, strerror(-result));
+        return GORD_EXIT_STORE;
+    }
+    result = gord_lock_open(dir, text, sizeof(text), &d->lock_fd);
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "%s", text);
+        return result == -EBUSY ? GORD_EXIT_BUSY : GORD_EXIT_STORE;
+    }
+    struct gord_bus_opts opts = {
+        .loop = &d->loop, .state_dir = dir, .memory = d->config->store_memory};
+    result = gord_bus_open(&opts, text, &d->bus);
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "%s", text);
+        return GORD_EXIT_STORE;
+    }
+    return GORD_EXIT_OK;
+}
+
+/* As many descriptors as we may have; jobs get what we were started with. */
+static void raise_nofile(struct daemon *d)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &d->nofile) == 0) {
+        limit = d->nofile;
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int start_runner(struct daemon *d)
+{
+    const struct gord_config *config = d->config;
+    struct gor_opts runtime = {.gomaxprocs = config->gomaxprocs, .resizable = true};
+    struct gord_runner_opts runner = {.bus = d->bus,
+                                      .log_root = d->log_root,
+                                      .exec_slots = config->exec_slots,
+                                      .native_slots = config->native_slots,
+                                      .grace_ns = config->grace_ns,
+                                      .log_cap_bytes = config->log_cap_bytes,
+                                      .paused = config->paused || gord_bus_was_paused(d->bus),
+                                      .nofile = d->nofile};
+    int result = gor_start(&runtime);
+
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "cannot start the runtime: %s", strerror(-result));
+        return result;
+    }
+    d->runtime_runs = true;
+    result = gord_runner_start(&runner, &d->runner);
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "cannot start running jobs: %s", strerror(-result));
+    }
+    return result;
+}
+
+static int start_service(struct daemon *d)
+{
+    struct rpc_server_opts server = {.authorize = gord_auth_check, .user = &d->auth};
+
+    gord_auth_init(&d->auth);
+    int result = rpc_server_new(&d->loop, &server, &d->server);
+    if (result == 0) {
+        struct gord_service_opts opts = {.bus = d->bus,
+                                         .runner = d->runner,
+                                         .server = d->server,
+                                         .state_dir = d->config->state_dir,
+                                         .memory = d->config->store_memory};
+        result = gord_service_new(&opts, &d->service);
+    }
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "cannot start serving: %s", strerror(-result));
+    }
+    return result;
+}
+
+static enum gord_exit start(struct daemon *d)
+{
+    raise_nofile(d);
+    int result = uv_loop_init(&d->loop);
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "cannot make the event loop: %s", strerror(-result));
+        return GORD_EXIT_INTERNAL;
+    }
+    result = gord_notify_open(&d->notify);
+    if (result != 0) {
+        gord_log(GORD_LOG_WARNING, 0, "cannot notify systemd: %s", strerror(-result));
+    }
+    enum gord_exit code = open_state(d);
+    if (code != GORD_EXIT_OK) {
+        return code;
+    }
+    if (start_runner(d) != 0 || start_service(d) != 0) {
+        return GORD_EXIT_INTERNAL;
+    }
+    if (gord_listen(d->config, d->server, &d->auth) != 0) {
+        return GORD_EXIT_LISTEN;
+    }
+    return GORD_EXIT_OK;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+/* Let closing handles run their callbacks; what does not close in time stays. */
+static void run_out(struct daemon *d)
+{
+    for (int turns = 0; turns < 1000 && uv_run(&d->loop, UV_RUN_NOWAIT) != 0; turns++) {
+    }
+}
+
+static void finish(struct daemon *d)
+{
+    int result = d->runtime_runs ? gor_stop() : 0;
+    bool quiet = result == 0; /* no goroutine can touch anything any more */
+
+    if (!quiet) {
+        gord_log(GORD_LOG_WARNING, 0, "a native job does not end; leaving it behind");
+    }
+    rpc_server_free(d->server);
+    if (d->bus != NULL && gord_bus_close(d->bus) != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "the last events could not be stored");
+    }
+    gord_runner_stop(d->runner);
+    run_out(d);
+    gord_notify_close(&d->notify);
+    if (!quiet) {
+        _exit((int)d->code); /* its memory must stay for as long as it runs */
+    }
+    gord_service_free(d->service);
+    gord_runner_free(d->runner);
+    gord_bus_free(d->bus);
+    uv_loop_close(&d->loop);
+    gord_lock_close(d->lock_fd);
+}
+
+enum gord_exit gord_daemon_run(const struct gord_config *config)
+{
+    struct daemon *d = calloc(1, sizeof(*d));
+
+    if (d == NULL) {
+        return GORD_EXIT_INTERNAL;
+    }
+    d->config = config;
+    d->lock_fd = -1;
+    d->notify.fd = -1;
+    d->code = start(d);
+    if (d->code == GORD_EXIT_OK) {
+        watch_signals(d);
+        d->hook = (struct gord_bus_hook){.flush = on_flush, .arg = d};
+        gord_bus_follow(d->bus, &d->hook);
+        gord_pulse_start(&d->pulse, &d->loop, &d->notify, d->bus);
+        gord_notify_ready(&d->notify, "serving");
+        gord_log(GORD_LOG_NOTICE, 0, "gord %s serves, state in %s%s", GOR_VERSION,
+                 config->state_dir, config->store_memory ? " (jobs in memory only)" : "");
+        uv_run(&d->loop, UV_RUN_DEFAULT);
+    }
+    finish(d);
+    enum gord_exit code = d->code;
+    free(d);
+    return code;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon.h - gord as a whole: started, serving, stopped.
+ *
+ * Start       lock, store (and the jobs in it), runtime, listeners, READY.
+ * Stop        no new work, running jobs cancelled (TERM, grace, KILL), everything on disk, clients
+ *             told, exit 0; bounded.
+ * Threads     the calling thread becomes the loop.
+ */
+#ifndef GORD_DAEMON_H
+#define GORD_DAEMON_H
+
+#include "daemon/base/config.h"
+
+/* Serve until SIGTERM or SIGINT. Answers the exit code. */
+enum gord_exit gord_daemon_run(const struct gord_config *config);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/service/auth.h"
+
+#include "daemon/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void gord_auth_init(struct gord_auth *auth)
+{
+    memset(auth, 0, sizeof(*auth));
+    auth->owner = geteuid();
+}
+
+void gord_auth_allow_group(struct gord_auth *auth, gid_t group)
+{
+    auth->has_group = true;
+    auth->group = group;
+}
+
+/* ------------------------------------------------------------------ token */
+
+static int make_token(struct gord_auth *auth, const char *path)
+{
+    unsigned char random[GORD_TOKEN_BYTES / 2];
+    char temporary[PATH_MAX];
+    char text[GORD_TOKEN_BYTES + 2];
+    int result = 0;
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        return -EIO;
+    }
+    for (size_t i = 0; i < sizeof(random); i++) {
+        snprintf(text + 2 * i, 3, "%02x", random[i]);
+    }
+    text[GORD_TOKEN_BYTES] = '\n';
+    if (snprintf(temporary, sizeof(temporary), "%s.new", path) >= (int)sizeof(temporary)) {
+        return -ENAMETOOLONG;
+    }
+    unlink(temporary);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return -errno;
+    }
+    if (write(fd, text, GORD_TOKEN_BYTES + 1) != GORD_TOKEN_BYTES + 1 || fsync(fd) != 0 ||
+        rename(temporary, path) != 0) {
+        result = errno != 0 ? -errno : -EIO;
+        unlink(temporary);
+    }
+    close(fd);
+    if (result == 0) {
+        memcpy(auth->token, text, GORD_TOKEN_BYTES);
+        auth->token[GORD_TOKEN_BYTES] = '\0';
+    }
+    return result;
+}
+
+static int take_token(struct gord_auth *auth, int fd)
+{
+    char text[GORD_TOKEN_BYTES + 2];
+    struct stat info;
+
+    if (fstat(fd, &info) != 0) {
+        return -errno;
+    }
+    if ((info.st_mode & 077) != 0) {
+        return -EPERM;
+    }
+    ssize_t got = read(fd, text, sizeof(text));
+    if (got == GORD_TOKEN_BYTES + 1 && text[GORD_TOKEN_BYTES] == '\n') {
+        got--;
+    }
+    if (got != GORD_TOKEN_BYTES) {
+        return got < 0 ? -errno : -EBADMSG;
+    }
+    for (ssize_t i = 0; i < got; i++) {
+        if (strchr("0123456789abcdefABCDEF", text[i]) == NULL || text[i] == '\0') {
+            return -EBADMSG;
+        }
+    }
+    memcpy(auth->token, text, GORD_TOKEN_BYTES);
+    auth->token[GORD_TOKEN_BYTES] = '\0';
+    return 0;
+}
+
+int gord_auth_load_token(struct gord_auth *auth, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0) {
+        return errno == ENOENT ? make_token(auth, path) : -errno;
+    }
+    int result = take_token(auth, fd);
+    close(fd);
+    return result;
+}
+
+/* The time it takes does not depend on where the two differ. */
+static bool same_token(const char *want, const char *given)
+{
+    unsigned char difference = 0;
+
+    if (strlen(given) != GORD_TOKEN_BYTES || want[0] == '\0') {
+        return false;
+    }
+    for (size_t i = 0; i < GORD_TOKEN_BYTES; i++) {
+        difference |= (unsigned char)(want[i] ^ given[i]);
+    }
+    return difference == 0;
+}
+
+/* ------------------------------------------------------------------ peers */
+
+static bool look_up_member(uid_t uid, gid_t group)
+{
+    struct passwd entry;
+    struct passwd *found = NULL;
+    char buffer[4096];
+    gid_t groups[256];
+    int count = 256;
+
+    if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) != 0 || found == NULL) {
+        return false;
+    }
+    if (getgrouplist(entry.pw_name, entry.pw_gid, groups, &count) < 0) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        if (groups[i] == group) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_member(struct gord_auth *auth, const struct rpc_peer *peer)
+{
+    if (!auth->has_group) {
+        return false;
+    }
+    if (peer->gid == auth->group) {
+        return true;
+    }
+    struct gord_auth_known *known = &auth->cache[peer->uid % GORD_AUTH_CACHE];
+    if (!known->known || known->uid != peer->uid) {
+        bool member = look_up_member(peer->uid, auth->group);
+        *known = (struct gord_auth_known){peer->uid, true, member};
+    }
+    return known->member;
+}
+
+enum wire_status gord_auth_check(void *user, const struct rpc_peer *peer, const char *path,
+                                 const char *bearer, char out_text[256])
+{
+    struct gord_auth *auth = user;
+
+    if (peer->local) {
+        if (peer->uid == 0 || peer->uid == auth->owner || is_member(auth, peer)) {
+            return WIRE_OK;
+        }
+        gord_log(GORD_LOG_WARNING, 0, "refused uid %u on %s", peer->uid, path);
+        snprintf(out_text, 256,
+                 "user %u may not use this gord: it serves its own user, root, and the members of "
+                 "the socket's group",
+                 peer->uid);
+        return WIRE_PERMISSION_DENIED;
+    }
+    if (bearer == NULL) {
+        snprintf(out_text, 256,
+                 "a bearer token is needed over TCP; it is in the file 'token' of "
+                 "the daemon's state directory");
+        return WIRE_UNAUTHENTICATED;
+    }
+    if (!same_token(auth->token, bearer)) {
+        gord_log(GORD_LOG_WARNING, 0, "refused a wrong token from %s", peer->address);
+        snprintf(out_text, 256, "the bearer token is not this daemon's");
+        return WIRE_UNAUTHENTICATED;
+    }
+    return WIRE_OK;
+}

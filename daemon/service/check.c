@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/service/check.h"
+
+#include "daemon/runner/native.h"
+#include "daemon/runner/text.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
+#define CWD_MAX 4095
+#define LABELS_MAX 64
+#define LABEL_KEY_MAX 63
+#define LABEL_VALUE_MAX 255
+#define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
+
+static int refuse(char *error, size_t bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int refuse(char *error, size_t bytes, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(error, bytes, format, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+static bool has_nul(const ProtobufCBinaryData *data)
+{
+    return data->len > 0 && memchr(data->data, '\0', data->len) != NULL;
+}
+
+static int check_env(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
+{
+    for (size_t i = 0; i < exec->n_env; i++) {
+        const ProtobufCBinaryData *item = &exec->env[i];
+        if (has_nul(item)) {
+            return refuse(error, bytes, "spec.exec.env[%zu] holds a NUL byte", i);
+        }
+        if (item->len == 0 || item->data[0] == '=' || memchr(item->data, '=', item->len) == NULL) {
+            return refuse(error, bytes, "spec.exec.env[%zu] is not of the form NAME=value", i);
+        }
+    }
+    return 0;
+}
+
+static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
+{
+    size_t total = 0;
+
+    if (exec->n_argv == 0) {
+        return refuse(error, bytes, "spec.exec.argv is empty: it needs at least the program");
+    }
+    if (exec->argv[0].len == 0) {
+        return refuse(error, bytes, "spec.exec.argv[0], the program, is an empty text");
+    }
+    for (size_t i = 0; i < exec->n_argv; i++) {
+        if (has_nul(&exec->argv[i])) {
+            return refuse(error, bytes, "spec.exec.argv[%zu] holds a NUL byte", i);
+        }
+        total += exec->argv[i].len + 1;
+    }
+    for (size_t i = 0; i < exec->n_env; i++) {
+        total += exec->env[i].len + 1;
+    }
+    if (total > ARGUMENTS_BYTES_MAX) {
+        return refuse(error, bytes,
+                      "spec.exec: argv and env together have %zu bytes, at most %d "
+                      "can be handed to a program",
+                      total, ARGUMENTS_BYTES_MAX);
+    }
+    if (has_nul(&exec->cwd) || exec->cwd.len > CWD_MAX ||
+        (exec->cwd.len > 0 && exec->cwd.data[0] != '/')) {
+        return refuse(error, bytes, "spec.exec.cwd must be an absolute path of at most %d bytes",
+                      CWD_MAX);
+    }
+    if (exec->umask_plus_1 > 01000) {
+        return refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
+                      exec->umask_plus_1);
+    }
+    return check_env(exec, error, bytes);
+}
+
+static int check_native(const Gor__V1__NativeSpec *native, char *error, size_t bytes)
+{
+    char list[256];
+    char why[256] = "";
+
+    if (native->function[0] == '\0') {
+        return refuse(error, bytes, "spec.native.function is empty; there are %s",
+                      gord_native_list(list, sizeof(list)));
+    }
+    const struct gord_native_function *function = gord_native_find(native->function);
+    if (function == NULL) {
+        return refuse(error, bytes, "spec.native.function: there is no '%.60s'; there are %s",
+                      gord_text_clean(native->function, strlen(native->function), why, 64),
+                      gord_native_list(list, sizeof(list)));
+    }
+    if (function->check != NULL &&
+        function->check((const char *const *)native->args, native->n_args, why, sizeof(why)) != 0) {
+        return refuse(error, bytes, "spec.native.args: %s %s (usage: %s)", function->name, why,
+                      function->usage);
+    }
+    return 0;
+}
+
+static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (spec->n_labels > LABELS_MAX) {
+        return refuse(error, bytes, "spec.labels has %zu entries, at most %d are kept",
+                      spec->n_labels, LABELS_MAX);
+    }
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        size_t key = strlen(spec->labels[i]->key);
+        if (key == 0 || key > LABEL_KEY_MAX || strlen(spec->labels[i]->value) > LABEL_VALUE_MAX) {
+            return refuse(error, bytes, "spec.labels: a key has 1 to %d bytes, a value at most %d",
+                          LABEL_KEY_MAX, LABEL_VALUE_MAX);
+        }
+    }
+    return 0;
+}
+
+static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (spec->timeout_ns < 0 || spec->timeout_ns > DURATION_MAX_NS) {
+        return refuse(error, bytes, "spec.timeout_ns is out of range: 0 (none) to ten years");
+    }
+    if (spec->grace_ns < 0 || spec->grace_ns > DURATION_MAX_NS) {
+        return refuse(error, bytes, "spec.grace_ns is out of range: 0 (the default) to ten years");
+    }
+    return 0;
+}
+
+int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
+{
+    int result;
+
+    if (spec == NULL) {
+        return refuse(error, error_bytes, "spec is missing");
+    }
+    switch (spec->kind_case) {
+    case GOR__V1__JOB_SPEC__KIND_EXEC:
+        result = check_exec(spec->exec, error, error_bytes);
+        break;
+    case GOR__V1__JOB_SPEC__KIND_NATIVE:
+        result = check_native(spec->native, error, error_bytes);
+        break;
+    default:
+        return refuse(error, error_bytes, "spec.kind is not set: it needs 'exec' or 'native'");
+    }
+    if (result == 0 && strlen(spec->name) > GORD_NAME_MAX) {
+        result = refuse(error, error_bytes, "spec.name has %zu bytes, at most %d are kept",
+                        strlen(spec->name), GORD_NAME_MAX);
+    }
+    if (result == 0) {
+        result = check_times(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_labels(spec, error, error_bytes);
+    }
+    return result;
+}

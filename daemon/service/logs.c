@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs.Logs: what a job wrote, from an offset on, pushed as it grows. */
+#include "daemon/runner/logread.h"
+#include "daemon/service/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAMES_PER_TURN 256
+
+/* One call. */
+struct gord_follow {
+    struct gord_service *service;
+    struct rpc_call *call;
+    uint64_t id;
+    uint64_t offset;
+    bool follow;
+    bool full;                   /* the call's queue has no room */
+    struct gord_logread *reader; /* owned; NULL: no file so far */
+    struct gord_run *run;        /* owned reference: counted among its followers; NULL: has none */
+    struct gord_follow *prev;
+    struct gord_follow *next; /* list links of the service */
+};
+
+static void drop(struct gord_follow *follow)
+{
+    *(follow->prev != NULL ? &follow->prev->next : &follow->service->follows) = follow->next;
+    if (follow->next != NULL) {
+        follow->next->prev = follow->prev;
+    }
+    if (follow->run != NULL) {
+        atomic_fetch_sub(&follow->run->followers, 1);
+        gord_run_unref(follow->run);
+    }
+    gord_logread_close(follow->reader);
+    free(follow);
+}
+
+/* Join the job's run once it has one, so that its writes are told to us. */
+static void join_run(struct gord_follow *follow)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(follow->service->bus), follow->id);
+    struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
+
+    if (follow->run == NULL && run != NULL) {
+        follow->run = gord_run_ref(run);
+        /* Before the log's end is read: what is written later makes a note. */
+        atomic_fetch_add(&run->followers, 1);
+    }
+}
+
+static int open_reader(struct gord_follow *follow)
+{
+    int result;
+
+    if (follow->reader != NULL) {
+        return 0;
+    }
+    result = gord_logread_open(gord_runner_log_root(follow->service->runner), follow->id,
+                               follow->offset, &follow->reader);
+    return result == -ENOENT ? 0 : result;
+}
+
+/* One frame; 1: sent, 0: none there, negative: error or full. */
+static int send_frame(struct gord_follow *follow, uint64_t limit)
+{
+    Gor__V1__LogChunk chunk = GOR__V1__LOG_CHUNK__INIT;
+    struct gord_frame frame;
+    const uint8_t *data;
+    int result = gord_logread_next(follow->reader, limit, &frame, &data);
+
+    if (result <= 0) {
+        return result;
+    }
+    chunk.stream = (Gor__V1__LogChunk__Stream)frame.stream;
+    chunk.data.data = (uint8_t *)(uintptr_t)data;
+    chunk.data.len = frame.length;
+    chunk.at_ns = frame.at_ns;
+    chunk.next_offset = gord_logread_offset(follow->reader);
+    result = rpc_call_send(follow->call, &chunk.base);
+    return result < 0 ? result : 1;
+}
+
+/* Send what is there: 1: all sent, 0: more is there, negative: error. */
+static int send_frames(struct gord_follow *follow)
+{
+    /* Read before the frames: a job that lives has no frame beyond it, one that ended gets no new
+     * ones. */
+    uint64_t limit = follow->run != NULL ? gord_logfile_end(&follow->run->log) : UINT64_MAX;
+    int result = open_reader(follow);
+
+    if (result != 0 || follow->reader == NULL) {
+        return result != 0 ? result : 1;
+    }
+    for (unsigned n = 0; n < FRAMES_PER_TURN; n++) {
+        if (!rpc_call_writable(follow->call)) {
+            follow->full = true;
+            break;
+        }
+        result = send_frame(follow, limit);
+        if (result <= 0) {
+            return result < 0 ? result : 1;
+        }
+    }
+    return 0;
+}
+
+static void end_follow(struct gord_follow *follow, int error)
+{
+    struct rpc_call *call = follow->call;
+
+    if (error == -EILSEQ) {
+        gord_fail(
+            call, WIRE_INVALID_ARGUMENT,
+            "offset is not where a chunk of this log begins; use next_offset of a chunk, or 0");
+    } else if (error != 0) {
+        gord_fail(call, wire_status_from_errno(error), "cannot read the log: %s", strerror(-error));
+    } else {
+        rpc_call_finish(call, WIRE_OK, NULL);
+    }
+    drop(follow);
+}
+
+static void pump(struct gord_follow *follow)
+{
+    join_run(follow);
+    bool over = !follow->follow || gord_is_settled(follow->service, follow->id);
+    int result = follow->full ? 0 : send_frames(follow);
+    if (result == -EPIPE) {
+        follow->full = true; /* it is over: on_end is about to be called */
+    } else if (result < 0) {
+        end_follow(follow, result);
+    } else if (result == 1 && over) {
+        end_follow(follow, 0);
+    } else if (result == 0 && !follow->full) {
+        gord_bus_wake(follow->service->bus); /* its turn was over, not its log */
+        follow->service->ended_some = true;
+    }
+}
+
+/* ------------------------------------------------------------------ called when something happens
+ */
+
+void gord_follows_log(struct gord_service *service, uint64_t id)
+{
+    for (struct gord_follow *follow = service->follows, *next; follow != NULL; follow = next) {
+        next = follow->next;
+        if (follow->id == id && !follow->full) {
+            pump(follow);
+        }
+    }
+}
+
+void gord_follows_flush(struct gord_service *service)
+{
+    for (struct gord_follow *follow = service->follows, *next; follow != NULL; follow = next) {
+        next = follow->next;
+        if (!follow->full) {
+            pump(follow);
+        }
+    }
+}
+
+void gord_follows_end(struct gord_service *service)
+{
+    while (service->follows != NULL) {
+        struct gord_follow *follow = service->follows;
+        uint64_t offset =
+            follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
+        gord_fail(follow->call, WIRE_UNAVAILABLE,
+                  "the daemon stops; go on with offset %" PRIu64 " when it is back", offset);
+        drop(follow);
+    }
+}
+
+static void on_writable(struct rpc_call *call, void *user)
+{
+    struct gord_follow *follow = user;
+
+    (void)call;
+    follow->full = false;
+    pump(follow);
+}
+
+static void on_end(struct rpc_call *call, enum wire_status why, void *user)
+{
+    (void)call;
+    (void)why;
+    drop(user);
+}
+
+GORD_METHOD(gord_jobs_logs)
+{
+    struct gord_service *service = user;
+    const Gor__V1__LogsRequest *request = (const Gor__V1__LogsRequest *)message;
+    int result = gord_knows(service, request->id);
+
+    if (result != 0) {
+        gord_fail(call, wire_status_from_errno(result), "there is no job %" PRIu64, request->id);
+        return;
+    }
+    struct gord_follow *follow = calloc(1, sizeof(*follow));
+    if (follow == NULL) {
+        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    follow->service = service;
+    follow->call = call;
+    follow->id = request->id;
+    follow->offset = request->offset;
+    follow->follow = request->follow;
+    follow->next = service->follows;
+    if (follow->next != NULL) {
+        follow->next->prev = follow;
+    }
+    service->follows = follow;
+    rpc_call_on(call, on_writable, on_end, follow);
+    pump(follow);
+}

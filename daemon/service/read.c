@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs.Get and Jobs.List: looking. */
+#include "daemon/service/state.h"
+#include "daemon/service/view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_DEFAULT 50
+#define LIST_MAX 1000
+#define EVENTS_MAX 10000
+#define REPLY_BYTES_MAX ((size_t)3 * 1024 * 1024) /* clients take 4 MiB by default */
+
+static void fail_lookup(struct rpc_call *call, uint64_t id, int error)
+{
+    if (error == -ENOENT) {
+        gord_fail(call, WIRE_NOT_FOUND, "there is no job %" PRIu64, id);
+    } else {
+        gord_fail(call, wire_status_from_errno(error), "cannot read job %" PRIu64 ": %s", id,
+                  strerror(-error));
+    }
+}
+
+/* ------------------------------------------------------------------ events of one job */
+
+struct event_list {
+    Gor__V1__Event **items; /* owned, and their texts */
+    size_t count;
+    size_t room;
+    size_t bytes;
+};
+
+static void free_event(Gor__V1__Event *event)
+{
+    if (event != NULL) {
+        gor__v1__event__free_unpacked(event, NULL);
+    }
+}
+
+static Gor__V1__Event *copy_event(const struct gord_event *event, const char *name)
+{
+    Gor__V1__Event borrowed;
+    uint8_t stack[2048];
+    uint8_t *buffer = stack;
+
+    gord_view_event(event, name, &borrowed);
+    size_t bytes = gor__v1__event__get_packed_size(&borrowed);
+    if (bytes > sizeof(stack)) {
+        buffer = malloc(bytes);
+    }
+    if (buffer == NULL) {
+        return NULL;
+    }
+    gor__v1__event__pack(&borrowed, buffer);
+    Gor__V1__Event *copy = gor__v1__event__unpack(NULL, bytes, buffer);
+    if (buffer != stack) {
+        free(buffer);
+    }
+    return copy;
+}
+
+static int add_event(void *arg, struct gord_event *event, const char *name)
+{
+    struct event_list *list = arg;
+
+    if (list->count == list->room) {
+        size_t room = list->room > 0 ? list->room * 2 : 16;
+        Gor__V1__Event **items = realloc(list->items, room * sizeof(Gor__V1__Event *));
+        if (items == NULL) {
+            return -ENOMEM;
+        }
+        list->items = items;
+        list->room = room;
+    }
+    Gor__V1__Event *copy = copy_event(event, name);
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    list->items[list->count++] = copy;
+    list->bytes += gor__v1__event__get_packed_size(copy) + 8;
+    return 0;
+}
+
+static void free_list(struct event_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free_event(list->items[i]);
+    }
+    free(list->items);
+}
+
+/* What the store has, then what is not committed yet. */
+static int read_events(struct gord_service *service, uint64_t id, struct event_list *list)
+{
+    uint64_t last = gord_bus_last_seq(service->bus);
+    int result =
+        gord_reader_job_events(gord_bus_reader(service->bus), id, EVENTS_MAX, add_event, list);
+    uint64_t seen = list->count > 0 ? list->items[list->count - 1]->seq : 0;
+
+    if (result == -ENOENT) {
+        result = 0; /* just submitted */
+    }
+    for (uint64_t seq = gord_bus_committed(service->bus) + 1; result == 0 && seq <= last; seq++) {
+        struct gord_event *event = gord_bus_recent(service->bus, seq);
+        if (event != NULL && event->job_id == id && event->seq > seen) {
+            result = add_event(list, event, event->spec != NULL ? event->spec->name : "");
+        }
+    }
+    return result;
+}
+
+GORD_METHOD(gord_jobs_get)
+{
+    struct gord_service *service = user;
+    const Gor__V1__GetRequest *request = (const Gor__V1__GetRequest *)message;
+    Gor__V1__GetReply reply = GOR__V1__GET_REPLY__INIT;
+    struct event_list events = {0};
+    struct gord_view view;
+
+    int result = gord_view_make(service, request->id, true, &view);
+    if (result != 0) {
+        fail_lookup(call, request->id, result);
+        return;
+    }
+    if (request->with_events) {
+        result = read_events(service, request->id, &events);
+    }
+    if (result == 0) {
+        /* The oldest go first when it would be too much: an event is small, a reason may not be. */
+        size_t skip = 0;
+        while (events.bytes > REPLY_BYTES_MAX && skip < events.count) {
+            events.bytes -= gor__v1__event__get_packed_size(events.items[skip++]) + 8;
+        }
+        reply.job = &view.job;
+        reply.n_events = events.count - skip;
+        reply.events = events.items + skip;
+        rpc_call_reply(call, &reply.base);
+    } else {
+        fail_lookup(call, request->id, result);
+    }
+    free_list(&events);
+    gord_view_fini(&view);
+}
+
+/* ------------------------------------------------------------------ list */
+
+struct lister {
+    struct gord_service *service;
+    struct gord_views views;
+    bool with_env;
+    uint64_t last_id;
+};
+
+enum { PAGE_FULL = 1 };
+
+static int add_row(void *arg, struct gord_row *row)
+{
+    struct lister *lister = arg;
+    struct gord_view view;
+
+    if (lister->views.bytes > REPLY_BYTES_MAX / 2) {
+        return PAGE_FULL;
+    }
+    int result = gord_view_from_row(lister->service, row, lister->with_env, &view);
+    if (result != 0) {
+        return result;
+    }
+    result = gord_views_add(&lister->views, &view);
+    if (result != 0) {
+        gord_view_fini(&view);
+    }
+    lister->last_id = row->id;
+    return result;
+}
+
+static int make_filter(struct rpc_call *call, const Gor__V1__ListRequest *request,
+                       struct gord_filter *out_filter)
+{
+    struct gord_filter filter = {.name_contains = request->name_contains,
+                                 .before_id = request->before_id,
+                                 .created_from_ns = request->created_from_ns,
+                                 .created_to_ns = request->created_to_ns,
+                                 .limit = request->limit > 0 ? request->limit : LIST_DEFAULT,
+                                 .with_env = !request->without_env};
+
+    for (size_t i = 0; i < request->n_states; i++) {
+        if (request->states[i] <= 0 || (unsigned)request->states[i] >= GORD_STATE_COUNT) {
+            gord_fail(call, WIRE_INVALID_ARGUMENT, "states: %d is no state", request->states[i]);
+            return -EINVAL;
+        }
+        filter.states |= 1U << request->states[i];
+    }
+    for (size_t i = 0; i < request->n_outcomes; i++) {
+        if (request->outcomes[i] <= 0 || (unsigned)request->outcomes[i] >= GORD_OUTCOME_COUNT) {
+            gord_fail(call, WIRE_INVALID_ARGUMENT, "outcomes: %d is no outcome",
+                      request->outcomes[i]);
+            return -EINVAL;
+        }
+        filter.outcomes |= 1U << request->outcomes[i];
+    }
+    if (filter.limit > LIST_MAX) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "limit is %u; it is at most %d", request->limit,
+                  LIST_MAX);
+        return -EINVAL;
+    }
+    *out_filter = filter;
+    return 0;
+}
+
+GORD_METHOD(gord_jobs_list)
+{
+    struct lister lister = {.service = user};
+    const Gor__V1__ListRequest *request = (const Gor__V1__ListRequest *)message;
+    struct gord_reader *reader = gord_bus_reader(lister.service->bus);
+    struct gord_reader_totals totals = {0};
+    Gor__V1__ListReply reply = GOR__V1__LIST_REPLY__INIT;
+    struct gord_filter filter;
+
+    if (make_filter(call, request, &filter) != 0) {
+        return;
+    }
+    lister.with_env = filter.with_env;
+    int result = gord_reader_totals(reader, &totals);
+    if (result == 0) {
+        result = gord_reader_list(reader, &filter, add_row, &lister, &reply.next_before_id);
+    }
+    if (result == PAGE_FULL) {
+        reply.next_before_id = lister.last_id;
+        result = 0;
+    }
+    if (result == 0) {
+        reply.n_jobs = lister.views.count;
+        reply.jobs = lister.views.jobs;
+        reply.total_live = totals.live;
+        reply.total_terminated = totals.terminated;
+        rpc_call_reply(call, &reply.base);
+    } else {
+        gord_fail(call, wire_status_from_errno(result), "cannot list the jobs: %s",
+                  strerror(-result));
+    }
+    gord_views_fini(&lister.views);
+}

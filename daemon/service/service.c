@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/service/service.h"
+
+#include "daemon/runner/text.h"
+#include "daemon/service/state.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE(name) &gor__v1__##name##__descriptor
+
+/* Requests that are a few numbers need no 4 MiB; lists of ids do. */
+#define SMALL 4096
+#define IDS ((size_t)1024 * 1024)
+
+static const struct rpc_method methods[] = {
+    {"/gor.v1.Jobs/Submit", RPC_UNARY, MESSAGE(submit_request), MESSAGE(submit_reply), 0,
+     gord_jobs_submit, NULL, NULL},
+    {"/gor.v1.Jobs/SubmitMany", RPC_UNARY, MESSAGE(submit_many_request), MESSAGE(submit_many_reply),
+     0, gord_jobs_submit_many, NULL, NULL},
+    {"/gor.v1.Jobs/Get", RPC_UNARY, MESSAGE(get_request), MESSAGE(get_reply), SMALL, gord_jobs_get,
+     NULL, NULL},
+    {"/gor.v1.Jobs/List", RPC_UNARY, MESSAGE(list_request), MESSAGE(list_reply), SMALL,
+     gord_jobs_list, NULL, NULL},
+    {"/gor.v1.Jobs/Cancel", RPC_UNARY, MESSAGE(cancel_request), MESSAGE(cancel_reply), IDS,
+     gord_jobs_cancel, NULL, NULL},
+    {"/gor.v1.Jobs/Wait", RPC_UNARY, MESSAGE(wait_request), MESSAGE(wait_reply), IDS,
+     gord_jobs_wait, NULL, NULL},
+    {"/gor.v1.Jobs/Watch", RPC_SERVER_STREAM, MESSAGE(watch_request), MESSAGE(event), IDS,
+     gord_jobs_watch, NULL, NULL},
+    {"/gor.v1.Jobs/Logs", RPC_SERVER_STREAM, MESSAGE(logs_request), MESSAGE(log_chunk), SMALL,
+     gord_jobs_logs, NULL, NULL},
+    {"/gor.v1.Jobs/Pause", RPC_UNARY, MESSAGE(pause_request), MESSAGE(pause_reply), SMALL,
+     gord_jobs_pause, NULL, NULL},
+    {"/gor.v1.Jobs/Resume", RPC_UNARY, MESSAGE(resume_request), MESSAGE(resume_reply), SMALL,
+     gord_jobs_resume, NULL, NULL},
+    {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
+     gord_runtime_stats, NULL, NULL},
+    {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
+     MESSAGE(gomaxprocs), SMALL, gord_runtime_get_gomaxprocs, NULL, NULL},
+    {"/gor.v1.Runtime/SetGomaxprocs", RPC_UNARY, MESSAGE(set_gomaxprocs_request),
+     MESSAGE(gomaxprocs), SMALL, gord_runtime_set_gomaxprocs, NULL, NULL},
+    {"/gor.v1.Runtime/Goroutines", RPC_SERVER_STREAM, MESSAGE(goroutines_request),
+     MESSAGE(goroutines_reply), SMALL, gord_runtime_goroutines, NULL, NULL},
+    {"/gor.v1.Runtime/Version", RPC_UNARY, MESSAGE(version_request), MESSAGE(version_reply), SMALL,
+     gord_runtime_version, NULL, NULL},
+};
+
+void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
+{
+    char raw[1024];
+    char clean[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(raw, sizeof(raw), format, args);
+    va_end(args);
+    rpc_call_finish(call, status, "%s", gord_text_clean(raw, strlen(raw), clean, sizeof(clean)));
+}
+
+enum wire_status gord_store_status_code(int error)
+{
+    switch (error) {
+    case -ENOSPC:
+    case -EDQUOT:
+    case -EFBIG:
+    case -ENOMEM:
+        return WIRE_RESOURCE_EXHAUSTED;
+    default:
+        return WIRE_UNAVAILABLE;
+    }
+}
+
+bool gord_refused(struct gord_service *service, struct rpc_call *call)
+{
+    const char *text = "";
+
+    if (service->draining) {
+        gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; try again when it is back");
+        return true;
+    }
+    if (service->store_error != 0) {
+        gord_bus_store_error(service->bus, &text);
+        gord_fail(call, gord_store_status_code(service->store_error),
+                  "nothing new is taken: the store refuses: %s", text);
+        return true;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ acknowledgements */
+
+int gord_acks_add(struct gord_service *service, const struct gord_ack *ack)
+{
+    if (ack->seq <= gord_bus_committed(service->bus)) {
+        struct gord_ack now = *ack;
+        now.fn(service, &now, 0);
+        return 0;
+    }
+    struct gord_ack *copy = malloc(sizeof(*copy));
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    *copy = *ack;
+    copy->next = NULL;
+    *(service->acks_last != NULL ? &service->acks_last->next : &service->acks) = copy;
+    service->acks_last = copy;
+    return 0;
+}
+
+static void finish_first(struct gord_service *service, int error)
+{
+    struct gord_ack *ack = service->acks;
+
+    service->acks = ack->next;
+    if (service->acks == NULL) {
+        service->acks_last = NULL;
+    }
+    ack->fn(service, ack, error);
+    free(ack);
+}
+
+void gord_acks_committed(struct gord_service *service)
+{
+    while (service->acks != NULL && service->acks->seq <= gord_bus_committed(service->bus)) {
+        finish_first(service, 0);
+    }
+}
+
+void gord_acks_fail(struct gord_service *service, int error)
+{
+    while (service->acks != NULL) {
+        finish_first(service, error);
+    }
+}
+
+/* ------------------------------------------------------------------ jobs in general */
+
+bool gord_is_settled(struct gord_service *service, uint64_t id)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
+
+    if (job == NULL) {
+        return true;
+    }
+    return job->state == GOR__V1__JOB_STATE__TERMINATED &&
+           (job->last_seq <= gord_bus_committed(service->bus) || service->store_error != 0);
+}
+
+int gord_knows(struct gord_service *service, uint64_t id)
+{
+    struct gord_row row;
+
+    if (gord_job_find(gord_bus_table(service->bus), id) != NULL) {
+        return 0;
+    }
+    int result = gord_reader_job(gord_bus_reader(service->bus), id, false, &row);
+    if (result == 0) {
+        gord_row_fini(&row);
+    }
+    return result;
+}
+
+/* ------------------------------------------------------------------ following the bus */
+
+static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
+{
+    struct gord_service *service = arg;
+
+    (void)job;
+    /* Those who follow its log from before its start join it now. */
+    if (event->kind == GORD_EVENT_STARTED && service->follows != NULL) {
+        gord_follows_log(service, event->job_id);
+    }
+}
+
+static void on_committed(void *arg, struct gord_event *const *events, size_t count)
+{
+    struct gord_service *service = arg;
+
+    for (size_t i = 0; i < count && !service->ended_some; i++) {
+        service->ended_some = events[i]->kind == GORD_EVENT_FINISHED;
+    }
+    gord_acks_committed(service);
+}
+
+static void on_health(void *arg, int error, const char *text)
+{
+    struct gord_service *service = arg;
+
+    (void)text;
+    service->store_error = error;
+    if (error != 0) {
+        gord_acks_fail(service, error);
+        service->ended_some = true; /* those who wait need not wait for the disk */
+    }
+    rpc_health_set(service->server, "gor.v1.Jobs", error == 0);
+}
+
+static void on_flush(void *arg)
+{
+    struct gord_service *service = arg;
+
+    gord_watches_flush(service);
+    if (service->ended_some) {
+        service->ended_some = false;
+        gord_waits_flush(service);
+        gord_follows_flush(service);
+    }
+}
+
+static void on_log(void *arg, uint64_t id)
+{
+    gord_follows_log(arg, id);
+}
+
+/* ------------------------------------------------------------------ life cycle */
+
+int gord_service_new(const struct gord_service_opts *opts, struct gord_service **out_service)
+{
+    struct gord_service *service = calloc(1, sizeof(*service));
+
+    if (service == NULL) {
+        return -ENOMEM;
+    }
+    service->bus = opts->bus;
+    service->runner = opts->runner;
+    service->server = opts->server;
+    service->state_dir = opts->state_dir;
+    service->memory = opts->memory;
+    service->started_ns = gor_now();
+    int result =
+        rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
+    if (result != 0) {
+        free(service);
+        return result;
+    }
+    service->hook = (struct gord_bus_hook){.applied = on_applied,
+                                           .committed = on_committed,
+                                           .health = on_health,
+                                           .flush = on_flush,
+                                           .arg = service};
+    gord_bus_follow(opts->bus, &service->hook);
+    gord_runner_on_log(opts->runner, on_log, service);
+    *out_service = service;
+    return 0;
+}
+
+void gord_service_refuse_work(struct gord_service *service)
+{
+    service->draining = true;
+}
+
+void gord_service_end(struct gord_service *service)
+{
+    gord_acks_fail(service, -ECANCELED);
+    gord_waits_end(service);
+    gord_watches_end(service);
+    gord_follows_end(service);
+}
+
+void gord_service_free(struct gord_service *service)
+{
+    if (service != NULL) {
+        gord_env_unref(service->last_env);
+        free(service);
+    }
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* service.h - the methods of gor.v1.Jobs and gor.v1.Runtime on an rpc server.
+ *
+ * Threads     loop thread.
+ * Ownership   new/free; what it is given is borrowed and must outlive it. Free it before the
+ *             server, after gord_service_end.
+ * See also    docs/protocol.md
+ */
+#ifndef GORD_SERVICE_SERVICE_H
+#define GORD_SERVICE_SERVICE_H
+
+#include "daemon/runner/runner.h"
+#include "rpc/server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gord_service;
+
+struct gord_service_opts {
+    struct gord_bus *bus;
+    struct gord_runner *runner;
+    struct rpc_server *server;
+    const char *state_dir;
+    bool memory; /* the store's mode, for replies */
+};
+
+/* Add the methods to the server and follow the bus. -ENOMEM, or the server's error. */
+int gord_service_new(const struct gord_service_opts *opts, struct gord_service **out_service);
+
+/* From now on new work is refused: the daemon stops. */
+void gord_service_refuse_work(struct gord_service *service);
+
+/* End every call that waits, as UNAVAILABLE. */
+void gord_service_end(struct gord_service *service);
+
+void gord_service_free(struct gord_service *service);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* state.h - what the files of this room share: the service, and the calls that wait in it.
+ *
+ * Threads     loop thread.
+ */
+#ifndef GORD_SERVICE_STATE_H
+#define GORD_SERVICE_STATE_H
+
+#include "daemon/runner/bus.h"
+#include "daemon/runner/runner.h"
+#include "gor/v1/jobs.pb-c.h"
+#include "gor/v1/runtime.pb-c.h"
+#include "rpc/server.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gord_ack;
+struct gord_wait;
+struct gord_watch;
+struct gord_follow;
+
+struct gord_service {
+    struct gord_bus *bus;
+    struct gord_runner *runner;
+    struct rpc_server *server;
+    const char *state_dir;
+    bool memory;
+    bool draining;
+    int store_error;
+    int64_t started_ns; /* monotonic */
+    struct gord_bus_hook hook;
+    struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
+    struct gord_ack *acks;     /* owned; ordered by seq */
+    struct gord_ack *acks_last;
+    struct gord_wait *waits;     /* owned */
+    struct gord_watch *watches;  /* owned */
+    struct gord_follow *follows; /* owned */
+    bool ended_some;             /* a FINISHED was committed since the last flush */
+};
+
+/* End the call with an error; the text is made fit for the wire. */
+void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ------------------------------------------------------------------ acknowledgements */
+
+/* Something to do once everything up to `seq` is committed: fn(service, ack, 0), or with the
+ * store's error once it refuses. It frees `data` and answers the call; the ack is the queue's. */
+struct gord_ack {
+    uint64_t seq;
+    struct rpc_call *call;
+    void (*fn)(struct gord_service *service, struct gord_ack *ack, int error);
+    void *data;
+    uint64_t first_id;
+    uint64_t count;
+    struct gord_ack *next;
+};
+
+/* Queue a copy of `ack`, or do it at once when its seq is committed. -ENOMEM, nothing done. */
+int gord_acks_add(struct gord_service *service, const struct gord_ack *ack);
+void gord_acks_committed(struct gord_service *service);
+void gord_acks_fail(struct gord_service *service, int error);
+
+/* What the store's error means to a client. */
+enum wire_status gord_store_status_code(int error);
+
+/* ------------------------------------------------------------------ parts of the service */
+
+/* A call that needs a store or memory that is not there; answers whether it was ended so. */
+bool gord_refused(struct gord_service *service, struct rpc_call *call);
+
+void gord_waits_flush(struct gord_service *service);
+void gord_waits_end(struct gord_service *service);
+void gord_watches_flush(struct gord_service *service);
+void gord_watches_end(struct gord_service *service);
+void gord_follows_log(struct gord_service *service, uint64_t id);
+void gord_follows_flush(struct gord_service *service);
+void gord_follows_end(struct gord_service *service);
+
+/* Has job `id` terminated, and is that committed (or can it not be for now)? False for a job that
+ * lives. */
+bool gord_is_settled(struct gord_service *service, uint64_t id);
+
+/* Does the store or the table know the job? 0, -ENOENT, or the reader's error. */
+int gord_knows(struct gord_service *service, uint64_t id);
+
+/* The methods; `user` is the service. */
+#define GORD_METHOD(name) \
+    void name(struct rpc_call *call, const ProtobufCMessage *message, void *user)
+GORD_METHOD(gord_jobs_submit);
+GORD_METHOD(gord_jobs_submit_many);
+GORD_METHOD(gord_jobs_get);
+GORD_METHOD(gord_jobs_list);
+GORD_METHOD(gord_jobs_cancel);
+GORD_METHOD(gord_jobs_wait);
+GORD_METHOD(gord_jobs_watch);
+GORD_METHOD(gord_jobs_logs);
+GORD_METHOD(gord_jobs_pause);
+GORD_METHOD(gord_jobs_resume);
+GORD_METHOD(gord_runtime_stats);
+GORD_METHOD(gord_runtime_get_gomaxprocs);
+GORD_METHOD(gord_runtime_set_gomaxprocs);
+GORD_METHOD(gord_runtime_goroutines);
+GORD_METHOD(gord_runtime_version);
+
+#endif

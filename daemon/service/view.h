@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* view.h - jobs and events in the form of the wire.
+ *
+ * Threads     loop thread.
+ * Ownership   a view owns everything its message points to, from a successful make to fini.
+ */
+#ifndef GORD_SERVICE_VIEW_H
+#define GORD_SERVICE_VIEW_H
+
+#include "daemon/service/state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gord_view {
+    Gor__V1__Job job;
+    Gor__V1__JobSpec *spec; /* owned */
+    char *text;             /* owned: reason or detail */
+};
+
+/* Job `id`, live or in the store. -ENOENT, -ENOMEM, or the reader's error. */
+int gord_view_make(struct gord_service *service, uint64_t id, bool with_env,
+                   struct gord_view *out_view);
+
+/* A job from its row, with what is newer in memory over it. -ENOMEM. */
+int gord_view_from_row(struct gord_service *service, const struct gord_row *row, bool with_env,
+                       struct gord_view *out_view);
+void gord_view_fini(struct gord_view *view);
+
+/* A growing list of views, for replies. */
+struct gord_views {
+    struct gord_view **items; /* owned */
+    Gor__V1__Job **jobs;      /* owned; points into the items */
+    size_t count;
+    size_t room;
+    size_t bytes; /* packed, roughly */
+};
+
+/* Takes the view's contents over. -ENOMEM, nothing taken. */
+int gord_views_add(struct gord_views *views, const struct gord_view *view);
+void gord_views_fini(struct gord_views *views);
+
+/* Fill *out_event, which borrows from `event` and `name`. */
+void gord_view_event(const struct gord_event *event, const char *name, Gor__V1__Event *out_event);
+
+#endif

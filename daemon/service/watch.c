@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs.Watch: a cursor over the sequence of all events. It reads from memory what is recent, from
+ * the store what is not, and waits at the end for what is committed next; so a slow reader costs
+ * no memory, and there is no seam between history and life.
+ */
+#include "daemon/service/state.h"
+#include "daemon/service/view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define IDS_MAX 10000
+#define PAGE 256             /* events read from the store at a time */
+#define EVENTS_PER_TURN 4096 /* sent to one watcher before the others get their turn */
+
+struct watched {
+    uint64_t id;
+    bool ended; /* its end has been sent, or was before where the watch began */
+};
+
+struct gord_watch {
+    struct gord_service *service;
+    struct rpc_call *call;
+    uint64_t next_seq; /* the first event not yet looked at */
+    bool until_terminated;
+    bool full; /* the call's queue has no room */
+    int error; /* of reading the store */
+    unsigned budget;
+    size_t left; /* ids that have not ended */
+    size_t count;
+    struct gord_watch *prev;
+    struct gord_watch *next; /* list links of the service */
+    struct watched ids[];    /* sorted; none: every job */
+};
+
+static void unlink_watch(struct gord_watch *watch)
+{
+    *(watch->prev != NULL ? &watch->prev->next : &watch->service->watches) = watch->next;
+    if (watch->next != NULL) {
+        watch->next->prev = watch->prev;
+    }
+}
+
+static int compare_watched(const void *a, const void *b)
+{
+    uint64_t x = ((const struct watched *)a)->id;
+    uint64_t y = ((const struct watched *)b)->id;
+
+    return x < y ? -1 : x > y;
+}
+
+static struct watched *find(struct gord_watch *watch, uint64_t id)
+{
+    struct watched key = {.id = id};
+
+    return bsearch(&key, watch->ids, watch->count, sizeof(key), compare_watched);
+}
+
+static void mark_ended(struct gord_watch *watch, struct watched *watched)
+{
+    if (!watched->ended) {
+        watched->ended = true;
+        watch->left--;
+    }
+}
+
+/* Send one event if it is wanted. Non-zero: look at no more for now. */
+static int visit(void *arg, struct gord_event *event, const char *name)
+{
+    struct gord_watch *watch = arg;
+    struct watched *watched = NULL;
+    Gor__V1__Event out;
+
+    if (event->seq > gord_bus_committed(watch->service->bus)) {
+        return 1;
+    }
+    if (watch->count > 0) {
+        watched = find(watch, event->job_id);
+    }
+    if (watch->count == 0 || watched != NULL) {
+        gord_view_event(event, name, &out);
+        int sent = rpc_call_send(watch->call, &out.base);
+        if (sent < 0) {
+            /* -EPIPE: it is over, on_end is about to be called. */
+            watch->full = true;
+            watch->error = sent == -EAGAIN || sent == -EPIPE ? 0 : sent;
+            return 1;
+        }
+        watch->full = sent == 0;
+    }
+    watch->next_seq = event->seq + 1;
+    if (watched != NULL && event->kind == GORD_EVENT_FINISHED) {
+        mark_ended(watch, watched);
+    }
+    if (watch->budget > 0) {
+        watch->budget--;
+    }
+    return watch->full || watch->budget == 0;
+}
+
+/* A page from the store; false when there is nothing to go on with. */
+static bool read_page(struct gord_watch *watch)
+{
+    uint64_t before = watch->next_seq;
+    int result = gord_reader_events(gord_bus_reader(watch->service->bus), watch->next_seq - 1, PAGE,
+                                    visit, watch);
+
+    if (result < 0) {
+        watch->error = result;
+    }
+    return watch->next_seq > before;
+}
+
+static void advance(struct gord_watch *watch)
+{
+    struct gord_bus *bus = watch->service->bus;
+
+    watch->budget = EVENTS_PER_TURN;
+    while (!watch->full && watch->budget > 0 && watch->error == 0 &&
+           watch->next_seq <= gord_bus_committed(bus)) {
+        struct gord_event *event = gord_bus_recent(bus, watch->next_seq);
+        if (event == NULL) {
+            if (!read_page(watch)) {
+                break;
+            }
+        } else if (visit(watch, event, event->spec != NULL ? event->spec->name : "") != 0) {
+            break;
+        }
+    }
+}
+
+/* Go on, and end it if that is due; true when it is gone. */
+static bool pump(struct gord_watch *watch)
+{
+    advance(watch);
+    bool caught_up = watch->next_seq > gord_bus_committed(watch->service->bus);
+    bool done = watch->until_terminated && watch->left == 0 && caught_up;
+    if (!done && watch->error == 0) {
+        if (!watch->full && !caught_up) {
+            gord_bus_wake(watch->service->bus); /* its turn was over, not its events */
+        }
+        return false;
+    }
+    unlink_watch(watch);
+    if (watch->error != 0) {
+        gord_fail(watch->call, wire_status_from_errno(watch->error), "cannot read events: %s",
+                  strerror(-watch->error));
+    } else {
+        rpc_call_finish(watch->call, WIRE_OK, NULL);
+    }
+    free(watch);
+    return true;
+}
+
+void gord_watches_flush(struct gord_service *service)
+{
+    for (struct gord_watch *watch = service->watches, *next; watch != NULL; watch = next) {
+        next = watch->next;
+        if (!watch->full) {
+            pump(watch);
+        }
+    }
+}
+
+void gord_watches_end(struct gord_service *service)
+{
+    while (service->watches != NULL) {
+        struct gord_watch *watch = service->watches;
+        unlink_watch(watch);
+        gord_fail(watch->call, WIRE_UNAVAILABLE,
+                  "the daemon stops; watch again with after_seq %" PRIu64, watch->next_seq - 1);
+        free(watch);
+    }
+}
+
+static void on_writable(struct rpc_call *call, void *user)
+{
+    struct gord_watch *watch = user;
+
+    (void)call;
+    watch->full = false;
+    pump(watch);
+}
+
+static void on_end(struct rpc_call *call, enum wire_status why, void *user)
+{
+    struct gord_watch *watch = user;
+
+    (void)call;
+    (void)why;
+    unlink_watch(watch);
+    free(watch);
+}
+
+static bool request_ok(struct gord_service *service, struct rpc_call *call,
+                       const Gor__V1__WatchRequest *request)
+{
+    uint64_t last = gord_bus_last_seq(service->bus);
+
+    if (request->n_ids > IDS_MAX) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids has %zu entries, at most %d are watched",
+                  request->n_ids, IDS_MAX);
+        return false;
+    }
+    if (request->until_terminated && request->n_ids == 0) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "until_terminated needs ids");
+        return false;
+    }
+    if (!request->from_now && request->after_seq > last) {
+        gord_fail(call, WIRE_OUT_OF_RANGE,
+                  "after_seq is %" PRIu64 ", but the newest event is %" PRIu64
+                  ": it is another daemon's",
+                  request->after_seq, last);
+        return false;
+    }
+    for (size_t i = 0; i < request->n_ids; i++) {
+        int result = gord_knows(service, request->ids[i]);
+        if (result != 0) {
+            gord_fail(call, result == -ENOENT ? WIRE_NOT_FOUND : wire_status_from_errno(result),
+                      "ids: there is no job %" PRIu64, request->ids[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Those that have ended before the first event this watch will see. */
+static void mark_those_ended(struct gord_watch *watch)
+{
+    for (size_t i = 0; i < watch->count; i++) {
+        struct watched *watched = &watch->ids[i];
+        const struct gord_job *job =
+            gord_job_find(gord_bus_table(watch->service->bus), watched->id);
+        if (job == NULL ||
+            (job->state == GOR__V1__JOB_STATE__TERMINATED && job->last_seq < watch->next_seq)) {
+            mark_ended(watch, watched);
+        }
+    }
+}
+
+GORD_METHOD(gord_jobs_watch)
+{
+    struct gord_service *service = user;
+    const Gor__V1__WatchRequest *request = (const Gor__V1__WatchRequest *)message;
+
+    if (!request_ok(service, call, request)) {
+        return;
+    }
+    struct gord_watch *watch = calloc(1, sizeof(*watch) + request->n_ids * sizeof(struct watched));
+    if (watch == NULL) {
+        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    }
+    watch->service = service;
+    watch->call = call;
+    watch->until_terminated = request->until_terminated;
+    watch->next_seq =
+        1 + (request->from_now ? gord_bus_last_seq(service->bus) : request->after_seq);
+    for (size_t i = 0; i < request->n_ids; i++) {
+        watch->ids[i].id = request->ids[i];
+    }
+    qsort(watch->ids, request->n_ids, sizeof(struct watched), compare_watched);
+    for (size_t i = 0; i < request->n_ids; i++) {
+        if (i == 0 || watch->ids[i].id != watch->ids[i - 1].id) {
+            watch->ids[watch->count++] = watch->ids[i];
+        }
+    }
+    watch->left = watch->count;
+    mark_those_ended(watch);
+    watch->next = service->watches;
+    if (watch->next != NULL) {
+        watch->next->prev = watch;
+    }
+    service->watches = watch;
+    rpc_call_on(call, on_writable, on_end, watch);
+    pump(watch);
+}
