@@ -120,13 +120,13 @@ static bool join_machines(void)
         while (error == ETIMEDOUT && gor_now() < deadline) {
             struct timespec soon;
             wake_everybody();
-            clock_gettime(CLOCK_MONOTONIC, &soon);
+            clock_gettime(CLOCK_REALTIME, &soon);
             soon.tv_nsec += 10000000;
             if (soon.tv_nsec >= 1000000000) {
                 soon.tv_nsec -= 1000000000;
                 soon.tv_sec++;
             }
-            error = pthread_clockjoin_np(m->thread, NULL, CLOCK_MONOTONIC, &soon);
+            error = pthread_timedjoin_np(m->thread, NULL, &soon);
         }
         if (error != 0) {
             pthread_detach(m->thread);

@@ -103,12 +103,14 @@ static inline __attribute__((always_inline)) void gor__fiber_arrive(struct gor__
     (void)from;
 }
 
-/* The stack is free for another goroutine: whatever ASan has marked on it is void. */
-static inline void gor__fiber_clear(void *bottom, size_t bytes)
+/* The stack is free for another goroutine: whatever ASan has marked on it is void, and so is TSan's
+ * list of the calls that gor_exit cut short. */
+static inline void gor__fiber_clear(struct gor__fiber *fiber, void *bottom, size_t bytes)
 {
 #if defined(__SANITIZE_ADDRESS__)
     __asan_unpoison_memory_region(bottom, bytes);
 #endif
+    gor__fiber_fini(fiber);
     (void)bottom;
     (void)bytes;
 }

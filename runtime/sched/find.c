@@ -15,6 +15,7 @@
 
 enum {
     FAIR_TICKS = 64,
+    FRESH_PATIENCE_NS = 10000000, /* the oldest fresh one gets a turn this often: Go's time slice */
     POLL_TICKS = 100000, /* cpu ticks between looks at the poller while there is other work */
     SPIN_ROUNDS = 64,    /* of looking at everybody, with a pause in between */
     GLOBAL_BATCH = 128,
@@ -186,11 +187,14 @@ static struct gor__g *take_fairly(struct gor__m *m)
     if (gor__cpu_ticks() - p->polled > POLL_TICKS) {
         (void)poll_now(p);
     }
-    struct gor__g *g = take_global(p, 1);
-    if (g == NULL && gor__fresh_take(&p->fresh, &oldest, 1) == 1) {
-        g = oldest;
+    int64_t now = gor__coarse_now();
+    if (now - p->oldest_taken >= FRESH_PATIENCE_NS) {
+        p->oldest_taken = now;
+        if (gor__fresh_take(&p->fresh, &oldest, 1) == 1) {
+            return oldest;
+        }
     }
-    return g;
+    return take_global(p, 1);
 }
 
 static struct gor__g *steal_fresh(struct gor__p *thief, struct gor__p *victim)

@@ -38,6 +38,7 @@ struct gor__p {
     bool next_is_stale; /* atomic: runq.next has waited a whole sysmon tick, thieves may have it */
     struct gor__runq runq;   /* woken and yielding goroutines, first come first served */
     struct gor__fresh fresh; /* goroutines that have not run yet, newest first */
+    int64_t oldest_taken;    /* when the oldest fresh one last had a turn; coarse clock */
     struct gor__timers timers;
     uint64_t timers_checked; /* cpu ticks */
     uint64_t polled;         /* cpu ticks of the last look at the network poller */

@@ -68,7 +68,7 @@ static inline void offer_work(void)
     if (gor__solo) {
         return;
     }
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    gor__fence();
     if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_RELAXED) != 0 &&
         __atomic_load_n(&gor__sched.spinning, __ATOMIC_RELAXED) == 0) {
         gor__wake_idle();
@@ -232,7 +232,7 @@ void gor__after_switch(struct gor__m *m)
         offer_work();
         break;
     case GOR__AFTER_EXIT:
-        gor__fiber_clear(g->stack_low, (size_t)(g->stack_top - g->stack_low));
+        gor__fiber_clear(&g->fiber, g->stack_low, (size_t)(g->stack_top - g->stack_low));
         gor__count(&m->p->ended, 1);
         gor__pool_put(m->p, g);
         break;

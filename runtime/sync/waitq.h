@@ -15,9 +15,14 @@
 #include "runtime/sched/goroutine.h"
 
 struct gor__waitq {
-    struct gor__waiter *first;
+    struct gor__waiter *first; /* written atomically: select looks at it without the lock */
     struct gor__waiter *last;
 };
+
+static inline void gor__waitq_set_first(struct gor__waitq *q, struct gor__waiter *w)
+{
+    __atomic_store_n(&q->first, w, __ATOMIC_RELAXED);
+}
 
 static inline void gor__waitq_push(struct gor__waitq *q, struct gor__waiter *w)
 {
@@ -27,7 +32,7 @@ static inline void gor__waitq_push(struct gor__waitq *q, struct gor__waiter *w)
     if (q->last != NULL) {
         q->last->next = w;
     } else {
-        q->first = w;
+        gor__waitq_set_first(q, w);
     }
     q->last = w;
 }
@@ -42,7 +47,7 @@ static inline void gor__waitq_push_first(struct gor__waitq *q, struct gor__waite
     } else {
         q->last = w;
     }
-    q->first = w;
+    gor__waitq_set_first(q, w);
 }
 
 /* Take `w` off; nothing when it is on no queue. */
@@ -55,7 +60,7 @@ static inline void gor__waitq_remove(struct gor__waitq *q, struct gor__waiter *w
     if (w->prev != NULL) {
         w->prev->next = w->next;
     } else {
-        q->first = w->next;
+        gor__waitq_set_first(q, w->next);
     }
     if (w->next != NULL) {
         w->next->prev = w->prev;
@@ -73,7 +78,7 @@ static inline struct gor__waiter *gor__waitq_claim(struct gor__waitq *q)
         if (w == NULL) {
             return NULL;
         }
-        q->first = w->next;
+        gor__waitq_set_first(q, w->next);
         if (w->next != NULL) {
             w->next->prev = NULL;
         } else {
