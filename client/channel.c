@@ -52,12 +52,12 @@ static void say_places(void)
 static int explain_no_daemon(const struct gorctl_channel *channel, int error, const char *why)
 {
     if (error == -EACCES || error == -EPERM) {
-        gorctl_say("not allowed to talk to the daemon at %s: %s", channel->address, why);
+        gorctl_say("not allowed to talk to the daemon: %s", why);
         fputs("  The socket is for its owner and its group; ask to be added to the group.\n",
               stderr);
         return GORCTL_EXIT_DENIED;
     }
-    gorctl_say("no daemon answers at %s: %s", channel->address, why);
+    gorctl_say("no daemon answers: %s", why);
     if (error == -ECONNREFUSED && gorctl_address_is_unix(channel->address)) {
         fputs("  The socket is there, but the daemon behind it has ended.\n", stderr);
     }
@@ -93,7 +93,7 @@ static int explain_status(const struct gorctl_channel *channel, enum wire_status
 {
     const char *error = rpc_client_error_text(channel->client);
     if (status == WIRE_UNAVAILABLE && error[0] != '\0') {
-        gorctl_say("lost the daemon at %s: %s", channel->address, error);
+        gorctl_say("the daemon is gone: %s", error);
         return GORCTL_EXIT_NO_DAEMON;
     }
     gorctl_say("%s", text[0] != '\0' ? text : wire_status_name(status));
@@ -128,7 +128,7 @@ static int open_client(struct gorctl_channel *channel)
     rc = rpc_client_wait_ready(channel->client);
     if (rc != 0) {
         const char *why = rpc_client_error_text(channel->client);
-        return explain_no_daemon(channel, rc, why[0] != '\0' ? why : strerror(-rc));
+        return explain_no_daemon(channel, rc, why);
     }
     return GORCTL_EXIT_OK;
 }

@@ -16,7 +16,7 @@
 enum { KEY_RAW = 0x3000 };
 
 static const struct argp_option options[] = {
-    {"raw", KEY_RAW, NULL, 0, "Do not make the output safe for a terminal", -1},
+    {"raw", KEY_RAW, NULL, 0, "Do not make the output safe for a terminal", 0},
     {0},
 };
 

@@ -21,7 +21,7 @@ enum { KEY_FROM = 0x3000 };
 static const struct argp_option options[] = {
     {"from", KEY_FROM, "FILE", 0,
      "Hand in many jobs in one transaction: FILE (- is standard input) has one JSON object a line",
-     -1},
+     0},
     {0},
 };
 

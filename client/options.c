@@ -15,10 +15,10 @@ static const struct argp_option connection_options[] = {
     {"host", 'H', "ADDRESS", 0,
      "The daemon's address: the path of its Unix socket, unix:PATH, or HOST:PORT "
      "(default: $GOR_HOST, else the usual places)",
-     1},
+     0},
     {"token-file", KEY_TOKEN_FILE, "FILE", 0,
-     "Read the token for a HOST:PORT address from FILE (default: $GOR_TOKEN)", 1},
-    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 1},
+     "Read the token for a HOST:PORT address from FILE (default: $GOR_TOKEN)", 0},
+    {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
 
