@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* timer_api.c - gor_timer: one-shot timers, tickers and delayed functions on the scheduler's
+ * timers.
+ *
+ * Each start has a generation, which its firing carries: a firing that comes after stop or reset
+ * finds that its time has passed and does nothing. So stop can promise that nothing stale is
+ * delivered, and its answer is exact. A ticker starts its timer anew at each firing instead of
+ * having the scheduler repeat it: then every firing has a hold of its own on the memory.
+ *
+ * Threads     `lock` guards all but holds; it is taken before those of the channel and of the
+ * timers. Ownership   `holds` counts the maker and the firing that is to come, or under way.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "runtime/sched/sched.h"
+
+#define RETRY_NS GOR_MILLISECOND
+
+struct gor_timer {
+    struct gor__lock lock;
+    uint32_t holds;
+    bool active; /* will fire */
+    uint64_t generation;
+    int64_t period;        /* 0: once */
+    struct gor_chan *chan; /* owned; NULL: calls fn */
+    void (*fn)(void *arg);
+    void *arg;
+    const void *caller; /* of gor_timer_new_func: who starts the goroutines */
+    struct gor__timer timer;
+};
+
+static void free_timer(void *arg)
+{
+    struct gor_timer *t = arg;
+    gor_chan_unref(t->chan);
+    free(t);
+}
+
+static bool drop(struct gor_timer *t)
+{
+    return __atomic_sub_fetch(&t->holds, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+/* Under the lock. */
+static void start_at(struct gor_timer *t, int64_t when)
+{
+    __atomic_add_fetch(&t->holds, 1, __ATOMIC_RELAXED);
+    t->timer.when = when;
+    t->timer.token = t->generation;
+    gor__timer_start(&t->timer);
+}
+
+/* The next tick on the grid, those that were missed left out. */
+static int64_t next_tick(const struct gor_timer *t, int64_t now)
+{
+    int64_t step = 0;
+    int64_t when = 0;
+    int64_t ticks = now > t->timer.when ? (now - t->timer.when) / t->period + 1 : 1;
+    if (__builtin_mul_overflow(ticks, t->period, &step) ||
+        __builtin_add_overflow(t->timer.when, step, &when)) {
+        return GOR_NEVER;
+    }
+    return when;
+}
+
+/* Under the lock, with its time come. A function for which there is no goroutine is tried again. */
+static void deliver(struct gor_timer *t)
+{
+    int64_t now = gor_now();
+    if (t->chan == NULL) {
+        if (gor__spawn(NULL, t->fn, t->arg, t->caller) < 0) {
+            start_at(t, now + RETRY_NS);
+        } else {
+            t->active = false;
+        }
+        return;
+    }
+    (void)gor_chan_try_send(t->chan, &now);
+    if (t->period > 0) {
+        start_at(t, next_tick(t, now));
+    } else {
+        t->active = false;
+    }
+}
+
+static void fire(void *arg, uint64_t token)
+{
+    struct gor_timer *t = arg;
+    gor__lock(&t->lock);
+    if (t->active && t->generation == token) {
+        deliver(t);
+    }
+    gor__unlock(&t->lock);
+    /* Freed by its maker meanwhile: the scheduler, which we are here, may not free memory. */
+    if (drop(t) && gor_go(free_timer, t) < 0) {
+        free_timer(t);
+    }
+}
+
+/* Under the lock: whether it would have fired. */
+static bool stop(struct gor_timer *t)
+{
+    bool was_active = t->active;
+    t->active = false;
+    t->generation++;
+    if (gor__timer_stop(&t->timer)) {
+        /* Not the last one, which is the maker's. */
+        (void)drop(t);
+    }
+    if (t->chan != NULL) {
+        (void)gor_chan_try_recv(t->chan, NULL);
+    }
+    return was_active;
+}
+
+static struct gor_timer *new_timer(void)
+{
+    struct gor_timer *t = gor__g_self() != NULL ? calloc(1, sizeof *t) : NULL;
+    if (t != NULL) {
+        t->holds = 1;
+        t->timer.fire = fire;
+        t->timer.arg = t;
+    }
+    return t;
+}
+
+static void start(struct gor_timer *t, int64_t ns)
+{
+    gor__lock(&t->lock);
+    t->active = true;
+    start_at(t, gor_after(ns));
+    gor__unlock(&t->lock);
+}
+
+static struct gor_timer *new_with_chan(int64_t ns, int64_t period)
+{
+    struct gor_timer *t = new_timer();
+    if (t == NULL) {
+        return NULL;
+    }
+    t->period = period;
+    t->chan = gor_chan_new(sizeof(int64_t), 1);
+    if (t->chan == NULL) {
+        free(t);
+        return NULL;
+    }
+    start(t, ns);
+    return t;
+}
+
+struct gor_timer *gor_timer_new(int64_t ns)
+{
+    return new_with_chan(ns, 0);
+}
+
+struct gor_timer *gor_ticker_new(int64_t ns)
+{
+    return ns > 0 ? new_with_chan(ns, ns) : NULL;
+}
+
+struct gor_timer *gor_timer_new_func(int64_t ns, void (*fn)(void *arg), void *arg)
+{
+    struct gor_timer *t = new_timer();
+    if (t != NULL) {
+        t->fn = fn;
+        t->arg = arg;
+        t->caller = __builtin_return_address(0);
+        start(t, ns);
+    }
+    return t;
+}
+
+struct gor_chan *gor_timer_chan(struct gor_timer *t)
+{
+    return t->chan;
+}
+
+int gor_timer_stop(struct gor_timer *t)
+{
+    if (gor__g_self() == NULL) {
+        return -EPERM;
+    }
+    gor__lock(&t->lock);
+    bool stopped = stop(t);
+    gor__unlock(&t->lock);
+    return stopped ? 1 : 0;
+}
+
+int gor_timer_reset(struct gor_timer *t, int64_t ns)
+{
+    if (gor__g_self() == NULL) {
+        return -EPERM;
+    }
+    if (t->period > 0 && ns <= 0) {
+        return -EINVAL;
+    }
+    gor__lock(&t->lock);
+    bool stopped = stop(t);
+    if (t->period > 0) {
+        t->period = ns;
+    }
+    t->active = true;
+    start_at(t, gor_after(ns));
+    gor__unlock(&t->lock);
+    return stopped ? 1 : 0;
+}
+
+void gor_timer_free(struct gor_timer *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    GOR_ASSERT(gor__g_self() != NULL);
+    gor__lock(&t->lock);
+    (void)stop(t);
+    gor__unlock(&t->lock);
+    if (drop(t)) {
+        free_timer(t);
+    }
+}
