@@ -85,7 +85,7 @@ static int collect(struct gord_reader *reader, const struct gord_row *row,
                    struct gord_event **events, size_t limit, size_t *count)
 {
     for (uint64_t seq = row->last_seq; seq != 0 && *count < limit;) {
-        const struct gord_packed *record;
+        const struct gord_packed *record = NULL;
         int err = find_record(reader, seq, &record);
         if (err == -ENOENT) {
             return 0; /* the older part is gone */

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+/* gord's command line, good and bad. */
+#include "daemon/base/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/test.h"
+
+enum { MAX_ARGS = 16 };
+
+/* Parse "gord" and the words, with stdout and stderr going to `said`. */
+static int parse_words(const char *const *words, struct gord_config *out, char *said, size_t room)
+{
+    char *argv[MAX_ARGS + 2] = {(char *)"gord"};
+    int argc = 1;
+    while (words[argc - 1] != NULL) {
+        argv[argc] = strdup(words[argc - 1]);
+        argc++;
+    }
+    char path[128];
+    snprintf(path, sizeof path, "%s/said", test_tmpdir());
+    fflush(NULL);
+    int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int out_copy = dup(1), err_copy = dup(2);
+    CHECK(file >= 0 && dup2(file, 1) == 1 && dup2(file, 2) == 2);
+    int result = gord_config_parse(argc, argv, out);
+    fflush(NULL);
+    CHECK(dup2(out_copy, 1) == 1 && dup2(err_copy, 2) == 2);
+    close(out_copy);
+    close(err_copy);
+    ssize_t count = pread(file, said, room - 1, 0);
+    said[count > 0 ? count : 0] = '\0';
+    close(file);
+    for (int i = 1; i < argc; i++) {
+        free(argv[i]);
+    }
+    return result;
+}
+
+#define PARSE(config, said, ...) \
+    parse_words((const char *const[]){__VA_ARGS__, NULL}, config, said, sizeof said)
+
+TEST(defaults_are_complete)
+{
+    struct gord_config config;
+    char said[4096];
+    setenv("XDG_STATE_HOME", "/tmp/state", 1);
+    setenv("XDG_RUNTIME_DIR", "/tmp/run", 1);
+    CHECK_EQ(parse_words((const char *const[]){NULL}, &config, said, sizeof said), 0);
+    CHECK_STR(said, "");
+    CHECK_STR(config.state_dir, geteuid() == 0 ? "/var/lib/gord" : "/tmp/state/gord");
+    CHECK_STR(config.socket, geteuid() == 0 ? "/run/gord/gord.sock" : "/tmp/run/gord.sock");
+    CHECK(config.listen_host == NULL);
+    CHECK(config.exec_slots >= 4 && config.exec_slots % 4 == 0);
+    CHECK_EQ(config.native_slots, 10000);
+    CHECK_EQ(config.gomaxprocs, 0);
+    CHECK_EQ(config.grace_ns, 5000000000);
+    CHECK_EQ(config.log_cap_bytes, 64 << 20);
+    CHECK_EQ(config.log_level, GORD_LOG_NOTICE);
+    CHECK(!config.store_memory && !config.paused);
+    gord_config_fini(&config);
+}
+
+TEST(every_option_is_taken)
+{
+    struct gord_config config;
+    char said[4096];
+    CHECK_EQ(PARSE(&config, said, "--state-dir=/a", "--socket", "/b/c.sock", "--listen=[::1]:7070",
+                   "--exec-slots=3", "--native-slots=4", "--gomaxprocs=2", "--store=memory",
+                   "--grace=1m30s", "--log-cap=2M", "--paused", "--log-level=debug"),
+             0);
+    CHECK_STR(config.state_dir, "/a");
+    CHECK_STR(config.socket, "/b/c.sock");
+    CHECK_STR(config.listen_host, "::1");
+    CHECK_EQ(config.listen_port, 7070);
+    CHECK_EQ(config.exec_slots, 3);
+    CHECK_EQ(config.native_slots, 4);
+    CHECK_EQ(config.gomaxprocs, 2);
+    CHECK_EQ(config.grace_ns, 90000000000);
+    CHECK_EQ(config.log_cap_bytes, 2 << 20);
+    CHECK_EQ(config.log_level, GORD_LOG_DEBUG);
+    CHECK(config.store_memory && config.paused);
+    gord_config_fini(&config);
+}
+
+TEST(relative_path_is_made_absolute_and_the_last_word_wins)
+{
+    struct gord_config config;
+    char said[4096], here[4096], expected[5000];
+    CHECK(getcwd(here, sizeof here) != NULL);
+    CHECK_EQ(PARSE(&config, said, "--state-dir=x", "--state-dir=y", "--socket=/s"), 0);
+    snprintf(expected, sizeof expected, "%s/y", here);
+    CHECK_STR(config.state_dir, expected);
+    gord_config_fini(&config);
+}
+
+TEST(bad_words_are_refused_with_their_name)
+{
+    static const char *const bad[][2] = {
+        {"--exec-slots=0", "--exec-slots is '0'"},
+        {"--exec-slots=-1", "--exec-slots is '-1'"},
+        {"--exec-slots=1000001", "--exec-slots"},
+        {"--exec-slots=99999999999999999999", "--exec-slots"},
+        {"--native-slots=many", "--native-slots is 'many'"},
+        {"--native-slots= 5", "--native-slots"},
+        {"--gomaxprocs=2x", "--gomaxprocs is '2x'"},
+        {"--gomaxprocs=1025", "--gomaxprocs"},
+        {"--store=disk", "--store is 'disk'"},
+        {"--grace=5", "--grace is '5'"},
+        {"--grace=-5s", "--grace"},
+        {"--log-cap=64Q", "--log-cap is '64Q'"},
+        {"--log-level=loud", "--log-level is 'loud'"},
+        {"--listen=0.0.0.0:80", "does not listen beyond this machine"},
+        {"--listen=127.0.0.1", "--listen"},
+        {"--listen=127.0.0.1:", "port"},
+        {"--listen=127.0.0.1:65536", "port"},
+        {"--listen=localhost:80", "--listen"},
+        {"--state-dir=", "--state-dir is empty"},
+        {"--socket=", "--socket is empty"},
+        {"--no-such-option", "--no-such-option"},
+        {"--grace", "requires an argument"},
+        {"job", "'job' is no option"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct gord_config config = {.exec_slots = 77};
+        char said[4096];
+        CHECK_EQ(PARSE(&config, said, bad[i][0]), -EINVAL);
+        if (strstr(said, bad[i][1]) == NULL) {
+            test_fail(__FILE__, __LINE__, "%s is answered by \"%s\"", bad[i][0], said);
+        }
+        CHECK_EQ(config.exec_slots, 77); /* untouched */
+    }
+}
+
+TEST(one_bad_word_among_good_ones_is_enough)
+{
+    struct gord_config config;
+    char said[4096];
+    CHECK_EQ(PARSE(&config, said, "--paused", "--grace=x", "--exec-slots=2"), -EINVAL);
+}
+
+TEST(socket_path_beyond_the_kernels_limit_is_refused)
+{
+    struct gord_config config;
+    char said[4096], word[256] = "--socket=/";
+    memset(word + strlen(word), 'a', 108);
+    CHECK_EQ(PARSE(&config, said, word), -EINVAL);
+    CHECK(strstr(said, "longer than") != NULL);
+}
+
+TEST(help_and_version_are_answered_on_stdout)
+{
+    struct gord_config config;
+    char said[16384];
+    CHECK_EQ(PARSE(&config, said, "--version"), 1);
+    CHECK(strncmp(said, "gord ", 5) == 0);
+    CHECK_EQ(PARSE(&config, said, "--help", "--no-such-option"), 1);
+    CHECK(strstr(said, "--exec-slots") != NULL && strstr(said, "Exit codes") != NULL);
+}
+
+TEST(durations_are_read)
+{
+    static const struct {
+        const char *text;
+        int64_t ns;
+    } good[] = {
+        {"0", 0},
+        {"0s", 0},
+        {"5s", 5000000000},
+        {"250ms", 250000000},
+        {"3us", 3000},
+        {"7ns", 7},
+        {"2h", 7200000000000},
+        {"1h30m", 5400000000000},
+        {"1d", 86400000000000},
+        {"9223372036854775807ns", INT64_MAX},
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        int64_t ns = -1;
+        CHECK_EQ(gord_parse_duration(good[i].text, &ns), 0);
+        CHECK_EQ(ns, good[i].ns);
+    }
+    static const char *const bad[] = {"",
+                                      "5",
+                                      "s",
+                                      "5 s",
+                                      "-5s",
+                                      "5x",
+                                      "5s ",
+                                      "1.5s",
+                                      "5s5",
+                                      "9223372036854775808ns",
+                                      "999999999999d",
+                                      "18446744073709551616ns"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int64_t ns = -1;
+        CHECK_EQ(gord_parse_duration(bad[i], &ns), -EINVAL);
+        CHECK_EQ(ns, -1);
+    }
+}
+
+TEST(sizes_are_read)
+{
+    uint64_t bytes = 0;
+    CHECK_EQ(gord_parse_bytes("4096", &bytes), 0);
+    CHECK_EQ(bytes, 4096);
+    CHECK_EQ(gord_parse_bytes("1G", &bytes), 0);
+    CHECK_EQ(bytes, 1 << 30);
+    static const char *const bad[] = {"", "M", "1MB", "-1", "1.5G", "99999999999G", " 1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CHECK_EQ(gord_parse_bytes(bad[i], &bytes), -EINVAL);
+    }
+    CHECK_EQ(bytes, 1 << 30);
+}
