@@ -91,6 +91,17 @@ static struct gor_ctx *context_above(struct gord_runner *runner, const struct go
     return ctx != NULL ? ctx : runner->env.root;
 }
 
+static int put_on_goroutine(struct gord_run *run)
+{
+    struct gor_go_opts opts = {.name = run->name, .out_id = &run->goroutine};
+    int result = gor_go_with(&opts, gord_run_main, gord_run_ref(run));
+
+    if (result != 0) {
+        gord_run_unref(run);
+    }
+    return result;
+}
+
 /* A taken job with its spec: onto a goroutine of its own. */
 static void launch(struct gord_runner *runner, struct gord_job *job)
 {
@@ -102,18 +113,23 @@ static void launch(struct gord_runner *runner, struct gord_job *job)
         fail_to_start(runner, id, "no memory", -ENOMEM);
         return;
     }
-    struct gor_go_opts opts = {.name = run->name, .out_id = &run->goroutine};
-    int result = gor_go_with(&opts, gord_run_main, gord_run_ref(run));
+    /* Made before it runs, so that it bears an earlier time than anything the goroutine does. */
+    struct gord_event *started = NULL;
+    if (spec->kind == GORD_NATIVE) {
+        started = gord_event_started(id, 0, 0, 0);
+    }
+    int result = spec->kind == GORD_NATIVE && started == NULL ? -ENOMEM : put_on_goroutine(run);
     if (result != 0) {
-        gord_run_unref(run);
+        gord_event_unref(started);
         gord_run_unref(run);
         fail_to_start(runner, id, "no goroutine", result);
         return;
     }
     job->body->run = run;
-    if (spec->kind == GORD_NATIVE) {
+    if (started != NULL) {
         /* Its goroutine's own events come through the inbox, so they are behind this one. */
-        gord_bus_emit(runner->bus, gord_event_started(id, run->goroutine, 0, 0), NULL);
+        started->goroutine = run->goroutine;
+        gord_bus_emit(runner->bus, started, NULL);
         gord_sampler_add(&runner->sampler, run);
     }
 }
