@@ -14,7 +14,6 @@ from pathlib import Path
 from . import build, machine, measure
 
 READY_LIMIT_S = 20
-SYNC = "gor: fsync before the answer (WAL, synchronous=FULL)"
 
 
 def file_system(path):
@@ -166,12 +165,12 @@ def peers_of(case, runs, wanted):
     """{name: (run, durability)} of the peers that are installed."""
     found = {}
     if case.name == "S1" and wanted and shutil.which("beanstalkd"):
-        found["beanstalkd/100"] = (lambda: runs.beanstalkd(100), "peer: -f 0, 100 in flight")
-        found["beanstalkd/1"] = (lambda: runs.beanstalkd(1), "peer: -f 0, one at a time")
+        found["beanstalkd/100"] = (lambda: runs.beanstalkd(100), "sync, 100 in flight")
+        found["beanstalkd/1"] = (lambda: runs.beanstalkd(1), "sync, one at a time")
     if case.name == "S3":
-        found["posix_spawn"] = (runs.spawn, "peer: nothing kept")
+        found["posix_spawn"] = (runs.spawn, "keeps nothing")
         if wanted and shutil.which("tsp"):
-            found["task-spooler"] = (runs.task_spooler, "peer: in memory")
+            found["task-spooler"] = (runs.task_spooler, "in memory")
     return found
 
 
@@ -195,7 +194,7 @@ def run_case(case, programs, arguments, out):
     # A million submits take long and are a comparison within themselves.
     count = 1 if case.name == "S4" else arguments.pairs
     with Place(arguments.state) as place:
-        where = f"{SYNC}, {file_system(place.state)}"
+        mine = f"sync, {file_system(place.state)}"
     procs = machine.facts(programs)["cpus"]
     try:
         ours, theirs = sample(case, runs, peers, count)
@@ -203,10 +202,8 @@ def run_case(case, programs, arguments, out):
         out.failure(case, procs, error)
         return
     for figure in ours.values:
-        note = where
-        for name, samples in theirs.items():
-            if figure in samples.values:
-                out.row(case, figure, procs, ours, name, samples, f"{note}; {peers[name][1]}")
-                note = None
-        if note == where:
-            out.row(case, figure, procs, ours, note=note)
+        beside = [(name, theirs[name]) for name in peers if figure in theirs[name].values]
+        if not beside:
+            out.row(case, figure, procs, ours, note=mine)
+        for name, samples in beside:
+            out.row(case, figure, procs, ours, name, samples, f"{mine}; peer: {peers[name][1]}")
