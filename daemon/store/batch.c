@@ -8,7 +8,7 @@
 
 static int make_room(struct gord_batch *batch, size_t count)
 {
-    if (count <= batch->room) {
+    if (count <= batch->room && batch->slots != NULL) {
         return 0;
     }
     size_t room = 1024;

@@ -448,7 +448,11 @@ int gord_writer_open(const char *path, bool sync, struct gord_store_start *out_s
     err = gord_sql_prepare_all(writer->db, statements, STATEMENT_COUNT, writer->stmts);
     err = err != 0 ? err : read_start(writer, out_start);
     if (err != 0) {
-        gord_schema_explain(err, path, sqlite3_errmsg(writer->db), out_text);
+        int rc = sqlite3_errcode(writer->db);
+        bool sound = rc == SQLITE_OK || rc == SQLITE_DONE || rc == SQLITE_ROW;
+        gord_schema_explain(err, path,
+                            sound ? "its counters and rows disagree" : sqlite3_errmsg(writer->db),
+                            out_text);
         gord_writer_close(writer);
         return err;
     }
