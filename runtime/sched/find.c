@@ -413,7 +413,12 @@ struct gor__g *gor__find_runnable(struct gor__m *m)
         }
         if (m->p == NULL || gor__proc_check_resize(m)) {
             if (m->p == NULL) {
+                /* Its goroutines went to the global queue. While we count as spinning nobody would
+                 * be woken for them, for whoever spins is about to look there. */
                 stop_spinning(m);
+                if (work_exists()) {
+                    gor__wake_idle();
+                }
                 sleep_until_woken(m);
             }
             continue;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/netpoll.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
@@ -108,8 +109,26 @@ static void empty_proc(struct gor__p *p)
     while ((g = gor__next_local(p)) != NULL) {
         gor__global_put(g, g, 1);
     }
-    gor__timers_move(&p->timers, &gor__sched.procs[0]->timers);
+    if (gor__timers_first(&p->timers) != GOR_NEVER) {
+        gor__timers_move(&p->timers, &gor__sched.procs[0]->timers);
+        /* P 0 may be idle, with the poller asleep until a later deadline. */
+        gor__netpoll_break();
+    }
     gor__pool_flush(p);
+}
+
+/* The P is off the idle list and empty; only now may it be used again, should GOMAXPROCS have been
+ * raised meanwhile: its emptier was its holder until here. */
+static void retire_idle_proc(struct gor__p *p)
+{
+    empty_proc(p);
+    gor__mutex_lock(&gor__sched.lock);
+    if (p->index < gor__sched.proc_count) {
+        gor__idle_put_proc(p);
+    } else {
+        p->in_use = false;
+    }
+    gor__mutex_unlock(&gor__sched.lock);
 }
 
 static void call_attention(void)
@@ -167,8 +186,7 @@ static void resize(void)
     while (surplus != NULL) {
         struct gor__p *p = surplus;
         surplus = p->next_idle;
-        p->in_use = false;
-        empty_proc(p);
+        retire_idle_proc(p);
     }
     for (uint32_t i = former; i < count; i++) {
         gor__wake_idle();
@@ -185,6 +203,11 @@ bool gor__proc_check_resize(struct gor__m *m)
     if (__atomic_load_n(&gor__sched.wanted_procs, __ATOMIC_ACQUIRE) != 0) {
         resize();
     }
+    if (p->index < __atomic_load_n(&gor__sched.proc_count, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    /* While we hold it nobody else can be given it, whatever GOMAXPROCS becomes meanwhile. */
+    empty_proc(p);
     gor__mutex_lock(&gor__sched.lock);
     bool surplus = p->index >= gor__sched.proc_count;
     if (surplus) {
@@ -192,10 +215,6 @@ bool gor__proc_check_resize(struct gor__m *m)
         m->p = NULL;
     }
     gor__mutex_unlock(&gor__sched.lock);
-    if (surplus) {
-        empty_proc(p);
-        gor__wake_idle();
-    }
     return surplus;
 }
 
