@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
@@ -14,7 +15,13 @@
 
 enum { MAX_TESTS = 512 };
 
+/* cmocka catches these and jumps out of the handler, which would leave a goroutine's stack; a crash
+ * shall end the process, with the report of a sanitizer if there is one. */
+static const int crashes[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGSYS};
+enum { CRASHES = sizeof crashes / sizeof crashes[0] };
+
 static struct test_case *all_tests;
+static struct sigaction crash_actions[CRASHES]; /* as they were before cmocka */
 static char tmpdir[64];
 
 void test_register(struct test_case *test)
@@ -83,6 +90,9 @@ const char *test_tmpdir(void)
 static void run_case(void **state)
 {
     const struct test_case *test = *state;
+    for (int i = 0; i < CRASHES; i++) {
+        (void)sigaction(crashes[i], &crash_actions[i], NULL);
+    }
     if (test->run != NULL) {
         test->run(test->body);
     } else {
@@ -94,6 +104,9 @@ int main(int argc, char **argv)
 {
     static struct CMUnitTest tests[MAX_TESTS];
     size_t count = 0;
+    for (int i = 0; i < CRASHES; i++) {
+        (void)sigaction(crashes[i], NULL, &crash_actions[i]);
+    }
     for (struct test_case *test = all_tests; test != NULL; test = test->next) {
         if (argc > 1 && strstr(test->name, argv[1]) == NULL) {
             continue;

@@ -63,18 +63,27 @@ GO_TEST(dump_to_a_broken_stream_tells_the_error)
     fclose(full);
 }
 
-static void park_on(void *arg)
+struct crowd {
+    struct gor_waitgroup started;
+    struct gor_chan *c;
+};
+
+static void park_in_crowd(void *arg)
 {
-    (void)gor_chan_recv(arg, NULL);
+    struct crowd *crowd = arg;
+    gor_waitgroup_done(&crowd->started);
+    (void)gor_chan_recv(crowd->c, NULL);
 }
 
 GO_TEST(dump_of_thousands_shows_every_one)
 {
     int count = SCALED(5000, 2000, 1000);
-    struct gor_chan *c = new_chan(0, 0);
+    struct crowd crowd = {.c = new_chan(0, 0)};
+    gor_waitgroup_add(&crowd.started, count);
     for (int i = 0; i < count; i++) {
-        spawn(park_on, c);
+        spawn(park_in_crowd, &crowd);
     }
+    gor_waitgroup_wait(&crowd.started);
     struct gor_stats stats;
     do {
         gor_yield();
@@ -87,9 +96,9 @@ GO_TEST(dump_of_thousands_shows_every_one)
     }
     CHECK_EQ(shown, count);
     free(text);
-    CHECK_EQ(gor_chan_close(c), 0);
+    CHECK_EQ(gor_chan_close(crowd.c), 0);
     YIELD_UNTIL(gor_num_goroutine() == 1)
-    gor_chan_unref(c);
+    gor_chan_unref(crowd.c);
 }
 
 TEST(dump_without_a_runtime_is_harmless)
