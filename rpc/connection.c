@@ -28,6 +28,7 @@ void rpc_connection_mark(struct rpc_connection *connection)
 {
     if (!connection->closed && !rpc_link_is_listed(&connection->marked_link)) {
         rpc_list_append(&connection->hub->marked, &connection->marked_link);
+        rpc_hub_wake(connection->hub);
     }
 }
 

@@ -13,6 +13,13 @@ static void on_idle(uv_idle_t *idle)
     (void)idle; /* being active is its purpose */
 }
 
+/* Other prepare handles of the loop may run after ours and mark what we would only see at the next
+ * turn: with the idle handle active the loop does not wait before that. */
+void rpc_hub_wake(struct rpc_hub *hub)
+{
+    uv_idle_start(&hub->idle, on_idle);
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct rpc_hub *hub = prepare->data;

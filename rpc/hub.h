@@ -41,6 +41,9 @@ struct rpc_hub {
 /* -ENOMEM. */
 int rpc_hub_init(struct rpc_hub *hub, uv_loop_t *loop);
 
+/* Something has been marked: do not wait before it has been flushed. */
+void rpc_hub_wake(struct rpc_hub *hub);
+
 /* on_closed comes from the loop; no connection may be left. */
 void rpc_hub_close(struct rpc_hub *hub, void (*on_closed)(struct rpc_hub *hub));
 
