@@ -2,10 +2,12 @@
 #include "daemon/runner/cascade.h"
 
 #include "daemon/base/log.h"
+#include "daemon/runner/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void gord_cascade_fini(struct gord_cascade *cascade)
 {
@@ -28,7 +30,9 @@ void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table 
         cascade->steps = steps;
         cascade->room = room;
     }
-    cascade->steps[cascade->count++] = (struct gord_cascade_step){parent, what};
+    struct gord_cascade_step *step = &cascade->steps[cascade->count++];
+    step->parent = parent;
+    gord_text_clean(what, strlen(what), step->what, sizeof(step->what));
 }
 
 static void cancel_children(const struct gord_job_table *table,
@@ -37,7 +41,7 @@ static void cancel_children(const struct gord_job_table *table,
 {
     size_t count = gord_job_children(table, step->parent, NULL, 0);
     uint64_t *ids = calloc(count > 0 ? count : 1, sizeof(*ids));
-    char cause[80];
+    char cause[256];
 
     if (ids == NULL) {
         gord_log(GORD_LOG_ERROR, step->parent, "out of memory: the jobs below it live on");

@@ -15,7 +15,7 @@
 
 struct gord_cascade_step {
     uint64_t parent;
-    const char *what; /* static: what happened to the parent */
+    char what[200]; /* what happened to the parent */
 };
 
 struct gord_cascade {
@@ -27,7 +27,8 @@ struct gord_cascade {
 
 void gord_cascade_fini(struct gord_cascade *cascade);
 
-/* `what` ("ended") has happened to job `parent`. Remembered if it has live children. */
+/* `what` ("ended"; copied, cut if long) has happened to job `parent`. Remembered if it has live
+ * children. */
 void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table *table,
                       uint64_t parent, const char *what);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/run.h"
 
+#include "daemon/runner/text.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -123,14 +125,28 @@ Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
         }
         return GOR__V1__OUTCOME__TIMED_OUT;
     }
-    snprintf(run->detail, sizeof(run->detail), "%s", gor_ctx_cause(ctx));
+    /* Its parent's context may have brought it before the loop did. */
+    const char *cause = atomic_load(&run->cause);
+    if (cause == NULL && run->spec->parent_id != 0) {
+        snprintf(run->detail, sizeof(run->detail), "its parent job %" PRIu64 " was cancelled: %s",
+                 run->spec->parent_id, gor_ctx_cause(ctx));
+    } else {
+        snprintf(run->detail, sizeof(run->detail), "%s",
+                 cause != NULL ? cause : gor_ctx_cause(ctx));
+    }
     return GOR__V1__OUTCOME__CANCELLED;
 }
 
 static void post_finished(struct gord_run *run, const struct gord_result *result)
 {
-    struct gord_event *event = gord_event_finished(run->id, result->outcome, result->exit_code,
-                                                   result->signal, run->detail);
+    char clean[GORD_DETAIL_BYTES];
+    const char *detail = run->detail;
+
+    if (!gord_text_is_utf8(detail, strlen(detail))) {
+        detail = gord_text_clean(detail, strlen(detail), clean, sizeof(clean));
+    }
+    struct gord_event *event =
+        gord_event_finished(run->id, result->outcome, result->exit_code, result->signal, detail);
 
     if (event != NULL) {
         gord_logfile_counts(&run->log, &event->stdout_bytes, &event->stderr_bytes);

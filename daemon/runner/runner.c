@@ -168,7 +168,9 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         }
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
     } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
-        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "was cancelled");
+        char what[256];
+        snprintf(what, sizeof(what), "was cancelled: %s", event->text);
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, what);
     }
 }
 

@@ -224,6 +224,7 @@ struct pausing {
     struct gord_service *service;
     struct rpc_call *call;
     bool paused;
+    uint64_t queued; /* when it was asked */
 };
 
 static uint64_t queued_jobs(struct gord_service *service)
@@ -243,11 +244,11 @@ static void pause_stored(void *arg, int error)
                   pausing->paused ? "paused" : "resumed", strerror(-error));
     } else if (pausing->paused) {
         Gor__V1__PauseReply reply = GOR__V1__PAUSE_REPLY__INIT;
-        reply.queued = queued_jobs(pausing->service);
+        reply.queued = pausing->queued;
         rpc_call_reply(pausing->call, &reply.base);
     } else {
         Gor__V1__ResumeReply reply = GOR__V1__RESUME_REPLY__INIT;
-        reply.queued = queued_jobs(pausing->service);
+        reply.queued = pausing->queued;
         rpc_call_reply(pausing->call, &reply.base);
     }
     free(pausing);
@@ -264,7 +265,7 @@ static void set_paused(struct gord_service *service, struct rpc_call *call, bool
         return;
     }
     if (pausing != NULL) {
-        *pausing = (struct pausing){service, call, paused};
+        *pausing = (struct pausing){service, call, paused, queued_jobs(service)};
         gord_runner_set_paused(service->runner, paused);
         result = gord_store_set_paused(gord_bus_store(service->bus), paused, pause_stored, pausing);
     }

@@ -198,7 +198,7 @@ class Client:
             self.messages.load("gor.v1.Runtime")
             self.loaded = True
 
-    def message(self, name, **fields):
+    def message(self, name, /, **fields):
         self._load()
         return getattr(self.messages, name)(**fields)
 
