@@ -33,12 +33,18 @@ class Booted(unittest.TestCase):
         cls.machine = systemd_machine.Machine(cls.tree)
         cls.addClassCleanup(cls.machine.stop)
 
+    def run(self, result=None):
+        """After a failure, show what the journal has to say."""
+        bad = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > bad:
+            print(self.machine.run("journalctl", "--no-pager", "-n", "40", "-u", "gord").stdout)
+        return result
+
     def setUp(self):
         self.systemctl("start", "gord.socket")
 
     def tearDown(self):
-        if self._outcome.errors and any(error for _, error in self._outcome.errors):
-            print(self.machine.run("journalctl", "--no-pager", "-n", "40", "-u", "gord").stdout)
         self.machine.run("systemctl", "stop", "gord.service", "gord.socket")
         self.machine.run("systemctl", "reset-failed", "gord.service")
 

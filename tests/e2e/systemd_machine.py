@@ -24,6 +24,7 @@ mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 cp -a "$2/." "$1/upper/"
+chmod 755 "$1/upper"  # a temporary folder is nobody else's, a root is everybody's
 mkdir -p "$1/upper/etc" "$1/upper/var/lib" "$1/upper/var/log"
 mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
 cd "$1/root"
