@@ -44,6 +44,7 @@ static void release_everything(void)
     gor__netpoll_fini();
     gor__byid_fini();
     gor__pool_fini();
+    gor__stacks_fini();
     memset(&gor__sched, 0, sizeof gor__sched);
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = false;

@@ -49,10 +49,11 @@ static bool same_mark(const struct mark *a, const struct mark *b)
 /* Return addresses by the chain of frame pointers, which leads from the saved stack pointer towards
  * the top; code without frame pointers ends it or bends it, but never out of the stack. The last
  * two, of the runtime's own entry, are left out. */
-RACY_BY_DESIGN static unsigned walk_frames(const struct gor__g *g, const void **frames)
+RACY_BY_DESIGN static unsigned walk_frames(const struct gor__g *g, const struct gor__stack *stack,
+                                           const void **frames)
 {
     uintptr_t low = (uintptr_t)g->context.sp;
-    uintptr_t top = (uintptr_t)g->stack_top;
+    uintptr_t top = (uintptr_t)stack->top;
     uintptr_t frame = (uintptr_t)gor__context_frame(&g->context);
     unsigned count = 0;
     while (count < FRAMES_MAX && frame >= low && frame <= top - 2 * sizeof(uintptr_t) &&
@@ -73,10 +74,11 @@ RACY_BY_DESIGN static unsigned walk_frames(const struct gor__g *g, const void **
 }
 
 /* The stack is stored, and stays as it is until the next switch to it. */
-RACY_BY_DESIGN static bool is_stored(const struct gor__g *g)
+RACY_BY_DESIGN static bool is_stored(const struct gor__g *g, const struct gor__stack *stack)
 {
     uintptr_t sp = (uintptr_t)__atomic_load_n(&g->context.sp, __ATOMIC_ACQUIRE);
-    return sp > (uintptr_t)g->stack_low && sp < (uintptr_t)g->stack_top && sp % sizeof sp == 0;
+    return stack != NULL && sp > (uintptr_t)stack->low && sp < (uintptr_t)stack->top &&
+           sp % sizeof sp == 0;
 }
 
 RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct mark *mark,
@@ -101,12 +103,13 @@ RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct mark
 
 RACY_BY_DESIGN static void read_stack(const struct gor__g *g, struct gor_info *info)
 {
-    if (info->state == GOR_RUNNING || !is_stored(g)) {
+    const struct gor__stack *stack = __atomic_load_n(&g->stack, __ATOMIC_ACQUIRE);
+    if (info->state == GOR_RUNNING || !is_stored(g, stack)) {
         return;
     }
-    info->stack_used_bytes = (size_t)(g->stack_top - (const char *)g->context.sp);
+    info->stack_used_bytes = (size_t)(stack->top - (const char *)g->context.sp);
     if (info->state == GOR_WAITING) {
-        info->frame_count = walk_frames(g, info->frames);
+        info->frame_count = walk_frames(g, stack, info->frames);
     }
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "runtime/debug/look.h"
-#include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
 static uint32_t procs_made(void)
@@ -76,11 +75,11 @@ static void add_scheduler(struct gor_stats *stats)
 
 static void add_stacks(struct gor_stats *stats)
 {
-    struct gor__pool_stats pool;
-    gor__pool_stats(&pool);
-    stats->stacks_reserved_bytes = pool.reserved_bytes;
-    stats->stacks_in_use = stats->goroutines;
-    stats->stacks_cached = pool.made > stats->goroutines ? pool.made - stats->goroutines : 0;
+    struct gor__stacks_stats stacks;
+    gor__stacks_stats(&stacks);
+    stats->stacks_reserved_bytes = stacks.reserved_bytes;
+    stats->stacks_in_use = stacks.made > stacks.cached ? stacks.made - stacks.cached : 0;
+    stats->stacks_cached = stacks.cached;
 }
 
 static int count_state(void *arg, const struct gor_info *info)

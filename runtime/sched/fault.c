@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
-#include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
 enum { SIGNAL_STACK = 65536, GUARD = 4096, NEAR = 65536 };
@@ -20,7 +19,8 @@ static struct sigaction former[2];
 /* The fault lies in the guard of the stack of `g`, or within a large frame below it. */
 static bool is_overflow(const struct gor__g *g, const char *address)
 {
-    return g != NULL && address < g->stack_low + GUARD && address >= g->stack_low - NEAR;
+    return g != NULL && g->stack != NULL && address < g->stack->low + GUARD &&
+           address >= g->stack->low - NEAR;
 }
 
 static void report_overflow(const struct gor__g *g)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* goroutine.h - G: one goroutine, its stack, and how it waits.
+/* goroutine.h - G: one goroutine, and how it waits.
  *
- * A G lives in a pool (pool.h) together with its stack, for ever: the memory is type-stable, so
- * that a late waker may still look at it and find by `wake` that its time has passed.
+ * Gs live in tables (pool.h) for ever: the memory is type-stable, so that a late waker may still
+ * look at one and find by `wake` that its time has passed. The stack comes with the first run
+ * (stacks.h).
  *
  * States      one function changes them, gor__g_set_state; see GOR_STATES in gor.h. A G is on a run
  *             queue exactly while RUNNABLE, current on an M while RUNNING, in nobody's list but
@@ -16,9 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/cpu/sanitizer.h"
 #include "runtime/cpu/switch.h"
 #include "runtime/gor.h"
+#include "runtime/sched/stacks.h"
 #include "runtime/sched/timer.h"
 
 struct gor__g;
@@ -38,10 +39,12 @@ struct gor__waiter {
 struct gor__g {
     /* What a switch touches. */
     struct gor__context context;
-    struct gor__g *next; /* list link of a run queue's overflow, a free list or a batch */
-    uint8_t state;       /* enum gor_state */
-    uint8_t reason;      /* enum gor_wait_reason */
-    bool has_deadline;   /* `timer` is to be started once it has parked */
+    struct gor__stack *stack; /* NULL until it first runs, and after its end; atomic for readers */
+    struct gor__g *next;      /* list link of a run queue's overflow, a free list or a batch */
+    uint8_t state;            /* enum gor_state */
+    uint8_t reason;           /* enum gor_wait_reason */
+    uint8_t stack_class;
+    bool has_deadline; /* `timer` is to be started once it has parked */
     int saved_errno;
     int64_t waiting_since; /* coarse clock, while WAITING */
     void (*fn)(void *arg);
@@ -63,12 +66,6 @@ struct gor__g {
     void (*on_panic)(void *arg, const char *message);
     void *on_panic_arg;
     uint64_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
-
-    /* Its memory. */
-    char *stack_low; /* guard page first */
-    char *stack_top;
-    uint8_t stack_class;
-    struct gor__fiber fiber;
 };
 
 static inline void gor__g_set_state(struct gor__g *g, enum gor_state state,

@@ -13,22 +13,15 @@
 
 #include "runtime/gor.h"
 #include "runtime/sched/fresh.h"
+#include "runtime/sched/pool.h"
 #include "runtime/sched/runq.h"
+#include "runtime/sched/stacks.h"
 #include "runtime/sched/timer.h"
 
 struct gor__g;
 struct gor__m;
 
-enum {
-    GOR__STACK_CLASSES = 8, /* 64 KiB << class */
-    GOR__PROCS_MAX = 1024,
-};
-
-/* Dead goroutines with their stacks, last in first out. */
-struct gor__free_list {
-    struct gor__g *first;
-    uint32_t count;
-};
+enum { GOR__PROCS_MAX = 1024 };
 
 struct gor__p {
     /* The scheduler's hot path. */
@@ -43,7 +36,8 @@ struct gor__p {
     uint64_t timers_checked; /* cpu ticks */
     uint64_t polled;         /* cpu ticks of the last look at the network poller */
 
-    struct gor__free_list free[GOR__STACK_CLASSES];
+    struct gor__free_list free;
+    struct gor__stack_list stacks[GOR__STACK_CLASSES];
     gor_id_t next_id; /* ids of our own: next_id up to end_id */
     gor_id_t end_id;
 

@@ -13,7 +13,6 @@
 
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/netpoll.h"
-#include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
 /* "max 100000" or "50000 100000" of the cgroup this process is in: whole CPUs, rounded up; 0: no
@@ -115,6 +114,7 @@ static void empty_proc(struct gor__p *p)
         gor__netpoll_break();
     }
     gor__pool_flush(p);
+    gor__stacks_flush(p);
 }
 
 /* The P is off the idle list and empty; only now may it be used again, should GOMAXPROCS have been

@@ -207,6 +207,19 @@ static inline void start_deadline(struct gor__g *g)
     }
 }
 
+/* The end of `g`, on a stack that is not its own. */
+static inline void bury(struct gor__p *p, struct gor__g *g)
+{
+    struct gor__stack *stack = g->stack;
+    if (stack != NULL) {
+        gor__fiber_clear(&stack->fiber, stack->low, (size_t)(stack->top - stack->low));
+        __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
+        gor__stack_put(p, stack);
+    }
+    gor__count(&p->ended, 1);
+    gor__pool_put(p, g);
+}
+
 void gor__after_switch(struct gor__m *m)
 {
     enum gor__after after = m->after;
@@ -232,11 +245,25 @@ void gor__after_switch(struct gor__m *m)
         offer_work();
         break;
     case GOR__AFTER_EXIT:
-        gor__fiber_clear(&g->fiber, g->stack_low, (size_t)(g->stack_top - g->stack_low));
-        gor__count(&m->p->ended, 1);
-        gor__pool_put(m->p, g);
+        bury(m->p, g);
         break;
     }
+}
+
+/* The first run of `g`: now it needs a stack. Out of memory is fatal here, as in Go: the goroutine
+ * was promised to its creator, who may be waiting for it. */
+static __attribute__((noinline)) void give_stack(struct gor__p *p, struct gor__g *g)
+{
+    struct gor__stack *stack = gor__stack_get(p, g->stack_class);
+    if (stack == NULL) {
+        gor__die(
+            "no memory for the stack of goroutine %lu; lower gor_opts.max_goroutines, or raise "
+            "vm.max_map_count where the kernel has no guard markers (before Linux 6.13)",
+            (unsigned long)g->id);
+    }
+    gor__fiber_init(&stack->fiber, stack->low, (size_t)(stack->top - stack->low));
+    gor__context_init(&g->context, stack->top);
+    __atomic_store_n(&g->stack, stack, __ATOMIC_RELEASE);
 }
 
 static inline void set_running(struct gor__m *m, struct gor__g *g)
@@ -245,29 +272,38 @@ static inline void set_running(struct gor__m *m, struct gor__g *g)
     __atomic_store_n(&g->switches, g->switches + 1, __ATOMIC_RELAXED);
     gor__count(&m->p->switches, 1);
     m->g = g;
+    if (GOR_UNLIKELY(g->stack == NULL)) {
+        give_stack(m->p, g);
+    }
 }
 
-/* Leave `self`, whose state and m->after are set; come back when it is resumed, on any thread. */
-static inline __attribute__((always_inline)) void leave(struct gor__m *m, struct gor__g *self,
-                                                        bool dies)
+/* Go from the stack of `self`, whose state and m->after are set, to that of `next`, or to the
+ * thread's own when there is none. */
+static inline __attribute__((always_inline)) void switch_to(struct gor__m *m, struct gor__g *self,
+                                                            struct gor__g *next, bool dies)
 {
-    self->saved_errno = *m->errno_address;
     m->after_g = self;
-    m->left = &self->fiber;
-    struct gor__g *next = next_direct(m->p);
+    m->left = &self->stack->fiber;
     if (GOR_LIKELY(next != NULL)) {
         set_running(m, next);
-        gor__fiber_leave(&self->fiber, &next->fiber, dies);
+        gor__fiber_leave(m->left, &next->stack->fiber, dies);
         gor__switch(&self->context, &next->context);
     } else {
         m->g = NULL;
-        gor__fiber_leave(&self->fiber, &m->fiber, dies);
+        gor__fiber_leave(m->left, &m->fiber, dies);
         gor__switch(&self->context, &m->scheduler);
     }
+}
+
+/* Leave `self`, whose state and m->after are set; come back when it is resumed, on any thread. */
+static inline __attribute__((always_inline)) void leave(struct gor__m *m, struct gor__g *self)
+{
+    self->saved_errno = *m->errno_address;
+    switch_to(m, self, next_direct(m->p), false);
     /* A stack in use is not to be read: see debug/look.c. */
     self->context.sp = NULL;
     m = gor__m_self();
-    gor__fiber_arrive(&self->fiber, m->left);
+    gor__fiber_arrive(&self->stack->fiber, m->left);
     gor__after_switch(m);
     *m->errno_address = self->saved_errno;
 }
@@ -281,7 +317,7 @@ static inline __attribute__((always_inline)) void park(enum gor__after after, vo
     gor__g_set_state(g, GOR_WAITING, reason);
     m->after = after;
     m->after_lock = held;
-    leave(m, g, false);
+    leave(m, g);
 }
 
 void gor__park(struct gor__lock *held, enum gor_wait_reason reason)
@@ -305,7 +341,7 @@ void gor_yield(void)
     GOR_ASSERT(m != NULL && m->g != NULL);
     gor__g_set_state(m->g, GOR_RUNNABLE, GOR_WAIT_NONE);
     m->after = GOR__AFTER_YIELD;
-    leave(m, m->g, false);
+    leave(m, m->g);
 }
 
 /* ---- a goroutine's birth and end */
@@ -320,7 +356,7 @@ void gor__schedule(struct gor__m *m)
         }
         set_running(m, g);
         m->left = &m->fiber;
-        gor__fiber_leave(&m->fiber, &g->fiber, false);
+        gor__fiber_leave(&m->fiber, &g->stack->fiber, false);
         gor__switch(&m->scheduler, &g->context);
         gor__fiber_arrive(&m->fiber, m->left);
     }
@@ -344,8 +380,28 @@ void gor_exit(void)
     m = gor__m_self();
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     m->after = GOR__AFTER_EXIT;
-    leave(m, g, true);
+    switch_to(m, g, next_direct(m->p), true);
     __builtin_unreachable();
+}
+
+/* `g` has returned. If what comes next has not run yet either, it may have this stack as it is,
+ * without a switch: then that one is answered. */
+static struct gor__g *succeed(struct gor__g *g)
+{
+    run_defers(g);
+    struct gor__m *m = gor__m_self();
+    struct gor__g *next = next_direct(m->p);
+    gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
+    if (next == NULL || next->stack != NULL || next->stack_class != g->stack_class) {
+        m->after = GOR__AFTER_EXIT;
+        switch_to(m, g, next, true);
+        __builtin_unreachable();
+    }
+    __atomic_store_n(&next->stack, g->stack, __ATOMIC_RELEASE);
+    __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
+    bury(m->p, g);
+    set_running(m, next);
+    return next;
 }
 
 void gor__entry_c(void)
@@ -353,9 +409,11 @@ void gor__entry_c(void)
     struct gor__m *m = gor__m_self();
     struct gor__g *g = m->g;
     g->context.sp = NULL;
-    gor__fiber_arrive(&g->fiber, m->left);
+    gor__fiber_arrive(&g->stack->fiber, m->left);
     gor__after_switch(m);
-    *m->errno_address = 0;
-    g->fn(g->arg);
-    gor_exit();
+    do {
+        *gor__m_self()->errno_address = 0;
+        g->fn(g->arg);
+        g = succeed(g);
+    } while (true);
 }

@@ -29,8 +29,6 @@ static void init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor
     g->defers = NULL;
     g->on_panic = parent != NULL ? parent->on_panic : NULL;
     g->on_panic_arg = parent != NULL ? parent->on_panic_arg : NULL;
-    gor__context_init(&g->context, g->stack_top);
-    gor__fiber_init(&g->fiber, g->stack_low, (size_t)(g->stack_top - g->stack_low));
     if (opts != NULL && opts->out_id != NULL) {
         *opts->out_id = id;
         gor__byid_note(g, id);
@@ -55,11 +53,12 @@ int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, co
                      gor_num_goroutine() >= gor__sched.opts.max_goroutines)) {
         return -EAGAIN;
     }
-    struct gor__g *g = gor__pool_get(p, class);
+    struct gor__g *g = gor__pool_get(p);
     if (GOR_UNLIKELY(g == NULL)) {
         return -ENOMEM;
     }
     init_goroutine(g, opts, next_id(p), m != NULL ? m->g : NULL);
+    g->stack_class = (uint8_t) class;
     g->fn = fn;
     g->arg = arg;
     g->created_at = caller;

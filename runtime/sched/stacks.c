@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* stacks.c - see stacks.h. */
+#include "runtime/sched/stacks.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "runtime/base/futex.h"
+#include "runtime/cpu/memory.h"
+#include "runtime/sched/proc.h"
+#include "runtime/sched/sched.h"
+
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
+#ifndef VALGRIND_STACK_REGISTER
+#define VALGRIND_STACK_REGISTER(low, top) 0
+#endif
+
+enum {
+    PAGE = 4096,
+    ARENA_BYTES = 256 << 20,
+    SLAB = 32,         /* slots prepared at once */
+    ARENAS_MAX = 4096, /* a terabyte of address space */
+    LOCAL_MAX = 256,   /* free stacks a P keeps per class */
+    COLOURS = 16,      /* places a stack may begin at in its first page */
+    COLOUR_BYTES = 64, /* a cache line */
+};
+_Static_assert((int)SLAB <= (int)GOR__RANGES_MAX, "a slab is prepared in one vectored call");
+
+struct arena {
+    char *memory;
+    struct gor__stack *table;
+    size_t slot_bytes;
+    uint32_t slots;
+    uint32_t prepared; /* slots handed out at least once; atomic for readers */
+    int class;
+};
+
+static struct {
+    struct gor__mutex lock;
+    struct arena arenas[ARENAS_MAX];
+    uint32_t arena_count; /* atomic for readers: an arena is complete before it is counted */
+    struct arena *current[GOR__STACK_CLASSES];
+    struct gor__stack_list free[GOR__STACK_CLASSES];
+} all;
+
+int gor__stack_class(size_t bytes)
+{
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        if (bytes <= gor__stack_class_bytes(class)) {
+            return class;
+        }
+    }
+    return -EINVAL;
+}
+
+size_t gor__stack_class_bytes(int class)
+{
+    return (size_t)65536 << class;
+}
+
+static size_t table_bytes(const struct arena *arena)
+{
+    return arena->slots * sizeof(struct gor__stack);
+}
+
+static struct arena *open_arena(int class)
+{
+    if (all.arena_count == ARENAS_MAX) {
+        return NULL;
+    }
+    struct arena *arena = &all.arenas[all.arena_count];
+    arena->class = class;
+    arena->slot_bytes = gor__stack_class_bytes(class);
+    arena->slots = (uint32_t)(ARENA_BYTES / arena->slot_bytes);
+    arena->prepared = 0;
+    arena->memory = gor__memory_reserve(ARENA_BYTES, PAGE);
+    if (arena->memory == NULL) {
+        return NULL;
+    }
+    arena->table = gor__memory_reserve(table_bytes(arena), PAGE);
+    if (arena->table == NULL) {
+        gor__memory_release(arena->memory, ARENA_BYTES);
+        return NULL;
+    }
+    __atomic_store_n(&all.arena_count, all.arena_count + 1, __ATOMIC_RELEASE);
+    return arena;
+}
+
+static void init_slot(struct arena *arena, uint32_t slot)
+{
+    struct gor__stack *stack = &arena->table[slot];
+    size_t colour = slot % COLOURS * COLOUR_BYTES;
+    stack->low = arena->memory + slot * arena->slot_bytes;
+    stack->top = stack->low + arena->slot_bytes - colour;
+    stack->class = arena->class;
+    (void)VALGRIND_STACK_REGISTER(stack->low + PAGE, stack->low + arena->slot_bytes);
+}
+
+/* Make the next slots of `arena` usable; how many, or a negative errno. */
+static int prepare_slab(struct arena *arena)
+{
+    struct iovec guards[SLAB] = {{0}};
+    struct iovec pages[SLAB] = {{0}};
+    uint32_t first = arena->prepared;
+    uint32_t count = arena->slots - first < SLAB ? arena->slots - first : SLAB;
+    for (uint32_t i = 0; i < count; i++) {
+        char *low = arena->memory + (first + i) * arena->slot_bytes;
+        guards[i] = (struct iovec){low, PAGE};
+        pages[i] = (struct iovec){low + arena->slot_bytes - PAGE, PAGE};
+    }
+    int result = gor__memory_guard(guards, count);
+    if (result < 0) {
+        return result;
+    }
+    gor__memory_populate(pages, count);
+    for (uint32_t i = 0; i < count; i++) {
+        init_slot(arena, first + i);
+    }
+    __atomic_store_n(&arena->prepared, first + count, __ATOMIC_RELEASE);
+    return (int)count;
+}
+
+static inline void set_count(struct gor__stack_list *list, uint32_t count)
+{
+    __atomic_store_n(&list->count, count, __ATOMIC_RELAXED);
+}
+
+static inline void push(struct gor__stack_list *list, struct gor__stack *stack)
+{
+    stack->next = list->first;
+    list->first = stack;
+    set_count(list, list->count + 1);
+}
+
+static inline struct gor__stack *pop(struct gor__stack_list *list)
+{
+    struct gor__stack *stack = list->first;
+    list->first = stack->next;
+    set_count(list, list->count - 1);
+    return stack;
+}
+
+static void move(struct gor__stack_list *from, struct gor__stack_list *to, uint32_t count)
+{
+    while (count-- > 0 && from->count > 0) {
+        push(to, pop(from));
+    }
+}
+
+/* Have the common list hold something; under the lock. */
+static bool refill_common(int class)
+{
+    if (all.free[class].count > 0) {
+        return true;
+    }
+    struct arena *arena = all.current[class];
+    if (arena == NULL || arena->prepared == arena->slots) {
+        arena = open_arena(class);
+        if (arena == NULL) {
+            return false;
+        }
+        all.current[class] = arena;
+    }
+    uint32_t first = arena->prepared;
+    int count = prepare_slab(arena);
+    if (count <= 0) {
+        return false;
+    }
+    for (uint32_t i = (uint32_t)count; i-- > 0;) {
+        push(&all.free[class], &arena->table[first + i]);
+    }
+    return true;
+}
+
+static bool refill(struct gor__p *p, int class)
+{
+    gor__mutex_lock(&all.lock);
+    bool some = refill_common(class);
+    move(&all.free[class], &p->stacks[class], SLAB);
+    gor__mutex_unlock(&all.lock);
+    return some;
+}
+
+struct gor__stack *gor__stack_get(struct gor__p *p, int class)
+{
+    struct gor__stack_list *list = &p->stacks[class];
+    if (GOR_UNLIKELY(list->count == 0) && !refill(p, class)) {
+        return NULL;
+    }
+    return pop(list);
+}
+
+void gor__stack_put(struct gor__p *p, struct gor__stack *stack)
+{
+    struct gor__stack_list *list = &p->stacks[stack->class];
+    push(list, stack);
+    if (GOR_UNLIKELY(list->count > LOCAL_MAX)) {
+        gor__mutex_lock(&all.lock);
+        move(list, &all.free[stack->class], LOCAL_MAX / 2);
+        gor__mutex_unlock(&all.lock);
+    }
+}
+
+void gor__stacks_flush(struct gor__p *p)
+{
+    gor__mutex_lock(&all.lock);
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        move(&p->stacks[class], &all.free[class], p->stacks[class].count);
+    }
+    gor__mutex_unlock(&all.lock);
+}
+
+static uint64_t cached_in(const struct gor__stack_list *lists)
+{
+    uint64_t sum = 0;
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        sum += __atomic_load_n(&lists[class].count, __ATOMIC_RELAXED);
+    }
+    return sum;
+}
+
+void gor__stacks_stats(struct gor__stacks_stats *out_stats)
+{
+    uint32_t arenas = __atomic_load_n(&all.arena_count, __ATOMIC_ACQUIRE);
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    out_stats->reserved_bytes = (uint64_t)arenas * ARENA_BYTES;
+    out_stats->made = 0;
+    out_stats->cached = cached_in(all.free);
+    for (uint32_t a = 0; a < arenas; a++) {
+        out_stats->made += __atomic_load_n(&all.arenas[a].prepared, __ATOMIC_ACQUIRE);
+    }
+    for (uint32_t i = 0; i < procs; i++) {
+        out_stats->cached += cached_in(gor__sched.procs[i]->stacks);
+    }
+}
+
+void gor__stacks_fini(void)
+{
+    for (uint32_t a = 0; a < all.arena_count; a++) {
+        struct arena *arena = &all.arenas[a];
+        for (uint32_t slot = 0; slot < arena->prepared; slot++) {
+            gor__fiber_fini(&arena->table[slot].fiber);
+        }
+        gor__memory_release(arena->memory, ARENA_BYTES);
+        gor__memory_release(arena->table, table_bytes(arena));
+    }
+    memset(&all, 0, sizeof all);
+}

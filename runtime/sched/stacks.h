@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* stacks.h - where the stacks of goroutines come from.
+ *
+ * A goroutine gets its stack when it first runs and gives it back when it ends, so the next one to
+ * start finds a warm one. Arenas of 256 MiB of address space are cut into slots of one class; slots
+ * are prepared a slab at a time: guards and first pages in two system calls for all of them. The
+ * first page of each stack is populated, the kernel adds more as it grows down.
+ *
+ *     low                                                        top
+ *     | guard page | not yet touched ...          | first page | colour |
+ *
+ * Stack tops are staggered within their page (the colour), since stacks a power of two apart would
+ * all want the same few lines of the first-level cache.
+ *
+ * Threads     get and put by the holder of the P whose free list is used.
+ * Ownership   a stack belongs to its goroutine from get to put; records are never unmapped while
+ * the runtime runs, so a late reader may look at one.
+ */
+#ifndef GOR_SCHED_STACKS_H
+#define GOR_SCHED_STACKS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/cpu/sanitizer.h"
+
+struct gor__p;
+
+enum { GOR__STACK_CLASSES = 8 }; /* 64 KiB << class */
+
+struct gor__stack {
+    char *low; /* guard page first */
+    char *top;
+    struct gor__stack *next; /* list link of a free list */
+    int class;
+    struct gor__fiber fiber;
+};
+
+/* Free stacks, last in first out. */
+struct gor__stack_list {
+    struct gor__stack *first;
+    uint32_t count; /* atomic for readers */
+};
+
+/* The class whose stacks have at least `bytes`; -EINVAL when there is none. */
+int gor__stack_class(size_t bytes);
+size_t gor__stack_class_bytes(int class);
+
+/* NULL: no address space, no mappings or no memory left. */
+struct gor__stack *gor__stack_get(struct gor__p *p, int class);
+void gor__stack_put(struct gor__p *p, struct gor__stack *stack);
+
+/* Give a P's free lists to the common ones. */
+void gor__stacks_flush(struct gor__p *p);
+
+struct gor__stacks_stats {
+    uint64_t reserved_bytes;
+    uint64_t made;
+    uint64_t cached;
+};
+/* Any thread. */
+void gor__stacks_stats(struct gor__stacks_stats *out_stats);
+
+/* Unmap everything; no goroutine may exist. */
+void gor__stacks_fini(void);
+
+#endif
