@@ -225,11 +225,11 @@ class Watching(e2e.GordTest):
                     break
             done.append((after, seqs))
 
-        total = 4000
-        specs = [self.client.native_spec("builtin.echo") for _ in range(500)]
+        total = 1600
+        specs = [self.client.native_spec("builtin.echo") for _ in range(200)]
         first = self.client.jobs("SubmitMany", specs=specs).first_id
         last = first + total  # one more, at the end
-        for step in range(1, total // 500):
+        for step in range(1, total // 200):
             thread = threading.Thread(target=follow, args=(step - 1,))
             thread.start()
             watches.append(thread)
