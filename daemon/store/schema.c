@@ -149,6 +149,7 @@ int gord_schema_open(const char *path, bool sync, char *out_text, sqlite3 **out_
         gord_schema_explain(err, path, "cannot be opened", out_text);
         return err;
     }
+    errno = 0; /* see gord_sql_errno */
     rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
         goto explain;

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 
-/* What the operating system said, if it explains the failure better than SQLite's own code. */
+/* What the operating system said, if it explains the failure better than SQLite's own code. SQLite
+ * keeps no errno of a failed COMMIT, but leaves errno itself alone. */
 static int system_errno(sqlite3 *db, int otherwise)
 {
     int err = db != NULL ? sqlite3_system_errno(db) : 0;
+    err = err != 0 ? err : errno;
     switch (err) {
     case ENOSPC:
     case EDQUOT:

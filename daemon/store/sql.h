@@ -13,7 +13,8 @@
 
 /* The errno that SQLite's `rc` (extended) amounts to: -ENOSPC, -EDQUOT, -EFBIG, -EIO, -EROFS,
  * -EACCES, -EBUSY, -ENOMEM, -EBADMSG for what is no database or a broken one; 0 for OK, ROW and
- * DONE. `db` may be NULL. */
+ * DONE. `db` may be NULL. To be called before errno changes; whoever wants the truth about a write
+ * has set errno to 0 before it. */
 int gord_sql_errno(sqlite3 *db, int rc);
 
 /* Whether it was an fsync that failed. */

@@ -332,6 +332,7 @@ _Static_assert(GORD_OUTCOME_COUNT <= 10, "the key of an outcome's counter has on
 static int write_all(struct gord_writer *writer, struct gord_event *const *events, size_t count,
                      int paused, struct tally *tally)
 {
+    errno = 0; /* see gord_sql_errno */
     int rc = gord_sql_run(writer->stmts[BEGIN]);
     rc = rc != SQLITE_OK ? rc : write_jobs(writer, tally);
     rc = rc != SQLITE_OK ? rc : write_log(writer, events, count, tally);
@@ -385,6 +386,7 @@ int gord_writer_checkpoint(struct gord_writer *writer, char *out_text, bool *out
         return 0;
     }
     writer->journal_frames = 0;
+    errno = 0;
     int rc = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     /* Busy: somebody reads an old state; the next time will do. */
     return (rc & 0xff) == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY
