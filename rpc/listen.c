@@ -38,8 +38,10 @@ static void on_listener(uv_poll_t *poll, int status, int events)
 {
     struct rpc_listener *listener = poll->data;
     struct rpc_server *server = listener->server;
-    (void)status;
     (void)events;
+    if (status < 0) {
+        (void)uv_poll_start(poll, UV_READABLE, on_listener); /* libuv stops it on an error */
+    }
     for (int i = 0; i < ACCEPTS_PER_EVENT && !listener->closing; i++) {
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
@@ -121,13 +123,12 @@ void rpc_listeners_close(struct rpc_server *server)
         }
         remove_file(listener);
         listener->closing = true;
-        uv_poll_stop(&listener->poll);
+        uv_close((uv_handle_t *)&listener->poll, on_closed);
         close(listener->fd);
         listener->fd = -1;
         if (listener->lock_fd >= 0) {
             close(listener->lock_fd);
         }
-        uv_close((uv_handle_t *)&listener->poll, on_closed);
     }
 }
 

@@ -9,8 +9,12 @@
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct rpc_transport *transport = poll->data;
-    /* An error of the poll shows in the next read, with its errno. */
+    /* An error of the socket shows in a read, with its errno, perhaps behind bytes that came before
+     * it. libuv has stopped the handle then: the next want() must start it again. */
     bool readable = status < 0 || (events & UV_READABLE) != 0;
+    if (status < 0) {
+        transport->events = 0;
+    }
     transport->on_event(transport, readable, (events & UV_WRITABLE) != 0);
 }
 
@@ -70,8 +74,7 @@ static void on_close(uv_handle_t *handle)
 void rpc_transport_close(struct rpc_transport *transport)
 {
     /* The poll leaves epoll first; a closed descriptor may be somebody else's a moment later. */
-    uv_poll_stop(&transport->poll);
+    uv_close((uv_handle_t *)&transport->poll, on_close);
     close(transport->fd);
     transport->fd = -1;
-    uv_close((uv_handle_t *)&transport->poll, on_close);
 }
