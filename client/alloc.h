@@ -2,8 +2,8 @@
 /* alloc.h - memory for a short-lived command: it is there, or the command ends.
  *
  * Ownership   every result is the caller's, to be given to free().
- * Errors      without memory they say so on stderr and end the process with GORCTL_EXIT_INTERNAL; a
- *             command line has nothing better to do then.
+ * Errors      without memory they say so on stderr and end the process with GORCTL_EXIT_INTERNAL;
+ *             a command line has nothing better to do then.
  */
 #ifndef GOR_CLIENT_ALLOC_H
 #define GOR_CLIENT_ALLOC_H

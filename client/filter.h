@@ -3,8 +3,8 @@
  *
  * Text, colours (ESC [ ... m), and the moves of a progress bar (\r, \b, ESC [ K) pass; other
  * control characters, escape sequences and bytes that are not UTF-8 are shown as \x1b and the like.
- * A character or sequence cut by the end of a chunk waits for the next one. Ownership   caller's
- * memory, ready when zeroed.
+ * A character or sequence cut by the end of a chunk waits for the next one.
+ * Ownership   caller's memory, ready when zeroed.
  */
 #ifndef GOR_CLIENT_FILTER_H
 #define GOR_CLIENT_FILTER_H

@@ -2,10 +2,12 @@
 /* job.h - the jobs that are alive, and gord_job_apply(), the one function that changes them.
  *
  * Invariants  a job is in exactly one list, which its state decides (see table.h); the counters
- * equal the lists' lengths; only apply, take, committed and the spec calls change anything. Threads
- * loop thread only; no locks. Ownership   the table owns its jobs. A job pointer is good until the
- * job is forgotten: after it terminated, its last event was committed, and nobody pins it. See also
- * docs/job-lifecycle.md
+ *             equal the lists' lengths; only apply, take, committed and the spec calls change
+ *             anything.
+ * Threads     loop thread only; no locks.
+ * Ownership   the table owns its jobs. A job pointer is good until the job is forgotten: after it
+ *             terminated, its last event was committed, and nobody pins it.
+ * See also    docs/job-lifecycle.md
  */
 #ifndef GORD_JOB_JOB_H
 #define GORD_JOB_JOB_H

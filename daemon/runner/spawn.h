@@ -7,7 +7,8 @@
  * Invariants  the child has stdin from /dev/null, the given stdout and stderr, no other
  *             descriptor, no blocked signal, every signal at its default.
  * Threads     any thread or goroutine; holds the calling thread until the exec, about a
- * millisecond. Ownership   the caller owns the pidfd it gets and has to reap the child.
+ *             millisecond.
+ * Ownership   the caller owns the pidfd it gets and has to reap the child.
  */
 #ifndef GORD_RUNNER_SPAWN_H
 #define GORD_RUNNER_SPAWN_H

@@ -3,11 +3,17 @@
  *
  * A run is records one after the other; the seq of the first is known from outside, each further
  * one is the next. Numbers are varints (7 bits a byte, low first, high bit: more), signed ones
- * zigzag. record  kind | state << 4 (one byte), job id - former record's (signed), seq - prev_seq
- * (0: no former event of the job), at_ns - former record's (signed), then SUBMITTED          job
- * kind, uid, parent id STARTED            goroutine, pid, pid_start FINISHED           outcome,
- * exit code (signed), signal, stdout bytes, stderr bytes, text the others         text text length,
- * bytes "Former" of a run's first record is 0.
+ * zigzag.
+ *
+ *     record      kind | state << 4 (one byte), job id - former record's (signed), seq - prev_seq
+ *                 (0: no former event of the job), at_ns - former record's (signed), then
+ *     SUBMITTED   job kind, uid, parent id
+ *     STARTED     goroutine, pid, pid_start
+ *     FINISHED    outcome, exit code (signed), signal, stdout bytes, stderr bytes, text
+ *     the others  text
+ *     text        length, bytes
+ *
+ * "Former" of a run's first record is 0.
  */
 #ifndef GORD_STORE_PACK_H
 #define GORD_STORE_PACK_H

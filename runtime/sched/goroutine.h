@@ -5,10 +5,11 @@
  * look at one and find by `wake` that its time has passed. The stack comes with the first run
  * (stacks.h).
  *
- * States      one function changes them, gor__g_set_state; see GOR_STATES in gor.h. A G is on a run
- *             queue exactly while RUNNABLE, current on an M while RUNNING, in nobody's list but
- * that of what it waits for while WAITING, on a free list while TERMINATED. Threads     written by
- * the M that runs it; while it waits, by whoever has won the right to wake it.
+ * States      one function changes them, gor__g_set_state; see GOR_STATES in gor.h. A G is on a
+ *             run queue exactly while RUNNABLE, current on an M while RUNNING, in nobody's list
+ *             but that of what it waits for while WAITING, on a free list while TERMINATED.
+ * Threads     written by the M that runs it; while it waits, by whoever has won the right to wake
+ *             it.
  */
 #ifndef GOR_SCHED_GOROUTINE_H
 #define GOR_SCHED_GOROUTINE_H

@@ -4,7 +4,7 @@
  * Invariants  a descriptor is registered once, edge-triggered, for both directions; an edge that
  *             nobody waits for is remembered until the next wait in its direction.
  * Threads     descriptors are guarded by their own gor__spin; gor__netpoll_poll may run on any
- * thread.
+ *             thread.
  */
 #ifndef GOR_SCHED_NETPOLL_H
 #define GOR_SCHED_NETPOLL_H

@@ -7,7 +7,7 @@
  * Invariants  head <= tail <= head + GOR__RUNQ_SIZE (counters that wrap); slots in between hold
  *             runnable goroutines.
  * Threads     put and get by the owner of the P; steal by any holder of another P. While the
- * runtime is solo there is nobody to steal, and get costs no atomic operation.
+ *             runtime is solo there is nobody to steal, and get costs no atomic operation.
  */
 #ifndef GOR_SCHED_RUNQ_H
 #define GOR_SCHED_RUNQ_H

@@ -14,7 +14,7 @@
  *
  * Threads     get and put by the holder of the P whose free list is used.
  * Ownership   a stack belongs to its goroutine from get to put; records are never unmapped while
- * the runtime runs, so a late reader may look at one.
+ *             the runtime runs, so a late reader may look at one.
  */
 #ifndef GOR_SCHED_STACKS_H
 #define GOR_SCHED_STACKS_H

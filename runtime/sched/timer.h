@@ -2,10 +2,10 @@
 /* timer.h - the timers of one P: a heap that its own P serves, and others when that P is idle.
  *
  * Invariants  a timer is in at most one heap; timer->heap says which, and is only changed under
- * that heap's lock. `first` mirrors the root's time for readers without the lock. Threads holders
- * of a P; `first` may be read by any thread. Ownership   the timer's memory is the caller's; it
- * must stay readable while a fire may be under way (a G's own timer is type-stable; gor_timer
- * counts references).
+ *             that heap's lock. `first` mirrors the root's time for readers without the lock.
+ * Threads     holders of a P; `first` may be read by any thread.
+ * Ownership   the timer's memory is the caller's; it must stay readable while a fire may be under
+ *             way (a G's own timer is type-stable; gor_timer counts references).
  */
 #ifndef GOR_SCHED_TIMER_H
 #define GOR_SCHED_TIMER_H

@@ -2,8 +2,8 @@
 /* chan.h - typed queue between goroutines, buffered or not; what channel and select share.
  *
  * Invariants  at least one of senders, receivers is empty (but for a select that waits on both
- * sides); count > 0 implies no receiver waits; room in the buffer implies no sender waits; once
- *             closed, nobody waits.
+ *             sides); count > 0 implies no receiver waits; room in the buffer implies no sender
+ *             waits; once closed, nobody waits.
  * Threads     guarded by `lock`; `closed` and `count` may be read without it, as hints; `refs` is
  *             atomic.
  * Ownership   reference counted; the buffer lies behind the struct; values are copied.

@@ -8,7 +8,8 @@
  * having the scheduler repeat it: then every firing has a hold of its own on the memory.
  *
  * Threads     `lock` guards all but holds; it is taken before those of the channel and of the
- * timers. Ownership   `holds` counts the maker and the firing that is to come, or under way.
+ *             timers.
+ * Ownership   `holds` counts the maker and the firing that is to come, or under way.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,8 @@
  * waiting side may have freed by then.
  *
  * Invariants  the waiters in the word are on the queue; with the counter at zero they are being
- * woken. Threads     the word is atomic; the queue, and the number of waiters, change under `lock`.
+ *             woken.
+ * Threads     the word is atomic; the queue, and the number of waiters, change under `lock`.
  */
 #include <errno.h>
 
