@@ -144,7 +144,7 @@ GOR_API void gor_set_local(void *value);
  * call only what is marked [any thread]. -EAGAIN: no thread to be had. */
 GOR_API int gor_blocking(int (*fn)(void *arg), void *arg);
 
-/* Park until `ns` nanoseconds passed; zero and less yields. Always 0. */
+/* Park until `ns` nanoseconds passed; zero and less yields. 0. */
 GOR_API int gor_sleep(int64_t ns);
 
 /* Park until the deadline. 0, or -EINVAL for GOR_NEVER. */

@@ -132,7 +132,7 @@ int gor__netpoll_open(int fd, bool nonblock)
 {
     struct poll_fd *pfd = find_or_make(fd);
     if (pfd == NULL) {
-        return fd < 0 ? -EBADF : -ENOMEM;
+        return fd < 0 || fd >= CHUNKS * CHUNK_FDS ? -EBADF : -ENOMEM;
     }
     if (__atomic_load_n(&pfd->registered, __ATOMIC_ACQUIRE)) {
         return 0;

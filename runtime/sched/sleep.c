@@ -39,7 +39,9 @@ void gor__deadline_stop(struct gor__g *g, int64_t deadline)
 int gor_sleep_until(int64_t deadline)
 {
     struct gor__m *m = gor__m_self();
-    GOR_ASSERT(m != NULL && m->g != NULL);
+    if (m == NULL || m->g == NULL) {
+        return -EPERM;
+    }
     if (deadline == GOR_NEVER) {
         return -EINVAL;
     }
@@ -57,5 +59,7 @@ int gor_sleep_until(int64_t deadline)
 
 int gor_sleep(int64_t ns)
 {
-    return gor_sleep_until(gor_after(ns));
+    int64_t deadline = gor_after(ns);
+    /* 292 years are no error. */
+    return gor_sleep_until(deadline == GOR_NEVER ? GOR_NEVER - 1 : deadline);
 }

@@ -41,7 +41,9 @@ struct gor_chan *gor_chan_ref(struct gor_chan *c)
 void gor_chan_unref(struct gor_chan *c)
 {
     if (c != NULL && __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) == 0) {
-        GOR_ASSERT(c->receivers.first == NULL && c->senders.first == NULL);
+        /* Once the runtime has stopped, whoever waits here waits no more. */
+        GOR_ASSERT((c->receivers.first == NULL && c->senders.first == NULL) ||
+                   !__atomic_load_n(&gor__sched.running, __ATOMIC_RELAXED));
         free(c);
     }
 }
@@ -152,6 +154,9 @@ static int wait_for_nothing(enum gor_wait_reason reason, int64_t deadline)
 static inline __attribute__((always_inline)) int send_until(struct gor_chan *c, const void *elem,
                                                             int64_t deadline)
 {
+    if (GOR_UNLIKELY(gor__m_self() == NULL)) {
+        return -EPERM;
+    }
     if (GOR_UNLIKELY(c == NULL)) {
         return wait_for_nothing(GOR_WAIT_CHAN_SEND_NIL, deadline);
     }
@@ -173,6 +178,9 @@ static inline __attribute__((always_inline)) int send_until(struct gor_chan *c, 
 static inline __attribute__((always_inline)) int recv_until(struct gor_chan *c, void *elem,
                                                             int64_t deadline)
 {
+    if (GOR_UNLIKELY(gor__m_self() == NULL)) {
+        return -EPERM;
+    }
     if (GOR_UNLIKELY(c == NULL)) {
         return wait_for_nothing(GOR_WAIT_CHAN_RECV_NIL, deadline);
     }
@@ -245,6 +253,9 @@ static void claim_all(struct gor__waitq *q, int result, struct gor__waiter **lis
 int gor_chan_close(struct gor_chan *c)
 {
     struct gor__waiter *woken = NULL;
+    if (gor__m_self() == NULL) {
+        return -EPERM;
+    }
     if (c == NULL) {
         return -EINVAL;
     }
