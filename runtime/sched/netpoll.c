@@ -12,7 +12,7 @@
 
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/sched.h"
-#include "runtime/sync/waitq.h"
+#include "runtime/sched/waitq.h"
 
 enum {
     CHUNK_FDS = 1024,

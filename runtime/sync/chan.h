@@ -19,7 +19,7 @@
 
 #include "runtime/base/lock.h"
 #include "runtime/gor.h"
-#include "runtime/sync/waitq.h"
+#include "runtime/sched/waitq.h"
 
 struct gor_chan {
     struct gor__lock lock;

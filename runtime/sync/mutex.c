@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "runtime/sched/sched.h"
-#include "runtime/sync/waitq.h"
+#include "runtime/sched/waitq.h"
 
 enum { LOCKED = 1, WAITERS = 2, WOKEN = 4, STARVING = 8 };
 enum { HANDED_OVER = 1, TRY_AGAIN = 2 };

@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "runtime/sched/sched.h"
-#include "runtime/sync/waitq.h"
+#include "runtime/sched/waitq.h"
 
 #define ONE ((int64_t)1 << 32) /* the counter is the upper half of the word, signed */
 

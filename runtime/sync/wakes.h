@@ -6,7 +6,7 @@
 #ifndef GOR_SYNC_WAKES_H
 #define GOR_SYNC_WAKES_H
 
-#include "runtime/sync/waitq.h"
+#include "runtime/sched/waitq.h"
 
 struct gor__wakes {
     struct gor__waiter *first; /* list by next */

@@ -6,8 +6,8 @@
  * Threads     guarded by the lock of the object the queue belongs to.
  * Ownership   waiters belong to their goroutines (g->waiter, g->cases).
  */
-#ifndef GOR_SYNC_WAITQ_H
-#define GOR_SYNC_WAITQ_H
+#ifndef GOR_SCHED_WAITQ_H
+#define GOR_SCHED_WAITQ_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* waitq.c - see waitq.h. */
-#include "runtime/sync/waitq.h"
+#include "runtime/sched/waitq.h"
 
 #include <errno.h>
 
