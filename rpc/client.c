@@ -36,25 +36,33 @@ static void tell(struct rpc_client *client, int error)
     }
 }
 
+/* The reason in words. */
+static const char *explain(const struct rpc_client *client, int error)
+{
+    switch (error) {
+    case 0:
+    case -EPIPE:
+        return "the server closed the connection";
+    case -EPROTO:
+        return client->ready ? "the server broke the protocol"
+                             : "what listens there is no gRPC server";
+    case -EHOSTUNREACH:
+        return client->lookup_error != 0 ? "the host name is not known" : strerror(-error);
+    default:
+        return strerror(-error);
+    }
+}
+
 static void describe(struct rpc_client *client, int error)
 {
     char *text = client->error_text;
     const char *address = client->opts.address;
     if (client->goaway_text[0] != '\0') {
         (void)snprintf(text, RPC_TEXT_BYTES, "%s turned us away: %s", address, client->goaway_text);
-    } else if (client->ready) {
-        (void)snprintf(text, RPC_TEXT_BYTES, "lost the connection to %s: %s", address,
-                       error != 0 ? strerror(-error) : "the server closed it");
-    } else if (error == -EPROTO) {
-        (void)snprintf(text, RPC_TEXT_BYTES,
-                       "cannot connect to %s: what listens there is no gRPC "
-                       "server",
-                       address);
     } else {
-        (void)snprintf(text, RPC_TEXT_BYTES, "cannot connect to %s: %s", address,
-                       error == -EHOSTUNREACH && client->lookup_error != 0
-                           ? "the host name is not known"
-                           : strerror(-error));
+        (void)snprintf(text, RPC_TEXT_BYTES, "%s %s: %s",
+                       client->ready ? "lost the connection to" : "cannot connect to", address,
+                       explain(client, error));
     }
 }
 
@@ -86,8 +94,12 @@ static void free_calls(struct rpc_client *client)
 /* There is no connection, and there will be none. */
 static void fail(struct rpc_client *client, int error)
 {
+    if (error == 0) {
+        /* The session had nothing left to do: over in good order, or it could not even begin. */
+        error = client->ready ? -EPIPE : -EPROTO;
+    }
     if (client->error == 0) {
-        client->error = error != 0 ? error : -ECONNRESET;
+        client->error = error;
         describe(client, error);
     }
     rpc_timer_clear(&client->hub.timers, &client->timer);

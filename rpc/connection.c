@@ -83,7 +83,7 @@ static bool read_once(struct rpc_connection *connection)
     }
     if (got <= 0) {
         connection->peer_closed = true;
-        rpc_connection_end(connection, got == 0 ? -ECONNRESET : (int)got);
+        rpc_connection_end(connection, got == 0 ? -EPIPE : (int)got);
         return false;
     }
     ssize_t taken = nghttp2_session_mem_recv(connection->session, in, (size_t)got);

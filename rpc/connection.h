@@ -27,7 +27,8 @@ struct rpc_connection;
 struct rpc_connection_events {
     /* Frames have been made; calls whose queues have room again may produce. */
     void (*on_room)(struct rpc_connection *connection);
-    /* It is over: end its calls. error is why: 0 in good order, else negative errno. */
+    /* It is over: end its calls. error is why: 0 in good order, -EPIPE when the peer has closed,
+     * -EPROTO when it does not speak HTTP/2 or floods, or another negative errno. */
     void (*on_lost)(struct rpc_connection *connection, int error);
     /* The memory may go. */
     void (*on_closed)(struct rpc_connection *connection);
