@@ -45,7 +45,10 @@ static void release_everything(void)
     gor__byid_fini();
     gor__pool_fini();
     gor__stacks_fini();
+    /* Ids are not used again even by the next runtime. */
+    uint64_t last_id = gor__sched.last_id;
     memset(&gor__sched, 0, sizeof gor__sched);
+    gor__sched.last_id = last_id;
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = false;
 #endif
@@ -146,7 +149,10 @@ static int stop_locked(void)
         return -EPERM;
     }
     __atomic_store_n(&gor__sched.running, false, __ATOMIC_SEQ_CST);
+    /* Under the lock: from now on no M is made, and the list of them is final. */
+    gor__mutex_lock(&gor__sched.lock);
     __atomic_store_n(&gor__sched.stopping, true, __ATOMIC_SEQ_CST);
+    gor__mutex_unlock(&gor__sched.lock);
     gor__sysmon_stop();
     bool all = join_machines();
     if (!gor__blocking_stop() || !all) {

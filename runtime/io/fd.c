@@ -276,9 +276,7 @@ int gor_close(int fd)
     if (gor__g_self() == NULL) {
         return -EPERM;
     }
-    gor__netpoll_close(fd);
-    /* On Linux the descriptor is gone even when close is interrupted. */
-    return close(fd) == 0 || errno == EINTR ? 0 : -errno;
+    return gor__netpoll_close(fd);
 }
 
 /* The events of enum gor_fd_events that are there now. */

@@ -77,8 +77,7 @@ int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t d
             return fd;
         }
         result = wait_and_reap(fd, pid, deadline, out_status, out_usage);
-        gor__netpoll_close(fd);
-        close(fd);
+        (void)gor__netpoll_close(fd);
     }
     return result < 0 ? result : 0;
 }

@@ -58,11 +58,14 @@ int gor__machine_start(struct gor__p *p, bool spinning)
     m->p = p;
     m->spinning = spinning;
     gor__mutex_lock(&gor__sched.lock);
-    m->id = gor__sched.machine_count++;
-    m->next = gor__sched.machines;
-    gor__sched.machines = m;
-    int error = create_thread(m);
-    if (error < 0) {
+    int error = -ECANCELED;
+    if (!gor__sched.stopping) {
+        m->id = gor__sched.machine_count++;
+        m->next = gor__sched.machines;
+        gor__sched.machines = m;
+        error = create_thread(m);
+    }
+    if (error < 0 && gor__sched.machines == m) {
         gor__sched.machines = m->next;
         gor__sched.machine_count--;
     }

@@ -244,14 +244,22 @@ static void deliver(const struct epoll_event *event, struct gor__g **list, uint3
     gor__spin_unlock(&pfd->lock);
 }
 
-void gor__netpoll_close(int fd)
+static int close_number(int fd)
+{
+    /* On Linux the descriptor is gone even when close is interrupted. */
+    return close(fd) == 0 || errno == EINTR ? 0 : -errno;
+}
+
+int gor__netpoll_close(int fd)
 {
     struct poll_fd *pfd = find(fd);
     struct gor__g *list = NULL;
     uint32_t count = 0;
     if (pfd == NULL) {
-        return;
+        return close_number(fd);
     }
+    /* Closed under the lock: else somebody could register it once more before it is gone, and wait
+     * for ever, or another thread could be given the number and lose its registration to us. */
     gor__spin_lock(&pfd->lock);
     if (pfd->registered) {
         __atomic_store_n(&pfd->registered, false, __ATOMIC_RELEASE);
@@ -264,8 +272,10 @@ void gor__netpoll_close(int fd)
             }
         }
     }
+    int result = close_number(fd);
     gor__spin_unlock(&pfd->lock);
     gor__ready_list(list, count);
+    return result;
 }
 
 uint64_t gor__netpoll_waiters(void)

@@ -30,8 +30,8 @@ int gor__netpoll_open(int fd, bool nonblock);
  * events; -ETIMEDOUT; -ECANCELED: closed by gor__netpoll_close. */
 int gor__netpoll_wait(int fd, int events, int64_t deadline, enum gor_wait_reason reason);
 
-/* Forget `fd` and wake whoever waits on it. */
-void gor__netpoll_close(int fd);
+/* Forget `fd`, wake whoever waits on it, and close it. 0, or as close. */
+int gor__netpoll_close(int fd);
 
 /* Goroutines parked on descriptors. */
 uint64_t gor__netpoll_waiters(void);

@@ -8,7 +8,9 @@ static void fire_deadline(void *arg, uint64_t token)
 {
     struct gor__g *g = arg;
     if (gor__wake_claim(g, token)) {
-        gor__ready(g);
+        /* Behind those whose time came earlier, not before them as gor__ready would. */
+        g->next = NULL;
+        gor__ready_list(g, 1);
     }
 }
 

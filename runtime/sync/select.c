@@ -226,6 +226,16 @@ static bool has_channel(const struct selection *s)
     return false;
 }
 
+/* NULL channels only: wait for the deadline. A lock of our own keeps a deadline that passes at once
+ * from waking us before we sleep, as the channels' locks do below. */
+static int wait_for_nothing(int64_t deadline)
+{
+    struct gor__waitq nobody = {NULL, NULL};
+    struct gor__lock lock = {{0}};
+    gor__lock(&lock);
+    return gor__waitq_wait(&nobody, &lock, GOR_WAIT_SELECT_EMPTY, deadline);
+}
+
 /* All channels are locked and none of the cases can proceed: wait for one that can. */
 static int wait_for_one(struct selection *s, int64_t deadline)
 {
@@ -235,7 +245,7 @@ static int wait_for_one(struct selection *s, int64_t deadline)
     g->woken_by = NULL;
     g->waiter.elem = s;
     gor__deadline_start(g, token, deadline);
-    gor__park_select(has_channel(s) ? GOR_WAIT_SELECT : GOR_WAIT_SELECT_EMPTY);
+    gor__park_select(GOR_WAIT_SELECT);
     gor__deadline_stop(g, deadline);
     const struct gor__waiter *winner = g->woken_by;
     dequeue_losers(s, winner);
@@ -259,7 +269,7 @@ static int choose(struct selection *s, int64_t deadline)
             done = try_all_locked(s);
         }
         if (done == -EAGAIN && deadline != 0) {
-            return wait_for_one(s, deadline);
+            return has_channel(s) ? wait_for_one(s, deadline) : wait_for_nothing(deadline);
         }
         each_channel(s, unlock_channel);
     }
