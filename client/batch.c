@@ -188,7 +188,7 @@ static int read_cwd(const struct reading *reading, const json_t *value)
 
 static int read_name(const struct reading *reading, const json_t *value)
 {
-    const char *text;
+    const char *text = "";
     int rc = text_member(reading, "name", value, &text);
     if (rc == 0) {
         reading->spec->name = gorctl_strdup(text);

@@ -10,6 +10,7 @@
 #include "client/address.h"
 #include "client/alloc.h"
 #include "client/exits.h"
+#include "client/reader.h"
 #include "proto/decode.h"
 #include "rpc/client.h"
 
@@ -291,9 +292,11 @@ int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_
     if (rpc_client_call(ctl->channel->client, &opts, &stream.call) != 0) {
         gorctl_out_of_memory();
     }
+    struct gorctl_reader *reader = gorctl_reader_start(&ctl->channel->loop);
     while (!stream.stopped) {
         uv_run(&ctl->channel->loop, UV_RUN_DEFAULT);
     }
+    gorctl_reader_stop(reader);
     if (stream.call != NULL) {
         rpc_client_cancel(stream.call);
     }

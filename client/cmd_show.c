@@ -12,6 +12,7 @@
 #include "client/json.h"
 #include "client/options.h"
 #include "client/screen.h"
+#include "client/table.h"
 #include "client/text.h"
 #include "client/when.h"
 #include "proto/decode.h"
@@ -156,18 +157,38 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     printf("%-10s  %" PRIu32 "\n", "User", job->uid);
 }
 
-static void show_event(const Gor__V1__Event *event, int64_t begin_ns)
+static void add_event(struct gorctl_table *table, const Gor__V1__Event *event, int64_t begin_ns)
 {
-    char at[GORCTL_WHEN_ROOM];
+    char text[GORCTL_WHEN_ROOM];
     char after[GORCTL_WHEN_ROOM];
     char status[GORCTL_WORD_ROOM];
-    gorctl_time_exact(event->at_ns, at);
+    gorctl_time_exact(event->at_ns, text);
+    gorctl_table_cell(table, text, NULL);
     gorctl_duration_text(event->at_ns - begin_ns, after);
+    snprintf(text, sizeof(text), "+%.30s", after);
+    gorctl_table_cell(table, text, NULL);
     gorctl_event_text(event, status);
+    gorctl_table_cell(table, status, gorctl_status_style(event->state, event->outcome));
     const char *why = event->detail[0] != '\0' ? event->detail : event->reason;
     char *clean = gorctl_text_escape(why, strlen(why));
-    printf("  %s  +%-8s  %-12s  %s\n", at, after, status, clean);
+    gorctl_table_cell(table, clean, NULL);
     free(clean);
+}
+
+static void show_life(Gor__V1__Event *const *events, size_t count)
+{
+    static const struct gorctl_column columns[] = {{"AT", false, false},
+                                                   {"AFTER", true, false},
+                                                   {"STATE", false, false},
+                                                   {"WHY", false, true}};
+    struct gorctl_screen screen = gorctl_screen_of(STDOUT_FILENO);
+    struct gorctl_table *table = gorctl_table_new(columns, sizeof(columns) / sizeof(columns[0]));
+    for (size_t i = 0; i < count; i++) {
+        add_event(table, events[i], events[0]->at_ns);
+    }
+    putchar('\n');
+    gorctl_table_print(table, stdout, screen.width, screen.colour);
+    gorctl_table_free(table);
 }
 
 static void show(const Gor__V1__GetReply *reply, bool with_env)
@@ -179,10 +200,7 @@ static void show(const Gor__V1__GetReply *reply, bool with_env)
     }
     show_state(job, gorctl_screen_of(STDOUT_FILENO).colour);
     if (reply->n_events > 0) {
-        puts("Life");
-    }
-    for (size_t i = 0; i < reply->n_events; i++) {
-        show_event(reply->events[i], reply->events[0]->at_ns);
+        show_life(reply->events, reply->n_events);
     }
 }
 

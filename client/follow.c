@@ -3,7 +3,6 @@
 #include "client/follow.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,8 +185,7 @@ int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow)
     put_held_back(&follower);
     close_outlets(&follower);
     if (follower.broken_pipe) {
-        (void)signal(SIGPIPE, SIG_DFL);
-        (void)raise(SIGPIPE);
+        gorctl_broken_pipe();
     }
     return code;
 }

@@ -48,14 +48,20 @@ void gorctl_say(const char *format, ...)
     va_end(args);
 }
 
+void gorctl_broken_pipe(void)
+{
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)raise(SIGPIPE);
+    _exit(GORCTL_EXIT_OUTPUT); /* it is blocked */
+}
+
 int gorctl_finish_output(int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         return code;
     }
     if (errno == EPIPE) {
-        (void)signal(SIGPIPE, SIG_DFL);
-        (void)raise(SIGPIPE);
+        gorctl_broken_pipe();
     }
     gorctl_say("cannot write the output: %s", strerror(errno));
     return GORCTL_EXIT_OUTPUT;

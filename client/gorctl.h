@@ -40,6 +40,9 @@ void gorctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * A reader that has gone ends the process quietly, by SIGPIPE, as it would any other tool. */
 int gorctl_finish_output(int code);
 
+/* Whoever read our stdout has gone: end by SIGPIPE. */
+void gorctl_broken_pipe(void) __attribute__((noreturn));
+
 int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv);

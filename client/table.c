@@ -101,33 +101,31 @@ static void fit(const struct gorctl_table *table, unsigned *widths, unsigned wid
     }
 }
 
+/* Blanks are owed until something follows them, so that no line ends in any. */
 static void print_cell(const struct gorctl_table *table, size_t column, const struct cell *cell,
-                       const unsigned *widths, FILE *out, bool colour)
+                       const unsigned *widths, FILE *out, bool colour, unsigned *owed)
 {
     char *text = gorctl_text_fit(cell->text, widths[column]);
     unsigned used = gorctl_text_width(text);
-    int pad = (int)(widths[column] > used ? widths[column] - used : 0);
-    bool last = column + 1 == table->column_count;
-    bool styled = colour && cell->style != NULL && used > 0;
-    if (column > 0) {
-        fprintf(out, "%*s", GAP, "");
+    unsigned pad = widths[column] > used ? widths[column] - used : 0;
+    bool styled = colour && cell->style != NULL;
+    *owed += (column > 0 ? GAP : 0) + (table->columns[column].right ? pad : 0);
+    if (used > 0) {
+        fprintf(out, "%*s%s%s%s", (int)*owed, "", styled ? cell->style : "", text,
+                styled ? "\x1b[0m" : "");
+        *owed = 0;
     }
-    if (table->columns[column].right) {
-        fprintf(out, "%*s", pad, "");
-    }
-    fprintf(out, "%s%s%s", styled ? cell->style : "", text, styled ? "\x1b[0m" : "");
-    if (!table->columns[column].right && !last) {
-        fprintf(out, "%*s", pad, "");
-    }
+    *owed += table->columns[column].right ? 0 : pad;
     free(text);
 }
 
 static void print_heading(const struct gorctl_table *table, const unsigned *widths, FILE *out,
                           bool colour)
 {
+    unsigned owed = 0;
     for (size_t i = 0; i < table->column_count; i++) {
         struct cell cell = {gorctl_strdup(table->columns[i].title), "\x1b[1m"};
-        print_cell(table, i, &cell, widths, out, colour);
+        print_cell(table, i, &cell, widths, out, colour, &owed);
         free(cell.text);
     }
     putc('\n', out);
@@ -141,11 +139,13 @@ void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, b
         print_heading(table, widths, out, colour);
         table->heading_printed = true;
     }
+    unsigned owed = 0;
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t column = i % table->column_count;
-        print_cell(table, column, &table->cells[i], widths, out, colour);
+        print_cell(table, column, &table->cells[i], widths, out, colour, &owed);
         if (column + 1 == table->column_count) {
             putc('\n', out);
+            owed = 0;
         }
     }
     free(widths);
