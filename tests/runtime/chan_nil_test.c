@@ -84,6 +84,29 @@ GO_TEST(nil_chan_times_out_at_the_deadline)
     CHECK_EQ(gor_select_until(NULL, 0, 0), -ETIMEDOUT);
 }
 
+/* With nothing but NULL there is no lock that would hold back a deadline that passes at once. */
+static void time_out_often(void *arg)
+{
+    struct gor_case cases[3] = {
+        {NULL, NULL, GOR_RECV, 0}, {NULL, NULL, GOR_RECV, 0}, {NULL, NULL, GOR_RECV, 0}};
+    for (int i = 0; i < SCALED(5000, 1500, 500); i++) {
+        int64_t deadline = gor_after(i % 9 * GOR_MICROSECOND);
+        CHECK_EQ(gor_select_until(cases, (size_t)(i % 4), deadline), -ETIMEDOUT);
+        CHECK_EQ(gor_chan_recv_until(NULL, NULL, gor_after(i % 7 * GOR_MICROSECOND)), -ETIMEDOUT);
+    }
+    gor_waitgroup_done(arg);
+}
+
+GO_TEST(nil_chan_deadlines_that_pass_at_once)
+{
+    struct gor_waitgroup wg = {0};
+    gor_waitgroup_add(&wg, 8);
+    for (int i = 0; i < 8; i++) {
+        spawn(time_out_often, &wg);
+    }
+    gor_waitgroup_wait(&wg);
+}
+
 TEST(nil_chan_has_no_length)
 {
     CHECK_EQ(gor_chan_len(NULL), 0);

@@ -227,8 +227,8 @@ TEST(fatal_stack_overflow_names_goroutine_and_limit)
 static int crash_plainly(void *arg)
 {
     (void)arg;
-    volatile int *nowhere = (volatile int *)16;
-    return *nowhere;
+    volatile uintptr_t nowhere = 4096 + 16;
+    return *(volatile int *)nowhere;
 }
 
 TEST(fatal_wild_access_still_dies_by_sigsegv)

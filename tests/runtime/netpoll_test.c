@@ -147,6 +147,31 @@ GO_TEST(netpoll_close_wakes_whoever_waits)
     }
 }
 
+/* The close comes while the reader is anywhere on its way: it may find the descriptor closed or be
+ * woken, but it never waits on. The number then serves the next pair as if nothing had been. */
+GO_TEST(netpoll_close_racing_with_a_read_never_leaves_it_waiting)
+{
+    struct gor_waitgroup wg = {0};
+    for (int round = 0; round < SCALED(5000, 2000, 1000); round++) {
+        int fds[2];
+        make_pair(fds);
+        struct reader r = {.fd = fds[0], .deadline = GOR_NEVER, .wg = &wg};
+        gor_waitgroup_add(&wg, 1);
+        spawn(read_some, &r);
+        for (int i = 0; i < round % 4; i++) {
+            gor_yield();
+        }
+        CHECK_EQ(gor_close(fds[0]), 0);
+        gor_waitgroup_wait(&wg);
+        CHECK(r.result == -ECANCELED || r.result == -EBADF);
+        CHECK_EQ(gor_close(fds[1]), 0);
+        make_pair(fds);
+        CHECK_EQ(gor_write(fds[1], "x", 1, GOR_NEVER), 1);
+        CHECK_EQ(gor_read(fds[0], r.bytes, 1, GOR_NEVER), 1);
+        close_both(fds);
+    }
+}
+
 struct writer {
     int fd;
     size_t count;

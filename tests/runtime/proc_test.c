@@ -10,11 +10,20 @@
 
 extern char **environ;
 
+/* The runtime's threads block all signals, which a child would inherit: it gets a mask of its own.
+ */
 static pid_t start_shell(const char *script)
 {
     pid_t pid;
     char *argv[] = {"sh", "-c", (char *)(uintptr_t)script, NULL};
-    CHECK_EQ(posix_spawn(&pid, "/bin/sh", NULL, NULL, argv, environ), 0);
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    CHECK_EQ(posix_spawn(&pid, "/bin/sh", NULL, &attributes, argv, environ), 0);
+    posix_spawnattr_destroy(&attributes);
     return pid;
 }
 
