@@ -63,9 +63,10 @@ static void pool_or_free(struct rpc_server *server, struct rpc_call *call)
 
 void rpc_call_pool_free(struct rpc_server *server)
 {
-    struct rpc_link *link;
-    while ((link = rpc_list_pop(&server->free_calls)) != NULL) {
+    struct rpc_link *link = server->free_calls.next;
+    while (link != &server->free_calls) {
         struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
+        link = link->next;
         rpc_queue_fini(&call->queue);
         free(call);
     }

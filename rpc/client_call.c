@@ -228,22 +228,23 @@ static void refuse_reply(struct rpc_client_call *call, int error)
     }
 }
 
-/* Deliver messages as long as they are wanted; returns how many bytes are done with. */
-static size_t feed(struct rpc_client_call *call, const uint8_t *data, size_t size)
+/* Deliver messages as long as they are wanted. *out_used bytes are done with. -EMSGSIZE and so on:
+ * the server sent what it may not. */
+static int feed(struct rpc_client_call *call, const uint8_t *data, size_t size, size_t *out_used)
 {
     size_t used = 0;
-    while (used < size && !call->paused && !call->ended) {
+    int result = 0;
+    while (used < size && !call->paused && !call->ended && result >= 0) {
         struct wire_message message;
         size_t step;
-        int result = wire_reader_feed(&call->reader, data + used, size - used, &step, &message);
+        result = wire_reader_feed(&call->reader, data + used, size - used, &step, &message);
         used += step;
-        if (result < 0) {
-            refuse_reply(call, result);
-        } else if (result == 1 && call->handlers->on_message != NULL) {
+        if (result == 1 && call->handlers->on_message != NULL) {
             call->handlers->on_message(call, message.data, message.size, call->user);
         }
     }
-    return call->ended ? size : used;
+    *out_used = call->ended ? size : used;
+    return result < 0 ? result : 0;
 }
 
 /* Give the stream's window back. */
@@ -268,20 +269,36 @@ static int hold(struct rpc_client_call *call, const uint8_t *data, size_t size)
     return 0;
 }
 
-void rpc_client_call_data(struct rpc_client_call *call, const uint8_t *data, size_t size)
+/* Deliver or hold. While it is being fed the call stays, whatever its callbacks do. */
+static int take(struct rpc_client_call *call, const uint8_t *data, size_t size)
 {
     size_t used = 0;
-    /* While it is being fed the call stays, whatever its callbacks do. */
+    int error = 0;
     call->in_feed = true;
     if (call->held_size == 0) {
-        used = feed(call, data, size);
+        error = feed(call, data, size, &used);
         consumed(call, used);
     }
-    if (used < size && hold(call, data + used, size - used) != 0) {
-        refuse_reply(call, -ENOMEM);
+    if (error == 0 && used < size) {
+        error = hold(call, data + used, size - used);
     }
     call->in_feed = false;
-    release_if_done(call);
+    return error;
+}
+
+/* The last step after take(): the call may be gone then. */
+static void settle(struct rpc_client_call *call, int error)
+{
+    if (error != 0 && !call->ended) {
+        refuse_reply(call, error);
+    } else {
+        release_if_done(call);
+    }
+}
+
+void rpc_client_call_data(struct rpc_client_call *call, const uint8_t *data, size_t size)
+{
+    settle(call, take(call, data, size));
 }
 
 static void end_as_told(struct rpc_client_call *call)
@@ -340,18 +357,12 @@ void rpc_client_resume(struct rpc_client_call *call)
     size_t size = call->held_size;
     call->held = NULL;
     call->held_size = 0;
-    call->in_feed = true;
-    size_t used = feed(call, held, size);
-    consumed(call, used);
-    if (used < size && hold(call, held + used, size - used) != 0) {
-        refuse_reply(call, -ENOMEM);
-    }
-    call->in_feed = false;
+    int error = take(call, held, size);
     free(held);
-    if (call->held_size == 0 && call->end_pending && !call->ended) {
+    if (error == 0 && call->held_size == 0 && call->end_pending && !call->ended) {
         end_as_told(call);
     } else {
-        release_if_done(call);
+        settle(call, error);
     }
 }
 

@@ -117,20 +117,20 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message, voi
     tell(watch);
 }
 
-int rpc_health_know(struct rpc_health *health, const char *name, size_t size)
+int rpc_health_know(struct rpc_health *health, const char *service, size_t size)
 {
-    if (find(health, name, size) != NULL) {
+    if (find(health, service, size) != NULL) {
         return 0;
     }
-    struct service *service = malloc(sizeof *service + size + 1);
-    if (service == NULL) {
+    struct service *known = malloc(sizeof *known + size + 1);
+    if (known == NULL) {
         return -ENOMEM;
     }
-    service->serving = true;
-    memcpy(service->name, name, size);
-    service->name[size] = '\0';
-    service->next = health->services;
-    health->services = service;
+    known->serving = true;
+    memcpy(known->name, service, size);
+    known->name[size] = '\0';
+    known->next = health->services;
+    health->services = known;
     return 0;
 }
 
@@ -142,12 +142,12 @@ static void tell_all(struct rpc_health *health)
     }
 }
 
-int rpc_health_set(struct rpc_server *server, const char *name, bool serving)
+int rpc_health_set(struct rpc_server *server, const char *service, bool serving)
 {
     struct rpc_health *health = server->health;
-    int error = rpc_health_know(health, name, strlen(name));
+    int error = rpc_health_know(health, service, strlen(service));
     if (error == 0) {
-        find(health, name, strlen(name))->serving = serving;
+        find(health, service, strlen(service))->serving = serving;
         tell_all(health);
     }
     return error;
@@ -155,13 +155,14 @@ int rpc_health_set(struct rpc_server *server, const char *name, bool serving)
 
 void rpc_health_drain(struct rpc_health *health)
 {
-    struct rpc_link *link;
     health->drained = true;
     tell_all(health);
-    while ((link = rpc_list_pop(&health->watches)) != NULL) {
+    struct rpc_link *link = health->watches.next;
+    while (link != &health->watches) {
         struct watch *watch = RPC_OF(link, struct watch, link);
+        link = link->next;
         rpc_call_finish(watch->call, WIRE_UNAVAILABLE, "the server is shutting down");
-        free(watch);
+        free_watch(watch);
     }
 }
 

@@ -263,31 +263,33 @@ unlock:
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage bound;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } bound = {.v6 = {0}};
     socklen_t size = sizeof bound;
-    if (getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
+    if (getsockname(fd, &bound.any, &size) != 0) {
         return 0;
     }
-    const struct sockaddr_in *v4 = (const void *)&bound;
-    const struct sockaddr_in6 *v6 = (const void *)&bound;
-    return ntohs(bound.ss_family == AF_INET6 ? v6->sin6_port : v4->sin_port);
+    return ntohs(bound.any.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
 }
 
-int rpc_server_listen_tcp(struct rpc_server *server, const char *text, uint16_t *out_port)
+int rpc_server_listen_tcp(struct rpc_server *server, const char *address, uint16_t *out_port)
 {
-    struct rpc_address address;
+    struct rpc_address parsed;
     struct rpc_listener *listener;
-    int error = rpc_address_parse(text, &address);
-    if (error != 0 || address.local) {
+    int error = rpc_address_parse(address, &parsed);
+    if (error != 0 || parsed.local) {
         return error != 0 ? error : -EINVAL;
     }
-    int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(parsed.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) {
         return -errno;
     }
     int on = 1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, (const struct sockaddr *)&address.storage, address.size) != 0 ||
+    if (bind(fd, (const struct sockaddr *)&parsed.storage, parsed.size) != 0 ||
         listen(fd, BACKLOG) != 0) {
         error = -errno;
     } else {
@@ -306,7 +308,7 @@ int rpc_server_listen_tcp(struct rpc_server *server, const char *text, uint16_t 
 int rpc_server_listen_fd(struct rpc_server *server, int fd)
 {
     struct rpc_listener *listener;
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t size = sizeof bound;
     int listens = 0;
     socklen_t listens_size = sizeof listens;

@@ -139,6 +139,20 @@ static void on_message(struct rpc_call *call, const ProtobufCMessage *message, v
     }
 }
 
+/* A client that cancels its stream is no reason to keep the call. */
+static void on_end(struct rpc_call *call, enum wire_status why, void *user)
+{
+    (void)call;
+    (void)why;
+    (void)user;
+}
+
+static void on_begin(struct rpc_call *call, const ProtobufCMessage *request, void *user)
+{
+    (void)request;
+    rpc_call_on(call, NULL, on_end, user);
+}
+
 static void on_half_close(struct rpc_call *call, void *user)
 {
     (void)user;
@@ -150,7 +164,8 @@ static void on_half_close(struct rpc_call *call, void *user)
         .path = "/grpc.reflection." package ".ServerReflection/ServerReflectionInfo",              \
         .kind = RPC_BIDI, .request = &grpc__reflection__v1__server_reflection_request__descriptor, \
         .reply = &grpc__reflection__v1__server_reflection_response__descriptor,                    \
-        .max_request_bytes = 4096, .message = on_message, .half_close = on_half_close,             \
+        .max_request_bytes = 4096, .begin = on_begin, .message = on_message,                       \
+        .half_close = on_half_close,                                                               \
     }
 
 static const struct rpc_method methods[] = {REFLECTION_METHOD("v1"), REFLECTION_METHOD("v1alpha")};

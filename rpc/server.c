@@ -21,7 +21,7 @@ static const struct rpc_server_opts defaults = {
     .max_streams = 1024,
     .handshake_ns = 10000000000,
     .stall_ns = 60000000000,
-    .ping_min_ns = 10000000000,
+    .ping_min_ns = 8000000000, /* clients that ping every ten seconds jitter */
 };
 
 #define TAKE_DEFAULT(field)               \

@@ -77,7 +77,7 @@ struct rpc_server_opts {
     unsigned max_streams;      /* calls at once on one connection [1024] */
     int64_t handshake_ns;      /* for preface and SETTINGS, and for one header block [10 s] */
     int64_t stall_ns;          /* a call whose bytes do not move [60 s] */
-    int64_t ping_min_ns;       /* pings closer together than that are strikes [10 s] */
+    int64_t ping_min_ns;       /* pings closer together than that are strikes [8 s] */
 };
 
 struct rpc_server_stats {

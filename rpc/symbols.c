@@ -70,7 +70,7 @@ static int next_field(struct bytes *from, struct field *out_field)
     if (!next_varint(from, &tag)) {
         return -EBADMSG;
     }
-    *out_field = (struct field){.number = tag >> 3};
+    *out_field = (struct field){.number = tag >> 3, .bytes = {(const uint8_t *)"", 0}};
     if ((tag & 7) == 0) {
         return next_varint(from, &out_field->value) ? 1 : -EBADMSG;
     }
