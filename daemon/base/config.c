@@ -247,6 +247,17 @@ static const char *path_variable(const char *name)
     return value != NULL && value[0] == '/' ? value : NULL;
 }
 
+/* "head/tail" in *field, which was NULL. 0 or ENOMEM. */
+static int set_joined(char **field, const char *head, const char *tail)
+{
+    char *joined;
+    if (asprintf(&joined, "%s/%s", head, tail) < 0) {
+        return ENOMEM;
+    }
+    *field = joined;
+    return 0;
+}
+
 static int default_state_dir(char **out)
 {
     const char *base;
@@ -254,10 +265,10 @@ static int default_state_dir(char **out)
         return set_text(out, "/var/lib/gord");
     }
     if ((base = path_variable("XDG_STATE_HOME")) != NULL) {
-        return asprintf(out, "%s/gord", base) < 0 ? ENOMEM : 0;
+        return set_joined(out, base, "gord");
     }
     if ((base = path_variable("HOME")) != NULL) {
-        return asprintf(out, "%s/.local/state/gord", base) < 0 ? ENOMEM : 0;
+        return set_joined(out, base, ".local/state/gord");
     }
     fputs("gord: neither XDG_STATE_HOME nor HOME says where to keep the state; give --state-dir\n",
           stderr);
@@ -270,10 +281,8 @@ static int default_socket(const char *state_dir, char **out)
     if (geteuid() == 0) {
         return set_text(out, "/run/gord/gord.sock");
     }
-    if ((base = path_variable("XDG_RUNTIME_DIR")) != NULL) {
-        return asprintf(out, "%s/gord.sock", base) < 0 ? ENOMEM : 0;
-    }
-    return asprintf(out, "%s/gord.sock", state_dir) < 0 ? ENOMEM : 0;
+    base = path_variable("XDG_RUNTIME_DIR");
+    return set_joined(out, base != NULL ? base : state_dir, "gord.sock");
 }
 
 /* 0 or a positive errno, like argp's. */

@@ -12,6 +12,7 @@
 #define GORD_EVENT_EVENT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,6 +48,7 @@ struct gord_event {
     uint8_t job_kind;  /* enum gord_job_kind; by the maker for SUBMITTED, else by apply */
     uint8_t state;     /* Gor__V1__JobState after it; by the maker for STATE, else by apply */
     uint8_t outcome;   /* Gor__V1__Outcome; FINISHED only */
+    bool joined;       /* the store's: the next event belongs into the same transaction */
     uint32_t uid;      /* SUBMITTED only */
     uint64_t seq;      /* by apply; 0 before */
     uint64_t prev_seq; /* of the job's event before this; by apply; 0: none */

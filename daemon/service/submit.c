@@ -226,6 +226,7 @@ GORD_METHOD(gord_jobs_submit_many)
         !accepts_all(service, call, request)) {
         return;
     }
+    gord_store_begin_group(gord_bus_store(service->bus));
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {
         struct gord_spec *spec = NULL;
         uint64_t id = gord_job_next_id(table);
@@ -244,4 +245,5 @@ GORD_METHOD(gord_jobs_submit_many)
         withdraw(service, ack.first_id, ack.count);
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "not submitted: %s", strerror(-result));
     }
+    gord_store_end_group(gord_bus_store(service->bus));
 }

@@ -20,7 +20,7 @@
 #include "daemon/store/writer.h"
 
 enum {
-    BATCH_EVENTS = 32768,  /* of one transaction at most: bounds its time and memory */
+    BATCH_EVENTS = 32768,  /* of one transaction, unless a group is larger: bounds its time */
     DELIVER_EVENTS = 1024, /* handed to the committed callback at once */
     RETRY_SECONDS = 1,
 };
@@ -33,6 +33,8 @@ struct gord_store {
     pthread_t thread;
     int told_error; /* the loop's: what health was last called with */
     char told_text[GORD_STORE_TEXT];
+    struct gord_store_queue group; /* the loop's: what was put since begin_group */
+    bool grouping;
 
     pthread_mutex_t lock; /* guards what follows, down to `stop` */
     pthread_cond_t work;  /* incoming or stop */
@@ -44,7 +46,8 @@ struct gord_store {
     bool stop;
 
     struct gord_store_queue pending; /* the thread's, as the next two */
-    struct gord_event *batch[BATCH_EVENTS];
+    struct gord_event **batch;       /* owned; the transaction's events */
+    size_t batch_room;
     struct gord_store_queue written; /* committed, on the way to `done` */
 };
 
@@ -133,6 +136,30 @@ static void put_back(struct gord_store *store, size_t count)
     store->pending = queue;
 }
 
+/* Move events from `pending` into the batch: as many as a transaction has, and the rest of the group
+ * that the last of them belongs to. -ENOMEM; *out_count are in the batch either way. */
+static int fill_batch(struct gord_store *store, size_t *out_count)
+{
+    size_t count = 0;
+    int err = 0;
+    while (store->pending.first != NULL &&
+           (count < BATCH_EVENTS || store->batch[count - 1]->joined)) {
+        if (count == store->batch_room) {
+            size_t room = 2 * count;
+            struct gord_event **batch = realloc(store->batch, room * sizeof *batch);
+            if (batch == NULL) {
+                err = -ENOMEM;
+                break;
+            }
+            store->batch = batch;
+            store->batch_room = room;
+        }
+        store->batch[count++] = gord_store_queue_take(&store->pending);
+    }
+    *out_count = count;
+    return err;
+}
+
 /* One transaction of what is pending. False: it failed, and was reported. */
 static bool commit_some(struct gord_store *store)
 {
@@ -141,10 +168,12 @@ static bool commit_some(struct gord_store *store)
     size_t count = 0;
     int64_t began = now_ns();
     struct gord_writer_extra extra = {.paused = take_notes(store)};
-    while (count < BATCH_EVENTS && store->pending.first != NULL) {
-        store->batch[count++] = gord_store_queue_take(&store->pending);
+    int err = fill_batch(store, &count);
+    if (err != 0) {
+        snprintf(text, sizeof text, "%s: not written: out of memory", store->path);
+    } else {
+        err = gord_writer_commit(store->writer, store->batch, count, &extra, text, &fatal);
     }
-    int err = gord_writer_commit(store->writer, store->batch, count, &extra, text, &fatal);
     if (err != 0) {
         put_back(store, count);
         report(store, err, fatal, text, 0);
@@ -231,6 +260,13 @@ void gord_store_put(struct gord_store *store, struct gord_event *event)
 {
     GORD_ASSERT(event->seq != 0);
     (void)gord_event_ref(event);
+    if (store->grouping) {
+        if (store->group.last != NULL) {
+            gord_event_of_item(store->group.last)->joined = true;
+        }
+        gord_store_queue_put(&store->group, event);
+        return;
+    }
     pthread_mutex_lock(&store->lock);
     gord_store_queue_put(&store->incoming, event);
     store->status.backlog++;
@@ -239,6 +275,23 @@ void gord_store_put(struct gord_store *store, struct gord_event *event)
     if (idle) {
         pthread_cond_signal(&store->work);
     }
+}
+
+void gord_store_begin_group(struct gord_store *store)
+{
+    GORD_ASSERT(!store->grouping);
+    store->grouping = true;
+}
+
+void gord_store_end_group(struct gord_store *store)
+{
+    GORD_ASSERT(store->grouping);
+    store->grouping = false;
+    pthread_mutex_lock(&store->lock);
+    store->status.backlog += store->group.count;
+    gord_store_queue_move(&store->incoming, &store->group);
+    pthread_mutex_unlock(&store->lock);
+    pthread_cond_signal(&store->work);
 }
 
 int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),
@@ -327,6 +380,7 @@ static void free_store(struct gord_store *store)
     }
     pthread_cond_destroy(&store->work);
     pthread_mutex_destroy(&store->lock);
+    free(store->batch);
     free(store->path);
     free(store);
 }
@@ -345,8 +399,10 @@ static struct gord_store *new_store(const struct gord_store_opts *opts)
     pthread_condattr_destroy(&attr);
     store->opts = *opts;
     store->opts.dir = NULL; /* borrowed only for the call */
-    if (asprintf(&store->path, "%s/%s", opts->dir, opts->memory ? "gord-memory.db" : "gord.db") <
-        0) {
+    store->batch = malloc(BATCH_EVENTS * sizeof *store->batch);
+    store->batch_room = BATCH_EVENTS;
+    if (store->batch == NULL || asprintf(&store->path, "%s/%s", opts->dir,
+                                         opts->memory ? "gord-memory.db" : "gord.db") < 0) {
         store->path = NULL;
         free_store(store);
         return NULL;
@@ -403,6 +459,7 @@ int gord_store_close(struct gord_store *store)
     if (store == NULL) {
         return 0;
     }
+    GORD_ASSERT(!store->grouping);
     pthread_mutex_lock(&store->lock);
     store->stop = true;
     pthread_mutex_unlock(&store->lock);

@@ -68,6 +68,11 @@ int gord_store_open(const struct gord_store_opts *opts, struct gord_store_start 
 /* Hand over an applied event (its seq is the successor of the last one put). Never blocks. */
 void gord_store_put(struct gord_store *store, struct gord_event *event);
 
+/* What is put between these two is committed in one transaction, all or nothing: for a request that
+ * submits many jobs. Nothing of it is written before the end. */
+void gord_store_begin_group(struct gord_store *store);
+void gord_store_end_group(struct gord_store *store);
+
 /* Keep the paused flag with the next transaction; done(arg, 0) once it is committed, or
  * done(arg, -errno) once the store refuses. -ENOMEM. */
 int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),

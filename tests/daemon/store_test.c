@@ -138,6 +138,33 @@ TEST(what_arrives_together_is_committed_together)
     CHECK_EQ(box_close(&box), 0);
 }
 
+TEST(group_is_one_transaction_however_large)
+{
+    struct box box;
+    struct gord_store_status status;
+    CHECK_EQ(box_open(&box, fresh_dir(), false), 0);
+    box_submit(&box, native_spec("before", 0));
+    gord_store_begin_group(box.store);
+    for (int i = 0; i < 40000; i++) { /* 80,000 events */
+        box_submit(&box, native_spec("job", 0));
+    }
+    while (box.committed < 2) {
+        (void)uv_run(&box.loop, UV_RUN_ONCE);
+    }
+    gord_store_status(box.store, &status);
+    CHECK_EQ(status.committed, 2);
+    uint64_t commits = status.commits;
+    gord_store_end_group(box.store);
+    box_submit(&box, native_spec("after", 0));
+    box_settle(&box);
+    gord_store_status(box.store, &status);
+    CHECK_INT(status.commits - commits, <=, 2);
+    CHECK_EQ(status.backlog, 0);
+    gord_store_begin_group(box.store); /* an empty one is none */
+    gord_store_end_group(box.store);
+    CHECK_EQ(box_close(&box), 0);
+}
+
 TEST(steps_within_one_transaction_leave_one_row)
 {
     const char *dir = fresh_dir();
