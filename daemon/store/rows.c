@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* rows.c - jobs, environments, and how jobs stand, as rows; the writer's larger half. */
+#include <string.h>
+
+#include "daemon/store/writing.h"
+
+static int bind_unless_zero(sqlite3_stmt *stmt, int column, int64_t value)
+{
+    return value != 0 ? sqlite3_bind_int64(stmt, column, value) : sqlite3_bind_null(stmt, column);
+}
+
+static int bind_text(sqlite3_stmt *stmt, int column, const char *text)
+{
+    return text[0] != '\0' ? sqlite3_bind_text(stmt, column, text, -1, SQLITE_STATIC)
+                           : sqlite3_bind_null(stmt, column);
+}
+
+static void remember_env(struct gord_writer *writer, struct gord_env *env, int64_t id)
+{
+    struct gord_known_env *known = &writer->envs[env->hash % GORD_ENV_CACHE];
+    gord_env_unref(known->env);
+    known->env = gord_env_ref(env);
+    known->id = id;
+}
+
+void gord_writer_forget_envs(struct gord_writer *writer)
+{
+    for (size_t i = 0; i < GORD_ENV_CACHE; i++) {
+        gord_env_unref(writer->envs[i].env);
+        writer->envs[i].env = NULL;
+    }
+}
+
+/* The row of `env` in *out_id, made if need be; 0 for none. SQLite's code. */
+static int put_env(struct gord_writer *writer, struct gord_env *env, int64_t *out_id)
+{
+    if (env == NULL) {
+        *out_id = 0;
+        return SQLITE_OK;
+    }
+    const struct gord_known_env *known = &writer->envs[env->hash % GORD_ENV_CACHE];
+    if (known->env == env ||
+        (known->env != NULL && known->env->hash == env->hash && known->env->bytes == env->bytes &&
+         memcmp(known->env->packed, env->packed, env->bytes) == 0)) {
+        *out_id = known->id;
+        return SQLITE_OK;
+    }
+    sqlite3_stmt *find = writer->stmts[WRITE_FIND_ENV], *insert = writer->stmts[WRITE_INSERT_ENV];
+    (void)sqlite3_bind_int64(find, 1, (int64_t)env->hash);
+    (void)sqlite3_bind_blob64(find, 2, env->packed, env->bytes, SQLITE_STATIC);
+    int rc = sqlite3_step(find);
+    if (rc == SQLITE_ROW) {
+        *out_id = sqlite3_column_int64(find, 0);
+    }
+    (void)sqlite3_reset(find);
+    if (rc == SQLITE_DONE) {
+        (void)sqlite3_bind_int64(insert, 1, (int64_t)env->hash);
+        (void)sqlite3_bind_blob64(insert, 2, env->packed, env->bytes, SQLITE_STATIC);
+        rc = gord_sql_run(insert);
+        *out_id = sqlite3_last_insert_rowid(writer->db);
+    }
+    if (rc != SQLITE_ROW && rc != SQLITE_OK) {
+        return rc;
+    }
+    remember_env(writer, env, *out_id);
+    return SQLITE_OK;
+}
+
+static int insert_job(struct gord_writer *writer, const struct gord_event *event,
+                      struct gord_tally *tally)
+{
+    const struct gord_spec *spec = event->spec;
+    int64_t env_id = 0;
+    int rc = put_env(writer, spec->env, &env_id);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    sqlite3_stmt *stmt = writer->stmts[WRITE_INSERT_JOB];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
+    (void)sqlite3_bind_int64(stmt, 2, event->at_ns);
+    (void)sqlite3_bind_int64(stmt, 3, event->uid);
+    (void)sqlite3_bind_int64(stmt, 4, event->job_kind);
+    (void)bind_unless_zero(stmt, 5, (int64_t)event->parent_id);
+    (void)bind_unless_zero(stmt, 6, env_id);
+    (void)bind_text(stmt, 7, spec->name);
+    (void)sqlite3_bind_blob64(stmt, 8, spec->packed, spec->packed_bytes, SQLITE_STATIC);
+    if (event->job_id >= tally->next_id) {
+        tally->next_id = event->job_id + 1;
+    }
+    tally->live++;
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+static int put_live(struct gord_writer *writer, const struct gord_event *event,
+                    struct gord_tally *tally)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_LIVE];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
+    (void)sqlite3_bind_int64(stmt, 2, event->state);
+    (void)sqlite3_bind_int64(stmt, 3, (int64_t)event->seq);
+    (void)bind_unless_zero(stmt, 4, event->started_ns);
+    (void)bind_unless_zero(stmt, 5, (int64_t)event->goroutine);
+    (void)bind_unless_zero(stmt, 6, event->pid);
+    (void)bind_unless_zero(stmt, 7, (int64_t)event->pid_start);
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+static int delete_live(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_DELETE_LIVE];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)job_id);
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+static int insert_ended(struct gord_writer *writer, const struct gord_event *event,
+                        struct gord_tally *tally)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_INSERT_ENDED];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
+    (void)sqlite3_bind_int64(stmt, 2, event->outcome);
+    (void)sqlite3_bind_int64(stmt, 3, (int64_t)event->seq);
+    (void)bind_unless_zero(stmt, 4, event->started_ns);
+    (void)sqlite3_bind_int64(stmt, 5, event->at_ns);
+    (void)bind_unless_zero(stmt, 6, event->exit_code);
+    (void)bind_unless_zero(stmt, 7, event->signal);
+    (void)bind_unless_zero(stmt, 8, (int64_t)event->stdout_bytes);
+    (void)bind_unless_zero(stmt, 9, (int64_t)event->stderr_bytes);
+    (void)bind_text(stmt, 10, event->text);
+    tally->live--;
+    tally->ended[event->outcome]++;
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+/* Table by table, so that each one's pages and statement stay warm. */
+int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
+{
+    const struct gord_batch *batch = &writer->batch;
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
+        if (batch->entries[i].submitted != NULL) {
+            rc = insert_job(writer, batch->entries[i].submitted, tally);
+        }
+    }
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
+        const struct gord_batch_entry *entry = &batch->entries[i];
+        if (entry->last->kind != GORD_EVENT_FINISHED) {
+            rc = put_live(writer, entry->last, tally);
+        } else if (entry->submitted == NULL) {
+            rc = delete_live(writer, entry->job_id, tally);
+        }
+    }
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
+        if (batch->entries[i].last->kind == GORD_EVENT_FINISHED) {
+            rc = insert_ended(writer, batch->entries[i].last, tally);
+        }
+    }
+    return rc;
+}

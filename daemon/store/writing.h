@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* writing.h - the inside of the writer; for the files of this room only. */
+#ifndef GORD_STORE_WRITING_H
+#define GORD_STORE_WRITING_H
+
+#include "daemon/store/batch.h"
+#include "daemon/store/sql.h"
+#include "daemon/store/writer.h"
+
+enum { GORD_ENV_CACHE = 64 };
+
+enum gord_writer_statement {
+    WRITE_BEGIN,
+    WRITE_COMMIT,
+    WRITE_ROLLBACK,
+    WRITE_INSERT_JOB,
+    WRITE_PUT_LIVE,
+    WRITE_DELETE_LIVE,
+    WRITE_INSERT_ENDED,
+    WRITE_INSERT_LOG,
+    WRITE_FIND_ENV,
+    WRITE_INSERT_ENV,
+    WRITE_SET_META,
+    WRITE_ADD_META,
+    WRITE_COUNT,
+};
+
+/* An environment whose row is known. Jobs of one caller share it, so few lookups go to the table.
+ */
+struct gord_known_env {
+    struct gord_env *env; /* owned reference */
+    int64_t id;
+};
+
+/* What one transaction adds to the counters. */
+struct gord_tally {
+    int64_t live;
+    int64_t ended[GORD_OUTCOME_COUNT];
+    uint64_t rows;
+    uint64_t next_id;
+};
+
+struct gord_writer {
+    sqlite3 *db;
+    sqlite3_stmt *stmts[WRITE_COUNT];
+    char *path; /* owned */
+    struct gord_batch batch;
+    struct gord_known_env envs[GORD_ENV_CACHE]; /* by hash */
+    uint8_t *run;                               /* owned; the run being packed */
+    size_t run_room;
+    uint64_t next_seq;
+    uint64_t next_id;
+    uint64_t rows;
+    int journal_frames; /* since the last checkpoint */
+};
+
+/* The rows that the batch comes to; adds to the tally. SQLite's code. */
+int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally);
+
+/* Forget which environments have rows: a rollback may have taken them back. */
+void gord_writer_forget_envs(struct gord_writer *writer);
+
+#endif
