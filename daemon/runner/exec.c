@@ -43,13 +43,26 @@ struct exec {
 
 /* ------------------------------------------------------------------ arguments */
 
+static char *to_text(const ProtobufCBinaryData *bytes)
+{
+    char *text = malloc(bytes->len + 1);
+
+    if (text != NULL && bytes->len > 0) {
+        memcpy(text, bytes->data, bytes->len);
+    }
+    if (text != NULL) {
+        text[bytes->len] = '\0';
+    }
+    return text;
+}
+
 static char **to_vector(const ProtobufCBinaryData *items, size_t count, const char *extra)
 {
     char **vector = calloc(count + 2, sizeof(*vector));
     size_t at = 0;
 
     for (size_t i = 0; vector != NULL && i < count; i++) {
-        char *text = strndup((const char *)items[i].data, items[i].len);
+        char *text = to_text(&items[i]);
         if (text == NULL) {
             goto free_vector;
         }
@@ -163,7 +176,7 @@ static int spawn(struct exec *exec, const Gor__V1__ExecSpec *spec)
 {
     struct gord_run *run = exec->run;
     char id_text[48];
-    char *cwd = strndup((const char *)spec->cwd.data, spec->cwd.len);
+    char *cwd = to_text(&spec->cwd);
     int result = -ENOMEM;
 
     snprintf(id_text, sizeof(id_text), "GOR_JOB_ID=%" PRIu64, run->id);
