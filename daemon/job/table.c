@@ -10,6 +10,8 @@
 
 enum { FIRST_BUCKETS = 1024, DEFAULT_SPEC_WINDOW = 65536 };
 
+_Static_assert(sizeof(struct gord_job) <= 56, "a million queued jobs must stay cheap");
+
 struct gord_job_table *gord_job_table_new(const struct gord_job_opts *opts)
 {
     GORD_ASSERT(opts->next_id > 0 && opts->next_seq > opts->committed);
@@ -23,6 +25,7 @@ struct gord_job_table *gord_job_table_new(const struct gord_job_opts *opts)
         return NULL;
     }
     table->bucket_count = FIRST_BUCKETS;
+    gord_pool_init(&table->pool, sizeof(struct gord_job));
     table->next_id = opts->next_id;
     table->next_seq = opts->next_seq;
     table->committed = opts->committed;
@@ -49,9 +52,10 @@ void gord_job_table_free(struct gord_job_table *table)
         for (struct gord_job *job = table->lists[i].first, *next; job != NULL; job = next) {
             next = job->next;
             free_body(job->body);
-            free(job);
+            gord_pool_put(&table->pool, job);
         }
     }
+    gord_pool_fini(&table->pool);
     gord_kin_fini(&table->kin);
     free(table->buckets);
     free(table);
@@ -126,7 +130,7 @@ struct gord_job *gord_job_insert(struct gord_job_table *table, uint64_t id)
     if (table->count >= table->bucket_count) {
         resize(table, 2 * table->bucket_count);
     }
-    struct gord_job *job = calloc(1, sizeof *job);
+    struct gord_job *job = gord_pool_get(&table->pool);
     if (job != NULL) {
         job->id = id;
         link_hash(table, job);
@@ -140,7 +144,7 @@ void gord_job_forget(struct gord_job_table *table, struct gord_job *job)
     gord_job_list_remove(table, job);
     unlink_hash(table, job);
     free_body(job->body);
-    free(job);
+    gord_pool_put(&table->pool, job);
     table->count--;
     if (table->bucket_count > FIRST_BUCKETS && table->count < table->bucket_count / 8) {
         resize(table, table->bucket_count / 4);

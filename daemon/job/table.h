@@ -13,6 +13,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/job/kin.h"
+#include "daemon/job/pool.h"
 
 enum gord_job_list_id {
     LIST_CREATED,
@@ -37,6 +38,7 @@ struct gord_job_table {
     struct gord_job *fresh[GORD_KIND_COUNT]; /* first of its queue that committed() has not seen;
                                               * all behind it are fresh too */
     struct gord_kin_table kin;
+    struct gord_pool pool; /* of the jobs */
     struct gord_job_counts counts;
     uint64_t next_id;
     uint64_t next_seq;
