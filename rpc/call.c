@@ -237,6 +237,13 @@ void rpc_call_headers_done(struct rpc_call *call, const struct rpc_request *requ
     const char *text;
     call->content_left = request->content_length;
     enum wire_status status = rpc_request_judge(request, &call->http_status, &text);
+    if (call->http_status != 200 && !call->half_closed) {
+        /* HTTP clients that are not gRPC's take an early answer badly. */
+        call->no_grpc = true;
+        call->status = status;
+        call->text = strdup(text); /* without memory the answer goes without */
+        return;
+    }
     if (status != WIRE_OK) {
         rpc_call_abort(call, status, text);
         return;
@@ -274,6 +281,10 @@ void rpc_call_half_closed(struct rpc_call *call)
     }
     if (call->finishing || call->held_size > 0) {
         return; /* nobody cares any more; or rpc_call_feed_held() comes back here */
+    }
+    if (call->no_grpc) {
+        rpc_call_abort(call, call->status, NULL);
+        return;
     }
     if (!wire_reader_is_idle(&call->reader)) {
         rpc_call_abort(call, WIRE_INTERNAL, "the request ended in the middle of a message");

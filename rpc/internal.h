@@ -107,6 +107,7 @@ struct rpc_call {
     struct rpc_queue queue;
     enum wire_status status; /* valid when finishing */
     char *text;              /* owned; for grpc-message, or NULL */
+    size_t text_at;          /* how much of it has been sent as the body of an HTTP error */
     /* The handler's. */
     void (*on_writable)(struct rpc_call *call, void *user);
     void (*on_end)(struct rpc_call *call, enum wire_status why, void *user);
@@ -118,6 +119,7 @@ struct rpc_call {
     bool half_closed;     /* the client has sent everything */
     bool begun;           /* the handler knows of it */
     bool handler_done;
+    bool no_grpc;   /* an HTTP error is due once the request has ended */
     bool finishing; /* status is set: trailers follow the queue */
     bool submitted; /* the answer is nghttp2's to send */
     bool deferred;  /* nghttp2 waits for data */

@@ -151,6 +151,10 @@ void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size)
         return;
     }
     size_t used = 0;
+    if (call->no_grpc) {
+        give_back(call, size);
+        return;
+    }
     if (call->held_size == 0) {
         used = feed(call, data, size);
         give_back(call, used);

@@ -84,10 +84,9 @@ static int submit_trailers_only(struct rpc_call *call)
 {
     char text[MAX_MESSAGE_HEADER];
     size_t text_size = encode_text(call, text);
-    struct digits http = print_number((unsigned)call->http_status);
     struct digits status = print_number((unsigned)call->status);
     const nghttp2_nv fields[] = {
-        FIELD(":status", http.text, http.size),
+        FIELD(":status", "200", 3),
         FIELD("content-type", "application/grpc", 16),
         FIELD("grpc-accept-encoding", "identity", 8),
         FIELD("grpc-status", status.text, status.size),
@@ -95,6 +94,38 @@ static int submit_trailers_only(struct rpc_call *call)
     };
     return nghttp2_submit_response(call->session->connection.session, call->stream_id, fields,
                                    text_size > 0 ? 5 : 4, NULL);
+}
+
+static ssize_t read_text(nghttp2_session *h2, int32_t stream_id, uint8_t *out, size_t size,
+                         uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+    struct rpc_call *call = source->ptr;
+    (void)h2;
+    (void)stream_id;
+    (void)user;
+    size_t left = strlen(call->text) - call->text_at;
+    size_t taken = left < size ? left : size;
+    memcpy(out, call->text + call->text_at, taken);
+    call->text_at += taken;
+    if (taken == left) {
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+    }
+    return (ssize_t)taken;
+}
+
+/* To somebody who speaks HTTP but not gRPC, a browser perhaps: the text to read. */
+static int submit_http_error(struct rpc_call *call)
+{
+    struct digits http = print_number((unsigned)call->http_status);
+    struct digits status = print_number((unsigned)call->status);
+    const nghttp2_nv fields[] = {
+        FIELD(":status", http.text, http.size),
+        FIELD("content-type", "text/plain", 10),
+        FIELD("grpc-status", status.text, status.size),
+    };
+    nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_text};
+    return nghttp2_submit_response(call->session->connection.session, call->stream_id, fields, 3,
+                                   call->text != NULL ? &provider : NULL);
 }
 
 static int submit_with_data(struct rpc_call *call)
@@ -119,12 +150,19 @@ void rpc_call_resume(struct rpc_call *call)
     rpc_connection_mark(&call->session->connection);
 }
 
+static int submit_answer(struct rpc_call *call)
+{
+    if (call->http_status != 200) {
+        return submit_http_error(call);
+    }
+    bool only = call->finishing && rpc_queue_size(&call->queue) == 0;
+    return only ? submit_trailers_only(call) : submit_with_data(call);
+}
+
 int rpc_call_submit(struct rpc_call *call)
 {
     if (!call->submitted) {
-        bool only = call->finishing && rpc_queue_size(&call->queue) == 0;
-        int error = only ? submit_trailers_only(call) : submit_with_data(call);
-        if (error != 0) {
+        if (submit_answer(call) != 0) {
             return -ENOMEM;
         }
         call->submitted = true;

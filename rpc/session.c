@@ -220,7 +220,6 @@ int rpc_session_options_new(bool local, nghttp2_option **out_option)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_max_outbound_ack(option, MAX_UNANSWERED_ACKS);
     nghttp2_option_set_stream_reset_rate_limit(option, RESET_BURST, RESET_RATE);
-    nghttp2_option_set_server_fallback_rfc7540_priorities(option, 0);
     if (local) {
         /* Clients put the socket's path, or nothing, into :authority (request.h). */
         nghttp2_option_set_no_http_messaging(option, 1);
@@ -287,11 +286,12 @@ static int open_session(struct rpc_session *session, int fd, bool local)
                                     server->options[local]) != 0) {
         return -ENOMEM;
     }
+    /* Not NO_RFC7540_PRIORITIES: without its tree nghttp2 forgets closed streams at once, and then
+     * cannot tell a late frame from a wrong one. Floods of PRIORITY meet the budget of flood.c. */
     const nghttp2_settings_entry settings[] = {
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, server->opts.max_streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, STREAM_WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)server->opts.max_header_bytes},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     int error = nghttp2_submit_settings(h2, NGHTTP2_FLAG_NONE, settings,
                                         sizeof settings / sizeof settings[0]);

@@ -141,10 +141,11 @@ static const struct header_case header_cases[] = {
 static void check_headers(struct raw *raw, const struct header_case *header_case)
 {
     struct raw_stream *stream = ask(raw, header_case->fields, empty_message, sizeof empty_message);
-    bool fine = !raw->eof && stream->http_status == header_case->http_status &&
-                (header_case->http_status == 0
-                     ? stream->error == NGHTTP2_PROTOCOL_ERROR
-                     : stream->grpc_status == header_case->grpc_status && stream->has_type);
+    bool fine =
+        !raw->eof && stream->http_status == header_case->http_status &&
+        (header_case->http_status == 0 ? stream->error == NGHTTP2_PROTOCOL_ERROR
+                                       : stream->grpc_status == header_case->grpc_status &&
+                                             stream->has_type == (stream->http_status == 200));
     if (!fine) {
         test_fail(__FILE__, __LINE__, "%s: http %d, grpc %d (%s), error %u, eof %d",
                   header_case->what, stream->http_status, stream->grpc_status, stream->text,
