@@ -8,7 +8,7 @@
 #include "client/alloc.h"
 #include "client/text.h"
 
-enum { GAP = 2, NARROWEST = 8 };
+enum { GAP = 2, NARROWEST = 6 };
 
 struct cell {
     char *text;        /* owned */

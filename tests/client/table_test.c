@@ -65,8 +65,8 @@ TEST(table_too_narrow_keeps_something_of_each_column)
     struct gorctl_table *table = gorctl_table_new(columns, 3);
     add(table, "123456", "a long name", "a long command");
     check_printed(table, 5, false,
-                  "    ID  NAME      COMMAND\n"
-                  "123456  a long \xe2\x80\xa6  a long \xe2\x80\xa6\n");
+                  "    ID  NAME    COMMA\xe2\x80\xa6\n"
+                  "123456  a lon\xe2\x80\xa6  a lon\xe2\x80\xa6\n");
     gorctl_table_free(table);
 }
 

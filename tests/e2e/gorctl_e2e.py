@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""gorctl_e2e - what the tests of gorctl share: running it, also on a terminal."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+
+import gor_e2e as e2e
+
+# gorctl's exit codes.
+USAGE, NOT_FOUND, NO_DAEMON, OUTPUT, REFUSED, DENIED = 64, 66, 69, 74, 75, 77
+CANCELLED, LOST, SPAWN, PANICKED, TIMED_OUT, DETACHED = 79, 80, 81, 82, 124, 130
+
+
+def command(*args):
+    """The command line of gorctl; under TSan the address space must not be too random."""
+    if e2e.SANITIZE == "thread" and shutil.which("setarch"):
+        return ["setarch", os.uname().machine, "-R", e2e.GORCTL, *args]
+    return [e2e.GORCTL, *args]
+
+
+def environment(host=None, **more):
+    """Ours without what gorctl looks at, and with `host` as its daemon."""
+    env = {k: v for k, v in os.environ.items()
+           if k not in ("GOR_HOST", "GOR_TOKEN", "NO_COLOR", "TERM", "COLUMNS")}
+    if host is not None:
+        env["GOR_HOST"] = host
+    env.update(more)
+    return env
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def text(self):
+        return self.out.decode()
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def lines(self):
+        """NDJSON."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def __repr__(self):
+        return f"code {self.code}\nstdout: {self.out!r}\nstderr: {self.err!r}"
+
+
+def run(*args, host=None, stdin=b"", env=None, timeout=e2e.PATIENCE, **more):
+    """Run gorctl to its end."""
+    done = subprocess.run(command(*args), input=stdin, capture_output=True, timeout=timeout,
+                          env=env or environment(host), check=False, **more)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def read_all(fd):
+    """What comes out of a terminal until its other side has closed."""
+    parts = []
+    while True:
+        try:
+            part = os.read(fd, 65536)
+        except OSError:
+            part = b""
+        if not part:
+            return b"".join(parts)
+        parts.append(part)
+
+
+def run_on_terminal(*args, host=None, columns=80, **more):
+    """Run gorctl with a terminal as its stdout; what it printed, with plain newlines."""
+    import fcntl
+    import struct
+    import termios
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(command(*args), stdin=subprocess.DEVNULL, stdout=side,
+                               stderr=subprocess.PIPE, env=environment(host, TERM="xterm", **more))
+    os.close(side)
+    out = read_all(main).replace(b"\r\n", b"\n")
+    os.close(main)
+    err = process.stderr.read()
+    process.stderr.close()
+    return Result(process.wait(e2e.PATIENCE), out, err)
+
+
+class GorctlTest(e2e.GordTest):
+    """A test class with a daemon of its own for gorctl to talk to."""
+
+    def gorctl(self, *args, **more):
+        return run(*args, host=self.gord.socket, **more)
+
+    def ok(self, *args, **more):
+        """Run it; it must end with 0 and nothing on stderr."""
+        result = self.gorctl(*args, **more)
+        self.assertEqual((result.code, result.err), (0, b""), result)
+        return result
+
+    def refused(self, code, text, *args, **more):
+        """Run it; it must end with that code, that text on stderr, and nothing on stdout."""
+        result = self.gorctl(*args, **more)
+        self.assertEqual((result.code, result.out), (code, b""), result)
+        self.assertIn(text, result.err.decode())
+        return result
+
+    def submit(self, *args, **more):
+        return int(self.ok("submit", *args, **more).out)
+
+    def start(self, *args, **more):
+        """Begin it and go on."""
+        return subprocess.Popen(command(*args), env=environment(self.gord.socket), **more)

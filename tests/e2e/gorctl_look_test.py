@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: MIT
+"""gorctl: lists, histories, events, numbers; as text, as JSON, on a terminal."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import gor_e2e as e2e
+import gorctl_e2e as ctl
+
+
+class Lists(ctl.GorctlTest):
+    options = ("--exec-slots", "1", "--grace", "300ms")
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.done = [cls.client.exec("sh", "-c", f"exit {n % 2}", name=f"done {n}")
+                    for n in range(4)]
+        cls.client.wait(*cls.done)
+        cls.running = cls.client.exec("sleep", "600", name="runs")
+        cls.client.wait_state(cls.running, e2e.RUNNING)
+        cls.queued = cls.client.exec("echo", "a b", name="quëued\x1b[31m")
+
+    def ids(self, *args):
+        return [job["id"] for job in self.ok(*args, "--json").json["jobs"]]
+
+    def test_ls_shows_what_lives_and_why_it_waits(self):
+        text = self.ok("ls").text
+        lines = text.splitlines()
+        self.assertRegex(lines[0], r"^ *ID  STATE .*COMMAND .*WHY$")
+        self.assertEqual(len(lines), 3)
+        self.assertRegex(lines[1], rf"^ *{self.queued}  runnable .* echo 'a b' .*slot")
+        self.assertRegex(lines[2], rf"^ *{self.running}  running .* runs .* sleep 600$")
+        self.assertNotIn("\x1b", text)
+        self.assertIn("quëued\\x1b[31m", text)
+
+    def test_ls_all_and_filters(self):
+        everything = [self.queued, self.running, *reversed(self.done)]
+        self.assertEqual(self.ids("ls"), everything[:2])
+        self.assertEqual(self.ids("ls", "-a"), everything)
+        self.assertEqual(self.ids("ls", "-a", "-n", "3"), everything[:3])
+        self.assertEqual(self.ids("ls", "--state", "running"), [self.running])
+        self.assertEqual(self.ids("ls", "--state", "RUNNABLE,terminated"),
+                         [self.queued, *reversed(self.done)])
+        self.assertEqual(self.ids("ls", "-a", "--name", "done"), everything[2:])
+        self.assertEqual(self.ids("ls", "--name", "no such name"), [])
+        self.assertEqual(self.ids("ls", "-a", "--since", "1h"), everything)
+        self.assertEqual(self.ids("ls", "-a", "--until", "1h"), [])
+
+    def test_history_filters_and_pages(self):
+        ended = list(reversed(self.done))
+        self.assertEqual(self.ids("history"), ended)
+        self.assertEqual(self.ids("history", "--outcome", "failed"), ended[::2])
+        self.assertEqual(self.ids("history", "--outcome", "succeeded,timed-out"), ended[1::2])
+        first = self.ok("history", "-n", "3", "--json").json
+        self.assertEqual([j["id"] for j in first["jobs"]], ended[:3])
+        self.assertEqual(self.ids("history", "--before", str(first["next_before_id"])), ended[3:])
+        self.assertEqual(first["total_terminated"], 4)
+        self.assertEqual(first["total_live"], 2)
+
+    def test_history_as_text(self):
+        lines = self.ok("history").text.splitlines()
+        self.assertEqual(len(lines), 5)
+        self.assertRegex(lines[1], r"failed \(1\) .*done 3 .*sh -c 'exit 1'")
+        self.assertRegex(lines[2], r"succeeded .*done 2")
+
+    def test_empty_lists_are_whole(self):
+        document = self.ok("ls", "--name", "no such name", "--json").json
+        self.assertEqual(document["jobs"], [])
+        self.assertEqual(len(self.ok("ls", "--name", "no such name").text.splitlines()), 1)
+
+    def test_usage(self):
+        for args, text in ((("ls", "extra"), "not expected"), (("ls", "--state", "x"), "no state"),
+                           (("history", "--outcome", "x"), "no outcome"),
+                           (("ls", "-n", "x"), "not a number"), (("ls", "-n", "-1"), "not a number"),
+                           (("ls", "--since", "x"), "not a time"),
+                           (("history", "--before", "x"), "not a number")):
+            with self.subTest(args=args):
+                self.refused(ctl.USAGE, text, *args)
+
+    def test_show(self):
+        text = self.ok("show", str(self.done[1])).text
+        for part in (f"Job         {self.done[1]}", "Name        done 1", "sh -c 'exit 1'",
+                     "State       failed (1)", "created", "running"):
+            self.assertIn(part, text)
+        self.assertNotIn("PATH=", text)
+        self.assertIn("PATH=", self.ok("show", "--env", str(self.done[1])).text)
+        self.assertIn("slot", self.ok("show", str(self.queued)).text)
+
+    def test_show_json(self):
+        document = self.ok("show", "--json", str(self.done[1])).json
+        job = document["job"]
+        self.assertEqual((job["state"], job["outcome"], job["exit_code"]),
+                         ("TERMINATED", "FAILED", 1))
+        self.assertEqual(job["spec"]["exec"]["argv"], ["sh", "-c", "exit 1"])
+        self.assertEqual([e["state"] for e in document["events"]],
+                         ["CREATED", "RUNNABLE", "RUNNING", "TERMINATED"])
+
+    def test_show_of_an_unknown_job(self):
+        self.refused(ctl.NOT_FOUND, "999999", "show", "999999")
+        self.refused(ctl.USAGE, "which job", "show")
+        self.refused(ctl.USAGE, "not a number", "show", "x")
+
+    # ------------------------------------------------------------ on a terminal
+
+    def on_terminal(self, *args, **more):
+        return ctl.run_on_terminal(*args, host=self.gord.socket, **more)
+
+    def test_tables_fit_the_terminal_and_have_colours(self):
+        for columns in (40, 60, 80, 200):
+            result = self.on_terminal("ls", "-a", columns=columns)
+            self.assertEqual(result.code, 0, result)
+            self.assertIn("\x1b[", result.text)
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", result.text)
+            if columns >= 60:
+                self.assertLessEqual(max(len(line) for line in plain.splitlines()), columns)
+
+    def test_no_colour(self):
+        self.assertNotIn("\x1b", self.on_terminal("ls", "-a", NO_COLOR="1").text)
+        self.assertIn("\x1b", self.on_terminal("ls", "-a", NO_COLOR="").text)
+
+    def test_more_pages_are_announced(self):
+        result = self.on_terminal("ls", "-a", "-n", "2")
+        self.assertIn(f"--before {self.running}".encode(), result.err)
+
+    def test_output_is_made_safe_for_a_terminal_unless_raw(self):
+        job_id = str(self.client.native("builtin.echo", "\x1b]0;title\x07 é \x1b[31mred\x1b[0m"))
+        self.client.wait(int(job_id))
+        self.assertEqual(self.on_terminal("logs", job_id).text,
+                         "\\x1b]0;title\\x07 é \x1b[31mred\x1b[0m\n")
+        self.assertIn("\x1b]0;title\x07", self.on_terminal("logs", "--raw", job_id).text)
+
+
+class Pages(ctl.GorctlTest):
+    options = ("--paused",)
+
+    def test_more_jobs_than_a_page_holds(self):
+        many = 2345
+        specs = [self.client.native_spec("builtin.echo", name=f"n{i}") for i in range(many)]
+        first = self.client.jobs("SubmitMany", specs=specs).first_id
+        document = self.ok("ls", "-n", "0", "--json").json
+        self.assertEqual([j["id"] for j in document["jobs"]],
+                         list(range(first + many - 1, first - 1, -1)))
+        self.assertEqual(document["next_before_id"], 0)
+        self.assertEqual(document["total_live"], many)
+        self.assertEqual(len(self.ok("ls", "-n", "1500", "--json").json["jobs"]), 1500)
+        self.assertEqual(len(self.ok("ls", "-n", "0").text.splitlines()), many + 1)
+
+
+class Events(ctl.GorctlTest):
+    options = ("--grace", "300ms")
+
+    def test_watch_of_a_job_ends_with_it(self):
+        job_id = self.submit("--name", "w", "--shell", "exit 3")
+        result = self.ok("watch", "--from-seq", "1", "--json", str(job_id))
+        self.assertEqual([e["state"] for e in result.lines],
+                         ["CREATED", "RUNNABLE", "RUNNING", "TERMINATED"])
+        self.assertEqual(result.lines[-1]["exit_code"], 3)
+        text = self.ok("watch", "--from-seq", "1", str(job_id)).text
+        self.assertEqual(len(text.splitlines()), 4)
+        self.assertIn(f"job {job_id} (w)  failed (3)", text)
+
+    def test_watch_of_everything_has_no_gaps(self):
+        process = self.start("watch", "--from-seq", "1", "--json", stdout=subprocess.PIPE)
+        ids = {self.submit("--native", "builtin.echo", str(i)) for i in range(20)}
+        seqs, ended = [], set()
+        while not ids <= ended:
+            event = json.loads(process.stdout.readline())
+            seqs.append(event["seq"])
+            if event["state"] == "TERMINATED":
+                ended.add(event["job_id"])
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        self.assertEqual(process.wait(e2e.PATIENCE), -signal.SIGINT)
+        self.assertEqual(seqs, list(range(1, len(seqs) + 1)))
+
+    def test_watch_from_now_does_not_tell_the_past(self):
+        self.ok("run", "true")
+        last = self.client.runtime("Stats").last_seq
+        process = self.start("watch", "--json", stdout=subprocess.PIPE)
+        first = None
+        stop = threading.Event()
+
+        def keep_submitting():
+            while not stop.is_set():
+                self.client.wait(self.client.native("builtin.echo"))
+
+        worker = threading.Thread(target=keep_submitting)
+        worker.start()
+        try:
+            first = json.loads(process.stdout.readline())
+        finally:
+            stop.set()
+            worker.join()
+            process.kill()
+            process.stdout.close()
+            process.wait()
+        self.assertGreater(first["seq"], last)
+
+    def test_watch_ends_with_its_reader(self):
+        job_id = self.submit("sleep", "600")
+        process = self.start("watch", "--from-seq", "1", str(job_id), stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        while "running" not in process.stdout.readline().decode():
+            pass
+        process.stdout.close()  # as grep -q does; nothing more is going to be written
+        self.assertEqual(process.wait(e2e.PATIENCE), -signal.SIGPIPE)
+        self.assertEqual(process.stderr.read(), b"")
+        process.stderr.close()
+        self.ok("cancel", str(job_id))
+
+    def test_watch_of_an_unknown_job(self):
+        self.refused(ctl.NOT_FOUND, "999999", "watch", "999999")
+        self.refused(ctl.USAGE, "names no job", "watch", "x")
+        self.refused(ctl.USAGE, "not a number", "watch", "--from-seq", "x")
+
+    def test_pause_and_resume(self):
+        self.assertIn("paused", self.ok("pause").text)
+        job_id = str(self.submit("echo", "hello"))
+        self.assertIn("paused", self.ok("ls").text)
+        self.assertEqual(self.ok("resume", "--json").json["queued"], 1)
+        self.assertEqual(self.ok("logs", "-f", job_id).out, b"hello\n")
+        self.assertEqual(self.ok("pause", "--json").json, {"queued": 0})
+        self.assertIn("resumed", self.ok("resume").text)
+        self.refused(ctl.USAGE, "not expected", "pause", "7")
+
+
+class Numbers(ctl.GorctlTest):
+    def test_stats(self):
+        self.ok("run", "true")
+        text = self.ok("stats").text
+        for part in ("Goroutines", "GOMAXPROCS", "Store", "durability", "sync", self.gord.state):
+            self.assertIn(part, text)
+        stats = self.ok("stats", "--json").json
+        self.assertEqual(stats["pid"], self.gord.process.pid if not self.gord.wrap else stats["pid"])
+        self.assertGreaterEqual(stats["jobs_succeeded"], 1)
+        self.assertEqual(stats["durability"], "sync")
+        self.assertEqual(stats["store_error"], "")
+
+    def test_gomaxprocs(self):
+        before = int(self.ok("gomaxprocs").out)
+        result = self.gorctl("gomaxprocs", "3")
+        self.assertEqual((result.code, result.out), (0, b"3\n"))
+        self.assertIn(f"It was {before}".encode(), result.err)
+        self.assertEqual(self.ok("gomaxprocs", "--json").json["value"], 3)
+        self.assertEqual(self.ok("gomaxprocs", str(before), "--json").json["former"], 3)
+        for bad in ("0", "1025", "x", "-1", "2.5"):
+            with self.subTest(bad=bad):
+                self.assertEqual(self.gorctl("gomaxprocs", bad).code, ctl.USAGE)
+        self.assertEqual(self.gorctl("gomaxprocs", "2", "3").code, ctl.USAGE)
+
+    def test_goroutines(self):
+        job_id = self.submit("--native", "builtin.sleep", "600s")
+        self.client.wait_state(job_id, e2e.RUNNING, e2e.WAITING)
+        found = [g for g in self.ok("goroutines", "--json").lines if g["name"] == f"job {job_id}"]
+        self.assertTrue(found)
+        self.assertIn(f"job {job_id}", self.ok("goroutines").text)
+        self.assertIn("goroutine ", self.ok("goroutines", "--text").text)
+        self.ok("cancel", str(job_id))
+
+    def test_version(self):
+        self.assertRegex(self.ok("version").text, r"^gorctl [0-9.]+\ngord [0-9.]+ at .*\n$")
+        document = self.ok("version", "--json").json
+        self.assertEqual(document["client"], document["daemon"]["version"])
+        self.assertRegex(self.ok("--version").text, r"^gorctl ")
+
+    def test_help(self):
+        text = self.ok("help").text
+        self.assertEqual(text, self.ok().text)
+        self.assertEqual(text, self.ok("--help").text)
+        self.assertEqual(text, self.ok("-h").text)
+        commands = re.findall(r"^  ([a-z]+) +\S", text, re.M)
+        known = set(commands) - {"gorctl"}
+        self.assertGreaterEqual(len(known), 16)
+        for name in ("submit", "run", "ls", "show", "logs", "cancel", "wait", "watch", "history",
+                     "stats", "gomaxprocs", "goroutines", "pause", "resume", "version"):
+            with self.subTest(name=name):
+                self.assertIn(name, known)
+                own = self.ok(name, "--help").text
+                self.assertTrue(own.startswith(f"Usage: gorctl {name}"), own)
+                self.assertEqual(own, self.ok("help", name).text)
+                self.assertEqual(own, self.ok(name, "-h").text)
+        for code in ("124", "128+N", "79", "80", "81", "82", "64", "66", "69", "75", "77"):
+            self.assertIn(code, text)
+
+    def test_manual_knows_every_command_and_option(self):
+        manual = os.path.join(e2e.SOURCE, "docs", "man", "gorctl.1")
+        with open(manual, encoding="utf-8") as file:
+            page = file.read().replace("\\-", "-")
+        for name in re.findall(r"^  ([a-z]+)  +\S", self.ok("help").text, re.M):
+            if name == "gorctl":
+                continue
+            self.assertRegex(page, rf"(?m)^\.(B|BR|SS|TP).*\b{name}\b")
+            if name == "help":
+                continue
+            for option in re.findall(r"^ +(?:-., )?(--[a-z-]+)", self.ok(name, "--help").text, re.M):
+                if option not in ("--help", "--usage"):
+                    self.assertIn(option, page, name)
+
+
+if __name__ == "__main__":
+    e2e.main()
