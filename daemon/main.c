@@ -27,6 +27,8 @@ int main(int argc, char **argv)
 
     /* A client that goes away in the middle of an answer must not take us with it. */
     signal(SIGPIPE, SIG_IGN);
+    /* A limit on file sizes is a full disk to us, not the end. */
+    signal(SIGXFSZ, SIG_IGN);
     open_standard_files();
     int result = gord_config_parse(argc, argv, &config);
     if (result != 0) {
