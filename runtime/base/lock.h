@@ -23,7 +23,7 @@
 #define gor__solo false
 #else
 /* Written by the scheduler only: before threads start, and once more when solo ends. */
-extern bool gor__solo;
+extern bool gor__solo __attribute__((visibility("hidden")));
 #endif
 
 struct gor__spin {
@@ -116,15 +116,16 @@ static inline void gor__fence(void)
 #endif
 }
 
-/* A counter that one thread writes and any may read. */
+/* A counter that one thread writes and any may read: release and acquire, so that whoever sees that
+ * goroutines have ended sees what they did. */
 static inline void gor__count(uint64_t *counter, uint64_t delta)
 {
-    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + delta, __ATOMIC_RELAXED);
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + delta, __ATOMIC_RELEASE);
 }
 
 static inline uint64_t gor__counted(const uint64_t *counter)
 {
-    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+    return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
 }
 
 /* Tell the processor that this is a wait loop. */

@@ -72,8 +72,10 @@ static inline void gor__context_init(struct gor__context *context, void *top)
     context->sp = sp;
 }
 
-/* The frame pointer a saved context will have. */
-static inline const void *const *gor__context_frame(const struct gor__context *context)
+/* The frame pointer a saved context will have. The stack may be in use again while it is read, which
+ * is the caller's to find out. */
+__attribute__((no_sanitize_address, no_sanitize_thread)) static inline const void *const *
+gor__context_frame(const struct gor__context *context)
 {
     return ((const void *const *const *)context->sp)[2];
 }

@@ -181,7 +181,7 @@ static struct gor__g *take_fairly(struct gor__m *m)
     struct gor__p *p = m->p;
     struct gor__g *oldest = NULL;
     run_timers(p, m);
-    if (p->tick % FAIR_TICKS != 0) {
+    if ((uint32_t)p->switches % FAIR_TICKS != 0) {
         return NULL;
     }
     if (gor__cpu_ticks() - p->polled > POLL_TICKS) {

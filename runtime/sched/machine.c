@@ -60,14 +60,15 @@ int gor__machine_start(struct gor__p *p, bool spinning)
     gor__mutex_lock(&gor__sched.lock);
     int error = -ECANCELED;
     if (!gor__sched.stopping) {
-        m->id = gor__sched.machine_count++;
+        m->id = gor__sched.machine_count;
+        __atomic_store_n(&gor__sched.machine_count, m->id + 1, __ATOMIC_RELAXED);
         m->next = gor__sched.machines;
         gor__sched.machines = m;
         error = create_thread(m);
     }
     if (error < 0 && gor__sched.machines == m) {
         gor__sched.machines = m->next;
-        gor__sched.machine_count--;
+        __atomic_store_n(&gor__sched.machine_count, m->id, __ATOMIC_RELAXED);
     }
     gor__mutex_unlock(&gor__sched.lock);
     if (error == 0) {

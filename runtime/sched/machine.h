@@ -51,6 +51,15 @@ struct gor__m {
     void *signal_stack; /* owned */
 };
 
+static inline void gor__m_note_left(struct gor__m *m, struct gor__fiber *left)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    m->left = left;
+#endif
+    (void)m;
+    (void)left;
+}
+
 extern __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 
 /* The M of the calling thread; NULL outside the runtime. Read anew at every call: a compiler may

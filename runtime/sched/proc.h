@@ -25,7 +25,7 @@ enum { GOR__PROCS_MAX = 1024 };
 
 struct gor__p {
     /* The scheduler's hot path. */
-    uint32_t tick;        /* scheduling decisions; sysmon reads it */
+    uint64_t switches;    /* goroutines resumed; read by anybody */
     uint32_t next_streak; /* times in a row that runq.next was taken */
     bool attention;       /* atomic: the scheduler must look (resize, stop, sysmon) */
     bool next_is_stale; /* atomic: runq.next has waited a whole sysmon tick, thieves may have it */
@@ -44,14 +44,13 @@ struct gor__p {
     /* Counters, written by the holder, read by anybody. */
     uint64_t created;
     uint64_t ended;
-    uint64_t switches;
     uint64_t steals;
 
     unsigned index;
     bool in_use;              /* below proc_count, or not yet retired; under gor__sched.lock */
     bool idle;                /* on the idle list; likewise */
     struct gor__p *next_idle; /* list link, likewise */
-    uint32_t seen_tick;       /* sysmon's */
+    uint64_t seen_switches;   /* sysmon's */
 } __attribute__((aligned(128)));
 
 #endif

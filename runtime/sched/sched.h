@@ -68,7 +68,7 @@ struct gor__sched {
     uint32_t blocking_threads;
 };
 
-extern struct gor__sched gor__sched;
+extern struct gor__sched gor__sched __attribute__((visibility("hidden")));
 
 /* ---- for those who wait and wake (sync, io) */
 

@@ -5,7 +5,7 @@
  * find.c looks for work, is entered only when the P's queues are empty or something needs a look.
  * Always going through the scheduler's stack was rejected: it doubles the switches.
  */
-#include "runtime/sched/sched.h"
+#include "runtime/sched/ready.h"
 
 #include <string.h>
 #include <time.h>
@@ -44,100 +44,6 @@ int64_t gor_after(int64_t ns)
     return deadline;
 }
 
-/* ---- making ready */
-
-static void put_runnable(struct gor__p *p, struct gor__g *g)
-{
-    while (GOR_UNLIKELY(!gor__runq_put(&p->runq, g))) {
-        uint32_t count = 0;
-        struct gor__g *half = gor__runq_take_half(&p->runq, &count);
-        if (half != NULL) {
-            struct gor__g *last = half;
-            while (last->next != NULL) {
-                last = last->next;
-            }
-            gor__global_put(half, last, count);
-        }
-    }
-}
-
-/* The fence of "making work", and the look. Without a waiter behind `next` there is nothing a thief
- * could have: the caller most likely parks soon and runs it itself; sysmon sees to the rest. */
-static inline void offer_work(void)
-{
-    if (gor__solo) {
-        return;
-    }
-    gor__fence();
-    if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_RELAXED) != 0 &&
-        __atomic_load_n(&gor__sched.spinning, __ATOMIC_RELAXED) == 0) {
-        gor__wake_idle();
-    }
-}
-
-void gor__ready(struct gor__g *g)
-{
-    GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
-    gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
-    struct gor__m *m = gor__m_self();
-    struct gor__p *p = m != NULL ? m->p : NULL;
-    if (GOR_UNLIKELY(p == NULL)) {
-        gor__global_put(g, g, 1);
-        gor__wake_idle();
-        return;
-    }
-    struct gor__g *former = gor__runq_swap_next(&p->runq, g);
-    if (former != NULL) {
-        put_runnable(p, former);
-        offer_work();
-    }
-}
-
-void gor__ready_list(struct gor__g *first, uint32_t count)
-{
-    struct gor__m *m = gor__m_self();
-    struct gor__p *p = m != NULL ? m->p : NULL;
-    struct gor__g *last = NULL;
-    for (struct gor__g *g = first; g != NULL; g = g->next) {
-        gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
-        last = g;
-    }
-    if (last == NULL) {
-        return;
-    }
-    if (p == NULL) {
-        gor__global_put(first, last, count);
-        gor__wake_idle();
-        return;
-    }
-    while (first != NULL) {
-        struct gor__g *next = first->next;
-        put_runnable(p, first);
-        first = next;
-    }
-    offer_work();
-}
-
-/* A goroutine that has not run yet. */
-void gor__put_fresh(struct gor__p *p, struct gor__g *g)
-{
-    if (GOR_LIKELY(gor__fresh_push(&p->fresh, g))) {
-        offer_work();
-        return;
-    }
-    struct gor__g *oldest[GOR__FRESH_SIZE / 2];
-    uint32_t count = gor__fresh_take(&p->fresh, oldest, GOR__FRESH_SIZE / 2);
-    for (uint32_t i = 0; i < count; i++) {
-        oldest[i]->next = i + 1 < count ? oldest[i + 1] : NULL;
-    }
-    if (count > 0) {
-        gor__global_put(oldest[0], oldest[count - 1], count);
-    }
-    /* Only the holder pushes, so there is room now. */
-    GOR_ASSERT(gor__fresh_push(&p->fresh, g));
-    offer_work();
-}
-
 /* ---- choosing */
 
 static inline bool timers_need_look(struct gor__p *p)
@@ -160,10 +66,10 @@ static inline struct gor__g *take_next(struct gor__p *p)
     return g;
 }
 
-struct gor__g *gor__next_local(struct gor__p *p)
+static inline struct gor__g *next_local(struct gor__p *p)
 {
     struct gor__g *g = NULL;
-    if (GOR_UNLIKELY(p->tick % FRESH_TICKS == 0)) {
+    if (GOR_UNLIKELY((uint32_t)p->switches % FRESH_TICKS == 0)) {
         g = gor__fresh_pop(&p->fresh);
         if (g != NULL) {
             return g;
@@ -184,15 +90,19 @@ struct gor__g *gor__next_local(struct gor__p *p)
     return g;
 }
 
+struct gor__g *gor__next_local(struct gor__p *p)
+{
+    return next_local(p);
+}
+
 /* The next one without entering the scheduler's stack; NULL when that must be done. */
 static inline struct gor__g *next_direct(struct gor__p *p)
 {
-    __atomic_store_n(&p->tick, p->tick + 1, __ATOMIC_RELAXED);
-    if (GOR_UNLIKELY(p->tick % FAIR_TICKS == 0 ||
+    if (GOR_UNLIKELY((uint32_t)p->switches % FAIR_TICKS == 0 ||
                      __atomic_load_n(&p->attention, __ATOMIC_RELAXED) || timers_need_look(p))) {
         return NULL;
     }
-    return gor__next_local(p);
+    return next_local(p);
 }
 
 /* ---- switching */
@@ -220,7 +130,7 @@ static inline void bury(struct gor__p *p, struct gor__g *g)
     gor__pool_put(p, g);
 }
 
-void gor__after_switch(struct gor__m *m)
+static inline __attribute__((always_inline)) void after_switch(struct gor__m *m)
 {
     enum gor__after after = m->after;
     struct gor__g *g = m->after_g;
@@ -241,13 +151,18 @@ void gor__after_switch(struct gor__m *m)
         gor__select_unlock(g);
         break;
     case GOR__AFTER_YIELD:
-        put_runnable(m->p, g);
-        offer_work();
+        gor__put_runnable(m->p, g);
+        gor__offer_work();
         break;
     case GOR__AFTER_EXIT:
         bury(m->p, g);
         break;
     }
+}
+
+void gor__after_switch(struct gor__m *m)
+{
+    after_switch(m);
 }
 
 /* The first run of `g`: now it needs a stack. Out of memory is fatal here, as in Go: the goroutine
@@ -283,14 +198,14 @@ static inline __attribute__((always_inline)) void switch_to(struct gor__m *m, st
                                                             struct gor__g *next, bool dies)
 {
     m->after_g = self;
-    m->left = &self->stack->fiber;
+    gor__m_note_left(m, &self->stack->fiber);
     if (GOR_LIKELY(next != NULL)) {
         set_running(m, next);
-        gor__fiber_leave(m->left, &next->stack->fiber, dies);
+        gor__fiber_leave(&self->stack->fiber, &next->stack->fiber, dies);
         gor__switch(&self->context, &next->context);
     } else {
         m->g = NULL;
-        gor__fiber_leave(m->left, &m->fiber, dies);
+        gor__fiber_leave(&self->stack->fiber, &m->fiber, dies);
         gor__switch(&self->context, &m->scheduler);
     }
 }
@@ -304,7 +219,7 @@ static inline __attribute__((always_inline)) void leave(struct gor__m *m, struct
     self->context.sp = NULL;
     m = gor__m_self();
     gor__fiber_arrive(&self->stack->fiber, m->left);
-    gor__after_switch(m);
+    after_switch(m);
     *m->errno_address = self->saved_errno;
 }
 
@@ -349,13 +264,13 @@ void gor_yield(void)
 void gor__schedule(struct gor__m *m)
 {
     for (;;) {
-        gor__after_switch(m);
+        after_switch(m);
         struct gor__g *g = gor__find_runnable(m);
         if (g == NULL) {
             return;
         }
         set_running(m, g);
-        m->left = &m->fiber;
+        gor__m_note_left(m, &m->fiber);
         gor__fiber_leave(&m->fiber, &g->stack->fiber, false);
         gor__switch(&m->scheduler, &g->context);
         gor__fiber_arrive(&m->fiber, m->left);
@@ -410,7 +325,7 @@ void gor__entry_c(void)
     struct gor__g *g = m->g;
     g->context.sp = NULL;
     gor__fiber_arrive(&g->stack->fiber, m->left);
-    gor__after_switch(m);
+    after_switch(m);
     do {
         *gor__m_self()->errno_address = 0;
         g->fn(g->arg);

@@ -32,9 +32,9 @@ static void poll_network(int64_t now, int64_t *last_poll)
 /* True when `p` has not scheduled since the last visit although something waits there. */
 static bool look_at(struct gor__p *p, int64_t now)
 {
-    uint32_t tick = __atomic_load_n(&p->tick, __ATOMIC_RELAXED);
-    bool stuck = tick == p->seen_tick;
-    p->seen_tick = tick;
+    uint64_t switches = gor__counted(&p->switches);
+    bool stuck = switches == p->seen_switches;
+    p->seen_switches = switches;
     if (!stuck) {
         return false;
     }

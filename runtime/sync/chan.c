@@ -83,7 +83,8 @@ static inline void pop_element(struct gor_chan *c, void *elem)
 
 /* Both leave the goroutine to wake, if any, in *out_wake: it is woken after the unlock, since it
  * may be the one that frees the channel. */
-static inline int send_now(struct gor_chan *c, const void *elem, struct gor__waiter **out_wake)
+static inline __attribute__((always_inline)) int send_now(struct gor_chan *c, const void *elem,
+                                                          struct gor__waiter **out_wake)
 {
     if (GOR_UNLIKELY(c->closed)) {
         return -EPIPE;
@@ -102,7 +103,8 @@ static inline int send_now(struct gor_chan *c, const void *elem, struct gor__wai
     return -EAGAIN;
 }
 
-static inline int recv_now(struct gor_chan *c, void *elem, struct gor__waiter **out_wake)
+static inline __attribute__((always_inline)) int recv_now(struct gor_chan *c, void *elem,
+                                                          struct gor__waiter **out_wake)
 {
     if (c->count > 0) {
         pop_element(c, elem);

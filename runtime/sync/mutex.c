@@ -70,9 +70,10 @@ static bool take_or_announce(struct mutex *m, uint32_t flags)
     }
 }
 
-static void lock_slowly(struct mutex *m)
+static __attribute__((noinline)) void lock_slowly(struct mutex *m)
 {
     struct gor__g *g = gor__g_self();
+    GOR_ASSERT(g != NULL);
     struct gor__waiter *w = &g->waiter;
     int64_t since = 0;
     uint32_t flags = 0;
@@ -113,7 +114,6 @@ void gor_mutex_lock(struct gor_mutex *mutex)
     if (GOR_LIKELY(gor__cas32(&m->word, 0, LOCKED))) {
         return;
     }
-    GOR_ASSERT(gor__g_self() != NULL);
     lock_slowly(m);
 }
 
@@ -157,7 +157,7 @@ static struct gor__waiter *let_one_try(struct mutex *m)
     return NULL;
 }
 
-static void unlock_slowly(struct mutex *m)
+static __attribute__((noinline)) void unlock_slowly(struct mutex *m)
 {
     struct gor__waiter *w = NULL;
     gor__lock(&m->lock);

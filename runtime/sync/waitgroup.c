@@ -44,7 +44,7 @@ static inline int64_t word_of(const struct waitgroup *wg)
     return __atomic_load_n(&wg->word, __ATOMIC_ACQUIRE);
 }
 
-static void wake_all(struct waitgroup *wg)
+static __attribute__((noinline)) void wake_all(struct waitgroup *wg)
 {
     struct gor__waiter *woken = NULL;
     struct gor__waiter *w = NULL;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* ready.c - making goroutines runnable. One that is woken goes ahead of its P's queue, since the
+ * waker most likely parks soon and what they share is warm; others are only offered work that stands
+ * behind it, and sysmon sees to a waker that runs on for long. */
+#include "runtime/sched/ready.h"
+
+#include <stddef.h>
+
+void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
+{
+    do {
+        uint32_t count = 0;
+        struct gor__g *half = gor__runq_take_half(&p->runq, &count);
+        if (half != NULL) {
+            struct gor__g *last = half;
+            while (last->next != NULL) {
+                last = last->next;
+            }
+            gor__global_put(half, last, count);
+        }
+    } while (!gor__runq_put(&p->runq, g));
+}
+
+void gor__ready(struct gor__g *g)
+{
+    GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
+    gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
+    struct gor__m *m = gor__m_self();
+    struct gor__p *p = m != NULL ? m->p : NULL;
+    if (GOR_UNLIKELY(p == NULL)) {
+        gor__global_put(g, g, 1);
+        gor__wake_idle();
+        return;
+    }
+    struct gor__g *former = gor__runq_swap_next(&p->runq, g);
+    if (former != NULL) {
+        gor__put_runnable(p, former);
+        gor__offer_work();
+    }
+}
+
+void gor__ready_list(struct gor__g *first, uint32_t count)
+{
+    struct gor__m *m = gor__m_self();
+    struct gor__p *p = m != NULL ? m->p : NULL;
+    struct gor__g *last = NULL;
+    for (struct gor__g *g = first; g != NULL; g = g->next) {
+        gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
+        last = g;
+    }
+    if (last == NULL) {
+        return;
+    }
+    if (p == NULL) {
+        gor__global_put(first, last, count);
+        gor__wake_idle();
+        return;
+    }
+    while (first != NULL) {
+        struct gor__g *next = first->next;
+        gor__put_runnable(p, first);
+        first = next;
+    }
+    gor__offer_work();
+}
+
+/* A goroutine that has not run yet. */
+void gor__put_fresh(struct gor__p *p, struct gor__g *g)
+{
+    if (GOR_LIKELY(gor__fresh_push(&p->fresh, g))) {
+        gor__offer_work();
+        return;
+    }
+    struct gor__g *oldest[GOR__FRESH_SIZE / 2];
+    uint32_t count = gor__fresh_take(&p->fresh, oldest, GOR__FRESH_SIZE / 2);
+    for (uint32_t i = 0; i < count; i++) {
+        oldest[i]->next = i + 1 < count ? oldest[i + 1] : NULL;
+    }
+    if (count > 0) {
+        gor__global_put(oldest[0], oldest[count - 1], count);
+    }
+    /* Only the holder pushes, so there is room now. */
+    GOR_ASSERT(gor__fresh_push(&p->fresh, g));
+    gor__offer_work();
+}
