@@ -23,16 +23,15 @@ struct reading {
     char *why; /* GORCTL_BATCH_WHY bytes, borrowed */
 };
 
-static int complain(const struct reading *reading, const char *format, ...)
+static void complain(const struct reading *reading, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static int complain(const struct reading *reading, const char *format, ...)
+static void complain(const struct reading *reading, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     vsnprintf(reading->why, GORCTL_BATCH_WHY, format, args);
     va_end(args);
-    return -EINVAL;
 }
 
 /* A NUL would cut the text short on its way to exec or to the wire. */
@@ -45,11 +44,13 @@ static int bytes_member(const struct reading *reading, const char *name, const j
                         ProtobufCBinaryData *out_bytes)
 {
     if (gorctl_json_to_bytes(value, out_bytes) != 0) {
-        return complain(reading, "\"%s\" must be a string, or {\"base64\": \"...\"}", name);
+        complain(reading, "\"%s\" must be a string, or {\"base64\": \"...\"}", name);
+        return -EINVAL;
     }
     if (has_nul(out_bytes->data, out_bytes->len)) {
         free(out_bytes->data);
-        return complain(reading, "\"%s\" has a NUL byte", name);
+        complain(reading, "\"%s\" has a NUL byte", name);
+        return -EINVAL;
     }
     return 0;
 }
@@ -58,10 +59,12 @@ static int text_member(const struct reading *reading, const char *name, const js
                        const char **out_text)
 {
     if (!json_is_string(value)) {
-        return complain(reading, "\"%s\" must be a string", name);
+        complain(reading, "\"%s\" must be a string", name);
+        return -EINVAL;
     }
     if (has_nul(json_string_value(value), json_string_length(value))) {
-        return complain(reading, "\"%s\" has a NUL byte", name);
+        complain(reading, "\"%s\" has a NUL byte", name);
+        return -EINVAL;
     }
     *out_text = json_string_value(value);
     return 0;
@@ -72,7 +75,8 @@ static int duration_member(const struct reading *reading, const char *name, cons
 {
     const char *text;
     if (text_member(reading, name, value, &text) != 0 || gorctl_duration_parse(text, out_ns) != 0) {
-        return complain(reading, "\"%s\" must be a duration such as \"10s\"", name);
+        complain(reading, "\"%s\" must be a duration such as \"10s\"", name);
+        return -EINVAL;
     }
     return 0;
 }
@@ -82,7 +86,8 @@ static int read_argv(const struct reading *reading, const json_t *list)
     size_t i;
     const json_t *word;
     if (!json_is_array(list) || json_array_size(list) == 0) {
-        return complain(reading, "\"argv\" must be a list of at least one string");
+        complain(reading, "\"argv\" must be a list of at least one string");
+        return -EINVAL;
     }
     json_array_foreach((json_t *)list, i, word)
     {
@@ -102,7 +107,8 @@ static int read_args(const struct reading *reading, const json_t *list)
     size_t i;
     const json_t *word;
     if (!json_is_array(list)) {
-        return complain(reading, "\"args\" must be a list of strings");
+        complain(reading, "\"args\" must be a list of strings");
+        return -EINVAL;
     }
     json_array_foreach((json_t *)list, i, word)
     {
@@ -121,7 +127,8 @@ static int read_env(const struct reading *reading, const json_t *object)
     const char *name;
     json_t *value;
     if (!json_is_object(object)) {
-        return complain(reading, "\"env\" must be an object of names and values");
+        complain(reading, "\"env\" must be an object of names and values");
+        return -EINVAL;
     }
     json_object_foreach((json_t *)object, name, value)
     {
@@ -132,7 +139,8 @@ static int read_env(const struct reading *reading, const json_t *object)
         }
         if (name[0] == '\0' || strchr(name, '=') != NULL) {
             free(bytes.data);
-            return complain(reading, "\"env\" has a name that is empty or contains '='");
+            complain(reading, "\"env\" has a name that is empty or contains '='");
+            return -EINVAL;
         }
         char *assignment = gorctl_format("%s=%s", name, (const char *)bytes.data);
         gorctl_spec_set_env(reading->spec->exec, assignment);
@@ -147,7 +155,8 @@ static int read_labels(const struct reading *reading, const json_t *object)
     const char *key;
     json_t *value;
     if (!json_is_object(object)) {
-        return complain(reading, "\"labels\" must be an object of strings");
+        complain(reading, "\"labels\" must be an object of strings");
+        return -EINVAL;
     }
     json_object_foreach((json_t *)object, key, value)
     {
@@ -199,7 +208,8 @@ static int read_name(const struct reading *reading, const json_t *value)
 static int read_parent(const struct reading *reading, const json_t *value)
 {
     if (!json_is_integer(value) || json_integer_value(value) <= 0) {
-        return complain(reading, "\"parent\" must be the id of a job");
+        complain(reading, "\"parent\" must be the id of a job");
+        return -EINVAL;
     }
     reading->spec->parent_id = (uint64_t)json_integer_value(value);
     return 0;
@@ -260,10 +270,12 @@ static int read_members(const struct reading *reading, const json_t *object)
         char *shown = gorctl_text_escape(name, strlen(name));
         int rc = 0;
         if (member == NULL) {
-            rc = complain(reading, "there is no member \"%.60s\"", shown);
+            complain(reading, "there is no member \"%.60s\"", shown);
+            rc = -EINVAL;
         } else if ((member->kinds & kind) == 0) {
-            rc = complain(reading, "\"%s\" does not go with a %s job", member->name,
-                          kind == FOR_NATIVE ? "native" : "program's");
+            complain(reading, "\"%s\" does not go with a %s job", member->name,
+                     kind == FOR_NATIVE ? "native" : "program's");
+            rc = -EINVAL;
         } else {
             rc = member->read(reading, value);
         }
@@ -282,7 +294,8 @@ static int begin_spec(struct reading *reading, const json_t *object)
     bool has_argv = json_object_get(object, "argv") != NULL;
     bool has_shell = json_object_get(object, "shell") != NULL;
     if ((native != NULL) + has_argv + has_shell != 1) {
-        return complain(reading, "one of \"argv\", \"shell\" and \"native\" must be there");
+        complain(reading, "one of \"argv\", \"shell\" and \"native\" must be there");
+        return -EINVAL;
     }
     const char *function;
     if (native != NULL) {
@@ -294,12 +307,14 @@ static int begin_spec(struct reading *reading, const json_t *object)
     }
     const json_t *clear = json_object_get(object, "clear_env");
     if (clear != NULL && !json_is_boolean(clear)) {
-        return complain(reading, "\"clear_env\" must be true or false");
+        complain(reading, "\"clear_env\" must be true or false");
+        return -EINVAL;
     }
     reading->spec = gorctl_spec_new_exec();
     int rc = gorctl_spec_set_surroundings(reading->spec->exec);
     if (rc != 0) {
-        return complain(reading, "the current directory cannot be told: %s", strerror(-rc));
+        complain(reading, "the current directory cannot be told: %s", strerror(-rc));
+        return -EINVAL;
     }
     if (json_is_true(clear)) {
         gorctl_spec_clear_env(reading->spec->exec);
@@ -315,11 +330,15 @@ int gorctl_batch_line(const char *line, size_t length, char why[GORCTL_BATCH_WHY
     json_t *object =
         json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
     if (object == NULL) {
-        return complain(&reading, "not JSON: %s", error.text);
+        complain(&reading, "not JSON: %s", error.text);
+        return -EINVAL;
     }
-    int rc = json_is_object(object) ? 0 : complain(&reading, "not a JSON object");
-    if (rc == 0) {
+    int rc = 0;
+    if (json_is_object(object)) {
         rc = begin_spec(&reading, object);
+    } else {
+        complain(&reading, "not a JSON object");
+        rc = -EINVAL;
     }
     if (rc == 0) {
         rc = read_members(&reading, object);

@@ -61,15 +61,18 @@ const char *gorctl_outcome_word(Gor__V1__Outcome outcome)
     return (unsigned)outcome < OUTCOMES ? outcome_words[outcome] : outcome_words[0];
 }
 
-static bool same_word(const char *a, const char *b)
+static char plain_letter(char letter)
 {
-    for (; *a != '\0' && *b != '\0'; a++, b++) {
-        char left = *a == '_' || *a == '-' ? ' ' : (char)tolower((unsigned char)*a);
-        if (left != *b) {
-            return false;
-        }
+    return letter == '_' || letter == '-' ? ' ' : (char)tolower((unsigned char)letter);
+}
+
+static bool same_word(const char *given, const char *word)
+{
+    while (*given != '\0' && plain_letter(*given) == *word) {
+        given++;
+        word++;
     }
-    return *a == *b;
+    return *given == *word;
 }
 
 bool gorctl_state_parse(const char *word, Gor__V1__JobState *out_state)

@@ -149,19 +149,28 @@ void gorctl_spec_add_label(Gor__V1__JobSpec *message, const char *key, size_t ke
     message->labels[message->n_labels++] = entry;
 }
 
-void gorctl_spec_set_env(Gor__V1__ExecSpec *exec, const char *assignment)
+/* The variable's place in the environment; NULL: it is not set. */
+static ProtobufCBinaryData *find_env(const Gor__V1__ExecSpec *exec, const char *name, size_t length)
 {
-    size_t name = strcspn(assignment, "=");
-    ProtobufCBinaryData value = copy_of(assignment, strlen(assignment));
     for (size_t i = 0; i < exec->n_env; i++) {
-        const ProtobufCBinaryData *old = &exec->env[i];
-        if (old->len > name && old->data[name] == '=' && memcmp(old->data, assignment, name) == 0) {
-            free(exec->env[i].data);
-            exec->env[i] = value;
-            return;
+        ProtobufCBinaryData *variable = &exec->env[i];
+        if (variable->len > length && variable->data[length] == '=' &&
+            memcmp(variable->data, name, length) == 0) {
+            return variable;
         }
     }
-    *add_bytes(&exec->env, &exec->n_env) = value;
+    return NULL;
+}
+
+void gorctl_spec_set_env(Gor__V1__ExecSpec *exec, const char *assignment)
+{
+    ProtobufCBinaryData *place = find_env(exec, assignment, strcspn(assignment, "="));
+    if (place == NULL) {
+        place = add_bytes(&exec->env, &exec->n_env);
+    } else {
+        free(place->data);
+    }
+    *place = copy_of(assignment, strlen(assignment));
 }
 
 void gorctl_spec_clear_env(Gor__V1__ExecSpec *exec)

@@ -101,51 +101,60 @@ static void fit(const struct gorctl_table *table, unsigned *widths, unsigned wid
     }
 }
 
-/* Blanks are owed until something follows them, so that no line ends in any. */
-static void print_cell(const struct gorctl_table *table, size_t column, const struct cell *cell,
-                       const unsigned *widths, FILE *out, bool colour, unsigned *owed)
+/* A line being printed. Blanks are owed until something follows them, so that none ends in any. */
+struct line {
+    FILE *out;
+    const unsigned *widths;
+    bool colour;
+    unsigned owed;
+};
+
+static void print_cell(struct line *line, const struct gorctl_column *column, unsigned width,
+                       const struct cell *cell)
 {
-    char *text = gorctl_text_fit(cell->text, widths[column]);
+    char *text = gorctl_text_fit(cell->text, width);
     unsigned used = gorctl_text_width(text);
-    unsigned pad = widths[column] > used ? widths[column] - used : 0;
-    bool styled = colour && cell->style != NULL;
-    *owed += (column > 0 ? GAP : 0) + (table->columns[column].right ? pad : 0);
+    unsigned pad = width > used ? width - used : 0;
+    bool styled = line->colour && cell->style != NULL;
+    line->owed += column->right ? pad : 0;
     if (used > 0) {
-        fprintf(out, "%*s%s%s%s", (int)*owed, "", styled ? cell->style : "", text,
+        fprintf(line->out, "%*s%s%s%s", (int)line->owed, "", styled ? cell->style : "", text,
                 styled ? "\x1b[0m" : "");
-        *owed = 0;
+        line->owed = 0;
     }
-    *owed += table->columns[column].right ? 0 : pad;
+    line->owed += GAP + (column->right ? 0 : pad);
     free(text);
 }
 
-static void print_heading(const struct gorctl_table *table, const unsigned *widths, FILE *out,
-                          bool colour)
+static void end_line(struct line *line)
 {
-    unsigned owed = 0;
+    putc('\n', line->out);
+    line->owed = 0;
+}
+
+static void print_heading(const struct gorctl_table *table, struct line *line)
+{
     for (size_t i = 0; i < table->column_count; i++) {
-        struct cell cell = {gorctl_strdup(table->columns[i].title), "\x1b[1m"};
-        print_cell(table, i, &cell, widths, out, colour, &owed);
-        free(cell.text);
+        struct cell cell = {(char *)table->columns[i].title, "\x1b[1m"};
+        print_cell(line, &table->columns[i], line->widths[i], &cell);
     }
-    putc('\n', out);
+    end_line(line);
 }
 
 void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, bool colour)
 {
     unsigned *widths = gorctl_copy(table->widths, table->column_count * sizeof(*widths));
+    struct line line = {.out = out, .widths = widths, .colour = colour};
     fit(table, widths, width);
     if (!table->heading_printed) {
-        print_heading(table, widths, out, colour);
+        print_heading(table, &line);
         table->heading_printed = true;
     }
-    unsigned owed = 0;
     for (size_t i = 0; i < table->cell_count; i++) {
         size_t column = i % table->column_count;
-        print_cell(table, column, &table->cells[i], widths, out, colour, &owed);
+        print_cell(&line, &table->columns[column], widths[column], &table->cells[i]);
         if (column + 1 == table->column_count) {
-            putc('\n', out);
-            owed = 0;
+            end_line(&line);
         }
     }
     free(widths);
