@@ -135,7 +135,7 @@ bool gor__look(const struct gor__g *g, struct gor_info *out_info)
         if (i < TRIES - 1) {
             read_stack(g, &info);
         }
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        gor__fence();
         struct mark after = take_mark(g);
         /* At last, that it is still the same goroutine must do. */
         if (same_mark(&before, &after) || (i == TRIES - 1 && before.id == after.id)) {

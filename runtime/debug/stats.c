@@ -34,7 +34,7 @@ uint64_t gor_num_goroutine(void)
     /* In this order, whoever comes and goes meanwhile is counted too much rather than too little.
      */
     uint64_t ended = count_ended();
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    gor__fence();
     uint64_t created = count_created();
     return created > ended ? created - ended : 0;
 }

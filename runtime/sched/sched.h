@@ -46,7 +46,7 @@ struct gor__sched {
     int64_t coarse_now; /* gor_now() as of the last look at the clock */
     bool stopping;
     bool running;
-    uint32_t sysmon_word; /* futex; 1: sysmon sleeps until work appears */
+    uint32_t sysmon_word; /* futex; GOR__SYSMON_ASLEEP: sysmon sleeps until work appears */
 
     /* Set by start and resize. */
     uint32_t proc_count;   /* Ps in use: procs[0] and on; atomic */
@@ -144,13 +144,14 @@ void gor__machine_sleep(struct gor__m *m);
 void gor__machine_wake(struct gor__m *m);
 
 /* sysmon.c */
+enum { GOR__SYSMON_ASLEEP = 1 };
 int gor__sysmon_start(void);
 void gor__sysmon_stop(void);
 /* Work has appeared after everybody was idle. */
 static inline void gor__sysmon_notice(void)
 {
-    if (__atomic_load_n(&gor__sched.sysmon_word, __ATOMIC_RELAXED) == 1 &&
-        __atomic_exchange_n(&gor__sched.sysmon_word, 0, __ATOMIC_ACQ_REL) == 1) {
+    if (__atomic_load_n(&gor__sched.sysmon_word, __ATOMIC_RELAXED) == GOR__SYSMON_ASLEEP &&
+        __atomic_exchange_n(&gor__sched.sysmon_word, 0, __ATOMIC_ACQ_REL) == GOR__SYSMON_ASLEEP) {
         gor__futex_wake(&gor__sched.sysmon_word, 1);
     }
 }

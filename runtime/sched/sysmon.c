@@ -3,8 +3,8 @@
  * called the runtime for a while.
  *
  * It wakes every millisecond while some Ps work and others idle, every ten while all work, and not
- * at all while nothing runs. Each time it updates the coarse clock, polls the network if nobody
- * has, and has idle Ps take over what waits behind a long-running goroutine.
+ * at all once nothing has run for a tenth of a second. Each time it updates the coarse clock, polls
+ * the network if nobody has, and has idle Ps take over what waits behind a long-running goroutine.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +12,10 @@
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/sched.h"
 
-enum { POLL_EVERY_NS = 10000000 };
+enum { POLL_EVERY_NS = 10000000, IDLE_ROUNDS = 10 };
+
+/* Values of gor__sched.sysmon_word: a nap ends by itself, a sleep must be ended by whoever makes work. */
+enum { AWAKE = 0, ASLEEP = GOR__SYSMON_ASLEEP, NAPS = 2 };
 
 static void poll_network(int64_t now, int64_t *last_poll)
 {
@@ -67,22 +70,33 @@ static int64_t look_round(int64_t *last_poll)
     return idle > 0 ? GOR_MILLISECOND : 10 * GOR_MILLISECOND;
 }
 
+static bool something_runs(void)
+{
+    return __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) <
+           __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);
+}
+
 static void *sysmon_main(void *unused)
 {
     int64_t last_poll = gor_now();
+    int idle_rounds = 0;
     (void)unused;
     while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
         int64_t pause = look_round(&last_poll);
-        __atomic_store_n(&gor__sched.sysmon_word, 1, __ATOMIC_SEQ_CST);
-        if (pause == GOR_NEVER && __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) <
-                                      __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED)) {
+        idle_rounds = pause == GOR_NEVER ? idle_rounds + 1 : 0;
+        if (pause == GOR_NEVER && idle_rounds < IDLE_ROUNDS) {
+            pause = 10 * GOR_MILLISECOND;
+        }
+        uint32_t word = pause == GOR_NEVER ? ASLEEP : NAPS;
+        __atomic_store_n(&gor__sched.sysmon_word, word, __ATOMIC_SEQ_CST);
+        if (word == ASLEEP && something_runs()) {
             pause = GOR_MILLISECOND;
         }
         if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
             break;
         }
-        (void)gor__futex_wait(&gor__sched.sysmon_word, 1, gor_after(pause));
-        __atomic_store_n(&gor__sched.sysmon_word, 0, __ATOMIC_SEQ_CST);
+        (void)gor__futex_wait(&gor__sched.sysmon_word, word, gor_after(pause));
+        __atomic_store_n(&gor__sched.sysmon_word, AWAKE, __ATOMIC_SEQ_CST);
     }
     return NULL;
 }
@@ -103,7 +117,7 @@ int gor__sysmon_start(void)
 
 void gor__sysmon_stop(void)
 {
-    __atomic_store_n(&gor__sched.sysmon_word, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&gor__sched.sysmon_word, AWAKE, __ATOMIC_SEQ_CST);
     gor__futex_wake(&gor__sched.sysmon_word, 1);
     pthread_join(gor__sched.sysmon, NULL);
 }
