@@ -39,6 +39,9 @@ class Programs:
             self._build(bool(runtime), bool(service))
         else:
             self._find(Path(arguments.programs).resolve())
+            if runtime and (self.gor is None or self.load is None):
+                raise BuildError(f"{arguments.programs} has no gor-bench and gor-bench-load; "
+                                 "build the target `bench`, or leave --programs out")
         if arguments.no_peers:
             self.why["go"] = "left out by --no-peers"
         elif runtime:

@@ -27,7 +27,8 @@ def server(command, procs):
 def run_once(programs, command, procs, quick):
     connections, seconds = (20, 0.4) if quick else (1000, 4)
     with server(command, procs) as port:
-        return measure.run_program(programs.load, [port, connections, 64, seconds], procs)
+        return measure.run_program(programs.load, [port, connections, 64, seconds], procs,
+                                   measure.time_limit(quick))
 
 
 def servers(programs, procs):

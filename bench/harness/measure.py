@@ -4,7 +4,9 @@
 import os
 import subprocess
 
+# A run that takes longer hangs.
 TIME_LIMIT_S = 300
+QUICK_LIMIT_S = 60
 
 
 class RunError(Exception):
@@ -21,14 +23,18 @@ def parse_figures(text):
     return figures
 
 
-def run_program(program, arguments, procs, environment=None):
+def time_limit(quick):
+    return QUICK_LIMIT_S if quick else TIME_LIMIT_S
+
+
+def run_program(program, arguments, procs, limit_s, environment=None):
     command = [str(program), *map(str, arguments)]
     environment = dict(environment or os.environ, GOMAXPROCS=str(procs))
     try:
         done = subprocess.run(command, env=environment, capture_output=True, text=True,
-                              timeout=TIME_LIMIT_S, check=False)
+                              timeout=limit_s, check=False)
     except subprocess.TimeoutExpired:
-        raise RunError(f"GOMAXPROCS={procs} {' '.join(command)}: no end after {TIME_LIMIT_S} s")
+        raise RunError(f"GOMAXPROCS={procs} {' '.join(command)}: no end after {limit_s} s")
     if done.returncode != 0 or not done.stdout:
         raise RunError(f"GOMAXPROCS={procs} {' '.join(command)}: ended with {done.returncode}\n"
                        f"{done.stdout}{done.stderr}".rstrip())
@@ -79,7 +85,7 @@ def run_pairs(case, programs, arguments, procs):
     for pair in range(arguments.pairs):
         # Who comes first alternates too: the machine's clock and caches favour neither.
         for program, samples in sides if pair % 2 == 0 else reversed(sides):
-            samples.add(run_program(program, words, procs))
+            samples.add(run_program(program, words, procs, time_limit(arguments.quick)))
     same_work(ours, theirs)
     return ours, theirs if theirs.values else None
 

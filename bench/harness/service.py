@@ -118,7 +118,8 @@ class Runs:
         self.programs, self.root, self.quick = programs, arguments.state, arguments.quick
 
     def client(self, *words, environment=None):
-        return measure.run_program(self.programs.service, words, os.cpu_count() or 1, environment)
+        return measure.run_program(self.programs.service, words, os.cpu_count() or 1,
+                                   measure.time_limit(self.quick), environment)
 
     def daemon(self, name, *numbers):
         with gord(self.programs, self.root) as address:
@@ -154,7 +155,8 @@ class Runs:
             try:
                 started = time.monotonic()
                 self.client("spawn", jobs, "tsp", "-n", "true", environment=mine)
-                subprocess.run(["tsp", "-w"], env=mine, check=False, stdout=subprocess.DEVNULL)
+                subprocess.run(["tsp", "-w"], env=mine, check=False, stdout=subprocess.DEVNULL,
+                               timeout=measure.time_limit(self.quick))
                 took = time.monotonic() - started
             finally:
                 subprocess.run(["tsp", "-K"], env=mine, check=False, stdout=subprocess.DEVNULL)
@@ -198,7 +200,7 @@ def run_case(case, programs, arguments, out):
     procs = machine.facts(programs)["cpus"]
     try:
         ours, theirs = sample(case, runs, peers, count)
-    except (measure.RunError, OSError, subprocess.CalledProcessError) as error:
+    except (measure.RunError, OSError, subprocess.SubprocessError) as error:
         out.failure(case, procs, error)
         return
     for figure in ours.values:
