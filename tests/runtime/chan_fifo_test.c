@@ -14,8 +14,9 @@ struct waiter {
 static void send_number(void *arg)
 {
     struct waiter *w = arg;
-    int result = gor_chan_send_until(w->c, &w->number, w->deadline);
-    CHECK_EQ(result, w->deadline == GOR_NEVER ? 0 : -ETIMEDOUT);
+    int64_t deadline = w->deadline; /* once the value is sent, `w` may be gone */
+    int result = gor_chan_send_until(w->c, &w->number, deadline);
+    CHECK_EQ(result, deadline == GOR_NEVER ? 0 : -ETIMEDOUT);
 }
 
 static void recv_and_report(void *arg)

@@ -17,7 +17,7 @@ static void add_one_leftwards(void *arg)
 
 GO_TEST(goroutines_in_a_daisy_chain_each_add_one)
 {
-    int count = SCALED(10000, 5000, 2000);
+    int count = SCALED(10000, 5000, 500);
     struct link *links = calloc((size_t)count, sizeof *links);
     struct gor_chan *leftmost = new_chan(sizeof(int), 0);
     struct gor_chan *left = leftmost;
@@ -64,7 +64,7 @@ static void run_ring(size_t capacity)
         links[i] = (struct link){c[i], c[(i + 1) % RING]};
         spawn(pass_round, &links[i]);
     }
-    send_int(c[0], SCALED(50000, 10000, 5000));
+    send_int(c[0], SCALED(50000, 10000, 1000));
     YIELD_UNTIL(gor_num_goroutine() == 1)
     for (int i = 0; i < RING; i++) {
         gor_chan_unref(c[i]);

@@ -35,10 +35,37 @@ UNUSED static void spawn(void (*fn)(void *arg), void *arg)
     CHECK_EQ(gor_go(fn, arg), 0);
 }
 
+/* What await_end waits for tells that a goroutine has ended, not that its writes are seen: this
+ * counter adds the edge. */
+static _Atomic long spawned_ended;
+
+struct spawned {
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void note_spawned_end(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add(&spawned_ended, 1);
+}
+
+UNUSED static void run_spawned(void *arg)
+{
+    struct spawned spawned = *(struct spawned *)arg;
+    struct gor_defer at_end;
+    free(arg);
+    gor_defer(&at_end, note_spawned_end, NULL);
+    spawned.fn(spawned.arg);
+    gor_exit();
+}
+
 UNUSED static gor_id_t spawn_id(void (*fn)(void *arg), void *arg)
 {
     gor_id_t id = 0;
-    CHECK_EQ(gor_go_with(&(struct gor_go_opts){.out_id = &id}, fn, arg), 0);
+    struct spawned *spawned = malloc(sizeof *spawned);
+    *spawned = (struct spawned){fn, arg};
+    CHECK_EQ(gor_go_with(&(struct gor_go_opts){.out_id = &id}, run_spawned, spawned), 0);
     CHECK(id != 0);
     return id;
 }
@@ -69,6 +96,7 @@ UNUSED static void await_end(gor_id_t id)
 {
     struct gor_info info;
     YIELD_UNTIL(gor_lookup(id, &info) == -ESRCH)
+    (void)atomic_load(&spawned_ended);
 }
 
 UNUSED static struct gor_chan *new_chan(size_t elem_bytes, size_t capacity)

@@ -19,7 +19,7 @@ static void park_at_gate(void *arg)
 GO_TEST(spawn_keeps_a_million_parked_at_once)
 {
     struct parked_crowd crowd = {.gate = new_chan(0, 0)};
-    int count = SCALED(1000000, 20000, 4000);
+    int count = SCALED(1000000, 20000, 1000);
     gor_waitgroup_add(&crowd.parked, count);
     gor_waitgroup_add(&crowd.gone, count);
     for (int i = 0; i < count; i++) {
