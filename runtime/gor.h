@@ -315,7 +315,9 @@ GOR_API struct gor_ctx *gor_ctx_ref(struct gor_ctx *ctx);
 GOR_API void gor_ctx_unref(struct gor_ctx *ctx);
 
 /* Cancel with -ECANCELED and an optional cause (copied, at most 255 bytes; NULL: none). Before it
- * returns, ctx and every context below it are cancelled. Later calls change nothing. */
+ * returns, ctx and every context below it are cancelled. Later calls change nothing. A context of
+ * gor_ctx_with_value is one with the context it was made from and is cancelled together with it;
+ * the background and what gor_ctx_without_cancel made stay as they are. */
 GOR_API void gor_ctx_cancel(struct gor_ctx *ctx, const char *cause);
 
 /* The same, done soon by a goroutine. -ENOMEM, -ESRCH as gor_go. [any thread] */
@@ -349,9 +351,10 @@ GOR_API int gor_ctx_sleep_until(struct gor_ctx *ctx, int64_t deadline);
 /* -------------------------------------------------------------------- I/O */
 
 /* Every call takes any descriptor; it is made non-blocking on first use and must then be closed by
- * gor_close, which wakes with -ECANCELED whoever waits on it. -ETIMEDOUT after the deadline; other
- * errors as the system call of the same name. Regular files never park on the poller: what is not
- * in the page cache is read on a thread of gor_blocking. */
+ * gor_close, which wakes with -ECANCELED whoever waits on it and returns once no call on it is
+ * under way any more. -ETIMEDOUT after the deadline; other errors as the system call of the same name.
+ * Regular files never park on the poller: what is not in the page cache is read on a thread of
+ * gor_blocking. Sockets raise no SIGPIPE; a program that writes to pipes should ignore it. */
 GOR_API ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline);
 GOR_API ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline);
 /* All of it or an error; *out_written, if not NULL, tells how far it came. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fd.c - the system calls on descriptors, parking instead of blocking.
  *
- * Every call first registers the descriptor with the poller, which is one load when that was done
- * before, then tries, and waits for readiness only on EAGAIN: a wait may end for an old readiness,
+ * Every call first registers the descriptor with the poller, if that was not done before, then tries, and waits for readiness only on EAGAIN: a wait may end for an old readiness,
  * so it is always tried again. What epoll refuses (EPERM) never blocks for long, or is a regular
  * file: its reads are done at once from the page cache (RWF_NOWAIT), else on a thread of
  * gor_blocking; its writes go to the page cache here.
@@ -28,13 +27,13 @@
 
 enum { BACKLOG_PAUSE_MIN = 1000000, BACKLOG_PAUSE_MAX = 50000000 };
 
-/* 0: registered; -EPERM from the poller is answered as 1: nothing to wait for. */
-static int prepare(int fd)
+/* Begin a call: 0, to be ended by gor__netpoll_leave; 1: nothing to wait for; or an error. */
+static int enter(int fd)
 {
     if (gor__g_self() == NULL) {
         return -EPERM;
     }
-    int result = gor__netpoll_open(fd, true);
+    int result = gor__netpoll_enter(fd);
     return result == -EPERM ? 1 : result;
 }
 
@@ -106,22 +105,29 @@ NEVER_INLINED static ssize_t write_file(int fd, const void *buf, size_t len)
 
 /* ---- streams */
 
-ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline)
+static ssize_t read_stream(int fd, void *buf, size_t len, int64_t deadline)
 {
-    int error = prepare(fd);
-    if (error != 0) {
-        return error < 0 ? error : read_file(fd, buf, len);
-    }
     for (;;) {
         ssize_t got = try_read(fd, buf, len);
         if (got >= 0) {
             return got;
         }
-        error = wait_or_error(fd, (int)got, GOR_FD_READ, deadline);
+        int error = wait_or_error(fd, (int)got, GOR_FD_READ, deadline);
         if (error < 0) {
             return error;
         }
     }
+}
+
+ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline)
+{
+    int error = enter(fd);
+    if (error != 0) {
+        return error < 0 ? error : read_file(fd, buf, len);
+    }
+    ssize_t result = read_stream(fd, buf, len, deadline);
+    gor__netpoll_leave(fd);
+    return result;
 }
 
 NEVER_INLINED static ssize_t try_write(int fd, const void *buf, size_t len)
@@ -133,22 +139,29 @@ NEVER_INLINED static ssize_t try_write(int fd, const void *buf, size_t len)
     return put >= 0 ? put : -errno;
 }
 
-ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline)
+static ssize_t write_stream(int fd, const void *buf, size_t len, int64_t deadline)
 {
-    int error = prepare(fd);
-    if (error != 0) {
-        return error < 0 ? error : write_file(fd, buf, len);
-    }
     for (;;) {
         ssize_t put = try_write(fd, buf, len);
         if (put >= 0) {
             return put;
         }
-        error = wait_or_error(fd, (int)put, GOR_FD_WRITE, deadline);
+        int error = wait_or_error(fd, (int)put, GOR_FD_WRITE, deadline);
         if (error < 0) {
             return error;
         }
     }
+}
+
+ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline)
+{
+    int error = enter(fd);
+    if (error != 0) {
+        return error < 0 ? error : write_file(fd, buf, len);
+    }
+    ssize_t result = write_stream(fd, buf, len, deadline);
+    gor__netpoll_leave(fd);
+    return result;
 }
 
 int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline, size_t *out_written)
@@ -180,22 +193,29 @@ NEVER_INLINED static int try_accept(int fd, struct sockaddr *addr, socklen_t *ad
     return errno == ECONNABORTED ? -EINTR : -errno;
 }
 
-int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
+static int accept_one(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
 {
-    int error = prepare(fd);
-    if (error != 0) {
-        return error < 0 ? error : -ENOTSOCK;
-    }
     for (;;) {
         int client = try_accept(fd, addr, addr_len);
         if (client >= 0) {
             return client;
         }
-        error = wait_or_error(fd, client, GOR_FD_READ, deadline);
+        int error = wait_or_error(fd, client, GOR_FD_READ, deadline);
         if (error < 0) {
             return error;
         }
     }
+}
+
+int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
+{
+    int error = enter(fd);
+    if (error != 0) {
+        return error < 0 ? error : -ENOTSOCK;
+    }
+    int result = accept_one(fd, addr, addr_len, deadline);
+    gor__netpoll_leave(fd);
+    return result;
 }
 
 /* How a connection under way stands: 0 made, 1 not yet, or why it failed. */
@@ -247,15 +267,11 @@ NEVER_INLINED static int try_connect(int fd, const struct sockaddr *addr, sockle
     return connect(fd, addr, addr_len) == 0 ? 0 : -errno;
 }
 
-int gor_connect(int fd, const struct sockaddr *addr, socklen_t addr_len, int64_t deadline)
+static int connect_to(int fd, const struct sockaddr *addr, socklen_t addr_len, int64_t deadline)
 {
     int64_t pause = BACKLOG_PAUSE_MIN;
-    int error = prepare(fd);
-    if (error != 0) {
-        return error < 0 ? error : -ENOTSOCK;
-    }
     for (;;) {
-        error = try_connect(fd, addr, addr_len);
+        int error = try_connect(fd, addr, addr_len);
         if (error == -EINPROGRESS || error == -EINTR) {
             return finish_connect(fd, deadline);
         }
@@ -267,6 +283,17 @@ int gor_connect(int fd, const struct sockaddr *addr, socklen_t addr_len, int64_t
             return error;
         }
     }
+}
+
+int gor_connect(int fd, const struct sockaddr *addr, socklen_t addr_len, int64_t deadline)
+{
+    int error = enter(fd);
+    if (error != 0) {
+        return error < 0 ? error : -ENOTSOCK;
+    }
+    int result = connect_to(fd, addr, addr_len, deadline);
+    gor__netpoll_leave(fd);
+    return result;
 }
 
 /* ---- all of them */
@@ -306,15 +333,8 @@ NEVER_INLINED static int poll_now(int fd, int events)
     return ready & events;
 }
 
-int gor_fd_wait(int fd, int events, int64_t deadline)
+static int wait_ready(int fd, int events, int64_t deadline)
 {
-    if ((events & (GOR_FD_READ | GOR_FD_WRITE)) == 0) {
-        return -EINVAL;
-    }
-    int error = prepare(fd);
-    if (error != 0) {
-        return error < 0 ? error : -EPERM;
-    }
     for (;;) {
         /* The poller tells of changes only: what is there already must be asked for. */
         int ready = poll_now(fd, events);
@@ -326,4 +346,18 @@ int gor_fd_wait(int fd, int events, int64_t deadline)
             return ready;
         }
     }
+}
+
+int gor_fd_wait(int fd, int events, int64_t deadline)
+{
+    if ((events & (GOR_FD_READ | GOR_FD_WRITE)) == 0) {
+        return -EINVAL;
+    }
+    int error = enter(fd);
+    if (error != 0) {
+        return error < 0 ? error : -EPERM;
+    }
+    int result = wait_ready(fd, events, deadline);
+    gor__netpoll_leave(fd);
+    return result;
 }

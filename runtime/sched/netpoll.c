@@ -20,11 +20,13 @@ enum {
     BREAK_TAG = UINT32_MAX,
 };
 
-/* One descriptor. A waiter waits for one or both directions, but is on one queue only: readers'. */
+/* One descriptor. A waiter waits for one or both directions, but is on one queue only. */
 struct poll_fd {
     struct gor__spin lock;
     bool registered;
-    uint8_t ready; /* enum gor_fd_events seen and not yet used */
+    uint32_t users;             /* calls under way */
+    struct gor__waiter *closer; /* waits until they are over; nobody may enter then */
+    uint8_t ready;              /* enum gor_fd_events seen and not yet used */
     uint32_t serial;
     struct gor__waitq waiters[2]; /* for reading, for writing or both */
 };
@@ -128,29 +130,65 @@ static int add_to_epoll(int fd, struct poll_fd *pfd)
     return epoll_ctl(poller.epoll, EPOLL_CTL_MOD, fd, &event) == 0 ? 0 : -errno;
 }
 
+/* Under the lock. */
+static int register_fd(int fd, struct poll_fd *pfd, bool nonblock)
+{
+    if (pfd->registered) {
+        return 0;
+    }
+    pfd->ready = 0;
+    int result = add_to_epoll(fd, pfd);
+    if (result == 0 && nonblock) {
+        result = make_nonblocking(fd);
+    }
+    pfd->registered = result == 0;
+    return result;
+}
+
+static int no_entry(int fd)
+{
+    return fd < 0 || fd >= CHUNKS * CHUNK_FDS ? -EBADF : -ENOMEM;
+}
+
 int gor__netpoll_open(int fd, bool nonblock)
 {
     struct poll_fd *pfd = find_or_make(fd);
     if (pfd == NULL) {
-        return fd < 0 || fd >= CHUNKS * CHUNK_FDS ? -EBADF : -ENOMEM;
+        return no_entry(fd);
     }
-    if (__atomic_load_n(&pfd->registered, __ATOMIC_ACQUIRE)) {
-        return 0;
-    }
-    int result = 0;
     gor__spin_lock(&pfd->lock);
-    if (!pfd->registered) {
-        pfd->ready = 0;
-        result = add_to_epoll(fd, pfd);
-        if (result == 0 && nonblock) {
-            result = make_nonblocking(fd);
-        }
-        if (result == 0) {
-            __atomic_store_n(&pfd->registered, true, __ATOMIC_RELEASE);
-        }
+    int result = register_fd(fd, pfd, nonblock);
+    gor__spin_unlock(&pfd->lock);
+    return result;
+}
+
+int gor__netpoll_enter(int fd)
+{
+    struct poll_fd *pfd = find_or_make(fd);
+    if (pfd == NULL) {
+        return no_entry(fd);
+    }
+    gor__spin_lock(&pfd->lock);
+    int result = pfd->closer == NULL ? register_fd(fd, pfd, true) : -EBADF;
+    if (result == 0) {
+        pfd->users++;
     }
     gor__spin_unlock(&pfd->lock);
     return result;
+}
+
+void gor__netpoll_leave(int fd)
+{
+    struct poll_fd *pfd = find(fd);
+    struct gor__waiter *closer = NULL;
+    gor__spin_lock(&pfd->lock);
+    if (--pfd->users == 0) {
+        closer = pfd->closer;
+    }
+    gor__spin_unlock(&pfd->lock);
+    if (closer != NULL) {
+        gor__waiter_wake(closer);
+    }
 }
 
 static struct gor__waitq *queue_for(struct poll_fd *pfd, int events)
@@ -250,6 +288,34 @@ static int close_number(int fd)
     return close(fd) == 0 || errno == EINTR ? 0 : -errno;
 }
 
+/* Under the lock: claim whoever waits, and have nobody told of this descriptor any more. */
+static void unregister_fd(int fd, struct poll_fd *pfd, struct gor__g **list, uint32_t *count)
+{
+    if (!pfd->registered) {
+        return;
+    }
+    pfd->registered = false;
+    pfd->serial++;
+    (void)epoll_ctl(poller.epoll, EPOLL_CTL_DEL, fd, NULL);
+    for (int i = 0; i < 2; i++) {
+        struct gor__waiter *w = NULL;
+        while ((w = gor__waitq_claim(&pfd->waiters[i])) != NULL) {
+            collect(w, -ECANCELED, list, count);
+        }
+    }
+}
+
+/* The lock is held, and is again afterwards. */
+static void wait_for_users(struct poll_fd *pfd)
+{
+    struct gor__g *g = gor__g_self();
+    g->waiter.g = g;
+    pfd->closer = &g->waiter;
+    gor__park_spin(&pfd->lock, GOR_WAIT_IO);
+    gor__spin_lock(&pfd->lock);
+    pfd->closer = NULL;
+}
+
 int gor__netpoll_close(int fd)
 {
     struct poll_fd *pfd = find(fd);
@@ -258,20 +324,21 @@ int gor__netpoll_close(int fd)
     if (pfd == NULL) {
         return close_number(fd);
     }
+    gor__spin_lock(&pfd->lock);
+    if (pfd->closer != NULL) {
+        gor__spin_unlock(&pfd->lock);
+        return -EBADF;
+    }
+    unregister_fd(fd, pfd, &list, &count);
+    if (pfd->users > 0) {
+        /* Ready before we park: our own P may be the only one. */
+        gor__ready_list(list, count);
+        count = 0;
+        list = NULL;
+        wait_for_users(pfd);
+    }
     /* Closed under the lock: else somebody could register it once more before it is gone, and wait
      * for ever, or another thread could be given the number and lose its registration to us. */
-    gor__spin_lock(&pfd->lock);
-    if (pfd->registered) {
-        __atomic_store_n(&pfd->registered, false, __ATOMIC_RELEASE);
-        pfd->serial++;
-        (void)epoll_ctl(poller.epoll, EPOLL_CTL_DEL, fd, NULL);
-        for (int i = 0; i < 2; i++) {
-            struct gor__waiter *w = NULL;
-            while ((w = gor__waitq_claim(&pfd->waiters[i])) != NULL) {
-                collect(w, -ECANCELED, &list, &count);
-            }
-        }
-    }
     int result = close_number(fd);
     gor__spin_unlock(&pfd->lock);
     gor__ready_list(list, count);

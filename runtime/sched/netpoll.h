@@ -26,11 +26,18 @@ void gor__netpoll_fini(void);
  * a regular file; -EBADF; -ENOMEM. */
 int gor__netpoll_open(int fd, bool nonblock);
 
+/* The same, non-blocking, for a call on `fd` that begins; it ends by gor__netpoll_leave. A close in
+ * between waits for the call, so that the number cannot mean another file meanwhile. -EBADF also
+ * when it is being closed. */
+int gor__netpoll_enter(int fd);
+void gor__netpoll_leave(int fd);
+
 /* Park until `fd`, registered, is ready in one of `events` (enum gor_fd_events). 0 and more: the
  * events; -ETIMEDOUT; -ECANCELED: closed by gor__netpoll_close. */
 int gor__netpoll_wait(int fd, int events, int64_t deadline, enum gor_wait_reason reason);
 
-/* Forget `fd`, wake whoever waits on it, and close it. 0, or as close. */
+/* Forget `fd`, wake whoever waits on it, and close it once the calls under way are over, for which
+ * it may park. 0, or as close. */
 int gor__netpoll_close(int fd);
 
 /* Goroutines parked on descriptors. */
