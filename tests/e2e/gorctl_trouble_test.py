@@ -106,8 +106,8 @@ class NoDaemon(unittest.TestCase):
             # gorctl itself must be reachable for the stranger.
             shutil.copy(e2e.GORCTL, with_daemon.folder + "/gorctl")
             done = subprocess.run(
-                ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups",
-                 with_daemon.folder + "/gorctl", "-H", with_daemon.socket, "ls"],
+                [*ctl.command()[:-1], "setpriv", "--reuid", "65534", "--regid", "65534",
+                 "--clear-groups", with_daemon.folder + "/gorctl", "-H", with_daemon.socket, "ls"],
                 capture_output=True, check=False, timeout=e2e.PATIENCE,
                 env=ctl.environment(ASAN_OPTIONS="detect_leaks=0"))
             self.assertEqual((done.returncode, done.stdout), (ctl.DENIED, b""), done)
