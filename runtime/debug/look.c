@@ -49,12 +49,12 @@ static bool same_mark(const struct mark *a, const struct mark *b)
 /* Return addresses by the chain of frame pointers, which leads from the saved stack pointer towards
  * the top; code without frame pointers ends it or bends it, but never out of the stack. The last
  * two, of the runtime's own entry, are left out. */
-RACY_BY_DESIGN static unsigned walk_frames(const struct gor__g *g, const struct gor__stack *stack,
-                                           const void **frames)
+RACY_BY_DESIGN static unsigned walk_frames(const struct gor__context *stored,
+                                           const struct gor__stack *stack, const void **frames)
 {
-    uintptr_t low = (uintptr_t)g->context.sp;
+    uintptr_t low = (uintptr_t)stored->sp;
     uintptr_t top = (uintptr_t)stack->top;
-    uintptr_t frame = (uintptr_t)gor__context_frame(&g->context);
+    uintptr_t frame = (uintptr_t)gor__context_frame(stored);
     unsigned count = 0;
     while (count < FRAMES_MAX && frame >= low && frame <= top - 2 * sizeof(uintptr_t) &&
            frame % sizeof(uintptr_t) == 0) {
@@ -74,9 +74,9 @@ RACY_BY_DESIGN static unsigned walk_frames(const struct gor__g *g, const struct 
 }
 
 /* The stack is stored, and stays as it is until the next switch to it. */
-RACY_BY_DESIGN static bool is_stored(const struct gor__g *g, const struct gor__stack *stack)
+static bool is_stored(const struct gor__context *stored, const struct gor__stack *stack)
 {
-    uintptr_t sp = (uintptr_t)__atomic_load_n(&g->context.sp, __ATOMIC_ACQUIRE);
+    uintptr_t sp = (uintptr_t)stored->sp;
     return stack != NULL && sp > (uintptr_t)stack->low && sp < (uintptr_t)stack->top &&
            sp % sizeof sp == 0;
 }
@@ -104,12 +104,15 @@ RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct mark
 RACY_BY_DESIGN static void read_stack(const struct gor__g *g, struct gor_info *info)
 {
     const struct gor__stack *stack = __atomic_load_n(&g->stack, __ATOMIC_ACQUIRE);
-    if (info->state == GOR_RUNNING || !is_stored(g, stack)) {
+    /* Read once: a second reading may be of another stack, with guard pages on the way to this one's
+     * top. */
+    struct gor__context stored = {__atomic_load_n(&g->context.sp, __ATOMIC_ACQUIRE)};
+    if (info->state == GOR_RUNNING || !is_stored(&stored, stack)) {
         return;
     }
-    info->stack_used_bytes = (size_t)(stack->top - (const char *)g->context.sp);
+    info->stack_used_bytes = (size_t)(stack->top - (const char *)stored.sp);
     if (info->state == GOR_WAITING) {
-        info->frame_count = walk_frames(g, stack, info->frames);
+        info->frame_count = walk_frames(&stored, stack, info->frames);
     }
 }
 
