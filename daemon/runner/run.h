@@ -73,8 +73,8 @@ struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord
 struct gord_run *gord_run_ref(struct gord_run *run); /* any thread */
 void gord_run_unref(struct gord_run *run);           /* any thread; NULL is fine */
 
-/* The goroutine's body: runs the job, posts its events, gives up a reference. */
-void gord_run_main(void *run);
+/* The goroutine's body; arg is the run: runs the job, posts its events, gives up a reference. */
+void gord_run_main(void *arg);
 
 /* Cancel with that cause, the first one counts. Loop. */
 void gord_run_cancel(struct gord_run *run, const char *cause);

@@ -24,8 +24,8 @@ enum step { STEP_NONE, STEP_CWD, STEP_STDIO, STEP_EXEC };
 
 /* clone() under the name that TSan does not put its own in front of: that one takes the child for a
  * fork with memory of its own, and stops looking at the parent. */
-extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg,
-                   ...); /* NOLINT(bugprone-reserved-identifier) */
+/* NOLINTNEXTLINE(readability-identifier-naming) */
+extern int __clone(int (*fn)(void *), void *stack, int flags, void *arg, ...);
 
 /* What parent and child share. */
 struct child {

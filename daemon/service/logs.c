@@ -24,18 +24,23 @@ struct gord_follow {
     struct gord_follow *next; /* list links of the service */
 };
 
-static void drop(struct gord_follow *follow)
+static void free_follow(struct gord_follow *follow)
 {
-    *(follow->prev != NULL ? &follow->prev->next : &follow->service->follows) = follow->next;
-    if (follow->next != NULL) {
-        follow->next->prev = follow->prev;
-    }
     if (follow->run != NULL) {
         atomic_fetch_sub(&follow->run->followers, 1);
         gord_run_unref(follow->run);
     }
     gord_logread_close(follow->reader);
     free(follow);
+}
+
+static void drop(struct gord_follow *follow)
+{
+    *(follow->prev != NULL ? &follow->prev->next : &follow->service->follows) = follow->next;
+    if (follow->next != NULL) {
+        follow->next->prev = follow->prev;
+    }
+    free_follow(follow);
 }
 
 /* Join the job's run once it has one, so that its writes are told to us. */
@@ -165,14 +170,17 @@ void gord_follows_flush(struct gord_service *service)
 
 void gord_follows_end(struct gord_service *service)
 {
-    while (service->follows != NULL) {
-        struct gord_follow *follow = service->follows;
+    struct gord_follow *next;
+
+    for (struct gord_follow *follow = service->follows; follow != NULL; follow = next) {
+        next = follow->next;
         uint64_t offset =
             follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
         gord_fail(follow->call, WIRE_UNAVAILABLE,
                   "the daemon stops; go on with offset %" PRIu64 " when it is back", offset);
-        drop(follow);
+        free_follow(follow);
     }
+    service->follows = NULL;
 }
 
 static void on_writable(struct rpc_call *call, void *user)

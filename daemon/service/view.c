@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/service/view.h"
 
+#include "daemon/base/assert.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,7 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
         out->started_ns = body->started_ns;
     }
     if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        GORD_ASSERT(body != NULL); /* an ended job has its last event until it is forgotten */
         fill_finished(body->last, out);
         text = body->last->text;
     } else {

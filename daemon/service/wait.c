@@ -105,12 +105,14 @@ void gord_waits_flush(struct gord_service *service)
 
 void gord_waits_end(struct gord_service *service)
 {
-    while (service->waits != NULL) {
-        struct gord_wait *wait = service->waits;
-        unlink_wait(wait);
+    struct gord_wait *next;
+
+    for (struct gord_wait *wait = service->waits; wait != NULL; wait = next) {
+        next = wait->next;
         gord_fail(wait->call, WIRE_UNAVAILABLE, "the daemon stops; wait again when it is back");
         free(wait);
     }
+    service->waits = NULL;
 }
 
 /* Cancelled by the client, or its deadline passed. */

@@ -166,13 +166,15 @@ void gord_watches_flush(struct gord_service *service)
 
 void gord_watches_end(struct gord_service *service)
 {
-    while (service->watches != NULL) {
-        struct gord_watch *watch = service->watches;
-        unlink_watch(watch);
+    struct gord_watch *next;
+
+    for (struct gord_watch *watch = service->watches; watch != NULL; watch = next) {
+        next = watch->next;
         gord_fail(watch->call, WIRE_UNAVAILABLE,
                   "the daemon stops; watch again with after_seq %" PRIu64, watch->next_seq - 1);
         free(watch);
     }
+    service->watches = NULL;
 }
 
 static void on_writable(struct rpc_call *call, void *user)
