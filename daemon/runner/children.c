@@ -113,7 +113,7 @@ static int64_t first_seen(const struct gord_children *children, const struct gor
     return orphan->seen_ns;
 }
 
-size_t gord_children_reap(struct gord_children *children, int64_t settle_ns)
+size_t gord_children_reap(struct gord_children *children)
 {
     struct sweep *sweep = calloc(1, sizeof(*sweep));
     size_t kept = 0;
@@ -124,8 +124,7 @@ size_t gord_children_reap(struct gord_children *children, int64_t settle_ns)
     sweep->children = children;
     gord_proc_each(look_at, sweep);
     pthread_mutex_lock(&children->lock);
-    int64_t now = gor_now();
-    int64_t settled = children->spawning == 0 ? now : children->none_since_ns;
+    int64_t settled = children->spawning == 0 ? gor_now() : children->none_since_ns;
     for (size_t i = 0; i < sweep->count; i++) {
         struct gord_orphan *orphan = &sweep->found[i];
         if (is_job(children, orphan->pid)) {
@@ -134,7 +133,7 @@ size_t gord_children_reap(struct gord_children *children, int64_t settle_ns)
         orphan->seen_ns = first_seen(children, orphan);
         /* Every spawn that could have made it had ended, and so been entered, since we first saw
          * it unclaimed. */
-        if (now - orphan->seen_ns >= settle_ns && settled > orphan->seen_ns) {
+        if (settled > orphan->seen_ns) {
             waitpid(orphan->pid, NULL, WNOHANG);
         } else {
             sweep->found[kept++] = *orphan;

@@ -45,9 +45,8 @@ int gord_children_end(struct gord_children *children, pid_t pid);
 /* A job's process has been reaped. */
 void gord_children_forget(struct gord_children *children, pid_t pid);
 
-/* Reap processes left behind by jobs. Each is reaped by the second call that sees it, at least
- * settle_ns after the first, when it is certain that no spawn under way can claim it. Answers how
- * many are still to be watched. Reads /proc. One caller at a time. */
-size_t gord_children_reap(struct gord_children *children, int64_t settle_ns);
+/* Reap processes left behind by jobs. One that a spawn under way might still claim waits for a later
+ * call. Answers how many wait. Reads /proc. One caller at a time. */
+size_t gord_children_reap(struct gord_children *children);
 
 #endif

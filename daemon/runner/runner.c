@@ -361,9 +361,8 @@ const char *gord_runner_log_root(const struct gord_runner *runner)
 static void reap_orphans(void *arg)
 {
     struct gord_runner *runner = arg;
-    int64_t settle = (int64_t)REAP_AFTER_MS / 2 * GOR_MILLISECOND;
 
-    atomic_store(&runner->orphans, gord_children_reap(&runner->env.children, settle));
+    atomic_store(&runner->orphans, gord_children_reap(&runner->env.children));
     atomic_store(&runner->reaping, false);
 }
 
