@@ -85,9 +85,11 @@ static struct gor__g *take_global(struct gor__p *p, uint32_t max)
     if (share > max) {
         share = max;
     }
+    /* Off the list before it is put: from then on a thief may have it, run it to its end and write
+     * its link. Only the owner puts, so the room that is there stays. */
     while (g != NULL && share-- > 1 && gor__sched.global_first != NULL &&
-           gor__runq_put(&p->runq, gor__sched.global_first)) {
-        (void)global_pop_locked();
+           gor__runq_len(&p->runq) < GOR__RUNQ_SIZE) {
+        GOR_ASSERT(gor__runq_put(&p->runq, global_pop_locked()));
     }
     gor__mutex_unlock(&gor__sched.lock);
     return g;
