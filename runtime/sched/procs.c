@@ -224,7 +224,8 @@ int gor_gomaxprocs(int n)
         return gor_num_cpu();
     }
     uint32_t wanted = __atomic_load_n(&gor__sched.wanted_procs, __ATOMIC_ACQUIRE);
-    int former = (int)(wanted != 0 ? wanted : gor__sched.proc_count);
+    uint32_t count = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_ACQUIRE);
+    int former = (int)(wanted != 0 ? wanted : count);
     if (n <= 0) {
         return former;
     }
