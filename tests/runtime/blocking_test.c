@@ -80,6 +80,34 @@ GO_TEST(blocking_calls_leave_the_processors_to_others)
     CHECK_EQ(stats.blocking_calls, CALLS);
 }
 
+static int nap(void *arg)
+{
+    usleep(1000);
+    return *(int *)arg;
+}
+
+static void nap_blockingly(void *arg)
+{
+    int value = 77;
+    CHECK_EQ(gor_blocking(nap, &value), 77);
+    gor_waitgroup_done(arg);
+}
+
+GO_TEST(blocking_calls_beyond_any_number_of_threads_wait_their_turn)
+{
+    struct gor_waitgroup wg = {0};
+    struct gor_stats stats;
+    int count = SCALED(2000, 600, 600);
+    gor_waitgroup_add(&wg, count);
+    for (int i = 0; i < count; i++) {
+        spawn(nap_blockingly, &wg);
+    }
+    gor_waitgroup_wait(&wg);
+    CHECK_EQ(gor_stats_get(&stats, false), 0);
+    CHECK_EQ(stats.blocking_calls, count);
+    CHECK_INT(stats.threads_blocking, <, 1000);
+}
+
 /* A function of gor_blocking may start goroutines, as any thread may. */
 static void tell(void *arg)
 {

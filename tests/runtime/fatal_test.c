@@ -267,3 +267,41 @@ TEST(fatal_yield_outside_a_goroutine)
     CHECK_EQ(waitpid(pid, &status, 0), pid);
     CHECK(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
 }
+
+/* ------------------------------------------------------ a stop that cannot be */
+
+static _Atomic bool spinning;
+
+static void spin_without_a_call(void *arg)
+{
+    (void)arg;
+    atomic_store(&spinning, true);
+    while (atomic_load(&spinning)) {
+    }
+}
+
+static int stop_beside_a_spinner(void)
+{
+    CHECK_EQ(gor_start(NULL), 0);
+    CHECK_EQ(gor_go(spin_without_a_call, NULL), 0);
+    while (!atomic_load(&spinning)) {
+        usleep(100);
+    }
+    CHECK_EQ(gor_stop(), -EBUSY);
+    CHECK_EQ(gor_start(NULL), -EBUSY);
+    CHECK_EQ(gor_go(spin_without_a_call, NULL), -ESRCH);
+    return 0;
+}
+
+TEST(stop_beside_a_goroutine_that_never_calls_is_refused)
+{
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        _exit(stop_beside_a_spinner());
+    }
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status));
+    CHECK_EQ(WEXITSTATUS(status), 0);
+}
