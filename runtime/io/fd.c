@@ -37,8 +37,9 @@ static int enter(int fd)
     return result == -EPERM ? 1 : result;
 }
 
-/* After a try that failed with `error`, negative: 0 to try again, else the error to answer. */
-static int wait_or_error(int fd, int error, int events, int64_t deadline)
+/* After a try that failed with `error`, negative, and was begun after `edges` were counted: 0 to try
+ * again, else the error to answer. */
+static int wait_or_error(int fd, int error, int events, uint32_t edges, int64_t deadline)
 {
     if (error == -EINTR) {
         return 0;
@@ -46,8 +47,7 @@ static int wait_or_error(int fd, int error, int events, int64_t deadline)
     if (error != -EAGAIN && error != -EWOULDBLOCK) {
         return error;
     }
-    int ready = gor__netpoll_wait(fd, events, deadline, GOR_WAIT_IO);
-    return ready < 0 ? ready : 0;
+    return gor__netpoll_wait(fd, events, edges, deadline, GOR_WAIT_IO);
 }
 
 /* ---- files */
@@ -108,11 +108,12 @@ NEVER_INLINED static ssize_t write_file(int fd, const void *buf, size_t len)
 static ssize_t read_stream(int fd, void *buf, size_t len, int64_t deadline)
 {
     for (;;) {
+        uint32_t edges = gor__netpoll_edges(fd);
         ssize_t got = try_read(fd, buf, len);
         if (got >= 0) {
             return got;
         }
-        int error = wait_or_error(fd, (int)got, GOR_FD_READ, deadline);
+        int error = wait_or_error(fd, (int)got, GOR_FD_READ, edges, deadline);
         if (error < 0) {
             return error;
         }
@@ -142,11 +143,12 @@ NEVER_INLINED static ssize_t try_write(int fd, const void *buf, size_t len)
 static ssize_t write_stream(int fd, const void *buf, size_t len, int64_t deadline)
 {
     for (;;) {
+        uint32_t edges = gor__netpoll_edges(fd);
         ssize_t put = try_write(fd, buf, len);
         if (put >= 0) {
             return put;
         }
-        int error = wait_or_error(fd, (int)put, GOR_FD_WRITE, deadline);
+        int error = wait_or_error(fd, (int)put, GOR_FD_WRITE, edges, deadline);
         if (error < 0) {
             return error;
         }
@@ -196,11 +198,12 @@ NEVER_INLINED static int try_accept(int fd, struct sockaddr *addr, socklen_t *ad
 static int accept_one(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
 {
     for (;;) {
+        uint32_t edges = gor__netpoll_edges(fd);
         int client = try_accept(fd, addr, addr_len);
         if (client >= 0) {
             return client;
         }
-        int error = wait_or_error(fd, client, GOR_FD_READ, deadline);
+        int error = wait_or_error(fd, client, GOR_FD_READ, edges, deadline);
         if (error < 0) {
             return error;
         }
@@ -234,16 +237,20 @@ NEVER_INLINED static int look_at_connection(int fd)
     if (getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0) {
         return 0;
     }
-    /* A socket not yet connected counts as hung up, so the first readiness means nothing. */
+    /* Readiness alone proves nothing: a socket not yet connected counts as hung up. */
     return errno == ENOTCONN ? 1 : -errno;
 }
 
 static int finish_connect(int fd, int64_t deadline)
 {
     for (;;) {
-        int ready = gor__netpoll_wait(fd, GOR_FD_WRITE, deadline, GOR_WAIT_IO);
-        int state = ready < 0 ? ready : look_at_connection(fd);
+        uint32_t edges = gor__netpoll_edges(fd);
+        int state = look_at_connection(fd);
         if (state <= 0) {
+            return state;
+        }
+        state = gor__netpoll_wait(fd, GOR_FD_WRITE, edges, deadline, GOR_WAIT_IO);
+        if (state < 0) {
             return state;
         }
     }
@@ -337,11 +344,12 @@ static int wait_ready(int fd, int events, int64_t deadline)
 {
     for (;;) {
         /* The poller tells of changes only: what is there already must be asked for. */
+        uint32_t edges = gor__netpoll_edges(fd);
         int ready = poll_now(fd, events);
         if (ready != 0) {
             return ready;
         }
-        ready = gor__netpoll_wait(fd, events, deadline, GOR_WAIT_IO);
+        ready = gor__netpoll_wait(fd, events, edges, deadline, GOR_WAIT_IO);
         if (ready < 0) {
             return ready;
         }

@@ -51,11 +51,11 @@ static int wait_and_reap(int fd, pid_t pid, int64_t deadline, int *out_status,
                          struct rusage *out_usage)
 {
     for (;;) {
-        int ready = gor__netpoll_wait(fd, GOR_FD_READ, deadline, GOR_WAIT_PROCESS);
-        if (ready < 0) {
-            return ready;
-        }
+        uint32_t edges = gor__netpoll_edges(fd);
         int result = try_reap(pid, out_status, out_usage);
+        if (result == 0) {
+            result = gor__netpoll_wait(fd, GOR_FD_READ, edges, deadline, GOR_WAIT_PROCESS);
+        }
         if (result != 0) {
             return result;
         }

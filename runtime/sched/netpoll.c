@@ -26,7 +26,7 @@ struct poll_fd {
     bool registered;
     uint32_t users;             /* calls under way */
     struct gor__waiter *closer; /* waits until they are over; nobody may enter then */
-    uint8_t ready;              /* enum gor_fd_events seen and not yet used */
+    uint32_t edges;             /* events delivered so far; written under the lock, read without */
     uint32_t serial;
     struct gor__waitq waiters[2]; /* for reading, for writing or both */
 };
@@ -136,7 +136,6 @@ static int register_fd(int fd, struct poll_fd *pfd, bool nonblock)
     if (pfd->registered) {
         return 0;
     }
-    pfd->ready = 0;
     int result = add_to_epoll(fd, pfd);
     if (result == 0 && nonblock) {
         result = make_nonblocking(fd);
@@ -196,17 +195,22 @@ static struct gor__waitq *queue_for(struct poll_fd *pfd, int events)
     return &pfd->waiters[(events & GOR_FD_WRITE) != 0];
 }
 
-int gor__netpoll_wait(int fd, int events, int64_t deadline, enum gor_wait_reason reason)
+uint32_t gor__netpoll_edges(int fd)
+{
+    const struct poll_fd *pfd = find(fd);
+    return pfd != NULL ? __atomic_load_n(&pfd->edges, __ATOMIC_ACQUIRE) : 0;
+}
+
+int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
+                      enum gor_wait_reason reason)
 {
     struct poll_fd *pfd = find(fd);
     if (pfd == NULL) {
         return -EBADF;
     }
     gor__spin_lock(&pfd->lock);
-    int ready = pfd->ready & events;
-    if (!pfd->registered || ready != 0 || deadline <= 0) {
-        pfd->ready = (uint8_t)(pfd->ready & ~ready);
-        int result = !pfd->registered ? -ECANCELED : ready != 0 ? ready : -ETIMEDOUT;
+    if (!pfd->registered || pfd->edges != edges || deadline <= 0) {
+        int result = !pfd->registered ? -ECANCELED : pfd->edges != edges ? 0 : -ETIMEDOUT;
         gor__spin_unlock(&pfd->lock);
         return result;
     }
@@ -241,26 +245,22 @@ static void collect(struct gor__waiter *w, int result, struct gor__g **list, uin
     (*count)++;
 }
 
-/* Claim everybody in `q` who waits for one of `events`; others go back. Answers the events used. */
-static int claim_ready(struct gor__waitq *q, int events, struct gor__g **list, uint32_t *count)
+/* Claim everybody in `q` who waits for one of `events`; others go back. */
+static void claim_ready(struct gor__waitq *q, int events, struct gor__g **list, uint32_t *count)
 {
     struct gor__waitq kept = {NULL, NULL};
     struct gor__waiter *w = q->first;
-    int used = 0;
     while (w != NULL) {
         struct gor__waiter *next = w->next;
-        int hit = (int)w->index & events;
         gor__waitq_remove(q, w);
-        if (hit == 0) {
+        if (((int)w->index & events) == 0) {
             gor__waitq_push(&kept, w);
         } else if (w->token == 0 || gor__wake_claim(w->g, w->token)) {
-            used |= hit;
-            collect(w, hit, list, count);
+            collect(w, 0, list, count);
         }
         w = next;
     }
     *q = kept;
-    return used;
 }
 
 static void deliver(const struct epoll_event *event, struct gor__g **list, uint32_t *count)
@@ -275,9 +275,9 @@ static void deliver(const struct epoll_event *event, struct gor__g **list, uint3
     }
     gor__spin_lock(&pfd->lock);
     if (pfd->registered && pfd->serial == (uint32_t)event->data.u64) {
-        int used = claim_ready(&pfd->waiters[0], events, list, count);
-        used |= claim_ready(&pfd->waiters[1], events, list, count);
-        pfd->ready = (uint8_t)((pfd->ready | events) & ~used);
+        __atomic_store_n(&pfd->edges, pfd->edges + 1, __ATOMIC_RELEASE);
+        claim_ready(&pfd->waiters[0], events, list, count);
+        claim_ready(&pfd->waiters[1], events, list, count);
     }
     gor__spin_unlock(&pfd->lock);
 }

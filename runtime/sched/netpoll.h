@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* netpoll.h - goroutines waiting for descriptors, served by the scheduler through one epoll.
  *
- * Invariants  a descriptor is registered once, edge-triggered, for both directions; an edge that
- *             nobody waits for is remembered until the next wait in its direction.
+ * Invariants  a descriptor is registered once, edge-triggered, for both directions; its edges are
+ *             counted, so that a try and the wait after it miss none in between.
  * Threads     descriptors are guarded by their own gor__spin; gor__netpoll_poll may run on any
  *             thread.
  */
@@ -32,9 +32,16 @@ int gor__netpoll_open(int fd, bool nonblock);
 int gor__netpoll_enter(int fd);
 void gor__netpoll_leave(int fd);
 
-/* Park until `fd`, registered, is ready in one of `events` (enum gor_fd_events). 0 and more: the
- * events; -ETIMEDOUT; -ECANCELED: closed by gor__netpoll_close. */
-int gor__netpoll_wait(int fd, int events, int64_t deadline, enum gor_wait_reason reason);
+/* How many events `fd` has had. Asked before a try that may fail for want of readiness, it tells a
+ * wait afterwards whether something has changed since: an edge must not be lost because another
+ * goroutine that shares the descriptor has seen it too. */
+uint32_t gor__netpoll_edges(int fd);
+
+/* Park until `fd`, registered, has an event in one of the directions `events` (enum gor_fd_events);
+ * not at all if it has had any since `edges`. 0: try again; -ETIMEDOUT; -ECANCELED: closed by
+ * gor__netpoll_close. */
+int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
+                      enum gor_wait_reason reason);
 
 /* Forget `fd`, wake whoever waits on it, and close it once the calls under way are over, for which
  * it may park. 0, or as close. */
