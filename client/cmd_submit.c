@@ -14,6 +14,7 @@
 #include "client/options.h"
 #include "client/spec.h"
 #include "client/submit.h"
+#include "client/when.h"
 #include "proto/decode.h"
 
 enum { KEY_FROM = 0x3000 };
@@ -72,6 +73,18 @@ static void print_ids(const Gor__V1__SubmitManyReply *reply)
     }
 }
 
+/* The environment is most of a program's job, and every job brings it. */
+static void say_size(const Gor__V1__SubmitManyRequest *request)
+{
+    char bytes[GORCTL_WHEN_ROOM];
+    gorctl_bytes_text(gor__v1__submit_many_request__get_packed_size(request), bytes);
+    fprintf(
+        stderr,
+        "  No job was submitted. %zu jobs are %s; if that is too much for one transaction, split\n"
+        "  the file, or leave the environment out with \"clear_env\": true.\n",
+        request->n_specs, bytes);
+}
+
 static int submit_many(struct gorctl *ctl, const Gor__V1__SubmitManyRequest *request)
 {
     struct gorctl_call call = {.path = "/gor.v1.Jobs/SubmitMany",
@@ -79,7 +92,11 @@ static int submit_many(struct gorctl *ctl, const Gor__V1__SubmitManyRequest *req
                                .reply = &gor__v1__submit_many_reply__descriptor,
                                .timeout_ns = 4 * GORCTL_CALL_NS};
     ProtobufCMessage *reply;
-    int code = gorctl_call(ctl, &call, NULL, &reply);
+    enum wire_status status = WIRE_OK;
+    int code = gorctl_call(ctl, &call, &status, &reply);
+    if (status == WIRE_RESOURCE_EXHAUSTED) {
+        say_size(request);
+    }
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

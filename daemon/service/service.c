@@ -15,12 +15,14 @@
 /* Requests that are a few numbers need no 4 MiB; lists of ids do. */
 #define SMALL 4096
 #define IDS ((size_t)1024 * 1024)
+/* Each of many programs brings its environment; below what a connection may have in flight. */
+#define MANY ((size_t)24 * 1024 * 1024)
 
 static const struct rpc_method methods[] = {
     {"/gor.v1.Jobs/Submit", RPC_UNARY, MESSAGE(submit_request), MESSAGE(submit_reply), 0,
      gord_jobs_submit, NULL, NULL},
     {"/gor.v1.Jobs/SubmitMany", RPC_UNARY, MESSAGE(submit_many_request), MESSAGE(submit_many_reply),
-     0, gord_jobs_submit_many, NULL, NULL},
+     MANY, gord_jobs_submit_many, NULL, NULL},
     {"/gor.v1.Jobs/Get", RPC_UNARY, MESSAGE(get_request), MESSAGE(get_reply), SMALL, gord_jobs_get,
      NULL, NULL},
     {"/gor.v1.Jobs/List", RPC_UNARY, MESSAGE(list_request), MESSAGE(list_reply), SMALL,

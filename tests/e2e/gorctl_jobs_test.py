@@ -150,6 +150,21 @@ class Batch(ctl.GorctlTest):
         self.refused(ctl.USAGE, "builtin.nosuch", "submit", "--from", "-", stdin=text)
         self.assertEqual(self.client.jobs("List").total_terminated, before)
 
+    def test_a_thousand_programs_with_a_large_environment(self):
+        env = ctl.environment(self.gord.socket, LARGE="x" * 8000)
+        self.gorctl("pause")
+        result = ctl.run("submit", "--from", "-", stdin=b'{"argv": ["true"]}\n' * 1000, env=env)
+        self.assertEqual((result.code, len(result.out.split())), (0, 1000), result.err)
+        self.gorctl("cancel", "--all")
+        self.gorctl("resume")
+
+    def test_too_much_for_one_transaction_says_what_to_do(self):
+        env = ctl.environment(self.gord.socket, LARGE="x" * 100000)
+        result = ctl.run("submit", "--from", "-", stdin=b'{"argv": ["true"]}\n' * 400, env=env)
+        self.assertEqual((result.code, result.out), (ctl.REFUSED, b""), result)
+        self.assertIn(b"400 jobs are 38.", result.err)
+        self.assertIn(b"clear_env", result.err)
+
     def test_no_file_and_no_job(self):
         self.refused(ctl.NOT_FOUND, "/no/such/file", "submit", "--from", "/no/such/file")
         self.refused(ctl.USAGE, "no job", "submit", "--from", "-", stdin=b"\n")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """gorctl: lists, histories, events, numbers; as text, as JSON, on a terminal."""
 
+import itertools
 import json
 import os
 import re
@@ -10,6 +11,11 @@ import threading
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
+
+
+def states(events):
+    """The states of the events, each once however many events tell of it in a row."""
+    return [name for name, _ in itertools.groupby(event["state"] for event in events)]
 
 
 class Lists(ctl.GorctlTest):
@@ -34,7 +40,7 @@ class Lists(ctl.GorctlTest):
         self.assertRegex(lines[0], r"^ *ID  STATE .*COMMAND .*WHY$")
         self.assertEqual(len(lines), 3)
         self.assertRegex(lines[1], rf"^ *{self.queued}  runnable .* echo 'a b' .*slot")
-        self.assertRegex(lines[2], rf"^ *{self.running}  running .* runs .* sleep 600$")
+        self.assertRegex(lines[2], rf"^ *{self.running}  running .* runs .* sleep 600( |$)")
         self.assertNotIn("\x1b", text)
         self.assertIn("quëued\\x1b[31m", text)
 
@@ -97,7 +103,7 @@ class Lists(ctl.GorctlTest):
         self.assertEqual((job["state"], job["outcome"], job["exit_code"]),
                          ("TERMINATED", "FAILED", 1))
         self.assertEqual(job["spec"]["exec"]["argv"], ["sh", "-c", "exit 1"])
-        self.assertEqual([e["state"] for e in document["events"]],
+        self.assertEqual(states(document["events"]),
                          ["CREATED", "RUNNABLE", "RUNNING", "TERMINATED"])
 
     def test_show_of_an_unknown_job(self):
@@ -157,11 +163,10 @@ class Events(ctl.GorctlTest):
     def test_watch_of_a_job_ends_with_it(self):
         job_id = self.submit("--name", "w", "--shell", "exit 3")
         result = self.ok("watch", "--from-seq", "1", "--json", str(job_id))
-        self.assertEqual([e["state"] for e in result.lines],
-                         ["CREATED", "RUNNABLE", "RUNNING", "TERMINATED"])
+        self.assertEqual(states(result.lines), ["CREATED", "RUNNABLE", "RUNNING", "TERMINATED"])
         self.assertEqual(result.lines[-1]["exit_code"], 3)
         text = self.ok("watch", "--from-seq", "1", str(job_id)).text
-        self.assertEqual(len(text.splitlines()), 4)
+        self.assertEqual(len(text.splitlines()), len(result.lines))
         self.assertIn(f"job {job_id} (w)  failed (3)", text)
 
     def test_watch_of_everything_has_no_gaps(self):
