@@ -17,7 +17,8 @@ struct gord_bus {
     struct gord_store *store;
     struct gord_reader *reader;
     struct gord_inbox inbox;
-    uv_prepare_t turn; /* runs flush; active only when dirty */
+    uv_prepare_t turn; /* runs flush before the loop would sleep */
+    uv_idle_t awake;   /* active: the loop must not sleep, for flush left something to do */
     struct gord_bus_hook *hooks;
     bool dirty;
     bool paused;
@@ -79,19 +80,33 @@ void gord_bus_wake(struct gord_bus *bus)
     bus->dirty = true;
 }
 
+/* An active idle handle is all it takes. */
+static void on_awake(uv_idle_t *awake)
+{
+    (void)awake;
+}
+
 static void on_turn(uv_prepare_t *turn)
 {
     struct gord_bus *bus = turn->data;
 
-    /* A flush may emit, which makes another round worth while; what is left waits for the next
-     * turn, which the store's answer brings. */
-    for (unsigned round = 0; bus->dirty && round < 4; round++) {
-        bus->dirty = false;
-        for (struct gord_bus_hook *hook = bus->hooks; hook != NULL; hook = hook->next) {
-            if (hook->flush != NULL) {
-                hook->flush(hook->arg);
-            }
+    if (!bus->dirty) {
+        return;
+    }
+    bus->dirty = false;
+    for (struct gord_bus_hook *hook = bus->hooks; hook != NULL; hook = hook->next) {
+        if (hook->flush != NULL) {
+            hook->flush(hook->arg);
         }
+    }
+    if (bus->closed) {
+        return;
+    }
+    /* What a flush emitted or left over is for the next turn, after the clients had theirs. */
+    if (bus->dirty) {
+        uv_idle_start(&bus->awake, on_awake);
+    } else {
+        uv_idle_stop(&bus->awake);
     }
 }
 
@@ -272,6 +287,7 @@ int gord_bus_open(const struct gord_bus_opts *opts, char *out_text, struct gord_
     bus->turn.data = bus;
     uv_prepare_start(&bus->turn, on_turn);
     uv_unref((uv_handle_t *)&bus->turn);
+    uv_idle_init(opts->loop, &bus->awake);
     *out_bus = bus;
     return 0;
 }
@@ -289,6 +305,7 @@ int gord_bus_close(struct gord_bus *bus)
     bus->closed = true;
     gord_inbox_close(&bus->inbox);
     uv_close((uv_handle_t *)&bus->turn, NULL);
+    uv_close((uv_handle_t *)&bus->awake, NULL);
     return result;
 }
 

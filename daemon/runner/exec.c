@@ -206,7 +206,8 @@ static int spawn(struct exec *exec, const Gor__V1__ExecSpec *spec)
     return result;
 }
 
-static void post_started(struct exec *exec)
+/* The start is on record already; this adds which process it became. */
+static void post_process(struct exec *exec)
 {
     struct gord_proc proc = {0};
 
@@ -357,7 +358,7 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
     }
     if (spawn(&exec, spec->exec) == 0) {
         close_child_ends(&exec);
-        post_started(&exec);
+        post_process(&exec);
         live(&exec, ctx, out_result);
     }
 close_all:

@@ -102,38 +102,26 @@ static int put_on_goroutine(struct gord_run *run)
     return result;
 }
 
-/* A taken job with its spec: onto a goroutine of its own. */
+/* A job whose start is on record: onto a goroutine of its own. */
 static void launch(struct gord_runner *runner, struct gord_job *job)
 {
-    uint64_t id = job->id;
     struct gord_spec *spec = job->body->spec;
-    struct gord_run *run = gord_run_new(&runner->env, id, spec, context_above(runner, spec));
+    struct gord_run *run = gord_run_new(&runner->env, job->id, spec, context_above(runner, spec));
+    int result = run != NULL ? put_on_goroutine(run) : -ENOMEM;
 
-    if (run == NULL) {
-        fail_to_start(runner, id, "no memory", -ENOMEM);
-        return;
-    }
-    /* Made before it runs, so that it bears an earlier time than anything the goroutine does. */
-    struct gord_event *started = NULL;
-    if (spec->kind == GORD_NATIVE) {
-        started = gord_event_started(id, 0, 0, 0);
-    }
-    int result = spec->kind == GORD_NATIVE && started == NULL ? -ENOMEM : put_on_goroutine(run);
     if (result != 0) {
-        gord_event_unref(started);
         gord_run_unref(run);
-        fail_to_start(runner, id, "no goroutine", result);
+        fail_to_start(runner, job->id, "no goroutine", result);
         return;
     }
     job->body->run = run;
-    if (started != NULL) {
-        /* Its goroutine's own events come through the inbox, so they are behind this one. */
-        started->goroutine = run->goroutine;
-        gord_bus_emit(runner->bus, started, NULL);
+    if (spec->kind == GORD_NATIVE) {
         gord_sampler_add(&runner->sampler, run);
     }
 }
 
+/* The start is put on record first, and the job launched when that is on disk: after a crash it is
+ * lost then, but never run twice. */
 static void start_kind(struct gord_runner *runner, enum gord_job_kind kind)
 {
     struct gord_job_table *table = gord_bus_table(runner->bus);
@@ -144,11 +132,13 @@ static void start_kind(struct gord_runner *runner, enum gord_job_kind kind)
         if (job == NULL) {
             break;
         }
+        uint64_t id = job->id;
         int result = gord_runner_need_spec(runner, job);
         if (result == 0) {
-            launch(runner, job);
-        } else {
-            fail_to_start(runner, job->id, "cannot read what to do from the store", result);
+            result = gord_bus_emit(runner->bus, gord_event_started(id, 0, 0, 0), NULL);
+        }
+        if (result != 0) {
+            fail_to_start(runner, id, "cannot read what to do from the store", result);
         }
     }
 }
@@ -171,6 +161,21 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         char what[256];
         snprintf(what, sizeof(what), "was cancelled: %s", event->text);
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, what);
+    }
+}
+
+static void on_committed(void *arg, struct gord_event *const *events, size_t count)
+{
+    struct gord_runner *runner = arg;
+
+    for (size_t i = 0; i < count; i++) {
+        if (events[i]->kind != GORD_EVENT_STARTED || events[i]->pid != 0) {
+            continue;
+        }
+        struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), events[i]->job_id);
+        if (job != NULL && job->state == GOR__V1__JOB_STATE__RUNNING && job->body->run == NULL) {
+            launch(runner, job);
+        }
     }
 }
 
@@ -245,11 +250,13 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
         result = gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_CANCEL_REQUESTED, id, cause),
                                &seq);
     }
-    if (result == 0 && !job->taken) {
+    struct gord_run *run = gord_runner_run_of(job);
+    if (result == 0 && run != NULL) {
+        gord_run_cancel(run, cause);
+    } else if (result == 0) {
+        /* Queued, or its start is still on its way to the disk: it never runs. */
         result = gord_bus_emit(
             runner->bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause), &seq);
-    } else if (result == 0 && gord_runner_run_of(job) != NULL) {
-        gord_run_cancel(gord_runner_run_of(job), cause);
     }
     if (result == 0 && out_seq != NULL) {
         *out_seq = seq;
@@ -449,8 +456,11 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                         .grace_ns = opts->grace_ns,
                                         .nofile = opts->nofile};
     gord_children_init(&runner->env.children);
-    runner->hook = (struct gord_bus_hook){
-        .applied = on_applied, .health = on_health, .flush = on_flush, .arg = runner};
+    runner->hook = (struct gord_bus_hook){.applied = on_applied,
+                                          .committed = on_committed,
+                                          .health = on_health,
+                                          .flush = on_flush,
+                                          .arg = runner};
 }
 
 int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner)

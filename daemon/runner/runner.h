@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* runner.h - starts jobs as slots allow, each on a goroutine, and ends them when asked.
  *
- * Invariants  a job starts only after its submission is committed, in the order of submission of
- *             its kind; never while starting is paused, the store refuses, or the daemon drains.
+ * Invariants  a job is launched only after its STARTED event is committed, so never twice, in the
+ *             order of submission of its kind; never while starting is paused, the store refuses,
+ *             or the daemon drains.
  * Threads     loop thread; the runtime must run.
  * Ownership   start/stop; what it is given is borrowed until stop.
  * See also    docs/job-lifecycle.md

@@ -42,19 +42,19 @@ static void free_event(Gor__V1__Event *event)
 
 static Gor__V1__Event *copy_event(const struct gord_event *event, const char *name)
 {
-    Gor__V1__Event borrowed;
+    struct gord_event_view borrowed;
     uint8_t stack[2048];
     uint8_t *buffer = stack;
 
     gord_view_event(event, name, &borrowed);
-    size_t bytes = gor__v1__event__get_packed_size(&borrowed);
+    size_t bytes = gor__v1__event__get_packed_size(&borrowed.event);
     if (bytes > sizeof(stack)) {
         buffer = malloc(bytes);
     }
     if (buffer == NULL) {
         return NULL;
     }
-    gor__v1__event__pack(&borrowed, buffer);
+    gor__v1__event__pack(&borrowed.event, buffer);
     Gor__V1__Event *copy = gor__v1__event__unpack(NULL, bytes, buffer);
     if (buffer != stack) {
         free(buffer);

@@ -173,6 +173,8 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
     struct gord_service *service = arg;
 
     (void)job;
+    /* While the store refuses, nobody waits for the commit. */
+    service->ended_some |= event->kind == GORD_EVENT_FINISHED && service->store_error != 0;
     /* Those who follow its log from before its start join it now. */
     if (event->kind == GORD_EVENT_STARTED && service->follows != NULL) {
         gord_follows_log(service, event->job_id);

@@ -8,12 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void count_output(const struct gord_job *job, Gor__V1__Job *out)
+/* What a running job's run knows. */
+static void fill_running(const struct gord_job *job, Gor__V1__Job *out)
 {
     const struct gord_run *run = gord_runner_run_of(job);
 
+    out->pid = job->body != NULL ? job->body->pid : 0;
     if (run != NULL) {
         gord_logfile_counts(&run->log, &out->stdout_bytes, &out->stderr_bytes);
+        out->goroutine = run->goroutine;
     }
 }
 
@@ -63,11 +66,7 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
         text = body->last->text;
     } else {
         text = reason_of(service, job, buffer, sizeof(buffer));
-        count_output(job, out);
-        if (body != NULL) {
-            out->pid = body->pid;
-            out->goroutine = body->goroutine;
-        }
+        fill_running(job, out);
     }
     free(view->text);
     view->text = strdup(text);
@@ -216,22 +215,27 @@ void gord_views_fini(struct gord_views *views)
 
 /* ------------------------------------------------------------------ events */
 
-void gord_view_event(const struct gord_event *event, const char *name, Gor__V1__Event *out_event)
+void gord_view_event(const struct gord_event *event, const char *name,
+                     struct gord_event_view *out_view)
 {
+    Gor__V1__Event *out = &out_view->event;
     char *text = (char *)(uintptr_t)event->text;
 
-    gor__v1__event__init(out_event);
-    out_event->seq = event->seq;
-    out_event->job_id = event->job_id;
-    out_event->at_ns = event->at_ns;
-    out_event->state = (Gor__V1__JobState)event->state;
-    out_event->name = (char *)(uintptr_t)name;
+    gor__v1__event__init(out);
+    out->seq = event->seq;
+    out->job_id = event->job_id;
+    out->at_ns = event->at_ns;
+    out->state = (Gor__V1__JobState)event->state;
+    out->name = (char *)(uintptr_t)name;
     if (event->kind == GORD_EVENT_FINISHED) {
-        out_event->outcome = (Gor__V1__Outcome)event->outcome;
-        out_event->exit_code = event->exit_code;
-        out_event->signal = event->signal;
-        out_event->detail = text;
+        out->outcome = (Gor__V1__Outcome)event->outcome;
+        out->exit_code = event->exit_code;
+        out->signal = event->signal;
+        out->detail = text;
+    } else if (event->kind == GORD_EVENT_STARTED && event->pid != 0) {
+        snprintf(out_view->text, sizeof(out_view->text), "as process %d", event->pid);
+        out->reason = out_view->text;
     } else {
-        out_event->reason = text;
+        out->reason = text;
     }
 }

@@ -41,7 +41,14 @@ struct gord_views {
 int gord_views_add(struct gord_views *views, const struct gord_view *view);
 void gord_views_fini(struct gord_views *views);
 
-/* Fill *out_event, which borrows from `event` and `name`. */
-void gord_view_event(const struct gord_event *event, const char *name, Gor__V1__Event *out_event);
+/* An event for the wire, and the room for a text made for it. */
+struct gord_event_view {
+    Gor__V1__Event event;
+    char text[32];
+};
+
+/* Fill *out_view, which borrows from `event` and `name`, and must not move. */
+void gord_view_event(const struct gord_event *event, const char *name,
+                     struct gord_event_view *out_view);
 
 #endif

@@ -71,7 +71,7 @@ static int visit(void *arg, struct gord_event *event, const char *name)
 {
     struct gord_watch *watch = arg;
     struct watched *watched = NULL;
-    Gor__V1__Event out;
+    struct gord_event_view view;
 
     if (event->seq > gord_bus_committed(watch->service->bus)) {
         return 1;
@@ -80,8 +80,8 @@ static int visit(void *arg, struct gord_event *event, const char *name)
         watched = find(watch, event->job_id);
     }
     if (watch->count == 0 || watched != NULL) {
-        gord_view_event(event, name, &out);
-        int sent = rpc_call_send(watch->call, &out.base);
+        gord_view_event(event, name, &view);
+        int sent = rpc_call_send(watch->call, &view.event.base);
         if (sent < 0) {
             /* -EPIPE: it is over, on_end is about to be called. */
             watch->full = true;

@@ -134,7 +134,7 @@ class Recovery(unittest.TestCase):
         chunk = next(client.jobs("Logs", id=running, follow=True))
         native = client.native("builtin.sleep", "1000s")
         other = client.exec("sleep", "1000")
-        client.wait_state(other, e2e.RUNNING)
+        client.wait_process(other)
         client.wait_state(native, e2e.RUNNING)
         queued = client.exec("echo", "later")
         child = client.exec("true", parent_id=native)

@@ -165,7 +165,7 @@ class Stopping(DaemonCase):
         for chunk in client.jobs("Logs", id=stubborn, follow=True):
             if b"ready" in chunk.data:
                 break
-        client.wait_state(gentle, e2e.RUNNING)
+        client.wait_process(gentle)
         client.wait_state(native, e2e.RUNNING)
         watch = client.jobs("Watch", from_now=True)
         self.assertEqual(gord.stop(), OK, gord.stderr())

@@ -265,6 +265,15 @@ class Client:
         chunks = self.jobs("Logs", id=job_id, follow=follow, offset=offset)
         return b"".join(c.data for c in chunks if stream is None or c.stream == stream)
 
+    def wait_process(self, job_id):
+        """Until the process of an exec job is there; that event."""
+        watch = self.jobs("Watch", ids=[job_id])
+        for event in watch:
+            if event.reason.startswith("as process "):
+                watch.cancel()
+                return event
+        raise AssertionError(f"job {job_id} never had a process")
+
     def wait_state(self, job_id, *states):
         """Until the job has been in one of the states, told by its events; that event."""
         watch = self.jobs("Watch", ids=[job_id])

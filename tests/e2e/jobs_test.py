@@ -22,8 +22,10 @@ class Life(e2e.GordTest):
         self.assertEqual(self.client.logs(job_id, 1), b"out\n")
         self.assertEqual(self.client.logs(job_id, 2), b"err\n")
         self.assertEqual((job.stdout_bytes, job.stderr_bytes), (4, 4))
-        self.assertEqual([e.state for e in self.client.events(job_id)],
-                         [e2e.CREATED, e2e.RUNNABLE, e2e.RUNNING, e2e.TERMINATED])
+        events = self.client.events(job_id)
+        self.assertEqual([e.state for e in events], [e2e.CREATED, e2e.RUNNABLE, e2e.RUNNING,
+                                                     e2e.RUNNING, e2e.TERMINATED])
+        self.assertRegex(events[3].reason, r"^as process \d+$")
         self.assertLess(0, job.created_ns)
         self.assertLessEqual(job.created_ns, job.started_ns)
         self.assertLessEqual(job.started_ns, job.finished_ns)
@@ -95,7 +97,7 @@ class Life(e2e.GordTest):
 
     def test_exec_cancel_keeps_the_cause(self):
         job_id = self.client.exec("sleep", "1000")
-        self.client.wait_state(job_id, e2e.RUNNING)
+        self.client.wait_process(job_id)
         job = self.client.get(job_id)
         self.assertGreater(job.pid, 0)
         self.assertGreater(job.goroutine, 0)
