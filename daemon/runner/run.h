@@ -60,6 +60,10 @@ struct gord_run {
     atomic_bool panicked;    /* a goroutine of a native job panicked */
 };
 
+/* Make the two contexts, on a goroutine, and wait for it. The runtime's errors. Loop. */
+int gord_run_env_open(struct gord_run_env *env);
+void gord_run_env_close(struct gord_run_env *env);
+
 /* How a run ended. */
 struct gord_result {
     Gor__V1__Outcome outcome;

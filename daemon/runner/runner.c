@@ -4,19 +4,17 @@
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
 #include "daemon/runner/cascade.h"
+#include "daemon/runner/reaper.h"
 #include "daemon/runner/sampler.h"
 #include "daemon/runner/sweep.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 #define SPECS_PER_READ 1024
-#define REAP_AFTER_MS 1000
 
 struct gord_runner {
     struct gord_run_env env;
@@ -34,10 +32,7 @@ struct gord_runner {
     void *emptied_arg;
     void (*on_log)(void *arg, uint64_t id);
     void *on_log_arg;
-    uv_signal_t child_ended;
-    uv_timer_t reap_timer;
-    atomic_bool reaping;
-    atomic_size_t orphans; /* seen and not reaped yet */
+    struct gord_reaper reaper;
 };
 
 /* ------------------------------------------------------------------ starting */
@@ -363,85 +358,7 @@ const char *gord_runner_log_root(const struct gord_runner *runner)
     return runner->env.log_root;
 }
 
-/* ------------------------------------------------------------------ reaping orphans */
-
-static void reap_orphans(void *arg)
-{
-    struct gord_runner *runner = arg;
-
-    atomic_store(&runner->orphans, gord_children_reap(&runner->env.children));
-    atomic_store(&runner->reaping, false);
-}
-
-static void on_reap_timer(uv_timer_t *timer)
-{
-    struct gord_runner *runner = timer->data;
-
-    if (!atomic_exchange(&runner->reaping, true) && gor_go(reap_orphans, runner) != 0) {
-        atomic_store(&runner->reaping, false);
-    }
-    /* Zombies that nobody claimed are looked at once more; after that SIGCHLD tells. */
-    if (atomic_load(&runner->orphans) > 0 || atomic_load(&runner->reaping)) {
-        uv_timer_start(timer, on_reap_timer, REAP_AFTER_MS, 0);
-    }
-}
-
-static void on_child_ended(uv_signal_t *handle, int signum)
-{
-    struct gord_runner *runner = handle->data;
-
-    (void)signum;
-    if (!uv_is_active((const uv_handle_t *)&runner->reap_timer)) {
-        uv_timer_start(&runner->reap_timer, on_reap_timer, REAP_AFTER_MS, 0);
-    }
-}
-
-static void start_reaping(struct gord_runner *runner)
-{
-    uv_loop_t *loop = gord_bus_loop(runner->bus);
-
-    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    uv_timer_init(loop, &runner->reap_timer);
-    uv_signal_init(loop, &runner->child_ended);
-    runner->reap_timer.data = runner;
-    runner->child_ended.data = runner;
-    uv_signal_start(&runner->child_ended, on_child_ended, SIGCHLD);
-}
-
 /* ------------------------------------------------------------------ life cycle */
-
-struct make_contexts {
-    struct gord_run_env *env;
-    int result;
-    sem_t made;
-};
-
-/* Contexts can be made by goroutines only. */
-static void make_contexts(void *arg)
-{
-    struct make_contexts *make = arg;
-
-    make->result = gor_ctx_with_cancel(gor_ctx_background(), &make->env->root);
-    if (make->result == 0) {
-        make->result = gor_ctx_with_cancel(gor_ctx_background(), &make->env->hurry);
-    }
-    sem_post(&make->made);
-}
-
-static int open_contexts(struct gord_run_env *env)
-{
-    struct make_contexts make = {.env = env};
-
-    sem_init(&make.made, 0, 0);
-    int result = gor_go(make_contexts, &make);
-    if (result == 0) {
-        while (sem_wait(&make.made) != 0) {
-        }
-        result = make.result;
-    }
-    sem_destroy(&make.made);
-    return result;
-}
 
 static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts)
 {
@@ -472,7 +389,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
         return -ENOMEM;
     }
     fill(runner, opts);
-    int result = open_contexts(&runner->env);
+    int result = gord_run_env_open(&runner->env);
     if (result != 0) {
         goto free_runner;
     }
@@ -482,7 +399,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     }
     gord_sampler_init(&runner->sampler, opts->bus);
     gord_bus_follow(opts->bus, &runner->hook);
-    start_reaping(runner);
+    gord_reaper_start(&runner->reaper, gord_bus_loop(opts->bus), &runner->env.children);
     result = gord_sweep(opts->bus, &settled);
     if (result != 0) {
         gord_runner_stop(runner);
@@ -511,8 +428,7 @@ void gord_runner_stop(struct gord_runner *runner)
     runner->stopped = true;
     gord_inbox_close(&runner->notes);
     gord_sampler_close(&runner->sampler);
-    uv_close((uv_handle_t *)&runner->reap_timer, NULL);
-    uv_close((uv_handle_t *)&runner->child_ended, NULL);
+    gord_reaper_stop(&runner->reaper);
 }
 
 void gord_runner_free(struct gord_runner *runner)
@@ -523,7 +439,6 @@ void gord_runner_free(struct gord_runner *runner)
     GORD_ASSERT(runner->stopped);
     gord_cascade_fini(&runner->cascade);
     gord_children_fini(&runner->env.children);
-    gor_ctx_unref(runner->env.root);
-    gor_ctx_unref(runner->env.hurry);
+    gord_run_env_close(&runner->env);
     free(runner);
 }

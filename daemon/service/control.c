@@ -10,12 +10,20 @@
 #include <string.h>
 
 #define IDS_MAX 100000
+#define PORTION 2000       /* jobs cancelled before others get their turn: some milliseconds */
 #define RESULTS_MAX 250000 /* about 3 MiB of reply; with 'all' there may be more jobs than that */
 
 /* ------------------------------------------------------------------ cancel */
 
-struct cancelling {
+/* One Cancel call under way: a portion each turn of the loop, so that cancelling a million jobs
+ * keeps nobody waiting. */
+struct gord_cancel {
     struct gord_service *service;
+    struct rpc_call *call;
+    uint64_t *ids; /* owned */
+    size_t id_count;
+    size_t done;
+    struct gord_cancel *next; /* list link of the service */
     char cause[GORD_CAUSE_MAX + 64];
     uint64_t seq; /* of the newest event this caused */
     Gor__V1__CancelResult *results;
@@ -23,27 +31,30 @@ struct cancelling {
     size_t count;
 };
 
-static void free_cancelling(struct cancelling *c)
+static void free_cancelling(struct gord_cancel *c)
 {
     if (c != NULL) {
+        free(c->ids);
         free(c->results);
         free(c->pointers);
         free(c);
     }
 }
 
-static struct cancelling *new_cancelling(struct gord_service *service, struct rpc_call *call,
-                                         const char *cause, size_t room)
+static struct gord_cancel *new_cancelling(struct gord_service *service, struct rpc_call *call,
+                                          const char *cause, size_t room)
 {
-    struct cancelling *c = calloc(1, sizeof(*c));
+    struct gord_cancel *c = calloc(1, sizeof(*c));
 
     if (c == NULL) {
         return NULL;
     }
     c->service = service;
+    c->call = call;
+    c->ids = calloc(room + 1, sizeof(*c->ids));
     c->results = calloc(room + 1, sizeof(*c->results));
     c->pointers = calloc(room + 1, sizeof(Gor__V1__CancelResult *));
-    if (c->results == NULL || c->pointers == NULL) {
+    if (c->ids == NULL || c->results == NULL || c->pointers == NULL) {
         free_cancelling(c);
         return NULL;
     }
@@ -57,7 +68,7 @@ static struct cancelling *new_cancelling(struct gord_service *service, struct rp
     return c;
 }
 
-static void note(struct cancelling *c, uint64_t id, Gor__V1__CancelResult__Status status)
+static void note(struct gord_cancel *c, uint64_t id, Gor__V1__CancelResult__Status status)
 {
     if (c->count == RESULTS_MAX) {
         return;
@@ -70,7 +81,7 @@ static void note(struct cancelling *c, uint64_t id, Gor__V1__CancelResult__Statu
 }
 
 /* 0, or -ENOMEM, or the reader's error. */
-static int cancel_one(struct cancelling *c, uint64_t id)
+static int cancel_one(struct gord_cancel *c, uint64_t id)
 {
     struct gord_job *job = gord_job_find(gord_bus_table(c->service->bus), id);
     int result = -EINVAL;
@@ -97,7 +108,7 @@ static int cancel_one(struct cancelling *c, uint64_t id)
 /* The answer waits for the disk: what was cancelled while queued must not run after a crash. */
 static void cancel_committed(struct gord_service *service, struct gord_ack *ack, int error)
 {
-    struct cancelling *c = ack->data;
+    struct gord_cancel *c = ack->data;
     Gor__V1__CancelReply reply = GOR__V1__CANCEL_REPLY__INIT;
 
     (void)service;
@@ -112,17 +123,12 @@ static void cancel_committed(struct gord_service *service, struct gord_ack *ack,
     free_cancelling(c);
 }
 
-struct id_list {
-    uint64_t *ids;
-    size_t count;
-};
-
 static int add_id(void *arg, struct gord_job *job)
 {
-    struct id_list *list = arg;
+    struct gord_cancel *c = arg;
 
     if (job->state != GOR__V1__JOB_STATE__TERMINATED) {
-        list->ids[list->count++] = job->id;
+        c->ids[c->id_count++] = job->id;
     }
     return 0;
 }
@@ -135,21 +141,15 @@ static int compare_ids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int list_live(struct gord_service *service, struct id_list *out_list)
+static size_t live_jobs(struct gord_service *service)
 {
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(service->bus));
-    size_t room = 1;
+    size_t live = 0;
 
     for (int state = 0; state < GORD_STATE_COUNT; state++) {
-        room += counts->by_state[state];
+        live += counts->by_state[state];
     }
-    out_list->ids = calloc(room, sizeof(uint64_t));
-    if (out_list->ids == NULL) {
-        return -ENOMEM;
-    }
-    gord_job_each(gord_bus_table(service->bus), add_id, out_list);
-    qsort(out_list->ids, out_list->count, sizeof(uint64_t), compare_ids);
-    return 0;
+    return live;
 }
 
 static bool cancel_request_ok(struct rpc_call *call, const Gor__V1__CancelRequest *request)
@@ -170,51 +170,90 @@ static bool cancel_request_ok(struct rpc_call *call, const Gor__V1__CancelReques
     return false;
 }
 
-static int cancel_ids(struct gord_service *service, struct rpc_call *call, const char *cause,
-                      const uint64_t *ids, size_t count)
+/* Everybody has been asked: answer once that is on disk. */
+static void finish_cancel(struct gord_cancel *c, int error)
 {
-    struct cancelling *c = new_cancelling(service, call, cause, count);
-    int result = c != NULL ? 0 : -ENOMEM;
-
-    for (size_t i = 0; i < count && result == 0; i++) {
-        result = cancel_one(c, ids[i]);
-    }
-    if (result != 0) {
-        free_cancelling(c);
-        return result;
-    }
+    struct gord_service *service = c->service;
     struct gord_ack ack = {.seq = service->store_error == 0 ? c->seq : 0,
-                           .call = call,
+                           .call = c->call,
                            .fn = cancel_committed,
                            .data = c};
-    result = gord_acks_add(service, &ack);
-    if (result != 0) {
+
+    if (error == 0) {
+        error = gord_acks_add(service, &ack);
+    }
+    if (error != 0) {
+        gord_fail(c->call, wire_status_from_errno(error), "cannot cancel: %s", strerror(-error));
         free_cancelling(c);
     }
-    return result;
+}
+
+/* A portion; true: finished, and gone. */
+static bool go_on(struct gord_cancel *c)
+{
+    size_t stop = c->id_count - c->done > PORTION ? c->done + PORTION : c->id_count;
+    int error = 0;
+
+    while (c->done < stop && error == 0) {
+        error = cancel_one(c, c->ids[c->done++]);
+    }
+    if (error != 0 || c->done == c->id_count) {
+        finish_cancel(c, error);
+        return true;
+    }
+    gord_bus_wake(c->service->bus);
+    return false;
+}
+
+void gord_cancels_flush(struct gord_service *service)
+{
+    for (struct gord_cancel **link = &service->cancels; *link != NULL;) {
+        struct gord_cancel *c = *link;
+        struct gord_cancel *next = c->next;
+        if (go_on(c)) {
+            *link = next;
+        } else {
+            link = &c->next;
+        }
+    }
+}
+
+void gord_cancels_end(struct gord_service *service)
+{
+    struct gord_cancel *next;
+
+    for (struct gord_cancel *c = service->cancels; c != NULL; c = next) {
+        next = c->next;
+        gord_fail(c->call, WIRE_UNAVAILABLE, "the daemon stops; not all have been cancelled");
+        free_cancelling(c);
+    }
+    service->cancels = NULL;
 }
 
 GORD_METHOD(gord_jobs_cancel)
 {
     struct gord_service *service = user;
     const Gor__V1__CancelRequest *request = (const Gor__V1__CancelRequest *)message;
-    struct id_list live = {0};
-    int result = 0;
 
     if (!cancel_request_ok(call, request)) {
         return;
     }
-    if (request->all) {
-        result = list_live(service, &live);
-        if (result == 0) {
-            result = cancel_ids(service, call, request->cause, live.ids, live.count);
-        }
-        free(live.ids);
-    } else {
-        result = cancel_ids(service, call, request->cause, request->ids, request->n_ids);
+    size_t room = request->all ? live_jobs(service) : request->n_ids;
+    struct gord_cancel *c = new_cancelling(service, call, request->cause, room);
+    if (c == NULL) {
+        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+        return;
     }
-    if (result != 0) {
-        gord_fail(call, wire_status_from_errno(result), "cannot cancel: %s", strerror(-result));
+    if (request->all) {
+        gord_job_each(gord_bus_table(service->bus), add_id, c);
+        qsort(c->ids, c->id_count, sizeof(uint64_t), compare_ids);
+    } else {
+        memcpy(c->ids, request->ids, request->n_ids * sizeof(uint64_t));
+        c->id_count = request->n_ids;
+    }
+    if (!go_on(c)) {
+        c->next = service->cancels;
+        service->cancels = c;
     }
 }
 

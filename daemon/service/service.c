@@ -208,6 +208,7 @@ static void on_flush(void *arg)
 {
     struct gord_service *service = arg;
 
+    gord_cancels_flush(service);
     gord_watches_flush(service);
     if (service->ended_some) {
         service->ended_some = false;
@@ -260,6 +261,7 @@ void gord_service_refuse_work(struct gord_service *service)
 
 void gord_service_end(struct gord_service *service)
 {
+    gord_cancels_end(service);
     gord_acks_fail(service, -ECANCELED);
     gord_waits_end(service);
     gord_watches_end(service);

@@ -19,6 +19,7 @@ struct gord_ack;
 struct gord_wait;
 struct gord_watch;
 struct gord_follow;
+struct gord_cancel;
 
 struct gord_service {
     struct gord_bus *bus;
@@ -36,6 +37,7 @@ struct gord_service {
     struct gord_wait *waits;     /* owned */
     struct gord_watch *watches;  /* owned */
     struct gord_follow *follows; /* owned */
+    struct gord_cancel *cancels; /* owned; those with more to do */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };
 
@@ -77,6 +79,8 @@ void gord_watches_end(struct gord_service *service);
 void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
+void gord_cancels_flush(struct gord_service *service);
+void gord_cancels_end(struct gord_service *service);
 
 /* Has job `id` terminated, and is that committed (or can it not be for now)? False for a job that
  * lives. */
