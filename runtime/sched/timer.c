@@ -20,6 +20,11 @@ void gor__timers_init(struct gor__timers *heap)
 
 void gor__timers_fini(struct gor__timers *heap)
 {
+    /* A timer may outlive the runtime, in a context or a gor_timer that the host program still has:
+     * it must not be looked for here by the next one. */
+    for (size_t i = 0; i < heap->count; i++) {
+        __atomic_store_n(&heap->entries[i]->heap, NULL, __ATOMIC_RELAXED);
+    }
     if (heap->entries != NULL) {
         gor__memory_release(heap->entries, heap->capacity * sizeof(struct gor__timer *));
     }
@@ -106,9 +111,8 @@ static void remove_at(struct gor__timers *heap, size_t index)
     }
 }
 
-void gor__timer_start_locked(struct gor__timers *heap, struct gor__timer *timer)
+static void insert(struct gor__timers *heap, struct gor__timer *timer)
 {
-    GOR_ASSERT(timer->heap == NULL);
     if (heap->count == heap->capacity) {
         grow(heap);
     }
@@ -116,6 +120,12 @@ void gor__timer_start_locked(struct gor__timers *heap, struct gor__timer *timer)
     put_at(heap, heap->count++, timer);
     sift_up(heap, timer->index);
     publish_first(heap);
+}
+
+void gor__timer_start_locked(struct gor__timers *heap, struct gor__timer *timer)
+{
+    GOR_ASSERT(timer->heap == NULL);
+    insert(heap, timer);
 }
 
 void gor__timer_start(struct gor__timer *timer)
@@ -200,9 +210,9 @@ void gor__timers_move(struct gor__timers *from, struct gor__timers *to)
     gor__lock(&from->lock);
     gor__lock(&to->lock);
     while (from->count > 0) {
-        struct gor__timer *timer = from->entries[--from->count];
-        __atomic_store_n(&timer->heap, NULL, __ATOMIC_RELAXED);
-        gor__timer_start_locked(to, timer);
+        /* From heap to heap in one step: gor__timer_stop looks at the heap before it has a lock, and
+         * would take a timer in between for one that has fired. */
+        insert(to, from->entries[--from->count]);
     }
     publish_first(from);
     gor__unlock(&to->lock);
