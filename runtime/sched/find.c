@@ -95,13 +95,42 @@ static struct gor__g *take_global(struct gor__p *p, uint32_t max)
     return g;
 }
 
-void gor__wake_idle(void)
+/* Whether there is work that any M could take. */
+static bool work_exists(void)
+{
+    if (__atomic_load_n(&gor__sched.global_count, __ATOMIC_SEQ_CST) != 0) {
+        return true;
+    }
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < procs; i++) {
+        const struct gor__p *p = gor__sched.procs[i];
+        if (gor__runq_len(&p->runq) != 0 || gor__fresh_len(&p->fresh) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The claim to be the one who looks for work came to nothing. Whoever made work meanwhile has left it
+ * to us: true if it must be seen to. `poller`: somebody waited there a moment ago. */
+static bool give_up_spinning(bool poller, bool had_proc)
+{
+    __atomic_sub_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
+    if (poller || __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
+        gor__netpoll_break();
+        return false;
+    }
+    /* With a P but no thread to be had, sysmon tries again. */
+    return !had_proc && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
+}
+
+static bool wake_one(void)
 {
     uint32_t none = 0;
     if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) == 0 ||
         !__atomic_compare_exchange_n(&gor__sched.spinning, &none, 1, false, __ATOMIC_SEQ_CST,
                                      __ATOMIC_SEQ_CST)) {
-        return;
+        return false;
     }
     gor__mutex_lock(&gor__sched.lock);
     struct gor__p *p = NULL;
@@ -118,30 +147,18 @@ void gor__wake_idle(void)
     gor__mutex_unlock(&gor__sched.lock);
     if (p != NULL && m != NULL) {
         gor__machine_wake(m);
-    } else if (p == NULL || gor__machine_start(p, true) < 0) {
-        __atomic_sub_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
-        if (poller) {
-            gor__netpoll_break();
-        }
+        return false;
+    }
+    return (p == NULL || gor__machine_start(p, true) < 0) && give_up_spinning(poller, p != NULL);
+}
+
+void gor__wake_idle(void)
+{
+    while (wake_one()) {
     }
 }
 
 /* ---- looking */
-
-static bool work_exists(void)
-{
-    if (__atomic_load_n(&gor__sched.global_count, __ATOMIC_SEQ_CST) != 0) {
-        return true;
-    }
-    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
-    for (uint32_t i = 0; i < procs; i++) {
-        const struct gor__p *p = gor__sched.procs[i];
-        if (gor__runq_len(&p->runq) != 0 || gor__fresh_len(&p->fresh) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static int64_t earliest_timer(void)
 {
