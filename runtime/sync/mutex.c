@@ -138,46 +138,49 @@ static struct gor__waiter *hand_over(struct mutex *m)
     return w;
 }
 
-/* Under the lock, with the mutex free or taken again already: one who may try, or NULL. */
+/* Under the lock, with the mutex still locked, and nobody woken who has yet to try: the one who may
+ * try once it is free, or NULL. */
 static struct gor__waiter *let_one_try(struct mutex *m)
 {
-    uint32_t word = word_of(m);
-    while ((word & (LOCKED | WOKEN | STARVING)) == 0 && m->queue.first != NULL) {
-        uint32_t wanted = word | WOKEN;
-        if (m->queue.first == m->queue.last) {
-            wanted &= ~(uint32_t)WAITERS;
-        }
-        if (gor__cas32(&m->word, word, wanted)) {
-            struct gor__waiter *w = gor__waitq_claim(&m->queue);
-            w->result = TRY_AGAIN;
-            return w;
-        }
-        word = word_of(m);
+    struct gor__waiter *w = gor__waitq_claim(&m->queue);
+    if (w != NULL) {
+        w->result = TRY_AGAIN;
+        /* While it is locked and not WOKEN the word changes under the lock only. It is not STARVING,
+         * or the mutex would have been handed over. */
+        uint32_t waiters = m->queue.first != NULL ? WAITERS : 0;
+        __atomic_store_n(&m->word, LOCKED | WOKEN | waiters, __ATOMIC_RELEASE);
     }
-    return NULL;
+    return w;
 }
 
+/* The mutex becomes free by the very last access: whoever takes it then may be the one who frees its
+ * memory. Before that, anything may have happened since the queue was looked at; so the word must
+ * still be the same, or the queue is looked at again. Once one is sent to try, that one sees to the
+ * rest. */
 static __attribute__((noinline)) void unlock_slowly(struct mutex *m)
 {
     struct gor__waiter *w = NULL;
-    gor__lock(&m->lock);
-    for (;;) {
-        uint32_t word = word_of(m);
+    uint32_t word = 0;
+    do {
+        gor__lock(&m->lock);
+        word = word_of(m);
         if ((word & LOCKED) == 0) {
             gor__die("unlock of a mutex that is not locked");
         }
         if ((word & STARVING) != 0 && m->queue.first != NULL) {
             w = hand_over(m);
-            break;
+            gor__unlock(&m->lock);
+            gor__waiter_wake(w);
+            return;
         }
-        /* STARVING without a queue: whoever set it has got the mutex meanwhile. */
-        if (gor__cas32(&m->word, word, word & ~(uint32_t)(LOCKED | STARVING))) {
+        if ((word & WOKEN) == 0) {
             w = let_one_try(m);
-            break;
         }
-    }
-    gor__unlock(&m->lock);
+        gor__unlock(&m->lock);
+        /* STARVING without a queue: whoever set it has got the mutex meanwhile. */
+    } while (w == NULL && !gor__cas32(&m->word, word, word & ~(uint32_t)(LOCKED | STARVING)));
     if (w != NULL) {
+        (void)__atomic_fetch_and(&m->word, ~(uint32_t)(LOCKED | STARVING), __ATOMIC_RELEASE);
         gor__waiter_wake(w);
     }
 }
