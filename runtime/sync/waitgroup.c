@@ -109,6 +109,9 @@ static int give_up(struct waitgroup *wg, struct gor__waiter *w)
             while (waiters(word_of(wg)) != 0) {
                 gor_yield();
             }
+            /* It counts the waiters down before its last access, which is the unlock. */
+            gor__lock(&wg->lock);
+            gor__unlock(&wg->lock);
             return 0;
         }
         if (waiters(word) == 0 ||
