@@ -312,6 +312,8 @@ static struct gor__g *succeed(struct gor__g *g)
         switch_to(m, g, next, true);
         __builtin_unreachable();
     }
+    /* Left from an earlier life of its G; a stack in use is not to be read: see debug/look.c. */
+    next->context.sp = NULL;
     __atomic_store_n(&next->stack, g->stack, __ATOMIC_RELEASE);
     __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
     bury(m->p, g);
