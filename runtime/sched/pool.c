@@ -24,9 +24,9 @@ enum {
 static struct {
     struct gor__mutex lock;
     struct gor__g *tables[TABLES_MAX];
-    uint32_t table_count; /* atomic for readers */
-    uint32_t made;        /* Gs of the last table in use; atomic for readers */
-    size_t populated;     /* bytes of the last table with memory behind them */
+    uint32_t table_count;
+    uint32_t made;    /* Gs in all tables; only grows; atomic for readers, who need no more */
+    size_t populated; /* bytes of the last table with memory behind them */
     struct gor__free_list free;
 } pool;
 
@@ -61,22 +61,19 @@ static bool open_table(void)
     if (table == NULL) {
         return false;
     }
-    pool.tables[pool.table_count] = table;
+    pool.tables[pool.table_count++] = table;
     pool.populated = 0;
-    /* Readers take all but the last table for full: the count of the last one first. */
-    __atomic_store_n(&pool.made, 0, __ATOMIC_RELEASE);
-    __atomic_store_n(&pool.table_count, pool.table_count + 1, __ATOMIC_RELEASE);
     return true;
 }
 
 /* One more G; under the lock. */
 static struct gor__g *make(void)
 {
-    if ((pool.table_count == 0 || pool.made == PER_TABLE) && !open_table()) {
+    if (pool.made == pool.table_count * (uint32_t)PER_TABLE && !open_table()) {
         return NULL;
     }
     char *table = (char *)pool.tables[pool.table_count - 1];
-    struct gor__g *g = &pool.tables[pool.table_count - 1][pool.made];
+    struct gor__g *g = &pool.tables[pool.table_count - 1][pool.made % PER_TABLE];
     if ((size_t)((char *)(g + 1) - table) > pool.populated) {
         struct iovec range = {table + pool.populated, SLAB_BYTES};
         gor__memory_populate(&range, 1);
@@ -134,16 +131,12 @@ void gor__pool_flush(struct gor__p *p)
 
 int gor__pool_each(int (*visit)(void *arg, struct gor__g *g), void *arg)
 {
-    uint32_t tables = __atomic_load_n(&pool.table_count, __ATOMIC_ACQUIRE);
+    /* One number, for two read one after the other may not belong together. */
     uint32_t made = __atomic_load_n(&pool.made, __ATOMIC_ACQUIRE);
-    for (uint32_t t = 0; t < tables; t++) {
-        /* Memory of Gs not made yet reads as zero: GOR_CREATED, which is nobody's state. */
-        uint32_t count = t + 1 < tables ? (uint32_t)PER_TABLE : made;
-        for (uint32_t i = 0; i < count; i++) {
-            int result = visit(arg, &pool.tables[t][i]);
-            if (result != 0) {
-                return result;
-            }
+    for (uint32_t i = 0; i < made; i++) {
+        int result = visit(arg, &pool.tables[i / PER_TABLE][i % PER_TABLE]);
+        if (result != 0) {
+            return result;
         }
     }
     return 0;
