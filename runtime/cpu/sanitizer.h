@@ -47,9 +47,16 @@ static inline void gor__fiber_init(struct gor__fiber *fiber, void *bottom, size_
     (void)bytes;
 }
 
-/* The stack will never be used again. */
+/* The stack will never be used again; its owner may still be on it. The address may be, and ASan would
+ * take what it has marked there for marks of the next owner. */
 static inline void gor__fiber_fini(struct gor__fiber *fiber)
 {
+#if defined(__SANITIZE_ADDRESS__)
+    if (fiber->bottom != NULL) {
+        __asan_unpoison_memory_region(fiber->bottom, fiber->bytes);
+        fiber->bottom = NULL;
+    }
+#endif
 #if defined(__SANITIZE_THREAD__)
     if (fiber->tsan != NULL) {
         __tsan_destroy_fiber(fiber->tsan);
@@ -111,6 +118,7 @@ static inline void gor__fiber_clear(struct gor__fiber *fiber, void *bottom, size
 {
 #if defined(__SANITIZE_ADDRESS__)
     __asan_unpoison_memory_region(bottom, bytes);
+    fiber->bottom = NULL;
 #endif
 #if defined(__SANITIZE_THREAD__)
     if (++fiber->uses % 512 == 0) {
