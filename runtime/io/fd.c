@@ -256,17 +256,19 @@ static int finish_connect(int fd, int64_t deadline)
     }
 }
 
-/* A Unix socket whose listener has no room answers EAGAIN, and nothing tells when there is some. */
-static int wait_for_backlog(int64_t *pause, int64_t deadline)
+/* A Unix socket whose listener has no room answers EAGAIN, and nothing tells when there is some. The
+ * pause is a wait for no direction at all, which a close ends. */
+static int wait_for_backlog(int fd, int64_t *pause, int64_t deadline)
 {
     int64_t now = gor_now();
     if (deadline != GOR_NEVER && deadline <= now) {
         return -ETIMEDOUT;
     }
     int64_t until = gor_after(*pause);
-    (void)gor_sleep_until(until < deadline ? until : deadline);
+    until = until < deadline ? until : deadline;
     *pause = *pause < BACKLOG_PAUSE_MAX ? *pause * 2 : *pause;
-    return 0;
+    int result = gor__netpoll_wait(fd, 0, gor__netpoll_edges(fd), until, GOR_WAIT_IO);
+    return result == -ETIMEDOUT ? 0 : result;
 }
 
 NEVER_INLINED static int try_connect(int fd, const struct sockaddr *addr, socklen_t addr_len)
@@ -285,7 +287,7 @@ static int connect_to(int fd, const struct sockaddr *addr, socklen_t addr_len, i
         if (error != -EAGAIN) {
             return error;
         }
-        error = wait_for_backlog(&pause, deadline);
+        error = wait_for_backlog(fd, &pause, deadline);
         if (error < 0) {
             return error;
         }
