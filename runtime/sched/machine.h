@@ -81,6 +81,13 @@ static inline struct gor__m *gor__m_self(void)
 #endif
 }
 
+/* For what only a goroutine may call and has no result to say so with: while the runtime is solo, a
+ * thread that nobody reckons with would break plain operations unseen. */
+static inline void gor__only_inside(void)
+{
+    GOR_ASSERT(gor__m_self() != NULL);
+}
+
 /* The calling goroutine; NULL when there is none. */
 static inline struct gor__g *gor__g_self(void)
 {

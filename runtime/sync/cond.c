@@ -43,6 +43,7 @@ void gor_cond_wait(struct gor_cond *c, struct gor_mutex *m)
 void gor_cond_signal(struct gor_cond *opaque)
 {
     struct cond *c = open_up(opaque);
+    gor__only_inside();
     gor__lock(&c->lock);
     struct gor__waiter *waiter = gor__waitq_claim(&c->waiting);
     gor__unlock(&c->lock);
@@ -56,6 +57,7 @@ void gor_cond_broadcast(struct gor_cond *opaque)
 {
     struct cond *c = open_up(opaque);
     struct gor__wakes wakes = {NULL, NULL};
+    gor__only_inside();
     gor__lock(&c->lock);
     gor__wakes_add_all(&wakes, &c->waiting, 0);
     gor__unlock(&c->lock);

@@ -111,6 +111,7 @@ static __attribute__((noinline)) void lock_slowly(struct mutex *m)
 void gor_mutex_lock(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
+    gor__only_inside();
     if (GOR_LIKELY(gor__cas32(&m->word, 0, LOCKED))) {
         return;
     }
@@ -120,6 +121,9 @@ void gor_mutex_lock(struct gor_mutex *mutex)
 int gor_mutex_try_lock(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
+    if (gor__m_self() == NULL) {
+        return -EPERM;
+    }
     uint32_t word = word_of(m);
     bool got = (word & (LOCKED | STARVING)) == 0 && gor__cas32(&m->word, word, word | LOCKED);
     return got ? 0 : -EBUSY;
@@ -188,6 +192,7 @@ static __attribute__((noinline)) void unlock_slowly(struct mutex *m)
 void gor_mutex_unlock(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
+    gor__only_inside();
     if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
         unlock_slowly(m);
     }

@@ -39,6 +39,7 @@ void gor_once_do(struct gor_once *opaque, void (*fn)(void *arg), void *arg)
     if (GOR_LIKELY(__atomic_load_n(&o->done, __ATOMIC_ACQUIRE) != 0)) {
         return;
     }
+    gor__only_inside();
     gor__lock(&o->lock);
     if (o->done != 0) {
         gor__unlock(&o->lock);

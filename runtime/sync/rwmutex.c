@@ -27,13 +27,13 @@ static struct rwmutex *open_up(struct gor_rwmutex *rw)
 void gor_rwmutex_rlock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
+    gor__only_inside();
     gor__lock(&rw->lock);
     if (!rw->writing && rw->waiting_writers.first == NULL) {
         rw->readers++;
         gor__unlock(&rw->lock);
         return;
     }
-    GOR_ASSERT(gor__g_self() != NULL);
     (void)gor__waitq_wait(&rw->waiting_readers, &rw->lock, GOR_WAIT_RWMUTEX_READ, GOR_NEVER);
 }
 
@@ -58,6 +58,7 @@ static void admit_readers(struct rwmutex *rw, struct gor__wakes *wakes)
 void gor_rwmutex_runlock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
+    gor__only_inside();
     struct gor__wakes wakes = {NULL, NULL};
     gor__lock(&rw->lock);
     if (rw->readers == 0) {
@@ -73,19 +74,20 @@ void gor_rwmutex_runlock(struct gor_rwmutex *opaque)
 void gor_rwmutex_lock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
+    gor__only_inside();
     gor__lock(&rw->lock);
     if (!rw->writing && rw->readers == 0) {
         rw->writing = true;
         gor__unlock(&rw->lock);
         return;
     }
-    GOR_ASSERT(gor__g_self() != NULL);
     (void)gor__waitq_wait(&rw->waiting_writers, &rw->lock, GOR_WAIT_RWMUTEX_WRITE, GOR_NEVER);
 }
 
 void gor_rwmutex_unlock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
+    gor__only_inside();
     struct gor__wakes wakes = {NULL, NULL};
     gor__lock(&rw->lock);
     if (!rw->writing) {

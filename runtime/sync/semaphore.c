@@ -79,6 +79,7 @@ int gor_sem_acquire(struct gor_sem *opaque, int64_t count, int64_t deadline)
 
 void gor_sem_release(struct gor_sem *s, int64_t count)
 {
+    gor__only_inside();
     GOR_ASSERT(count >= 0);
     release(open_up(s), count);
 }

@@ -67,6 +67,7 @@ static __attribute__((noinline)) void wake_all(struct waitgroup *wg)
 void gor_waitgroup_add(struct gor_waitgroup *waitgroup, int64_t delta)
 {
     struct waitgroup *wg = of(waitgroup);
+    gor__only_inside();
     GOR_ASSERT(delta >= INT32_MIN && delta <= INT32_MAX);
     int64_t word = gor__add64(&wg->word, delta * ONE);
     if (GOR_UNLIKELY(counter(word) < 0)) {
@@ -125,11 +126,13 @@ static int give_up(struct waitgroup *wg, struct gor__waiter *w)
 int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
 {
     struct waitgroup *wg = of(waitgroup);
+    struct gor__g *g = gor__g_self();
+    if (g == NULL) {
+        return -EPERM;
+    }
     if (counter(word_of(wg)) == 0) {
         return 0;
     }
-    struct gor__g *g = gor__g_self();
-    GOR_ASSERT(g != NULL);
     if (deadline != GOR_NEVER && deadline <= gor_now()) {
         return -ETIMEDOUT;
     }
@@ -151,5 +154,5 @@ int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
 
 void gor_waitgroup_wait(struct gor_waitgroup *wg)
 {
-    (void)gor_waitgroup_wait_until(wg, GOR_NEVER);
+    GOR_ASSERT(gor_waitgroup_wait_until(wg, GOR_NEVER) == 0);
 }
