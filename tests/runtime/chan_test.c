@@ -258,11 +258,11 @@ struct race {
 
 static void send_with_short_deadlines(void *arg)
 {
-    struct race *r = arg;
-    for (int i = 1; i <= r->rounds; i++) {
-        int result = gor_chan_send_until(r->c, &i, gor_after((i % 50) * GOR_MICROSECOND));
+    struct race r = *(struct race *)arg; /* it may be gone after the last report */
+    for (int i = 1; i <= r.rounds; i++) {
+        int result = gor_chan_send_until(r.c, &i, gor_after((i % 50) * GOR_MICROSECOND));
         CHECK(result == 0 || result == -ETIMEDOUT);
-        send_int(r->sent, result == 0 ? i : 0);
+        send_int(r.sent, result == 0 ? i : 0);
     }
 }
 
