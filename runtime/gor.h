@@ -13,6 +13,9 @@
  *             or be copied while in use.
  * Threads     a goroutine stays on its thread between two calls into this library; across a call
  *             it may move. errno is carried along; do not keep addresses of other thread-locals.
+ * Signals     the runtime's threads block all but those of faults, and SIGPROF. A child process
+ *             started from a goroutine inherits that, unless it is given a mask of its own
+ *             (posix_spawnattr_setsigmask).
  */
 #ifndef GOR_H
 #define GOR_H
