@@ -423,6 +423,18 @@ static void found(struct gor__m *m)
     }
 }
 
+/* Without a P, which a resize took away: sleep until one is given to the M. */
+static void wait_for_proc(struct gor__m *m)
+{
+    /* Its goroutines went to the global queue. While we count as spinning nobody would be woken for
+     * them, for whoever spins is about to look there. */
+    stop_spinning(m);
+    if (work_exists()) {
+        gor__wake_idle();
+    }
+    sleep_until_woken(m);
+}
+
 struct gor__g *gor__find_runnable(struct gor__m *m)
 {
     for (;;) {
@@ -431,15 +443,7 @@ struct gor__g *gor__find_runnable(struct gor__m *m)
             return NULL;
         }
         if (m->p == NULL || gor__proc_check_resize(m)) {
-            if (m->p == NULL) {
-                /* Its goroutines went to the global queue. While we count as spinning nobody would
-                 * be woken for them, for whoever spins is about to look there. */
-                stop_spinning(m);
-                if (work_exists()) {
-                    gor__wake_idle();
-                }
-                sleep_until_woken(m);
-            }
+            wait_for_proc(m);
             continue;
         }
         struct gor__g *g = take_fairly(m);
