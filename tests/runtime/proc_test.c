@@ -170,8 +170,8 @@ GO_TEST(proc_works_beside_a_handler_of_sigchld)
     CHECK_EQ(gor_wait_pid(start_shell("exit 5"), &status, NULL, GOR_NEVER), 0);
     CHECK_EQ(WEXITSTATUS(status), 5);
 #if !defined(__SANITIZE_THREAD__)
-    /* TSan holds signals back until their thread calls something it knows. */
-    /* The handler runs on whichever thread lets signals in, maybe a moment after the child is reaped. */
+    /* The handler runs on whichever thread lets signals in, maybe a moment after the child is
+     * reaped; TSan holds signals back until that thread calls something it knows. */
     YIELD_UNTIL(children_ended == 1)
 #endif
     CHECK_EQ(sigaction(SIGCHLD, &before, NULL), 0);
