@@ -1,16 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/daemon.h"
 
-#include "daemon/base/log.h"
-#include "daemon/base/notify.h"
-#include "daemon/listen.h"
-#include "daemon/pulse.h"
-#include "daemon/runner/runner.h"
-#include "daemon/service/auth.h"
-#include "daemon/service/service.h"
-#include "daemon/store/lock.h"
-#include "rpc/server.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -21,6 +11,16 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "daemon/base/log.h"
+#include "daemon/base/notify.h"
+#include "daemon/listen.h"
+#include "daemon/pulse.h"
+#include "daemon/runner/runner.h"
+#include "daemon/service/auth.h"
+#include "daemon/service/service.h"
+#include "daemon/store/lock.h"
+#include "rpc/server.h"
 
 #define STOP_CAUSE "daemon stops"
 #define STOP_SLACK_MS 1000   /* after the grace, until the processes are killed for good */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/listen.h"
 
-#include "daemon/base/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -15,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "daemon/base/log.h"
 
 #define SOCKET_GROUP "gor"
 #define FIRST_PASSED_FD 3

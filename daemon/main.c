@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* gord - runs jobs as goroutines and keeps their history. */
-#include "daemon/base/config.h"
-#include "daemon/base/log.h"
-#include "daemon/daemon.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include "daemon/base/config.h"
+#include "daemon/base/log.h"
+#include "daemon/daemon.h"
 
 /* A descriptor opened later must never become somebody's stdout by accident. */
 static void open_standard_files(void)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/pulse.h"
 
-#include "runtime/gor.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "runtime/gor.h"
 
 #define STATUS_MS 2000
 #define STORE_PATIENCE_NS (60 * GOR_SECOND) /* a disk may be slow; it may not stand still */

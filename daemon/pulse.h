@@ -7,14 +7,14 @@
 #ifndef GORD_PULSE_H
 #define GORD_PULSE_H
 
-#include "daemon/base/notify.h"
-#include "daemon/runner/bus.h"
-
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <uv.h>
+
+#include "daemon/base/notify.h"
+#include "daemon/runner/bus.h"
 
 struct gord_pulse {
     struct gord_notify *notify;

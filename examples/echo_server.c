@@ -5,10 +5,9 @@
  *   echo_server PORT           serve for ever
  *   echo_server --try COUNT    serve COUNT clients of its own, then end
  */
-#include <gor.h>
-
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gor.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>

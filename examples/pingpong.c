@@ -4,7 +4,6 @@
  *   pingpong [ROUNDS]      default: 1000000
  */
 #include <gor.h>
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,6 @@
  *   sieve [COUNT]      how many primes to print; default: 100
  */
 #include <gor.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 

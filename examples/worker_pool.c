@@ -5,7 +5,6 @@
  *   worker_pool [WORKERS] [TASKS] [MILLISECONDS]      default: 4 workers, 100 tasks, 1000 ms
  */
 #include <gor.h>
-
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>

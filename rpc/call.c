@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* call.c - the life of one call on the serving side: begun, answered or cut off, released. */
-#include "rpc/internal.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +7,7 @@
 #include <string.h>
 
 #include "proto/decode.h"
+#include "rpc/internal.h"
 
 enum { MAX_TEXT = 1024, MAX_POOLED_CALLS = 1024 };
 

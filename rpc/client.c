@@ -5,8 +5,6 @@
  * failure shows as the error of the first read. "Ready" is the server's first SETTINGS, which only
  * an HTTP/2 server sends.
  */
-#include "rpc/client_internal.h"
-
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,6 +13,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "rpc/client_internal.h"
 
 #define DEFAULT_CONNECT_NS 10000000000
 #define RETRY_NS 5000000

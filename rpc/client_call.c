@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* client_call.c - one call on the calling side: sent, answered, ended. */
-#include "rpc/client_internal.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +7,7 @@
 
 #include "proto/percent.h"
 #include "proto/timeout.h"
+#include "rpc/client_internal.h"
 
 static nghttp2_session *session_of(const struct rpc_client_call *call)
 {

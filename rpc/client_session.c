@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* client_session.c - the callbacks of the calling side's HTTP/2 session. */
-#include "rpc/client_internal.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "rpc/client_internal.h"
 
 enum {
     STREAM_WINDOW = 256 * 1024, /* also what a paused call holds at most */

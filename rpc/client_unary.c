@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* client_unary.c - a unary call that waits: for command lines. */
-#include "rpc/client_internal.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include "proto/decode.h"
+#include "rpc/client_internal.h"
 
 struct waiting {
     const ProtobufCMessageDescriptor *descriptor;

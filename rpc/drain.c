@@ -5,9 +5,8 @@
  * notice is on its way before its answer to the PING; so then, or after a while, a second GOAWAY
  * names the last call that is served. The session is finished when that call has ended.
  */
-#include "rpc/internal.h"
-
 #include "rpc/health.h"
+#include "rpc/internal.h"
 
 #define CONFIRM_NS 5000000000 /* for a client that does not answer the PING */
 #define NOTICE_NS 10000000    /* for the notices to leave before the listeners close */

@@ -6,10 +6,10 @@
  * send thousands of frames without a call among them. nghttp2 itself bounds resets by the client,
  * unanswered SETTINGS and PING, and CONTINUATION.
  */
-#include "rpc/internal.h"
-
 #include <errno.h>
 #include <string.h>
+
+#include "rpc/internal.h"
 
 enum {
     CREDIT_MAX = 4000,

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* listen.c - listening sockets: made, taken over, accepted from, cleared away. */
-#include "rpc/internal.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "rpc/address.h"
+#include "rpc/internal.h"
 
 enum { BACKLOG = 511, ACCEPTS_PER_EVENT = 64 };
 

@@ -5,13 +5,12 @@
  * call whose replies are not read, the bytes are held as they are and their window is not given
  * back: at most one window is held, and then the client must wait.
  */
-#include "rpc/internal.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "proto/decode.h"
+#include "rpc/internal.h"
 
 static void give_back(struct rpc_call *call, size_t size)
 {

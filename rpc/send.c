@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* send.c - what goes out on a call: headers, queued messages, trailers. */
-#include "rpc/internal.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "proto/percent.h"
+#include "rpc/internal.h"
 
 enum { MAX_MESSAGE_HEADER = 2048 };
 

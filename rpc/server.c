@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* server.c - the server object: its methods, its limits, its end. */
-#include "rpc/internal.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +8,7 @@
 
 #include "proto/descriptors.h"
 #include "rpc/health.h"
+#include "rpc/internal.h"
 #include "rpc/reflection.h"
 
 static const struct rpc_server_opts defaults = {

@@ -4,8 +4,6 @@
  * A callback only notes what happened and submits frames; the flush of the connection does the
  * rest.
  */
-#include "rpc/internal.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "rpc/address.h"
+#include "rpc/internal.h"
 
 enum {
     STREAM_WINDOW = 256 * 1024,

@@ -3,6 +3,7 @@
  * programmer would write without goroutines. Serves until it is killed. */
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <uv.h>
 
 enum { ECHO_BUFFER = 4096 };

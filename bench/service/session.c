@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/service/session.h"
 
+#include <gor/v1/runtime.pb-c.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-#include <gor/v1/runtime.pb-c.h>
 
 static const int64_t call_timeout_ns = INT64_C(60000000000);
 

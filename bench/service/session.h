@@ -8,9 +8,9 @@
 #ifndef GOR_BENCH_SERVICE_SESSION_H
 #define GOR_BENCH_SERVICE_SESSION_H
 
+#include <gor/v1/jobs.pb-c.h>
 #include <stdint.h>
 
-#include <gor/v1/jobs.pb-c.h>
 #include <uv.h>
 
 #include "rpc/client.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* parse.c - durations and sizes as people write them; see config.h. */
-#include "daemon/base/config.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
+
+#include "daemon/base/config.h"
 
 struct unit {
     const char *name;

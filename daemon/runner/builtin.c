@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The module "builtin": small native jobs to try the house with and to measure it by. */
-#include "daemon/base/config.h"
-#include "daemon/runner/native.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/base/config.h"
+#include "daemon/runner/native.h"
 
 #define SPIN_SLICE_NS GOR_MILLISECOND
 #define FIB_MAX 92           /* the largest that fits 64 bits */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/bus.h"
 
-#include "daemon/base/assert.h"
-#include "daemon/base/log.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/base/assert.h"
+#include "daemon/base/log.h"
 
 /* Events kept for watchers after their commit; behind that they are read from the store. */
 #define RECENT_WINDOW 4096U

@@ -10,15 +10,15 @@
 #ifndef GORD_RUNNER_BUS_H
 #define GORD_RUNNER_BUS_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "daemon/base/inbox.h"
 #include "daemon/event/event.h"
 #include "daemon/job/job.h"
 #include "daemon/store/reader.h"
 #include "daemon/store/store.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct gord_bus;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/cascade.h"
 
-#include "daemon/base/log.h"
-#include "daemon/runner/text.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/runner/text.h"
 
 void gord_cascade_fini(struct gord_cascade *cascade)
 {

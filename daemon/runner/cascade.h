@@ -7,11 +7,11 @@
 #ifndef GORD_RUNNER_CASCADE_H
 #define GORD_RUNNER_CASCADE_H
 
-#include "daemon/job/job.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "daemon/job/job.h"
 
 struct gord_cascade_step {
     uint64_t parent;

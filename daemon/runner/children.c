@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/children.h"
 
-#include "daemon/runner/proc.h"
-#include "runtime/gor.h"
-
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "daemon/runner/proc.h"
+#include "runtime/gor.h"
 
 void gord_children_init(struct gord_children *children)
 {

@@ -4,11 +4,6 @@
  * The process stays a zombie until everything about it is over: as long as it does, its pid and its
  * group cannot be taken by others, so that a signal can never hit a stranger.
  */
-#include "daemon/runner/proc.h"
-#include "daemon/runner/run.h"
-#include "daemon/runner/spawn.h"
-#include "daemon/runner/text.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -18,6 +13,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "daemon/runner/proc.h"
+#include "daemon/runner/run.h"
+#include "daemon/runner/spawn.h"
+#include "daemon/runner/text.h"
 
 #define READ_BYTES (32 * 1024)
 /* After a process that we ended: how long what it left behind may still write. */

@@ -11,12 +11,12 @@
 #ifndef GORD_RUNNER_LOGFILE_H
 #define GORD_RUNNER_LOGFILE_H
 
-#include "daemon/runner/logframe.h"
-#include "runtime/gor.h"
-
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "daemon/runner/logframe.h"
+#include "runtime/gor.h"
 
 struct gord_logfile {
     struct gor_mutex lock;

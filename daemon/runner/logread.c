@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/logread.h"
 
-#include "daemon/runner/logfile.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "daemon/runner/logfile.h"
 
 struct gord_logread {
     int fd;          /* owned */

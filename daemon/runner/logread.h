@@ -7,10 +7,10 @@
 #ifndef GORD_RUNNER_LOGREAD_H
 #define GORD_RUNNER_LOGREAD_H
 
-#include "daemon/runner/logframe.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "daemon/runner/logframe.h"
 
 struct gord_logread;
 

@@ -7,11 +7,11 @@
 #ifndef GORD_RUNNER_NATIVE_H
 #define GORD_RUNNER_NATIVE_H
 
-#include "daemon/runner/logframe.h"
-#include "runtime/gor.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "daemon/runner/logframe.h"
+#include "runtime/gor.h"
 
 /* What a running native function sees of its job. */
 struct gord_native_call {

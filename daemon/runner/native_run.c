@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* A native job's goroutine: calls the function, turns its end into an outcome. */
-#include "daemon/runner/native.h"
-#include "daemon/runner/run.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "daemon/runner/native.h"
+#include "daemon/runner/run.h"
 
 struct gor_ctx *gord_call_ctx(struct gord_native_call *call)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/reaper.h"
 
-#include "runtime/gor.h"
-
 #include <signal.h>
 #include <sys/prctl.h>
+
+#include "runtime/gor.h"
 
 #define REAP_AFTER_MS 1000 /* many ends at once make one look at /proc */
 

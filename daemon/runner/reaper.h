@@ -8,12 +8,12 @@
 #ifndef GORD_RUNNER_REAPER_H
 #define GORD_RUNNER_REAPER_H
 
-#include "daemon/runner/children.h"
-
 #include <stdatomic.h>
 #include <stdbool.h>
 
 #include <uv.h>
+
+#include "daemon/runner/children.h"
 
 struct gord_reaper {
     struct gord_children *children; /* borrowed */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/run.h"
 
-#include "daemon/runner/text.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/runner/text.h"
 
 /* After each append, on the goroutine: one note under way at a time, and only if somebody reads. */
 static void on_appended(void *arg)

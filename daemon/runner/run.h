@@ -11,16 +11,16 @@
 #ifndef GORD_RUNNER_RUN_H
 #define GORD_RUNNER_RUN_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
 #include "daemon/event/event.h"
 #include "daemon/runner/bus.h"
 #include "daemon/runner/children.h"
 #include "daemon/runner/logfile.h"
 #include "runtime/gor.h"
-
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/resource.h>
 
 #define GORD_DETAIL_BYTES 512
 

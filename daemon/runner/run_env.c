@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The contexts above all jobs. */
-#include "daemon/runner/run.h"
-
 #include <semaphore.h>
+
+#include "daemon/runner/run.h"
 
 struct make_contexts {
     struct gord_run_env *env;

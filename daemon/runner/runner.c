@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/runner.h"
 
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
 #include "daemon/runner/cascade.h"
 #include "daemon/runner/reaper.h"
 #include "daemon/runner/sampler.h"
 #include "daemon/runner/sweep.h"
-
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define SPECS_PER_READ 1024
 

@@ -11,13 +11,13 @@
 #ifndef GORD_RUNNER_RUNNER_H
 #define GORD_RUNNER_RUNNER_H
 
-#include "daemon/runner/bus.h"
-#include "daemon/runner/run.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+
+#include "daemon/runner/bus.h"
+#include "daemon/runner/run.h"
 
 struct gord_runner;
 

@@ -9,10 +9,10 @@
 #ifndef GORD_RUNNER_SAMPLER_H
 #define GORD_RUNNER_SAMPLER_H
 
+#include <uv.h>
+
 #include "daemon/runner/bus.h"
 #include "daemon/runner/run.h"
-
-#include <uv.h>
 
 struct gord_sampler {
     struct gord_bus *bus;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/spawn.h"
 
-#include "daemon/runner/text.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -13,6 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "daemon/runner/text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define CHILD_STACK_BYTES ((size_t)64 * 1024)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/sweep.h"
 
-#include "daemon/base/log.h"
-#include "daemon/runner/proc.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -11,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "daemon/base/log.h"
+#include "daemon/runner/proc.h"
 
 /* A job that had started when the last daemon ended. */
 struct left {

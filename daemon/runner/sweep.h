@@ -6,9 +6,9 @@
 #ifndef GORD_RUNNER_SWEEP_H
 #define GORD_RUNNER_SWEEP_H
 
-#include "daemon/runner/bus.h"
-
 #include <stddef.h>
+
+#include "daemon/runner/bus.h"
 
 /* Every job that the table has as started ends as LOST; the process group of each is killed if it
  * is surely the job's: its leader is the process recorded, by pid and start time, or the leader is

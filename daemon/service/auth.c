@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/service/auth.h"
 
-#include "daemon/base/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -14,6 +12,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "daemon/base/log.h"
 
 void gord_auth_init(struct gord_auth *auth)
 {

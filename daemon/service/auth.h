@@ -8,11 +8,11 @@
 #ifndef GORD_SERVICE_AUTH_H
 #define GORD_SERVICE_AUTH_H
 
-#include "rpc/server.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+#include "rpc/server.h"
 
 #define GORD_TOKEN_BYTES 64 /* hexadecimal digits */
 #define GORD_AUTH_CACHE 64

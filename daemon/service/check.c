@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/service/check.h"
 
-#include "daemon/runner/native.h"
-#include "daemon/runner/text.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "daemon/runner/native.h"
+#include "daemon/runner/text.h"
 
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
 #define CWD_MAX 4095

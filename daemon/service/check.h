@@ -6,9 +6,9 @@
 #ifndef GORD_SERVICE_CHECK_H
 #define GORD_SERVICE_CHECK_H
 
-#include "gor/v1/jobs.pb-c.h"
-
 #include <stddef.h>
+
+#include "gor/v1/jobs.pb-c.h"
 
 #define GORD_ERROR_BYTES 512
 #define GORD_NAME_MAX 200

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs.Cancel, Jobs.Pause, Jobs.Resume: steering. */
-#include "daemon/runner/text.h"
-#include "daemon/service/check.h"
-#include "daemon/service/state.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/runner/text.h"
+#include "daemon/service/check.h"
+#include "daemon/service/state.h"
 
 #define IDS_MAX 100000
 #define PORTION 2000       /* jobs cancelled before others get their turn: some milliseconds */

@@ -4,13 +4,13 @@
  * The picture is taken at once and sent as the client reads: what waits in memory is the packed
  * messages.
  */
-#include "daemon/service/state.h"
-
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/service/state.h"
 
 #define PER_MESSAGE 128
 #define GOROUTINES_MAX 200000 /* about 100 MB of picture */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs.Logs: what a job wrote, from an offset on, pushed as it grows. */
-#include "daemon/runner/logread.h"
-#include "daemon/service/state.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/runner/logread.h"
+#include "daemon/service/state.h"
 
 #define FRAMES_PER_TURN 256
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs.Get and Jobs.List: looking. */
-#include "daemon/service/state.h"
-#include "daemon/service/view.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/service/state.h"
+#include "daemon/service/view.h"
 
 #define LIST_DEFAULT 50
 #define LIST_MAX 1000

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/service/service.h"
 
-#include "daemon/runner/text.h"
-#include "daemon/service/state.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/runner/text.h"
+#include "daemon/service/state.h"
 
 #define MESSAGE(name) &gor__v1__##name##__descriptor
 

@@ -9,11 +9,11 @@
 #ifndef GORD_SERVICE_SERVICE_H
 #define GORD_SERVICE_SERVICE_H
 
-#include "daemon/runner/runner.h"
-#include "rpc/server.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "daemon/runner/runner.h"
+#include "rpc/server.h"
 
 struct gord_service;
 

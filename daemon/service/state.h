@@ -6,14 +6,14 @@
 #ifndef GORD_SERVICE_STATE_H
 #define GORD_SERVICE_STATE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
 #include "rpc/server.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 struct gord_ack;
 struct gord_wait;

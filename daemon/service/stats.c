@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Runtime.Stats, GetGomaxprocs, SetGomaxprocs, Version. */
-#include "daemon/service/state.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "daemon/service/state.h"
 
 #define GOMAXPROCS_MAX 1024
 

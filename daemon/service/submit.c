@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs.Submit and Jobs.SubmitMany: checked, entered, acknowledged once they are on disk. */
-#include "daemon/service/check.h"
-#include "daemon/service/state.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "daemon/service/check.h"
+#include "daemon/service/state.h"
 
 #define MANY_MAX 100000
 #define LIVE_MAX 20000000

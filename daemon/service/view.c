@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/service/view.h"
 
-#include "daemon/base/assert.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/base/assert.h"
 
 /* What a running job's run knows. */
 static void fill_running(const struct gord_job *job, Gor__V1__Job *out)

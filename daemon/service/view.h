@@ -7,11 +7,11 @@
 #ifndef GORD_SERVICE_VIEW_H
 #define GORD_SERVICE_VIEW_H
 
-#include "daemon/service/state.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "daemon/service/state.h"
 
 struct gord_view {
     Gor__V1__Job job;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs.Wait: answers once jobs have terminated; level-triggered, so nothing can be missed. */
-#include "daemon/service/state.h"
-#include "daemon/service/view.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/service/state.h"
+#include "daemon/service/view.h"
 
 #define IDS_MAX 100000
 #define REPLY_BYTES_MAX ((size_t)3 * 1024 * 1024)

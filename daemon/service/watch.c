@@ -3,13 +3,13 @@
  * the store what is not, and waits at the end for what is committed next; so a slow reader costs
  * no memory, and there is no seam between history and life.
  */
-#include "daemon/service/state.h"
-#include "daemon/service/view.h"
-
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "daemon/service/state.h"
+#include "daemon/service/view.h"
 
 #define IDS_MAX 10000
 #define PAGE 256             /* events read from the store at a time */

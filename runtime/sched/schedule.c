@@ -5,12 +5,11 @@
  * find.c looks for work, is entered only when the P's queues are empty or something needs a look.
  * Always going through the scheduler's stack was rejected: it doubles the switches.
  */
-#include "runtime/sched/ready.h"
-
 #include <string.h>
 #include <time.h>
 
 #include "runtime/sched/pool.h"
+#include "runtime/sched/ready.h"
 
 enum {
     FAIR_TICKS = 64,      /* every so often: the global queue, the poller, the oldest fresh one */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the daemon is looked for, and the token for a remote one. */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "client/address.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "tests/test.h"
-
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static void check_found(const struct gorctl *ctl, const char *expected, bool expected_guess)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Many jobs from NDJSON. */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "client/batch.h"
 #include "client/exits.h"
 #include "tests/test.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 static Gor__V1__JobSpec *read_line(const char *line)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* A job's output on a terminal. */
+#include <stdlib.h>
+
 #include "client/filter.h"
 #include "tests/test.h"
-
-#include <stdlib.h>
 
 /* Feed it in pieces of `piece` bytes; the result must not depend on where the cuts fall. */
 static void check_pieces(const char *in, size_t length, size_t piece, const char *expected)

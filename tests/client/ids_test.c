@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which jobs: ids, ranges, lists. */
+#include <errno.h>
+
 #include "client/ids.h"
 #include "tests/test.h"
-
-#include <errno.h>
 
 TEST(ids_add_reads_ids_ranges_and_lists)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages as JSON: names, bytes, enums, maps, numbers. */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "client/base64.h"
 #include "client/json.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "tests/test.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 static void check_json(const ProtobufCMessage *message, const char *expected)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The words jobs are shown in. */
-#include "client/screen.h"
-#include "tests/test.h"
-
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "client/screen.h"
+#include "tests/test.h"
 
 static void check_status(Gor__V1__JobState state, Gor__V1__Outcome outcome, int code, int signal,
                          const char *expected)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Writing to a pipe that nobody reads, without waiting for it. */
-#include "client/sink.h"
-#include "tests/test.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "client/sink.h"
+#include "tests/test.h"
 
 struct state {
     unsigned drained;

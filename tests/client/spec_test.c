@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A job from a command line: bytes stay bytes, surroundings go along. */
-#include "client/exits.h"
-#include "client/spec.h"
-#include "tests/test.h"
-
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "client/exits.h"
+#include "client/spec.h"
+#include "tests/test.h"
 
 static void check_bytes(const ProtobufCBinaryData *bytes, const char *expected)
 {

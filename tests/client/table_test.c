@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables: alignment, cutting to a width, pages, colours. */
+#include <stdlib.h>
+
 #include "client/table.h"
 #include "client/text.h"
 #include "tests/test.h"
-
-#include <stdlib.h>
 
 static const struct gorctl_column columns[] = {
     {"ID", true, false}, {"NAME", false, true}, {"COMMAND", false, true}};

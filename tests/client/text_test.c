@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Text for terminals: UTF-8, escapes, columns, words. */
+#include <stdlib.h>
+
 #include "client/text.h"
 #include "tests/test.h"
-
-#include <stdlib.h>
 
 static void check_escape(const char *bytes, size_t length, const char *expected)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Durations, times and amounts, both ways. */
-#include "client/when.h"
-#include "tests/test.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "client/when.h"
+#include "tests/test.h"
 
 #define MS ((int64_t)1000000)
 #define S ((int64_t)1000000000)

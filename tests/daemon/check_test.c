@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/runner/native.h"
-#include "daemon/service/auth.h"
-#include "daemon/service/check.h"
-#include "tests/test.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "daemon/runner/native.h"
+#include "daemon/service/auth.h"
+#include "daemon/service/check.h"
+#include "tests/test.h"
 
 static void refuse_native(const char *function, const char *arg, const char *want)
 {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* gord's command line, good and bad. */
-#include "daemon/base/config.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/base/config.h"
 #include "tests/test.h"
 
 enum { MAX_ARGS = 16 };

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The inbox, alone and under many threads. */
-#include "daemon/base/inbox.h"
-
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "daemon/base/inbox.h"
 #include "tests/test.h"
 
 struct message {

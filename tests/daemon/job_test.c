@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The job table and gord_job_apply(): every legal step, every illegal one. */
-#include "daemon/job/job.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/job/job.h"
 #include "tests/daemon/specs.h"
 
 enum { FRESH = 0 };

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* One daemon per state directory. */
-#include "daemon/store/lock.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "daemon/store/lock.h"
 #include "tests/daemon/stores.h"
 
 TEST(second_daemon_is_told_who_was_first)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Log records as an operator and the journal get them. */
-#include "daemon/base/log.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/base/log.h"
 #include "tests/test.h"
 
 /* What `write_records` put on stderr. */

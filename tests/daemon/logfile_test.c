@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/runner/logfile.h"
-#include "daemon/runner/logread.h"
-#include "tests/go_test.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -10,6 +6,10 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "daemon/runner/logfile.h"
+#include "daemon/runner/logread.h"
+#include "tests/go_test.h"
 
 /* The whole of one stream, as a reader sees it; `limit` as for gord_logread_next. */
 static size_t read_back(const char *root, uint64_t id, int stream, uint64_t limit, char *out,

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages to systemd, against a real datagram socket. */
-#include "daemon/base/notify.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/base/notify.h"
 #include "tests/test.h"
 
 /* A socket bound to `name` ('@' in front: abstract), which is put into NOTIFY_SOCKET. */

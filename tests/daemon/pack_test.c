@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Events as bytes and back; and bytes that are no events. */
-#include "daemon/store/pack.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/store/pack.h"
 #include "tests/daemon/specs.h"
 
 enum { EVENTS = 500, RUN_ROOM = 200000 };

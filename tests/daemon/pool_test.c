@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The pool: pieces are apart, zeroed, and go back to the system. */
 #include "daemon/job/pool.h"
-
 #include "tests/test.h"
 
 enum { PIECES = 20000, BYTES = 56 };

@@ -1,11 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/runner/children.h"
-#include "daemon/runner/proc.h"
-#include "daemon/runner/spawn.h"
-#include "daemon/runner/text.h"
-#include "runtime/gor.h"
-#include "tests/test.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,6 +8,13 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "daemon/runner/children.h"
+#include "daemon/runner/proc.h"
+#include "daemon/runner/spawn.h"
+#include "daemon/runner/text.h"
+#include "runtime/gor.h"
+#include "tests/test.h"
 
 static char *plain_env[] = {"PATH=/usr/bin:/bin", NULL};
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Specs there and back, environments shared, events as they are made. */
-#include "daemon/event/spec.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/event/spec.h"
 #include "tests/daemon/specs.h"
 
 enum { VARIABLES = 50 };

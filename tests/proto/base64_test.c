@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* base64_test.c - binary metadata. */
 #include "proto/base64.h"
-
 #include "tests/test.h"
 
 TEST(base64_decode_takes_padded_and_bare)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* decode_test.c - the walk before unpacking, and unpacking within a budget. */
-#include "proto/decode.h"
-
 #include <stdlib.h>
 
 #include "gor/v1/jobs.pb-c.h"
+#include "proto/decode.h"
 #include "proto/descriptors.h"
 #include "proto/prescan.h"
 #include "tests/test.h"

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* frame_test.c - messages out of a stream of bytes, in portions of every size. */
-#include "proto/frame.h"
-
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proto/frame.h"
 #include "tests/test.h"
 
 /* Messages of the sizes 0, 1, 2, ... each filled with its size. */

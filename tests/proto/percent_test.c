@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* percent_test.c - the coding of grpc-message. */
 #include "proto/percent.h"
-
 #include "tests/test.h"
 
 static void check_encode(const char *text, size_t room, const char *expected)

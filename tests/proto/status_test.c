@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* status_test.c - gRPC status codes and what maps to them. */
-#include "proto/status.h"
-
 #include <errno.h>
 
+#include "proto/status.h"
 #include "tests/test.h"
 
 TEST(status_names_are_the_specification_s)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* timeout_test.c - the grpc-timeout header. */
 #include "proto/timeout.h"
-
 #include "tests/test.h"
 
 TEST(timeout_parse_takes_digits_and_a_unit)

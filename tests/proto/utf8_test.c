@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* utf8_test.c - strict UTF-8. */
 #include "proto/utf8.h"
-
 #include "tests/test.h"
 
 static size_t first(const char *text)

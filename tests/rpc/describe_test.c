@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* describe_test.c - reflection, health, and the table of symbols under them. */
-#include "tests/rpc/fixture.h"
-
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "proto/descriptors.h"
 #include "rpc/symbols.h"
+#include "tests/rpc/fixture.h"
 
 typedef Grpc__Reflection__V1__ServerReflectionRequest reflection_request;
 typedef Grpc__Reflection__V1__ServerReflectionResponse reflection_response;

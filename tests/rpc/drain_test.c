@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* drain_test.c - the gentle end of a server. */
-#include "tests/rpc/fixture.h"
-
 #include "grpc/health/v1/health.pb-c.h"
+#include "tests/rpc/fixture.h"
 
 static void on_drained(struct rpc_server *server, void *user)
 {

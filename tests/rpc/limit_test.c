@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* limit_test.c - clients that attack or only hang: each is bounded, and the others go on. */
-#include "tests/rpc/raw.h"
-
 #include <sys/resource.h>
 
 #include "proto/frame.h"
+#include "tests/rpc/raw.h"
 
 static const struct raw_field get_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Get"), {NULL, NULL}};
 static const struct raw_field logs_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Logs"),

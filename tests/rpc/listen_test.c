@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* listen_test.c - addresses, socket files, inherited sockets, TCP. */
-#include "tests/rpc/fixture.h"
-
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -9,6 +7,7 @@
 #include <sys/un.h>
 
 #include "rpc/address.h"
+#include "tests/rpc/fixture.h"
 
 static int parse(const char *text, struct rpc_address *out_address)
 {

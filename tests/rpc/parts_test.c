@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* parts_test.c - the queue of outgoing messages and the heap of deadlines, by themselves. */
-#include "tests/rpc/fixture.h"
-
 #include "proto/frame.h"
 #include "rpc/list.h"
 #include "rpc/queue.h"
 #include "rpc/timers.h"
+#include "tests/rpc/fixture.h"
 
 TEST(queue_gives_back_what_went_in_and_knows_its_boundaries)
 {

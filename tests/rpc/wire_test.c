@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* wire_test.c - what strange clients send, and what they get for it. */
-#include "tests/rpc/raw.h"
-
 #include "proto/frame.h"
+#include "tests/rpc/raw.h"
 
 /* One empty GetRequest. */
 static const uint8_t empty_message[WIRE_PREFIX_BYTES] = {0, 0, 0, 0, 0};

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* accept_connect_test.c - sockets: TCP and Unix, refused, timed out, many at once. */
-#include "tests/runtime/help.h"
-
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 static int listen_tcp(struct sockaddr_in *out_addr, int backlog)
 {

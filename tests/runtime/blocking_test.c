@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* blocking_test.c - calls that block a thread beside goroutines that go on. */
-#include "tests/runtime/help.h"
-
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 static int answer_argument(void *arg)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* chan_test.c - sending and receiving: rendezvous, buffers, sizes, deadlines, counting. */
-#include "tests/runtime/help.h"
-
 #include <pthread.h>
+
+#include "tests/runtime/help.h"
 
 struct pair {
     struct gor_chan *data;

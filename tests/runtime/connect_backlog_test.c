@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* connect_backlog_test.c - connecting to a Unix socket whose listener has no room: nothing tells when
  * there is some, so the call looks again and again; deadline and close end it all the same. */
-#include "tests/runtime/help.h"
-
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 enum { MANY = 64 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* each_grow_test.c - gor_each shows everybody who lives throughout, also while the tables that
  * goroutines are kept in grow. */
-#include "tests/runtime/help.h"
-
 #include <pthread.h>
+
+#include "tests/runtime/help.h"
 
 struct looking {
     _Atomic long started; /* and none of them has run */

@@ -4,12 +4,12 @@
  * Each case runs in a child process whose standard error is read; the parent never starts a
  * runtime, so forking it is safe.
  */
-#include "tests/runtime/help.h"
-
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 struct death {
     int status;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* fd_test.c - regular files, waiting for readiness, and descriptors that are none. */
-#include "tests/runtime/help.h"
-
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 static int open_temporary(const char *name, int flags)
 {

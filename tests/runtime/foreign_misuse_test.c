@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* foreign_misuse_test.c - what only a goroutine may call, called by a thread of the host program: an
  * error, or a death that says so, but never a lock that is none. */
-#include "tests/runtime/help.h"
-
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 /* Zeroed, which is as good as new. */
 static struct gor_mutex mutex;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* foreign_threads_test.c - threads of the host program beside a runtime started by gor_start. */
-#include "tests/runtime/help.h"
-
 #include <pthread.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 struct host {
     _Atomic int done;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* foreign_wake_test.c - an idle runtime is woken for every goroutine that a foreign thread starts,
  * also when another thread is about to wake it at the same moment. */
-#include "tests/runtime/help.h"
-
 #include <pthread.h>
 #include <sched.h>
+
+#include "tests/runtime/help.h"
 
 enum { THREADS = 3 };
 

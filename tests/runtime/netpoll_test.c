@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* netpoll_test.c - reading and writing that park: order, deadlines, closing, many at once. */
-#include "tests/runtime/help.h"
-
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 __attribute__((constructor)) static void ignore_broken_pipes(void)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* proc_test.c - waiting for child processes on goroutines. */
-#include "tests/runtime/help.h"
-
 #include <signal.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 extern char **environ;
 

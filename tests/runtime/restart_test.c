@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* restart_test.c - a runtime started and stopped many times in one process leaves nothing behind.
  */
-#include "tests/runtime/help.h"
-
 #include <dirent.h>
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 static int count_entries(const char *path)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* spawn_test.c - starting goroutines: identity, options, locals, limits, great numbers. */
-#include "tests/runtime/help.h"
-
 #include <pthread.h>
+
+#include "tests/runtime/help.h"
 
 static int return_argument(void *arg)
 {

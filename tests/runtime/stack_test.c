@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* stack_test.c - deep stacks, warm and cold ones, alignment, and the floating point modes. */
-#include "tests/runtime/help.h"
-
 #include <fenv.h>
 #include <sys/mman.h>
+
+#include "tests/runtime/help.h"
 
 enum { FRAME = SCALED(512, 256, 256) };
 

@@ -7,9 +7,9 @@
  * is printed; GOR_TEST_SEED repeats the draws (the interleaving remains the scheduler's).
  * GOR_LONG=1 goes on for minutes.
  */
-#include "tests/runtime/help.h"
-
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 enum { CHANNELS = 6, PERMITS = 5, TOKENS = 8 };
 

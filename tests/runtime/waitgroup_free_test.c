@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* waitgroup_free_test.c - the memory of a wait group belongs to the caller again as soon as its wait
  * is over, also when the deadline and the last done come at the same moment. */
-#include "tests/runtime/help.h"
-
 #include <stdlib.h>
+
+#include "tests/runtime/help.h"
 
 enum { GONE = 0xa5, ROUNDS_KEPT = 64 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* yield_test.c - those who yield: turns, and nobody else starved by them. */
-#include "tests/runtime/help.h"
-
 #include <unistd.h>
+
+#include "tests/runtime/help.h"
 
 static void count_turns(void *arg)
 {
