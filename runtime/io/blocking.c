@@ -135,17 +135,21 @@ static bool wait_for_work(struct worker *worker)
     return true;
 }
 
-static void do_call(struct call *call)
+static void answer(struct call *call, int result)
 {
-    int result = call->fn(call->arg);
-    /* Once the runtime stops, the goroutine never runs again. */
-    if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
-        return;
-    }
     gor__spin_lock(&call->lock);
     call->result = result;
     /* The call is gone with the goroutine's next step; its lock is not given back. */
     gor__ready(call->g);
+}
+
+static void do_call(struct call *call)
+{
+    int result = call->fn(call->arg);
+    /* Once the runtime stops, the goroutine never runs again. */
+    if (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        answer(call, result);
+    }
 }
 
 static void *worker_main(void *arg)
@@ -209,6 +213,26 @@ static struct worker *reserve_idle(void)
     return worker;
 }
 
+/* The thread that was counted could not be made. Others may have queued their calls for its sake: if
+ * there is no thread at all, nobody will ever come for them. */
+static void count_failure(void)
+{
+    struct call *left = NULL;
+    gor__mutex_lock(&pool.lock);
+    count_threads(-1);
+    if (pool.threads == 0) {
+        left = pool.first;
+        pool.first = NULL;
+        pool.last = NULL;
+    }
+    gor__mutex_unlock(&pool.lock);
+    while (left != NULL) {
+        struct call *call = left;
+        left = call->next;
+        answer(call, -EAGAIN);
+    }
+}
+
 /* A thread that waits for our call; NULL: there are as many as there may be, or can be. */
 static struct worker *reserve_worker(void)
 {
@@ -225,9 +249,7 @@ static struct worker *reserve_worker(void)
     if (make) {
         worker = make_worker();
         if (worker == NULL) {
-            gor__mutex_lock(&pool.lock);
-            count_threads(-1);
-            gor__mutex_unlock(&pool.lock);
+            count_failure();
         }
     }
     return worker;
