@@ -63,7 +63,8 @@ static int follow_to_the_end(struct gorctl *ctl, uint64_t id, bool raw)
     struct gorctl_interrupt *interrupt = gorctl_interrupt_start(ctl, id);
     int code = gorctl_follow(ctl, &follow);
     gorctl_interrupt_stop(interrupt);
-    if (code == GORCTL_EXIT_OK) {
+    /* An output that cannot be shown has been told; how the job ends is asked for all the same. */
+    if (code == GORCTL_EXIT_OK || code == GORCTL_EXIT_INTERNAL) {
         return gorctl_await_code(ctl, id);
     }
     if (code != GORCTL_EXIT_DETACHED) {

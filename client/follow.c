@@ -91,7 +91,9 @@ static void put_json(struct follower *follower, const Gor__V1__LogChunk *chunk)
 
 static void put_remark(const Gor__V1__LogChunk *chunk)
 {
-    char *text = gorctl_text_escape(chunk->data.data, chunk->data.len);
+    size_t length = chunk->data.len;
+    length -= length > 0 && chunk->data.data[length - 1] == '\n' ? 1 : 0;
+    char *text = gorctl_text_escape(chunk->data.data, length);
     fprintf(stderr, "gord: %s\n", text);
     free(text);
 }

@@ -2,6 +2,7 @@
 #include "daemon/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -188,7 +189,7 @@ static void watch_signals(struct daemon *d)
 
 /* ------------------------------------------------------------------ starting */
 
-/* mkdir -p, private. */
+/* mkdir -p, private; what is there already must be a folder that can be written. */
 static int make_folder(const char *path)
 {
     char copy[PATH_MAX];
@@ -205,7 +206,15 @@ static int make_folder(const char *path)
             *p = '/';
         }
     }
-    return mkdir(copy, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+    if (mkdir(copy, 0700) != 0 && errno != EEXIST) {
+        return -errno;
+    }
+    int fd = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    close(fd);
+    return access(copy, W_OK | X_OK) == 0 ? 0 : -errno;
 }
 
 static enum gord_exit open_state(struct daemon *d)
@@ -217,13 +226,13 @@ static enum gord_exit open_state(struct daemon *d)
     if (snprintf(d->log_root, sizeof(d->log_root), "%s/logs", dir) >= (int)sizeof(d->log_root)) {
         result = -ENAMETOOLONG;
     }
-    if (result == 0) {
-        result = make_folder(d->log_root);
+    if (result == 0 && (result = make_folder(d->log_root)) != 0) {
+        dir = d->log_root;
     }
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0,
-                 "cannot make the state directory %s: %s; give another one with "
-                 "--state-dir",
+                 "cannot use the folder %s: %s; give it to the user gord runs as, or choose "
+                 "another --state-dir",
                  dir, strerror(-result));
         return GORD_EXIT_STORE;
     }

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/log.h"
+
 #define JOBS_PER_FOLDER 1024
 
 static int64_t wall_now(void)
@@ -141,6 +143,17 @@ static void tell_dropped(struct gord_logfile *log)
     }
 }
 
+/* Once for each job: a log that cannot be written cannot say so itself. Caller holds the lock. */
+static void warn(struct gord_logfile *log, int error)
+{
+    if (!log->warned) {
+        log->warned = true;
+        gord_log(GORD_LOG_WARNING, log->id,
+                 "its output cannot be kept in %s: %s; until that ends it is only counted",
+                 log->root, strerror(-error));
+    }
+}
+
 /* Caller holds the lock. */
 static void append_piece(struct gord_logfile *log, enum gord_stream stream, const char *data,
                          size_t length)
@@ -161,8 +174,10 @@ static void append_piece(struct gord_logfile *log, enum gord_stream stream, cons
         return;
     }
     tell_dropped(log);
-    if (log->dropped_bytes > 0 || write_frame(log, stream, data, length) != 0) {
+    int result = log->dropped_bytes > 0 ? -EAGAIN : write_frame(log, stream, data, length);
+    if (result != 0) {
         log->dropped_bytes += length;
+        warn(log, result);
     }
 }
 

@@ -2,7 +2,7 @@
 /* logfile.h - the writing side of one job's log: frames appended by its goroutines, up to a cap.
  *
  * A log never holds its job up: beyond the cap, and while the disk is full, output is counted and
- * dropped, and the log says so. The file appears with the first byte of output.
+ * dropped, and the log says so; the first time, the daemon's own log does too. The file appears with the first byte of output.
  *
  * Invariants  everything below gord_logfile_end() is whole frames and never changes again.
  * Threads     append and close: goroutines, serialized by `lock`. end, counts: any thread.
@@ -26,6 +26,7 @@ struct gord_logfile {
     uint64_t dropped_bytes; /* since the last remark about it; guarded by lock */
     int fd;                 /* -1: no file yet; guarded by lock */
     bool capped;            /* guarded by lock */
+    bool warned;            /* that it cannot be written; guarded by lock */
     _Atomic uint64_t end;   /* release: frames below are written. acquire: gord_logfile_end() */
     _Atomic uint64_t stdout_bytes; /* relaxed counters */
     _Atomic uint64_t stderr_bytes;

@@ -2,6 +2,7 @@
 /* Jobs.Logs: what a job wrote, from an offset on, pushed as it grows. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,17 +113,54 @@ static int send_frames(struct gord_follow *follow)
     return 0;
 }
 
+/* An ended job wrote something, and there is no file: removed, or it could never be written. Say
+ * so, lest it looks as if the job had been silent. */
+static void tell_missing(struct gord_follow *follow)
+{
+    Gor__V1__LogChunk chunk = GOR__V1__LOG_CHUNK__INIT;
+    struct gord_row row;
+    char text[128];
+
+    if (follow->reader != NULL || follow->offset > 0 ||
+        gord_reader_job(gord_bus_reader(follow->service->bus), follow->id, false, &row) != 0) {
+        return;
+    }
+    uint64_t bytes = row.stdout_bytes + row.stderr_bytes;
+    bool ended = row.state == GOR__V1__JOB_STATE__TERMINATED;
+    int64_t at_ns = row.finished_ns;
+    gord_row_fini(&row);
+    if (bytes > 0 && ended) {
+        int length =
+            snprintf(text, sizeof(text),
+                     "%" PRIu64 " bytes of output are not here: the log file is missing\n", bytes);
+        chunk.stream = GOR__V1__LOG_CHUNK__STREAM__GORD;
+        chunk.data.data = (uint8_t *)text;
+        chunk.data.len = (size_t)length;
+        chunk.at_ns = at_ns;
+        (void)rpc_call_send(follow->call, &chunk.base); /* best effort: a remark */
+    }
+}
+
 static void end_follow(struct gord_follow *follow, int error)
 {
     struct rpc_call *call = follow->call;
+    uint64_t offset =
+        follow->reader != NULL ? gord_logread_offset(follow->reader) : GORD_LOGFILE_MAGIC_BYTES;
 
-    if (error == -EILSEQ) {
+    if (error == -EILSEQ && follow->offset > GORD_LOGFILE_MAGIC_BYTES && offset == follow->offset) {
         gord_fail(
             call, WIRE_INVALID_ARGUMENT,
             "offset is not where a chunk of this log begins; use next_offset of a chunk, or 0");
+    } else if (error == -EILSEQ) {
+        gord_fail(call, WIRE_DATA_LOSS,
+                  "the log of job %" PRIu64 " is damaged: what follows byte %" PRIu64
+                  " of its file cannot be read",
+                  follow->id, offset);
     } else if (error != 0) {
-        gord_fail(call, wire_status_from_errno(error), "cannot read the log: %s", strerror(-error));
+        gord_fail(call, wire_status_from_errno(error), "cannot read the log of job %" PRIu64 ": %s",
+                  follow->id, strerror(-error));
     } else {
+        tell_missing(follow);
         rpc_call_finish(call, WIRE_OK, NULL);
     }
     drop(follow);
