@@ -181,15 +181,14 @@ struct root {
 static void run_root(void *arg)
 {
     struct root *root = arg;
+    gor__g_self()->at_end = &root->done;
     root->result = root->fn(root->arg);
-    __atomic_store_n(&root->done, 1, __ATOMIC_RELEASE);
-    gor__futex_wake(&root->done, 1);
 }
 
 int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg)
 {
     static const struct gor_go_opts named = {.name = "main"};
-    struct root root = {.fn = fn, .arg = arg};
+    struct root root = {.fn = fn, .arg = arg, .result = -ECANCELED};
     int result = gor_start(opts);
     if (result < 0) {
         return result;

@@ -70,7 +70,8 @@ struct gor_opts {
 /* Start the runtime, run fn(arg) as the root goroutine, and return its result once it returns.
  * As in Go, goroutines that still live then are not waited for: they never run again. Blocks the
  * calling thread. `opts` may be NULL. One runtime per process at a time.
- * -EBUSY: the runtime runs already. -ENOMEM, -EAGAIN: no memory or no thread to be had.
+ * -EBUSY: the runtime runs already. -ENOMEM, -EAGAIN: no memory or no thread to be had. -ECANCELED:
+ * the root goroutine ended by gor_exit, or by a panic that was handled.
  * [any thread outside the runtime] */
 GOR_API int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg);
 

@@ -47,6 +47,7 @@ static int wait_or_error(int fd, int error, int events, uint32_t edges, int64_t 
     if (error != -EAGAIN && error != -EWOULDBLOCK) {
         return error;
     }
+    gor__g_self()->io_streak = 0;
     return gor__netpoll_wait(fd, events, edges, deadline, GOR_WAIT_IO);
 }
 
@@ -105,13 +106,28 @@ NEVER_INLINED static ssize_t write_file(int fd, const void *buf, size_t len)
 
 /* ---- streams */
 
+/* A peer that always has something ready would keep its goroutine going for ever: after so many
+ * calls in a row that did not park, the others get a turn. */
+static ssize_t take_turns(ssize_t result)
+{
+    enum { CALLS_IN_A_ROW = 8 };
+    struct gor__m *m = gor__m_self();
+    if (++m->g->io_streak >= CALLS_IN_A_ROW) {
+        m->g->io_streak = 0;
+        /* The scheduler shall look at the poller too: the others' turn may have come there. */
+        __atomic_store_n(&m->p->attention, true, __ATOMIC_RELAXED);
+        gor_yield();
+    }
+    return result;
+}
+
 static ssize_t read_stream(int fd, void *buf, size_t len, int64_t deadline)
 {
     for (;;) {
         uint32_t edges = gor__netpoll_edges(fd);
         ssize_t got = try_read(fd, buf, len);
         if (got >= 0) {
-            return got;
+            return take_turns(got);
         }
         int error = wait_or_error(fd, (int)got, GOR_FD_READ, edges, deadline);
         if (error < 0) {
@@ -146,7 +162,7 @@ static ssize_t write_stream(int fd, const void *buf, size_t len, int64_t deadlin
         uint32_t edges = gor__netpoll_edges(fd);
         ssize_t put = try_write(fd, buf, len);
         if (put >= 0) {
-            return put;
+            return take_turns(put);
         }
         int error = wait_or_error(fd, (int)put, GOR_FD_WRITE, edges, deadline);
         if (error < 0) {

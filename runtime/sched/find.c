@@ -11,11 +11,11 @@
 #include <stddef.h>
 
 #include "runtime/sched/netpoll.h"
-#include "runtime/sched/sched.h"
+#include "runtime/sched/ready.h"
 
 enum {
     FAIR_TICKS = 64,
-    FRESH_PATIENCE_NS = 10000000, /* the oldest fresh one gets a turn this often: Go's time slice */
+    FRESH_PATIENCE_NS = 10000000, /* the oldest fresh ones get a turn this often: Go's time slice */
     POLL_TICKS = 100000, /* cpu ticks between looks at the poller while there is other work */
     SPIN_ROUNDS = 64,    /* of looking at everybody, with a pause in between */
     GLOBAL_BATCH = 128,
@@ -194,24 +194,32 @@ static struct gor__g *poll_now(struct gor__p *p)
     return list;
 }
 
+/* Let the oldest of those that have not run yet queue with the others: one of few, for a tree is to
+ * be walked depth first, and more of many. */
+static void promote_oldest(struct gor__p *p)
+{
+    struct gor__g *oldest[GOR__FRESH_SIZE / 32];
+    uint32_t count = gor__fresh_take(&p->fresh, oldest, (gor__fresh_len(&p->fresh) + 31) / 32);
+    for (uint32_t i = 0; i < count; i++) {
+        gor__put_runnable(p, oldest[i]);
+    }
+}
+
 /* What must not wait for the queues to run dry. */
 static struct gor__g *take_fairly(struct gor__m *m)
 {
     struct gor__p *p = m->p;
-    struct gor__g *oldest = NULL;
     run_timers(p, m);
-    if ((uint32_t)p->switches % FAIR_TICKS != 0) {
-        return NULL;
-    }
     if (gor__cpu_ticks() - p->polled > POLL_TICKS) {
         (void)poll_now(p);
+    }
+    if ((uint32_t)p->switches % FAIR_TICKS != 0) {
+        return NULL;
     }
     int64_t now = gor__coarse_now();
     if (now - p->oldest_taken >= FRESH_PATIENCE_NS) {
         p->oldest_taken = now;
-        if (gor__fresh_take(&p->fresh, &oldest, 1) == 1) {
-            return oldest;
-        }
+        promote_oldest(p);
     }
     return take_global(p, 1);
 }

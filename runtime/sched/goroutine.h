@@ -45,6 +45,7 @@ struct gor__g {
     uint8_t state;            /* enum gor_state */
     uint8_t reason;           /* enum gor_wait_reason */
     uint8_t stack_class;
+    uint8_t io_streak; /* I/O calls in a row that did not park */
     bool has_deadline; /* `timer` is to be started once it has parked */
     int saved_errno;
     int64_t waiting_since; /* coarse clock, while WAITING */
@@ -64,6 +65,7 @@ struct gor__g {
     const void *created_at;
     void *local;
     struct gor_defer *defers;
+    uint32_t *at_end; /* borrowed futex, set to 1 and woken when it has ended; NULL: nobody asks */
     void (*on_panic)(void *arg, const char *message);
     void *on_panic_arg;
     uint64_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */

@@ -17,7 +17,7 @@
 
 struct gor__g;
 
-enum { GOR__POLL_BATCH = 128 };
+enum { GOR__POLL_BATCH = 512 };
 
 int gor__netpoll_init(void);
 void gor__netpoll_fini(void);

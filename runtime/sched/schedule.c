@@ -276,12 +276,17 @@ void gor__schedule(struct gor__m *m)
     }
 }
 
-static void run_defers(struct gor__g *g)
+/* The deferred calls, and word to whoever waits for the end. */
+static void finish(struct gor__g *g)
 {
     while (g->defers != NULL) {
         struct gor_defer *d = g->defers;
         g->defers = d->next;
         d->fn(d->arg);
+    }
+    if (GOR_UNLIKELY(g->at_end != NULL)) {
+        __atomic_store_n(g->at_end, 1, __ATOMIC_RELEASE);
+        gor__futex_wake(g->at_end, 1);
     }
 }
 
@@ -290,7 +295,7 @@ void gor_exit(void)
     struct gor__m *m = gor__m_self();
     GOR_ASSERT(m != NULL && m->g != NULL);
     struct gor__g *g = m->g;
-    run_defers(g);
+    finish(g);
     m = gor__m_self();
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     m->after = GOR__AFTER_EXIT;
@@ -302,7 +307,7 @@ void gor_exit(void)
  * without a switch: then that one is answered. */
 static struct gor__g *succeed(struct gor__g *g)
 {
-    run_defers(g);
+    finish(g);
     struct gor__m *m = gor__m_self();
     struct gor__g *next = next_direct(m->p);
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);

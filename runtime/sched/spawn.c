@@ -27,6 +27,7 @@ static void init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor
     g->name = opts != NULL ? opts->name : NULL;
     g->local = opts != NULL ? opts->local : NULL;
     g->defers = NULL;
+    g->at_end = NULL;
     g->on_panic = parent != NULL ? parent->on_panic : NULL;
     g->on_panic_arg = parent != NULL ? parent->on_panic_arg : NULL;
     if (opts != NULL && opts->out_id != NULL) {
