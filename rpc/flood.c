@@ -60,6 +60,7 @@ void rpc_flood_charge(struct rpc_session *session, int64_t cost)
 
 void rpc_flood_refund(struct rpc_session *session)
 {
+    session->served = true;
     add_credit(session, CREDIT_PER_CALL);
 }
 

@@ -79,6 +79,7 @@ struct rpc_session {
     size_t inflight_bytes;  /* of requests being put together */
     uint64_t stall_bytes;   /* connection.sent_bytes when the socket was last seen to move */
     int64_t stall_since_ns; /* and when that was */
+    bool served;            /* a call of it has reached a handler */
     bool drain_begun;
     bool drain_confirmed;
 };
@@ -97,6 +98,9 @@ int rpc_session_callbacks_new(nghttp2_session_callbacks **out_callbacks);
 int rpc_session_options_new(bool local, nghttp2_option **out_option);
 void rpc_session_accept(struct rpc_server *server, int fd, bool local);
 void rpc_session_sweep(struct rpc_session *session, int64_t now);
+
+/* crowd.c */
+bool rpc_crowd_make_room(struct rpc_server *server); /* for one connection more; false: none */
 
 /* drain.c */
 void rpc_session_drain(struct rpc_session *session);

@@ -313,7 +313,7 @@ static void on_drain_timer(struct rpc_timer *timer)
 void rpc_session_accept(struct rpc_server *server, int fd, bool local)
 {
     struct rpc_session *session = NULL;
-    if (server->stats.connections < server->opts.max_connections) {
+    if (rpc_crowd_make_room(server)) {
         session = calloc(1, sizeof *session);
     }
     if (session == NULL) {

@@ -248,15 +248,28 @@ TEST(reader_that_does_not_read_the_socket_is_dropped)
     fixture_fini(&fixture);
 }
 
+/* Connect and begin a call that is not answered. */
+static void occupy(struct raw *raw, struct fixture *fixture)
+{
+    static const uint8_t held[] = {0, 0, 0, 0, 2, 0x08, HELD};
+    static struct raw_body body;
+    int begun = fixture->begun;
+    body = (struct raw_body){held, sizeof held, 0, 0};
+    raw_connect_h2(raw, fixture);
+    (void)raw_request(raw, get_headers, &body);
+    RUN_UNTIL(fixture, fixture->begun == begun + 1);
+}
+
 TEST(connections_over_the_limit_are_closed_at_once)
 {
     struct fixture fixture;
     struct raw raws[4];
     struct rpc_server_opts opts = {.max_connections = 3};
     fixture_init_server(&fixture, &opts);
-    for (int i = 0; i < 4; i++) {
-        raw_connect(&raws[i], &fixture);
+    for (int i = 0; i < 3; i++) {
+        occupy(&raws[i], &fixture);
     }
+    raw_connect(&raws[3], &fixture);
     RUN_UNTIL(&fixture, raws[3].eof);
     CHECK(!raws[0].eof && !raws[1].eof && !raws[2].eof);
     for (int i = 0; i < 4; i++) {
@@ -269,6 +282,54 @@ TEST(connections_over_the_limit_are_closed_at_once)
     } while (stats.connections > 0);
     fixture.client = fixture_connect(&fixture, fixture.address, NULL);
     CHECK_EQ(rpc_client_wait_ready(fixture.client), 0);
+    fixture_fini(&fixture);
+}
+
+/* Whoever only holds connections, silent or greeted, does not keep others out. */
+TEST(idle_connections_make_room_longest_first)
+{
+    struct fixture fixture;
+    struct raw busy;
+    struct raw idle[3];
+    struct rpc_server_opts opts = {.max_connections = 4};
+    fixture_init_server(&fixture, &opts);
+    raw_connect_h2(&idle[0], &fixture);
+    occupy(&busy, &fixture);
+    raw_connect(&idle[1], &fixture);
+    raw_connect(&idle[2], &fixture);
+    fixture.client = fixture_connect(&fixture, fixture.address, NULL);
+    CHECK_EQ(rpc_client_wait_ready(fixture.client), 0);
+    RUN_UNTIL(&fixture, idle[0].eof);
+    CHECK(!busy.eof && !idle[1].eof && !idle[2].eof);
+    struct rpc_result result;
+    CHECK_EQ(submit(fixture.client, 1, &result), WIRE_OK);
+    rpc_result_fini(&result);
+    for (int i = 0; i < 3; i++) {
+        raw_close(&idle[i]);
+    }
+    raw_close(&busy);
+    fixture_fini(&fixture);
+}
+
+/* One that was served goes after those that never were, though it came first. */
+TEST(connections_that_were_served_make_room_last)
+{
+    struct fixture fixture;
+    struct raw idle;
+    struct raw late;
+    struct rpc_result result;
+    struct rpc_server_opts opts = {.max_connections = 2};
+    fixture_init(&fixture, &opts);
+    CHECK_EQ(submit(fixture.client, 1, &result), WIRE_OK);
+    rpc_result_fini(&result);
+    raw_connect(&idle, &fixture);
+    raw_connect(&late, &fixture);
+    RUN_UNTIL(&fixture, idle.eof);
+    CHECK_EQ(submit(fixture.client, 1, &result), WIRE_OK);
+    rpc_result_fini(&result);
+    CHECK(!late.eof);
+    raw_close(&idle);
+    raw_close(&late);
     fixture_fini(&fixture);
 }
 
