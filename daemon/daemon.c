@@ -354,6 +354,7 @@ static void finish(struct daemon *d)
     rpc_server_free(d->server);
     if (d->bus != NULL && gord_bus_close(d->bus) != 0) {
         gord_log(GORD_LOG_ERROR, 0, "the last events could not be stored");
+        d->code = d->code == GORD_EXIT_OK ? GORD_EXIT_INTERNAL : d->code;
     }
     gord_runner_stop(d->runner);
     run_out(d);

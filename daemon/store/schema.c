@@ -64,6 +64,12 @@ void gord_schema_explain(int err, const char *path, const char *said, char *out_
     case -EFBIG:
         remedy = "raise the limit on file sizes (LimitFSIZE=, ulimit -f)";
         break;
+    case -ESTALE:
+        what = "is no longer the file that was opened";
+        remedy =
+            "put it and its -wal back and gord goes on by itself, or restart gord with what is "
+            "there now; what it knew since cannot be kept then";
+        break;
     case -EBUSY:
         remedy = "another program has it open; end that program";
         break;

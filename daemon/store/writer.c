@@ -163,6 +163,11 @@ int gord_writer_commit(struct gord_writer *writer, struct gord_event *const *eve
     for (size_t i = 0; i < count; i++) {
         GORD_ASSERT(events[i]->seq == writer->next_seq + i);
     }
+    *out_fatal = false;
+    if (!gord_place_is_kept(&writer->place)) {
+        gord_schema_explain(-ESTALE, writer->path, "removed or replaced while gord runs", out_text);
+        return -ESTALE;
+    }
     if (gord_batch_fill(&writer->batch, events, count) != 0) {
         return fail(writer, SQLITE_NOMEM, out_text, out_fatal);
     }
@@ -251,6 +256,12 @@ int gord_writer_open(const char *path, bool sync, struct gord_store_start *out_s
         gord_schema_explain(err, path,
                             sound ? "its counters and rows disagree" : sqlite3_errmsg(writer->db),
                             out_text);
+        gord_writer_close(writer);
+        return err;
+    }
+    err = gord_place_init(&writer->place, writer->path);
+    if (err != 0) {
+        gord_schema_explain(err, path, "gone as soon as it was opened", out_text);
         gord_writer_close(writer);
         return err;
     }

@@ -4,6 +4,7 @@
 #define GORD_STORE_WRITING_H
 
 #include "daemon/store/batch.h"
+#include "daemon/store/place.h"
 #include "daemon/store/sql.h"
 #include "daemon/store/writer.h"
 
@@ -44,6 +45,7 @@ struct gord_writer {
     sqlite3 *db;
     sqlite3_stmt *stmts[WRITE_COUNT];
     char *path; /* owned */
+    struct gord_place place;
     struct gord_batch batch;
     struct gord_known_env envs[GORD_ENV_CACHE]; /* by hash */
     uint8_t *run;                               /* owned; the run being packed */

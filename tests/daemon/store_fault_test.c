@@ -219,6 +219,58 @@ TEST(closing_on_a_full_disk_says_so)
     CHECK_EQ(box_close(&box), 0);
 }
 
+/* Take a file away, see that nothing is acknowledged, put it back, see that all of it is kept. */
+static void check_removed(const char *suffix)
+{
+    const char *dir = fresh_dir();
+    char path[256], aside[256];
+    struct box box;
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    box_submit(&box, native_spec("before", 0));
+    box_settle(&box);
+    snprintf(path, sizeof path, "%s%s", gord_store_path(box.store), suffix);
+    snprintf(aside, sizeof aside, "%s/aside", dir);
+    CHECK_EQ(rename(path, aside), 0);
+    box_submit(&box, native_spec("meanwhile", 0));
+    wait_for_health(&box, 1);
+    CHECK_EQ(box.health, -ESTALE);
+    CHECK(strstr(box.health_text, "no longer the file") != NULL);
+    CHECK_EQ(box.committed, 2);
+    CHECK_EQ(rename(aside, path), 0);
+    box_settle(&box);
+    CHECK_EQ(box.health, 0);
+    check_events(&box, 4);
+    CHECK_EQ(box_close(&box), 0);
+}
+
+TEST(removed_database_takes_nothing_until_it_is_back)
+{
+    check_removed("");
+}
+
+TEST(removed_journal_takes_nothing_until_it_is_back)
+{
+    check_removed("-wal");
+}
+
+TEST(replaced_database_takes_nothing)
+{
+    const char *dir = fresh_dir();
+    struct box box;
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    box_submit(&box, native_spec("before", 0));
+    box_settle(&box);
+    CHECK_EQ(unlink(gord_store_path(box.store)), 0);
+    FILE *other = fopen(gord_store_path(box.store), "w");
+    CHECK(other != NULL);
+    fclose(other);
+    box_submit(&box, native_spec("after", 0));
+    wait_for_health(&box, 1);
+    CHECK_EQ(box.health, -ESTALE);
+    CHECK_EQ(box_close(&box), -ESTALE);
+    CHECK_EQ(box.committed, 2);
+}
+
 TEST(no_room_to_begin_is_told_at_open)
 {
     struct box box;

@@ -291,11 +291,7 @@ class FullDisk(DaemonCase):
             self.skipTest("cannot mount a tmpfs here: " + done.stderr.strip())
         self.addCleanup(subprocess.run, ["umount", "-l", self.folder], check=False)
 
-    def test_submit_is_refused_and_all_is_well_once_there_is_room(self):
-        gord = self.gord(folder=self.folder).start()
-        client = self.client(gord)
-        running = client.native("builtin.sleep", "1000s")
-        client.wait_state(running, e2e.RUNNING)
+    def fill(self):
         ballast = os.path.join(self.folder, "ballast")
         with open(ballast, "wb", buffering=0) as file:
             try:
@@ -303,6 +299,25 @@ class FullDisk(DaemonCase):
                     file.write(b"x" * 4096)
             except OSError:
                 pass
+        return ballast
+
+    def test_stop_with_events_that_cannot_be_kept_is_no_success(self):
+        gord = self.gord(folder=self.folder).start()
+        client = self.client(gord)
+        running = client.native("builtin.sleep", "1000s")
+        client.wait_state(running, e2e.RUNNING)
+        self.fill()
+        with self.assertRaises(grpc.RpcError):
+            for _ in range(20000):
+                client.native("builtin.echo", name="n" * 200)
+        self.assertEqual(gord.stop(), 1, gord.stderr())
+
+    def test_submit_is_refused_and_all_is_well_once_there_is_room(self):
+        gord = self.gord(folder=self.folder).start()
+        client = self.client(gord)
+        running = client.native("builtin.sleep", "1000s")
+        client.wait_state(running, e2e.RUNNING)
+        ballast = self.fill()
         acknowledged, refused = [], None
         for _ in range(20000):
             try:

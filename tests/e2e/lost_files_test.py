@@ -57,6 +57,19 @@ class Logs(ctl.GorctlTest):
         self.assertEqual(self.ok("run", "echo", "again").out, b"again\n")
 
 
+class Database(unittest.TestCase):
+    def test_a_removed_database_takes_nothing(self):
+        gord = e2e.Gord().start()
+        self.addCleanup(gord.close)
+        self.assertEqual(ctl.run("run", "true", host=gord.socket).code, 0)
+        os.unlink(os.path.join(gord.state, "gord.db"))
+        result = ctl.run("submit", "true", host=gord.socket)
+        self.assertEqual((result.code, result.out), (ctl.REFUSED, b""), result)
+        self.assertIn("no longer the file that was opened", result.err.decode())
+        self.assertIn("REFUSES", ctl.run("stats", host=gord.socket).text)
+        self.assertEqual(gord.stop(), 1, gord.stderr())
+
+
 class Starting(unittest.TestCase):
     def test_logs_that_are_no_folder(self):
         gord = e2e.Gord()
