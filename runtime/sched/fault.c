@@ -47,8 +47,11 @@ static void on_fault(int signal, siginfo_t *info, void *context)
         before->sa_handler(signal);
         return;
     }
-    /* Let it happen again without us. */
+    /* Let it happen again without us; what was sent by kill must be sent again for that. */
     (void)sigaction(signal, before, NULL);
+    if (info->si_code <= 0) {
+        (void)raise(signal);
+    }
 }
 
 void gor__fault_init(void)
@@ -66,7 +69,11 @@ void gor__fault_init(void)
 void gor__fault_fini(void)
 {
     for (int i = 0; i < 2; i++) {
-        (void)sigaction(fault_signals[i], &former[i], NULL);
+        struct sigaction now;
+        /* A handler that was installed after ours is not ours to replace. */
+        if (sigaction(fault_signals[i], NULL, &now) == 0 && now.sa_sigaction == on_fault) {
+            (void)sigaction(fault_signals[i], &former[i], NULL);
+        }
     }
 }
 
