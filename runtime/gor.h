@@ -12,7 +12,8 @@
  *             gor_waitgroup, ...) belong to the caller, are ready when zeroed, and must not move
  *             or be copied while in use.
  * Threads     a goroutine stays on its thread between two calls into this library; across a call
- *             it may move. errno is carried along; do not keep addresses of other thread-locals.
+ *             it may move. errno is carried along, but a compiler may keep its address: do not use
+ *             it on both sides of a call in one function. Keep no addresses of thread-locals.
  * Signals     the runtime's threads block all but those of faults, and SIGPROF. A child process
  *             started from a goroutine inherits that, unless it is given a mask of its own
  *             (posix_spawnattr_setsigmask).
@@ -70,8 +71,9 @@ struct gor_opts {
 /* Start the runtime, run fn(arg) as the root goroutine, and return its result once it returns.
  * As in Go, goroutines that still live then are not waited for: they never run again. Blocks the
  * calling thread. `opts` may be NULL. One runtime per process at a time.
- * -EBUSY: the runtime runs already. -ENOMEM, -EAGAIN: no memory or no thread to be had. -ECANCELED:
- * the root goroutine ended by gor_exit, or by a panic that was handled.
+ * -EBUSY: the runtime runs already. -EINVAL: stack_bytes above 8 MiB. -ENOMEM, -EAGAIN, -EMFILE:
+ * no memory, no thread or no descriptor to be had. -ECANCELED: the root goroutine ended by
+ * gor_exit, or by a panic that was handled.
  * [any thread outside the runtime] */
 GOR_API int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg);
 
@@ -81,8 +83,10 @@ GOR_API int gor_start(const struct gor_opts *opts);
 
 /* Stop a runtime started by gor_start. Goroutines are not waited for: each stops at its next call
  * into the runtime, or keeps its thread if it never makes one (-EBUSY then, after a second; the
- * memory stays mapped and gor_start is refused from then on). 0 when nothing runs. [any thread
- * outside the runtime] */
+ * memory stays mapped and gor_start is refused from then on). 0 when nothing runs. No other
+ * thread of the host may call the library meanwhile, not even what is marked [any thread]; and a
+ * channel or lock that goroutines still wait on is of no use to the next runtime.
+ * [any thread outside the runtime] */
 GOR_API int gor_stop(void);
 
 /* ------------------------------------------------------------- goroutines */
@@ -97,9 +101,10 @@ struct gor_go_opts {
     gor_id_t *out_id;   /* filled before the goroutine can run; NULL if not wanted */
 };
 
-/* Run fn(arg) as a new goroutine. Never blocks.
- * -ENOMEM: no stack. -EAGAIN: max_goroutines live. -ESRCH: the runtime does not run. [any thread]
- */
+/* Run fn(arg) as a new goroutine. Never blocks. It gets its stack when it first runs: if there is
+ * no memory for one then, the process ends with a report, as in Go.
+ * -ENOMEM: no memory to note it. -EAGAIN: max_goroutines live. -ESRCH: the runtime does not run.
+ * [any thread] */
 GOR_API int gor_go(void (*fn)(void *arg), void *arg);
 
 /* The same with options; `opts` may be NULL. -EINVAL: stack_bytes above 8 MiB. [any thread] */
@@ -207,7 +212,7 @@ struct gor_case {
  * none can. A send on a closed channel can proceed; its result is -EPIPE. Answers the index of the
  * case done; -EAGAIN (try): none could proceed, Go's `default`; -ETIMEDOUT; -EINVAL: an op that is
  * none. With no case, or NULL channels only, it parks until the deadline, or for ever.
- * -E2BIG: more than 65,536 cases, Go's own limit (reflect.Select). */
+ * -E2BIG: more than 65,536 cases, Go's own limit (reflect.Select). -ENOMEM: never with up to 32. */
 GOR_API int gor_select(struct gor_case *cases, size_t count);
 GOR_API int gor_select_try(struct gor_case *cases, size_t count);
 GOR_API int gor_select_until(struct gor_case *cases, size_t count, int64_t deadline);
