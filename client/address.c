@@ -80,6 +80,13 @@ bool gorctl_address_is_unix(const char *address)
     return strncmp(address, "unix:", 5) == 0 || strchr(address, '/') != NULL;
 }
 
+bool gorctl_address_is_socket(const char *address)
+{
+    struct stat found;
+    const char *path = strncmp(address, "unix:", 5) == 0 ? address + 5 : address;
+    return stat(path, &found) == 0 && S_ISSOCK(found.st_mode);
+}
+
 /* Tokens are words of printable ASCII; white space around them is an editor's. */
 static char *clean_token(const char *text)
 {

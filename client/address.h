@@ -24,6 +24,9 @@ char *gorctl_address_find(const struct gorctl *ctl, bool *out_guessed);
 
 bool gorctl_address_is_unix(const char *address);
 
+/* Is there a socket file at such a path? */
+bool gorctl_address_is_socket(const char *address);
+
 /* The token to send to `address`: NULL when there is none or none is needed. 0, or an exit code
  * with a word on stderr. */
 int gorctl_token_find(const struct gorctl *ctl, const char *address, char **out_token);

@@ -60,7 +60,10 @@ static int explain_no_daemon(const struct gorctl_channel *channel, int error, co
     }
     gorctl_say("no daemon answers: %s", why);
     if (error == -ECONNREFUSED && gorctl_address_is_unix(channel->address)) {
-        fputs("  The socket is there, but the daemon behind it has ended.\n", stderr);
+        fputs(gorctl_address_is_socket(channel->address)
+                  ? "  The socket is there, but the daemon behind it has ended.\n"
+                  : "  That is no socket.\n",
+              stderr);
     }
     if (channel->guessed) {
         say_places();

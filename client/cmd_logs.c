@@ -21,8 +21,8 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "What a job wrote: its stdout comes out on stdout, its stderr on stderr.\v"
-    "On a terminal, control characters other than colours are shown as \\x1b and the like;\n"
-    "into a pipe or a file go the very bytes.\n"
+    "On a terminal, control characters other than colours are shown as \\x1b and\n"
+    "the like; into a pipe or a file go the very bytes.\n"
     "\n"
     "Examples:\n"
     "  gorctl logs 12\n"

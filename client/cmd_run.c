@@ -23,7 +23,8 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Hand in a job and follow it: its output comes out here, stdout on stdout and stderr on "
     "stderr, and gorctl ends with its exit code.\v"
-    "Ctrl-C once leaves the job running and says how to come back; twice cancels it.\n"
+    "Ctrl-C once leaves the job running and says how to come back; twice cancels\n"
+    "it.\n"
     "\n"
     "Examples:\n"
     "  gorctl run make test\n"
@@ -31,8 +32,9 @@ static const char doc[] =
     "  gorctl run --shell 'echo $1 | rev' word\n"
     "  gorctl run --native builtin.pingpong 100000\n"
     "\n"
-    "A job that did not end by an exit code: 124 timed out, 128+N signal N, 79 cancelled,\n"
-    "80 lost with the daemon, 81 could not be started, 82 panicked. `gorctl help` has the rest.\n";
+    "A job that did not end by an exit code: 124 timed out, 128+N signal N,\n"
+    "79 cancelled, 80 lost with the daemon, 81 could not be started, 82 panicked.\n"
+    "`gorctl help` has the rest.\n";
 
 struct arguments {
     struct gorctl *ctl;

@@ -204,6 +204,21 @@ static void show(const Gor__V1__GetReply *reply, bool with_env)
     }
 }
 
+/* Environments hold secrets: they are shown to those who ask for them. */
+static void show_json(Gor__V1__GetReply *reply, bool with_env)
+{
+    Gor__V1__JobSpec *spec = reply->job->spec;
+    bool is_exec = spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC;
+    size_t count = is_exec ? spec->exec->n_env : 0;
+    if (is_exec && !with_env) {
+        spec->exec->n_env = 0;
+    }
+    gorctl_json_show(&reply->base);
+    if (is_exec) {
+        spec->exec->n_env = count; /* for whoever frees it */
+    }
+}
+
 int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
@@ -226,7 +241,7 @@ int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
         return code;
     }
     if (ctl->json) {
-        gorctl_json_show(reply);
+        show_json((Gor__V1__GetReply *)reply, arguments.env);
     } else {
         show((const Gor__V1__GetReply *)reply, arguments.env);
     }

@@ -27,8 +27,8 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Wait until jobs have ended, and end with their exit code.\v"
-    "With several jobs the exit code is that of the first in your order that did not succeed;\n"
-    "with --any it is that of the job that ended first.\n"
+    "With several jobs the exit code is that of the first in your order that did\n"
+    "not succeed; with --any it is that of the job that ended first.\n"
     "\n"
     "Examples:\n"
     "  gorctl wait 12\n"

@@ -9,6 +9,7 @@ int gorctl_exit_of_status(enum wire_status status)
         return GORCTL_EXIT_OK;
     case WIRE_INVALID_ARGUMENT:
     case WIRE_OUT_OF_RANGE:
+    case WIRE_FAILED_PRECONDITION: /* the same command would be refused again */
         return GORCTL_EXIT_USAGE;
     case WIRE_NOT_FOUND:
         return GORCTL_EXIT_NOT_FOUND;
@@ -17,7 +18,6 @@ int gorctl_exit_of_status(enum wire_status status)
         return GORCTL_EXIT_DENIED;
     case WIRE_RESOURCE_EXHAUSTED:
     case WIRE_UNAVAILABLE:
-    case WIRE_FAILED_PRECONDITION:
     case WIRE_ABORTED:
     case WIRE_DEADLINE_EXCEEDED:
         return GORCTL_EXIT_REFUSED;

@@ -143,7 +143,7 @@ static error_t parse_front(int key, char *arg, struct argp_state *state)
 static const struct argp_option front_options[] = {
     {"help", 'h', NULL, 0, "Show this help", -1},
     {"help", '?', NULL, OPTION_HIDDEN, NULL, -1},
-    {"version", 'V', NULL, 0, "Show versions", -1},
+    {"version", 'V', NULL, 0, "Show gorctl's version", -1},
     {0},
 };
 
@@ -169,7 +169,9 @@ static int run(struct gorctl *ctl, int argc, char **argv)
     struct front front = {.ctl = ctl};
     (void)argp_parse(&front_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, &front);
     if (front.version) {
-        return gorctl_cmd_version(ctl, 1, (char *[]){(char *)"gorctl version", NULL});
+        /* Asked before there is a daemon, often; `gorctl version` asks that too. */
+        return gorctl_cmd_version(ctl, 2,
+                                  (char *[]){(char *)"gorctl version", (char *)"--client", NULL});
     }
     if (front.command == 0) {
         return gorctl_cmd_help(ctl, 1, (char *[]){(char *)"gorctl help", NULL});

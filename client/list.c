@@ -47,7 +47,10 @@ static void add_outcomes(struct argp_state *state, struct gorctl_list *list, cha
          word = strtok_r(NULL, ",", &rest)) {
         Gor__V1__Outcome outcome = GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
         if (!gorctl_outcome_parse(word, &outcome) || list->outcome_count == GORCTL_LIST_FILTERS) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--outcome: '%s' is no outcome", word);
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
+                         "timed-out, cancelled, lost, spawn-error, panicked",
+                         word);
         }
         list->outcomes[list->outcome_count++] = outcome;
     }

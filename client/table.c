@@ -83,10 +83,20 @@ static unsigned total_width(const struct gorctl_table *table, const unsigned *wi
     return total;
 }
 
+/* Where nothing is cut, one very long cell must not make every line as long. */
+static void loosen(const struct gorctl_table *table, unsigned *widths)
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        if (table->columns[i].flexible && widths[i] > GORCTL_TABLE_PADDING) {
+            widths[i] = GORCTL_TABLE_PADDING;
+        }
+    }
+}
+
 /* Take from the widest flexible column, again and again, until the line fits or none can give. */
 static void fit(const struct gorctl_table *table, unsigned *widths, unsigned width)
 {
-    while (width > 0 && total_width(table, widths) > width) {
+    while (total_width(table, widths) > width) {
         size_t widest = table->column_count;
         for (size_t i = 0; i < table->column_count; i++) {
             if (table->columns[i].flexible && widths[i] > NARROWEST &&
@@ -106,13 +116,14 @@ struct line {
     FILE *out;
     const unsigned *widths;
     bool colour;
+    bool whole; /* no cell is cut */
     unsigned owed;
 };
 
 static void print_cell(struct line *line, const struct gorctl_column *column, unsigned width,
                        const struct cell *cell)
 {
-    char *text = gorctl_text_fit(cell->text, width);
+    char *text = line->whole ? gorctl_strdup(cell->text) : gorctl_text_fit(cell->text, width);
     unsigned used = gorctl_text_width(text);
     unsigned pad = width > used ? width - used : 0;
     bool styled = line->colour && cell->style != NULL;
@@ -144,8 +155,12 @@ static void print_heading(const struct gorctl_table *table, struct line *line)
 void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, bool colour)
 {
     unsigned *widths = gorctl_copy(table->widths, table->column_count * sizeof(*widths));
-    struct line line = {.out = out, .widths = widths, .colour = colour};
-    fit(table, widths, width);
+    struct line line = {.out = out, .widths = widths, .colour = colour, .whole = width == 0};
+    if (width > 0) {
+        fit(table, widths, width);
+    } else {
+        loosen(table, widths);
+    }
     if (!table->heading_printed) {
         print_heading(table, &line);
         table->heading_printed = true;

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+enum { GORCTL_TABLE_PADDING = 80 };
+
 struct gorctl_table;
 
 struct gorctl_column {
@@ -28,7 +30,8 @@ void gorctl_table_cell(struct gorctl_table *table, const char *text, const char 
 
 size_t gorctl_table_rows(const struct gorctl_table *table);
 
-/* Print the rows so far and forget them. `width` 0: as wide as it takes. `colour` false: styles are
+/* Print the rows so far and forget them. `width` 0: nothing is cut, and no row is padded to a
+ * flexible cell of more than GORCTL_TABLE_PADDING, as the odd very long command is. `colour` false: styles are
  * left out. */
 void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, bool colour);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tables: alignment, cutting to a width, pages, colours. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/table.h"
 #include "client/text.h"
@@ -45,6 +46,24 @@ TEST(table_aligns_columns_and_ends_lines_without_blanks)
                   "   7  a       ls\n"
                   "1000  backup  rsync -a\n");
     CHECK_EQ(gorctl_table_rows(table), 0);
+    gorctl_table_free(table);
+}
+
+TEST(table_does_not_pad_every_row_to_one_long_cell)
+{
+    static const struct gorctl_column three[] = {
+        {"ID", true, false}, {"COMMAND", false, true}, {"WHY", false, true}};
+    struct gorctl_table *table = gorctl_table_new(three, 3);
+    char *giant = malloc(5001);
+    char expected[5400];
+    memset(giant, 'x', 5000);
+    giant[5000] = '\0';
+    add(table, "1", giant, "why");
+    add(table, "2", "ls", "because");
+    snprintf(expected, sizeof expected, "ID  %-*s  WHY\n 1  %s  why\n 2  %-*s  because\n",
+             GORCTL_TABLE_PADDING, "COMMAND", giant, GORCTL_TABLE_PADDING, "ls");
+    check_printed(table, 0, false, expected);
+    free(giant);
     gorctl_table_free(table);
 }
 

@@ -107,6 +107,11 @@ class Submit(ctl.GorctlTest):
             with self.subTest(args=args):
                 self.refused(ctl.USAGE, text, *args)
 
+    def test_parent_that_has_ended_is_refused(self):
+        ended = str(self.submit("true"))
+        self.ok("wait", "-q", ended)
+        self.refused(ctl.USAGE, f"job {ended} has ended", "submit", "--parent", ended, "true")
+
     def test_parent_that_is_not_known_is_refused(self):
         result = self.gorctl("submit", "--parent", "999999", "true")
         self.assertIn(result.code, (ctl.USAGE, ctl.NOT_FOUND), result)

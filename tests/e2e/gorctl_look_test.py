@@ -103,6 +103,9 @@ class Lists(ctl.GorctlTest):
         self.assertEqual((job["state"], job["outcome"], job["exit_code"]),
                          ("TERMINATED", "FAILED", 1))
         self.assertEqual(job["spec"]["exec"]["argv"], ["sh", "-c", "exit 1"])
+        self.assertEqual(job["spec"]["exec"]["env"], [])
+        spec = self.ok("show", "--json", "--env", str(self.done[1])).json["job"]["spec"]
+        self.assertIn("PATH=" + os.environ["PATH"], spec["exec"]["env"])
         self.assertEqual(states(document["events"]),
                          ["CREATED", "RUNNABLE", "RUNNING", "TERMINATED"])
 
@@ -271,7 +274,7 @@ class Numbers(ctl.GorctlTest):
         self.assertRegex(self.ok("version").text, r"^gorctl [0-9.]+\ngord [0-9.]+ at .*\n$")
         document = self.ok("version", "--json").json
         self.assertEqual(document["client"], document["daemon"]["version"])
-        self.assertRegex(self.ok("--version").text, r"^gorctl ")
+        self.assertRegex(self.ok("--version").text, r"^gorctl [0-9.]+\n$")
 
     def test_help(self):
         text = self.ok("help").text

@@ -49,6 +49,9 @@ class NoDaemon(unittest.TestCase):
             sock.bind(path)
         self.check(ctl.NO_DAEMON, path, "Connection refused", "has ended", host=path)
 
+    def test_no_socket_at_all(self):
+        self.check(ctl.NO_DAEMON, self.folder, "That is no socket", host=self.folder)
+
     def test_nobody_on_the_port(self):
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
@@ -91,9 +94,10 @@ class NoDaemon(unittest.TestCase):
                 self.check(ctl.USAGE, text, args=args, host=self.folder + "/none")
 
     def test_version_of_the_client_needs_no_daemon(self):
-        result = ctl.run("version", "--client", host=self.folder + "/none")
-        self.assertEqual((result.code, result.err), (0, b""))
-        self.assertRegex(result.text, r"^gorctl [0-9.]+\n$")
+        for args in (("version", "--client"), ("--version",), ("-V",)):
+            result = ctl.run(*args, host=self.folder + "/none")
+            self.assertEqual((result.code, result.err), (0, b""))
+            self.assertRegex(result.text, r"^gorctl [0-9.]+\n$")
         result = ctl.run("version", "--json", host=self.folder + "/none")
         self.assertEqual(result.code, ctl.NO_DAEMON)
         self.assertIsNone(result.json["daemon"])
