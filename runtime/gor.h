@@ -93,10 +93,13 @@ GOR_API int gor_stop(void);
 
 typedef uint64_t gor_id_t; /* never reused in one process; 0 is nobody */
 
+/* The name of a goroutine, with its end. */
+enum { GOR_NAME_BYTES = 32 };
+
 /* Options of one goroutine. Zero every field you do not set. */
 struct gor_go_opts {
     size_t stack_bytes; /* stack reserve, rounded up to a class from 64 KiB to 8 MiB; 0: default */
-    const char *name;   /* shown in dumps; borrowed, must stay valid while the goroutine lives */
+    const char *name;   /* shown in dumps; the first GOR_NAME_BYTES - 1 are copied; NULL: none */
     void *local;        /* first value of gor_local() */
     gor_id_t *out_id;   /* filled before the goroutine can run; NULL if not wanted */
 };
@@ -141,7 +144,7 @@ GOR_API void gor_on_panic(void (*handler)(void *arg, const char *message), void 
 /* Id of the calling goroutine; 0 outside one. [any thread] */
 GOR_API gor_id_t gor_self(void);
 
-/* Name the calling goroutine for dumps; borrowed. */
+/* Name the calling goroutine for dumps, as gor_go_opts.name. */
 GOR_API void gor_set_name(const char *name);
 
 /* One pointer-sized goroutine-local slot, inherited by nobody. */
@@ -452,7 +455,7 @@ struct gor_info {
     enum gor_state state;
     enum gor_wait_reason reason; /* while waiting */
     int64_t waiting_ns;          /* since when, while waiting; else 0 */
-    const char *name;            /* borrowed from the goroutine; NULL if it has none */
+    char name[GOR_NAME_BYTES];   /* "" if it has none */
     void (*fn)(void *arg);       /* its function */
     const void *created_at;      /* return address of the gor_go that made it */
     size_t stack_bytes;          /* reserve */

@@ -105,7 +105,7 @@ static int visit(void *arg, const struct gor_info *info)
     out->state = (char *)(uintptr_t)gor_state_name(info->state);
     out->wait_reason = (char *)(uintptr_t)gor_wait_reason_name(info->reason);
     out->waiting_ns = info->waiting_ns;
-    snprintf(picture->words[at][2], WORD_BYTES, "%s", info->name != NULL ? info->name : "");
+    snprintf(picture->words[at][2], WORD_BYTES, "%s", info->name);
     out->name = picture->words[at][2];
     out->function = describe((const void *)(uintptr_t)info->fn, picture->words[at][0]);
     out->created_at = describe(info->created_at, picture->words[at][1]);

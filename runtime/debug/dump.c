@@ -58,7 +58,7 @@ static void print_head(FILE *out, const struct gor_info *info)
         fprintf(out, ", %" PRId64 " minute%s", minutes, minutes == 1 ? "" : "s");
     }
     fputs("]:\n", out);
-    if (info->name != NULL) {
+    if (info->name[0] != '\0') {
         fprintf(out, "\tname: %s\n", info->name);
     }
 }

@@ -61,7 +61,7 @@ struct gor__g {
     /* Who it is. */
     gor_id_t id;
     gor_id_t parent;
-    const char *name; /* borrowed */
+    const char *name; /* see gor__pool_set_name */
     const void *created_at;
     void *local;
     struct gor_defer *defers;

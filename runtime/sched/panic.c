@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
 static struct gor__g *self(void)
@@ -77,7 +78,7 @@ gor_id_t gor_self(void)
 
 void gor_set_name(const char *name)
 {
-    __atomic_store_n(&self()->name, name, __ATOMIC_RELEASE);
+    gor__pool_set_name(self(), name);
 }
 
 void *gor_local(void)

@@ -19,6 +19,9 @@ enum {
     LOCAL_MAX = 2048,   /* free Gs a P keeps */
     BATCH = 256,        /* Gs that go between a P and the common list at a time */
     PER_TABLE = TABLE_BYTES / sizeof(struct gor__g),
+    /* The names lie behind the table, for few goroutines have one. A table is aligned to its size, so
+     * that its Gs find it. */
+    ALL_BYTES = TABLE_BYTES + (PER_TABLE * GOR_NAME_BYTES + PAGE - 1) / PAGE * PAGE,
 };
 
 static struct {
@@ -57,7 +60,7 @@ static bool open_table(void)
     if (pool.table_count == TABLES_MAX) {
         return false;
     }
-    struct gor__g *table = gor__memory_reserve(TABLE_BYTES, PAGE);
+    struct gor__g *table = gor__memory_reserve(ALL_BYTES, TABLE_BYTES);
     if (table == NULL) {
         return false;
     }
@@ -122,6 +125,20 @@ void gor__pool_put(struct gor__p *p, struct gor__g *g)
     }
 }
 
+void gor__pool_set_name(struct gor__g *g, const char *name)
+{
+    char *kept = NULL;
+    if (name != NULL) {
+        char *table = (char *)g - (uintptr_t)g % TABLE_BYTES;
+        size_t index = (size_t)(g - (struct gor__g *)(void *)table);
+        size_t length = strnlen(name, GOR_NAME_BYTES - 1);
+        kept = table + TABLE_BYTES + index * GOR_NAME_BYTES;
+        memcpy(kept, name, length);
+        kept[length] = '\0';
+    }
+    __atomic_store_n(&g->name, kept, __ATOMIC_RELEASE);
+}
+
 void gor__pool_flush(struct gor__p *p)
 {
     gor__mutex_lock(&pool.lock);
@@ -145,7 +162,7 @@ int gor__pool_each(int (*visit)(void *arg, struct gor__g *g), void *arg)
 void gor__pool_fini(void)
 {
     for (uint32_t t = 0; t < pool.table_count; t++) {
-        gor__memory_release(pool.tables[t], TABLE_BYTES);
+        gor__memory_release(pool.tables[t], ALL_BYTES);
     }
     memset(&pool, 0, sizeof pool);
 }

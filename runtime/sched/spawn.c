@@ -24,12 +24,15 @@ static void init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor
 {
     __atomic_store_n(&g->id, id, __ATOMIC_RELAXED);
     g->parent = parent != NULL ? parent->id : 0;
-    g->name = opts != NULL ? opts->name : NULL;
+    __atomic_store_n(&g->name, NULL, __ATOMIC_RELAXED);
     g->local = opts != NULL ? opts->local : NULL;
     g->defers = NULL;
     g->at_end = NULL;
     g->on_panic = parent != NULL ? parent->on_panic : NULL;
     g->on_panic_arg = parent != NULL ? parent->on_panic_arg : NULL;
+    if (opts != NULL && opts->name != NULL) {
+        gor__pool_set_name(g, opts->name);
+    }
     if (opts != NULL && opts->out_id != NULL) {
         *opts->out_id = id;
         gor__byid_note(g, id);
