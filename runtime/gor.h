@@ -17,6 +17,8 @@
  * Signals     the runtime's threads block all but those of faults, and SIGPROF. A child process
  *             started from a goroutine inherits that, unless it is given a mask of its own
  *             (posix_spawnattr_setsigmask).
+ * Stacks      end in one guard page. A function with a larger frame can step over it into another
+ *             goroutine's stack, unless it is compiled with -fstack-clash-protection.
  */
 #ifndef GOR_H
 #define GOR_H
