@@ -49,6 +49,16 @@ static int submit_trailers(struct rpc_call *call)
                                   text_size > 0 ? 2 : 1);
 }
 
+/* How much may wait for one call: less than its limit when there are very many, since together they
+ * must stay bounded as well. */
+static size_t queue_limit(const struct rpc_call *call)
+{
+    const struct rpc_server *server = call->server;
+    size_t calls = server->stats.calls_open > 0 ? server->stats.calls_open : 1;
+    size_t share = server->opts.max_output_bytes / calls;
+    return share < server->opts.max_queue_bytes ? share : server->opts.max_queue_bytes;
+}
+
 static ssize_t read_queue(nghttp2_session *h2, int32_t stream_id, uint8_t *out, size_t size,
                           uint32_t *flags, nghttp2_data_source *source, void *user)
 {
@@ -61,8 +71,7 @@ static ssize_t read_queue(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
     if (taken > 0) {
         call->progress_ns = rpc_now();
     }
-    if (call->full && left <= call->server->opts.max_queue_bytes / 2 &&
-        !rpc_link_is_listed(&call->writable)) {
+    if (call->full && left <= queue_limit(call) / 2 && !rpc_link_is_listed(&call->writable)) {
         rpc_list_append(&call->session->writable, &call->writable);
     }
     if (left == 0 && call->finishing) {
@@ -191,7 +200,7 @@ static int sent(struct rpc_call *call, bool was_empty)
     if (was_empty) {
         call->progress_ns = rpc_now();
     }
-    call->full = rpc_queue_size(&call->queue) >= call->server->opts.max_queue_bytes;
+    call->full = rpc_queue_size(&call->queue) >= queue_limit(call);
     if (rpc_call_submit(call) != 0) {
         return -ENOMEM;
     }

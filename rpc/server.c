@@ -16,6 +16,7 @@ static const struct rpc_server_opts defaults = {
     .max_header_bytes = 16 * 1024,
     .max_inflight_bytes = 32 * 1024 * 1024,
     .max_queue_bytes = 64 * 1024,
+    .max_output_bytes = 64 * 1024 * 1024,
     .max_connections = 1024,
     .max_streams = 1024,
     .handshake_ns = 10000000000,
@@ -36,6 +37,7 @@ static void fill_in(struct rpc_server_opts *opts)
     TAKE_DEFAULT(max_header_bytes);
     TAKE_DEFAULT(max_inflight_bytes);
     TAKE_DEFAULT(max_queue_bytes);
+    TAKE_DEFAULT(max_output_bytes);
     TAKE_DEFAULT(max_connections);
     TAKE_DEFAULT(max_streams);
     TAKE_DEFAULT(handshake_ns);

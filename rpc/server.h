@@ -60,6 +60,7 @@ struct rpc_server_opts {
     size_t max_header_bytes;   /* name + value + 32 each [16 KiB] */
     size_t max_inflight_bytes; /* requests being received on one connection [32 MiB] */
     size_t max_queue_bytes;    /* replies of one call waiting to be sent [64 KiB] */
+    size_t max_output_bytes;   /* of all calls, shared alike; a message each is let in [64 MiB] */
     unsigned max_connections;  /* for more, idle ones are closed, or they are [1024] */
     unsigned max_streams;      /* calls at once on one connection [1024] */
     int64_t handshake_ns;      /* for preface and SETTINGS, and for one header block [10 s] */

@@ -229,6 +229,26 @@ TEST(reader_that_gives_no_window_is_reset)
     fixture_fini(&fixture);
 }
 
+TEST(very_many_readers_that_do_not_read_share_a_budget)
+{
+    struct fixture fixture;
+    struct raw raw;
+    struct rpc_server_opts opts = {.max_output_bytes = 256 * 1024};
+    static struct raw_body bodies[60];
+    fixture_init_server(&fixture, &opts);
+    raw_connect_h2(&raw, &fixture);
+    raw.keep_window = true;
+    for (int i = 0; i < 60; i++) {
+        bodies[i] = (struct raw_body){logs_message, sizeof logs_message, 0, 0};
+        (void)raw_request(&raw, logs_headers, &bodies[i]);
+        RUN_UNTIL(&fixture, fixture.begun == i + 1);
+    }
+    /* Alone each would hold 64 KiB; the window, a message each, and shares that shrink. */
+    CHECK_INT(fixture.produced * 10000, <, 2500 * 1000);
+    raw_close(&raw);
+    fixture_fini(&fixture);
+}
+
 TEST(reader_that_does_not_read_the_socket_is_dropped)
 {
     struct fixture fixture;
