@@ -16,6 +16,9 @@
 enum {
     FAIR_TICKS = 64,
     FRESH_PATIENCE_NS = 10000000, /* the oldest fresh ones get a turn this often: Go's time slice */
+    POLL_BACKLOG = 64,            /* goroutines that wait */
+    POLL_TICKS_MAX = 10000000,    /* ... and with a backlog: some milliseconds */
+    FAIR_GLOBAL = 32,             /* taken from the global queue while there is local work */
     POLL_TICKS = 100000, /* cpu ticks between looks at the poller while there is other work */
     SPIN_ROUNDS = 64,    /* of looking at everybody, with a pause in between */
     GLOBAL_BATCH = 128,
@@ -205,12 +208,22 @@ static void promote_oldest(struct gor__p *p)
     }
 }
 
+/* More from the network would only queue behind what is there already; but a few that are always
+ * runnable must not keep it out for ever. */
+static bool poll_is_due(const struct gor__p *p)
+{
+    uint64_t since = gor__cpu_ticks() - p->polled;
+    bool backlog = gor__runq_len(&p->runq) >= POLL_BACKLOG ||
+                   __atomic_load_n(&gor__sched.global_count, __ATOMIC_RELAXED) != 0;
+    return since > (backlog ? POLL_TICKS_MAX : POLL_TICKS);
+}
+
 /* What must not wait for the queues to run dry. */
 static struct gor__g *take_fairly(struct gor__m *m)
 {
     struct gor__p *p = m->p;
     run_timers(p, m);
-    if (gor__cpu_ticks() - p->polled > POLL_TICKS) {
+    if (poll_is_due(p)) {
         (void)poll_now(p);
     }
     if ((uint32_t)p->switches % FAIR_TICKS != 0) {
@@ -221,7 +234,7 @@ static struct gor__g *take_fairly(struct gor__m *m)
         p->oldest_taken = now;
         promote_oldest(p);
     }
-    return take_global(p, 1);
+    return take_global(p, FAIR_GLOBAL);
 }
 
 static struct gor__g *steal_fresh(struct gor__p *thief, struct gor__p *victim)
