@@ -63,9 +63,6 @@ void rpc_call_on(struct rpc_call *call, void (*on_writable)(struct rpc_call *cal
                  void (*on_end)(struct rpc_call *call, enum wire_status why, void *user),
                  void *user);
 
-/* The user pointer given to rpc_call_on(), or NULL. */
-void *rpc_call_user(const struct rpc_call *call);
-
 /* Has it ended by the client's hand? (Only of use without an on_end.) */
 bool rpc_call_is_over(const struct rpc_call *call);
 
