@@ -83,43 +83,39 @@ void gor_waitgroup_done(struct gor_waitgroup *wg)
     gor_waitgroup_add(wg, -1);
 }
 
-/* Under the lock: count ourselves among the waiters; false when there is nothing to wait for. */
-static bool join_waiters(struct waitgroup *wg)
+/* Under the lock: count ourselves among the waiters, or out of them again; false when the counter is
+ * at zero. */
+static bool count_waiter(struct waitgroup *wg, int64_t delta)
 {
     for (;;) {
         int64_t word = word_of(wg);
         if (counter(word) == 0) {
             return false;
         }
-        if (gor__cas64((uint64_t *)&wg->word, (uint64_t)word, (uint64_t)word + 1)) {
+        if (gor__cas64((uint64_t *)&wg->word, (uint64_t)word, (uint64_t)(word + delta))) {
             return true;
         }
     }
 }
 
-/* The deadline came first. If the counter has reached zero meanwhile, whoever brought it there is
- * on the way to the queue: wait until it has gone, for the caller may free the wait group. */
+/* The deadline came first. Whether we still count among the waiters, our place on the queue tells:
+ * wake_all takes everybody off and down at once, and the wait group may be in its next round by now.
+ * With the counter at zero it is on its way; we wait for it, for the caller may free the memory. */
 static int give_up(struct waitgroup *wg, struct gor__waiter *w)
 {
-    gor__lock(&wg->lock);
-    gor__waitq_remove(&wg->queue, w);
     for (;;) {
-        int64_t word = word_of(wg);
-        if (counter(word) == 0 && waiters(word) != 0) {
+        gor__lock(&wg->lock);
+        bool counted = w->queued;
+        if (counted && count_waiter(wg, -1)) {
+            gor__waitq_remove(&wg->queue, w);
             gor__unlock(&wg->lock);
-            while (waiters(word_of(wg)) != 0) {
-                gor_yield();
-            }
-            /* It counts the waiters down before its last access, which is the unlock. */
-            gor__lock(&wg->lock);
-            gor__unlock(&wg->lock);
+            return -ETIMEDOUT;
+        }
+        gor__unlock(&wg->lock);
+        if (!counted) {
             return 0;
         }
-        if (waiters(word) == 0 ||
-            gor__cas64((uint64_t *)&wg->word, (uint64_t)word, (uint64_t)word - 1)) {
-            gor__unlock(&wg->lock);
-            return waiters(word) == 0 ? 0 : -ETIMEDOUT;
-        }
+        gor_yield();
     }
 }
 
@@ -137,7 +133,7 @@ int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
         return -ETIMEDOUT;
     }
     gor__lock(&wg->lock);
-    if (!join_waiters(wg)) {
+    if (!count_waiter(wg, 1)) {
         gor__unlock(&wg->lock);
         return 0;
     }
