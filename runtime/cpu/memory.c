@@ -136,8 +136,3 @@ void gor__memory_populate(const struct iovec *ranges, size_t count)
 {
     (void)advise(ranges, count, MADV_POPULATE_WRITE);
 }
-
-void gor__memory_discard(const struct iovec *ranges, size_t count)
-{
-    (void)advise(ranges, count, MADV_DONTNEED);
-}

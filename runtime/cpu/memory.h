@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.h - the kernel's side of stacks and tables: reserve, guard, populate, give back.
+/* memory.h - the kernel's side of stacks and tables: reserve, guard, populate.
  *
  * The vectored calls work on up to GOR__RANGES_MAX ranges of pages in one system call where the
  * kernel can (process_madvise on oneself, Linux 6.13), else one by one. $GOR_MEMORY forces a way:
@@ -29,8 +29,5 @@ int gor__memory_guard(const struct iovec *ranges, size_t count);
 
 /* Have memory behind these pages now, in bulk, rather than by one fault each. Best effort. */
 void gor__memory_populate(const struct iovec *ranges, size_t count);
-
-/* Give back the memory behind these pages; they read as zero afterwards. Best effort. */
-void gor__memory_discard(const struct iovec *ranges, size_t count);
 
 #endif

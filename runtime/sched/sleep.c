@@ -17,7 +17,6 @@ static void fire_deadline(void *arg, uint64_t token)
 static void set_timer(struct gor__g *g, uint64_t token, int64_t deadline)
 {
     g->timer.when = deadline;
-    g->timer.period = 0;
     g->timer.fire = fire_deadline;
     g->timer.arg = g;
     g->timer.token = token;

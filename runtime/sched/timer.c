@@ -165,18 +165,6 @@ bool gor__timer_stop(struct gor__timer *timer)
     return true;
 }
 
-/* The next firing of a periodic timer: on its grid, the ticks that were missed left out. */
-static void rearm(struct gor__timers *heap, struct gor__timer *timer, int64_t now)
-{
-    int64_t missed = (now - timer->when) / timer->period;
-    int64_t step = 0;
-    if (__builtin_mul_overflow(missed + 1, timer->period, &step) ||
-        __builtin_add_overflow(timer->when, step, &timer->when)) {
-        timer->when = GOR_NEVER - 1;
-    }
-    sift_down(heap, 0);
-}
-
 size_t gor__timers_run(struct gor__timers *heap, int64_t now)
 {
     size_t fired = 0;
@@ -190,12 +178,8 @@ size_t gor__timers_run(struct gor__timers *heap, int64_t now)
         void (*fire)(void *, uint64_t) = timer->fire;
         void *arg = timer->arg;
         uint64_t token = timer->token;
-        if (timer->period > 0) {
-            rearm(heap, timer, now);
-        } else {
-            remove_at(heap, 0);
-            __atomic_store_n(&timer->heap, NULL, __ATOMIC_RELEASE);
-        }
+        remove_at(heap, 0);
+        __atomic_store_n(&timer->heap, NULL, __ATOMIC_RELEASE);
         publish_first(heap);
         gor__unlock(&heap->lock);
         fire(arg, token);

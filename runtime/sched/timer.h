@@ -20,7 +20,6 @@ struct gor__timers;
 
 struct gor__timer {
     int64_t when;
-    int64_t period; /* 0: once */
     /* Called without locks by the scheduler, maybe on a goroutine's stack just switched to: must be
      * short and must not park. `token` is the one the timer was started with. */
     void (*fire)(void *arg, uint64_t token);
@@ -47,7 +46,7 @@ void gor__timer_start(struct gor__timer *timer);
 /* The same with the heap locked by the caller, who also unlocks it. */
 void gor__timer_start_locked(struct gor__timers *heap, struct gor__timer *timer);
 
-/* True when this call kept it from firing (once more). A fire that is under way is not waited for;
+/* True when this call kept it from firing. A fire that is under way is not waited for;
  * it carries its token. */
 bool gor__timer_stop(struct gor__timer *timer);
 
