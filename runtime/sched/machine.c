@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/sched.h"
 
@@ -26,26 +27,19 @@ static void *machine_main(void *arg)
     return NULL;
 }
 
-/* Signals are for the host program's threads: ours are born with all of them blocked. */
+/* Blocked is all but what a goroutine's own faults and profilers raise. */
 static int create_thread(struct gor__m *m)
 {
-    sigset_t all;
-    sigset_t former;
+    sigset_t blocked;
     char name[16];
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    sigdelset(&all, SIGPROF);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    int error = pthread_create(&m->thread, NULL, machine_main, m);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    if (error == 0) {
-        (void)snprintf(name, sizeof name, "gor-m%u", m->id);
-        (void)pthread_setname_np(m->thread, name);
-    }
-    return -error;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGSEGV);
+    sigdelset(&blocked, SIGBUS);
+    sigdelset(&blocked, SIGFPE);
+    sigdelset(&blocked, SIGILL);
+    sigdelset(&blocked, SIGPROF);
+    (void)snprintf(name, sizeof name, "gor-m%u", m->id);
+    return gor__thread_start(&m->thread, &blocked, name, machine_main, m);
 }
 
 int gor__machine_start(struct gor__p *p, bool spinning)

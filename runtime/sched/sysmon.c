@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "runtime/base/thread.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/sched.h"
 
@@ -104,15 +105,8 @@ static void *sysmon_main(void *unused)
 int gor__sysmon_start(void)
 {
     sigset_t all;
-    sigset_t former;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    int error = pthread_create(&gor__sched.sysmon, NULL, sysmon_main, NULL);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    if (error == 0) {
-        (void)pthread_setname_np(gor__sched.sysmon, "gor-sysmon");
-    }
-    return -error;
+    return gor__thread_start(&gor__sched.sysmon, &all, "gor-sysmon", sysmon_main, NULL);
 }
 
 void gor__sysmon_stop(void)
