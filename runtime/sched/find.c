@@ -14,7 +14,6 @@
 #include "runtime/sched/ready.h"
 
 enum {
-    FAIR_TICKS = 64,
     FRESH_PATIENCE_NS = 10000000, /* the oldest fresh ones get a turn this often: Go's time slice */
     POLL_BACKLOG = 64,            /* goroutines that wait */
     POLL_TICKS_MAX = 10000000,    /* ... and with a backlog: some milliseconds */
@@ -226,7 +225,7 @@ static struct gor__g *take_fairly(struct gor__m *m)
     if (poll_is_due(p)) {
         (void)poll_now(p);
     }
-    if ((uint32_t)p->switches % FAIR_TICKS != 0) {
+    if ((uint32_t)p->switches % GOR__FAIR_SWITCHES != 0) {
         return NULL;
     }
     int64_t now = gor__coarse_now();

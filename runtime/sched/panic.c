@@ -50,6 +50,15 @@ static void report(const struct gor__g *g, const char *message)
     abort();
 }
 
+void gor__run_defers(struct gor__g *g)
+{
+    while (g->defers != NULL) {
+        struct gor_defer *d = g->defers;
+        g->defers = d->next;
+        d->fn(d->arg);
+    }
+}
+
 void gor_panic(const char *format, ...)
 {
     char message[512];
@@ -58,11 +67,7 @@ void gor_panic(const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    while (g->defers != NULL) {
-        struct gor_defer *d = g->defers;
-        g->defers = d->next;
-        d->fn(d->arg);
-    }
+    gor__run_defers(g);
     if (g->on_panic == NULL) {
         report(g, message);
     }

@@ -105,6 +105,12 @@ int64_t gor__clock(void);
 
 /* ---- inside sched/ */
 
+/* Every so many switches of a P the scheduler looks at what its queues must not keep waiting. */
+enum { GOR__FAIR_SWITCHES = 64 };
+
+/* Run and forget the deferred calls, newest first. panic.c */
+void gor__run_defers(struct gor__g *g);
+
 /* Start fn(arg); the body of gor_go and gor_go_with. */
 int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller);
 

@@ -12,7 +12,6 @@
 #include "runtime/sched/ready.h"
 
 enum {
-    FAIR_TICKS = 64,      /* every so often: the global queue, the poller, the oldest fresh one */
     FRESH_TICKS = 8,      /* every so often a fresh one goes before woken ones */
     NEXT_STREAK_MAX = 64, /* a pair may hand itself on so often while others wait */
     CLOCK_TICKS = 20000,  /* cpu ticks between looks at the clock: 5 to 10 us */
@@ -97,7 +96,7 @@ struct gor__g *gor__next_local(struct gor__p *p)
 /* The next one without entering the scheduler's stack; NULL when that must be done. */
 static inline struct gor__g *next_direct(struct gor__p *p)
 {
-    if (GOR_UNLIKELY((uint32_t)p->switches % FAIR_TICKS == 0 ||
+    if (GOR_UNLIKELY((uint32_t)p->switches % GOR__FAIR_SWITCHES == 0 ||
                      __atomic_load_n(&p->attention, __ATOMIC_RELAXED) || timers_need_look(p))) {
         return NULL;
     }
@@ -279,10 +278,8 @@ void gor__schedule(struct gor__m *m)
 /* The deferred calls, and word to whoever waits for the end. */
 static void finish(struct gor__g *g)
 {
-    while (g->defers != NULL) {
-        struct gor_defer *d = g->defers;
-        g->defers = d->next;
-        d->fn(d->arg);
+    if (GOR_UNLIKELY(g->defers != NULL)) {
+        gor__run_defers(g);
     }
     if (GOR_UNLIKELY(g->at_end != NULL)) {
         __atomic_store_n(g->at_end, 1, __ATOMIC_RELEASE);
