@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "runtime/sched/sched.h"
+#include "runtime/sync/wakes.h"
 
 enum { ELEM_MAX = 65536 };
 
@@ -241,20 +242,9 @@ int gor_chan_try_recv(struct gor_chan *c, void *elem)
     return recv_until(c, elem, 0);
 }
 
-/* Claim everybody on `q` onto a list linked by `next`. */
-static void claim_all(struct gor__waitq *q, int result, struct gor__waiter **list)
-{
-    struct gor__waiter *w = NULL;
-    while ((w = gor__waitq_claim(q)) != NULL) {
-        w->result = result;
-        w->next = *list;
-        *list = w;
-    }
-}
-
 int gor_chan_close(struct gor_chan *c)
 {
-    struct gor__waiter *woken = NULL;
+    struct gor__wakes woken = {NULL, NULL};
     if (gor__m_self() == NULL) {
         return -EPERM;
     }
@@ -267,16 +257,12 @@ int gor_chan_close(struct gor_chan *c)
         return -EPIPE;
     }
     __atomic_store_n(&c->closed, true, __ATOMIC_RELEASE);
-    claim_all(&c->receivers, 0, &woken);
-    for (struct gor__waiter *w = woken; w != NULL; w = w->next) {
+    gor__wakes_add_all(&woken, &c->receivers, 0);
+    for (struct gor__waiter *w = woken.first; w != NULL; w = w->next) {
         gor__elem_clear(c, w->elem);
     }
-    claim_all(&c->senders, -EPIPE, &woken);
+    gor__wakes_add_all(&woken, &c->senders, -EPIPE);
     gor__unlock(&c->lock);
-    while (woken != NULL) {
-        struct gor__waiter *w = woken;
-        woken = w->next;
-        gor__waiter_wake(w);
-    }
+    gor__wakes_do(&woken);
     return 0;
 }

@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "runtime/sched/sched.h"
-#include "runtime/sched/waitq.h"
+#include "runtime/sync/wakes.h"
 
 #define ONE ((int64_t)1 << 32) /* the counter is the upper half of the word, signed */
 
@@ -46,22 +46,13 @@ static inline int64_t word_of(const struct waitgroup *wg)
 
 static __attribute__((noinline)) void wake_all(struct waitgroup *wg)
 {
-    struct gor__waiter *woken = NULL;
-    struct gor__waiter *w = NULL;
+    struct gor__wakes woken = {NULL, NULL};
     gor__lock(&wg->lock);
-    while ((w = gor__waitq_claim(&wg->queue)) != NULL) {
-        w->result = 0;
-        w->next = woken;
-        woken = w;
-    }
+    gor__wakes_add_all(&woken, &wg->queue, 0);
     int64_t left = waiters(word_of(wg));
     (void)gor__add64(&wg->word, -left);
     gor__unlock(&wg->lock);
-    while (woken != NULL) {
-        w = woken;
-        woken = w->next;
-        gor__waiter_wake(w);
-    }
+    gor__wakes_do(&woken);
 }
 
 void gor_waitgroup_add(struct gor_waitgroup *waitgroup, int64_t delta)
