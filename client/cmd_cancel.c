@@ -71,10 +71,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Say what became of each; true: all of them are known. */
-static bool show_results(const Gor__V1__CancelReply *reply)
+/* Say what became of each. */
+static void show_results(const Gor__V1__CancelReply *reply)
 {
-    bool all_known = true;
     for (size_t i = 0; i < reply->n_results; i++) {
         const Gor__V1__CancelResult *result = reply->results[i];
         switch (result->status) {
@@ -86,10 +85,8 @@ static bool show_results(const Gor__V1__CancelReply *reply)
             break;
         default:
             gorctl_say("there is no job %" PRIu64, result->id);
-            all_known = false;
         }
     }
-    return all_known;
 }
 
 static bool all_known(const Gor__V1__CancelReply *reply)
@@ -121,12 +118,11 @@ static int cancel(const struct arguments *arguments)
         return code;
     }
     const Gor__V1__CancelReply *reply = (const Gor__V1__CancelReply *)message;
-    bool known;
+    bool known = all_known(reply);
     if (arguments->ctl->json) {
         gorctl_json_show(message);
-        known = all_known(reply);
     } else {
-        known = show_results(reply);
+        show_results(reply);
         if (reply->n_results == 0) {
             fputs("There is no job that has not ended.\n", stderr);
         }
