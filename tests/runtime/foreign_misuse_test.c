@@ -2,10 +2,8 @@
 /* foreign_misuse_test.c - what only a goroutine may call, called by a thread of the host program: an
  * error, or a death that says so, but never a lock that is none. */
 #include <signal.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "tests/runtime/child.h"
 #include "tests/runtime/help.h"
 
 /* Zeroed, which is as good as new. */
@@ -81,21 +79,9 @@ static void (*const forbidden[])(void) = {
     signal_one, signal_all, release,   do_once,    yield,
 };
 
-/* In a child, so that its death can be seen; this process never runs a runtime before it forks. */
 static void check_dies(void (*misuse)(void))
 {
-    const struct rlimit no_core = {0, 0};
-    int status = 0;
-    pid_t pid = fork();
-    CHECK_INT(pid, >=, 0);
-    if (pid == 0) {
-        (void)setrlimit(RLIMIT_CORE, &no_core);
-        (void)close(STDERR_FILENO);
-        CHECK_EQ(gor_start(NULL), 0);
-        misuse();
-        _exit(0);
-    }
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    int status = status_of_child(misuse);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
