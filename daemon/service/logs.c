@@ -21,8 +21,7 @@ struct gord_follow {
     bool full;                   /* the call's queue has no room */
     struct gord_logread *reader; /* owned; NULL: no file so far */
     struct gord_run *run;        /* owned reference: counted among its followers; NULL: has none */
-    struct gord_follow *prev;
-    struct gord_follow *next; /* list links of the service */
+    struct rpc_link link;        /* in the service's follows */
 };
 
 static void free_follow(struct gord_follow *follow)
@@ -37,10 +36,7 @@ static void free_follow(struct gord_follow *follow)
 
 static void drop(struct gord_follow *follow)
 {
-    *(follow->prev != NULL ? &follow->prev->next : &follow->service->follows) = follow->next;
-    if (follow->next != NULL) {
-        follow->next->prev = follow->prev;
-    }
+    rpc_list_remove(&follow->link);
     free_follow(follow);
 }
 
@@ -188,8 +184,10 @@ static void pump(struct gord_follow *follow)
 
 void gord_follows_log(struct gord_service *service, uint64_t id)
 {
-    for (struct gord_follow *follow = service->follows, *next; follow != NULL; follow = next) {
-        next = follow->next;
+    for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
+         link = next) {
+        struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        next = link->next;
         if (follow->id == id && !follow->full) {
             pump(follow);
         }
@@ -198,8 +196,10 @@ void gord_follows_log(struct gord_service *service, uint64_t id)
 
 void gord_follows_flush(struct gord_service *service)
 {
-    for (struct gord_follow *follow = service->follows, *next; follow != NULL; follow = next) {
-        next = follow->next;
+    for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
+         link = next) {
+        struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        next = link->next;
         if (!follow->full) {
             pump(follow);
         }
@@ -208,17 +208,16 @@ void gord_follows_flush(struct gord_service *service)
 
 void gord_follows_end(struct gord_service *service)
 {
-    struct gord_follow *next;
+    struct rpc_link *link;
 
-    for (struct gord_follow *follow = service->follows; follow != NULL; follow = next) {
-        next = follow->next;
+    while ((link = rpc_list_pop(&service->follows)) != NULL) {
+        struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
         uint64_t offset =
             follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
         gord_fail(follow->call, WIRE_UNAVAILABLE,
                   "the daemon stops; go on with offset %" PRIu64 " when it is back", offset);
         free_follow(follow);
     }
-    service->follows = NULL;
 }
 
 static void on_writable(struct rpc_call *call, void *user)
@@ -257,11 +256,7 @@ GORD_METHOD(gord_jobs_logs)
     follow->id = request->id;
     follow->offset = request->offset;
     follow->follow = request->follow;
-    follow->next = service->follows;
-    if (follow->next != NULL) {
-        follow->next->prev = follow;
-    }
-    service->follows = follow;
+    rpc_list_append(&service->follows, &follow->link);
     rpc_call_on(call, on_writable, on_end, follow);
     pump(follow);
 }

@@ -176,7 +176,7 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
     /* While the store refuses, nobody waits for the commit. */
     service->ended_some |= event->kind == GORD_EVENT_FINISHED && service->store_error != 0;
     /* Those who follow its log from before its start join it now. */
-    if (event->kind == GORD_EVENT_STARTED && service->follows != NULL) {
+    if (event->kind == GORD_EVENT_STARTED && !rpc_list_is_empty(&service->follows)) {
         gord_follows_log(service, event->job_id);
     }
 }
@@ -231,6 +231,9 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     if (service == NULL) {
         return -ENOMEM;
     }
+    rpc_list_init(&service->waits);
+    rpc_list_init(&service->watches);
+    rpc_list_init(&service->follows);
     service->bus = opts->bus;
     service->runner = opts->runner;
     service->server = opts->server;

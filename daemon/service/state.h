@@ -13,12 +13,10 @@
 #include "daemon/runner/runner.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
+#include "rpc/list.h"
 #include "rpc/server.h"
 
 struct gord_ack;
-struct gord_wait;
-struct gord_watch;
-struct gord_follow;
 struct gord_cancel;
 
 struct gord_service {
@@ -34,9 +32,9 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct gord_wait *waits;     /* owned */
-    struct gord_watch *watches;  /* owned */
-    struct gord_follow *follows; /* owned */
+    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next two */
+    struct rpc_link watches;
+    struct rpc_link follows;
     struct gord_cancel *cancels; /* owned; those with more to do */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };

@@ -16,19 +16,10 @@ struct gord_wait {
     struct rpc_call *call;
     bool any;
     size_t count;
-    size_t settled; /* without `any`: the first so many ids have ended */
-    struct gord_wait *prev;
-    struct gord_wait *next; /* list links of the service */
+    size_t settled;       /* without `any`: the first so many ids have ended */
+    struct rpc_link link; /* in the service's waits */
     uint64_t ids[];
 };
-
-static void unlink_wait(struct gord_wait *wait)
-{
-    *(wait->prev != NULL ? &wait->prev->next : &wait->service->waits) = wait->next;
-    if (wait->next != NULL) {
-        wait->next->prev = wait->prev;
-    }
-}
 
 /* May it be answered? */
 static bool is_over(struct gord_wait *wait)
@@ -93,10 +84,11 @@ static void answer(struct gord_wait *wait)
 
 void gord_waits_flush(struct gord_service *service)
 {
-    for (struct gord_wait *wait = service->waits, *next; wait != NULL; wait = next) {
-        next = wait->next;
+    for (struct rpc_link *link = service->waits.next, *next; link != &service->waits; link = next) {
+        struct gord_wait *wait = RPC_OF(link, struct gord_wait, link);
+        next = link->next;
         if (is_over(wait)) {
-            unlink_wait(wait);
+            rpc_list_remove(link);
             answer(wait);
             free(wait);
         }
@@ -105,14 +97,13 @@ void gord_waits_flush(struct gord_service *service)
 
 void gord_waits_end(struct gord_service *service)
 {
-    struct gord_wait *next;
+    struct rpc_link *link;
 
-    for (struct gord_wait *wait = service->waits; wait != NULL; wait = next) {
-        next = wait->next;
+    while ((link = rpc_list_pop(&service->waits)) != NULL) {
+        struct gord_wait *wait = RPC_OF(link, struct gord_wait, link);
         gord_fail(wait->call, WIRE_UNAVAILABLE, "the daemon stops; wait again when it is back");
         free(wait);
     }
-    service->waits = NULL;
 }
 
 /* Cancelled by the client, or its deadline passed. */
@@ -122,7 +113,7 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
 
     (void)call;
     (void)why;
-    unlink_wait(wait);
+    rpc_list_remove(&wait->link);
     free(wait);
 }
 
@@ -172,10 +163,6 @@ GORD_METHOD(gord_jobs_wait)
         free(wait);
         return;
     }
-    wait->next = service->waits;
-    if (wait->next != NULL) {
-        wait->next->prev = wait;
-    }
-    service->waits = wait;
+    rpc_list_append(&service->waits, &wait->link);
     rpc_call_on(call, NULL, on_end, wait);
 }

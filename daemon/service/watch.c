@@ -30,18 +30,9 @@ struct gord_watch {
     unsigned budget;
     size_t left; /* ids that have not ended */
     size_t count;
-    struct gord_watch *prev;
-    struct gord_watch *next; /* list links of the service */
-    struct watched ids[];    /* sorted; none: every job */
+    struct rpc_link link; /* in the service's watches */
+    struct watched ids[]; /* sorted; none: every job */
 };
-
-static void unlink_watch(struct gord_watch *watch)
-{
-    *(watch->prev != NULL ? &watch->prev->next : &watch->service->watches) = watch->next;
-    if (watch->next != NULL) {
-        watch->next->prev = watch->prev;
-    }
-}
 
 static int compare_watched(const void *a, const void *b)
 {
@@ -143,7 +134,7 @@ static bool pump(struct gord_watch *watch)
         }
         return false;
     }
-    unlink_watch(watch);
+    rpc_list_remove(&watch->link);
     if (watch->error != 0) {
         gord_fail(watch->call, wire_status_from_errno(watch->error), "cannot read events: %s",
                   strerror(-watch->error));
@@ -156,8 +147,10 @@ static bool pump(struct gord_watch *watch)
 
 void gord_watches_flush(struct gord_service *service)
 {
-    for (struct gord_watch *watch = service->watches, *next; watch != NULL; watch = next) {
-        next = watch->next;
+    for (struct rpc_link *link = service->watches.next, *next; link != &service->watches;
+         link = next) {
+        struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
+        next = link->next;
         if (!watch->full) {
             pump(watch);
         }
@@ -166,15 +159,14 @@ void gord_watches_flush(struct gord_service *service)
 
 void gord_watches_end(struct gord_service *service)
 {
-    struct gord_watch *next;
+    struct rpc_link *link;
 
-    for (struct gord_watch *watch = service->watches; watch != NULL; watch = next) {
-        next = watch->next;
+    while ((link = rpc_list_pop(&service->watches)) != NULL) {
+        struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
         gord_fail(watch->call, WIRE_UNAVAILABLE,
                   "the daemon stops; watch again with after_seq %" PRIu64, watch->next_seq - 1);
         free(watch);
     }
-    service->watches = NULL;
 }
 
 static void on_writable(struct rpc_call *call, void *user)
@@ -192,7 +184,7 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
 
     (void)call;
     (void)why;
-    unlink_watch(watch);
+    rpc_list_remove(&watch->link);
     free(watch);
 }
 
@@ -271,11 +263,7 @@ GORD_METHOD(gord_jobs_watch)
     }
     watch->left = watch->count;
     mark_those_ended(watch);
-    watch->next = service->watches;
-    if (watch->next != NULL) {
-        watch->next->prev = watch;
-    }
-    service->watches = watch;
+    rpc_list_append(&service->watches, &watch->link);
     rpc_call_on(call, on_writable, on_end, watch);
     pump(watch);
 }
