@@ -208,16 +208,17 @@ void gord_follows_flush(struct gord_service *service)
 
 void gord_follows_end(struct gord_service *service)
 {
-    struct rpc_link *link;
-
-    while ((link = rpc_list_pop(&service->follows)) != NULL) {
+    for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
+         link = next) {
         struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        next = link->next;
         uint64_t offset =
             follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
         gord_fail(follow->call, WIRE_UNAVAILABLE,
                   "the daemon stops; go on with offset %" PRIu64 " when it is back", offset);
         free_follow(follow);
     }
+    rpc_list_init(&service->follows);
 }
 
 static void on_writable(struct rpc_call *call, void *user)

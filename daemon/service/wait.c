@@ -97,13 +97,13 @@ void gord_waits_flush(struct gord_service *service)
 
 void gord_waits_end(struct gord_service *service)
 {
-    struct rpc_link *link;
-
-    while ((link = rpc_list_pop(&service->waits)) != NULL) {
+    for (struct rpc_link *link = service->waits.next, *next; link != &service->waits; link = next) {
         struct gord_wait *wait = RPC_OF(link, struct gord_wait, link);
+        next = link->next;
         gord_fail(wait->call, WIRE_UNAVAILABLE, "the daemon stops; wait again when it is back");
         free(wait);
     }
+    rpc_list_init(&service->waits);
 }
 
 /* Cancelled by the client, or its deadline passed. */

@@ -159,14 +159,15 @@ void gord_watches_flush(struct gord_service *service)
 
 void gord_watches_end(struct gord_service *service)
 {
-    struct rpc_link *link;
-
-    while ((link = rpc_list_pop(&service->watches)) != NULL) {
+    for (struct rpc_link *link = service->watches.next, *next; link != &service->watches;
+         link = next) {
         struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
+        next = link->next;
         gord_fail(watch->call, WIRE_UNAVAILABLE,
                   "the daemon stops; watch again with after_seq %" PRIu64, watch->next_seq - 1);
         free(watch);
     }
+    rpc_list_init(&service->watches);
 }
 
 static void on_writable(struct rpc_call *call, void *user)
