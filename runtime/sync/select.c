@@ -70,9 +70,10 @@ static int try_one_by_one(struct selection *s)
             continue;
         }
         gor__lock(&c->chan->lock);
-        c->result = try_locked(s, c);
+        int result = try_locked(s, c);
         gor__unlock(&c->chan->lock);
-        if (c->result != -EAGAIN) {
+        if (result != -EAGAIN) {
+            c->result = result;
             return s->order[i];
         }
     }
@@ -84,11 +85,10 @@ static int try_all_locked(struct selection *s)
 {
     for (size_t i = 0; i < s->count; i++) {
         struct gor_case *c = &s->cases[s->order[i]];
-        if (c->chan != NULL) {
-            c->result = try_locked(s, c);
-            if (c->result != -EAGAIN) {
-                return s->order[i];
-            }
+        int result = c->chan != NULL ? try_locked(s, c) : -EAGAIN;
+        if (result != -EAGAIN) {
+            c->result = result;
+            return s->order[i];
         }
     }
     return -EAGAIN;
