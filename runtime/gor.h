@@ -294,8 +294,8 @@ GOR_API struct gor_timer *gor_timer_new_func(int64_t ns, void (*fn)(void *arg), 
 GOR_API struct gor_timer *gor_ticker_new(int64_t ns);
 /* Borrowed channel of a timer or ticker; NULL for a function timer. */
 GOR_API struct gor_chan *gor_timer_chan(struct gor_timer *t);
-/* 1 when the call kept it from firing, 0 when it had fired or was stopped. After it, no stale value
- * is in the channel. */
+/* 1 when the call kept it from firing, also when what it fired lay unreceived in its channel and is
+ * taken back; 0 when it had fired or was stopped. After it, no stale value is in the channel. */
 GOR_API int gor_timer_stop(struct gor_timer *t);
 /* Stop, then start anew with `ns` (the new period of a ticker). Result as stop;
  * -EINVAL: a ticker's period <= 0. */

@@ -99,20 +99,21 @@ static void fire(void *arg, uint64_t token)
     }
 }
 
-/* Under the lock: whether it would have fired. */
+/* Under the lock: whether it would have fired, or had fired into the channel and nobody had received
+ * it yet, which is the same to whoever waits. */
 static bool stop(struct gor_timer *t)
 {
-    bool was_active = t->active;
+    bool stopped = t->active;
     t->active = false;
     t->generation++;
     if (gor__timer_stop(&t->timer)) {
         /* Not the last one, which is the maker's. */
         (void)drop(t);
     }
-    if (t->chan != NULL) {
-        (void)gor_chan_try_recv(t->chan, NULL);
+    if (t->chan != NULL && gor_chan_try_recv(t->chan, NULL) == 1) {
+        stopped = true;
     }
-    return was_active;
+    return stopped;
 }
 
 static struct gor_timer *new_timer(void)

@@ -73,6 +73,63 @@ GO_TEST(ticker_reset_takes_the_new_period)
     gor_timer_free(t);
 }
 
+/* However fast or slow the reader: each tick lies in a later period than the one before, so there
+ * are never more ticks than periods, and none comes early. */
+GO_TEST(ticker_ticks_at_most_once_in_each_period)
+{
+    enum { PERIOD = 100 * GOR_MICROSECOND };
+    uint64_t random = test_seed();
+    int64_t start = gor_now();
+    struct gor_timer *t = gor_ticker_new(PERIOD);
+    int64_t last = 0;
+    for (int ticks = 1; ticks <= SCALED(500, 300, 200); ticks++) {
+        if (random_below(&random, 4) == 0) {
+            gor_sleep(random_below(&random, 5 * PERIOD));
+        }
+        int64_t fired = recv_tick(t);
+        CHECK_INT((fired - start) / PERIOD, >, last);
+        last = (fired - start) / PERIOD;
+        CHECK_INT((gor_now() - start) / PERIOD, >=, ticks);
+    }
+    gor_timer_free(t);
+}
+
+/* Several readers share a ticker, each with a timeout of its own: each tick goes to one of them. */
+struct ticks {
+    struct gor_timer *t;
+    struct gor_waitgroup wg;
+    _Atomic long got;
+};
+
+static void read_ticks(void *arg)
+{
+    struct ticks *ticks = arg;
+    for (int i = 0; i < SCALED(1000, 500, 300); i++) {
+        struct gor_timer *timeout = gor_timer_new((i % 3) * 50 * GOR_MICROSECOND);
+        struct gor_case cases[] = {{gor_timer_chan(ticks->t), NULL, GOR_RECV, 0},
+                                   {gor_timer_chan(timeout), NULL, GOR_RECV, 0}};
+        int chosen = gor_select(cases, 2);
+        CHECK(chosen == 0 || chosen == 1);
+        atomic_fetch_add(&ticks->got, chosen == 0);
+        gor_timer_free(timeout);
+    }
+    gor_waitgroup_done(&ticks->wg);
+}
+
+GO_TEST(ticker_read_by_many_with_timeouts_gives_each_tick_once)
+{
+    int64_t start = gor_now();
+    struct ticks ticks = {.t = gor_ticker_new(20 * GOR_MICROSECOND)};
+    gor_waitgroup_add(&ticks.wg, 6);
+    for (int i = 0; i < 6; i++) {
+        spawn(read_ticks, &ticks);
+    }
+    gor_waitgroup_wait(&ticks.wg);
+    CHECK_INT(atomic_load(&ticks.got), >, 0);
+    CHECK_INT(atomic_load(&ticks.got), <=, (gor_now() - start) / (20 * GOR_MICROSECOND));
+    gor_timer_free(ticks.t);
+}
+
 struct teardown {
     struct gor_waitgroup wg;
 };
