@@ -73,9 +73,8 @@ GO_TEST(ticker_reset_takes_the_new_period)
     gor_timer_free(t);
 }
 
-/* However fast or slow the reader: each tick lies in a later period than the one before, so there
- * are never more ticks than periods, and none comes early. */
-GO_TEST(ticker_ticks_at_most_once_in_each_period)
+/* However fast or slow the reader, there are never more ticks than periods that have passed. */
+GO_TEST(ticker_ticks_no_more_often_than_its_period)
 {
     enum { PERIOD = 100 * GOR_MICROSECOND };
     uint64_t random = test_seed();
@@ -87,9 +86,10 @@ GO_TEST(ticker_ticks_at_most_once_in_each_period)
             gor_sleep(random_below(&random, 5 * PERIOD));
         }
         int64_t fired = recv_tick(t);
-        CHECK_INT((fired - start) / PERIOD, >, last);
-        last = (fired - start) / PERIOD;
-        CHECK_INT((gor_now() - start) / PERIOD, >=, ticks);
+        CHECK_INT(fired, >, last);
+        CHECK_INT((fired - start) / PERIOD, >=, ticks);
+        CHECK_INT(gor_now(), >=, fired);
+        last = fired;
     }
     gor_timer_free(t);
 }
