@@ -48,9 +48,9 @@ extern "C" {
 
 #define GOR_NEVER INT64_MAX
 
-#define GOR_MICROSECOND ((int64_t)1000)
-#define GOR_MILLISECOND ((int64_t)1000000)
-#define GOR_SECOND ((int64_t)1000000000)
+#define GOR_MICROSECOND INT64_C(1000)
+#define GOR_MILLISECOND INT64_C(1000000)
+#define GOR_SECOND INT64_C(1000000000)
 
 /* Nanoseconds of CLOCK_MONOTONIC. [any thread] */
 GOR_API int64_t gor_now(void);
