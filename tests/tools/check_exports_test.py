@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""check_exports: a library that keeps its word, and three that do not."""
+"""check_exports: a library that keeps its word, and some that do not."""
 
 import os
 import subprocess
@@ -18,24 +18,45 @@ GOR_API struct gor_thing *gor_two(struct gor_thing *thing,
 """
 
 
+MAP = "GOR_0.1 { global: *; };"
+
+
 class CheckExports(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
         self.addCleanup(self.folder.cleanup)
 
-    def check(self, source):
-        library, header, code = (os.path.join(self.folder.name, name)
-                                 for name in ("libx.so", "x.h", "x.c"))
-        for path, text in ((header, HEADER), (code, source)):
+    def check(self, source, symbols=MAP, soname="libx.so.0"):
+        library, header, code, script = (os.path.join(self.folder.name, name)
+                                         for name in ("libx.so", "x.h", "x.c", "x.map"))
+        for path, text in ((header, HEADER), (code, source), (script, symbols)):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
-        subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, code], check=True)
+        flags = [f"-Wl,--version-script={script}"] if symbols else []
+        flags += [f"-Wl,-soname={soname}"] if soname else []
+        subprocess.run(["gcc", "-shared", "-fPIC", *flags, "-o", library, code], check=True)
         return subprocess.run([TOOL, library, header], capture_output=True, text=True, check=False)
 
     def test_exactly_what_the_header_declares(self):
         result = self.check("int gor_one; int gor_two; static int hidden;")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("2 symbols", result.stdout)
+        self.assertIn("2 symbols exported by libx.so.0", result.stdout)
+
+    def test_symbol_of_a_later_version_counts(self):
+        result = self.check("int gor_one; int gor_two;",
+                            "GOR_0.1 { global: gor_[a-z]*; local: *; };"
+                            "GOR_0.2 { global: gor_two; } GOR_0.1;")
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_symbol_without_a_version(self):
+        result = self.check("int gor_one; int gor_two;", symbols="")
+        self.assertEqual(result.returncode, 1)
+        self.assertRegex(result.stderr, r"without a version:\n *gor_one\n *gor_two\n")
+
+    def test_library_without_a_soname(self):
+        result = self.check("int gor_one; int gor_two;", soname=None)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("calls itself ''", result.stderr)
 
     def test_stray_symbol(self):
         result = self.check("int gor_one; int gor_two; int helper; int gor__insides;")

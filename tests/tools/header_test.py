@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""gor.h in every C and C++ that may include it: silent under each compiler's strictest eyes."""
+
+import os
+import shutil
+import subprocess
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+STRICT = ["-Wall", "-Wextra", "-pedantic", "-Wconversion", "-Wundef", "-Werror"]
+# Not in C++: there -Wshadow minds a function with the name of a struct (gor_defer), as stat has.
+STRICT_C = ["-Wshadow", "-Wstrict-prototypes", "-Wc++-compat"]
+STRICT_CPP = ["-Wold-style-cast", "-Wzero-as-null-pointer-constant", "-Wextra-semi"]
+# Uses the macros, which are judged only where they are expanded.
+PROGRAM = """
+#include <gor.h>
+#include <gor.h>
+int64_t times[] = {GOR_MICROSECOND, 2 * GOR_MILLISECOND, GOR_SECOND, GOR_NEVER};
+const char *version = GOR_VERSION;
+int last_ones = static_cast_to_int(GOR_STATE_COUNT) + static_cast_to_int(GOR_WAIT_COUNT);
+struct gor_mutex lock;
+struct gor_case one;
+struct gor_opts options;
+"""
+
+
+class Header(unittest.TestCase):
+    def compile_all(self, compilers, language, standards, more):
+        cast = "static_cast<int>" if language == "c++" else "(int)"
+        program = PROGRAM.replace("static_cast_to_int", cast)
+        tried = 0
+        for compiler in filter(shutil.which, compilers):
+            for standard in standards:
+                with self.subTest(compiler=compiler, standard=standard):
+                    result = subprocess.run(
+                        [compiler, f"-std={standard}", *STRICT, *more, "-I",
+                         os.path.join(ROOT, "runtime"), "-fsyntax-only", "-x", language, "-"],
+                        input=program, capture_output=True, text=True, check=False)
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    self.assertEqual(result.stderr, "")
+                tried += 1
+        self.assertGreaterEqual(tried, len(standards), f"none of {compilers} is installed")
+
+    def test_c99_to_c17(self):
+        self.compile_all(["gcc", "clang"], "c", ["c99", "c11", "c17", "gnu17"], STRICT_C)
+
+    def test_cpp11_to_cpp20(self):
+        self.compile_all(["g++", "clang++"], "c++", ["c++11", "c++14", "c++17", "c++20", "gnu++20"],
+                         STRICT_CPP)
+
+
+if __name__ == "__main__":
+    unittest.main()
