@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* switch.h - leave one stack and go on with another, without the kernel.
  *
- * A processor's part is a header with gor__switch and gor__context_init, and an assembly file with
- * gor__entry; cpu/switch_x86_64.{h,S} is the first. AArch64 goes into cpu/switch_aarch64.{h,S}
- * (x19-x30, d8-d15 and FPCR to save) and joins the list below.
+ * A processor's part is a header and an assembly file with gor__entry, cpu/switch_x86_64.{h,S} and
+ * cpu/switch_aarch64.{h,S}. The header has gor__switch, gor__context_init, gor__context_frame,
+ * gor__plain_address, gor__cpu_ticks and GOR__TLS_LOAD, as described in both, and joins the list
+ * below; runtime/CMakeLists.txt finds the assembly file by the name of the processor.
  *
  * Invariants  gor__switch keeps every register the ABI calls callee-saved and the floating-point
  *             control words; the signal mask stays the thread's.
@@ -26,8 +27,10 @@ void gor__entry_c(void) __attribute__((noreturn));
 
 #if defined(__x86_64__)
 #include "runtime/cpu/switch_x86_64.h"
+#elif defined(__aarch64__) && defined(__AARCH64EL__) && defined(__LP64__)
+#include "runtime/cpu/switch_aarch64.h"
 #else
-#error "libgor knows how to switch stacks on x86-64 only; see runtime/cpu/switch.h for a new one"
+#error "no switch for this processor; see the head of runtime/cpu/switch.h"
 #endif
 
 #endif

@@ -80,11 +80,24 @@ gor__context_frame(const struct gor__context *context)
     return ((const void *const *const *)context->sp)[2];
 }
 
-/* Ticks of a counter that never stops, of unknown frequency: to see cheaply that time has passed.
- */
+/* A return address as found on a stack. */
+static inline uintptr_t gor__plain_address(uintptr_t address)
+{
+    return address;
+}
+
+/* Ticks of a counter that never stops, of some GHz: to see cheaply that time has passed. */
 static inline uint64_t gor__cpu_ticks(void)
 {
     return __builtin_ia32_rdtsc();
 }
+
+/* The value of an initial-exec thread-local pointer, found by the thread that runs now. */
+#define GOR__TLS_LOAD(symbol, out_value)                        \
+    __asm__ volatile("movq " #symbol "@gottpoff(%%rip), %0\n\t" \
+                     "movq %%fs:(%0), %0"                       \
+                     : "=r"(out_value)                          \
+                     :                                          \
+                     : "memory")
 
 #endif

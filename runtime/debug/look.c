@@ -59,7 +59,7 @@ RACY_BY_DESIGN static unsigned walk_frames(const struct gor__context *stored,
     while (count < FRAMES_MAX && frame >= low && frame <= top - 2 * sizeof(uintptr_t) &&
            frame % sizeof(uintptr_t) == 0) {
         const uintptr_t *words = (const uintptr_t *)frame;
-        uintptr_t address = words[1];
+        uintptr_t address = gor__plain_address(words[1]);
         if (address - (uintptr_t)gor__entry < ENTRY_BYTES) {
             return count > 0 ? count - 1 : 0;
         }

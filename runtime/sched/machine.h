@@ -67,18 +67,9 @@ extern __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec
  */
 static inline struct gor__m *gor__m_self(void)
 {
-#if defined(__x86_64__)
     struct gor__m *m;
-    __asm__ volatile("movq gor__tls_m@gottpoff(%%rip), %0\n\t"
-                     "movq %%fs:(%0), %0"
-                     : "=r"(m)
-                     :
-                     : "memory");
+    GOR__TLS_LOAD(gor__tls_m, m);
     return m;
-#else
-    extern struct gor__m *gor__m_self_slow(void);
-    return gor__m_self_slow();
-#endif
 }
 
 /* For what only a goroutine may call and has no result to say so with: while the runtime is solo, a
