@@ -2,8 +2,11 @@
 /* echo_server.c - a TCP server on the loopback address, one goroutine for each connection, written
  * as if every call blocked.
  *
- *   echo_server PORT           serve for ever
- *   echo_server --try COUNT    serve COUNT clients of its own, then end
+ * Shows  accept, read and write that park the goroutine and not its thread; a deadline for a whole
+ *        conversation; and how a server stops: gor_close on the listening socket wakes the goroutine
+ *        that waits in gor_accept.
+ * Try    echo_server 7777, and in another terminal: nc 127.0.0.1 7777
+ *        echo_server --try 1000
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,8 +18,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const char usage[] = "usage: echo_server PORT | echo_server --try COUNT\n"
+                            "Send back what comes in on port PORT of 127.0.0.1, for ever (0: on a\n"
+                            "port that is free); or serve COUNT clients of its own and end.\n";
+
 struct server {
-    int fd;
+    int fd; /* listening */
     struct sockaddr_in address;
     int clients; /* of its own; 0: serve for ever */
     struct gor_chan *verdicts;
@@ -152,17 +159,37 @@ static int serve(void *arg)
     return rc;
 }
 
+/* A number from `least` to `most`, or -1. */
+static int read_number(const char *text, long least, long most)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    return end == text || *end != '\0' || number < least || number > most ? -1 : (int)number;
+}
+
 int main(int argc, char **argv)
 {
-    struct server server = {.clients =
-                                argc == 3 && strcmp(argv[1], "--try") == 0 ? atoi(argv[2]) : 0};
-    if (argc < 2 || (server.clients == 0 && argc != 2)) {
-        fprintf(stderr, "usage: echo_server PORT | echo_server --try COUNT\n");
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    struct server server = {.fd = -1};
+    int port = 0;
+    if (argc == 3 && strcmp(argv[1], "--try") == 0) {
+        server.clients = read_number(argv[2], 1, 100000);
+    } else if (argc == 2) {
+        port = read_number(argv[1], 0, UINT16_MAX);
+    } else {
+        port = -1;
+    }
+    if (port < 0 || server.clients < 0) {
+        fprintf(stderr, "echo_server: a port up to 65535, or --try with a number up to 100000\n%s",
+                usage);
         return 2;
     }
-    int rc = open_listener(&server, server.clients > 0 ? 0 : (uint16_t)atoi(argv[1]));
+    int rc = open_listener(&server, (uint16_t)port);
     if (rc != 0) {
-        fprintf(stderr, "echo_server: cannot listen: %s\n", strerror(-rc));
+        fprintf(stderr, "echo_server: cannot listen on port %d: %s\n", port, strerror(-rc));
         return 1;
     }
     return gor_run(NULL, serve, &server) == 0 ? 0 : 1;

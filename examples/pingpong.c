@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* pingpong.c - two goroutines hand a ball to each other over two channels.
  *
- *   pingpong [ROUNDS]      default: 1000000
+ * Shows  goroutines, unbuffered channels, a loop that ends when its channel is closed, and a wait
+ *        group to learn that somebody is done: whoever frees a channel must know that.
+ * Try    pingpong 1000000
+ *        GOMAXPROCS=1 pingpong 1000000
  */
+#include <errno.h>
 #include <gor.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const char usage[] = "usage: pingpong [ROUNDS]\n"
+                            "Pass a ball to and fro between two goroutines, and say how long one\n"
+                            "round takes. ROUNDS is 1000000 unless given.\n";
 
 struct table {
-    struct gor_chan *left;
-    struct gor_chan *right;
+    struct gor_chan *left;  /* balls that come back */
+    struct gor_chan *right; /* balls that go out; closed when the game is over */
     struct gor_waitgroup players;
+    uint64_t rounds;
 };
 
 /* Send back whatever comes, one higher, until the other side closes its channel. */
@@ -26,38 +36,68 @@ static void return_balls(void *arg)
     gor_waitgroup_done(&table->players);
 }
 
+/* Play all rounds from this side; answers the last ball. */
+static uint64_t serve(struct table *table)
+{
+    uint64_t ball = 0;
+    for (uint64_t i = 0; i < table->rounds; i++) {
+        gor_chan_send(table->right, &ball);
+        gor_chan_recv(table->left, &ball);
+    }
+    return ball;
+}
+
 static int play(void *arg)
 {
-    uint64_t rounds = *(const uint64_t *)arg;
-    struct table table = {.left = gor_chan_new(sizeof(uint64_t), 0),
-                          .right = gor_chan_new(sizeof(uint64_t), 0)};
-    gor_waitgroup_add(&table.players, 1);
-    if (table.left == NULL || table.right == NULL || gor_go(return_balls, &table) != 0) {
-        fprintf(stderr, "pingpong: out of memory\n");
-        return 1;
+    struct table *table = arg;
+    int rc = -ENOMEM;
+    table->left = gor_chan_new(sizeof(uint64_t), 0);
+    table->right = gor_chan_new(sizeof(uint64_t), 0);
+    if (table->left == NULL || table->right == NULL) {
+        goto unref_channels;
+    }
+    /* Count the player before it starts: it may be done before gor_go even returns. */
+    gor_waitgroup_add(&table->players, 1);
+    rc = gor_go(return_balls, table);
+    if (rc != 0) {
+        goto unref_channels;
     }
 
-    uint64_t ball = 0;
     int64_t begun = gor_now();
-    for (uint64_t i = 0; i < rounds; i++) {
-        gor_chan_send(table.right, &ball);
-        gor_chan_recv(table.left, &ball);
-    }
+    uint64_t ball = serve(table);
     int64_t took_ns = gor_now() - begun;
 
-    /* Not before the other side is done may its channels go. */
-    gor_chan_close(table.right);
-    gor_waitgroup_wait(&table.players);
-    gor_chan_unref(table.left);
-    gor_chan_unref(table.right);
+    gor_chan_close(table->right);
+    gor_waitgroup_wait(&table->players);
+    printf("%" PRIu64 " rounds, %.0f ns each\n", ball, (double)took_ns / (double)table->rounds);
 
-    printf("%" PRIu64 " rounds, %.0f ns each\n", ball,
-           rounds > 0 ? (double)took_ns / (double)rounds : 0.0);
-    return ball == rounds ? 0 : 1;
+unref_channels:
+    gor_chan_unref(table->left);
+    gor_chan_unref(table->right);
+    return rc;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t rounds = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-    return gor_run(NULL, play, &rounds) == 0 ? 0 : 1;
+    struct table table = {.rounds = 1000000};
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    if (argc == 2) {
+        char *end;
+        table.rounds = strtoull(argv[1], &end, 10);
+        if (*end != '\0' || argv[1][0] == '-') {
+            table.rounds = 0;
+        }
+    }
+    if (argc > 2 || table.rounds == 0) {
+        fprintf(stderr, "pingpong: one number, 1 or more, is all it takes\n%s", usage);
+        return 2;
+    }
+    int rc = gor_run(NULL, play, &table);
+    if (rc != 0) {
+        fprintf(stderr, "pingpong: %s\n", strerror(-rc));
+    }
+    return rc == 0 ? 0 : 1;
 }

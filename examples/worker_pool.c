@@ -2,12 +2,24 @@
 /* worker_pool.c - a fixed number of workers take tasks from a channel, until the tasks are done or
  * a context says that time is up.
  *
- *   worker_pool [WORKERS] [TASKS] [MILLISECONDS]      default: 4 workers, 100 tasks, 1000 ms
+ * Shows  a context with a timeout; select between work and the end of the context, when sending as
+ *        well as when receiving; a sleep that the context cuts short; names for the goroutines,
+ *        which gor_dump() and the report of a crash print.
+ * Try    worker_pool --workers 4 --tasks 100
+ *        worker_pool --workers 1 --tasks 100 --time-ms 20
  */
+#include <errno.h>
+#include <getopt.h>
 #include <gor.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: worker_pool [--workers N] [--tasks N] [--time-ms N]\n"
+    "Let N workers (4) do N tasks (100) of a millisecond each, within N milliseconds (1000).\n"
+    "Ends with 0 when all tasks were done, with 1 when time was up before.\n";
 
 struct pool {
     struct gor_ctx *ctx;
@@ -16,29 +28,47 @@ struct pool {
     atomic_int done;
     int worker_count;
     int task_count;
-    int64_t time_ns;
+    int time_ms;
 };
 
-/* Take tasks until there are no more, or the context ends. */
+/* The next task in *out_task. False: there are no more, or time is up. */
+static bool take_task(struct pool *pool, int *out_task)
+{
+    struct gor_case cases[] = {
+        {.chan = pool->tasks, .value = out_task, .op = GOR_RECV},
+        {.chan = gor_ctx_done(pool->ctx), .op = GOR_RECV},
+    };
+    /* The result of the chosen case is that of gor_chan_recv: 0 once the channel is closed. */
+    return gor_select(cases, 2) == 0 && cases[0].result == 1;
+}
+
 static void work(void *arg)
 {
     struct pool *pool = arg;
-    for (;;) {
-        int task;
-        struct gor_case cases[] = {
-            {.chan = pool->tasks, .value = &task, .op = GOR_RECV},
-            {.chan = gor_ctx_done(pool->ctx), .op = GOR_RECV},
-        };
-        if (gor_select(cases, 2) == 1 || cases[0].result == 0) {
-            break;
-        }
+    int task;
+    while (take_task(pool, &task)) {
         /* The task itself: a sleep that the context can cut short. */
         if (gor_ctx_sleep_until(pool->ctx, gor_after(GOR_MILLISECOND)) != 0) {
             break;
         }
-        atomic_fetch_add_explicit(&pool->done, 1, memory_order_relaxed);
+        atomic_fetch_add(&pool->done, 1);
     }
     gor_waitgroup_done(&pool->workers);
+}
+
+/* Start the workers; answers how many there are. */
+static int start_workers(struct pool *pool)
+{
+    for (int i = 0; i < pool->worker_count; i++) {
+        char name[GOR_NAME_BYTES];
+        snprintf(name, sizeof(name), "worker %d", i);
+        gor_waitgroup_add(&pool->workers, 1);
+        if (gor_go_with(&(struct gor_go_opts){.name = name}, work, pool) != 0) {
+            gor_waitgroup_done(&pool->workers);
+            return i;
+        }
+    }
+    return pool->worker_count;
 }
 
 /* Hand out the tasks; stop early when the context ends. */
@@ -59,42 +89,89 @@ static void hand_out(struct pool *pool)
 static int run_pool(void *arg)
 {
     struct pool *pool = arg;
-    int rc = gor_ctx_with_timeout(gor_ctx_background(), pool->time_ns, &pool->ctx);
+    int rc =
+        gor_ctx_with_timeout(gor_ctx_background(), pool->time_ms * GOR_MILLISECOND, &pool->ctx);
     if (rc != 0) {
         return rc;
     }
-    rc = -1;
+    rc = -ENOMEM;
     pool->tasks = gor_chan_new(sizeof(int), 0);
     if (pool->tasks == NULL) {
         goto unref_ctx;
     }
-    int started = 0;
-    for (; started < pool->worker_count; started++) {
-        gor_waitgroup_add(&pool->workers, 1);
-        if (gor_go(work, pool) != 0) {
-            gor_waitgroup_done(&pool->workers);
-            break;
-        }
-    }
-    if (started > 0) {
+    int started = start_workers(pool);
+    if (started > 0) { /* fewer than wished for will do */
         hand_out(pool);
-        rc = 0;
+        gor_waitgroup_wait(&pool->workers);
+        int done = atomic_load(&pool->done);
+        printf("%d workers did %d of %d tasks\n", started, done, pool->task_count);
+        rc = done == pool->task_count ? 0 : gor_ctx_err(pool->ctx);
     }
-    gor_waitgroup_wait(&pool->workers);
-    printf("%d workers did %d of %d tasks%s%s\n", started, atomic_load(&pool->done),
-           pool->task_count, gor_ctx_err(pool->ctx) != 0 ? ": " : "", gor_ctx_cause(pool->ctx));
     gor_chan_unref(pool->tasks);
 unref_ctx:
     gor_ctx_unref(pool->ctx);
     return rc;
 }
 
+/* A number from 1 to a million; false if the text is none. */
+static bool read_number(const char *text, int *out_number)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || number < 1 || number > 1000000) {
+        fprintf(stderr, "worker_pool: '%s' is not a number from 1 to 1000000\n", text);
+        return false;
+    }
+    *out_number = (int)number;
+    return true;
+}
+
+/* 0 to go on, else the exit code and one. */
+static int read_arguments(struct pool *pool, int argc, char **argv)
+{
+    static const struct option options[] = {{"workers", required_argument, NULL, 'w'},
+                                            {"tasks", required_argument, NULL, 't'},
+                                            {"time-ms", required_argument, NULL, 'm'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    bool good = true;
+    int option;
+    while (good && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'w':
+            good = read_number(optarg, &pool->worker_count);
+            break;
+        case 't':
+            good = read_number(optarg, &pool->task_count);
+            break;
+        case 'm':
+            good = read_number(optarg, &pool->time_ms);
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        default:
+            good = false;
+        }
+    }
+    if (!good || optind < argc) {
+        fputs(usage, stderr);
+        return 3;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    struct pool pool = {
-        .worker_count = argc > 1 ? atoi(argv[1]) : 4,
-        .task_count = argc > 2 ? atoi(argv[2]) : 100,
-        .time_ns = (argc > 3 ? atoi(argv[3]) : 1000) * GOR_MILLISECOND,
-    };
-    return gor_run(NULL, run_pool, &pool) == 0 ? 0 : 1;
+    struct pool pool = {.worker_count = 4, .task_count = 100, .time_ms = 1000};
+    int stop = read_arguments(&pool, argc, argv);
+    if (stop != 0) {
+        return stop - 1;
+    }
+    int rc = gor_run(NULL, run_pool, &pool);
+    if (rc != 0) {
+        fprintf(stderr, "worker_pool: %s\n",
+                rc == -ETIMEDOUT ? "time was up before all tasks were done" : strerror(-rc));
+    }
+    return rc == 0 ? 0 : 1;
 }

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""examples_test PROGRAM - one of the programs in examples/, as its comment says to try it: what it
+prints, how it ends, and that it helps whoever calls it wrongly."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import unittest
+
+PROGRAM = sys.argv.pop(1)
+NAME = os.path.basename(PROGRAM)
+
+
+def run(*words, stdin=""):
+    return subprocess.run([PROGRAM, *words], input=stdin, capture_output=True, text=True,
+                          check=False)
+
+
+class Example(unittest.TestCase):
+    maxDiff = None
+
+    def good(self, *words):
+        """Standard output of a run that ends well and complains of nothing."""
+        result = run(*words)
+        self.assertEqual(result.stderr, "")
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return result.stdout
+
+    def wrong(self, *words):
+        """Wrong usage: says so and how it is right, prints nothing, ends with 2."""
+        result = run(*words)
+        self.assertEqual(result.returncode, 2, result)
+        self.assertEqual(result.stdout, "")
+        self.assertIn(f"usage: {NAME}", result.stderr)
+        return result.stderr
+
+
+class Everyone(Example):
+    def test_help(self):
+        self.assertTrue(self.good("--help").startswith(f"usage: {NAME}"))
+
+    def test_no_such_option(self):
+        self.wrong("--nonsense")
+
+
+class Pingpong(Example):
+    def test_rounds(self):
+        self.assertRegex(self.good("10000"), r"^10000 rounds, \d+ ns each\n$")
+
+    def test_bad_numbers(self):
+        for word in ("0", "-5", "many", "12x", ""):
+            self.wrong(word)
+        self.wrong("1", "2")
+
+
+class Sieve(Example):
+    def test_primes(self):
+        primes = [n for n in range(2, 542) if all(n % d for d in range(2, n))]
+        self.assertEqual(len(primes), 100)
+        self.assertEqual(self.good().split(), [str(prime) for prime in primes])
+        self.assertEqual(self.good("1"), "2\n")
+
+    def test_bad_numbers(self):
+        for word in ("0", "-5", "10001", "many", ""):
+            self.wrong(word)
+
+
+class WorkerPool(Example):
+    def test_all_tasks(self):
+        self.assertEqual(self.good("--tasks", "20", "--time-ms", "100000"),
+                         "4 workers did 20 of 20 tasks\n")
+
+    def test_time_is_up(self):
+        result = run("--workers", "1", "--tasks", "1000000", "--time-ms", "1")
+        self.assertEqual(result.returncode, 1)
+        done = re.fullmatch(r"1 workers did (\d+) of 1000000 tasks\n", result.stdout)
+        self.assertTrue(done, result.stdout)
+        self.assertLess(int(done[1]), 1000000)
+        self.assertEqual(result.stderr,
+                         "worker_pool: time was up before all tasks were done\n")
+
+    def test_bad_numbers(self):
+        self.assertIn("'none' is not a number", self.wrong("--workers", "none"))
+        self.wrong("--tasks")
+        self.wrong("7")
+
+
+class RateLimiter(Example):
+    def test_burst_then_a_steady_rate(self):
+        out = self.good("--requests", "12", "--per-second", "100", "--burst", "3")
+        lines = re.findall(r"^request (\d+) at (\d+) ms$", out, re.M)
+        self.assertEqual(sorted(int(number) for number, _ in lines), list(range(1, 13)))
+        took = re.search(r"^12 requests, a burst of 3, then 100 a second: took ([\d.]+) s$", out,
+                         re.M)
+        # 9 of them had to wait for a tick each.
+        self.assertGreaterEqual(float(took[1]), 0.090)
+
+    def test_burst_alone_waits_for_nothing(self):
+        self.assertEqual(len(self.good("--requests", "3", "--burst", "3", "--per-second", "1")
+                             .splitlines()), 4)
+
+    def test_bad_numbers(self):
+        self.assertIn("'0' is not a number", self.wrong("--per-second", "0"))
+        self.wrong("7")
+
+
+class EchoServer(Example):
+    def test_its_own_clients(self):
+        self.assertEqual(self.good("--try", "50"), "50 of 50 clients heard what they said\n")
+
+    def test_a_client_from_outside(self):
+        with subprocess.Popen([PROGRAM, "0"], stdout=subprocess.PIPE, text=True) as server:
+            try:
+                port = re.fullmatch(r"echoing on 127\.0\.0\.1:(\d+)\n",
+                                    server.stdout.readline())[1]
+                with socket.create_connection(("127.0.0.1", int(port))) as client:
+                    for word in (b"hello", b"x" * 30000):
+                        client.sendall(word)
+                        heard = b""
+                        while len(heard) < len(word):
+                            heard += client.recv(65536)
+                        self.assertEqual(heard, word)
+            finally:
+                server.kill()
+
+    def test_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = str(other.getsockname()[1])
+            result = run(port)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr,
+                         f"echo_server: cannot listen on port {port}: Address already in use\n")
+
+    def test_bad_numbers(self):
+        self.wrong()
+        self.wrong("65536")
+        self.wrong("--try", "0")
+        self.wrong("--try")
+
+
+def load_tests(loader, _tests, _pattern):
+    own = globals().get("".join(word.capitalize() for word in NAME.split("_")))
+    if own is None:
+        raise LookupError(f"examples_test.py has no tests for {NAME}")
+    return unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Everyone, own))
+
+
+if __name__ == "__main__":
+    unittest.main()
