@@ -60,13 +60,13 @@ static int start_locked(const struct gor_opts *opts)
     if (gor__sched.running || stuck) {
         return -EBUSY;
     }
+    gor__memory_probe();
     gor__sched.opts = opts != NULL ? *opts : defaults;
     size_t stack = gor__sched.opts.stack_bytes;
     gor__sched.default_class = gor__stack_class(stack != 0 ? stack : DEFAULT_STACK);
     if (gor__sched.default_class < 0) {
         return -EINVAL;
     }
-    gor__memory_probe();
     gor__sched.started_at = gor__clock();
     gor__sched.poll_until = GOR_NEVER;
     uint32_t procs = default_procs(&gor__sched.opts);

@@ -24,7 +24,8 @@
 static struct {
     bool guard_markers;
     bool vectored;
-    int self; /* a pidfd of ourselves, or PIDFD_SELF_PROCESS */
+    int self;    /* a pidfd of ourselves, or PIDFD_SELF_PROCESS */
+    size_t page; /* 0: not asked yet */
 } kernel;
 
 static int advise_one_by_one(const struct iovec *ranges, size_t count, int advice)
@@ -74,28 +75,48 @@ static bool can_vector(const struct iovec *page)
     return false;
 }
 
+/* Advice may be ignored and yet be called a success, as qemu does with what it does not know: a system
+ * call that reads the page tells. */
+static bool can_mark(const struct iovec *page)
+{
+    return madvise(page->iov_base, page->iov_len, MADV_GUARD_INSTALL) == 0 &&
+           access(page->iov_base, F_OK) != 0 && errno == EFAULT;
+}
+
+/* 4 KiB to 64 KiB, as the kernel was built; "64k" takes several small ones for one. */
+static size_t page_size(const char *forced)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return forced != NULL && strcmp(forced, "64k") == 0 && page < 65536 ? 65536 : page;
+}
+
 void gor__memory_probe(void)
 {
-    static bool done;
-    if (done) {
+    const char *forced = getenv("GOR_MEMORY");
+    if (kernel.page != 0) {
         return;
     }
-    done = true;
-    const char *forced = getenv("GOR_MEMORY");
-    struct iovec page = {gor__memory_reserve(4096, 4096), 4096};
+    kernel.page = page_size(forced);
+    struct iovec page = {gor__memory_reserve(kernel.page, 1), kernel.page};
     if (page.iov_base == NULL) {
         return;
     }
     kernel.vectored = (forced == NULL || strcmp(forced, "single") != 0) && can_vector(&page);
-    kernel.guard_markers = (forced == NULL || strcmp(forced, "mprotect") != 0) &&
-                           madvise(page.iov_base, page.iov_len, MADV_GUARD_INSTALL) == 0;
+    kernel.guard_markers = (forced == NULL || strcmp(forced, "mprotect") != 0) && can_mark(&page);
     gor__memory_release(page.iov_base, page.iov_len);
+}
+
+size_t gor__memory_page(void)
+{
+    return kernel.page;
 }
 
 void *gor__memory_reserve(size_t bytes, size_t align)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t slack = align > page ? align : 0;
+    /* What is cut off behind must begin with a page. */
+    bytes = (bytes + page - 1) & ~(page - 1);
     char *memory = mmap(NULL, bytes + slack, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
     if (memory == MAP_FAILED) {

@@ -3,7 +3,8 @@
  *
  * The vectored calls work on up to GOR__RANGES_MAX ranges of pages in one system call where the
  * kernel can (process_madvise on oneself, Linux 6.13), else one by one. $GOR_MEMORY forces a way:
- * "mprotect" (no guard markers), "single" (no vectored calls); see docs/scheduler.md, "stacks".
+ * "mprotect" (no guard markers), "single" (no vectored calls), "64k" (pages as large as AArch64 may
+ * have them); see docs/scheduler.md, "stacks".
  *
  * Threads     any. Errors are negative errno.
  */
@@ -18,6 +19,9 @@ enum { GOR__RANGES_MAX = 64 };
 
 /* Find out what this kernel can do. Called once, before threads. */
 void gor__memory_probe(void);
+
+/* The size of a page, as found out: 4 KiB on x86-64, up to 64 KiB elsewhere. */
+size_t gor__memory_page(void);
 
 /* Address space without memory behind it: readable and writable, zeroed, aligned to `align` (a
  * power of two). NULL when there is none. */

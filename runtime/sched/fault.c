@@ -11,7 +11,7 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/sched.h"
 
-enum { SIGNAL_STACK = 65536, GUARD = 4096, NEAR = 65536 };
+enum { SIGNAL_STACK = 65536, NEAR = 65536 };
 
 static const int fault_signals[2] = {SIGSEGV, SIGBUS};
 static struct sigaction former[2];
@@ -19,7 +19,7 @@ static struct sigaction former[2];
 /* The fault lies in the guard of the stack of `g`, or within a large frame below it. */
 static bool is_overflow(const struct gor__g *g, const char *address)
 {
-    return g != NULL && g->stack != NULL && address < g->stack->low + GUARD &&
+    return g != NULL && g->stack != NULL && address < g->stack->low + gor__memory_page() &&
            address >= g->stack->low - NEAR;
 }
 

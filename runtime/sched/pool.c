@@ -12,7 +12,6 @@
 #include "runtime/sched/proc.h"
 
 enum {
-    PAGE = 4096,
     TABLE_BYTES = 4 << 20,
     SLAB_BYTES = 65536, /* populated at once */
     TABLES_MAX = 8192,  /* some 80 million Gs */
@@ -21,7 +20,7 @@ enum {
     PER_TABLE = TABLE_BYTES / sizeof(struct gor__g),
     /* The names lie behind the table, for few goroutines have one. A table is aligned to its size, so
      * that its Gs find it. */
-    ALL_BYTES = TABLE_BYTES + (PER_TABLE * GOR_NAME_BYTES + PAGE - 1) / PAGE * PAGE,
+    ALL_BYTES = TABLE_BYTES + PER_TABLE * GOR_NAME_BYTES,
 };
 
 static struct {

@@ -22,7 +22,7 @@
 #endif
 
 enum {
-    PAGE = 4096,
+    SMALL_PAGE = 4096,
     ARENA_BYTES = 256 << 20,
     SLAB = 32,         /* slots prepared at once */
     ARENAS_MAX = 4096, /* a terabyte of address space */
@@ -51,12 +51,19 @@ static struct {
 
 int gor__stack_class(size_t bytes)
 {
-    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
-        if (bytes <= gor__stack_class_bytes(class)) {
+    /* The lowest page is the guard. A small one hardly counts; a large one must come on top, but for
+     * the largest class, since there is none above. */
+    size_t smallest = gor__stack_class_bytes(0);
+    size_t wanted = (bytes > smallest ? bytes : smallest) + gor__memory_page() - SMALL_PAGE;
+    if (bytes > gor__stack_class_bytes(GOR__STACK_CLASSES - 1)) {
+        return -EINVAL;
+    }
+    for (int class = 0; class < GOR__STACK_CLASSES - 1; class ++) {
+        if (wanted <= gor__stack_class_bytes(class)) {
             return class;
         }
     }
-    return -EINVAL;
+    return GOR__STACK_CLASSES - 1;
 }
 
 size_t gor__stack_class_bytes(int class)
@@ -79,11 +86,11 @@ static struct arena *open_arena(int class)
     arena->slot_bytes = gor__stack_class_bytes(class);
     arena->slots = (uint32_t)(ARENA_BYTES / arena->slot_bytes);
     arena->prepared = 0;
-    arena->memory = gor__memory_reserve(ARENA_BYTES, PAGE);
+    arena->memory = gor__memory_reserve(ARENA_BYTES, 1);
     if (arena->memory == NULL) {
         return NULL;
     }
-    arena->table = gor__memory_reserve(table_bytes(arena), PAGE);
+    arena->table = gor__memory_reserve(table_bytes(arena), 1);
     if (arena->table == NULL) {
         gor__memory_release(arena->memory, ARENA_BYTES);
         return NULL;
@@ -99,7 +106,7 @@ static void init_slot(struct arena *arena, uint32_t slot)
     stack->low = arena->memory + slot * arena->slot_bytes;
     stack->top = stack->low + arena->slot_bytes - colour;
     stack->class = arena->class;
-    (void)VALGRIND_STACK_REGISTER(stack->low + PAGE, stack->low + arena->slot_bytes);
+    (void)VALGRIND_STACK_REGISTER(stack->low + gor__memory_page(), stack->low + arena->slot_bytes);
 }
 
 /* Make the next slots of `arena` usable; how many, or a negative errno. */
@@ -107,12 +114,13 @@ static int prepare_slab(struct arena *arena)
 {
     struct iovec guards[SLAB] = {{0}};
     struct iovec pages[SLAB] = {{0}};
+    size_t page = gor__memory_page();
     uint32_t first = arena->prepared;
     uint32_t count = arena->slots - first < SLAB ? arena->slots - first : SLAB;
     for (uint32_t i = 0; i < count; i++) {
         char *low = arena->memory + (first + i) * arena->slot_bytes;
-        guards[i] = (struct iovec){low, PAGE};
-        pages[i] = (struct iovec){low + arena->slot_bytes - PAGE, PAGE};
+        guards[i] = (struct iovec){low, page};
+        pages[i] = (struct iovec){low + arena->slot_bytes - page, page};
     }
     int result = gor__memory_guard(guards, count);
     if (result < 0) {
