@@ -266,7 +266,7 @@ static void raise_nofile(struct daemon *d)
 static int start_runner(struct daemon *d)
 {
     const struct gord_config *config = d->config;
-    struct gor_opts runtime = {.gomaxprocs = config->gomaxprocs, .resizable = true};
+    struct gor_opts runtime = {.gomaxprocs = config->gomaxprocs};
     struct gord_runner_opts runner = {.bus = d->bus,
                                       .log_root = d->log_root,
                                       .exec_slots = config->exec_slots,

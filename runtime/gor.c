@@ -9,8 +9,10 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/io/blocking.h"
 #include "runtime/sched/byid.h"
+#include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/pool.h"
+#include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 
 enum { DEFAULT_STACK = 256 << 10, STOP_SECONDS = 1 };
@@ -34,6 +36,7 @@ static uint32_t default_procs(const struct gor_opts *opts)
 
 static void release_everything(void)
 {
+    gor__preempt_fini();
     gor__fault_fini();
     while (gor__sched.machines != NULL) {
         struct gor__m *m = gor__sched.machines;
@@ -52,6 +55,20 @@ static void release_everything(void)
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = false;
 #endif
+}
+
+static int start_threads(void)
+{
+    int result = gor__maker_start();
+    if (result < 0) {
+        return result;
+    }
+    result = gor__sysmon_start();
+    if (result < 0) {
+        __atomic_store_n(&gor__sched.stopping, true, __ATOMIC_SEQ_CST);
+        gor__maker_stop();
+    }
+    return result;
 }
 
 static int start_locked(const struct gor_opts *opts)
@@ -76,10 +93,11 @@ static int start_locked(const struct gor_opts *opts)
     }
     if (result == 0) {
 #if !defined(__SANITIZE_THREAD__)
-        gor__solo = procs == 1 && !gor__sched.opts.resizable;
+        gor__solo = procs == 1;
 #endif
         gor__fault_init();
-        result = gor__sysmon_start();
+        gor__preempt_init();
+        result = start_threads();
         if (result == 0) {
             __atomic_store_n(&gor__sched.running, true, __ATOMIC_RELEASE);
             return 0;
@@ -99,9 +117,7 @@ int gor_start(const struct gor_opts *opts)
 
 static void wake_everybody(void)
 {
-    for (uint32_t i = 0; i < gor__sched.procs_made; i++) {
-        __atomic_store_n(&gor__sched.procs[i]->attention, true, __ATOMIC_RELEASE);
-    }
+    gor__call_attention();
     gor__mutex_lock(&gor__sched.lock);
     struct gor__m *m = gor__sched.idle_machines;
     gor__sched.idle_machines = NULL;
@@ -110,6 +126,7 @@ static void wake_everybody(void)
         gor__machine_wake(m);
         m = next;
     }
+    gor__release_lacking();
     gor__mutex_unlock(&gor__sched.lock);
     gor__netpoll_break();
 }
@@ -154,6 +171,7 @@ static int stop_locked(void)
     __atomic_store_n(&gor__sched.stopping, true, __ATOMIC_SEQ_CST);
     gor__mutex_unlock(&gor__sched.lock);
     gor__sysmon_stop();
+    gor__maker_stop();
     bool all = join_machines();
     if (!gor__blocking_stop() || !all) {
         stuck = true;

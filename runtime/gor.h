@@ -66,8 +66,6 @@ struct gor_opts {
     unsigned gomaxprocs;     /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
     size_t stack_bytes;      /* reserve of a goroutine that asks for none; 0: 256 KiB */
     uint64_t max_goroutines; /* gor_go answers -EAGAIN above it; 0: no ceiling */
-    bool resizable;          /* gor_gomaxprocs() must take effect even while every P is busy; costs
-                              * the single-P fast paths */
 };
 
 /* Start the runtime, run fn(arg) as the root goroutine, and return its result once it returns.
@@ -148,6 +146,13 @@ GOR_API gor_id_t gor_self(void);
 
 /* Name the calling goroutine for dumps, as gor_go_opts.name. */
 GOR_API void gor_set_name(const char *name);
+
+/* Keep the calling goroutine on the thread it is on, and that thread for it alone, until unlock was
+ * called as often as lock: for libraries that keep state in thread-locals, and for calls that change
+ * the thread (setns, sched_setaffinity, ...). A goroutine that ends while locked takes its thread
+ * with it. Unlock without a lock does nothing. */
+GOR_API void gor_lock_os_thread(void);
+GOR_API void gor_unlock_os_thread(void);
 
 /* One pointer-sized goroutine-local slot, inherited by nobody. */
 GOR_API void *gor_local(void);
@@ -395,8 +400,8 @@ GOR_API int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, i
 GOR_API uint64_t gor_num_goroutine(void);
 
 /* The number of processors goroutines run on; n > 0 sets it (at most 1,024), 0 only asks. Answers
- * the former setting. New Ps start at once, surplus ones end when their goroutine next calls the
- * runtime; see gor_opts.resizable. [any thread] */
+ * the former setting. The world is stopped for it: goroutines that compute on surplus Ps go on only
+ * when it is their turn on one that is left. [any thread] */
 GOR_API int gor_gomaxprocs(int n);
 
 /* CPUs this process may use: affinity and cgroup quota, at least 1. [any thread] */
@@ -488,8 +493,10 @@ struct gor_stats {
     uint64_t parks;                     /* times a thread went to sleep for want of work */
     uint64_t wakeups;                   /* times a sleeping thread was woken */
     uint64_t polls;                     /* calls of the network poller */
-    uint64_t timers;                    /* armed now */
-    uint64_t blocking_calls;            /* total of gor_blocking */
+    uint64_t handoffs;                  /* Ps taken from goroutines that blocked in foreign code */
+    uint64_t preemptions;    /* goroutines stopped for having computed for a whole slice */
+    uint64_t timers;         /* armed now */
+    uint64_t blocking_calls; /* total of gor_blocking */
     unsigned gomaxprocs;
     unsigned num_cpu;
     unsigned threads;               /* Ms, without those of gor_blocking */

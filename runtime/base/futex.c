@@ -27,13 +27,17 @@ void gor__futex_wake(uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
 }
 
-void gor__mutex_lock(struct gor__mutex *mutex)
+bool gor__mutex_try_lock(struct gor__mutex *mutex)
 {
     uint32_t free = 0;
+    return __atomic_compare_exchange_n(&mutex->word, &free, 1, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+void gor__mutex_lock(struct gor__mutex *mutex)
+{
     for (int i = 0; i < MUTEX_SPINS; i++) {
-        free = 0;
-        if (__atomic_compare_exchange_n(&mutex->word, &free, 1, false, __ATOMIC_ACQUIRE,
-                                        __ATOMIC_RELAXED)) {
+        if (gor__mutex_try_lock(mutex)) {
             return;
         }
         gor__relax();

@@ -22,6 +22,7 @@ struct gor__mutex {
 };
 
 void gor__mutex_lock(struct gor__mutex *mutex);
+bool gor__mutex_try_lock(struct gor__mutex *mutex);
 void gor__mutex_unlock(struct gor__mutex *mutex);
 
 #endif

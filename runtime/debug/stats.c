@@ -64,6 +64,8 @@ static void add_scheduler(struct gor_stats *stats)
     stats->parks = gor__counted(&gor__sched.parks);
     stats->wakeups = gor__counted(&gor__sched.wakeups);
     stats->polls = gor__counted(&gor__sched.polls);
+    stats->handoffs = gor__counted(&gor__sched.handoffs);
+    stats->preemptions = gor__counted(&gor__sched.preemptions);
     stats->blocking_calls = gor__counted(&gor__sched.blocking_calls);
     stats->threads_blocking = gauge(&gor__sched.blocking_threads);
     stats->gomaxprocs = gauge(&gor__sched.proc_count);

@@ -10,8 +10,10 @@
  */
 #include <stddef.h>
 
+#include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/ready.h"
+#include "runtime/sched/world.h"
 
 enum {
     FRESH_PATIENCE_NS = 10000000, /* the oldest fresh ones get a turn this often: Go's time slice */
@@ -28,6 +30,9 @@ enum {
 
 void gor__idle_put_proc(struct gor__p *p)
 {
+    if (gor__give_to_waiting(p)) {
+        return;
+    }
     p->idle = true;
     p->next_idle = gor__sched.idle_procs;
     gor__sched.idle_procs = p;
@@ -36,7 +41,7 @@ void gor__idle_put_proc(struct gor__p *p)
 
 struct gor__p *gor__idle_take_proc(void)
 {
-    struct gor__p *p = gor__sched.idle_procs;
+    struct gor__p *p = gor__sched.world_stopped == 0 ? gor__sched.idle_procs : NULL;
     if (p != NULL) {
         gor__sched.idle_procs = p->next_idle;
         p->idle = false;
@@ -45,6 +50,15 @@ struct gor__p *gor__idle_take_proc(void)
         gor__sysmon_notice();
     }
     return p;
+}
+
+struct gor__m *gor__idle_take_machine(void)
+{
+    struct gor__m *m = gor__sched.idle_machines;
+    if (m != NULL) {
+        gor__sched.idle_machines = m->next_idle;
+    }
+    return m;
 }
 
 void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count)
@@ -114,16 +128,16 @@ static bool work_exists(void)
 }
 
 /* The claim to be the one who looks for work came to nothing. Whoever made work meanwhile has left it
- * to us: true if it must be seen to. `poller`: somebody waited there a moment ago. */
-static bool give_up_spinning(bool poller, bool had_proc)
+ * to us: true if it must be seen to. `poller`: somebody waited there a moment ago. `wanted`: a new
+ * thread will look. */
+static bool give_up_spinning(bool poller, bool wanted)
 {
     __atomic_sub_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
     if (poller || __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
         gor__netpoll_break();
         return false;
     }
-    /* With a P but no thread to be had, sysmon tries again. */
-    return !had_proc && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
+    return !wanted && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
 }
 
 static bool wake_one(void)
@@ -138,20 +152,24 @@ static bool wake_one(void)
     struct gor__p *p = NULL;
     struct gor__m *m = gor__sched.idle_machines;
     bool poller = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0;
-    if (!gor__sched.stopping && (m != NULL || !poller)) {
+    bool want = m == NULL && !poller && gor__sched.idle_procs != NULL;
+    if (!gor__sched.stopping && m != NULL) {
         p = gor__idle_take_proc();
     }
-    if (p != NULL && m != NULL) {
-        gor__sched.idle_machines = m->next_idle;
-        m->p = p;
+    if (p != NULL) {
+        (void)gor__idle_take_machine();
+        gor__hold(m, p);
         m->spinning = true;
     }
     gor__mutex_unlock(&gor__sched.lock);
-    if (p != NULL && m != NULL) {
+    if (p != NULL) {
         gor__machine_wake(m);
         return false;
     }
-    return (p == NULL || gor__machine_start(p, true) < 0) && give_up_spinning(poller, p != NULL);
+    if (want) {
+        gor__machine_want();
+    }
+    return give_up_spinning(poller, want);
 }
 
 void gor__wake_idle(void)
@@ -336,14 +354,12 @@ static struct gor__g *look_around(struct gor__m *m)
 /* Give up the P. True when there was a last moment's work, with the P kept. */
 static bool release_proc(struct gor__m *m)
 {
-    struct gor__p *p = m->p;
     gor__mutex_lock(&gor__sched.lock);
-    if (gor__sched.global_count != 0 || gor__sched.stopping || p->attention) {
+    if (gor__sched.global_count != 0 || gor__sched.stopping || m->p->attention) {
         gor__mutex_unlock(&gor__sched.lock);
         return true;
     }
-    m->p = NULL;
-    gor__idle_put_proc(p);
+    gor__idle_put_proc(gor__drop(m));
     gor__mutex_unlock(&gor__sched.lock);
     return false;
 }
@@ -354,9 +370,12 @@ static bool acquire_proc(struct gor__m *m)
         return false;
     }
     gor__mutex_lock(&gor__sched.lock);
-    m->p = gor__idle_take_proc();
+    struct gor__p *p = gor__idle_take_proc();
+    if (p != NULL) {
+        gor__hold(m, p);
+    }
     gor__mutex_unlock(&gor__sched.lock);
-    return m->p != NULL;
+    return p != NULL;
 }
 
 /* Wait in the poller if nobody does. True: it waited, and has a P again or has handed on what it
@@ -443,16 +462,36 @@ static void found(struct gor__m *m)
     }
 }
 
-/* Without a P, which a resize took away: sleep until one is given to the M. */
+/* Without a P, which went to somebody else: sleep until one is given to the M. */
 static void wait_for_proc(struct gor__m *m)
 {
-    /* Its goroutines went to the global queue. While we count as spinning nobody would be woken for
+    /* Its goroutines may be in the global queue. While we count as spinning nobody would be woken for
      * them, for whoever spins is about to look there. */
     stop_spinning(m);
     if (work_exists()) {
         gor__wake_idle();
     }
     sleep_until_woken(m);
+}
+
+/* What somebody has asked every scheduler to look at. */
+static void attend(struct gor__m *m)
+{
+    if (GOR_LIKELY(!__atomic_load_n(&m->p->attention, __ATOMIC_ACQUIRE))) {
+        return;
+    }
+    __atomic_store_n(&m->p->attention, false, __ATOMIC_RELEASE);
+    if (__atomic_load_n(&gor__sched.world_stopped, __ATOMIC_ACQUIRE) != 0) {
+        gor__world_pause(m);
+    }
+}
+
+void gor__call_attention(void)
+{
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 0; i < procs; i++) {
+        __atomic_store_n(&gor__sched.procs[i]->attention, true, __ATOMIC_RELEASE);
+    }
 }
 
 struct gor__g *gor__find_runnable(struct gor__m *m)
@@ -462,7 +501,10 @@ struct gor__g *gor__find_runnable(struct gor__m *m)
             stop_spinning(m);
             return NULL;
         }
-        if (m->p == NULL || gor__proc_check_resize(m)) {
+        if (m->p != NULL) {
+            attend(m);
+        }
+        if (m->p == NULL || gor__pass_proc_if_due(m)) {
             wait_for_proc(m);
             continue;
         }

@@ -47,6 +47,7 @@ struct gor__g {
     uint8_t stack_class;
     uint8_t io_streak; /* I/O calls in a row that did not park */
     bool has_deadline; /* `timer` is to be started once it has parked */
+    uint16_t thread_locks; /* gor_lock_os_thread without its counterpart; see bind.c */
     int saved_errno;
     int64_t waiting_since; /* coarse clock, while WAITING */
     void (*fn)(void *arg);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* machine.c - the threads that run goroutines. They are made when a P has work and no thread, and
- * stay until the runtime stops: there are never many more than Ps. */
+ * stay until the runtime stops: as many as there are Ps, and one for each goroutine that was ever
+ * blocked in foreign code at the same time.
+ *
+ * A thread of its own makes them, the maker. Whoever holds a P must not: pthread_create takes malloc's
+ * locks, and a goroutine that was stopped may hold one of those and wait for that very P. */
 #include "runtime/sched/machine.h"
 
 #include <errno.h>
@@ -10,9 +14,39 @@
 
 #include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
-#include "runtime/sched/sched.h"
+#include "runtime/sched/handoff.h"
+#include "runtime/sched/preempt.h"
 
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
+
+/* Take a P if there is an idle one: whoever wanted this thread left the work to it. */
+static void begin(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__p *p = gor__idle_take_proc();
+    if (p != NULL) {
+        gor__hold(m, p);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+/* False when the runtime stops: then the list is final, and whoever stops it joins the thread. */
+static bool unlist(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m **place = &gor__sched.machines;
+    bool may = !gor__sched.stopping;
+    while (may && *place != m) {
+        place = &(*place)->next;
+    }
+    if (may) {
+        *place = m->next;
+        gor__sched.away_cursor = NULL;
+        __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count - 1, __ATOMIC_RELAXED);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    return may;
+}
 
 static void *machine_main(void *arg)
 {
@@ -21,13 +55,20 @@ static void *machine_main(void *arg)
     m->errno_address = &errno;
     gor__fiber_init_thread(&m->fiber);
     gor__fault_thread_init(m);
+    gor__preempt_thread_init(m);
+    begin(m);
     gor__schedule(m);
+    gor__preempt_thread_fini(m);
     gor__fault_thread_fini(m);
     gor__tls_m = NULL;
+    if (m->ends && unlist(m)) {
+        pthread_detach(pthread_self());
+        gor__memory_release(m, sizeof *m);
+    }
     return NULL;
 }
 
-/* Blocked is all but what a goroutine's own faults and profilers raise. */
+/* Blocked is all but what a goroutine's own faults, profilers and preemption raise. */
 static int create_thread(struct gor__m *m)
 {
     sigset_t blocked;
@@ -38,42 +79,70 @@ static int create_thread(struct gor__m *m)
     sigdelset(&blocked, SIGFPE);
     sigdelset(&blocked, SIGILL);
     sigdelset(&blocked, SIGPROF);
+    if (gor__preempt_signal() != 0) {
+        sigdelset(&blocked, gor__preempt_signal());
+    }
     (void)snprintf(name, sizeof name, "gor-m%u", m->id);
     return gor__thread_start(&m->thread, &blocked, name, machine_main, m);
 }
 
-int gor__machine_start(struct gor__p *p, bool spinning)
+/* Listed before it starts, and counted: whoever stops the runtime joins whatever is listed. */
+static void enlist(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    m->id = gor__sched.machines_made++;
+    m->next = gor__sched.machines;
+    gor__sched.machines = m;
+    __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count + 1, __ATOMIC_RELAXED);
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+static void make_machine(void)
 {
     struct gor__m *m = gor__memory_reserve(sizeof *m, 1);
     if (m == NULL) {
-        goto give_back_proc;
+        return;
     }
     gor__random_seed(&m->random, (uint64_t)gor_now() ^ (uintptr_t)m);
-    m->p = p;
-    m->spinning = spinning;
-    gor__mutex_lock(&gor__sched.lock);
-    int error = -ECANCELED;
-    if (!gor__sched.stopping) {
-        m->id = gor__sched.machine_count;
-        __atomic_store_n(&gor__sched.machine_count, m->id + 1, __ATOMIC_RELAXED);
-        m->next = gor__sched.machines;
-        gor__sched.machines = m;
-        error = create_thread(m);
+    m->inside = true;
+    enlist(m);
+    if (create_thread(m) < 0 && unlist(m)) {
+        gor__memory_release(m, sizeof *m);
     }
-    if (error < 0 && gor__sched.machines == m) {
-        gor__sched.machines = m->next;
-        __atomic_store_n(&gor__sched.machine_count, m->id, __ATOMIC_RELAXED);
+}
+
+static void *maker_main(void *unused)
+{
+    (void)unused;
+    while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        if (__atomic_exchange_n(&gor__sched.wanted, 0, __ATOMIC_ACQ_REL) != 0) {
+            make_machine();
+        } else {
+            (void)gor__futex_wait(&gor__sched.wanted, 0, GOR_NEVER);
+        }
     }
-    gor__mutex_unlock(&gor__sched.lock);
-    if (error == 0) {
-        return 0;
+    return NULL;
+}
+
+int gor__maker_start(void)
+{
+    sigset_t all;
+    sigfillset(&all);
+    return gor__thread_start(&gor__sched.maker, &all, "gor-maker", maker_main, NULL);
+}
+
+void gor__machine_want(void)
+{
+    if (__atomic_exchange_n(&gor__sched.wanted, 1, __ATOMIC_ACQ_REL) == 0) {
+        gor__futex_wake(&gor__sched.wanted, 1);
     }
-    gor__memory_release(m, sizeof *m);
-give_back_proc:
-    gor__mutex_lock(&gor__sched.lock);
-    gor__idle_put_proc(p);
-    gor__mutex_unlock(&gor__sched.lock);
-    return -EAGAIN;
+}
+
+void gor__maker_stop(void)
+{
+    __atomic_store_n(&gor__sched.wanted, 1, __ATOMIC_RELEASE);
+    gor__futex_wake(&gor__sched.wanted, 1);
+    pthread_join(gor__sched.maker, NULL);
 }
 
 void gor__machine_sleep(struct gor__m *m)

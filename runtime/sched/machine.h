@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* machine.h - M: a thread that runs goroutines, and the current one of each thread.
  *
+ * An M without a P is looking for one or sleeps (find.c), or its goroutine is outside and has lost
+ * it; see gor__lack and handoff.h.
+ *
  * `after` is what remains to be done once the stack that was left is safely stored; whoever runs
  * next on this thread does it (gor__after_switch).
  *
- * Threads     its own thread only, but for `park` and what says "under gor__sched.lock".
+ * Threads     its own thread only, but for `wake`, the atomics, and what says "under gor__sched.lock";
+ *             `p` is also written by whoever takes the P while the thread is outside, or gives one.
  */
 #ifndef GOR_SCHED_MACHINE_H
 #define GOR_SCHED_MACHINE_H
@@ -12,6 +16,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "runtime/base/lock.h"
 #include "runtime/base/random.h"
@@ -27,12 +32,23 @@ enum gor__after {
     GOR__AFTER_UNLOCK_SPIN,  /* a gor__spin */
     GOR__AFTER_UNLOCK_CASES, /* the channels of the select that after_g waits in */
     GOR__AFTER_YIELD,        /* after_g is runnable again */
+    GOR__AFTER_YIELD_BOUND,  /* the same, and bound to this thread */
     GOR__AFTER_EXIT,         /* after_g has ended */
+};
+
+/* Why an M that runs a goroutine has no P; under gor__sched.lock. */
+enum gor__lack {
+    GOR__LACK_NOTHING,
+    GOR__LACK_AWAY,  /* its goroutine blocks in foreign code: it does not want one */
+    GOR__LACK_WAITS, /* it is on gor__sched.waiting: came back from there, or bound to a goroutine */
+    GOR__LACK_HOG,   /* it is on gor__sched.hogs: has used up its slice */
 };
 
 struct gor__m {
     struct gor__g *g; /* running now; NULL on the scheduler's own stack */
     struct gor__p *p; /* held; NULL: none */
+    bool inside;      /* atomic: in the runtime's code, see door.h */
+    uint32_t taken;   /* atomic, futex: 1 when the P was taken, or is about to be */
     enum gor__after after;
     struct gor__g *after_g;
     void *after_lock;
@@ -42,6 +58,7 @@ struct gor__m {
     struct gor__fiber *left;       /* the one that was just switched from; for the sanitizers */
     struct gor__random random;
 
+    bool ends;     /* its bound goroutine has ended: the thread does too */
     bool spinning; /* looks for work without having any; counted in gor__sched.spinning */
     uint32_t wake; /* futex: 1 when woken */
     uint32_t id;
@@ -49,6 +66,18 @@ struct gor__m {
     struct gor__m *next;      /* list link of all Ms; under gor__sched.lock */
     pthread_t thread;
     void *signal_stack; /* owned */
+
+    /* Losing the P and getting one; under gor__sched.lock. */
+    enum gor__lack lack;
+    struct gor__m *next_lacking; /* list link of waiting and hogs */
+    int64_t lacking_since;       /* coarse clock */
+    int64_t cpu_seen;            /* CPU time of the thread when last looked at; sysmon's */
+    struct gor__g *bound;        /* the goroutine that locked this thread; NULL: none */
+
+    /* Set by the thread before it first has a P. */
+    int tid;
+    clockid_t cpu_clock;
+    int preempt_timer; /* of the kernel, on the thread's CPU time; -1: none */
 };
 
 static inline void gor__m_note_left(struct gor__m *m, struct gor__fiber *left)

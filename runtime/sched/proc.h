@@ -27,7 +27,7 @@ struct gor__p {
     /* The scheduler's hot path. */
     uint64_t switches;    /* goroutines resumed; read by anybody */
     uint32_t next_streak; /* times in a row that runq.next was taken */
-    bool attention;       /* atomic: the scheduler must look (resize, stop, sysmon) */
+    bool attention;     /* atomic: the scheduler must look (world stop, stop, who waits for a P) */
     bool next_is_stale; /* atomic: runq.next has waited a whole sysmon tick, thieves may have it */
     struct gor__runq runq;   /* woken and yielding goroutines, first come first served */
     struct gor__fresh fresh; /* goroutines that have not run yet, newest first */
@@ -47,10 +47,15 @@ struct gor__p {
     uint64_t steals;
 
     unsigned index;
-    bool in_use;              /* below proc_count, or not yet retired; under gor__sched.lock */
-    bool idle;                /* on the idle list; likewise */
-    struct gor__p *next_idle; /* list link, likewise */
-    uint64_t seen_switches;   /* sysmon's */
+    bool in_use;               /* below proc_count, or not yet retired; under gor__sched.lock */
+    bool idle;                 /* on the idle list; likewise */
+    struct gor__p *next_idle;  /* list link, likewise */
+    struct gor__m *holder;     /* NULL: none; likewise */
+    struct gor__m *taken_from; /* by a stop of the world; likewise */
+    bool pausing;              /* the holder is in gor__world_pause; likewise */
+    uint64_t seen_switches;    /* sysmon's, as is the rest */
+    int64_t stuck_since;       /* when seen_switches was first seen */
+    bool sampled;              /* the holder's cpu_seen is of this spell */
 } __attribute__((aligned(128)));
 
 #endif

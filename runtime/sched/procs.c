@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* procs.c - how many Ps there are: by default, and when GOMAXPROCS changes.
  *
- * A resize is done by whoever runs the scheduler next, not under a stopped world: new Ps are idle
- * Ps, and a surplus P is retired by its own M when that next looks up, its goroutines going to the
- * global queue and its timers to the first P.
+ * A resize is done while the world stands: new Ps are idle Ps, surplus ones lose their holders, their
+ * goroutines go to the global queue and their timers to the first P.
  */
 #include <errno.h>
 #include <sched.h>
@@ -12,8 +11,10 @@
 #include <string.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/door.h"
+#include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
-#include "runtime/sched/sched.h"
+#include "runtime/sched/world.h"
 
 /* "max 100000" or "50000 100000" of the cgroup this process is in: whole CPUs, rounded up; 0: no
  * limit known. Only the unified hierarchy, and the root of the namespace, are looked at. */
@@ -110,112 +111,93 @@ static void empty_proc(struct gor__p *p)
     }
     if (gor__timers_first(&p->timers) != GOR_NEVER) {
         gor__timers_move(&p->timers, &gor__sched.procs[0]->timers);
-        /* P 0 may be idle, with the poller asleep until a later deadline. */
-        gor__netpoll_break();
     }
     gor__pool_flush(p);
     gor__stacks_flush(p);
 }
 
-/* The P is off the idle list and empty; only now may it be used again, should GOMAXPROCS have been
- * raised meanwhile: its emptier was its holder until here. */
-static void retire_idle_proc(struct gor__p *p)
+/* Nobody holds `p` any more, nor will: an M that paused with it finds itself without. */
+static void retire(struct gor__p *p)
 {
-    empty_proc(p);
-    gor__mutex_lock(&gor__sched.lock);
-    if (p->index < gor__sched.proc_count) {
-        gor__idle_put_proc(p);
-    } else {
-        p->in_use = false;
+    if (p->holder != NULL) {
+        (void)gor__drop(p->holder);
     }
-    gor__mutex_unlock(&gor__sched.lock);
+    p->pausing = false;
+    p->in_use = false;
+    p->idle = false;
 }
 
-static void call_attention(void)
+/* The idle list anew, for `count` Ps instead of `former`; under the lock. */
+static void rebuild_idle_list(uint32_t former, uint32_t count)
 {
-    for (uint32_t i = 0; i < gor__sched.procs_made; i++) {
-        __atomic_store_n(&gor__sched.procs[i]->attention, true, __ATOMIC_RELEASE);
-    }
-}
-
-/* Take Ps above the count off the idle list, and put on it those below that are new; under the
- * lock. A P that is busy sees to itself. Answers the idle ones to be emptied, linked by next_idle.
- */
-static struct gor__p *rebuild_idle_list(uint32_t former, uint32_t count)
-{
-    struct gor__p *surplus = NULL;
-    struct gor__p *kept = NULL;
-    struct gor__p *p = NULL;
-    while ((p = gor__idle_take_proc()) != NULL) {
-        struct gor__p **list = p->index < count ? &kept : &surplus;
-        p->next_idle = *list;
-        *list = p;
-    }
-    while (kept != NULL) {
-        p = kept;
-        kept = p->next_idle;
-        gor__idle_put_proc(p);
-    }
-    for (uint32_t i = former; i < count; i++) {
-        /* One that still runs goroutines after an earlier shrink stays with its M. */
-        if (!gor__sched.procs[i]->in_use) {
-            gor__sched.procs[i]->in_use = true;
-            gor__idle_put_proc(gor__sched.procs[i]);
+    struct gor__p *p = gor__sched.idle_procs;
+    gor__sched.idle_procs = NULL;
+    __atomic_store_n(&gor__sched.idle_proc_count, 0, __ATOMIC_SEQ_CST);
+    while (p != NULL) {
+        struct gor__p *next = p->next_idle;
+        if (p->index < count) {
+            gor__idle_put_proc(p);
         }
-    }
-    return surplus;
-}
-
-/* Apply gor__sched.wanted_procs, if any. Solo ends here: the caller is the scheduler's own context
- * of the only P, or solo was off before. */
-static void resize(void)
-{
-    struct gor__p *surplus = NULL;
-    gor__mutex_lock(&gor__sched.lock);
-    uint32_t former = gor__sched.proc_count;
-    uint32_t count = __atomic_exchange_n(&gor__sched.wanted_procs, 0, __ATOMIC_ACQ_REL);
-    if (count != 0 && count != former && make_procs(count) == 0) {
-#if !defined(__SANITIZE_THREAD__)
-        gor__solo = false;
-#endif
-        __atomic_store_n(&gor__sched.proc_count, count, __ATOMIC_RELEASE);
-        surplus = rebuild_idle_list(former, count);
-        call_attention();
-    }
-    gor__mutex_unlock(&gor__sched.lock);
-    while (surplus != NULL) {
-        struct gor__p *p = surplus;
-        surplus = p->next_idle;
-        retire_idle_proc(p);
+        p = next;
     }
     for (uint32_t i = former; i < count; i++) {
+        gor__sched.procs[i]->in_use = true;
+        gor__idle_put_proc(gor__sched.procs[i]);
+    }
+}
+
+/* While the world stands, so nobody is in the middle of anything, and solo can come and go. */
+static int resize(uint32_t count)
+{
+    uint32_t former = gor__sched.proc_count;
+    int result = make_procs(count);
+    if (result < 0) {
+        return result;
+    }
+    for (uint32_t i = count; i < former; i++) {
+        empty_proc(gor__sched.procs[i]);
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    for (uint32_t i = count; i < former; i++) {
+        retire(gor__sched.procs[i]);
+    }
+    rebuild_idle_list(former, count);
+    __atomic_store_n(&gor__sched.proc_count, count, __ATOMIC_RELEASE);
+    gor__mutex_unlock(&gor__sched.lock);
+#if !defined(__SANITIZE_THREAD__)
+    gor__solo = count == 1;
+#endif
+    return 0;
+}
+
+/* The poller may sleep until a later deadline than that of a timer that has moved. */
+static void set_procs(uint32_t count)
+{
+    struct gor__m *m = gor__enter_any();
+    uint32_t former = gor__sched.proc_count;
+    gor__world_stop(m);
+    int result = resize(count);
+    gor__world_start();
+    if (m != NULL && m->p == NULL) {
+        gor__wait_for_proc(m);
+    }
+    gor__netpoll_break();
+    for (uint32_t i = former; result == 0 && i < count; i++) {
         gor__wake_idle();
     }
+    gor__leave_any(m);
 }
 
-bool gor__proc_check_resize(struct gor__m *m)
+/* Outside. A goroutine waits by yielding: whoever has the lock may want its P. */
+static void lock_world(void)
 {
-    struct gor__p *p = m->p;
-    if (GOR_LIKELY(!__atomic_load_n(&p->attention, __ATOMIC_ACQUIRE))) {
-        return false;
+    if (gor__g_self() == NULL) {
+        gor__mutex_lock(&gor__world_lock);
+        return;
     }
-    __atomic_store_n(&p->attention, false, __ATOMIC_RELEASE);
-    if (__atomic_load_n(&gor__sched.wanted_procs, __ATOMIC_ACQUIRE) != 0) {
-        resize();
+    while (!gor__mutex_try_lock(&gor__world_lock)) {
+        gor_yield();
     }
-    if (p->index < __atomic_load_n(&gor__sched.proc_count, __ATOMIC_ACQUIRE)) {
-        return false;
-    }
-    /* While we hold it nobody else can be given it, whatever GOMAXPROCS becomes meanwhile. */
-    empty_proc(p);
-    gor__mutex_lock(&gor__sched.lock);
-    bool surplus = p->index >= gor__sched.proc_count;
-    if (surplus) {
-        p->in_use = false;
-        m->p = NULL;
-    }
-    gor__mutex_unlock(&gor__sched.lock);
-    return surplus;
 }
 
 int gor_gomaxprocs(int n)
@@ -223,19 +205,15 @@ int gor_gomaxprocs(int n)
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return gor_num_cpu();
     }
-    uint32_t wanted = __atomic_load_n(&gor__sched.wanted_procs, __ATOMIC_ACQUIRE);
-    uint32_t count = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_ACQUIRE);
-    int former = (int)(wanted != 0 ? wanted : count);
     if (n <= 0) {
-        return former;
+        return (int)__atomic_load_n(&gor__sched.proc_count, __ATOMIC_ACQUIRE);
     }
-    wanted = n < GOR__PROCS_MAX ? (uint32_t)n : GOR__PROCS_MAX;
-    __atomic_store_n(&gor__sched.wanted_procs, wanted, __ATOMIC_RELEASE);
-    if (!gor__solo) {
-        resize();
-    } else {
-        call_attention();
-        gor__wake_idle();
+    lock_world();
+    int former = (int)gor__sched.proc_count;
+    uint32_t wanted = n < GOR__PROCS_MAX ? (uint32_t)n : GOR__PROCS_MAX;
+    if ((uint32_t)former != wanted) {
+        set_procs(wanted);
     }
+    gor__mutex_unlock(&gor__world_lock);
     return former;
 }

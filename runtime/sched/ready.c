@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "runtime/sched/handoff.h"
+
 void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
 {
     do {
@@ -24,6 +26,10 @@ void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
 void gor__ready(struct gor__g *g)
 {
     GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
+    if (GOR_UNLIKELY(g->thread_locks != 0)) {
+        gor__ready_bound(g);
+        return;
+    }
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
     struct gor__m *m = gor__m_self();
     struct gor__p *p = m != NULL ? m->p : NULL;
@@ -39,16 +45,32 @@ void gor__ready(struct gor__g *g)
     }
 }
 
+/* What is left of the list without those that are bound to a thread, its end and its length. */
+static struct gor__g *mark_runnable(struct gor__g *first, struct gor__g **out_last, uint32_t *count)
+{
+    struct gor__g **place = &first;
+    while (*place != NULL) {
+        struct gor__g *g = *place;
+        if (GOR_UNLIKELY(g->thread_locks != 0)) {
+            *place = g->next;
+            (*count)--;
+            gor__ready_bound(g);
+            continue;
+        }
+        gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
+        *out_last = g;
+        place = &g->next;
+    }
+    return first;
+}
+
 void gor__ready_list(struct gor__g *first, uint32_t count)
 {
     struct gor__m *m = gor__m_self();
     struct gor__p *p = m != NULL ? m->p : NULL;
     struct gor__g *last = NULL;
-    for (struct gor__g *g = first; g != NULL; g = g->next) {
-        gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
-        last = g;
-    }
-    if (last == NULL) {
+    first = mark_runnable(first, &last, &count);
+    if (first == NULL) {
         return;
     }
     if (p == NULL) {

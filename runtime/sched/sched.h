@@ -26,6 +26,13 @@
 #include "runtime/sched/machine.h"
 #include "runtime/sched/proc.h"
 
+/* Ms that wait for a P, first come first served; `count` may be read without the lock. */
+struct gor__m_queue {
+    struct gor__m *first;
+    struct gor__m *last;
+    uint32_t count;
+};
+
 struct gor__sched {
     struct gor__mutex lock;
 
@@ -38,6 +45,11 @@ struct gor__sched {
     struct gor__m *idle_machines;
     struct gor__m *machines;
     uint32_t machine_count;
+    uint32_t machines_made;
+    struct gor__m_queue waiting; /* Ms whose goroutine can go on at once, given a P */
+    struct gor__m_queue hogs;    /* Ms whose goroutine has used up its slice */
+    uint32_t away;               /* Ms whose lack is GOR__LACK_AWAY */
+    struct gor__m *away_cursor;  /* where sysmon goes on looking for those; NULL: at the start */
 
     /* Atomic. */
     uint32_t spinning;  /* Ms that look for work */
@@ -46,17 +58,20 @@ struct gor__sched {
     int64_t coarse_now; /* gor_now() as of the last look at the clock */
     bool stopping;
     bool running;
-    uint32_t sysmon_word; /* futex; GOR__SYSMON_ASLEEP: sysmon sleeps until work appears */
+    uint32_t sysmon_word;   /* futex; GOR__SYSMON_ASLEEP: sysmon sleeps until work appears */
+    uint32_t wanted;        /* futex; 1: an M is to be made (maker.c) */
+    uint32_t world_stopped; /* futex; written under the lock; see world.h */
+    uint32_t pauses;        /* futex; times an M has begun to pause for that */
 
     /* Set by start and resize. */
-    uint32_t proc_count;   /* Ps in use: procs[0] and on; atomic */
-    uint32_t procs_made;   /* Ps that exist; only grows; atomic */
-    uint32_t wanted_procs; /* of a resize that the scheduler has yet to do; 0: none; atomic */
+    uint32_t proc_count; /* Ps in use: procs[0] and on; atomic */
+    uint32_t procs_made; /* Ps that exist; only grows; atomic */
     struct gor__p *procs[GOR__PROCS_MAX];
     struct gor_opts opts;
     int default_class; /* of stacks */
     int64_t started_at;
     pthread_t sysmon;
+    pthread_t maker;
 
     /* Counters, relaxed. */
     uint64_t last_id; /* ids are handed out in blocks */
@@ -64,6 +79,8 @@ struct gor__sched {
     uint64_t parks;
     uint64_t wakeups;
     uint64_t polls;
+    uint64_t handoffs;
+    uint64_t preemptions;
     uint64_t blocking_calls;
     uint32_t blocking_threads;
 };
@@ -79,6 +96,9 @@ void gor__park_spin(struct gor__spin *held, enum gor_wait_reason reason);
 /* Park in a select, whose locked channels are unlocked by gor__select_unlock (sync/select.c). */
 void gor__park_select(enum gor_wait_reason reason);
 void gor__select_unlock(struct gor__g *g);
+
+/* gor_yield, for whoever is inside. */
+void gor__yield(struct gor__m *m);
 
 /* Make a waiting goroutine runnable; the caller alone has the right to. Any thread. */
 void gor__ready(struct gor__g *g);
@@ -135,19 +155,28 @@ void gor__put_fresh(struct gor__p *p, struct gor__g *g);
 /* The global queue. */
 void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count);
 
-/* Idle lists; the caller holds gor__sched.lock. */
+/* Idle lists; the caller holds gor__sched.lock. A P is given to somebody who waits for one rather
+ * than put there. None is taken from there while the world is stopped. */
 void gor__idle_put_proc(struct gor__p *p);
 struct gor__p *gor__idle_take_proc(void);
+struct gor__m *gor__idle_take_machine(void);
+
+/* Have every scheduler look up before its next goroutine. */
+void gor__call_attention(void);
 
 /* Ps: procs.c */
 int gor__procs_init(uint32_t count);
 void gor__procs_fini(void);
-bool gor__proc_check_resize(struct gor__m *m);
 
-/* Threads: machine.c */
-int gor__machine_start(struct gor__p *p, bool spinning);
+/* Threads: machine.c. Made by a thread of their own, for pthread_create wants memory. */
+int gor__maker_start(void);
+void gor__maker_stop(void);
+void gor__machine_want(void);
 void gor__machine_sleep(struct gor__m *m);
 void gor__machine_wake(struct gor__m *m);
+
+/* Leave the running goroutine for good: the runtime stops, and there is no P to go on with. */
+void gor__abandon(struct gor__m *m) __attribute__((noreturn));
 
 /* sysmon.c */
 enum { GOR__SYSMON_ASLEEP = 1 };

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "runtime/sched/door.h"
+#include "runtime/sched/handoff.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/ready.h"
 
@@ -152,6 +154,9 @@ static inline __attribute__((always_inline)) void after_switch(struct gor__m *m)
         gor__put_runnable(m->p, g);
         gor__offer_work();
         break;
+    case GOR__AFTER_YIELD_BOUND:
+        gor__ready_bound(g);
+        break;
     case GOR__AFTER_EXIT:
         bury(m->p, g);
         break;
@@ -248,22 +253,51 @@ void gor__park_select(enum gor_wait_reason reason)
     park(GOR__AFTER_UNLOCK_CASES, NULL, reason);
 }
 
-void gor_yield(void)
+void gor__yield(struct gor__m *m)
 {
-    struct gor__m *m = gor__m_self();
-    GOR_ASSERT(m != NULL && m->g != NULL);
     gor__g_set_state(m->g, GOR_RUNNABLE, GOR_WAIT_NONE);
-    m->after = GOR__AFTER_YIELD;
+    m->after = GOR_UNLIKELY(m->bound != NULL) ? GOR__AFTER_YIELD_BOUND : GOR__AFTER_YIELD;
     leave(m, m->g);
 }
 
+void gor_yield(void)
+{
+    gor__yield(gor__enter());
+    gor__leave();
+}
+
+void gor__abandon(struct gor__m *m)
+{
+    m->after = GOR__AFTER_NOTHING;
+    switch_to(m, m->g, NULL, false);
+    __builtin_unreachable();
+}
+
 /* ---- a goroutine's birth and end */
+
+/* A bound thread whose goroutine has ended goes too: nobody knows what was done to it. */
+static void end_thread(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    gor__idle_put_proc(gor__drop(m));
+    gor__mutex_unlock(&gor__sched.lock);
+    gor__wake_idle();
+}
+
+static struct gor__g *next_for(struct gor__m *m)
+{
+    if (GOR_UNLIKELY(m->ends)) {
+        end_thread(m);
+        return NULL;
+    }
+    return GOR_LIKELY(m->bound == NULL) ? gor__find_runnable(m) : gor__wait_bound(m);
+}
 
 void gor__schedule(struct gor__m *m)
 {
     for (;;) {
         after_switch(m);
-        struct gor__g *g = gor__find_runnable(m);
+        struct gor__g *g = next_for(m);
         if (g == NULL) {
             return;
         }
@@ -275,11 +309,21 @@ void gor__schedule(struct gor__m *m)
     }
 }
 
-/* The deferred calls, and word to whoever waits for the end. */
-static void finish(struct gor__g *g)
+/* The last of the user's code: the deferred calls. Outside. */
+static inline void run_defers(struct gor__g *g)
 {
     if (GOR_UNLIKELY(g->defers != NULL)) {
         gor__run_defers(g);
+    }
+}
+
+/* Word to whoever waits for the end, and the thread if it was bound. */
+static void finish(struct gor__m *m, struct gor__g *g)
+{
+    if (GOR_UNLIKELY(g->thread_locks != 0)) {
+        g->thread_locks = 0;
+        gor__unbind(m);
+        m->ends = true;
     }
     if (GOR_UNLIKELY(g->at_end != NULL)) {
         __atomic_store_n(g->at_end, 1, __ATOMIC_RELEASE);
@@ -289,14 +333,14 @@ static void finish(struct gor__g *g)
 
 void gor_exit(void)
 {
-    struct gor__m *m = gor__m_self();
-    GOR_ASSERT(m != NULL && m->g != NULL);
-    struct gor__g *g = m->g;
-    finish(g);
-    m = gor__m_self();
+    struct gor__g *g = gor__g_self();
+    GOR_ASSERT(g != NULL);
+    run_defers(g);
+    struct gor__m *m = gor__enter();
+    finish(m, g);
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     m->after = GOR__AFTER_EXIT;
-    switch_to(m, g, next_direct(m->p), true);
+    switch_to(m, g, m->ends ? NULL : next_direct(m->p), true);
     __builtin_unreachable();
 }
 
@@ -304,9 +348,10 @@ void gor_exit(void)
  * without a switch: then that one is answered. */
 static struct gor__g *succeed(struct gor__g *g)
 {
-    finish(g);
-    struct gor__m *m = gor__m_self();
-    struct gor__g *next = next_direct(m->p);
+    run_defers(g);
+    struct gor__m *m = gor__enter();
+    finish(m, g);
+    struct gor__g *next = m->ends ? NULL : next_direct(m->p);
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     if (next == NULL || next->stack != NULL || next->stack_class != g->stack_class) {
         m->after = GOR__AFTER_EXIT;
@@ -330,7 +375,9 @@ void gor__entry_c(void)
     gor__fiber_arrive(&g->stack->fiber, m->left);
     after_switch(m);
     do {
-        *gor__m_self()->errno_address = 0;
+        m = gor__m_self();
+        *m->errno_address = 0;
+        gor__leave_machine(m);
         g->fn(g->arg);
         g = succeed(g);
     } while (true);

@@ -2,6 +2,7 @@
 /* sleep.c - the clock's part in waiting: deadlines of other waits, and plain sleep. */
 #include <errno.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 
 static void fire_deadline(void *arg, uint64_t token)
@@ -37,24 +38,29 @@ void gor__deadline_stop(struct gor__g *g, int64_t deadline)
     }
 }
 
+static void sleep_until(struct gor__m *m, int64_t deadline)
+{
+    struct gor__timers *heap = &m->p->timers;
+    if (deadline <= gor_now()) {
+        gor__yield(m);
+        return;
+    }
+    gor__lock(&heap->lock);
+    set_timer(m->g, gor__wake_arm(m->g), deadline);
+    gor__timer_start_locked(heap, &m->g->timer);
+    gor__park(&heap->lock, GOR_WAIT_SLEEP);
+}
+
 int gor_sleep_until(int64_t deadline)
 {
-    struct gor__m *m = gor__m_self();
-    if (m == NULL || m->g == NULL) {
+    if (gor__g_self() == NULL) {
         return -EPERM;
     }
     if (deadline == GOR_NEVER) {
         return -EINVAL;
     }
-    if (deadline <= gor_now()) {
-        gor_yield();
-        return 0;
-    }
-    struct gor__timers *heap = &m->p->timers;
-    gor__lock(&heap->lock);
-    set_timer(m->g, gor__wake_arm(m->g), deadline);
-    gor__timer_start_locked(heap, &m->g->timer);
-    gor__park(&heap->lock, GOR_WAIT_SLEEP);
+    sleep_until(gor__enter(), deadline);
+    gor__leave();
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "runtime/sched/byid.h"
+#include "runtime/sched/door.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
@@ -80,10 +81,16 @@ int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, co
 
 int gor_go(void (*fn)(void *arg), void *arg)
 {
-    return gor__spawn(NULL, fn, arg, __builtin_return_address(0));
+    struct gor__m *m = gor__enter_any();
+    int result = gor__spawn(NULL, fn, arg, __builtin_return_address(0));
+    gor__leave_any(m);
+    return result;
 }
 
 int gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg)
 {
-    return gor__spawn(opts, fn, arg, __builtin_return_address(0));
+    struct gor__m *m = gor__enter_any();
+    int result = gor__spawn(opts, fn, arg, __builtin_return_address(0));
+    gor__leave_any(m);
+    return result;
 }

@@ -2,30 +2,47 @@
 /* sysmon.c - a thread without a P that looks after what nobody else can: Ps whose goroutine has not
  * called the runtime for a while.
  *
- * It wakes every millisecond while some Ps work and others idle, every ten while all work, and not
- * at all once nothing has run for a tenth of a second. Each time it updates the coarse clock, polls
- * the network if nobody has, and has idle Ps take over what waits behind a long-running goroutine.
+ * It wakes every millisecond while some P works, and not at all once nothing has run for a tenth of a
+ * second. Each time it updates the coarse clock, polls the network if nobody has, has idle Ps take
+ * over what waits behind a long-running goroutine, and, when there are none, takes the P from a
+ * goroutine that blocks in foreign code or has used up its slice.
  */
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 #include "runtime/base/thread.h"
+#include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
-#include "runtime/sched/sched.h"
+#include "runtime/sched/preempt.h"
 
-enum { POLL_EVERY_NS = 10000000, IDLE_ROUNDS = 10 };
+enum {
+    POLL_EVERY_NS = 10000000,
+    IDLE_ROUNDS = 10,
+    LOOK_AGAIN_NS = 50000, /* between two readings of a thread's CPU time */
+    STILL_NS = 10000,      /* less than this in between is none: waking up for a moment */
+};
 
 /* Values of gor__sched.sysmon_word: a nap ends by itself, a sleep must be ended by whoever makes work. */
 enum { AWAKE = 0, ASLEEP = GOR__SYSMON_ASLEEP, NAPS = 2 };
 
-static void poll_network(int64_t now, int64_t *last_poll)
+/* What one round has found. */
+struct round {
+    int64_t now;
+    bool stuck;   /* some P has not scheduled since the last round */
+    bool help;    /* and something waits there */
+    bool sampled; /* a thread's CPU time was read for the first time: look again soon */
+};
+
+static void poll_network(int64_t now, bool urgent, int64_t *last_poll)
 {
     uint32_t count = 0;
     if (__atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
         *last_poll = now;
         return;
     }
-    if (now - *last_poll < POLL_EVERY_NS || gor__netpoll_waiters() == 0) {
+    if ((now - *last_poll < POLL_EVERY_NS && !urgent) || gor__netpoll_waiters() == 0) {
         return;
     }
     *last_poll = now;
@@ -33,42 +50,114 @@ static void poll_network(int64_t now, int64_t *last_poll)
     gor__ready_list(list, count);
 }
 
-/* True when `p` has not scheduled since the last visit although something waits there. */
-static bool look_at(struct gor__p *p, int64_t now)
+/* ---- threads that keep a P and do not schedule */
+
+static bool something_waits(const struct gor__p *p, int64_t now)
 {
-    uint64_t switches = gor__counted(&p->switches);
-    bool stuck = switches == p->seen_switches;
-    p->seen_switches = switches;
-    if (!stuck) {
-        return false;
-    }
-    if (__atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL) {
-        __atomic_store_n(&p->next_is_stale, true, __ATOMIC_RELAXED);
-    }
     return !gor__runq_empty(&p->runq) || gor__fresh_len(&p->fresh) != 0 ||
            gor__timers_first(&p->timers) <= now;
 }
 
-/* How long to sleep; GOR_NEVER when nothing runs. */
-static int64_t look_round(int64_t *last_poll)
+static bool something_waits_for_any(void)
 {
-    int64_t now = gor__clock();
-    bool help = false;
-    poll_network(now, last_poll);
+    return __atomic_load_n(&gor__sched.global_count, __ATOMIC_RELAXED) != 0 ||
+           __atomic_load_n(&gor__sched.waiting.count, __ATOMIC_RELAXED) != 0 ||
+           __atomic_load_n(&gor__sched.hogs.count, __ATOMIC_RELAXED) != 0;
+}
+
+enum thread_state { INSIDE, SAMPLED, BLOCKED, COMPUTES };
+
+/* What the holder does; by its CPU time since the last look. */
+static enum thread_state look_at_holder(struct gor__p *p)
+{
+    enum thread_state state = INSIDE;
+    struct timespec spent;
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = p->holder;
+    if (m != NULL && !__atomic_load_n(&m->inside, __ATOMIC_RELAXED) &&
+        clock_gettime(m->cpu_clock, &spent) == 0) {
+        int64_t cpu = spent.tv_sec * GOR_SECOND + spent.tv_nsec;
+        bool still = cpu - m->cpu_seen < STILL_NS;
+        state = !p->sampled ? SAMPLED : still && !gor__preempt_is_runnable(m) ? BLOCKED : COMPUTES;
+        p->sampled = true;
+        m->cpu_seen = cpu;
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    return state;
+}
+
+static void see_to_stuck(struct gor__p *p, struct round *round, bool waits)
+{
+    enum thread_state state = look_at_holder(p);
+    int64_t stuck_for = round->now - p->stuck_since;
+    bool idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_RELAXED) > 0;
+    if (state == SAMPLED) {
+        round->sampled = true;
+    } else if (state == BLOCKED && (waits || stuck_for >= GOR__SLICE_NS)) {
+        gor__retake_blocked(p);
+    } else if (state == COMPUTES && waits && !idle && stuck_for >= GOR__SLICE_NS) {
+        gor__preempt_holder(p);
+    }
+}
+
+static void look_at(struct gor__p *p, struct round *round)
+{
+    uint64_t switches = gor__counted(&p->switches);
+    if (switches != p->seen_switches) {
+        p->seen_switches = switches;
+        p->stuck_since = round->now;
+        p->sampled = false;
+        return;
+    }
+    if (__atomic_load_n(&p->holder, __ATOMIC_RELAXED) == NULL) {
+        return;
+    }
+    if (__atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL) {
+        __atomic_store_n(&p->next_is_stale, true, __ATOMIC_RELAXED);
+    }
+    bool waits = something_waits(p, round->now);
+    round->stuck = true;
+    round->help = round->help || waits;
+    if (gor__preempt_works()) {
+        see_to_stuck(p, round, waits || something_waits_for_any());
+    }
+}
+
+/* A hog that has waited for as long as others ran: somebody must give it its turn. */
+static void look_at_lacking(void)
+{
+    if (__atomic_load_n(&gor__sched.hogs.count, __ATOMIC_RELAXED) > 0) {
+        gor__call_attention();
+    }
+    if (__atomic_load_n(&gor__sched.away, __ATOMIC_RELAXED) > 0) {
+        gor__look_at_away();
+    }
+}
+
+/* How long to sleep; GOR_NEVER when nothing runs. */
+static int64_t look_round(int64_t *last_poll, bool *urgent)
+{
+    struct round round = {.now = gor__clock()};
+    poll_network(round.now, *urgent, last_poll);
     uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < procs; i++) {
-        help = look_at(gor__sched.procs[i], now) || help;
+        look_at(gor__sched.procs[i], &round);
     }
+    look_at_lacking();
+    *urgent = round.stuck;
     uint32_t idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST);
     uint32_t in_use = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);
     bool unpolled = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) == 0;
-    if (idle > 0 && (help || unpolled)) {
+    if (idle > 0 && (round.help || unpolled)) {
         gor__wake_idle();
     }
-    if (idle >= in_use) {
-        return unpolled ? GOR_MILLISECOND : GOR_NEVER;
+    if (round.sampled) {
+        return LOOK_AGAIN_NS;
     }
-    return idle > 0 ? GOR_MILLISECOND : 10 * GOR_MILLISECOND;
+    if (idle >= in_use && !unpolled && __atomic_load_n(&gor__sched.away, __ATOMIC_RELAXED) == 0) {
+        return GOR_NEVER;
+    }
+    return GOR_MILLISECOND;
 }
 
 static bool something_runs(void)
@@ -81,9 +170,12 @@ static void *sysmon_main(void *unused)
 {
     int64_t last_poll = gor_now();
     int idle_rounds = 0;
+    bool urgent = false;
     (void)unused;
+    /* The default lets a nap of 50 us last 100. */
+    (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
-        int64_t pause = look_round(&last_poll);
+        int64_t pause = look_round(&last_poll, &urgent);
         idle_rounds = pause == GOR_NEVER ? idle_rounds + 1 : 0;
         if (pause == GOR_NEVER && idle_rounds < IDLE_ROUNDS) {
             pause = 10 * GOR_MILLISECOND;

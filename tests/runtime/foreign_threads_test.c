@@ -68,7 +68,7 @@ TEST(foreign_start_twice_is_refused_and_stop_without_start_is_fine)
 TEST(foreign_start_leaves_an_idle_runtime_that_answers)
 {
     struct gor_stats stats;
-    CHECK_EQ(gor_start(&(struct gor_opts){.gomaxprocs = 3, .resizable = true}), 0);
+    CHECK_EQ(gor_start(&(struct gor_opts){.gomaxprocs = 3}), 0);
     CHECK_EQ(gor_num_goroutine(), 0);
     CHECK_EQ(gor_gomaxprocs(0), 3);
     CHECK_EQ(gor_gomaxprocs(2), 3);
@@ -165,7 +165,7 @@ static int look_at(void *arg, const struct gor_info *info)
 TEST(foreign_thread_looks_in_while_goroutines_run)
 {
     struct host h = {.each = SCALED(20000, 5000, 2000), .c = new_chan(sizeof(int), 2)};
-    CHECK_EQ(gor_start(&(struct gor_opts){.resizable = true}), 0);
+    CHECK_EQ(gor_start(NULL), 0);
     for (int i = 0; i < 10; i++) {
         CHECK_EQ(gor_go(chatter, &h), 0);
     }

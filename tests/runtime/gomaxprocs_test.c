@@ -123,11 +123,9 @@ TEST(gomaxprocs_changed_at_work_loses_nobody)
 {
     CHECK_EQ(gor_run(NULL, resize_at_work, NULL), 0);
     CHECK_EQ(gor_run(&(struct gor_opts){.gomaxprocs = 1}, resize_at_work, NULL), 0);
-    CHECK_EQ(gor_run(&(struct gor_opts){.resizable = true}, resize_at_work, NULL), 0);
 }
 
-/* Raised from one while that one is busy: with `resizable` the new processors start all the same.
- */
+/* Raised from one while that one is busy: the new processors start all the same. */
 static void note_start(void *arg)
 {
     atomic_store((_Atomic bool *)arg, true);
@@ -148,7 +146,7 @@ static int raise_while_busy(void *arg)
 
 TEST(gomaxprocs_raised_while_the_only_processor_is_busy)
 {
-    struct gor_opts opts = {.gomaxprocs = 1, .resizable = true};
+    struct gor_opts opts = {.gomaxprocs = 1};
     CHECK_EQ(gor_run(&opts, raise_while_busy, NULL), 0);
 }
 

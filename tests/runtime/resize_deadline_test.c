@@ -80,6 +80,6 @@ static int resize_under_deadlines(void *unused)
 
 TEST(resize_leaves_no_deadline_behind)
 {
-    struct gor_opts opts = {.gomaxprocs = PROCS, .resizable = true};
+    struct gor_opts opts = {.gomaxprocs = PROCS};
     CHECK_EQ(gor_run(&opts, resize_under_deadlines, NULL), 0);
 }

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* bind.c - goroutines that stay on one thread, and that thread runs nothing else.
+ *
+ * A bound goroutine is never on a run queue: made runnable, its thread waits for a P as one that
+ * comes back from foreign code does (handoff.h). Whenever it does not run, the thread gives its P
+ * away and sleeps.
+ */
+#include "runtime/gor.h"
+#include "runtime/sched/door.h"
+#include "runtime/sched/handoff.h"
+
+static struct gor__m *thread_of(const struct gor__g *g)
+{
+    struct gor__m *m = gor__sched.machines;
+    while (m->bound != g) {
+        m = m->next;
+    }
+    return m;
+}
+
+void gor__ready_bound(struct gor__g *g)
+{
+    gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = thread_of(g);
+    if (m->p != NULL) {
+        /* It has not even gone to sleep. */
+        m->lack = GOR__LACK_WAITS;
+    } else {
+        gor__wait_for_proc_locked(m, GOR__LACK_WAITS);
+        gor__call_attention();
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+struct gor__g *gor__wait_bound(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    bool ready = m->lack == GOR__LACK_WAITS && m->p != NULL;
+    if (ready) {
+        m->lack = GOR__LACK_NOTHING;
+    } else {
+        __atomic_store_n(&m->taken, 1, __ATOMIC_RELEASE);
+        gor__idle_put_proc(gor__drop(m));
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    if (ready) {
+        return m->bound;
+    }
+    gor__wake_idle();
+    return gor__wait_until_given(m) ? m->bound : NULL;
+}
+
+void gor_lock_os_thread(void)
+{
+    struct gor__m *m = gor__enter();
+    GOR_ASSERT(m->g != NULL && m->g->thread_locks < UINT16_MAX);
+    if (m->g->thread_locks++ == 0) {
+        gor__mutex_lock(&gor__sched.lock);
+        m->bound = m->g;
+        gor__mutex_unlock(&gor__sched.lock);
+        /* Every switch away from here goes over the scheduler's stack from now on. */
+        __atomic_store_n(&m->p->attention, true, __ATOMIC_RELEASE);
+    }
+    gor__leave_machine(m);
+}
+
+void gor__unbind(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    m->bound = NULL;
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+void gor_unlock_os_thread(void)
+{
+    struct gor__m *m = gor__enter();
+    GOR_ASSERT(m->g != NULL);
+    if (m->g->thread_locks > 0 && --m->g->thread_locks == 0) {
+        gor__unbind(m);
+    }
+    gor__leave_machine(m);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/* handoff.c - see handoff.h.
+ *
+ * Sending a blocked thread a signal was rejected: its system call would end with EINTR, which foreign
+ * code does not expect. Moving a goroutine that comes back from foreign code to another thread, as Go
+ * does, was rejected too: it may hold a lock that knows its thread.
+ */
+#include "runtime/sched/handoff.h"
+
+#include <stddef.h>
+#include <time.h>
+
+#include "runtime/sched/door.h"
+#include "runtime/sched/preempt.h"
+
+enum {
+    AWAY_LOOKS = 16,      /* threads looked at in one round, for there may be thousands */
+    AWAY_CPU_NS = 100000, /* more CPU time than waking up and blocking again takes */
+};
+
+/* ---- the queues of those who lack a P */
+
+static void enqueue(struct gor__m_queue *queue, struct gor__m *m)
+{
+    m->next_lacking = NULL;
+    if (queue->last != NULL) {
+        queue->last->next_lacking = m;
+    } else {
+        queue->first = m;
+    }
+    queue->last = m;
+    __atomic_store_n(&queue->count, queue->count + 1, __ATOMIC_RELAXED);
+}
+
+static struct gor__m *dequeue(struct gor__m_queue *queue)
+{
+    struct gor__m *m = queue->first;
+    if (m != NULL) {
+        queue->first = m->next_lacking;
+        if (queue->first == NULL) {
+            queue->last = NULL;
+        }
+        __atomic_store_n(&queue->count, queue->count - 1, __ATOMIC_RELAXED);
+    }
+    return m;
+}
+
+static void set_lack(struct gor__m *m, enum gor__lack lack)
+{
+    if (m->lack == GOR__LACK_AWAY) {
+        gor__sched.away--;
+    }
+    if (lack == GOR__LACK_AWAY) {
+        gor__sched.away++;
+    }
+    m->lack = lack;
+    m->lacking_since = gor__coarse_now();
+    if (m->g != NULL) {
+        bool queued = lack == GOR__LACK_WAITS || lack == GOR__LACK_HOG;
+        gor__g_set_state(m->g, queued ? GOR_RUNNABLE : GOR_RUNNING, GOR_WAIT_NONE);
+    }
+}
+
+void gor__give_to(struct gor__m *m, struct gor__p *p)
+{
+    set_lack(m, GOR__LACK_NOTHING);
+    gor__hold(m, p);
+    gor__count(&p->switches, 1); /* a new slice begins */
+    if (m->bound != NULL) {
+        __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
+    }
+    __atomic_store_n(&m->taken, 0, __ATOMIC_RELEASE);
+    gor__futex_wake(&m->taken, 1);
+}
+
+bool gor__give_to_waiting(struct gor__p *p)
+{
+    struct gor__m *m = NULL;
+    if (gor__sched.world_stopped) {
+        return false;
+    }
+    m = dequeue(&gor__sched.waiting);
+    if (m == NULL) {
+        m = dequeue(&gor__sched.hogs);
+    }
+    if (m != NULL) {
+        gor__give_to(m, p);
+    }
+    return m != NULL;
+}
+
+void gor__wait_for_proc_locked(struct gor__m *m, enum gor__lack lack)
+{
+    struct gor__p *p = gor__idle_take_proc();
+    if (p != NULL) {
+        gor__give_to(m, p);
+        return;
+    }
+    set_lack(m, lack);
+    enqueue(lack == GOR__LACK_HOG ? &gor__sched.hogs : &gor__sched.waiting, m);
+}
+
+/* ---- taking */
+
+struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
+{
+    struct gor__m *m = p->holder;
+    if (m == NULL || __atomic_load_n(&m->inside, __ATOMIC_RELAXED) || !gor__preempt_works()) {
+        return NULL;
+    }
+    __atomic_store_n(&m->taken, 1, __ATOMIC_SEQ_CST);
+    gor__fence_all_threads();
+    if (__atomic_load_n(&m->inside, __ATOMIC_ACQUIRE)) {
+        /* It may have seen that, and waits for the lock to find out. */
+        __atomic_store_n(&m->taken, 0, __ATOMIC_RELEASE);
+        gor__futex_wake(&m->taken, 1);
+        return NULL;
+    }
+    (void)gor__drop(m);
+    set_lack(m, lack);
+    return m;
+}
+
+static int64_t cpu_time_of(const struct gor__m *m)
+{
+    struct timespec spent;
+    if (clock_gettime(m->cpu_clock, &spent) != 0) {
+        return 0;
+    }
+    return spent.tv_sec * GOR_SECOND + spent.tv_nsec;
+}
+
+void gor__retake_blocked(struct gor__p *p)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = NULL;
+    if (!gor__sched.world_stopped) {
+        m = gor__take_outside(p, GOR__LACK_AWAY);
+    }
+    if (m != NULL) {
+        m->cpu_seen = cpu_time_of(m);
+        gor__idle_put_proc(p);
+        __atomic_add_fetch(&gor__sched.handoffs, 1, __ATOMIC_RELAXED);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    if (m != NULL) {
+        gor__wake_idle();
+    }
+}
+
+/* Whether there is somebody for a P that is about to be taken from a hog. */
+static bool have_heir(void)
+{
+    return gor__sched.waiting.first != NULL || gor__sched.idle_machines != NULL ||
+           gor__sched.hogs.first != NULL;
+}
+
+/* Give `p` to a thread: to one that waits, to one that looks for work, to another hog. */
+static void give_to_heir(struct gor__p *p)
+{
+    struct gor__m *heir = gor__sched.waiting.first == NULL ? gor__idle_take_machine() : NULL;
+    if (heir == NULL) {
+        GOR_ASSERT(gor__give_to_waiting(p));
+        return;
+    }
+    gor__hold(heir, p);
+    gor__count(&p->switches, 1);
+    gor__machine_wake(heir);
+}
+
+static struct gor__m *preempt_locked(struct gor__p *p)
+{
+    if (gor__sched.world_stopped || !have_heir()) {
+        return NULL;
+    }
+    struct gor__m *hog = gor__take_outside(p, GOR__LACK_HOG);
+    if (hog != NULL) {
+        give_to_heir(p);
+        enqueue(&gor__sched.hogs, hog);
+        __atomic_add_fetch(&gor__sched.preemptions, 1, __ATOMIC_RELAXED);
+    }
+    return hog;
+}
+
+void gor__preempt_holder(struct gor__p *p)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *hog = preempt_locked(p);
+    if (hog != NULL) {
+        gor__preempt_send(hog);
+    } else if (!have_heir()) {
+        gor__machine_want();
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+/* One that lost its P while it was blocked, and computes now without any. */
+static void look_at_one_away(struct gor__m *m)
+{
+    if (m->lack == GOR__LACK_AWAY && cpu_time_of(m) - m->cpu_seen > AWAY_CPU_NS) {
+        gor__wait_for_proc_locked(m, GOR__LACK_HOG);
+        if (m->lack == GOR__LACK_HOG) {
+            gor__preempt_send(m);
+        }
+    }
+}
+
+void gor__look_at_away(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = gor__sched.away_cursor;
+    uint32_t looks = gor__sched.away > 0 && !gor__sched.world_stopped ? AWAY_LOOKS : 0;
+    while (looks-- > 0) {
+        m = m != NULL ? m : gor__sched.machines;
+        look_at_one_away(m);
+        m = m->next;
+    }
+    gor__sched.away_cursor = m;
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+/* ---- the scheduler's side */
+
+static bool is_due(void)
+{
+    if (gor__sched.waiting.first != NULL) {
+        return true;
+    }
+    const struct gor__m *hog = gor__sched.hogs.first;
+    return hog != NULL && gor__coarse_now() - hog->lacking_since >= GOR__SLICE_NS;
+}
+
+bool gor__pass_proc_if_due(struct gor__m *m)
+{
+    if (GOR_LIKELY(__atomic_load_n(&gor__sched.waiting.count, __ATOMIC_RELAXED) == 0 &&
+                   __atomic_load_n(&gor__sched.hogs.count, __ATOMIC_RELAXED) == 0)) {
+        return false;
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    bool passed = is_due() && !gor__sched.world_stopped;
+    if (passed) {
+        GOR_ASSERT(gor__give_to_waiting(gor__drop(m)));
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    return passed;
+}
+
+/* ---- at the door */
+
+/* An M that has a P is not meant: the attempt to take it was given up. */
+static void wait_in_line(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    bool lost = m->p == NULL;
+    if (lost && m->lack != GOR__LACK_HOG) {
+        gor__wait_for_proc_locked(m, GOR__LACK_WAITS);
+        gor__call_attention();
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    if (lost && !gor__wait_until_given(m)) {
+        gor__abandon(m);
+    }
+}
+
+void gor__door_wait(struct gor__m *m)
+{
+    int error = *m->errno_address;
+    wait_in_line(m);
+    *m->errno_address = error;
+}
+
+void gor__wait_for_proc(struct gor__m *m)
+{
+    __atomic_store_n(&m->taken, 1, __ATOMIC_RELEASE);
+    wait_in_line(m);
+}
+
+void gor__stay_while_taken(struct gor__m *m)
+{
+    while (__atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) != 0 &&
+           !__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        (void)gor__futex_wait(&m->taken, 1, GOR_NEVER);
+    }
+}
+
+bool gor__wait_until_given(struct gor__m *m)
+{
+    gor__stay_while_taken(m);
+    return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == 0;
+}
+
+void gor__release_lacking(void)
+{
+    for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        gor__futex_wake(&m->taken, 1);
+    }
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* handoff.h - a P changes hands: taken from a thread that is outside the runtime, given to one that
+ * waits for it.
+ *
+ * A thread whose goroutine is outside (door.h) keeps that goroutine whatever happens: nothing moves
+ * between threads in the middle of foreign code. What it can lose is its P, and then it is
+ *   away     blocked in the kernel; nobody waits for it, and it needs nothing;
+ *   waiting  back at the door, or bound to a goroutine that became runnable: it goes on as soon as
+ *            a P looks up;
+ *   a hog    has computed for a whole slice: it is stopped in a signal handler (preempt.c) until
+ *            the others have had as long.
+ *
+ * Invariants  while somebody waits, or a hog stands stopped, no P is idle. `m->p`, `p->holder` and
+ *             `m->lack` change together, under gor__sched.lock.
+ * Threads     as each says. All but gor__pass_proc_if_due take gor__sched.lock or want it held.
+ */
+#ifndef GOR_SCHED_HANDOFF_H
+#define GOR_SCHED_HANDOFF_H
+
+#include <stdbool.h>
+
+#include "runtime/sched/sched.h"
+
+enum { GOR__SLICE_NS = 10000000 }; /* Go's time slice */
+
+/* ---- under the lock */
+
+/* `m`, which is inside and looks for work, has `p` from now on. */
+static inline void gor__hold(struct gor__m *m, struct gor__p *p)
+{
+    m->p = p;
+    p->holder = m;
+}
+
+/* Give up the P of `m`, which is answered. */
+static inline struct gor__p *gor__drop(struct gor__m *m)
+{
+    struct gor__p *p = m->p;
+    m->p = NULL;
+    p->holder = NULL;
+    return p;
+}
+
+/* Give `p`, which nobody holds, to whoever waits longest, or else to a hog; false: nobody is there.
+ */
+bool gor__give_to_waiting(struct gor__p *p);
+
+/* Take `p` from its holder if that is outside: the holder, which then lacks it as `lack` says; NULL:
+ * it is inside. Nobody holds the P afterwards. */
+struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack);
+
+/* Give `p`, which nobody holds, back to `m`. */
+void gor__give_to(struct gor__m *m, struct gor__p *p);
+
+/* Have `m`, which lacks a P for another reason, wait for one; it is given an idle one at once. */
+void gor__wait_for_proc_locked(struct gor__m *m, enum gor__lack lack);
+
+/* ---- without it */
+
+/* Between two goroutines of `m`: true when its P now belongs to somebody whose turn it was. */
+bool gor__pass_proc_if_due(struct gor__m *m);
+
+/* The holder of `p` blocks in foreign code: its P is free for others. */
+void gor__retake_blocked(struct gor__p *p);
+
+/* The holder of `p` has computed for a slice while others wait. */
+void gor__preempt_holder(struct gor__p *p);
+
+/* Sysmon's look at those who are away: whoever computes again must wait for a P. */
+void gor__look_at_away(void);
+
+/* Stay here until the P is no longer taken from `m`, or the runtime stops. */
+void gor__stay_while_taken(struct gor__m *m);
+
+/* The same for one that has none: true once it has one again, false when the runtime stops. */
+bool gor__wait_until_given(struct gor__m *m);
+
+/* `m` is inside, and its P has gone with a resize: wait for another. */
+void gor__wait_for_proc(struct gor__m *m);
+
+/* Let a thread that was stopped or waits see that the runtime stops. */
+void gor__release_lacking(void);
+
+/* ---- goroutines bound to their thread: bind.c */
+
+/* Make a waiting or yielding goroutine that is bound runnable. */
+void gor__ready_bound(struct gor__g *g);
+
+/* `m` may run other goroutines again. */
+void gor__unbind(struct gor__m *m);
+
+/* On the scheduler's stack of a bound thread whose goroutine does not run: wait until it may, with a
+ * P. NULL: the runtime stops. */
+struct gor__g *gor__wait_bound(struct gor__m *m);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* world.h - stop the world: for as long as it lasts nobody holds a P but the caller.
+ *
+ * Goroutines outside go on with their own code, without a P, and wait at the door. Threads without a
+ * P (the poller, foreign ones, sysmon) may still append to the global queue, under its lock.
+ *
+ * Threads     any, one at a time: gor__world.lock is taken first, and outside the door, for whoever
+ *             waits for it must not keep a P.
+ */
+#ifndef GOR_SCHED_WORLD_H
+#define GOR_SCHED_WORLD_H
+
+#include "runtime/sched/sched.h"
+
+extern struct gor__mutex gor__world_lock __attribute__((visibility("hidden")));
+
+/* `self`: the calling M, which is inside and keeps its P; NULL on a foreign thread. Blocks until the
+ * last is at a door or in the scheduler: some microseconds. */
+void gor__world_stop(struct gor__m *self);
+
+/* Go on. Ps that were taken from threads outside go back to them. */
+void gor__world_start(void);
+
+/* In the scheduler, with a P: stay here while the world stands. */
+void gor__world_pause(struct gor__m *m);
+
+#endif
