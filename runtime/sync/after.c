@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/context.h"
 
 struct gor_ctx_after {
     void (*fn)(void *arg);
     void *arg;
+    const void *caller;  /* of gor_ctx_after_func: who starts the goroutine */
     struct gor_ctx *ctx; /* a reference */
     bool pending;        /* neither started nor stopped; under the scope's lock */
     uint32_t parties;
@@ -68,7 +70,7 @@ void gor__after_start(struct gor__scope *s, struct gor_ctx_after **unstarted)
     while ((handle = s->first_after) != NULL) {
         unlink_handle(s, handle);
         handle->pending = false;
-        if (gor_go(run, handle) < 0) {
+        if (gor__spawn(NULL, run, handle, handle->caller) < 0) {
             handle->next = *unstarted;
             *unstarted = handle;
         }
@@ -91,6 +93,7 @@ static bool enlist(struct gor_ctx_after *handle)
     if (s == NULL) {
         return true;
     }
+    struct gor__m *m = gor__enter();
     gor__spin_lock(&s->lock);
     handle->pending = s->err == 0;
     if (handle->pending) {
@@ -98,6 +101,7 @@ static bool enlist(struct gor_ctx_after *handle)
     }
     bool listed = handle->pending;
     gor__spin_unlock(&s->lock);
+    gor__leave_machine(m);
     return listed;
 }
 
@@ -111,7 +115,12 @@ int gor_ctx_after_func(struct gor_ctx *ctx, void (*fn)(void *arg), void *arg,
     if (handle == NULL) {
         return -ENOMEM;
     }
-    *handle = (struct gor_ctx_after){fn, arg, gor_ctx_ref(ctx), true, 2, NULL, NULL};
+    handle->fn = fn;
+    handle->arg = arg;
+    handle->caller = __builtin_return_address(0);
+    handle->ctx = gor_ctx_ref(ctx);
+    handle->pending = true;
+    handle->parties = 2;
     if (!enlist(handle)) {
         int result = gor_go(run, handle);
         if (result < 0) {
@@ -128,6 +137,7 @@ int gor_ctx_after_stop(struct gor_ctx_after *handle)
     struct gor__scope *s = handle->ctx->scope;
     bool pending = true;
     if (s != NULL) {
+        struct gor__m *m = gor__enter();
         gor__spin_lock(&s->lock);
         pending = handle->pending;
         if (pending) {
@@ -135,6 +145,7 @@ int gor_ctx_after_stop(struct gor_ctx_after *handle)
             unlink_handle(s, handle);
         }
         gor__spin_unlock(&s->lock);
+        gor__leave_machine(m);
     }
     drop(handle, pending ? 2 : 1);
     return pending ? 1 : 0;

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sync/chan.h"
 #include "runtime/sync/context.h"
 
 enum { CAUSE_MAX = 255 };
@@ -41,8 +43,7 @@ void gor__scope_link(struct gor__scope *s)
     }
     gor__spin_unlock(&up->lock);
     if (err != 0) {
-        /* Nobody knows `s` yet. */
-        gor__scope_cancel(s, err, up->cause);
+        gor__scope_cancel_new(s, err, up->cause);
     }
 }
 
@@ -85,7 +86,7 @@ static void settle(struct gor__scope *s, int err, const char *cause,
     s->cause = cause;
     /* Release: pairs with gor__scope_err. */
     __atomic_store_n(&s->err, err, __ATOMIC_RELEASE);
-    (void)gor_chan_close(s->done);
+    (void)gor__chan_close(s->done);
     gor__after_start(s, unstarted);
     if (s->has_timer && gor__timer_stop(&s->timer)) {
         /* Not the last one: whoever has us here refers to `s`, or waits for the lock above it. */
@@ -124,25 +125,35 @@ static const char *default_cause(int err)
     return err == -ETIMEDOUT ? "context deadline exceeded" : "context canceled";
 }
 
-/* Whether this call did it. */
-static bool cancel(struct gor__scope *s, int err, const char *cause, char *own_cause)
+/* Whether this call did it. Inside. */
+static bool cancel_inside(struct gor__scope *s, int err, const char *cause, char *own_cause,
+                          struct gor_ctx_after **unstarted)
 {
-    struct gor_ctx_after *unstarted = NULL;
     gor__spin_lock(&s->lock);
     if (s->err != 0) {
         gor__spin_unlock(&s->lock);
         return false;
     }
     s->own_cause = own_cause;
-    cancel_locked(s, err, cause, &unstarted);
+    cancel_locked(s, err, cause, unstarted);
     gor__scope_unlink(s);
-    gor__after_run(unstarted);
     return true;
 }
 
-void gor__scope_cancel(struct gor__scope *s, int err, const char *cause)
+static bool cancel(struct gor__scope *s, int err, const char *cause, char *own_cause)
 {
-    (void)cancel(s, err, cause != NULL ? cause : default_cause(err), NULL);
+    struct gor_ctx_after *unstarted = NULL;
+    struct gor__m *m = gor__enter();
+    bool did = cancel_inside(s, err, cause, own_cause, &unstarted);
+    gor__leave_machine(m);
+    gor__after_run(unstarted);
+    return did;
+}
+
+void gor__scope_cancel_new(struct gor__scope *s, int err, const char *cause)
+{
+    struct gor_ctx_after *none = NULL;
+    (void)cancel_inside(s, err, cause != NULL ? cause : default_cause(err), NULL, &none);
 }
 
 void gor_ctx_cancel(struct gor_ctx *ctx, const char *cause)
@@ -218,7 +229,7 @@ static void expire(void *arg)
 {
     struct gor__scope *s = arg;
     if (try_ref(&s->ctx)) {
-        gor__scope_cancel(s, -ETIMEDOUT, NULL);
+        (void)cancel(s, -ETIMEDOUT, default_cause(-ETIMEDOUT), NULL);
         gor_ctx_unref(&s->ctx);
     }
     gor__scope_drop(s);
@@ -229,7 +240,7 @@ static void fire(void *arg, uint64_t token)
     static const struct gor_go_opts named = {.name = "context deadline"};
     struct gor__scope *s = arg;
     (void)token;
-    if (gor_go_with(&named, expire, s) < 0) {
+    if (gor__spawn(&named, expire, s, (const void *)(uintptr_t)expire) < 0) {
         s->timer.when = gor_after(RETRY_NS);
         gor__timer_start(&s->timer);
     }
@@ -252,7 +263,10 @@ void gor__scope_start_timer(struct gor__scope *s)
 static void stop_timer(void *arg)
 {
     struct gor__scope *s = arg;
-    if (gor__timer_stop(&s->timer)) {
+    struct gor__m *m = gor__enter();
+    bool stopped = gor__timer_stop(&s->timer);
+    gor__leave_machine(m);
+    if (stopped) {
         gor__scope_drop(s);
     }
     gor__scope_drop(s);
@@ -260,13 +274,12 @@ static void stop_timer(void *arg)
 
 void gor__scope_retire_timer(struct gor__scope *s)
 {
-    const struct gor__m *m = gor__m_self();
     if (!s->has_timer || __atomic_load_n(&s->timer.heap, __ATOMIC_ACQUIRE) == NULL) {
         return;
     }
     /* stop_timer gives up a hold of its own. */
     __atomic_add_fetch(&s->holds, 1, __ATOMIC_RELAXED);
-    if (m != NULL && m->p != NULL) {
+    if (gor__m_self() != NULL) {
         stop_timer(s);
     } else if (gor_go(stop_timer, s) < 0) {
         /* Then it fires in vain, and gives up the rest. */

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/wakes.h"
 
@@ -153,13 +154,10 @@ static int wait_for_nothing(enum gor_wait_reason reason, int64_t deadline)
     return gor__waitq_wait(&nobody, &lock, reason, deadline);
 }
 
-/* A deadline of 0 is a try. */
-static inline __attribute__((always_inline)) int send_until(struct gor_chan *c, const void *elem,
-                                                            int64_t deadline)
+/* A deadline of 0 is a try. Inside, as recv_inside. */
+static inline __attribute__((always_inline)) int send_inside(struct gor_chan *c, const void *elem,
+                                                             int64_t deadline)
 {
-    if (GOR_UNLIKELY(gor__m_self() == NULL)) {
-        return -EPERM;
-    }
     if (GOR_UNLIKELY(c == NULL)) {
         return wait_for_nothing(GOR_WAIT_CHAN_SEND_NIL, deadline);
     }
@@ -178,12 +176,9 @@ static inline __attribute__((always_inline)) int send_until(struct gor_chan *c, 
     return gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, deadline);
 }
 
-static inline __attribute__((always_inline)) int recv_until(struct gor_chan *c, void *elem,
-                                                            int64_t deadline)
+static inline __attribute__((always_inline)) int recv_inside(struct gor_chan *c, void *elem,
+                                                             int64_t deadline)
 {
-    if (GOR_UNLIKELY(gor__m_self() == NULL)) {
-        return -EPERM;
-    }
     if (GOR_UNLIKELY(c == NULL)) {
         return wait_for_nothing(GOR_WAIT_CHAN_RECV_NIL, deadline);
     }
@@ -199,6 +194,44 @@ static inline __attribute__((always_inline)) int recv_until(struct gor_chan *c, 
     }
     gor__g_self()->waiter.elem = elem;
     return gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, deadline);
+}
+
+int gor__chan_try_send(struct gor_chan *c, const void *elem)
+{
+    return send_inside(c, elem, 0);
+}
+
+int gor__chan_try_recv(struct gor_chan *c, void *elem)
+{
+    return recv_inside(c, elem, 0);
+}
+
+/* ---- through the door */
+
+static inline __attribute__((always_inline)) int send_until(struct gor_chan *c, const void *elem,
+                                                            int64_t deadline)
+{
+    struct gor__m *m = gor__m_self();
+    if (GOR_UNLIKELY(m == NULL)) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    int result = send_inside(c, elem, deadline);
+    gor__leave();
+    return result;
+}
+
+static inline __attribute__((always_inline)) int recv_until(struct gor_chan *c, void *elem,
+                                                            int64_t deadline)
+{
+    struct gor__m *m = gor__m_self();
+    if (GOR_UNLIKELY(m == NULL)) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    int result = recv_inside(c, elem, deadline);
+    gor__leave();
+    return result;
 }
 
 int gor_chan_send(struct gor_chan *c, const void *elem)
@@ -242,15 +275,9 @@ int gor_chan_try_recv(struct gor_chan *c, void *elem)
     return recv_until(c, elem, 0);
 }
 
-int gor_chan_close(struct gor_chan *c)
+int gor__chan_close(struct gor_chan *c)
 {
     struct gor__wakes woken = {NULL, NULL};
-    if (gor__m_self() == NULL) {
-        return -EPERM;
-    }
-    if (c == NULL) {
-        return -EINVAL;
-    }
     gor__lock(&c->lock);
     if (c->closed) {
         gor__unlock(&c->lock);
@@ -265,4 +292,19 @@ int gor_chan_close(struct gor_chan *c)
     gor__unlock(&c->lock);
     gor__wakes_do(&woken);
     return 0;
+}
+
+int gor_chan_close(struct gor_chan *c)
+{
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
+        return -EPERM;
+    }
+    if (c == NULL) {
+        return -EINVAL;
+    }
+    gor__enter_machine(m);
+    int result = gor__chan_close(c);
+    gor__leave_machine(m);
+    return result;
 }

@@ -65,4 +65,9 @@ static inline void gor__elem_clear(const struct gor_chan *c, void *to)
 int gor__chan_send_locked(struct gor_chan *c, const void *elem, struct gor__waiter **out_wake);
 int gor__chan_recv_locked(struct gor_chan *c, void *elem, struct gor__waiter **out_wake);
 
+/* As the public ones, for whoever is inside. */
+int gor__chan_try_send(struct gor_chan *c, const void *elem);
+int gor__chan_try_recv(struct gor_chan *c, void *elem);
+int gor__chan_close(struct gor_chan *c);
+
 #endif

@@ -7,7 +7,9 @@
 #include <errno.h>
 
 #include "runtime/base/lock.h"
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sync/mutex.h"
 #include "runtime/sync/wakes.h"
 
 struct cond {
@@ -24,26 +26,28 @@ static struct cond *open_up(struct gor_cond *c)
 int gor_cond_wait_until(struct gor_cond *opaque, struct gor_mutex *m, int64_t deadline)
 {
     struct cond *c = open_up(opaque);
-    if (gor__g_self() == NULL) {
+    struct gor__m *machine = gor__m_self();
+    if (machine == NULL) {
         return -EPERM;
     }
+    gor__enter_machine(machine);
     gor__lock(&c->lock);
-    gor_mutex_unlock(m);
+    gor__mutex_release(m);
     int result = gor__waitq_wait(&c->waiting, &c->lock, GOR_WAIT_COND, deadline);
-    gor_mutex_lock(m);
+    gor__mutex_acquire(m);
+    gor__leave();
     return result;
 }
 
 void gor_cond_wait(struct gor_cond *c, struct gor_mutex *m)
 {
-    GOR_ASSERT(gor__g_self() != NULL);
-    (void)gor_cond_wait_until(c, m, GOR_NEVER);
+    GOR_ASSERT(gor_cond_wait_until(c, m, GOR_NEVER) == 0);
 }
 
 void gor_cond_signal(struct gor_cond *opaque)
 {
     struct cond *c = open_up(opaque);
-    gor__only_inside();
+    struct gor__m *machine = gor__enter();
     gor__lock(&c->lock);
     struct gor__waiter *waiter = gor__waitq_claim(&c->waiting);
     gor__unlock(&c->lock);
@@ -51,15 +55,17 @@ void gor_cond_signal(struct gor_cond *opaque)
         waiter->result = 0;
         gor__waiter_wake(waiter);
     }
+    gor__leave_machine(machine);
 }
 
 void gor_cond_broadcast(struct gor_cond *opaque)
 {
     struct cond *c = open_up(opaque);
     struct gor__wakes wakes = {NULL, NULL};
-    gor__only_inside();
+    struct gor__m *machine = gor__enter();
     gor__lock(&c->lock);
     gor__wakes_add_all(&wakes, &c->waiting, 0);
     gor__unlock(&c->lock);
     gor__wakes_do(&wakes);
+    gor__leave_machine(machine);
 }

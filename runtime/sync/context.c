@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 
 struct gor_ctx *gor_ctx_background(void)
@@ -45,7 +46,9 @@ static void dispose(struct gor_ctx *ctx)
         free(ctx);
         return;
     }
+    struct gor__m *m = gor__enter_any();
     gor__scope_unlink(s);
+    gor__leave_any(m);
     gor__scope_retire_timer(s);
     gor__scope_drop(s);
 }
@@ -89,15 +92,8 @@ static struct gor__scope *new_scope(struct gor_ctx *parent)
     return s;
 }
 
-int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline, struct gor_ctx **out_ctx)
+static void enter_tree(struct gor__scope *s, int64_t deadline)
 {
-    if (gor__g_self() == NULL) {
-        return -EPERM;
-    }
-    struct gor__scope *s = new_scope(parent);
-    if (s == NULL) {
-        return -ENOMEM;
-    }
     /* A deadline that is not earlier than the parent's is left to the parent. */
     bool own = deadline < s->deadline;
     if (own) {
@@ -105,10 +101,25 @@ int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline, struct gor_c
     }
     gor__scope_link(s);
     if (own && deadline <= gor_now()) {
-        gor__scope_cancel(s, -ETIMEDOUT, NULL);
+        gor__scope_cancel_new(s, -ETIMEDOUT, NULL);
     } else if (own) {
         gor__scope_start_timer(s);
     }
+}
+
+int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline, struct gor_ctx **out_ctx)
+{
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
+        return -EPERM;
+    }
+    struct gor__scope *s = new_scope(parent);
+    if (s == NULL) {
+        return -ENOMEM;
+    }
+    gor__enter_machine(m);
+    enter_tree(s, deadline);
+    gor__leave_machine(m);
     *out_ctx = &s->ctx;
     return 0;
 }

@@ -59,9 +59,9 @@ static inline int gor__scope_err(const struct gor__scope *s)
 
 /* ---- cancel.c */
 
-/* Cancel `s`, which the caller holds a reference to, and all below it; no cause: a text for `err`,
- * else one that outlives `s`. */
-void gor__scope_cancel(struct gor__scope *s, int err, const char *cause);
+/* Cancel `s`, which nobody else knows yet; no cause: a text for `err`, else one that outlives `s`.
+ * Inside, as the next three. */
+void gor__scope_cancel_new(struct gor__scope *s, int err, const char *cause);
 
 /* Become a child of s->up, or be cancelled as it is. */
 void gor__scope_link(struct gor__scope *s);
@@ -70,7 +70,7 @@ void gor__scope_unlink(struct gor__scope *s);
 /* Have it cancelled at its deadline, unless it is cancelled already. */
 void gor__scope_start_timer(struct gor__scope *s);
 
-/* The last reference is gone: no need to wait for the deadline. */
+/* The last reference is gone: no need to wait for the deadline. Outside. */
 void gor__scope_retire_timer(struct gor__scope *s);
 
 /* ---- context.c */

@@ -9,8 +9,11 @@
  *
  * Threads     the word is atomic; the queue and changes of WAITERS and STARVING are under `lock`.
  */
+#include "runtime/sync/mutex.h"
+
 #include <errno.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/waitq.h"
 
@@ -108,24 +111,52 @@ static __attribute__((noinline)) void lock_slowly(struct mutex *m)
     }
 }
 
+void gor__mutex_acquire(struct gor_mutex *mutex)
+{
+    struct mutex *m = of(mutex);
+    if (GOR_UNLIKELY(!gor__cas32(&m->word, 0, LOCKED))) {
+        lock_slowly(m);
+    }
+}
+
+static __attribute__((noinline)) void lock_through_door(struct gor_mutex *mutex)
+{
+    (void)gor__enter();
+    gor__mutex_acquire(mutex);
+    gor__leave();
+}
+
+/* With more than one P the step that nobody contends is atomic, and needs no P. */
 void gor_mutex_lock(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
-    gor__only_inside();
-    if (GOR_LIKELY(gor__cas32(&m->word, 0, LOCKED))) {
+    struct gor__m *machine = gor__m_self();
+    GOR_ASSERT(machine != NULL);
+    if (!gor__solo) {
+        if (GOR_UNLIKELY(!gor__cas32(&m->word, 0, LOCKED))) {
+            lock_through_door(mutex);
+        }
         return;
     }
-    lock_slowly(m);
+    gor__enter_machine(machine);
+    bool got = gor__cas32(&m->word, 0, LOCKED);
+    gor__leave_machine(machine);
+    if (GOR_UNLIKELY(!got)) {
+        lock_through_door(mutex);
+    }
 }
 
 int gor_mutex_try_lock(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
-    if (gor__m_self() == NULL) {
+    struct gor__m *machine = gor__m_self();
+    if (machine == NULL) {
         return -EPERM;
     }
+    gor__enter_machine(machine);
     uint32_t word = word_of(m);
     bool got = (word & (LOCKED | STARVING)) == 0 && gor__cas32(&m->word, word, word | LOCKED);
+    gor__leave_machine(machine);
     return got ? 0 : -EBUSY;
 }
 
@@ -189,11 +220,36 @@ static __attribute__((noinline)) void unlock_slowly(struct mutex *m)
     }
 }
 
+void gor__mutex_release(struct gor_mutex *mutex)
+{
+    struct mutex *m = of(mutex);
+    if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
+        unlock_slowly(m);
+    }
+}
+
+static __attribute__((noinline)) void unlock_through_door(struct gor_mutex *mutex)
+{
+    struct gor__m *machine = gor__enter();
+    gor__mutex_release(mutex);
+    gor__leave_machine(machine);
+}
+
 void gor_mutex_unlock(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
-    gor__only_inside();
-    if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
-        unlock_slowly(m);
+    struct gor__m *machine = gor__m_self();
+    GOR_ASSERT(machine != NULL);
+    if (!gor__solo) {
+        if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
+            unlock_through_door(mutex);
+        }
+        return;
+    }
+    gor__enter_machine(machine);
+    bool freed = gor__cas32(&m->word, LOCKED, 0);
+    gor__leave_machine(machine);
+    if (GOR_UNLIKELY(!freed)) {
+        unlock_through_door(mutex);
     }
 }

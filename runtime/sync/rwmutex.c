@@ -7,6 +7,7 @@
  * does, was put off: it saves an atomic operation only while there is more than one P.
  */
 #include "runtime/base/lock.h"
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/wakes.h"
 
@@ -27,14 +28,15 @@ static struct rwmutex *open_up(struct gor_rwmutex *rw)
 void gor_rwmutex_rlock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
-    gor__only_inside();
+    (void)gor__enter();
     gor__lock(&rw->lock);
     if (!rw->writing && rw->waiting_writers.first == NULL) {
         rw->readers++;
         gor__unlock(&rw->lock);
-        return;
+    } else {
+        (void)gor__waitq_wait(&rw->waiting_readers, &rw->lock, GOR_WAIT_RWMUTEX_READ, GOR_NEVER);
     }
-    (void)gor__waitq_wait(&rw->waiting_readers, &rw->lock, GOR_WAIT_RWMUTEX_READ, GOR_NEVER);
+    gor__leave();
 }
 
 static void admit_writer(struct rwmutex *rw, struct gor__wakes *wakes)
@@ -58,7 +60,7 @@ static void admit_readers(struct rwmutex *rw, struct gor__wakes *wakes)
 void gor_rwmutex_runlock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
-    gor__only_inside();
+    struct gor__m *m = gor__enter();
     struct gor__wakes wakes = {NULL, NULL};
     gor__lock(&rw->lock);
     if (rw->readers == 0) {
@@ -69,25 +71,27 @@ void gor_rwmutex_runlock(struct gor_rwmutex *opaque)
     }
     gor__unlock(&rw->lock);
     gor__wakes_do(&wakes);
+    gor__leave_machine(m);
 }
 
 void gor_rwmutex_lock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
-    gor__only_inside();
+    (void)gor__enter();
     gor__lock(&rw->lock);
     if (!rw->writing && rw->readers == 0) {
         rw->writing = true;
         gor__unlock(&rw->lock);
-        return;
+    } else {
+        (void)gor__waitq_wait(&rw->waiting_writers, &rw->lock, GOR_WAIT_RWMUTEX_WRITE, GOR_NEVER);
     }
-    (void)gor__waitq_wait(&rw->waiting_writers, &rw->lock, GOR_WAIT_RWMUTEX_WRITE, GOR_NEVER);
+    gor__leave();
 }
 
 void gor_rwmutex_unlock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
-    gor__only_inside();
+    struct gor__m *m = gor__enter();
     struct gor__wakes wakes = {NULL, NULL};
     gor__lock(&rw->lock);
     if (!rw->writing) {
@@ -100,4 +104,5 @@ void gor_rwmutex_unlock(struct gor_rwmutex *opaque)
     }
     gor__unlock(&rw->lock);
     gor__wakes_do(&wakes);
+    gor__leave_machine(m);
 }

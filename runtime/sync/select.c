@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/chan.h"
 
@@ -256,8 +257,8 @@ static int wait_for_one(struct selection *s, int64_t deadline)
     return (int)winner->index;
 }
 
-/* A deadline of 0 is a try. */
-static int choose(struct selection *s, int64_t deadline)
+/* A deadline of 0 is a try. Inside. */
+static int choose_inside(struct selection *s, int64_t deadline)
 {
     shuffle(s);
     int done = try_one_by_one(s);
@@ -276,6 +277,14 @@ static int choose(struct selection *s, int64_t deadline)
     if (s->wake != NULL) {
         gor__waiter_wake(s->wake);
     }
+    return done;
+}
+
+static int choose(struct selection *s, int64_t deadline)
+{
+    (void)gor__enter();
+    int done = choose_inside(s, deadline);
+    gor__leave();
     return done;
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "runtime/base/lock.h"
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/wakes.h"
 
@@ -51,14 +52,8 @@ static void release(struct sem *s, int64_t count)
     gor__wakes_do(&wakes);
 }
 
-int gor_sem_acquire(struct gor_sem *opaque, int64_t count, int64_t deadline)
+static int acquire(struct sem *s, int64_t count, int64_t deadline)
 {
-    struct sem *s = open_up(opaque);
-    struct gor__g *g = gor__g_self();
-    GOR_ASSERT(count >= 0);
-    if (g == NULL) {
-        return -EPERM;
-    }
     gor__lock(&s->lock);
     if (s->waiting.first == NULL && s->count >= count) {
         s->count -= count;
@@ -69,7 +64,7 @@ int gor_sem_acquire(struct gor_sem *opaque, int64_t count, int64_t deadline)
         gor__unlock(&s->lock);
         return -ETIMEDOUT;
     }
-    g->waiter.elem = (void *)(intptr_t)count;
+    gor__g_self()->waiter.elem = (void *)(intptr_t)count;
     int result = gor__waitq_wait(&s->waiting, &s->lock, GOR_WAIT_SEMAPHORE, deadline);
     if (result == -ETIMEDOUT) {
         release(s, 0);
@@ -77,9 +72,23 @@ int gor_sem_acquire(struct gor_sem *opaque, int64_t count, int64_t deadline)
     return result;
 }
 
+int gor_sem_acquire(struct gor_sem *s, int64_t count, int64_t deadline)
+{
+    struct gor__m *m = gor__m_self();
+    GOR_ASSERT(count >= 0);
+    if (m == NULL) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    int result = acquire(open_up(s), count, deadline);
+    gor__leave();
+    return result;
+}
+
 void gor_sem_release(struct gor_sem *s, int64_t count)
 {
-    gor__only_inside();
     GOR_ASSERT(count >= 0);
+    struct gor__m *m = gor__enter();
     release(open_up(s), count);
+    gor__leave_machine(m);
 }

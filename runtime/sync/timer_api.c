@@ -14,7 +14,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sync/chan.h"
 
 #define RETRY_NS GOR_MILLISECOND
 
@@ -77,11 +79,23 @@ static void deliver(struct gor_timer *t)
         }
         return;
     }
-    (void)gor_chan_try_send(t->chan, &now);
+    (void)gor__chan_try_send(t->chan, &now);
     if (t->period > 0) {
         start_at(t, next_tick(t, now));
     } else {
         t->active = false;
+    }
+}
+
+/* The scheduler, which we are here, may not free memory. */
+static void free_elsewhere(void *arg, uint64_t token)
+{
+    struct gor_timer *t = arg;
+    (void)token;
+    if (gor__spawn(NULL, free_timer, t, (const void *)(uintptr_t)free_timer) < 0) {
+        t->timer.when = gor_after(RETRY_NS);
+        t->timer.fire = free_elsewhere;
+        gor__timer_start(&t->timer);
     }
 }
 
@@ -93,9 +107,9 @@ static void fire(void *arg, uint64_t token)
         deliver(t);
     }
     gor__unlock(&t->lock);
-    /* Freed by its maker meanwhile: the scheduler, which we are here, may not free memory. */
-    if (drop(t) && gor_go(free_timer, t) < 0) {
-        free_timer(t);
+    if (drop(t)) {
+        /* Freed by its maker meanwhile. */
+        free_elsewhere(t, 0);
     }
 }
 
@@ -110,7 +124,7 @@ static bool stop(struct gor_timer *t)
         /* Not the last one, which is the maker's. */
         (void)drop(t);
     }
-    if (t->chan != NULL && gor_chan_try_recv(t->chan, NULL) == 1) {
+    if (t->chan != NULL && gor__chan_try_recv(t->chan, NULL) == 1) {
         stopped = true;
     }
     return stopped;
@@ -129,10 +143,12 @@ static struct gor_timer *new_timer(void)
 
 static void start(struct gor_timer *t, int64_t ns)
 {
+    struct gor__m *m = gor__enter();
     gor__lock(&t->lock);
     t->active = true;
     start_at(t, gor_after(ns));
     gor__unlock(&t->lock);
+    gor__leave_machine(m);
 }
 
 static struct gor_timer *new_with_chan(int64_t ns, int64_t period)
@@ -180,23 +196,28 @@ struct gor_chan *gor_timer_chan(struct gor_timer *t)
 
 int gor_timer_stop(struct gor_timer *t)
 {
-    if (gor__g_self() == NULL) {
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
         return -EPERM;
     }
+    gor__enter_machine(m);
     gor__lock(&t->lock);
     bool stopped = stop(t);
     gor__unlock(&t->lock);
+    gor__leave_machine(m);
     return stopped ? 1 : 0;
 }
 
 int gor_timer_reset(struct gor_timer *t, int64_t ns)
 {
-    if (gor__g_self() == NULL) {
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
         return -EPERM;
     }
     if (t->period > 0 && ns <= 0) {
         return -EINVAL;
     }
+    gor__enter_machine(m);
     gor__lock(&t->lock);
     bool stopped = stop(t);
     if (t->period > 0) {
@@ -205,6 +226,7 @@ int gor_timer_reset(struct gor_timer *t, int64_t ns)
     t->active = true;
     start_at(t, gor_after(ns));
     gor__unlock(&t->lock);
+    gor__leave_machine(m);
     return stopped ? 1 : 0;
 }
 
@@ -213,10 +235,11 @@ void gor_timer_free(struct gor_timer *t)
     if (t == NULL) {
         return;
     }
-    GOR_ASSERT(gor__g_self() != NULL);
+    struct gor__m *m = gor__enter();
     gor__lock(&t->lock);
     (void)stop(t);
     gor__unlock(&t->lock);
+    gor__leave_machine(m);
     if (drop(t)) {
         free_timer(t);
     }

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/wakes.h"
 
@@ -58,8 +59,8 @@ static __attribute__((noinline)) void wake_all(struct waitgroup *wg)
 void gor_waitgroup_add(struct gor_waitgroup *waitgroup, int64_t delta)
 {
     struct waitgroup *wg = of(waitgroup);
-    gor__only_inside();
     GOR_ASSERT(delta >= INT32_MIN && delta <= INT32_MAX);
+    struct gor__m *m = gor__enter();
     int64_t word = gor__add64(&wg->word, delta * ONE);
     if (GOR_UNLIKELY(counter(word) < 0)) {
         gor__die("negative counter of a wait group: more gor_waitgroup_done than were added");
@@ -67,6 +68,7 @@ void gor_waitgroup_add(struct gor_waitgroup *waitgroup, int64_t delta)
     if (GOR_UNLIKELY(counter(word) == 0 && waiters(word) != 0)) {
         wake_all(wg);
     }
+    gor__leave_machine(m);
 }
 
 void gor_waitgroup_done(struct gor_waitgroup *wg)
@@ -106,23 +108,12 @@ static int give_up(struct waitgroup *wg, struct gor__waiter *w)
         if (!counted) {
             return 0;
         }
-        gor_yield();
+        gor__yield(gor__m_self());
     }
 }
 
-int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
+static int wait_inside(struct waitgroup *wg, struct gor__g *g, int64_t deadline)
 {
-    struct waitgroup *wg = of(waitgroup);
-    struct gor__g *g = gor__g_self();
-    if (g == NULL) {
-        return -EPERM;
-    }
-    if (counter(word_of(wg)) == 0) {
-        return 0;
-    }
-    if (deadline != GOR_NEVER && deadline <= gor_now()) {
-        return -ETIMEDOUT;
-    }
     gor__lock(&wg->lock);
     if (!count_waiter(wg, 1)) {
         gor__unlock(&wg->lock);
@@ -137,6 +128,25 @@ int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
     gor__park(&wg->lock, GOR_WAIT_WAITGROUP);
     gor__deadline_stop(g, deadline);
     return g->woken_by != NULL ? 0 : give_up(wg, w);
+}
+
+int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
+{
+    struct waitgroup *wg = of(waitgroup);
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
+        return -EPERM;
+    }
+    if (counter(word_of(wg)) == 0) {
+        return 0;
+    }
+    if (deadline != GOR_NEVER && deadline <= gor_now()) {
+        return -ETIMEDOUT;
+    }
+    gor__enter_machine(m);
+    int result = wait_inside(wg, m->g, deadline);
+    gor__leave();
+    return result;
 }
 
 void gor_waitgroup_wait(struct gor_waitgroup *wg)
