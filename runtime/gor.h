@@ -163,6 +163,13 @@ GOR_API void gor_set_local(void *value);
  * call only what is marked [any thread]. -EAGAIN: no thread to be had. */
 GOR_API int gor_blocking(int (*fn)(void *arg), void *arg);
 
+/* The same, but waiting until the deadline at most. 0 with *out_result, what fn returned; -ETIMEDOUT:
+ * fn goes on behind our back, or was never begun, and dispose(arg) is called once nobody needs `arg`
+ * any more, on whatever thread. After any other error `arg` is the caller's, as it is after 0.
+ * -EAGAIN: no thread to be had. -ENOMEM. gor_stop does not wait for what goes on behind. */
+GOR_API int gor_blocking_until(int (*fn)(void *arg), void *arg, void (*dispose)(void *arg),
+                               int64_t deadline, int *out_result);
+
 /* Park until `ns` nanoseconds passed; zero and less yields. 0. */
 GOR_API int gor_sleep(int64_t ns);
 
@@ -373,21 +380,95 @@ GOR_API int gor_ctx_sleep_until(struct gor_ctx *ctx, int64_t deadline);
  * gor_close, which wakes with -ECANCELED whoever waits on it and returns once no call on it is
  * under way any more. -ETIMEDOUT after the deadline; other errors as the system call of the same name.
  * Regular files never park on the poller: what is not in the page cache is read on a thread of
- * gor_blocking. Sockets raise no SIGPIPE; a program that writes to pipes should ignore it. */
+ * gor_blocking. Nothing here raises SIGPIPE: a goroutine's thread has it blocked. */
 GOR_API ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline);
 GOR_API ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline);
 /* All of it or an error; *out_written, if not NULL, tells how far it came. */
 GOR_API int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline,
                           size_t *out_written);
+/* Several parts at once, of which at most 1,024 are looked at; gor_writev_all takes any number. */
+struct iovec;
+GOR_API ssize_t gor_readv(int fd, const struct iovec *parts, int count, int64_t deadline);
+GOR_API ssize_t gor_writev(int fd, const struct iovec *parts, int count, int64_t deadline);
+GOR_API int gor_writev_all(int fd, const struct iovec *parts, int count, int64_t deadline,
+                           size_t *out_written);
+/* From `in_fd`, a regular file, to anything; `offset` as in sendfile. The thread waits for the disk. */
+GOR_API ssize_t gor_sendfile(int out_fd, int in_fd, off_t *offset, size_t count, int64_t deadline);
+GOR_API int gor_close(int fd);
+
+/* Open on a thread of gor_blocking, since the open of a FIFO or of a file far away may take any time:
+ * the new descriptor, close-on-exec. After -ETIMEDOUT the open goes on, and what it opens is closed. */
+GOR_API int gor_open(const char *path, int flags, mode_t mode, int64_t deadline);
+/* A pipe: fds[0] to read, fds[1] to write; close-on-exec. [any thread] */
+GOR_API int gor_pipe(int fds[2]);
+/* At an offset of a regular file. */
+GOR_API ssize_t gor_pread(int fd, void *buf, size_t len, off_t offset);
+GOR_API ssize_t gor_pwrite(int fd, const void *buf, size_t len, off_t offset);
+/* On a thread of gor_blocking. */
+GOR_API int gor_fsync(int fd);
+
 /* The new descriptor, close-on-exec. */
 GOR_API int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline);
 GOR_API int gor_connect(int fd, const struct sockaddr *addr, socklen_t addr_len, int64_t deadline);
-GOR_API int gor_close(int fd);
+GOR_API int gor_shutdown(int fd, int how);
+/* Messages; `addr` may be NULL. Descriptors received are close-on-exec. */
+GOR_API ssize_t gor_recvfrom(int fd, void *buf, size_t len, struct sockaddr *addr,
+                             socklen_t *addr_len, int64_t deadline);
+GOR_API ssize_t gor_sendto(int fd, const void *buf, size_t len, const struct sockaddr *addr,
+                           socklen_t addr_len, int64_t deadline);
+struct msghdr;
+GOR_API ssize_t gor_recvmsg(int fd, struct msghdr *message, int flags, int64_t deadline);
+GOR_API ssize_t gor_sendmsg(int fd, const struct msghdr *message, int flags, int64_t deadline);
 
 enum gor_fd_events { GOR_FD_READ = 1, GOR_FD_WRITE = 2 };
 /* Park until the descriptor is ready for one of `events` (or has an error or hang-up, which count
  * as both): the events that are. The descriptor must be pollable: -EPERM for a regular file. */
 GOR_API int gor_fd_wait(int fd, int events, int64_t deadline);
+
+/* -------------------------------------------------------------------- net */
+
+/* Networks and addresses are texts as in Go. "tcp" and "udp" take "host:port" (with "tcp4", "udp6", ...
+ * for one family): "127.0.0.1:80", "[::1]:http", "localhost:0", ":8080". "unix" (streams), "unixgram"
+ * and "unixpacket" take a path; "@name" is an abstract socket. Names are looked up as by gor_resolve,
+ * whose errors these calls pass on; -EINVAL: a text is not of these forms. */
+struct gor_net_opts {
+    const char *local; /* dial: the address to dial from; NULL: any */
+    int backlog;       /* listen: of connections not yet accepted; 0: as many as there may be */
+    bool reuse_port;   /* SO_REUSEPORT: several listeners share the port */
+    bool nagle;        /* TCP: gather small writes (no TCP_NODELAY) */
+    bool no_keepalive; /* TCP: do not ask every 15 seconds whether a silent peer is still there */
+};
+
+/* A socket that listens (for "udp" and "unixgram": is bound) there, close-on-exec. Without a host it
+ * is open to both families. A stale path is not removed. `opts` may be NULL. */
+GOR_API int gor_listen(const char *network, const char *address, const struct gor_net_opts *opts,
+                       int64_t deadline);
+
+/* A socket connected to that address, close-on-exec. Without a host it is this machine. A name's
+ * addresses are tried a quarter of a second apart, and the first that answers is taken. `opts` may
+ * be NULL. Errors as connect: the first address's. */
+GOR_API int gor_dial(const char *network, const char *address, const struct gor_net_opts *opts,
+                     int64_t deadline);
+
+/* The longest text of an address, with its end. */
+enum { GOR_ADDR_BYTES = 128 };
+
+/* The text of an address; "" for a Unix socket without a name. Its length; -ENOSPC: `room` is too
+ * small; -ENOTCONN: no peer; -EAFNOSUPPORT. [any thread] */
+GOR_API int gor_addr_text(const struct sockaddr *addr, socklen_t addr_len, char *out_text,
+                          size_t room);
+GOR_API int gor_local_addr(int fd, char *out_text, size_t room);
+GOR_API int gor_peer_addr(int fd, char *out_text, size_t room);
+
+/* The addresses of a host and service by getaddrinfo, on a thread of gor_blocking (64 at once, others
+ * wait in line); *out_list is to be freed by freeaddrinfo. Numeric ones are answered at once. -ENOENT:
+ * no such host (or service, when asked for by name); -EAGAIN: ask again later; -EIO: the server
+ * fails; -EINVAL: no such service, or bad hints; -ETIMEDOUT: the look-up goes on behind our back. */
+struct addrinfo;
+GOR_API int gor_resolve(const char *host, const char *service, const struct addrinfo *hints,
+                        int64_t deadline, struct addrinfo **out_list);
+
+/* -------------------------------------------------------------- processes */
 
 /* Park until child `pid` ends and reap it: 0 with *out_status as waitpid gives it and, if not NULL,
  * the child's rusage. -ECHILD: no such child. */

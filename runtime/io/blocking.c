@@ -1,327 +1,208 @@
 /* SPDX-License-Identifier: MIT */
-/* blocking.c - gor_blocking: calls that would hold up a P, on threads of their own.
+/* blocking.c - gor_blocking: calls that would hold up a P, on threads of their own (workers.c).
  *
- * A call takes the thread that became idle last, so that the others may end after ten idle seconds;
- * else it makes one; beyond THREADS_MAX it waits its turn, first come, first served. A thread is
- * reserved before the call is handed over, so that a call below the limit never waits for another.
+ * A call's lock is held from before it is handed over until the goroutine's stack is stored
+ * (gor__park_spin), and the thread takes that lock before it makes the goroutine runnable: so a call
+ * may begin, and even end, while its goroutine is still on the way to sleep.
  *
- * A call is a struct on the stack of the parked goroutine. Its lock is held from before the
- * hand-over until the goroutine's stack is stored (gor__park_spin), and the thread takes that lock
- * before it makes the goroutine runnable: so a call may begin, and even end, while its goroutine is
- * still on the way to sleep.
- *
- * Threads     the pool and the workers' fields are guarded by the pool's mutex, but for `wake`.
+ * A call without a deadline is a struct on the stack of the parked goroutine. One with a deadline is
+ * on the heap, and belongs to whoever comes last: the goroutine, or, once that has given up
+ * (`abandoned`), the thread.
  */
 #include "runtime/io/blocking.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
+#include "runtime/io/workers.h"
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
-
-enum { THREADS_MAX = 256, IDLE_SECONDS = 10, STOP_SECONDS = 1 };
+#include "runtime/sched/waitq.h"
 
 struct call {
+    struct gor__work work; /* first: the one is found by the other */
     struct gor__spin lock; /* see above */
     int (*fn)(void *arg);
+    void (*dispose)(void *arg);
     void *arg;
     int result;
+    int error; /* it was refused */
     struct gor__g *g;
-    struct call *next; /* list link of the queue */
+    uint64_t token; /* 0: only this call can wake the goroutine */
+    bool finished;
+    bool abandoned;
 };
 
-struct worker {
-    pthread_t thread;
-    uint32_t wake;     /* futex: 1 when there may be something to do */
-    bool idle;         /* on the idle list */
-    bool reserved;     /* somebody is about to hand over a call */
-    struct call *call; /* borrowed: what was handed over */
-    struct worker *prev_idle;
-    struct worker *next_idle;  /* list links of the idle ones, newest first */
-    struct worker *next_ended; /* list link of those to be joined */
-};
-
-static struct {
-    struct gor__mutex lock;
-    struct call *first; /* borrowed from the goroutines that wait */
-    struct call *last;
-    struct worker *idle; /* owned, as are the working ones by their threads */
-    struct worker *ended;
-    uint32_t threads; /* made and not ended; futex of gor__blocking_stop */
-    bool stopping;
-} pool;
-
-static void count_threads(int delta)
+static void run(struct gor__work *work)
 {
-    __atomic_add_fetch(&pool.threads, (uint32_t)delta, __ATOMIC_RELEASE);
-    __atomic_add_fetch(&gor__sched.blocking_threads, (uint32_t)delta, __ATOMIC_RELAXED);
-}
-
-static void put_idle(struct worker *worker)
-{
-    worker->idle = true;
-    worker->prev_idle = NULL;
-    worker->next_idle = pool.idle;
-    if (pool.idle != NULL) {
-        pool.idle->prev_idle = worker;
+    struct call *call = (struct call *)work;
+    if (!__atomic_load_n(&call->abandoned, __ATOMIC_ACQUIRE)) {
+        call->result = call->fn(call->arg);
     }
-    pool.idle = worker;
 }
 
-static void remove_idle(struct worker *worker)
+static void free_abandoned(struct call *call)
 {
-    worker->idle = false;
-    if (worker->prev_idle != NULL) {
-        worker->prev_idle->next_idle = worker->next_idle;
+    call->dispose(call->arg);
+    free(call);
+}
+
+/* Wake the goroutine, or clean up behind it. */
+static void answer(struct call *call, int error)
+{
+    struct gor__m *entered = gor__enter_any();
+    gor__spin_lock(&call->lock);
+    struct gor__g *g = call->g;
+    bool abandoned = call->abandoned;
+    call->error = error;
+    call->finished = true;
+    if (!abandoned && (call->token == 0 || gor__wake_claim(g, call->token))) {
+        /* The call is gone with the goroutine's next step; its lock is not given back. */
+        gor__waiter_wake(&g->waiter);
     } else {
-        pool.idle = worker->next_idle;
+        gor__spin_unlock(&call->lock);
     }
-    if (worker->next_idle != NULL) {
-        worker->next_idle->prev_idle = worker->prev_idle;
+    gor__leave_any(entered);
+    if (abandoned) {
+        free_abandoned(call);
     }
 }
 
-static void put_call(struct call *call)
+static void done(struct gor__work *work, bool alive)
 {
-    if (pool.last != NULL) {
-        pool.last->next = call;
-    } else {
-        pool.first = call;
+    struct call *call = (struct call *)work;
+    if (!alive) {
+        free_abandoned(call);
+    } else if (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        answer(call, 0);
+    } else if (work->detached) {
+        /* Some goroutines may still run, ours among them. */
+        gor__workers_keep(work);
     }
-    pool.last = call;
 }
 
-/* What `worker` shall do next, or NULL. */
-static struct call *take_call(struct worker *worker)
+static void refuse(struct gor__work *work, int error)
 {
-    struct call *call = worker->call;
-    if (call != NULL) {
-        worker->call = NULL;
-        worker->reserved = false;
-        return call;
+    struct call *call = (struct call *)work;
+    if (error == -EAGAIN) {
+        answer(call, error);
+    } else if (work->detached) {
+        free_abandoned(call);
     }
-    call = worker->reserved ? NULL : pool.first;
-    if (call != NULL) {
-        pool.first = call->next;
-        if (pool.first == NULL) {
-            pool.last = NULL;
-        }
-    }
-    return call;
 }
 
-/* ---- the threads */
-
-/* Sleep until woken; the mutex is held before and after, not meanwhile. False: nobody needed us for
- * long, and we are not on the idle list any more. */
-static bool wait_for_work(struct worker *worker)
+static void init_call(struct call *call, struct gor__g *g, int (*fn)(void *arg), void *arg)
 {
-    bool woken = true;
-    int64_t deadline = worker->reserved ? GOR_NEVER : gor_after(IDLE_SECONDS * GOR_SECOND);
-    __atomic_store_n(&worker->wake, 0, __ATOMIC_RELAXED);
-    if (!worker->reserved) {
-        put_idle(worker);
-    }
-    gor__mutex_unlock(&pool.lock);
-    while (woken && __atomic_load_n(&worker->wake, __ATOMIC_ACQUIRE) == 0) {
-        woken = gor__futex_wait(&worker->wake, 0, deadline);
-    }
-    gor__mutex_lock(&pool.lock);
-    if (worker->idle) {
-        remove_idle(worker);
-        return woken;
-    }
-    return true;
+    *call = (struct call){.fn = fn, .arg = arg, .g = g};
+    call->work.run = run;
+    call->work.done = done;
+    call->work.refuse = refuse;
+    g->waiter.g = g;
+    g->woken_by = NULL;
 }
 
-static void answer(struct call *call, int result)
+/* Inside: hand the call over, with its lock held then, and park. 0: the wait is over. */
+static int park_in(struct call *call, struct gor__worker *worker, int64_t deadline)
 {
     gor__spin_lock(&call->lock);
-    call->result = result;
-    /* The call is gone with the goroutine's next step; its lock is not given back. */
-    gor__ready(call->g);
-}
-
-static void do_call(struct call *call)
-{
-    int result = call->fn(call->arg);
-    /* Once the runtime stops, the goroutine never runs again. */
-    if (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
-        answer(call, result);
-    }
-}
-
-static void *worker_main(void *arg)
-{
-    struct worker *worker = arg;
-    bool stay = true;
-    gor__mutex_lock(&pool.lock);
-    while (stay && !pool.stopping) {
-        struct call *call = take_call(worker);
-        if (call == NULL) {
-            stay = wait_for_work(worker);
-            continue;
-        }
-        gor__mutex_unlock(&pool.lock);
-        do_call(call);
-        gor__mutex_lock(&pool.lock);
-    }
-    worker->next_ended = pool.ended;
-    pool.ended = worker;
-    count_threads(-1);
-    gor__futex_wake(&pool.threads, 1);
-    gor__mutex_unlock(&pool.lock);
-    return NULL;
-}
-
-static void join_workers(struct worker *ended)
-{
-    while (ended != NULL) {
-        struct worker *worker = ended;
-        ended = worker->next_ended;
-        pthread_join(worker->thread, NULL);
-        free(worker);
-    }
-}
-
-/* A new thread, reserved and already counted; NULL when there is none to be had. */
-static struct worker *make_worker(void)
-{
-    struct worker *worker = calloc(1, sizeof *worker);
-    if (worker == NULL) {
-        return NULL;
-    }
-    worker->reserved = true;
-    if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-        free(worker);
-        return NULL;
-    }
-    (void)pthread_setname_np(worker->thread, "gor-blocking");
-    return worker;
-}
-
-/* ---- the callers */
-
-static struct worker *reserve_idle(void)
-{
-    struct worker *worker = pool.idle;
-    if (worker != NULL) {
-        remove_idle(worker);
-        worker->reserved = true;
-    }
-    return worker;
-}
-
-/* The thread that was counted could not be made. Others may have queued their calls for its sake: if
- * there is no thread at all, nobody will ever come for them. */
-static void count_failure(void)
-{
-    struct call *left = NULL;
-    gor__mutex_lock(&pool.lock);
-    count_threads(-1);
-    if (pool.threads == 0) {
-        left = pool.first;
-        pool.first = NULL;
-        pool.last = NULL;
-    }
-    gor__mutex_unlock(&pool.lock);
-    while (left != NULL) {
-        struct call *call = left;
-        left = call->next;
-        answer(call, -EAGAIN);
-    }
-}
-
-/* A thread that waits for our call; NULL: there are as many as there may be, or can be. */
-static struct worker *reserve_worker(void)
-{
-    gor__mutex_lock(&pool.lock);
-    struct worker *worker = reserve_idle();
-    bool make = worker == NULL && pool.threads < THREADS_MAX;
-    struct worker *ended = pool.ended;
-    pool.ended = NULL;
-    if (make) {
-        count_threads(1);
-    }
-    gor__mutex_unlock(&pool.lock);
-    join_workers(ended);
-    if (make) {
-        worker = make_worker();
-        if (worker == NULL) {
-            count_failure();
-        }
-    }
-    return worker;
-}
-
-/* Hand the call to `worker`, or to one that has become idle, or queue it. -EAGAIN: there is no
- * thread that would ever come to the queue. */
-static int hand_over(struct call *call, struct worker *worker)
-{
-    int result = 0;
-    gor__mutex_lock(&pool.lock);
-    if (worker == NULL) {
-        worker = reserve_idle();
-    }
-    if (worker != NULL) {
-        worker->call = call;
-        __atomic_store_n(&worker->wake, 1, __ATOMIC_RELEASE);
-    } else if (pool.threads > 0) {
-        put_call(call);
-    } else {
-        result = -EAGAIN;
-    }
-    gor__mutex_unlock(&pool.lock);
-    if (worker != NULL) {
-        /* It may even have ended by now: a wake-up at an address nobody sleeps on does nothing. */
-        gor__futex_wake(&worker->wake, 1);
-    }
-    return result;
-}
-
-int gor_blocking(int (*fn)(void *arg), void *arg)
-{
-    struct call call = {.fn = fn, .arg = arg, .g = gor__g_self()};
-    if (call.g == NULL) {
-        return -EPERM;
-    }
-    struct worker *worker = reserve_worker();
-    gor__spin_lock(&call.lock);
-    int result = hand_over(&call, worker);
+    int result = gor__workers_give(&call->work, worker);
     if (result < 0) {
         return result;
     }
     __atomic_add_fetch(&gor__sched.blocking_calls, 1, __ATOMIC_RELAXED);
-    gor__park_spin(&call.lock, GOR_WAIT_BLOCKING);
-    return call.result;
+    gor__deadline_start(call->g, call->token, deadline);
+    gor__park_spin(&call->lock, GOR_WAIT_BLOCKING);
+    gor__deadline_stop(gor__g_self(), deadline);
+    return 0;
 }
 
-/* ---- the end */
+int gor_blocking(int (*fn)(void *arg), void *arg)
+{
+    struct call call;
+    struct gor__g *g = gor__g_self();
+    if (g == NULL) {
+        return -EPERM;
+    }
+    init_call(&call, g, fn, arg);
+    struct gor__worker *worker = gor__workers_reserve();
+    gor__enter();
+    int result = park_in(&call, worker, GOR_NEVER);
+    gor__leave();
+    if (result < 0) {
+        return result;
+    }
+    return call.error < 0 ? call.error : call.result;
+}
+
+/* ---- with a deadline */
+
+/* The wait is over: 0 when the call is finished, and ours. */
+static int settle(struct call *call)
+{
+    int result = 0;
+    if (gor__g_self()->woken_by != NULL) {
+        return 0;
+    }
+    gor__spin_lock(&call->lock);
+    if (!call->finished) {
+        __atomic_store_n(&call->abandoned, true, __ATOMIC_RELEASE);
+        result = -ETIMEDOUT;
+    }
+    gor__spin_unlock(&call->lock);
+    return result;
+}
+
+static int wait_for_call(struct call *call, int64_t deadline)
+{
+    struct gor__worker *worker = gor__workers_reserve();
+    gor__enter();
+    call->token = gor__wake_arm(call->g);
+    int result = park_in(call, worker, deadline);
+    if (result == 0) {
+        result = settle(call);
+    }
+    gor__leave();
+    return result;
+}
+
+int gor__blocking_until(const struct gor__detached *what, int64_t deadline, int *out_result)
+{
+    struct gor__g *g = gor__g_self();
+    if (g == NULL) {
+        return -EPERM;
+    }
+    if (deadline <= gor_now()) {
+        what->dispose(what->arg);
+        return -ETIMEDOUT;
+    }
+    struct call *call = malloc(sizeof *call);
+    if (call == NULL) {
+        return -ENOMEM;
+    }
+    init_call(call, g, what->fn, what->arg);
+    call->dispose = what->dispose;
+    call->work.detached = true;
+    call->work.is_lookup = what->is_lookup;
+    int result = wait_for_call(call, deadline);
+    if (result == -ETIMEDOUT) {
+        return result;
+    }
+    if (result == 0 && call->error == 0) {
+        *out_result = call->result;
+    }
+    result = result < 0 ? result : call->error;
+    free(call);
+    return result;
+}
+
+int gor_blocking_until(int (*fn)(void *arg), void *arg, void (*dispose)(void *arg),
+                       int64_t deadline, int *out_result)
+{
+    const struct gor__detached what = {fn, arg, dispose, false};
+    return gor__blocking_until(&what, deadline, out_result);
+}
 
 bool gor__blocking_stop(void)
 {
-    int64_t deadline = gor_after(STOP_SECONDS * GOR_SECOND);
-    uint32_t left = 0;
-    gor__mutex_lock(&pool.lock);
-    pool.stopping = true;
-    pool.first = NULL;
-    pool.last = NULL;
-    for (struct worker *worker = pool.idle; worker != NULL; worker = worker->next_idle) {
-        __atomic_store_n(&worker->wake, 1, __ATOMIC_RELEASE);
-        gor__futex_wake(&worker->wake, 1);
-    }
-    gor__mutex_unlock(&pool.lock);
-    while ((left = __atomic_load_n(&pool.threads, __ATOMIC_ACQUIRE)) != 0) {
-        if (!gor__futex_wait(&pool.threads, left, deadline)) {
-            return false;
-        }
-    }
-    gor__mutex_lock(&pool.lock);
-    struct worker *ended = pool.ended;
-    pool.ended = NULL;
-    pool.stopping = false;
-    gor__mutex_unlock(&pool.lock);
-    join_workers(ended);
-    return true;
+    return gor__workers_stop();
 }

@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* blocking.h - the end of the threads behind gor_blocking. */
+/* blocking.h - calls on threads of their own that may outlive the goroutine's interest in them; and
+ * the end of those threads. */
 #ifndef GOR_IO_BLOCKING_H
 #define GOR_IO_BLOCKING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-/* End the threads of gor_blocking and join them; called when no M runs any more. Calls that still
- * wait for a thread are dropped. False when one is still busy after a second: it may use the stack
- * of the goroutine that called it, so that memory must stay. */
+struct gor__detached {
+    int (*fn)(void *arg);
+    void *arg;
+    void (*dispose)(void *arg);
+    bool is_lookup; /* see workers.h */
+};
+
+/* As gor_blocking_until. */
+int gor__blocking_until(const struct gor__detached *what, int64_t deadline, int *out_result);
+
+/* As gor__workers_stop. */
 bool gor__blocking_stop(void);
 
 #endif

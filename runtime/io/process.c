@@ -7,7 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "runtime/sched/netpoll.h"
+#include "runtime/io/call.h"
+#include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 
 /* 1: reaped; 0: still running. Never inlined: a compiler keeps the address of errno, and after a
@@ -39,7 +40,10 @@ __attribute__((noinline)) static int open_pidfd(pid_t pid)
     if (fd < 0) {
         return errno == ESRCH ? -ECHILD : -errno;
     }
+    gor__enter();
+    gor__netpoll_forget(fd);
     int result = gor__netpoll_open(fd, false);
+    gor__leave();
     if (result < 0) {
         close(fd);
         return result;
@@ -54,7 +58,7 @@ static int wait_and_reap(int fd, pid_t pid, int64_t deadline, int *out_status,
         uint32_t edges = gor__netpoll_edges(fd);
         int result = try_reap(pid, out_status, out_usage);
         if (result == 0) {
-            result = gor__netpoll_wait(fd, GOR_FD_READ, edges, deadline, GOR_WAIT_PROCESS);
+            result = gor__call_wait(fd, GOR_FD_READ, edges, deadline, GOR_WAIT_PROCESS);
         }
         if (result != 0) {
             return result;
@@ -77,7 +81,7 @@ int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t d
             return fd;
         }
         result = wait_and_reap(fd, pid, deadline, out_status, out_usage);
-        (void)gor__netpoll_close(fd);
+        (void)gor_close(fd);
     }
     return result < 0 ? result : 0;
 }

@@ -169,7 +169,7 @@ int gor__netpoll_enter(int fd)
     }
     gor__spin_lock(&pfd->lock);
     int result = pfd->closer == NULL ? register_fd(fd, pfd, true) : -EBADF;
-    if (result == 0) {
+    if (result == 0 || result == -EPERM) {
         pfd->users++;
     }
     gor__spin_unlock(&pfd->lock);
@@ -282,12 +282,6 @@ static void deliver(const struct epoll_event *event, struct gor__g **list, uint3
     gor__spin_unlock(&pfd->lock);
 }
 
-static int close_number(int fd)
-{
-    /* On Linux the descriptor is gone even when close is interrupted. */
-    return close(fd) == 0 || errno == EINTR ? 0 : -errno;
-}
-
 /* Under the lock: claim whoever waits, and have nobody told of this descriptor any more. */
 static void unregister_fd(int fd, struct poll_fd *pfd, struct gor__g **list, uint32_t *count)
 {
@@ -322,7 +316,7 @@ int gor__netpoll_close(int fd)
     struct gor__g *list = NULL;
     uint32_t count = 0;
     if (pfd == NULL) {
-        return close_number(fd);
+        return 0;
     }
     gor__spin_lock(&pfd->lock);
     if (pfd->closer != NULL) {
@@ -337,12 +331,41 @@ int gor__netpoll_close(int fd)
         list = NULL;
         wait_for_users(pfd);
     }
-    /* Closed under the lock: else somebody could register it once more before it is gone, and wait
-     * for ever, or another thread could be given the number and lose its registration to us. */
-    int result = close_number(fd);
     gor__spin_unlock(&pfd->lock);
     gor__ready_list(list, count);
-    return result;
+    return 0;
+}
+
+void gor__netpoll_closed(int fd)
+{
+    struct poll_fd *pfd = find(fd);
+    struct gor__g *list = NULL;
+    uint32_t count = 0;
+    if (pfd == NULL) {
+        return;
+    }
+    gor__spin_lock(&pfd->lock);
+    /* Somebody has used the number since: after the kernel's close, for another file, or before it
+     * for this one, and then the kernel has dropped the registration. */
+    if (pfd->registered && (add_to_epoll(fd, pfd) < 0 || make_nonblocking(fd) < 0)) {
+        unregister_fd(fd, pfd, &list, &count);
+    }
+    gor__spin_unlock(&pfd->lock);
+    gor__ready_list(list, count);
+}
+
+void gor__netpoll_forget(int fd)
+{
+    struct poll_fd *pfd = find(fd);
+    struct gor__g *list = NULL;
+    uint32_t count = 0;
+    if (pfd == NULL) {
+        return;
+    }
+    gor__spin_lock(&pfd->lock);
+    unregister_fd(fd, pfd, &list, &count);
+    gor__spin_unlock(&pfd->lock);
+    gor__ready_list(list, count);
 }
 
 uint64_t gor__netpoll_waiters(void)

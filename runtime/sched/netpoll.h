@@ -26,9 +26,9 @@ void gor__netpoll_fini(void);
  * a regular file; -EBADF; -ENOMEM. */
 int gor__netpoll_open(int fd, bool nonblock);
 
-/* The same, non-blocking, for a call on `fd` that begins; it ends by gor__netpoll_leave. A close in
- * between waits for the call, so that the number cannot mean another file meanwhile. -EBADF also
- * when it is being closed. */
+/* The same, non-blocking, for a call on `fd` that begins; it ends by gor__netpoll_leave, after
+ * -EPERM too. A close in between waits for the call, so that the number cannot mean another file
+ * meanwhile. -EBADF also when it is being closed. */
 int gor__netpoll_enter(int fd);
 void gor__netpoll_leave(int fd);
 
@@ -43,9 +43,15 @@ uint32_t gor__netpoll_edges(int fd);
 int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
                       enum gor_wait_reason reason);
 
-/* Forget `fd`, wake whoever waits on it, and close it once the calls under way are over, for which
- * it may park. 0, or as close. */
+/* Forget `fd`, wake whoever waits on it, and return once the calls under way are over, for which it
+ * may park: then `fd` is to be closed, and gor__netpoll_closed called. -EBADF: it is being closed by
+ * somebody else. */
 int gor__netpoll_close(int fd);
+void gor__netpoll_closed(int fd);
+
+/* `fd` is new: what is known of its number is about a file that was closed behind our back. Whoever
+ * still waits for that is woken with -ECANCELED. */
+void gor__netpoll_forget(int fd);
 
 /* Goroutines parked on descriptors. */
 uint64_t gor__netpoll_waiters(void);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* socket.c - accepting, and messages: what only sockets do. Connecting is in connect.c. */
+#include <errno.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/io/call.h"
+
+GOR__NEVER_INLINED static int try_accept(int fd, struct sockaddr *addr, socklen_t *addr_len)
+{
+    int client = accept4(fd, addr, addr_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (client >= 0) {
+        return client;
+    }
+    /* A client that was gone before it was accepted is nobody's error. */
+    return errno == ECONNABORTED ? -EINTR : -errno;
+}
+
+static int accept_one(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
+{
+    for (;;) {
+        uint32_t edges = gor__netpoll_edges(fd);
+        int client = try_accept(fd, addr, addr_len);
+        if (client >= 0) {
+            return (int)gor__call_done(client);
+        }
+        int error = gor__call_retry(fd, client, GOR_FD_READ, edges, deadline);
+        if (error < 0) {
+            return error;
+        }
+    }
+}
+
+int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
+{
+    int begun = gor__call_begin(fd);
+    if (begun < 0) {
+        return begun;
+    }
+    int result = begun == 0 ? accept_one(fd, addr, addr_len, deadline) : -ENOTSOCK;
+    gor__call_end(fd);
+    return gor__call_new_fd(result);
+}
+
+/* ---- messages */
+
+GOR__NEVER_INLINED static ssize_t try_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    ssize_t got = recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    return got >= 0 ? got : -errno;
+}
+
+/* A failed try leaves the header's lengths as they were: recvmsg writes them when it succeeds. */
+static ssize_t recv_one(int fd, struct msghdr *message, int flags, int64_t deadline)
+{
+    for (;;) {
+        uint32_t edges = gor__netpoll_edges(fd);
+        ssize_t got = try_recvmsg(fd, message, flags);
+        if (got >= 0) {
+            return gor__call_done(got);
+        }
+        int error = gor__call_retry(fd, (int)got, GOR_FD_READ, edges, deadline);
+        if (error < 0) {
+            return error;
+        }
+    }
+}
+
+ssize_t gor_recvmsg(int fd, struct msghdr *message, int flags, int64_t deadline)
+{
+    int begun = gor__call_begin(fd);
+    if (begun < 0) {
+        return begun;
+    }
+    ssize_t result = begun == 0 ? recv_one(fd, message, flags, deadline) : -ENOTSOCK;
+    gor__call_end(fd);
+    return result;
+}
+
+GOR__NEVER_INLINED static ssize_t try_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    ssize_t put = sendmsg(fd, message, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
+    return put >= 0 ? put : -errno;
+}
+
+/* To a Unix socket that is not connected, whose room nothing tells us of. */
+static bool goes_elsewhere(const struct msghdr *message)
+{
+    const struct sockaddr *addr = message->msg_name;
+    return addr != NULL && message->msg_namelen >= sizeof addr->sa_family &&
+           addr->sa_family == AF_UNIX;
+}
+
+static ssize_t send_one(int fd, const struct msghdr *message, int flags, int64_t deadline)
+{
+    int64_t pause = 0;
+    for (;;) {
+        uint32_t edges = gor__netpoll_edges(fd);
+        ssize_t put = try_sendmsg(fd, message, flags);
+        if (put >= 0) {
+            return gor__call_done(put);
+        }
+        int error = put == -EAGAIN && goes_elsewhere(message)
+                        ? gor__call_pause(fd, &pause, deadline)
+                        : gor__call_retry(fd, (int)put, GOR_FD_WRITE, edges, deadline);
+        if (error < 0) {
+            return error;
+        }
+    }
+}
+
+ssize_t gor_sendmsg(int fd, const struct msghdr *message, int flags, int64_t deadline)
+{
+    int begun = gor__call_begin(fd);
+    if (begun < 0) {
+        return begun;
+    }
+    ssize_t result = begun == 0 ? send_one(fd, message, flags, deadline) : -ENOTSOCK;
+    gor__call_end(fd);
+    return result;
+}
+
+ssize_t gor_recvfrom(int fd, void *buf, size_t len, struct sockaddr *addr, socklen_t *addr_len,
+                     int64_t deadline)
+{
+    struct iovec part = {buf, len};
+    struct msghdr message = {.msg_name = addr, .msg_iov = &part, .msg_iovlen = 1};
+    if (addr != NULL) {
+        message.msg_namelen = *addr_len;
+    }
+    ssize_t got = gor_recvmsg(fd, &message, 0, deadline);
+    if (got >= 0 && addr != NULL) {
+        *addr_len = message.msg_namelen;
+    }
+    return got;
+}
+
+ssize_t gor_sendto(int fd, const void *buf, size_t len, const struct sockaddr *addr,
+                   socklen_t addr_len, int64_t deadline)
+{
+    struct iovec part = {(void *)(uintptr_t)buf, len};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (addr != NULL) {
+        message.msg_name = (void *)(uintptr_t)addr;
+        message.msg_namelen = addr_len;
+    }
+    return gor_sendmsg(fd, &message, 0, deadline);
+}
+
+/* ---- no more of it */
+
+GOR__NEVER_INLINED static int try_shutdown(int fd, int how)
+{
+    return shutdown(fd, how) == 0 ? 0 : -errno;
+}
+
+int gor_shutdown(int fd, int how)
+{
+    int begun = gor__call_begin(fd);
+    if (begun < 0) {
+        return begun;
+    }
+    int result = begun == 0 ? try_shutdown(fd, how) : -ENOTSOCK;
+    gor__call_end(fd);
+    return result;
+}
