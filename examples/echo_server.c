@@ -1,34 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* echo_server.c - a TCP server on the loopback address, one goroutine for each connection, written
- * as if every call blocked.
+/* echo_server.c - a TCP server, one goroutine for each connection, written as if every call blocked.
  *
- * Shows  accept, read and write that park the goroutine and not its thread; a deadline for a whole
- *        conversation; and how a server stops: gor_close on the listening socket wakes the goroutine
- *        that waits in gor_accept.
- * Try    echo_server 7777, and in another terminal: nc 127.0.0.1 7777
+ * Shows  gor_listen and gor_dial with addresses as texts; accept, read and write that park the
+ *        goroutine and not its thread; a deadline for a whole conversation; and how a server stops:
+ *        gor_close on the listening socket wakes the goroutine that waits in gor_accept.
+ * Try    echo_server 127.0.0.1:7777, and in another terminal: nc 127.0.0.1 7777
  *        echo_server --try 1000
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <gor.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-static const char usage[] = "usage: echo_server PORT | echo_server --try COUNT\n"
-                            "Send back what comes in on port PORT of 127.0.0.1, for ever (0: on a\n"
-                            "port that is free); or serve COUNT clients of its own and end.\n";
+static const char usage[] = "usage: echo_server HOST:PORT | echo_server --try COUNT\n"
+                            "Send back what comes in at HOST:PORT, for ever (port 0: one that is\n"
+                            "free); or serve COUNT clients of its own on this machine and end.\n";
 
 struct server {
-    int fd; /* listening */
-    struct sockaddr_in address;
-    int clients; /* of its own; 0: serve for ever */
-    struct gor_chan *verdicts;
+    const char *address; /* to listen at */
+    int clients;         /* of its own; 0: serve for ever */
+    int fd;              /* listening */
+    char listening_at[GOR_ADDR_BYTES];
+    struct gor_chan *verdicts; /* of int: what each of its own clients found */
 };
 
+/* Serve one connection. */
 static void echo(void *arg)
 {
     int fd = (int)(intptr_t)arg;
@@ -59,42 +56,17 @@ static void accept_all(void *arg)
     }
 }
 
-static int open_listener(struct server *server, uint16_t port)
-{
-    server->address = (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(server->address);
-    int on = 1;
-    server->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (server->fd < 0) {
-        return -errno;
-    }
-    (void)setsockopt(server->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (bind(server->fd, (struct sockaddr *)&server->address, len) != 0 ||
-        listen(server->fd, SOMAXCONN) != 0 ||
-        getsockname(server->fd, (struct sockaddr *)&server->address, &len) != 0) {
-        int rc = -errno;
-        close(server->fd);
-        return rc;
-    }
-    return 0;
-}
-
 /* Say something, expect to hear it again. */
 static int converse(const struct server *server)
 {
     static const char greeting[] = "hello, goroutine";
     char answer[sizeof(greeting)] = "";
-    int64_t deadline = gor_after(10 * GOR_SECOND);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int64_t deadline = gor_after(60 * GOR_SECOND);
+    int fd = gor_dial("tcp", server->listening_at, NULL, deadline);
     if (fd < 0) {
-        return -errno;
+        return fd;
     }
-    int rc = gor_connect(fd, (const struct sockaddr *)&server->address, sizeof(server->address),
-                         deadline);
-    if (rc == 0) {
-        rc = gor_write_all(fd, greeting, sizeof(greeting), deadline, NULL);
-    }
+    int rc = gor_write_all(fd, greeting, sizeof(greeting), deadline, NULL);
     for (size_t have = 0; rc == 0 && have < sizeof(answer);) {
         ssize_t got = gor_read(fd, answer + have, sizeof(answer) - have, deadline);
         if (got <= 0) {
@@ -123,7 +95,7 @@ static int try_out(struct server *server)
     int started = 0;
     server->verdicts = gor_chan_new(sizeof(int), 0);
     if (server->verdicts == NULL) {
-        return 1;
+        return -ENOMEM;
     }
     for (; started < server->clients; started++) {
         gor_chan_ref(server->verdicts); /* the client's own */
@@ -139,58 +111,51 @@ static int try_out(struct server *server)
     }
     gor_chan_unref(server->verdicts);
     printf("%d of %d clients heard what they said\n", started - wrong, server->clients);
-    return wrong == 0 && started == server->clients ? 0 : 1;
+    return wrong == 0 && started == server->clients ? 0 : -EIO;
 }
 
 static int serve(void *arg)
 {
     struct server *server = arg;
+    server->fd = gor_listen("tcp", server->address, NULL, gor_after(10 * GOR_SECOND));
+    if (server->fd < 0) {
+        fprintf(stderr, "echo_server: cannot listen at %s: %s\n", server->address,
+                strerror(-server->fd));
+        return server->fd;
+    }
+    gor_local_addr(server->fd, server->listening_at, sizeof(server->listening_at));
     if (server->clients == 0) {
-        printf("echoing on 127.0.0.1:%d\n", ntohs(server->address.sin_port));
+        printf("echoing at %s\n", server->listening_at);
         fflush(stdout);
         accept_all(server);
         return 0;
     }
-    if (gor_go(accept_all, server) != 0) {
-        return 1;
+    int rc = gor_go(accept_all, server);
+    if (rc == 0) {
+        rc = try_out(server);
     }
-    int rc = try_out(server);
-    gor_close(server->fd);
+    gor_close(server->fd); /* accept_all ends */
     return rc;
-}
-
-/* A number from `least` to `most`, or -1. */
-static int read_number(const char *text, long least, long most)
-{
-    char *end;
-    long number = strtol(text, &end, 10);
-    return end == text || *end != '\0' || number < least || number > most ? -1 : (int)number;
 }
 
 int main(int argc, char **argv)
 {
+    struct server server = {.address = "127.0.0.1:0"};
+    bool good = argc == 2 && argv[1][0] != '-';
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(usage, stdout);
         return 0;
     }
-    struct server server = {.fd = -1};
-    int port = 0;
-    if (argc == 3 && strcmp(argv[1], "--try") == 0) {
-        server.clients = read_number(argv[2], 1, 100000);
-    } else if (argc == 2) {
-        port = read_number(argv[1], 0, UINT16_MAX);
-    } else {
-        port = -1;
+    if (good) {
+        server.address = argv[1];
+    } else if (argc == 3 && strcmp(argv[1], "--try") == 0) {
+        char *end;
+        server.clients = (int)strtol(argv[2], &end, 10);
+        good = *end == '\0' && server.clients >= 1 && server.clients <= 100000;
     }
-    if (port < 0 || server.clients < 0) {
-        fprintf(stderr, "echo_server: a port up to 65535, or --try with a number up to 100000\n%s",
-                usage);
+    if (!good) {
+        fprintf(stderr, "echo_server: an address, or --try with a number up to 100000\n%s", usage);
         return 2;
-    }
-    int rc = open_listener(&server, (uint16_t)port);
-    if (rc != 0) {
-        fprintf(stderr, "echo_server: cannot listen on port %d: %s\n", port, strerror(-rc));
-        return 1;
     }
     return gor_run(NULL, serve, &server) == 0 ? 0 : 1;
 }

@@ -112,9 +112,9 @@ class EchoServer(Example):
         self.assertEqual(self.good("--try", "50"), "50 of 50 clients heard what they said\n")
 
     def test_a_client_from_outside(self):
-        with subprocess.Popen([PROGRAM, "0"], stdout=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen([PROGRAM, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True) as server:
             try:
-                port = re.fullmatch(r"echoing on 127\.0\.0\.1:(\d+)\n",
+                port = re.fullmatch(r"echoing at 127\.0\.0\.1:(\d+)\n",
                                     server.stdout.readline())[1]
                 with socket.create_connection(("127.0.0.1", int(port))) as client:
                     for word in (b"hello", b"x" * 30000):
@@ -126,18 +126,20 @@ class EchoServer(Example):
             finally:
                 server.kill()
 
-    def test_port_in_use(self):
+    def test_where_it_cannot_listen(self):
         with socket.create_server(("127.0.0.1", 0)) as other:
-            port = str(other.getsockname()[1])
-            result = run(port)
-        self.assertEqual(result.returncode, 1)
-        self.assertEqual(result.stderr,
-                         f"echo_server: cannot listen on port {port}: Address already in use\n")
+            taken = f"127.0.0.1:{other.getsockname()[1]}"
+            in_use = run(taken)
+        self.assertEqual((in_use.returncode, in_use.stderr),
+                         (1, f"echo_server: cannot listen at {taken}: Address already in use\n"))
+        no_port = run("127.0.0.1")
+        self.assertEqual((no_port.returncode, no_port.stderr),
+                         (1, "echo_server: cannot listen at 127.0.0.1: Invalid argument\n"))
 
-    def test_bad_numbers(self):
+    def test_bad_usage(self):
         self.wrong()
-        self.wrong("65536")
         self.wrong("--try", "0")
+        self.wrong("--try", "many")
         self.wrong("--try")
 
 
