@@ -15,6 +15,7 @@
 #include "runtime/io/connect.h"
 #include "runtime/io/net.h"
 #include "runtime/io/resolve.h"
+#include "runtime/sched/machine.h"
 
 enum { HEAD_START_NS = 250000000, ATTEMPTS_MAX = 16, SELF_CONNECTS_MAX = 3 };
 
@@ -280,6 +281,9 @@ int gor_dial(const char *network_text, const char *address, const struct gor_net
              int64_t deadline)
 {
     struct gor__network network;
+    if (gor__g_self() == NULL) {
+        return -EPERM;
+    }
     int error = gor__network_parse(network_text, &network);
     if (error < 0) {
         return error;

@@ -9,6 +9,7 @@
 
 #include "runtime/io/call.h"
 #include "runtime/io/resolve.h"
+#include "runtime/sched/machine.h"
 
 enum { KEEPALIVE_SECONDS = 15, KEEPALIVE_PROBES = 9 }; /* as in Go */
 
@@ -164,6 +165,9 @@ int gor_listen(const char *network_text, const char *address, const struct gor_n
                int64_t deadline)
 {
     struct gor__network network;
+    if (gor__g_self() == NULL) {
+        return -EPERM;
+    }
     int error = gor__network_parse(network_text, &network);
     if (error < 0) {
         return error;

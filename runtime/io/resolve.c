@@ -14,6 +14,7 @@
 
 #include "runtime/io/blocking.h"
 #include "runtime/io/call.h"
+#include "runtime/sched/machine.h"
 
 struct lookup {
     char *host; /* owned, as the service; NULL: none */
@@ -124,6 +125,9 @@ int gor_resolve(const char *host, const char *service, const struct addrinfo *hi
 {
     static const struct addrinfo anything = {.ai_family = AF_UNSPEC};
     struct addrinfo numeric = hints != NULL ? *hints : anything;
+    if (gor__g_self() == NULL) {
+        return -EPERM;
+    }
     if (host == NULL && service == NULL) {
         return -EINVAL;
     }
