@@ -116,6 +116,17 @@ static inline void gor__fence(void)
 #endif
 }
 
+/* What was stored before is seen no later than what is stored after. */
+static inline void gor__store_fence(void)
+{
+#if defined(__aarch64__)
+    __asm__ volatile("dmb ishst" ::: "memory");
+#else
+    /* x86-64 keeps stores in order; the compiler shall, too. */
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
 /* A counter that one thread writes and any may read: release and acquire, so that whoever sees that
  * goroutines have ended sees what they did. */
 static inline void gor__count(uint64_t *counter, uint64_t delta)

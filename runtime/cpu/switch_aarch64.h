@@ -37,8 +37,9 @@ enum { GOR__FPCR_DEFAULT = 0 }; /* round to nearest, no traps: how a process sta
 #define GOR__SVE_CLOBBERS
 #endif
 
-/* Store the running stack in *save, go on with *load. FPCR is only written when it differs, since
- * that waits for all that computes. */
+/* Store the running stack in *save, go on with *load. The pointer is stored last, by a release: who
+ * looks at a stored stack (debug/look.c) sees what lies on it. FPCR is only written when it differs,
+ * since that waits for all that computes. */
 static inline __attribute__((always_inline)) void gor__switch(struct gor__context *save,
                                                               const struct gor__context *load)
 {
@@ -49,7 +50,7 @@ static inline __attribute__((always_inline)) void gor__switch(struct gor__contex
                      "stp x29, x16, [sp, #-32]!\n\t"
                      "str x2, [sp, #16]\n\t"
                      "mov x3, sp\n\t"
-                     "str x3, [x0]\n\t"
+                     "stlr x3, [x0]\n\t"
                      "ldr x3, [x1]\n\t"
                      "mov sp, x3\n\t"
                      "ldr x3, [sp, #16]\n\t"

@@ -114,6 +114,9 @@ static struct gor__g *take_global(struct gor__p *p, uint32_t max)
 /* Whether there is work that any M could take. */
 static bool work_exists(void)
 {
+    /* The second ordering of sched.h, whose other half is in gor__offer_work. The queues are read
+     * without order, so what the caller has given up before does not order them. */
+    gor__fence();
     if (__atomic_load_n(&gor__sched.global_count, __ATOMIC_SEQ_CST) != 0) {
         return true;
     }

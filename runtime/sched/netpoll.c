@@ -378,8 +378,9 @@ static void take_break(void)
     uint64_t value = 0;
     ssize_t got = read(poller.break_fd, &value, sizeof value);
     (void)got;
-    /* Last: a break that comes in between is for us, who are about to look for work anyway. */
-    __atomic_store_n(&poller.break_pending, 0, __ATOMIC_SEQ_CST);
+    /* Last: a break that comes in between is for us, who are about to look for work anyway. Acquire,
+     * and so not a plain store: what it was for must be seen then. */
+    (void)__atomic_exchange_n(&poller.break_pending, 0, __ATOMIC_ACQ_REL);
 }
 
 static int wait_events(struct epoll_event *events, int64_t deadline)

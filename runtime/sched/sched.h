@@ -185,7 +185,9 @@ void gor__sysmon_stop(void);
 /* Work has appeared after everybody was idle. */
 static inline void gor__sysmon_notice(void)
 {
-    if (__atomic_load_n(&gor__sched.sysmon_word, __ATOMIC_RELAXED) == GOR__SYSMON_ASLEEP &&
+    /* Sequential, as is the store of idle_proc_count before it: sysmon stores the word, then looks at
+     * the count, and one of the two must see the other. */
+    if (__atomic_load_n(&gor__sched.sysmon_word, __ATOMIC_SEQ_CST) == GOR__SYSMON_ASLEEP &&
         __atomic_exchange_n(&gor__sched.sysmon_word, 0, __ATOMIC_ACQ_REL) == GOR__SYSMON_ASLEEP) {
         gor__futex_wake(&gor__sched.sysmon_word, 1);
     }

@@ -188,6 +188,8 @@ static inline void set_running(struct gor__m *m, struct gor__g *g)
 {
     gor__g_set_state(g, GOR_RUNNING, GOR_WAIT_NONE);
     __atomic_store_n(&g->switches, g->switches + 1, __ATOMIC_RELAXED);
+    /* Before anything it will do, to its stack above all; see debug/look.c. */
+    gor__store_fence();
     gor__count(&m->p->switches, 1);
     m->g = g;
     if (GOR_UNLIKELY(g->stack == NULL)) {
