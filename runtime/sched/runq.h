@@ -20,7 +20,11 @@
 
 struct gor__g;
 
-enum { GOR__RUNQ_SIZE = 256 };
+#if !defined(GOR__RUNQ_SLOTS)
+#define GOR__RUNQ_SLOTS 256 /* a power of two; the model checks use a small one */
+#endif
+
+enum { GOR__RUNQ_SIZE = GOR__RUNQ_SLOTS };
 
 struct gor__runq {
     uint32_t head; /* thieves and the owner advance it, by compare-and-swap */
