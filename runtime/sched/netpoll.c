@@ -26,7 +26,8 @@ struct poll_fd {
     bool registered;
     uint32_t users;             /* calls under way */
     struct gor__waiter *closer; /* waits until they are over; nobody may enter then */
-    uint32_t edges;             /* events delivered so far; written under the lock, read without */
+    bool closing;   /* the kernel is; those who come are queued for reading until then */
+    uint32_t edges; /* events delivered so far; written under the lock, read without */
     uint32_t serial;
     struct gor__waitq waiters[2]; /* for reading, for writing or both */
 };
@@ -144,6 +145,21 @@ static int register_fd(int fd, struct poll_fd *pfd, bool nonblock)
     return result;
 }
 
+/* Take the lock, once no close is under way in the kernel: until that is over one cannot know whether
+ * the number still means the former file or, already, another one. */
+static void lock_settled(struct poll_fd *pfd)
+{
+    gor__spin_lock(&pfd->lock);
+    while (pfd->closing) {
+        struct gor__waiter *w = &gor__g_self()->waiter;
+        w->g = gor__g_self();
+        w->token = 0;
+        gor__waitq_push(&pfd->waiters[0], w);
+        gor__park_spin(&pfd->lock, GOR_WAIT_IO);
+        gor__spin_lock(&pfd->lock);
+    }
+}
+
 static int no_entry(int fd)
 {
     return fd < 0 || fd >= CHUNKS * CHUNK_FDS ? -EBADF : -ENOMEM;
@@ -155,7 +171,7 @@ int gor__netpoll_open(int fd, bool nonblock)
     if (pfd == NULL) {
         return no_entry(fd);
     }
-    gor__spin_lock(&pfd->lock);
+    lock_settled(pfd);
     int result = register_fd(fd, pfd, nonblock);
     gor__spin_unlock(&pfd->lock);
     return result;
@@ -167,7 +183,7 @@ int gor__netpoll_enter(int fd)
     if (pfd == NULL) {
         return no_entry(fd);
     }
-    gor__spin_lock(&pfd->lock);
+    lock_settled(pfd);
     int result = pfd->closer == NULL ? register_fd(fd, pfd, true) : -EBADF;
     if (result == 0 || result == -EPERM) {
         pfd->users++;
@@ -282,6 +298,17 @@ static void deliver(const struct epoll_event *event, struct gor__g **list, uint3
     gor__spin_unlock(&pfd->lock);
 }
 
+/* Under the lock. */
+static void claim_all(struct poll_fd *pfd, int result, struct gor__g **list, uint32_t *count)
+{
+    for (int i = 0; i < 2; i++) {
+        struct gor__waiter *w = NULL;
+        while ((w = gor__waitq_claim(&pfd->waiters[i])) != NULL) {
+            collect(w, result, list, count);
+        }
+    }
+}
+
 /* Under the lock: claim whoever waits, and have nobody told of this descriptor any more. */
 static void unregister_fd(int fd, struct poll_fd *pfd, struct gor__g **list, uint32_t *count)
 {
@@ -291,12 +318,7 @@ static void unregister_fd(int fd, struct poll_fd *pfd, struct gor__g **list, uin
     pfd->registered = false;
     pfd->serial++;
     (void)epoll_ctl(poller.epoll, EPOLL_CTL_DEL, fd, NULL);
-    for (int i = 0; i < 2; i++) {
-        struct gor__waiter *w = NULL;
-        while ((w = gor__waitq_claim(&pfd->waiters[i])) != NULL) {
-            collect(w, -ECANCELED, list, count);
-        }
-    }
+    claim_all(pfd, -ECANCELED, list, count);
 }
 
 /* The lock is held, and is again afterwards. */
@@ -318,7 +340,7 @@ int gor__netpoll_close(int fd)
     if (pfd == NULL) {
         return 0;
     }
-    gor__spin_lock(&pfd->lock);
+    lock_settled(pfd);
     if (pfd->closer != NULL) {
         gor__spin_unlock(&pfd->lock);
         return -EBADF;
@@ -331,6 +353,7 @@ int gor__netpoll_close(int fd)
         list = NULL;
         wait_for_users(pfd);
     }
+    pfd->closing = true;
     gor__spin_unlock(&pfd->lock);
     gor__ready_list(list, count);
     return 0;
@@ -345,11 +368,8 @@ void gor__netpoll_closed(int fd)
         return;
     }
     gor__spin_lock(&pfd->lock);
-    /* Somebody has used the number since: after the kernel's close, for another file, or before it
-     * for this one, and then the kernel has dropped the registration. */
-    if (pfd->registered && (add_to_epoll(fd, pfd) < 0 || make_nonblocking(fd) < 0)) {
-        unregister_fd(fd, pfd, &list, &count);
-    }
+    pfd->closing = false;
+    claim_all(pfd, 0, &list, &count);
     gor__spin_unlock(&pfd->lock);
     gor__ready_list(list, count);
 }

@@ -44,8 +44,8 @@ int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
                       enum gor_wait_reason reason);
 
 /* Forget `fd`, wake whoever waits on it, and return once the calls under way are over, for which it
- * may park: then `fd` is to be closed, and gor__netpoll_closed called. -EBADF: it is being closed by
- * somebody else. */
+ * may park: then `fd` is to be closed, outside the door, and gor__netpoll_closed called. Calls that
+ * come in between wait for that. -EBADF: it is being closed by somebody else. */
 int gor__netpoll_close(int fd);
 void gor__netpoll_closed(int fd);
 

@@ -127,7 +127,7 @@ GO_TEST(fd_number_closed_by_others_and_used_again_starts_clean)
 {
     int fds[2];
     char byte = 0;
-    for (int i = 0; i < 50; i++) {
+    for (int seen = 0; seen < 50;) {
         CHECK_EQ(gor_pipe(fds), 0);
         CHECK_EQ(gor_read(fds[0], &byte, 1, 0), -ETIMEDOUT);
         CHECK_EQ(gor_write(fds[1], "x", 1, 0), 1);
@@ -135,7 +135,8 @@ GO_TEST(fd_number_closed_by_others_and_used_again_starts_clean)
         CHECK_EQ(close(fds[1]), 0);
         int again[2];
         CHECK_EQ(gor_pipe(again), 0);
-        CHECK_EQ(again[0], fds[0]);
+        /* Unless the C library had a file open just then. */
+        seen += again[0] == fds[0];
         CHECK_EQ(gor_write(again[1], "y", 1, GOR_NEVER), 1);
         CHECK_EQ(gor_read(again[0], &byte, 1, GOR_NEVER), 1);
         CHECK_EQ(byte, 'y');
@@ -162,15 +163,16 @@ static void read_one(void *arg)
 GO_TEST(fd_number_used_again_wakes_who_waits_for_the_former_file)
 {
     int fds[2];
-    int again[2];
+    int again[2] = {-1, -1};
     struct reader r = {0};
     CHECK_EQ(gor_pipe(fds), 0);
     r.fd = fds[0];
     gor_waitgroup_add(&r.wg, 1);
     spawn_parked(read_one, &r, GOR_WAIT_IO);
     CHECK_EQ(close(fds[0]), 0);
-    CHECK_EQ(gor_pipe(again), 0);
-    CHECK_EQ(again[0], fds[0]);
+    while (again[0] != fds[0]) {
+        CHECK_EQ(gor_pipe(again), 0);
+    }
     gor_waitgroup_wait(&r.wg);
     CHECK_EQ(r.result, -ECANCELED);
     CHECK_EQ(gor_write(again[1], "n", 1, GOR_NEVER), 1);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* listen_dial_test.c - sockets by the text of their address: both families, Unix, names, races. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -258,11 +259,23 @@ GO_TEST(dial_deadline_ends_one_that_hangs)
     CHECK_EQ(gor_close(listener), 0);
 }
 
+static int count_fds(void)
+{
+    int count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    CHECK(folder != NULL);
+    while (readdir(folder) != NULL) {
+        count++;
+    }
+    closedir(folder);
+    return count;
+}
+
 GO_TEST(dial_leaves_no_descriptor_behind)
 {
     char text[GOR_ADDR_BYTES];
     char address[GOR_ADDR_BYTES];
-    int probe = dup(0);
+    int before = count_fds();
     int fd = listen_at("tcp", "127.0.0.1:0", text);
     set_host(address, "localhost", text);
     for (int i = 0; i < 20; i++) {
@@ -273,10 +286,8 @@ GO_TEST(dial_leaves_no_descriptor_behind)
         CHECK_INT(gor_dial("tcp", address, NULL, GOR_NEVER), <, 0);
         CHECK_INT(gor_dial("tcp", text, NULL, 0), <, 0);
     }
-    int again = dup(0);
-    CHECK_EQ(again, probe + 1);
-    close(again);
-    close(probe);
+    /* The C library has a file open now and then. */
+    YIELD_UNTIL(count_fds() == before)
 }
 
 GO_TEST(addr_text_refuses_what_it_cannot_tell)
