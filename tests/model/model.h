@@ -70,19 +70,21 @@ void model_replay(const struct model_scenario *scenario, const char *choices);
 
 enum model_mutation {
     MODEL_NONE,
-    MODEL_RELAX, /* its order becomes relaxed; a fence goes away */
+    MODEL_DROP,  /* a fence goes away */
+    MODEL_RELAX, /* the order becomes relaxed */
     MODEL_SPLIT, /* a read-modify-write becomes a load and a store */
+    MODEL_MUTATIONS,
 };
 
 /* What became of the mutants, by kind of mutation. */
 struct model_mutants {
-    unsigned made[3];
-    unsigned survived[3]; /* no scenario has found a fault */
+    unsigned made[MODEL_MUTATIONS];
+    unsigned survived[MODEL_MUTATIONS]; /* no scenario has found a fault */
 };
 
 /* Explore the scenarios, which hold, with each access of theirs done wrong in turn, until one finds a
- * fault, and print a line for each. */
-void model_mutate(struct model_scenario *const *scenarios, size_t count,
+ * fault, and print a line for each. In all ways up to `most`, in the order of the list above. */
+void model_mutate(struct model_scenario *const *scenarios, size_t count, enum model_mutation most,
                   struct model_mutants *out_mutants);
 
 /* Whether to take the time: $GOR_LONG. */

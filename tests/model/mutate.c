@@ -42,7 +42,7 @@ void mutate_step(struct step *step)
     if (collecting) {
         collect(step);
     }
-    if (mutation == MODEL_RELAX && step->site == at) {
+    if ((mutation == MODEL_DROP || mutation == MODEL_RELAX) && step->site == at) {
         step->order = __ATOMIC_RELAXED;
         step->fail_order = __ATOMIC_RELAXED;
     }
@@ -55,10 +55,15 @@ bool mutate_splits(const struct step *step)
 
 static bool applies(const struct site *site, enum model_mutation kind)
 {
-    if (kind == MODEL_RELAX) {
-        return site->step.order != __ATOMIC_RELAXED;
+    bool fence = site->step.kind == STEP_FENCE;
+    switch (kind) {
+    case MODEL_DROP:
+        return fence;
+    case MODEL_RELAX:
+        return !fence && site->step.order != __ATOMIC_RELAXED;
+    default:
+        return site->step.kind == STEP_RMW;
     }
-    return site->step.kind == STEP_RMW;
 }
 
 static const char *order_name(int order)
@@ -106,14 +111,15 @@ static void try_mutant(struct model_scenario *const *scenarios, size_t scenario_
     mutation = MODEL_NONE;
     mutants->made[kind]++;
     mutants->survived[kind] += !found;
-    fprintf(stderr, "  %s %s %s %s: %s%s\n", kind == MODEL_SPLIT ? "split" : "relaxed",
-            order_name(site->step.order), kind_name(&site->step),
-            site->step.kind == STEP_FENCE ? "" : site->object, found ? "found: " : "NOT FOUND",
-            found ? result.text : "");
+    static const char *const verbs[] = {
+        [MODEL_DROP] = "dropped", [MODEL_RELAX] = "relaxed", [MODEL_SPLIT] = "split"};
+    fprintf(stderr, "  %s %s %s %s: %s%s\n", verbs[kind], order_name(site->step.order),
+            kind_name(&site->step), site->step.kind == STEP_FENCE ? "" : site->object,
+            found ? "found: " : "NOT FOUND", found ? result.text : "");
 }
 
 void model_mutate(struct model_scenario *const *scenarios, size_t scenario_count,
-                  struct model_mutants *out_mutants)
+                  enum model_mutation most, struct model_mutants *out_mutants)
 {
     struct model_mutants mutants = {{0}, {0}};
     struct model_result result;
@@ -122,7 +128,7 @@ void model_mutate(struct model_scenario *const *scenarios, size_t scenario_count
     bool faulty = find_mutant(scenarios, scenario_count, &result);
     collecting = false;
     for (int i = 0; i < count && !faulty; i++) {
-        for (enum model_mutation kind = MODEL_RELAX; kind <= MODEL_SPLIT; kind++) {
+        for (enum model_mutation kind = MODEL_DROP; kind <= most; kind++) {
             if (applies(&sites[i], kind)) {
                 try_mutant(scenarios, scenario_count, &sites[i], kind, &mutants);
             }

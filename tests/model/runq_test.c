@@ -294,7 +294,7 @@ TEST(a_wrong_access_is_found)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         all[i]->memory = MODEL_WEAK;
     }
-    model_mutate(all, sizeof all / sizeof all[0] - !model_long(), &mutants);
+    model_mutate(all, sizeof all / sizeof all[0] - !model_long(), MODEL_SPLIT, &mutants);
     CHECK_INT(mutants.made[MODEL_SPLIT], >=, 8);
     CHECK_EQ(mutants.survived[MODEL_SPLIT], 0);
     CHECK_INT(mutants.made[MODEL_RELAX] - mutants.survived[MODEL_RELAX], >=, 10);

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: MIT */
+/* sched_test.c - the two orderings of sched.h: whoever makes work and whoever goes idle do not miss
+ * each other; and the door: a P that is taken from a thread outside has one holder at a time, and the
+ * thread gets one again.
+ *
+ * The scheduler's own sources run here, all but the switch, the poller's system calls and the making
+ * of threads, which are replaced below.
+ *
+ * model: sched/find.c sched/handoff.c sched/ready.c sched/runq.c sched/goroutine.c sched/world.c
+ * model: sched/bind.c sched/timer.c
+ */
+#include <stdlib.h>
+
+#include "runtime/cpu/memory.h"
+#include "runtime/sched/door.h"
+#include "runtime/sched/handoff.h"
+#include "runtime/sched/netpoll.h"
+#include "runtime/sched/preempt.h"
+#include "runtime/sched/ready.h"
+#include "runtime/sched/sched.h"
+#include "tests/model/model.h"
+#include "tests/test.h"
+
+enum { PROCS = 3, GOROUTINES = 4 };
+
+__thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
+struct gor__sched gor__sched;
+
+static struct gor__m machines[MODEL_THREADS]; /* one for each thread */
+static struct gor__p procs[PROCS];
+static struct gor__g goroutines[GOROUTINES];
+static uint32_t ran[GOROUTINES];
+static int errors[MODEL_THREADS]; /* errno of each */
+static uint32_t break_pending;    /* of the poller */
+static uint32_t broken;           /* its eventfd */
+static bool foreign[MODEL_THREADS];
+static bool no_fence_all; /* a mutant */
+
+/* ---- in place of the rest of the runtime */
+
+struct gor__g *gor__next_local(struct gor__p *p)
+{
+    struct gor__g *g = gor__runq_take_next(&p->runq);
+    if (g == NULL) {
+        g = gor__runq_get(&p->runq);
+    }
+    return g != NULL ? g : gor__fresh_pop(&p->fresh);
+}
+
+void gor__netpoll_break(void)
+{
+    if (__atomic_exchange_n(&break_pending, 1, __ATOMIC_SEQ_CST) == 0) {
+        __atomic_store_n(&broken, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Nothing ever happens there but breaks. */
+struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count)
+{
+    if (deadline > 0) {
+        model_await(&broken, 0);
+        __atomic_store_n(&broken, 0, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&break_pending, 0, __ATOMIC_SEQ_CST);
+    }
+    *out_count = 0;
+    return NULL;
+}
+
+uint64_t gor__netpoll_waiters(void)
+{
+    return 0;
+}
+
+/* As in machine.c. */
+void gor__machine_sleep(struct gor__m *m)
+{
+    while (__atomic_load_n(&m->wake, __ATOMIC_ACQUIRE) == 0) {
+        (void)gor__futex_wait(&m->wake, 0, GOR_NEVER);
+    }
+    __atomic_store_n(&m->wake, 0, __ATOMIC_RELAXED);
+}
+
+void gor__machine_wake(struct gor__m *m)
+{
+    __atomic_store_n(&m->wake, 1, __ATOMIC_RELEASE);
+    gor__futex_wake(&m->wake, 1);
+}
+
+void gor__machine_want(void)
+{
+    __atomic_store_n(&gor__sched.wanted, 1, __ATOMIC_RELEASE);
+}
+
+int64_t gor__clock(void)
+{
+    return 0;
+}
+
+int64_t gor_after(int64_t ns)
+{
+    return ns;
+}
+
+bool gor__preempt_works(void)
+{
+    return true;
+}
+
+void gor__fence_all_threads(void)
+{
+    if (!no_fence_all) {
+        model_fence_all();
+    }
+}
+
+void gor__preempt_send(struct gor__m *m)
+{
+    (void)m;
+}
+
+void gor__abandon(struct gor__m *m)
+{
+    (void)m;
+    model_fail("a machine was abandoned");
+}
+
+void *gor__memory_reserve(size_t bytes, size_t alignment)
+{
+    (void)bytes;
+    (void)alignment;
+    model_fail("no memory is wanted here");
+}
+
+void gor__memory_release(void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
+}
+
+/* ---- a small world */
+
+static void resume(int thread)
+{
+    gor__tls_m = foreign[thread] ? NULL : &machines[thread];
+}
+
+static void name_things(void)
+{
+    static const char *const machine_names[] = {"m0", "m1", "m2", "m3", "m4"};
+    static const char *const proc_names[] = {"p0", "p1", "p2"};
+    for (int i = 0; i < MODEL_THREADS; i++) {
+        model_name(&machines[i], sizeof machines[i], machine_names[i]);
+        model_name(&machines[i].inside, 1, "inside");
+        model_name(&machines[i].taken, 4, "taken");
+        model_name(&machines[i].wake, 4, "wake");
+    }
+    for (int i = 0; i < PROCS; i++) {
+        model_name(&procs[i], sizeof procs[i], proc_names[i]);
+        model_name(&procs[i].runq, sizeof procs[i].runq, "runq");
+        model_name(&procs[i].runq.next, 8, "runq.next");
+        model_name(&procs[i].fresh.top, 4, "fresh.top");
+        model_name(&procs[i].fresh.lock, 4, "fresh.lock");
+    }
+    model_name(&gor__sched, sizeof gor__sched, "sched");
+    model_name(&gor__sched.lock, 4, "sched.lock");
+    model_name(&gor__sched.spinning, 4, "spinning");
+    model_name(&gor__sched.poller, 4, "poller");
+    model_name(&gor__sched.poll_until, 8, "poll_until");
+    model_name(&gor__sched.idle_proc_count, 4, "idle_proc_count");
+    model_name(&gor__sched.global_count, 4, "global_count");
+    model_name(&broken, 4, "eventfd");
+    model_name(&break_pending, 4, "break_pending");
+    model_name(ran, sizeof ran, "ran");
+    model_name(goroutines, sizeof goroutines, "goroutine");
+}
+
+static void clear(uint32_t proc_count)
+{
+    memset(&gor__sched, 0, sizeof gor__sched);
+    memset(machines, 0, sizeof machines);
+    memset(procs, 0, sizeof procs);
+    memset(goroutines, 0, sizeof goroutines);
+    memset(ran, 0, sizeof ran);
+    memset(foreign, 0, sizeof foreign);
+    break_pending = 0;
+    broken = 0;
+    gor__sched.proc_count = proc_count;
+    gor__sched.procs_made = proc_count;
+    gor__sched.poll_until = GOR_NEVER;
+    for (uint32_t i = 0; i < proc_count; i++) {
+        gor__sched.procs[i] = &procs[i];
+        procs[i].index = i;
+        procs[i].in_use = true;
+        gor__timers_init(&procs[i].timers);
+    }
+    for (int i = 0; i < MODEL_THREADS; i++) {
+        gor__random_seed(&machines[i].random, (uint64_t)i);
+        machines[i].inside = true;
+        machines[i].errno_address = &errors[i];
+    }
+    name_things();
+}
+
+static void run_goroutine(const struct gor__g *g)
+{
+    (void)__atomic_fetch_add(&ran[g - goroutines], 1, __ATOMIC_RELAXED);
+}
+
+/* What a thread of the runtime does, its goroutines ending at once. */
+static void schedule(void)
+{
+    struct gor__m *m = &machines[model_thread()];
+    for (;;) {
+        run_goroutine(gor__find_runnable(m));
+    }
+}
+
+static void check_ran(int count)
+{
+    for (int i = 0; i < GOROUTINES; i++) {
+        if (ran[i] != (i < count)) {
+            model_fail("goroutine %d ran %u times", i, ran[i]);
+        }
+    }
+}
+
+/* ---- a goroutine that runs on for ever makes work while the other thread goes idle */
+
+static void setup_two(void)
+{
+    clear(2);
+    gor__hold(&machines[0], &procs[0]);
+    gor__hold(&machines[1], &procs[1]);
+}
+
+static void start_one(void)
+{
+    gor__put_fresh(machines[0].p, &goroutines[0]);
+}
+
+static void check_one(void)
+{
+    check_ran(1);
+}
+
+static struct model_scenario going_idle = {.name = "going idle",
+                                           .setup = setup_two,
+                                           .threads = {start_one, schedule},
+                                           .resume = resume,
+                                           .stuck = check_one};
+
+/* ---- the same, from a thread that is not the runtime's, against the only one there is */
+
+static void setup_foreign(void)
+{
+    clear(1);
+    foreign[0] = true;
+    goroutines[0].state = GOR_WAITING;
+    goroutines[1].state = GOR_WAITING;
+    gor__hold(&machines[1], &procs[0]);
+}
+
+static void ready_twice(void)
+{
+    gor__ready(&goroutines[0]);
+    gor__ready(&goroutines[1]);
+}
+
+static void check_two(void)
+{
+    check_ran(2);
+}
+
+static struct model_scenario from_outside = {.name = "from outside",
+                                             .setup = setup_foreign,
+                                             .threads = {ready_twice, schedule},
+                                             .resume = resume,
+                                             .stuck = check_two};
+
+/* ---- a goroutine that wakes two and runs on: the second stays with it, the first is for others */
+
+static void setup_waking(void)
+{
+    setup_two();
+    goroutines[0].state = GOR_WAITING;
+    goroutines[1].state = GOR_WAITING;
+}
+
+static struct model_scenario waking = {.name = "waking",
+                                       .setup = setup_waking,
+                                       .threads = {ready_twice, schedule},
+                                       .resume = resume,
+                                       .stuck = check_one};
+
+/* ---- two threads go idle at the same time */
+
+static void setup_three(void)
+{
+    setup_two();
+    gor__sched.proc_count = 3;
+    gor__sched.procs_made = 3;
+    gor__sched.procs[2] = &procs[2];
+    procs[2].index = 2;
+    procs[2].in_use = true;
+    gor__timers_init(&procs[2].timers);
+    gor__hold(&machines[2], &procs[2]);
+}
+
+static struct model_scenario two_go_idle = {.name = "two go idle",
+                                            .setup = setup_three,
+                                            .threads = {start_one, schedule, schedule},
+                                            .resume = resume,
+                                            .stuck = check_one};
+
+static struct model_scenario *const idle_ones[] = {&going_idle, &waking, &from_outside,
+                                                   &two_go_idle};
+
+TEST(who_makes_work_and_who_goes_idle_do_not_miss_each_other)
+{
+    model_hold(idle_ones, model_long() ? 4 : 3);
+}
+
+TEST(work_is_missed_without_the_fences_that_go_with_it)
+{
+    struct model_mutants mutants;
+    for (int i = 0; i < 3; i++) {
+        idle_ones[i]->memory = MODEL_WEAK;
+    }
+    model_mutate(idle_ones, model_long() ? 3 : 2, model_long() ? MODEL_SPLIT : MODEL_DROP,
+                 &mutants);
+    /* One for each way to make work: a new goroutine, a woken one. */
+    CHECK_INT(mutants.made[MODEL_DROP] - mutants.survived[MODEL_DROP], >=, 2);
+}
+
+/* ---- the door */
+
+static uint32_t work_done; /* plain: the P's holder alone touches such things */
+
+static void setup_door(void)
+{
+    clear(1);
+    work_done = 0;
+    machines[0].inside = false;
+    machines[0].g = &goroutines[0];
+    goroutines[0].state = GOR_RUNNING;
+    gor__sched.machines = &machines[0];
+    gor__hold(&machines[0], &procs[0]);
+    model_name(&work_done, 4, "work_done");
+    model_uses_fence_all();
+}
+
+static void come_and_go(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct gor__m *m = gor__enter();
+        MODEL_CHECK(m->p == &procs[0]);
+        work_done++;
+        gor__leave();
+    }
+}
+
+/* Sysmon, and after it the thread that the P went to. */
+static void take_and_use(void)
+{
+    struct gor__m *m = &machines[1];
+    gor__retake_blocked(&procs[0]);
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__p *p = gor__idle_take_proc();
+    if (p != NULL) {
+        gor__hold(m, p);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    if (p != NULL) {
+        work_done++;
+        gor__mutex_lock(&gor__sched.lock);
+        gor__idle_put_proc(gor__drop(m));
+        gor__mutex_unlock(&gor__sched.lock);
+    }
+}
+
+static void check_door(void)
+{
+    MODEL_CHECK(work_done >= 2);
+    MODEL_CHECK(procs[0].idle != (procs[0].holder != NULL));
+    MODEL_CHECK(machines[0].taken == 0 || machines[0].lack == GOR__LACK_AWAY);
+}
+
+static struct model_scenario door = {.name = "door",
+                                     .setup = setup_door,
+                                     .threads = {come_and_go, take_and_use},
+                                     .resume = resume,
+                                     .check = check_door};
+
+/* Mutants of the door: one that looks before it tells that it is inside, one whose taker does not
+ * fence the others. */
+static void look_first(void)
+{
+    struct gor__m *m = gor__m_self();
+    bool taken = __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) != 0;
+    __atomic_store_n(&m->inside, true, __ATOMIC_RELAXED);
+    if (taken) {
+        gor__door_wait(m);
+    }
+    work_done++;
+    gor__leave();
+}
+
+static struct model_scenario wrong_door = {.name = "wrong door",
+                                           .setup = setup_door,
+                                           .threads = {look_first, take_and_use},
+                                           .resume = resume,
+                                           .check = check_door};
+
+TEST(a_proc_has_one_holder_and_comes_back)
+{
+    static struct model_scenario *const doors[] = {&door};
+    model_hold(doors, 1);
+}
+
+static bool finds(struct model_scenario *scenario, enum model_memory memory)
+{
+    struct model_result result;
+    scenario->memory = memory;
+    model_explore(scenario, 0, &result);
+    return result.fault;
+}
+
+TEST(a_wrong_door_is_found)
+{
+    CHECK(finds(&wrong_door, MODEL_SC));
+    CHECK(!finds(&door, MODEL_TSO));
+    no_fence_all = true;
+    CHECK(finds(&door, MODEL_TSO));
+    no_fence_all = false;
+}
