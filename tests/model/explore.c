@@ -399,10 +399,11 @@ static void hold(const struct model_scenario *scenario)
 {
     static const char *const memories[] = {"in order", "TSO", "weak"};
     struct model_result result;
-    model_explore(scenario, 0, &result);
-    fprintf(stderr, "%s (%s): %lu orders, %lu cut short, %lu steps, at most %lu in one\n",
+    model_explore(scenario, scenario->most, &result);
+    fprintf(stderr, "%s (%s): %lu orders, %lu cut short, %lu steps, at most %lu in one%s\n",
             scenario->name, memories[scenario->memory], (unsigned long)result.runs,
-            (unsigned long)result.cut, (unsigned long)result.steps, (unsigned long)result.deepest);
+            (unsigned long)result.cut, (unsigned long)result.steps, (unsigned long)result.deepest,
+            result.stopped ? "; not all" : "");
     if (result.fault) {
         fprintf(stderr, "%s: %s, in this order:\n", scenario->name, result.text);
         model_replay(scenario, result.choices);

@@ -42,6 +42,7 @@ struct model_scenario {
     void (*check)(void);                  /* when all have ended; NULL: nothing to check */
     void (*stuck)(void); /* when none can go on, but not all have ended; NULL: that is a fault */
     bool all_orders;     /* without the reduction; to check the checker */
+    uint64_t most;       /* runs for model_hold to stop after, which it then says; 0: no limit */
 };
 
 struct model_result {

@@ -306,7 +306,9 @@ static void setup_three(void)
     gor__hold(&machines[2], &procs[2]);
 }
 
+/* Too many orders for all of them. */
 static struct model_scenario two_go_idle = {.name = "two go idle",
+                                            .most = 200000,
                                             .setup = setup_three,
                                             .threads = {start_one, schedule, schedule},
                                             .resume = resume,
