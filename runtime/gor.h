@@ -3,6 +3,9 @@
  *
  * Units       every time is in nanoseconds. A *deadline* is a point on CLOCK_MONOTONIC as gor_now()
  *             tells it; GOR_NEVER waits for ever, a deadline in the past polls once.
+ * Contexts    a call whose name ends in _ctx waits until its context ends, and answers gor_ctx_err
+ *             then; one that has ended before polls once. NULL, and a context that never ends, wait
+ *             for ever. The caller's reference must last for the call.
  * Errors      an int result is 0 (or a useful positive number), else a negative errno such as
  *             -ETIMEDOUT. errno itself is never part of the answer.
  * Blocking    "parks" means: this goroutine waits, its thread goes on with others.
@@ -66,6 +69,10 @@ struct gor_opts {
     unsigned gomaxprocs;     /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
     size_t stack_bytes;      /* reserve of a goroutine that asks for none; 0: 256 KiB */
     uint64_t max_goroutines; /* gor_go answers -EAGAIN above it; 0: no ceiling */
+    bool panic_on_misuse;    /* what Go panics at panics, where it else answers an error or ends the
+                              * process: sending on a closed channel, also in a select; closing a
+                              * closed or NULL channel; sizes of a channel, periods of a ticker and
+                              * counts of a wait group out of range */
 };
 
 /* Start the runtime, run fn(arg) as the root goroutine, and return its result once it returns.
@@ -178,6 +185,8 @@ GOR_API int gor_sleep_until(int64_t deadline);
 
 /* --------------------------------------------------------------- channels */
 
+struct gor_ctx; /* see "context" */
+
 /* A typed queue between goroutines with Go's semantics. A NULL channel blocks for ever in send and
  * receive, and is never ready in a select. */
 struct gor_chan;
@@ -198,12 +207,14 @@ GOR_API void gor_chan_unref(struct gor_chan *c);
 GOR_API int gor_chan_send(struct gor_chan *c, const void *elem);
 GOR_API int gor_chan_try_send(struct gor_chan *c, const void *elem);
 GOR_API int gor_chan_send_until(struct gor_chan *c, const void *elem, int64_t deadline);
+GOR_API int gor_chan_send_ctx(struct gor_chan *c, const void *elem, struct gor_ctx *ctx);
 
 /* Receive into *elem, which may be NULL to drop the value; parks while there is nothing.
  * 1 received; 0 closed and drained (*elem is zeroed); -ETIMEDOUT; -EAGAIN (try). */
 GOR_API int gor_chan_recv(struct gor_chan *c, void *elem);
 GOR_API int gor_chan_try_recv(struct gor_chan *c, void *elem);
 GOR_API int gor_chan_recv_until(struct gor_chan *c, void *elem, int64_t deadline);
+GOR_API int gor_chan_recv_ctx(struct gor_chan *c, void *elem, struct gor_ctx *ctx);
 
 /* Close: receivers drain the buffer, then get zeroes; senders get -EPIPE.
  * 0; -EPIPE closed already; -EINVAL NULL. */
@@ -233,6 +244,7 @@ struct gor_case {
 GOR_API int gor_select(struct gor_case *cases, size_t count);
 GOR_API int gor_select_try(struct gor_case *cases, size_t count);
 GOR_API int gor_select_until(struct gor_case *cases, size_t count, int64_t deadline);
+GOR_API int gor_select_ctx(struct gor_case *cases, size_t count, struct gor_ctx *ctx);
 
 /* ------------------------------------------------------------------- sync */
 
@@ -242,6 +254,9 @@ struct gor_mutex {
     uint64_t opaque[4];
 };
 GOR_API void gor_mutex_lock(struct gor_mutex *m);
+/* 0, or -ETIMEDOUT; the context's error. */
+GOR_API int gor_mutex_lock_until(struct gor_mutex *m, int64_t deadline);
+GOR_API int gor_mutex_lock_ctx(struct gor_mutex *m, struct gor_ctx *ctx);
 /* 0, or -EBUSY without waiting. */
 GOR_API int gor_mutex_try_lock(struct gor_mutex *m);
 /* Unlocking what is not locked aborts the process, as in Go. */
@@ -255,17 +270,28 @@ GOR_API void gor_rwmutex_rlock(struct gor_rwmutex *rw);
 GOR_API void gor_rwmutex_runlock(struct gor_rwmutex *rw);
 GOR_API void gor_rwmutex_lock(struct gor_rwmutex *rw);
 GOR_API void gor_rwmutex_unlock(struct gor_rwmutex *rw);
+/* 0, or -ETIMEDOUT; the context's error. A writer that gives up lets in whom it held up. */
+GOR_API int gor_rwmutex_rlock_until(struct gor_rwmutex *rw, int64_t deadline);
+GOR_API int gor_rwmutex_lock_until(struct gor_rwmutex *rw, int64_t deadline);
+GOR_API int gor_rwmutex_rlock_ctx(struct gor_rwmutex *rw, struct gor_ctx *ctx);
+GOR_API int gor_rwmutex_lock_ctx(struct gor_rwmutex *rw, struct gor_ctx *ctx);
 
-/* Wait for a number of things to be done. The counter below zero aborts the process, as in Go. */
+/* Wait for a number of things to be done; may be used anew once every wait has returned. Misuse
+ * aborts the process when it is noticed: a counter below zero; an add from zero while a wait is being
+ * woken; use before the last wait has returned. */
 struct gor_waitgroup {
     uint64_t opaque[4];
 };
 GOR_API void gor_waitgroup_add(struct gor_waitgroup *wg, int64_t delta);
 GOR_API void gor_waitgroup_done(struct gor_waitgroup *wg);
+/* Add one and run fn(arg) as a goroutine, which counts down at its end, however it ends. 0, or the
+ * errors of gor_go with nothing added. */
+GOR_API int gor_waitgroup_go(struct gor_waitgroup *wg, void (*fn)(void *arg), void *arg);
 /* Parks until the counter is zero. */
 GOR_API void gor_waitgroup_wait(struct gor_waitgroup *wg);
-/* 0, or -ETIMEDOUT. */
+/* 0, or -ETIMEDOUT; the context's error. */
 GOR_API int gor_waitgroup_wait_until(struct gor_waitgroup *wg, int64_t deadline);
+GOR_API int gor_waitgroup_wait_ctx(struct gor_waitgroup *wg, struct gor_ctx *ctx);
 
 /* Run fn(arg) for the first caller only; the others park until it is done. */
 struct gor_once {
@@ -278,8 +304,9 @@ struct gor_cond {
     uint64_t opaque[4];
 };
 GOR_API void gor_cond_wait(struct gor_cond *c, struct gor_mutex *m);
-/* 0, or -ETIMEDOUT; the mutex is held again either way. */
+/* 0, or -ETIMEDOUT; the context's error. The mutex is held again either way. */
 GOR_API int gor_cond_wait_until(struct gor_cond *c, struct gor_mutex *m, int64_t deadline);
+GOR_API int gor_cond_wait_ctx(struct gor_cond *c, struct gor_mutex *m, struct gor_ctx *ctx);
 GOR_API void gor_cond_signal(struct gor_cond *c);
 GOR_API void gor_cond_broadcast(struct gor_cond *c);
 
@@ -288,8 +315,9 @@ GOR_API void gor_cond_broadcast(struct gor_cond *c);
 struct gor_sem {
     uint64_t opaque[4];
 };
-/* 0, or -ETIMEDOUT with nothing taken. */
+/* 0, or -ETIMEDOUT, or the context's error, with nothing taken. */
 GOR_API int gor_sem_acquire(struct gor_sem *s, int64_t count, int64_t deadline);
+GOR_API int gor_sem_acquire_ctx(struct gor_sem *s, int64_t count, struct gor_ctx *ctx);
 GOR_API void gor_sem_release(struct gor_sem *s, int64_t count);
 
 /* ----------------------------------------------------------------- timers */
@@ -317,8 +345,8 @@ GOR_API void gor_timer_free(struct gor_timer *t);
 
 /* ---------------------------------------------------------------- context */
 
-/* A cancellation scope: a tree in which cancelling a node cancels everything below it. */
-struct gor_ctx;
+/* A cancellation scope, struct gor_ctx: a tree in which cancelling a node cancels everything below
+ * it. */
 
 /* The root that is never cancelled; needs no unref. [any thread] */
 GOR_API struct gor_ctx *gor_ctx_background(void);
@@ -329,6 +357,12 @@ GOR_API int gor_ctx_with_cancel(struct gor_ctx *parent, struct gor_ctx **out_ctx
 GOR_API int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline,
                                   struct gor_ctx **out_ctx);
 GOR_API int gor_ctx_with_timeout(struct gor_ctx *parent, int64_t ns, struct gor_ctx **out_ctx);
+/* The same with what gor_ctx_cause is to say once the deadline has ended it (copied, at most 255
+ * bytes; NULL: the usual). */
+GOR_API int gor_ctx_with_deadline_cause(struct gor_ctx *parent, int64_t deadline, const char *cause,
+                                        struct gor_ctx **out_ctx);
+GOR_API int gor_ctx_with_timeout_cause(struct gor_ctx *parent, int64_t ns, const char *cause,
+                                       struct gor_ctx **out_ctx);
 /* `key` is compared by address. `value` is borrowed and must outlive the context. */
 GOR_API int gor_ctx_with_value(struct gor_ctx *parent, const void *key, void *value,
                                struct gor_ctx **out_ctx);
@@ -355,8 +389,8 @@ GOR_API struct gor_chan *gor_ctx_done(struct gor_ctx *ctx);
 
 /* 0 while live; -ECANCELED; -ETIMEDOUT when the deadline ended it. [any thread] */
 GOR_API int gor_ctx_err(struct gor_ctx *ctx);
-/* Why: the cause given, else a text for gor_ctx_err; "" while live. Borrowed from ctx, never
- * changes once set. [any thread] */
+/* Why: the cause given to what ended it, be that its own end or that of a context above, else a text
+ * for gor_ctx_err; "" while live. Borrowed from ctx, never changes once set. [any thread] */
 GOR_API const char *gor_ctx_cause(struct gor_ctx *ctx);
 /* The deadline in force, or GOR_NEVER. [any thread] */
 GOR_API int64_t gor_ctx_deadline(struct gor_ctx *ctx);

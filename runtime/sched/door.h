@@ -38,6 +38,20 @@ static inline void gor__enter_machine(struct gor__m *m)
     }
 }
 
+/* The same for steps so short that a call on the side would be seen: false, and outside still, when
+ * gor__enter_machine would wait. */
+static inline bool gor__try_enter_machine(struct gor__m *m)
+{
+    GOR_DEBUG_ASSERT(!m->inside);
+    __atomic_store_n(&m->inside, true, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (GOR_LIKELY(__atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == 0)) {
+        return true;
+    }
+    __atomic_store_n(&m->inside, false, __ATOMIC_RELEASE);
+    return false;
+}
+
 /* Come in; a goroutine only. Answers its M, which holds a P until gor__leave. */
 static inline struct gor__m *gor__enter(void)
 {

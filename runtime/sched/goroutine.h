@@ -24,6 +24,7 @@
 #include "runtime/sched/timer.h"
 
 struct gor__g;
+struct gor__watchers;
 
 /* One place in one queue of waiting goroutines. */
 struct gor__waiter {
@@ -37,6 +38,16 @@ struct gor__waiter {
     bool queued;    /* on a queue now; under that queue's lock */
 };
 
+/* A goroutine's place on the list of a context that may end its wait; see limit.h. */
+struct gor__watch {
+    struct gor__watchers *watchers;
+    struct gor__g *next; /* list links, under the watchers' lock */
+    struct gor__g *prev;
+    uint64_t token;
+    int err;     /* set by the end of the context, if that woke it */
+    bool listed; /* atomic */
+};
+
 struct gor__g {
     /* What a switch touches. */
     struct gor__context context;
@@ -46,7 +57,7 @@ struct gor__g {
     uint8_t reason;           /* enum gor_wait_reason */
     uint8_t stack_class;
     uint8_t io_streak; /* I/O calls in a row that did not park */
-    bool has_deadline; /* `timer` is to be started once it has parked */
+    uint8_t limits;    /* of the wait to come; see limit.c */
     uint16_t thread_locks; /* gor_lock_os_thread without its counterpart; see bind.c */
     int saved_errno;
     int64_t waiting_since; /* coarse clock, while WAITING */
@@ -55,9 +66,10 @@ struct gor__g {
 
     /* How it is woken. */
     uint64_t wake;                /* see gor__wake_arm */
-    struct gor__waiter *woken_by; /* set by the waker; NULL: the deadline */
+    struct gor__waiter *woken_by; /* set by the waker; NULL: its limit */
     struct gor__waiter waiter;    /* for waits on one thing */
     struct gor__timer timer;      /* its sleep or deadline */
+    struct gor__watch watch;
 
     /* Who it is. */
     gor_id_t id;

@@ -10,8 +10,8 @@
  *   making work   put it on a queue; full fence; look for idle Ps and spinning Ms.
  *   going idle    give up the P, stop spinning; full fence; look at all queues once more.
  *
- * Locks, outermost first: channel or sync object < descriptor < timers < fresh < gor__sched.lock <
- * pool.
+ * Locks, outermost first: channel or sync object < descriptor < watchers < timers < fresh <
+ * gor__sched.lock < pool.
  */
 #ifndef GOR_SCHED_SCHED_H
 #define GOR_SCHED_SCHED_H
@@ -112,6 +112,9 @@ void gor__ready_list(struct gor__g *first, uint32_t count);
  */
 void gor__deadline_start(struct gor__g *g, uint64_t token, int64_t deadline);
 void gor__deadline_stop(struct gor__g *g, int64_t deadline);
+
+/* The timer of `g` as it is for a deadline. */
+void gor__deadline_set(struct gor__g *g, uint64_t token, int64_t deadline);
 
 /* gor_now() at the last occasion somebody looked: cheap, up to 10 ms old while the runtime works.
  */

@@ -10,6 +10,7 @@
 
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/limit.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/ready.h"
 
@@ -111,9 +112,8 @@ static inline struct gor__g *next_direct(struct gor__p *p)
  * somebody else may. */
 static inline void start_deadline(struct gor__g *g)
 {
-    if (GOR_UNLIKELY(g->has_deadline)) {
-        g->has_deadline = false;
-        gor__timer_start(&g->timer);
+    if (GOR_UNLIKELY(g->limits != 0)) {
+        gor__limit_begin(g);
     }
 }
 

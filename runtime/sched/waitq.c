@@ -2,8 +2,6 @@
 /* waitq.c - see waitq.h. */
 #include "runtime/sched/waitq.h"
 
-#include <errno.h>
-
 #include "runtime/sched/sched.h"
 
 void gor__waiter_wake(struct gor__waiter *w)
@@ -14,22 +12,25 @@ void gor__waiter_wake(struct gor__waiter *w)
 }
 
 int gor__waitq_wait(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_reason reason,
-                    int64_t deadline)
+                    const struct gor__limit *limit)
 {
+    int over = gor__limit_over(limit);
+    if (over != 0) {
+        gor__unlock(lock);
+        return over;
+    }
     struct gor__g *g = gor__g_self();
     struct gor__waiter *w = &g->waiter;
     w->g = g;
-    w->token = deadline == GOR_NEVER ? 0 : gor__wake_arm(g);
-    g->woken_by = NULL;
+    w->token = gor__limit_arm(g, limit);
     gor__waitq_push(q, w);
-    gor__deadline_start(g, w->token, deadline);
     gor__park(lock, reason);
-    gor__deadline_stop(g, deadline);
+    over = gor__limit_disarm(g, limit);
     if (GOR_LIKELY(g->woken_by != NULL)) {
         return w->result;
     }
     gor__lock(lock);
     gor__waitq_remove(q, w);
     gor__unlock(lock);
-    return -ETIMEDOUT;
+    return over;
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include "runtime/sched/goroutine.h"
+#include "runtime/sched/limit.h"
 
 struct gor__waitq {
     struct gor__waiter *first; /* written atomically: select looks at it without the lock */
@@ -95,9 +96,10 @@ static inline struct gor__waiter *gor__waitq_claim(struct gor__waitq *q)
  * released: the goroutine may free the object as soon as it runs. */
 void gor__waiter_wake(struct gor__waiter *w);
 
-/* Wait on one queue, whose lock the caller holds: as g->waiter, until woken or the deadline. The
- * waker's result, or -ETIMEDOUT. The lock is released. */
+/* Wait on one queue, whose lock the caller holds: as g->waiter, until woken or as long as the limit
+ * lets it. The waker's result, or the error of gor__limit_over, at once if it is over. The lock is
+ * released. */
 int gor__waitq_wait(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_reason reason,
-                    int64_t deadline);
+                    const struct gor__limit *limit);
 
 #endif

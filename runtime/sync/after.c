@@ -95,7 +95,7 @@ static bool enlist(struct gor_ctx_after *handle)
     }
     struct gor__m *m = gor__enter();
     gor__spin_lock(&s->lock);
-    handle->pending = s->err == 0;
+    handle->pending = gor__scope_err(s) == 0;
     if (handle->pending) {
         link_handle(s, handle);
     }

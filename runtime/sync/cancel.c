@@ -19,8 +19,6 @@
 #include "runtime/sync/chan.h"
 #include "runtime/sync/context.h"
 
-enum { CAUSE_MAX = 255 };
-
 #define RETRY_NS GOR_MILLISECOND
 
 /* ---- the tree */
@@ -32,7 +30,7 @@ void gor__scope_link(struct gor__scope *s)
         return;
     }
     gor__spin_lock(&up->lock);
-    int err = up->err;
+    int err = gor__scope_err(up);
     if (err == 0) {
         s->next_sibling = up->first_child;
         if (up->first_child != NULL) {
@@ -84,9 +82,8 @@ static void settle(struct gor__scope *s, int err, const char *cause,
                    struct gor_ctx_after **unstarted)
 {
     s->cause = cause;
-    /* Release: pairs with gor__scope_err. */
-    __atomic_store_n(&s->err, err, __ATOMIC_RELEASE);
-    (void)gor__chan_close(s->done);
+    (void)gor__chan_close_and_set(s->done, &s->watchers.err, err);
+    gor__watchers_end(&s->watchers);
     gor__after_start(s, unstarted);
     if (s->has_timer && gor__timer_stop(&s->timer)) {
         /* Not the last one: whoever has us here refers to `s`, or waits for the lock above it. */
@@ -105,7 +102,7 @@ static void cancel_locked(struct gor__scope *top, int err, const char *cause,
         if (child != NULL) {
             gor__spin_lock(&child->lock);
             take_out(child);
-            if (child->err == 0) {
+            if (gor__scope_err(child) == 0) {
                 settle(child, err, cause, unstarted);
             }
             s = child;
@@ -120,40 +117,61 @@ static void cancel_locked(struct gor__scope *top, int err, const char *cause,
     }
 }
 
-static const char *default_cause(int err)
+static const char *usual_cause(const struct gor__scope *s, int err)
 {
-    return err == -ETIMEDOUT ? "context deadline exceeded" : "context canceled";
+    if (err != -ETIMEDOUT) {
+        return "context canceled";
+    }
+    return s->own_cause != NULL ? s->own_cause : "context deadline exceeded";
 }
 
-/* Whether this call did it. Inside. */
-static bool cancel_inside(struct gor__scope *s, int err, const char *cause, char *own_cause,
+/* With a cause that outlives `s`, or NULL. Whether this call did it. Inside. */
+static bool cancel_inside(struct gor__scope *s, int err, const char *cause,
                           struct gor_ctx_after **unstarted)
 {
     gor__spin_lock(&s->lock);
-    if (s->err != 0) {
+    if (gor__scope_err(s) != 0) {
         gor__spin_unlock(&s->lock);
         return false;
     }
-    s->own_cause = own_cause;
-    cancel_locked(s, err, cause, unstarted);
+    cancel_locked(s, err, cause != NULL ? cause : usual_cause(s, err), unstarted);
     gor__scope_unlink(s);
     return true;
-}
-
-static bool cancel(struct gor__scope *s, int err, const char *cause, char *own_cause)
-{
-    struct gor_ctx_after *unstarted = NULL;
-    struct gor__m *m = gor__enter();
-    bool did = cancel_inside(s, err, cause, own_cause, &unstarted);
-    gor__leave_machine(m);
-    gor__after_run(unstarted);
-    return did;
 }
 
 void gor__scope_cancel_new(struct gor__scope *s, int err, const char *cause)
 {
     struct gor_ctx_after *none = NULL;
-    (void)cancel_inside(s, err, cause != NULL ? cause : default_cause(err), NULL, &none);
+    (void)cancel_inside(s, err, cause, &none);
+}
+
+static void cancel(struct gor__scope *s, int err)
+{
+    struct gor_ctx_after *unstarted = NULL;
+    struct gor__m *m = gor__enter();
+    (void)cancel_inside(s, err, NULL, &unstarted);
+    gor__leave_machine(m);
+    gor__after_run(unstarted);
+}
+
+/* The cause is handed over; what is answered is for the caller to free. */
+static char *cancel_with_cause(struct gor__scope *s, char *cause)
+{
+    struct gor_ctx_after *unstarted = NULL;
+    char *unused = cause;
+    struct gor__m *m = gor__enter();
+    gor__spin_lock(&s->lock);
+    if (gor__scope_err(s) == 0) {
+        unused = s->own_cause;
+        s->own_cause = cause;
+        cancel_locked(s, -ECANCELED, cause, &unstarted);
+        gor__scope_unlink(s);
+    } else {
+        gor__spin_unlock(&s->lock);
+    }
+    gor__leave_machine(m);
+    gor__after_run(unstarted);
+    return unused;
 }
 
 void gor_ctx_cancel(struct gor_ctx *ctx, const char *cause)
@@ -165,11 +183,13 @@ void gor_ctx_cancel(struct gor_ctx *ctx, const char *cause)
         return;
     }
     if (cause != NULL && gor__scope_err(s) == 0) {
-        copy = strndup(cause, CAUSE_MAX);
+        copy = strndup(cause, GOR__CAUSE_MAX);
     }
-    /* Without memory for the cause, the default must do. */
-    if (!cancel(s, -ECANCELED, copy != NULL ? copy : default_cause(-ECANCELED), copy)) {
-        free(copy);
+    if (copy != NULL) {
+        free(cancel_with_cause(s, copy));
+    } else {
+        /* Without memory for the cause, the usual one must do. */
+        cancel(s, -ECANCELED);
     }
 }
 
@@ -178,7 +198,7 @@ void gor_ctx_cancel(struct gor_ctx *ctx, const char *cause)
 struct request {
     struct gor_ctx *ctx; /* a reference */
     bool has_cause;
-    char cause[CAUSE_MAX + 1];
+    char cause[GOR__CAUSE_MAX + 1];
 };
 
 static void do_request(void *arg)
@@ -199,7 +219,7 @@ int gor_ctx_cancel_async(struct gor_ctx *ctx, const char *cause)
     request->ctx = gor_ctx_ref(ctx);
     request->has_cause = cause != NULL;
     if (cause != NULL) {
-        strncpy(request->cause, cause, CAUSE_MAX);
+        strncpy(request->cause, cause, GOR__CAUSE_MAX);
     }
     int result = gor_go_with(&named, do_request, request);
     if (result < 0) {
@@ -229,7 +249,7 @@ static void expire(void *arg)
 {
     struct gor__scope *s = arg;
     if (try_ref(&s->ctx)) {
-        (void)cancel(s, -ETIMEDOUT, default_cause(-ETIMEDOUT), NULL);
+        cancel(s, -ETIMEDOUT);
         gor_ctx_unref(&s->ctx);
     }
     gor__scope_drop(s);
@@ -249,7 +269,7 @@ static void fire(void *arg, uint64_t token)
 void gor__scope_start_timer(struct gor__scope *s)
 {
     gor__spin_lock(&s->lock);
-    if (s->err == 0) {
+    if (gor__scope_err(s) == 0) {
         s->has_timer = true;
         s->holds++;
         s->timer.when = s->deadline;

@@ -13,6 +13,7 @@
 
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sync/misuse.h"
 #include "runtime/sync/wakes.h"
 
 enum { ELEM_MAX = 65536 };
@@ -22,6 +23,7 @@ struct gor_chan *gor_chan_new(size_t elem_bytes, size_t capacity)
     size_t bytes = 0;
     if (elem_bytes > ELEM_MAX || __builtin_mul_overflow(elem_bytes, capacity, &bytes) ||
         bytes > PTRDIFF_MAX - sizeof(struct gor_chan) || capacity > PTRDIFF_MAX) {
+        (void)gor__misuse(0, "makechan: size out of range");
         return NULL;
     }
     struct gor_chan *c = aligned_alloc(64, (sizeof *c + bytes + 63) / 64 * 64);
@@ -142,29 +144,22 @@ int gor__chan_recv_locked(struct gor_chan *c, void *elem, struct gor__waiter **o
     return recv_now(c, elem, out_wake);
 }
 
-/* The nil channel: wait for the deadline only. */
-static int wait_for_nothing(enum gor_wait_reason reason, int64_t deadline)
+/* The nil channel. */
+static int wait_for_nothing(bool parks, const struct gor__limit *limit, enum gor_wait_reason reason)
 {
-    struct gor__waitq nobody = {NULL, NULL};
-    struct gor__lock lock = {{0}};
-    if (deadline <= 0) {
-        return -EAGAIN;
-    }
-    gor__lock(&lock);
-    return gor__waitq_wait(&nobody, &lock, reason, deadline);
+    return parks ? gor__limit_wait(limit, reason) : -EAGAIN;
 }
 
-/* A deadline of 0 is a try. Inside, as recv_inside. */
-static inline __attribute__((always_inline)) int send_inside(struct gor_chan *c, const void *elem,
-                                                             int64_t deadline)
+static inline __attribute__((always_inline)) int
+send_inside(struct gor_chan *c, const void *elem, bool parks, const struct gor__limit *limit)
 {
     if (GOR_UNLIKELY(c == NULL)) {
-        return wait_for_nothing(GOR_WAIT_CHAN_SEND_NIL, deadline);
+        return wait_for_nothing(parks, limit, GOR_WAIT_CHAN_SEND_NIL);
     }
     struct gor__waiter *wake = NULL;
     gor__lock(&c->lock);
     int result = send_now(c, elem, &wake);
-    if (GOR_LIKELY(result != -EAGAIN) || deadline == 0) {
+    if (GOR_LIKELY(result != -EAGAIN) || !parks) {
         gor__unlock(&c->lock);
         if (wake != NULL) {
             gor__waiter_wake(wake);
@@ -173,19 +168,19 @@ static inline __attribute__((always_inline)) int send_inside(struct gor_chan *c,
     }
     /* The receiver only reads it; no waiter has a pointer to const. */
     gor__g_self()->waiter.elem = (void *)(uintptr_t)elem;
-    return gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, deadline);
+    return gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, limit);
 }
 
-static inline __attribute__((always_inline)) int recv_inside(struct gor_chan *c, void *elem,
-                                                             int64_t deadline)
+static inline __attribute__((always_inline)) int
+recv_inside(struct gor_chan *c, void *elem, bool parks, const struct gor__limit *limit)
 {
     if (GOR_UNLIKELY(c == NULL)) {
-        return wait_for_nothing(GOR_WAIT_CHAN_RECV_NIL, deadline);
+        return wait_for_nothing(parks, limit, GOR_WAIT_CHAN_RECV_NIL);
     }
     struct gor__waiter *wake = NULL;
     gor__lock(&c->lock);
     int result = recv_now(c, elem, &wake);
-    if (GOR_LIKELY(result != -EAGAIN) || deadline == 0) {
+    if (GOR_LIKELY(result != -EAGAIN) || !parks) {
         gor__unlock(&c->lock);
         if (wake != NULL) {
             gor__waiter_wake(wake);
@@ -193,89 +188,20 @@ static inline __attribute__((always_inline)) int recv_inside(struct gor_chan *c,
         return result;
     }
     gor__g_self()->waiter.elem = elem;
-    return gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, deadline);
+    return gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, limit);
 }
 
 int gor__chan_try_send(struct gor_chan *c, const void *elem)
 {
-    return send_inside(c, elem, 0);
+    return send_inside(c, elem, false, NULL);
 }
 
 int gor__chan_try_recv(struct gor_chan *c, void *elem)
 {
-    return recv_inside(c, elem, 0);
+    return recv_inside(c, elem, false, NULL);
 }
 
-/* ---- through the door */
-
-static inline __attribute__((always_inline)) int send_until(struct gor_chan *c, const void *elem,
-                                                            int64_t deadline)
-{
-    struct gor__m *m = gor__m_self();
-    if (GOR_UNLIKELY(m == NULL)) {
-        return -EPERM;
-    }
-    gor__enter_machine(m);
-    int result = send_inside(c, elem, deadline);
-    gor__leave();
-    return result;
-}
-
-static inline __attribute__((always_inline)) int recv_until(struct gor_chan *c, void *elem,
-                                                            int64_t deadline)
-{
-    struct gor__m *m = gor__m_self();
-    if (GOR_UNLIKELY(m == NULL)) {
-        return -EPERM;
-    }
-    gor__enter_machine(m);
-    int result = recv_inside(c, elem, deadline);
-    gor__leave();
-    return result;
-}
-
-int gor_chan_send(struct gor_chan *c, const void *elem)
-{
-    return send_until(c, elem, GOR_NEVER);
-}
-
-int gor_chan_recv(struct gor_chan *c, void *elem)
-{
-    return recv_until(c, elem, GOR_NEVER);
-}
-
-/* A deadline in the past polls once; 0 is what send_until and recv_until take for a try. */
-static inline int64_t normal(int64_t deadline)
-{
-    return deadline != GOR_NEVER && deadline <= gor_now() ? 0 : deadline;
-}
-
-static inline int timed_out(int result)
-{
-    return result == -EAGAIN ? -ETIMEDOUT : result;
-}
-
-int gor_chan_send_until(struct gor_chan *c, const void *elem, int64_t deadline)
-{
-    return timed_out(send_until(c, elem, normal(deadline)));
-}
-
-int gor_chan_recv_until(struct gor_chan *c, void *elem, int64_t deadline)
-{
-    return timed_out(recv_until(c, elem, normal(deadline)));
-}
-
-int gor_chan_try_send(struct gor_chan *c, const void *elem)
-{
-    return send_until(c, elem, 0);
-}
-
-int gor_chan_try_recv(struct gor_chan *c, void *elem)
-{
-    return recv_until(c, elem, 0);
-}
-
-int gor__chan_close(struct gor_chan *c)
+int gor__chan_close_and_set(struct gor_chan *c, int *word, int value)
 {
     struct gor__wakes woken = {NULL, NULL};
     gor__lock(&c->lock);
@@ -284,6 +210,9 @@ int gor__chan_close(struct gor_chan *c)
         return -EPIPE;
     }
     __atomic_store_n(&c->closed, true, __ATOMIC_RELEASE);
+    if (word != NULL) {
+        __atomic_store_n(word, value, __ATOMIC_RELEASE);
+    }
     gor__wakes_add_all(&woken, &c->receivers, 0);
     for (struct gor__waiter *w = woken.first; w != NULL; w = w->next) {
         gor__elem_clear(c, w->elem);
@@ -294,6 +223,83 @@ int gor__chan_close(struct gor_chan *c)
     return 0;
 }
 
+int gor__chan_close(struct gor_chan *c)
+{
+    return gor__chan_close_and_set(c, NULL, 0);
+}
+
+/* ---- through the door */
+
+static inline __attribute__((always_inline)) int do_send(struct gor_chan *c, const void *elem,
+                                                         bool parks, const struct gor__limit *limit)
+{
+    struct gor__m *m = gor__m_self();
+    if (GOR_UNLIKELY(m == NULL)) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    int result = send_inside(c, elem, parks, limit);
+    gor__leave();
+    return GOR_LIKELY(result != -EPIPE) ? result : gor__misuse(result, GOR__SEND_ON_CLOSED);
+}
+
+static inline __attribute__((always_inline)) int do_recv(struct gor_chan *c, void *elem, bool parks,
+                                                         const struct gor__limit *limit)
+{
+    struct gor__m *m = gor__m_self();
+    if (GOR_UNLIKELY(m == NULL)) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    int result = recv_inside(c, elem, parks, limit);
+    gor__leave();
+    return result;
+}
+
+int gor_chan_send(struct gor_chan *c, const void *elem)
+{
+    return do_send(c, elem, true, NULL);
+}
+
+int gor_chan_recv(struct gor_chan *c, void *elem)
+{
+    return do_recv(c, elem, true, NULL);
+}
+
+int gor_chan_send_until(struct gor_chan *c, const void *elem, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return do_send(c, elem, true, &limit);
+}
+
+int gor_chan_recv_until(struct gor_chan *c, void *elem, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return do_recv(c, elem, true, &limit);
+}
+
+int gor_chan_send_ctx(struct gor_chan *c, const void *elem, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return do_send(c, elem, true, &limit);
+}
+
+int gor_chan_recv_ctx(struct gor_chan *c, void *elem, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return do_recv(c, elem, true, &limit);
+}
+
+int gor_chan_try_send(struct gor_chan *c, const void *elem)
+{
+    return do_send(c, elem, false, NULL);
+}
+
+int gor_chan_try_recv(struct gor_chan *c, void *elem)
+{
+    return do_recv(c, elem, false, NULL);
+}
+
 int gor_chan_close(struct gor_chan *c)
 {
     struct gor__m *m = gor__m_self();
@@ -301,10 +307,10 @@ int gor_chan_close(struct gor_chan *c)
         return -EPERM;
     }
     if (c == NULL) {
-        return -EINVAL;
+        return gor__misuse(-EINVAL, "close of nil channel");
     }
     gor__enter_machine(m);
     int result = gor__chan_close(c);
     gor__leave_machine(m);
-    return result;
+    return result == 0 ? 0 : gor__misuse(result, "close of closed channel");
 }

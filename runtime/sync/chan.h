@@ -65,9 +65,16 @@ static inline void gor__elem_clear(const struct gor_chan *c, void *to)
 int gor__chan_send_locked(struct gor_chan *c, const void *elem, struct gor__waiter **out_wake);
 int gor__chan_recv_locked(struct gor_chan *c, void *elem, struct gor__waiter **out_wake);
 
+/* Go's message, where misuse panics. */
+#define GOR__SEND_ON_CLOSED "send on closed channel"
+
 /* As the public ones, for whoever is inside. */
 int gor__chan_try_send(struct gor_chan *c, const void *elem);
 int gor__chan_try_recv(struct gor_chan *c, void *elem);
 int gor__chan_close(struct gor_chan *c);
+
+/* Close, and set a word (release) that tells so: whoever sees it set finds the channel closed, and
+ * whoever finds it closed sees it set. */
+int gor__chan_close_and_set(struct gor_chan *c, int *word, int value);
 
 #endif

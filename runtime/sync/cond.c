@@ -23,7 +23,7 @@ static struct cond *open_up(struct gor_cond *c)
     return (struct cond *)(void *)c;
 }
 
-int gor_cond_wait_until(struct gor_cond *opaque, struct gor_mutex *m, int64_t deadline)
+static int wait_within(struct gor_cond *opaque, struct gor_mutex *m, const struct gor__limit *limit)
 {
     struct cond *c = open_up(opaque);
     struct gor__m *machine = gor__m_self();
@@ -33,15 +33,27 @@ int gor_cond_wait_until(struct gor_cond *opaque, struct gor_mutex *m, int64_t de
     gor__enter_machine(machine);
     gor__lock(&c->lock);
     gor__mutex_release(m);
-    int result = gor__waitq_wait(&c->waiting, &c->lock, GOR_WAIT_COND, deadline);
-    gor__mutex_acquire(m);
+    int result = gor__waitq_wait(&c->waiting, &c->lock, GOR_WAIT_COND, limit);
+    (void)gor__mutex_acquire(m, NULL);
     gor__leave();
     return result;
 }
 
 void gor_cond_wait(struct gor_cond *c, struct gor_mutex *m)
 {
-    GOR_ASSERT(gor_cond_wait_until(c, m, GOR_NEVER) == 0);
+    GOR_ASSERT(wait_within(c, m, NULL) == 0);
+}
+
+int gor_cond_wait_until(struct gor_cond *c, struct gor_mutex *m, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return wait_within(c, m, &limit);
+}
+
+int gor_cond_wait_ctx(struct gor_cond *c, struct gor_mutex *m, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return wait_within(c, m, &limit);
 }
 
 void gor_cond_signal(struct gor_cond *opaque)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
@@ -107,7 +108,8 @@ static void enter_tree(struct gor__scope *s, int64_t deadline)
     }
 }
 
-int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline, struct gor_ctx **out_ctx)
+int gor_ctx_with_deadline_cause(struct gor_ctx *parent, int64_t deadline, const char *cause,
+                                struct gor_ctx **out_ctx)
 {
     struct gor__m *m = gor__m_self();
     if (m == NULL) {
@@ -117,6 +119,13 @@ int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline, struct gor_c
     if (s == NULL) {
         return -ENOMEM;
     }
+    if (cause != NULL) {
+        s->own_cause = strndup(cause, GOR__CAUSE_MAX);
+        if (s->own_cause == NULL) {
+            gor_ctx_unref(&s->ctx);
+            return -ENOMEM;
+        }
+    }
     gor__enter_machine(m);
     enter_tree(s, deadline);
     gor__leave_machine(m);
@@ -124,14 +133,25 @@ int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline, struct gor_c
     return 0;
 }
 
+int gor_ctx_with_deadline(struct gor_ctx *parent, int64_t deadline, struct gor_ctx **out_ctx)
+{
+    return gor_ctx_with_deadline_cause(parent, deadline, NULL, out_ctx);
+}
+
 int gor_ctx_with_timeout(struct gor_ctx *parent, int64_t ns, struct gor_ctx **out_ctx)
 {
-    return gor_ctx_with_deadline(parent, gor_after(ns), out_ctx);
+    return gor_ctx_with_deadline_cause(parent, gor_after(ns), NULL, out_ctx);
+}
+
+int gor_ctx_with_timeout_cause(struct gor_ctx *parent, int64_t ns, const char *cause,
+                               struct gor_ctx **out_ctx)
+{
+    return gor_ctx_with_deadline_cause(parent, gor_after(ns), cause, out_ctx);
 }
 
 int gor_ctx_with_cancel(struct gor_ctx *parent, struct gor_ctx **out_ctx)
 {
-    return gor_ctx_with_deadline(parent, GOR_NEVER, out_ctx);
+    return gor_ctx_with_deadline_cause(parent, GOR_NEVER, NULL, out_ctx);
 }
 
 static int new_plain(struct gor_ctx *parent, struct gor__scope *scope, struct gor_ctx **out_ctx)
@@ -168,6 +188,11 @@ int gor_ctx_without_cancel(struct gor_ctx *parent, struct gor_ctx **out_ctx)
 
 /* ---- asking */
 
+struct gor__watchers *gor__ctx_watchers(struct gor_ctx *ctx)
+{
+    return ctx != NULL && ctx->scope != NULL ? &ctx->scope->watchers : NULL;
+}
+
 struct gor_chan *gor_ctx_done(struct gor_ctx *ctx)
 {
     return ctx->scope != NULL ? ctx->scope->done : NULL;
@@ -200,12 +225,13 @@ void *gor_ctx_value(struct gor_ctx *ctx, const void *key)
 
 int gor_ctx_sleep_until(struct gor_ctx *ctx, int64_t deadline)
 {
-    if (gor__g_self() == NULL) {
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
         return -EPERM;
     }
-    if (ctx->scope == NULL && deadline != GOR_NEVER) {
-        return gor_sleep_until(deadline);
-    }
-    int result = gor_chan_recv_until(gor_ctx_done(ctx), NULL, deadline);
-    return result == -ETIMEDOUT ? 0 : gor_ctx_err(ctx);
+    struct gor__limit limit = {deadline, gor__ctx_watchers(ctx)};
+    gor__enter_machine(m);
+    (void)gor__limit_wait(&limit, GOR_WAIT_SLEEP);
+    gor__leave();
+    return ctx != NULL ? gor_ctx_err(ctx) : 0;
 }

@@ -5,7 +5,7 @@
  * One made by with_value shares the scope of its parent; background and without_cancel have none.
  *
  * Invariants  a scope that is not cancelled is linked in the scope above it, if there is one; a
- *             cancelled scope has no children; `err` and `cause` are set once, `cause` first.
+ *             cancelled scope has no children; the error and `cause` are set once, `cause` first.
  * Threads     `lock` guards children, afters and the step to cancelled; it is taken from parent to
  *             child, before the locks of channels and timers. It is a gor__spin, since foreign
  *             threads give up references. What is read without it is atomic or never changes.
@@ -20,9 +20,12 @@
 
 #include "runtime/base/lock.h"
 #include "runtime/gor.h"
+#include "runtime/sched/limit.h"
 #include "runtime/sched/timer.h"
 
 struct gor__scope;
+
+enum { GOR__CAUSE_MAX = 255 };
 
 struct gor_ctx {
     struct gor_ctx *parent;   /* a reference; NULL: the background */
@@ -36,9 +39,9 @@ struct gor__scope {
     struct gor_ctx ctx; /* first: freed as one */
     uint32_t holds;
     struct gor__spin lock;
-    int err;
-    const char *cause; /* of this scope, a scope above or a constant */
-    char *own_cause;   /* owned */
+    struct gor__watchers watchers; /* `err` is theirs */
+    const char *cause;             /* of this scope, a scope above or a constant */
+    char *own_cause;               /* owned; while it lives that of its deadline; NULL: none */
     struct gor_chan *done;
     int64_t deadline;
     bool has_timer;
@@ -53,14 +56,13 @@ struct gor__scope {
 
 static inline int gor__scope_err(const struct gor__scope *s)
 {
-    /* Acquire: pairs with the release that follows the cause. */
-    return __atomic_load_n(&s->err, __ATOMIC_ACQUIRE);
+    return gor__watchers_err(&s->watchers);
 }
 
 /* ---- cancel.c */
 
-/* Cancel `s`, which nobody else knows yet; no cause: a text for `err`, else one that outlives `s`.
- * Inside, as the next three. */
+/* Cancel `s`, which nobody but the tree knows yet; the cause outlives it, NULL: the usual one. Inside,
+ * as the next three. */
 void gor__scope_cancel_new(struct gor__scope *s, int err, const char *cause);
 
 /* Become a child of s->up, or be cancelled as it is. */

@@ -7,6 +7,8 @@
  * mutex starving: unlock then hands it over to the first in the queue, until the queue is short and
  * quick again. The modes and the millisecond are Go's (sync/mutex.go).
  *
+ * Invariants  with somebody on the queue, WAITERS is set, and the mutex is locked or somebody is
+ *             WOKEN; who gives up as the last one on the queue clears WAITERS.
  * Threads     the word is atomic; the queue and changes of WAITERS and STARVING are under `lock`.
  */
 #include "runtime/sync/mutex.h"
@@ -18,7 +20,7 @@
 #include "runtime/sched/waitq.h"
 
 enum { LOCKED = 1, WAITERS = 2, WOKEN = 4, STARVING = 8 };
-enum { HANDED_OVER = 1, TRY_AGAIN = 2 };
+enum { HANDED_OVER = 1, TRY_AGAIN = 2 }; /* results of a wait; errors are negative */
 enum { SPIN_ROUNDS = 4, SPIN_PAUSES = 30 };
 
 struct mutex {
@@ -59,91 +61,154 @@ static bool spin_for_it(struct mutex *m)
     return false;
 }
 
-/* Under the lock: take the mutex if it is free, else see to it that its unlock looks at the queue.
- */
-static bool take_or_announce(struct mutex *m, uint32_t flags)
+/* Under the lock: take the mutex if it is free, else see to it that its unlock looks at the queue,
+ * unless there is no time to wait for that. 1: taken; 0: wait; else the error of the limit. */
+static int take_or_announce(struct mutex *m, uint32_t flags, const struct gor__limit *limit)
 {
+    int over = gor__limit_over(limit);
     for (;;) {
         uint32_t word = word_of(m);
         bool is_free = (word & (LOCKED | STARVING)) == 0;
         uint32_t wanted = is_free ? word | LOCKED : word | WAITERS | flags;
+        if (!is_free && over != 0) {
+            return over;
+        }
         if (gor__cas32(&m->word, word, wanted)) {
             return is_free;
         }
     }
 }
 
-static __attribute__((noinline)) void lock_slowly(struct mutex *m)
+/* Under the lock, with nobody on the queue. */
+static void forget_waiters(struct mutex *m)
+{
+    (void)__atomic_fetch_and(&m->word, ~(uint32_t)WAITERS, __ATOMIC_RELAXED);
+}
+
+/* Under the lock, which is released: HANDED_OVER, TRY_AGAIN or the error of the limit. One that has
+ * been here before was at the head, and lost to a newcomer: it keeps its turn. */
+static int wait_for_turn(struct mutex *m, struct gor__g *g, bool first_time,
+                         const struct gor__limit *limit)
+{
+    struct gor__waiter *w = &g->waiter;
+    w->g = g;
+    w->token = gor__limit_arm(g, limit);
+    if (first_time) {
+        gor__waitq_push(&m->queue, w);
+    } else {
+        gor__waitq_push_first(&m->queue, w);
+    }
+    gor__park(&m->lock, GOR_WAIT_MUTEX);
+    int over = gor__limit_disarm(g, limit);
+    if (GOR_LIKELY(g->woken_by != NULL)) {
+        return w->result;
+    }
+    gor__lock(&m->lock);
+    gor__waitq_remove(&m->queue, w);
+    if (m->queue.first == NULL) {
+        forget_waiters(m);
+    }
+    gor__unlock(&m->lock);
+    return over;
+}
+
+static void note_hand_over(struct mutex *m, int64_t since)
+{
+    if (gor_now() - since <= GOR_MILLISECOND) {
+        /* It was quick: back to normal mode. */
+        (void)__atomic_fetch_and(&m->word, ~(uint32_t)STARVING, __ATOMIC_RELAXED);
+    }
+}
+
+static __attribute__((noinline)) int lock_slowly(struct mutex *m, const struct gor__limit *limit)
 {
     struct gor__g *g = gor__g_self();
-    GOR_ASSERT(g != NULL);
-    struct gor__waiter *w = &g->waiter;
     int64_t since = 0;
     uint32_t flags = 0;
-    for (;;) {
-        if (spin_for_it(m)) {
-            break;
-        }
+    while (!spin_for_it(m)) {
         gor__lock(&m->lock);
-        if (take_or_announce(m, flags)) {
+        int result = take_or_announce(m, flags, limit);
+        if (result != 0) {
             gor__unlock(&m->lock);
-            break;
+            return result > 0 ? 0 : result;
         }
-        w->g = g;
-        w->token = 0;
-        if (since == 0) {
-            since = gor_now();
-            gor__waitq_push(&m->queue, w);
-        } else {
-            /* It was at the head before, and lost to a newcomer: it keeps its turn. */
-            gor__waitq_push_first(&m->queue, w);
+        bool first_time = since == 0;
+        since = first_time ? gor_now() : since;
+        result = wait_for_turn(m, g, first_time, limit);
+        if (result == HANDED_OVER) {
+            note_hand_over(m, since);
+            return 0;
         }
-        gor__park(&m->lock, GOR_WAIT_MUTEX);
-        if (w->result == HANDED_OVER) {
-            if (gor_now() - since <= GOR_MILLISECOND) {
-                /* It was quick: back to normal mode. */
-                (void)__atomic_fetch_and(&m->word, ~(uint32_t)STARVING, __ATOMIC_RELAXED);
-            }
-            break;
+        if (result != TRY_AGAIN) {
+            return result;
         }
         (void)__atomic_fetch_and(&m->word, ~(uint32_t)WOKEN, __ATOMIC_RELAXED);
         flags = gor_now() - since > GOR_MILLISECOND ? STARVING : 0;
     }
+    return 0;
 }
 
-void gor__mutex_acquire(struct gor_mutex *mutex)
+int gor__mutex_acquire(struct gor_mutex *mutex, const struct gor__limit *limit)
 {
     struct mutex *m = of(mutex);
-    if (GOR_UNLIKELY(!gor__cas32(&m->word, 0, LOCKED))) {
-        lock_slowly(m);
-    }
+    return GOR_LIKELY(gor__cas32(&m->word, 0, LOCKED)) ? 0 : lock_slowly(m, limit);
 }
 
-static __attribute__((noinline)) void lock_through_door(struct gor_mutex *mutex)
+/* The step that nobody contends. With more than one P it is atomic, and needs none. */
+static inline __attribute__((always_inline)) bool step(struct mutex *m, struct gor__m *machine,
+                                                       uint32_t expected, uint32_t desired)
+{
+    if (!gor__solo) {
+        return gor__cas32(&m->word, expected, desired);
+    }
+    if (!gor__try_enter_machine(machine)) {
+        return false;
+    }
+    /* Solo may have ended before the door. */
+    bool done = gor__solo && m->word == expected;
+    if (GOR_LIKELY(done)) {
+        m->word = desired;
+    }
+    gor__leave_machine(machine);
+    return done;
+}
+
+static __attribute__((noinline)) int lock_through_door(struct gor_mutex *mutex,
+                                                       const struct gor__limit *limit)
 {
     (void)gor__enter();
-    gor__mutex_acquire(mutex);
+    int result = gor__mutex_acquire(mutex, limit);
     gor__leave();
+    return result;
 }
 
-/* With more than one P the step that nobody contends is atomic, and needs no P. */
 void gor_mutex_lock(struct gor_mutex *mutex)
 {
-    struct mutex *m = of(mutex);
     struct gor__m *machine = gor__m_self();
-    GOR_ASSERT(machine != NULL);
-    if (!gor__solo) {
-        if (GOR_UNLIKELY(!gor__cas32(&m->word, 0, LOCKED))) {
-            lock_through_door(mutex);
-        }
-        return;
+    if (GOR_UNLIKELY(machine == NULL || !step(of(mutex), machine, 0, LOCKED))) {
+        (void)lock_through_door(mutex, NULL);
     }
-    gor__enter_machine(machine);
-    bool got = gor__cas32(&m->word, 0, LOCKED);
-    gor__leave_machine(machine);
-    if (GOR_UNLIKELY(!got)) {
-        lock_through_door(mutex);
+}
+
+static int lock_within(struct gor_mutex *mutex, const struct gor__limit *limit)
+{
+    struct gor__m *machine = gor__m_self();
+    if (machine == NULL) {
+        return -EPERM;
     }
+    return step(of(mutex), machine, 0, LOCKED) ? 0 : lock_through_door(mutex, limit);
+}
+
+int gor_mutex_lock_until(struct gor_mutex *m, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return lock_within(m, &limit);
+}
+
+int gor_mutex_lock_ctx(struct gor_mutex *m, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return lock_within(m, &limit);
 }
 
 int gor_mutex_try_lock(struct gor_mutex *mutex)
@@ -160,7 +225,8 @@ int gor_mutex_try_lock(struct gor_mutex *mutex)
     return got ? 0 : -EBUSY;
 }
 
-/* Under the lock, with the mutex still locked and starving: its next owner. */
+/* Under the lock, with the mutex still locked and starving: its next owner; NULL: all on the queue
+ * have given up, and the word says LOCKED only. */
 static struct gor__waiter *hand_over(struct mutex *m)
 {
     struct gor__waiter *w = gor__waitq_claim(&m->queue);
@@ -204,12 +270,19 @@ static __attribute__((noinline)) void unlock_slowly(struct mutex *m)
         }
         if ((word & STARVING) != 0 && m->queue.first != NULL) {
             w = hand_over(m);
-            gor__unlock(&m->lock);
-            gor__waiter_wake(w);
-            return;
+            if (w != NULL) {
+                gor__unlock(&m->lock);
+                gor__waiter_wake(w);
+                return;
+            }
+            word = LOCKED;
         }
         if ((word & WOKEN) == 0) {
             w = let_one_try(m);
+        }
+        if (w == NULL && m->queue.first == NULL) {
+            forget_waiters(m);
+            word &= ~(uint32_t)WAITERS;
         }
         gor__unlock(&m->lock);
         /* STARVING without a queue: whoever set it has got the mutex meanwhile. */
@@ -237,19 +310,8 @@ static __attribute__((noinline)) void unlock_through_door(struct gor_mutex *mute
 
 void gor_mutex_unlock(struct gor_mutex *mutex)
 {
-    struct mutex *m = of(mutex);
     struct gor__m *machine = gor__m_self();
-    GOR_ASSERT(machine != NULL);
-    if (!gor__solo) {
-        if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
-            unlock_through_door(mutex);
-        }
-        return;
-    }
-    gor__enter_machine(machine);
-    bool freed = gor__cas32(&m->word, LOCKED, 0);
-    gor__leave_machine(machine);
-    if (GOR_UNLIKELY(!freed)) {
+    if (GOR_UNLIKELY(machine == NULL || !step(of(mutex), machine, LOCKED, 0))) {
         unlock_through_door(mutex);
     }
 }

@@ -4,8 +4,10 @@
 #define GOR_SYNC_MUTEX_H
 
 #include "runtime/gor.h"
+#include "runtime/sched/limit.h"
 
-void gor__mutex_acquire(struct gor_mutex *m);
+/* 0, or the error of the limit. */
+int gor__mutex_acquire(struct gor_mutex *m, const struct gor__limit *limit);
 void gor__mutex_release(struct gor_mutex *m);
 
 #endif

@@ -41,7 +41,7 @@ static bool claim_or_wait(struct once *o)
 {
     gor__lock(&o->lock);
     if (o->done == 0 && o->running) {
-        (void)gor__waitq_wait(&o->waiting, &o->lock, GOR_WAIT_ONCE, GOR_NEVER);
+        (void)gor__waitq_wait(&o->waiting, &o->lock, GOR_WAIT_ONCE, NULL);
         return false;
     }
     bool first = o->done == 0;

@@ -6,6 +6,8 @@
  * readers that came meanwhile, before the next writer. Counting readers without the lock, as Go
  * does, was put off: it saves an atomic operation only while there is more than one P.
  */
+#include <errno.h>
+
 #include "runtime/base/lock.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
@@ -25,18 +27,16 @@ static struct rwmutex *open_up(struct gor_rwmutex *rw)
     return (struct rwmutex *)(void *)rw;
 }
 
-void gor_rwmutex_rlock(struct gor_rwmutex *opaque)
+/* ---- who may come in; under the lock */
+
+static bool may_read(const struct rwmutex *rw)
 {
-    struct rwmutex *rw = open_up(opaque);
-    (void)gor__enter();
-    gor__lock(&rw->lock);
-    if (!rw->writing && rw->waiting_writers.first == NULL) {
-        rw->readers++;
-        gor__unlock(&rw->lock);
-    } else {
-        (void)gor__waitq_wait(&rw->waiting_readers, &rw->lock, GOR_WAIT_RWMUTEX_READ, GOR_NEVER);
-    }
-    gor__leave();
+    return !rw->writing && rw->waiting_writers.first == NULL;
+}
+
+static bool may_write(const struct rwmutex *rw)
+{
+    return !rw->writing && rw->readers == 0;
 }
 
 static void admit_writer(struct rwmutex *rw, struct gor__wakes *wakes)
@@ -57,6 +57,62 @@ static void admit_readers(struct rwmutex *rw, struct gor__wakes *wakes)
     }
 }
 
+/* A writer has given up: those it held up may come in. */
+static void admit_after_writer(struct rwmutex *rw)
+{
+    struct gor__wakes wakes = {NULL, NULL};
+    gor__lock(&rw->lock);
+    if (may_read(rw)) {
+        admit_readers(rw, &wakes);
+    } else if (may_write(rw)) {
+        admit_writer(rw, &wakes);
+    }
+    gor__unlock(&rw->lock);
+    gor__wakes_do(&wakes);
+}
+
+/* ---- reading */
+
+static int rlock(struct rwmutex *rw, const struct gor__limit *limit)
+{
+    gor__lock(&rw->lock);
+    if (may_read(rw)) {
+        rw->readers++;
+        gor__unlock(&rw->lock);
+        return 0;
+    }
+    return gor__waitq_wait(&rw->waiting_readers, &rw->lock, GOR_WAIT_RWMUTEX_READ, limit);
+}
+
+static int rlock_within(struct gor_rwmutex *rw, const struct gor__limit *limit)
+{
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    int result = rlock(open_up(rw), limit);
+    gor__leave();
+    return result;
+}
+
+void gor_rwmutex_rlock(struct gor_rwmutex *rw)
+{
+    GOR_ASSERT(rlock_within(rw, NULL) == 0);
+}
+
+int gor_rwmutex_rlock_until(struct gor_rwmutex *rw, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return rlock_within(rw, &limit);
+}
+
+int gor_rwmutex_rlock_ctx(struct gor_rwmutex *rw, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return rlock_within(rw, &limit);
+}
+
 void gor_rwmutex_runlock(struct gor_rwmutex *opaque)
 {
     struct rwmutex *rw = open_up(opaque);
@@ -74,18 +130,50 @@ void gor_rwmutex_runlock(struct gor_rwmutex *opaque)
     gor__leave_machine(m);
 }
 
-void gor_rwmutex_lock(struct gor_rwmutex *opaque)
+/* ---- writing */
+
+static int lock(struct rwmutex *rw, const struct gor__limit *limit)
 {
-    struct rwmutex *rw = open_up(opaque);
-    (void)gor__enter();
     gor__lock(&rw->lock);
-    if (!rw->writing && rw->readers == 0) {
+    if (may_write(rw)) {
         rw->writing = true;
         gor__unlock(&rw->lock);
-    } else {
-        (void)gor__waitq_wait(&rw->waiting_writers, &rw->lock, GOR_WAIT_RWMUTEX_WRITE, GOR_NEVER);
+        return 0;
     }
+    int result = gor__waitq_wait(&rw->waiting_writers, &rw->lock, GOR_WAIT_RWMUTEX_WRITE, limit);
+    if (result != 0) {
+        admit_after_writer(rw);
+    }
+    return result;
+}
+
+static int lock_within(struct gor_rwmutex *rw, const struct gor__limit *limit)
+{
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    int result = lock(open_up(rw), limit);
     gor__leave();
+    return result;
+}
+
+void gor_rwmutex_lock(struct gor_rwmutex *rw)
+{
+    GOR_ASSERT(lock_within(rw, NULL) == 0);
+}
+
+int gor_rwmutex_lock_until(struct gor_rwmutex *rw, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return lock_within(rw, &limit);
+}
+
+int gor_rwmutex_lock_ctx(struct gor_rwmutex *rw, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return lock_within(rw, &limit);
 }
 
 void gor_rwmutex_unlock(struct gor_rwmutex *opaque)

@@ -17,6 +17,7 @@
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/chan.h"
+#include "runtime/sync/misuse.h"
 
 enum { CASES_MAX = 65536, ON_STACK_MAX = 32 };
 
@@ -27,6 +28,8 @@ struct selection {
     uint16_t *order;             /* a random permutation */
     uint16_t *by_address;        /* the permutation that sorts by channel */
     struct gor__waiter *wake;    /* the partner of what was done at once */
+    bool parks;                  /* false: a try */
+    const struct gor__limit *limit;
 };
 
 /* A random permutation of all cases, by Fisher and Yates. */
@@ -227,38 +230,27 @@ static bool has_channel(const struct selection *s)
     return false;
 }
 
-/* NULL channels only: wait for the deadline. A lock of our own keeps a deadline that passes at once
- * from waking us before we sleep, as the channels' locks do below. */
-static int wait_for_nothing(int64_t deadline)
-{
-    struct gor__waitq nobody = {NULL, NULL};
-    struct gor__lock lock = {{0}};
-    gor__lock(&lock);
-    return gor__waitq_wait(&nobody, &lock, GOR_WAIT_SELECT_EMPTY, deadline);
-}
-
 /* All channels are locked and none of the cases can proceed: wait for one that can. */
-static int wait_for_one(struct selection *s, int64_t deadline)
+static int wait_for_one(struct selection *s)
 {
     struct gor__g *g = gor__g_self();
     uint64_t token = gor__wake_arm(g);
     enqueue_all(s, g, token);
-    g->woken_by = NULL;
     g->waiter.elem = s;
-    gor__deadline_start(g, token, deadline);
+    gor__limit_arm_token(g, s->limit, token);
     gor__park_select(GOR_WAIT_SELECT);
-    gor__deadline_stop(g, deadline);
+    int over = gor__limit_disarm(g, s->limit);
     const struct gor__waiter *winner = g->woken_by;
     dequeue_losers(s, winner);
     if (winner == NULL) {
-        return -ETIMEDOUT;
+        return over;
     }
     s->cases[winner->index].result = winner->result;
     return (int)winner->index;
 }
 
-/* A deadline of 0 is a try. Inside. */
-static int choose_inside(struct selection *s, int64_t deadline)
+/* Inside. */
+static int choose_inside(struct selection *s)
 {
     shuffle(s);
     int done = try_one_by_one(s);
@@ -269,8 +261,12 @@ static int choose_inside(struct selection *s, int64_t deadline)
             each_channel(s, lock_channel);
             done = try_all_locked(s);
         }
-        if (done == -EAGAIN && deadline != 0) {
-            return has_channel(s) ? wait_for_one(s, deadline) : wait_for_nothing(deadline);
+        if (done == -EAGAIN && s->parks) {
+            done = gor__limit_over(s->limit);
+            if (done == 0) {
+                return has_channel(s) ? wait_for_one(s)
+                                      : gor__limit_wait(s->limit, GOR_WAIT_SELECT_EMPTY);
+            }
         }
         each_channel(s, unlock_channel);
     }
@@ -280,10 +276,10 @@ static int choose_inside(struct selection *s, int64_t deadline)
     return done;
 }
 
-static int choose(struct selection *s, int64_t deadline)
+static int choose(struct selection *s)
 {
     (void)gor__enter();
-    int done = choose_inside(s, deadline);
+    int done = choose_inside(s);
     gor__leave();
     return done;
 }
@@ -298,33 +294,33 @@ static bool valid(const struct gor_case *cases, size_t count)
     return true;
 }
 
-static int on_stack(struct gor_case *cases, size_t count, int64_t deadline)
+static int on_stack(struct selection *s)
 {
-    struct selection s = {.cases = cases, .count = count};
     uint16_t orders[2 * ON_STACK_MAX];
-    s.waiters = alloca((count + 1) * sizeof *s.waiters);
-    s.order = orders;
-    s.by_address = orders + ON_STACK_MAX;
-    return choose(&s, deadline);
+    s->waiters = alloca((s->count + 1) * sizeof *s->waiters);
+    s->order = orders;
+    s->by_address = orders + ON_STACK_MAX;
+    return choose(s);
 }
 
-static int on_heap(struct gor_case *cases, size_t count, int64_t deadline)
+static int on_heap(struct selection *s)
 {
-    struct selection s = {.cases = cases, .count = count};
-    s.waiters = malloc(count * sizeof *s.waiters);
-    s.order = malloc(2 * count * sizeof *s.order);
+    s->waiters = malloc(s->count * sizeof *s->waiters);
+    s->order = malloc(2 * s->count * sizeof *s->order);
     int result = -ENOMEM;
-    if (s.waiters != NULL && s.order != NULL) {
-        s.by_address = s.order + count;
-        result = choose(&s, deadline);
+    if (s->waiters != NULL && s->order != NULL) {
+        s->by_address = s->order + s->count;
+        result = choose(s);
     }
-    free(s.order);
-    free(s.waiters);
+    free(s->order);
+    free(s->waiters);
     return result;
 }
 
-static int select_cases(struct gor_case *cases, size_t count, int64_t deadline)
+static int select_cases(struct gor_case *cases, size_t count, bool parks,
+                        const struct gor__limit *limit)
 {
+    struct selection s = {.cases = cases, .count = count, .parks = parks, .limit = limit};
     if (gor__g_self() == NULL) {
         return -EPERM;
     }
@@ -334,23 +330,31 @@ static int select_cases(struct gor_case *cases, size_t count, int64_t deadline)
     if (!valid(cases, count)) {
         return -EINVAL;
     }
-    return count <= ON_STACK_MAX ? on_stack(cases, count, deadline)
-                                 : on_heap(cases, count, deadline);
+    int done = count <= ON_STACK_MAX ? on_stack(&s) : on_heap(&s);
+    if (done >= 0 && GOR_UNLIKELY(cases[done].result == -EPIPE)) {
+        return gor__misuse(done, GOR__SEND_ON_CLOSED);
+    }
+    return done;
 }
 
 int gor_select(struct gor_case *cases, size_t count)
 {
-    return select_cases(cases, count, GOR_NEVER);
+    return select_cases(cases, count, true, NULL);
 }
 
 int gor_select_try(struct gor_case *cases, size_t count)
 {
-    return select_cases(cases, count, 0);
+    return select_cases(cases, count, false, NULL);
 }
 
 int gor_select_until(struct gor_case *cases, size_t count, int64_t deadline)
 {
-    bool past = deadline != GOR_NEVER && deadline <= gor_now();
-    int result = select_cases(cases, count, past ? 0 : deadline);
-    return result == -EAGAIN ? -ETIMEDOUT : result;
+    struct gor__limit limit = gor__limit_until(deadline);
+    return select_cases(cases, count, true, &limit);
+}
+
+int gor_select_ctx(struct gor_case *cases, size_t count, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return select_cases(cases, count, true, &limit);
 }

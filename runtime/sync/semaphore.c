@@ -52,7 +52,7 @@ static void release(struct sem *s, int64_t count)
     gor__wakes_do(&wakes);
 }
 
-static int acquire(struct sem *s, int64_t count, int64_t deadline)
+static int acquire(struct sem *s, int64_t count, const struct gor__limit *limit)
 {
     gor__lock(&s->lock);
     if (s->waiting.first == NULL && s->count >= count) {
@@ -60,19 +60,15 @@ static int acquire(struct sem *s, int64_t count, int64_t deadline)
         gor__unlock(&s->lock);
         return 0;
     }
-    if (deadline != GOR_NEVER && deadline <= gor_now()) {
-        gor__unlock(&s->lock);
-        return -ETIMEDOUT;
-    }
     gor__g_self()->waiter.elem = (void *)(intptr_t)count;
-    int result = gor__waitq_wait(&s->waiting, &s->lock, GOR_WAIT_SEMAPHORE, deadline);
-    if (result == -ETIMEDOUT) {
+    int result = gor__waitq_wait(&s->waiting, &s->lock, GOR_WAIT_SEMAPHORE, limit);
+    if (result != 0) {
         release(s, 0);
     }
     return result;
 }
 
-int gor_sem_acquire(struct gor_sem *s, int64_t count, int64_t deadline)
+static int acquire_within(struct gor_sem *s, int64_t count, const struct gor__limit *limit)
 {
     struct gor__m *m = gor__m_self();
     GOR_ASSERT(count >= 0);
@@ -80,9 +76,21 @@ int gor_sem_acquire(struct gor_sem *s, int64_t count, int64_t deadline)
         return -EPERM;
     }
     gor__enter_machine(m);
-    int result = acquire(open_up(s), count, deadline);
+    int result = acquire(open_up(s), count, limit);
     gor__leave();
     return result;
+}
+
+int gor_sem_acquire(struct gor_sem *s, int64_t count, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return acquire_within(s, count, &limit);
+}
+
+int gor_sem_acquire_ctx(struct gor_sem *s, int64_t count, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return acquire_within(s, count, &limit);
 }
 
 void gor_sem_release(struct gor_sem *s, int64_t count)

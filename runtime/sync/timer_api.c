@@ -17,6 +17,7 @@
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/chan.h"
+#include "runtime/sync/misuse.h"
 
 #define RETRY_NS GOR_MILLISECOND
 
@@ -174,7 +175,11 @@ struct gor_timer *gor_timer_new(int64_t ns)
 
 struct gor_timer *gor_ticker_new(int64_t ns)
 {
-    return ns > 0 ? new_with_chan(ns, ns) : NULL;
+    if (ns <= 0) {
+        (void)gor__misuse(0, "non-positive interval for NewTicker");
+        return NULL;
+    }
+    return new_with_chan(ns, ns);
 }
 
 struct gor_timer *gor_timer_new_func(int64_t ns, void (*fn)(void *arg), void *arg)
@@ -215,7 +220,7 @@ int gor_timer_reset(struct gor_timer *t, int64_t ns)
         return -EPERM;
     }
     if (t->period > 0 && ns <= 0) {
-        return -EINVAL;
+        return gor__misuse(-EINVAL, "non-positive interval for Ticker.Reset");
     }
     gor__enter_machine(m);
     gor__lock(&t->lock);

@@ -5,15 +5,24 @@
  * in the same step whether anybody waits: if not, it never touches the wait group again, which the
  * waiting side may have freed by then.
  *
+ * Misuse is reported when it is seen, not looked for. Of several waiters none may look at the wait
+ * group once it is woken: the first to return may free it. So reuse before a wait has returned is
+ * seen by a lone waiter only.
+ *
  * Invariants  the waiters in the word are on the queue; with the counter at zero they are being
  *             woken.
  * Threads     the word is atomic; the queue, and the number of waiters, change under `lock`.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sync/misuse.h"
 #include "runtime/sync/wakes.h"
+
+enum { WOKEN = 0, WOKEN_ALONE = 1 }; /* what a waiter is told */
+enum { REUSED = 1 };                 /* what wait_inside answers besides errors */
 
 #define ONE ((int64_t)1 << 32) /* the counter is the upper half of the word, signed */
 
@@ -49,8 +58,11 @@ static __attribute__((noinline)) void wake_all(struct waitgroup *wg)
 {
     struct gor__wakes woken = {NULL, NULL};
     gor__lock(&wg->lock);
-    gor__wakes_add_all(&woken, &wg->queue, 0);
+    gor__wakes_add_all(&woken, &wg->queue, WOKEN);
     int64_t left = waiters(word_of(wg));
+    if (left == 1 && woken.first != NULL) {
+        woken.first->result = WOKEN_ALONE;
+    }
     (void)gor__add64(&wg->word, -left);
     gor__unlock(&wg->lock);
     gor__wakes_do(&woken);
@@ -62,13 +74,16 @@ void gor_waitgroup_add(struct gor_waitgroup *waitgroup, int64_t delta)
     GOR_ASSERT(delta >= INT32_MIN && delta <= INT32_MAX);
     struct gor__m *m = gor__enter();
     int64_t word = gor__add64(&wg->word, delta * ONE);
-    if (GOR_UNLIKELY(counter(word) < 0)) {
-        gor__die("negative counter of a wait group: more gor_waitgroup_done than were added");
-    }
+    bool misused = counter(word) < 0 || (waiters(word) != 0 && delta > 0 && counter(word) == delta);
     if (GOR_UNLIKELY(counter(word) == 0 && waiters(word) != 0)) {
         wake_all(wg);
     }
     gor__leave_machine(m);
+    if (GOR_UNLIKELY(misused)) {
+        gor__misuse_fatal(counter(word) < 0 ? "sync: negative WaitGroup counter"
+                                            : "sync: WaitGroup misuse: Add called concurrently "
+                                              "with Wait");
+    }
 }
 
 void gor_waitgroup_done(struct gor_waitgroup *wg)
@@ -91,10 +106,10 @@ static bool count_waiter(struct waitgroup *wg, int64_t delta)
     }
 }
 
-/* The deadline came first. Whether we still count among the waiters, our place on the queue tells:
+/* The limit came first. Whether we still count among the waiters, our place on the queue tells:
  * wake_all takes everybody off and down at once, and the wait group may be in its next round by now.
  * With the counter at zero it is on its way; we wait for it, for the caller may free the memory. */
-static int give_up(struct waitgroup *wg, struct gor__waiter *w)
+static int give_up(struct waitgroup *wg, struct gor__waiter *w, int over)
 {
     for (;;) {
         gor__lock(&wg->lock);
@@ -102,7 +117,7 @@ static int give_up(struct waitgroup *wg, struct gor__waiter *w)
         if (counted && count_waiter(wg, -1)) {
             gor__waitq_remove(&wg->queue, w);
             gor__unlock(&wg->lock);
-            return -ETIMEDOUT;
+            return over;
         }
         gor__unlock(&wg->lock);
         if (!counted) {
@@ -112,8 +127,12 @@ static int give_up(struct waitgroup *wg, struct gor__waiter *w)
     }
 }
 
-static int wait_inside(struct waitgroup *wg, struct gor__g *g, int64_t deadline)
+static int wait_inside(struct waitgroup *wg, struct gor__g *g, const struct gor__limit *limit)
 {
+    int over = gor__limit_over(limit);
+    if (over != 0) {
+        return over;
+    }
     gor__lock(&wg->lock);
     if (!count_waiter(wg, 1)) {
         gor__unlock(&wg->lock);
@@ -121,16 +140,17 @@ static int wait_inside(struct waitgroup *wg, struct gor__g *g, int64_t deadline)
     }
     struct gor__waiter *w = &g->waiter;
     w->g = g;
-    w->token = deadline == GOR_NEVER ? 0 : gor__wake_arm(g);
-    g->woken_by = NULL;
+    w->token = gor__limit_arm(g, limit);
     gor__waitq_push(&wg->queue, w);
-    gor__deadline_start(g, w->token, deadline);
     gor__park(&wg->lock, GOR_WAIT_WAITGROUP);
-    gor__deadline_stop(g, deadline);
-    return g->woken_by != NULL ? 0 : give_up(wg, w);
+    over = gor__limit_disarm(g, limit);
+    if (g->woken_by == NULL) {
+        return give_up(wg, w, over);
+    }
+    return w->result == WOKEN_ALONE && word_of(wg) != 0 ? REUSED : 0;
 }
 
-int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
+static int wait_within(struct gor_waitgroup *waitgroup, const struct gor__limit *limit)
 {
     struct waitgroup *wg = of(waitgroup);
     struct gor__m *m = gor__m_self();
@@ -140,16 +160,72 @@ int gor_waitgroup_wait_until(struct gor_waitgroup *waitgroup, int64_t deadline)
     if (counter(word_of(wg)) == 0) {
         return 0;
     }
-    if (deadline != GOR_NEVER && deadline <= gor_now()) {
-        return -ETIMEDOUT;
-    }
     gor__enter_machine(m);
-    int result = wait_inside(wg, m->g, deadline);
+    int result = wait_inside(wg, m->g, limit);
     gor__leave();
+    if (GOR_UNLIKELY(result == REUSED)) {
+        gor__misuse_fatal("sync: WaitGroup is reused before previous Wait has returned");
+    }
     return result;
 }
 
 void gor_waitgroup_wait(struct gor_waitgroup *wg)
 {
-    GOR_ASSERT(gor_waitgroup_wait_until(wg, GOR_NEVER) == 0);
+    GOR_ASSERT(wait_within(wg, NULL) == 0);
+}
+
+int gor_waitgroup_wait_until(struct gor_waitgroup *wg, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return wait_within(wg, &limit);
+}
+
+int gor_waitgroup_wait_ctx(struct gor_waitgroup *wg, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return wait_within(wg, &limit);
+}
+
+/* ---- goroutines that count themselves down */
+
+struct member {
+    struct gor_waitgroup *wg;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static void done(void *wg)
+{
+    gor_waitgroup_done(wg);
+}
+
+static void run_member(void *arg)
+{
+    struct member member = *(struct member *)arg;
+    struct gor_defer at_end;
+    free(arg);
+    gor_defer(&at_end, done, member.wg);
+    member.fn(member.arg);
+    gor_undefer(&at_end, true);
+}
+
+int gor_waitgroup_go(struct gor_waitgroup *wg, void (*fn)(void *arg), void *arg)
+{
+    if (gor__g_self() == NULL) {
+        return -EPERM;
+    }
+    struct member *member = malloc(sizeof *member);
+    if (member == NULL) {
+        return -ENOMEM;
+    }
+    *member = (struct member){wg, fn, arg};
+    gor_waitgroup_add(wg, 1);
+    struct gor__m *m = gor__enter();
+    int result = gor__spawn(NULL, run_member, member, __builtin_return_address(0));
+    gor__leave_machine(m);
+    if (result < 0) {
+        gor_waitgroup_done(wg);
+        free(member);
+    }
+    return result;
 }
