@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test.h - the harness of every C test: tests are found by the TEST macro, run by cmocka.
+/* test.h - the harness of every C test: tests are found by the TEST macro, run by cmocka, or without
+ * it (GOR_TEST_CMOCKA) one after the other.
  *
  * TEST(name) is an ordinary test; GO_TEST(name) runs its body as the root goroutine of a fresh
  * runtime. The CHECK macros work on any thread and any goroutine: they print both sides and end the
@@ -28,6 +29,10 @@ void test_register(struct test_case *test);
 /* Print the failure and end the process with code 1. */
 void test_fail(const char *file, int line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
+
+/* Say why this test cannot be done here; the caller returns then. If no other was done either, the
+ * program ends with 77, which ctest takes for skipped. */
+void test_skip(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The seed of this run: $GOR_TEST_SEED, else from the clock; printed when a test fails. */
 uint64_t test_seed(void);

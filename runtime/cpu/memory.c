@@ -153,6 +153,11 @@ int gor__memory_guard(const struct iovec *ranges, size_t count)
     return 0;
 }
 
+bool gor__memory_guards_split(void)
+{
+    return !kernel.guard_markers;
+}
+
 void gor__memory_populate(const struct iovec *ranges, size_t count)
 {
     (void)advise(ranges, count, MADV_POPULATE_WRITE);

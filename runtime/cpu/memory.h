@@ -31,6 +31,9 @@ void gor__memory_release(void *memory, size_t bytes);
 /* Any access to these pages faults from now on. -ENOMEM: out of mappings (vm.max_map_count). */
 int gor__memory_guard(const struct iovec *ranges, size_t count);
 
+/* Whether each guard takes a mapping of its own, of which the kernel allows vm.max_map_count. */
+bool gor__memory_guards_split(void);
+
 /* Have memory behind these pages now, in bulk, rather than by one fault each. Best effort. */
 void gor__memory_populate(const struct iovec *ranges, size_t count);
 

@@ -12,10 +12,12 @@ import unittest
 
 PROGRAM = sys.argv.pop(1)
 NAME = os.path.basename(PROGRAM)
+# What runs a program that was built for another processor.
+COMMAND = os.environ.get("GOR_EMULATOR", "").split() + [PROGRAM]
 
 
 def run(*words, stdin=""):
-    return subprocess.run([PROGRAM, *words], input=stdin, capture_output=True, text=True,
+    return subprocess.run([*COMMAND, *words], input=stdin, capture_output=True, text=True,
                           check=False)
 
 
@@ -112,7 +114,7 @@ class EchoServer(Example):
         self.assertEqual(self.good("--try", "50"), "50 of 50 clients heard what they said\n")
 
     def test_a_client_from_outside(self):
-        with subprocess.Popen([PROGRAM, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen([*COMMAND, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True) as server:
             try:
                 port = re.fullmatch(r"echoing at 127\.0\.0\.1:(\d+)\n",
                                     server.stdout.readline())[1]

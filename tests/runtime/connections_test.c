@@ -6,16 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "tests/runtime/help.h"
 
@@ -189,9 +185,8 @@ TEST(connections_by_the_thousand_are_echoed_each_on_its_own)
     int status = -1;
     struct clients c = {.all_here = -1};
     if (!raise_descriptor_limit()) {
-        fprintf(stderr, "skipped: %d descriptors are needed, more than ulimit -Hn allows\n",
-                DESCRIPTORS);
-        skip();
+        test_skip("%d descriptors are needed, more than ulimit -Hn allows", DESCRIPTORS);
+        return;
     }
     CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
     struct server s = {.listener = listen_on_loopback(&c.addr), .all_here = ends[1]};
