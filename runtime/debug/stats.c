@@ -42,7 +42,7 @@ uint64_t gor_num_goroutine(void)
 /* `count` belongs to the heap's lock, which this thread may not take: a word read as it is. */
 __attribute__((noinline, no_sanitize_thread)) static uint64_t timers_of(const struct gor__p *p)
 {
-    return *(const volatile size_t *)&p->timers.count;
+    return *(const volatile uint32_t *)&p->timers.count;
 }
 
 static void add_proc(const struct gor__p *p, struct gor_stats *stats)

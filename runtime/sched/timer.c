@@ -10,122 +10,178 @@
 #include "runtime/sched/machine.h"
 #include "runtime/sched/proc.h"
 
-enum { ARITY = 4, FIRST_CAPACITY = 512 };
+enum {
+    ARITY = 4,
+    FIRST_CAPACITY = 128,
+    BATCH = 16, /* timers taken off under one lock */
+    /* Before entries[0]: siblings, from entries[1] on, begin with a cache line. */
+    LEAD_BYTES = 64 - sizeof(struct gor__timer_entry),
+    SLOT_BYTES = sizeof(struct gor__timer_entry) + sizeof(struct gor__timer *) + sizeof(uint32_t),
+};
+
+static size_t memory_bytes(uint32_t capacity)
+{
+    return LEAD_BYTES + (size_t)capacity * SLOT_BYTES;
+}
 
 void gor__timers_init(struct gor__timers *heap)
 {
     memset(heap, 0, sizeof *heap);
     heap->first = GOR_NEVER;
+    heap->free_slot = GOR__TIMER_NO_SLOT;
 }
 
 void gor__timers_fini(struct gor__timers *heap)
 {
     /* A timer may outlive the runtime, in a context or a gor_timer that the host program still has:
      * it must not be looked for here by the next one. */
-    for (size_t i = 0; i < heap->count; i++) {
-        __atomic_store_n(&heap->entries[i]->heap, NULL, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < heap->count; i++) {
+        __atomic_store_n(&heap->owners[heap->entries[i].slot]->heap, NULL, __ATOMIC_RELAXED);
     }
-    if (heap->entries != NULL) {
-        gor__memory_release(heap->entries, heap->capacity * sizeof(struct gor__timer *));
+    if (heap->memory != NULL) {
+        gor__memory_release(heap->memory, memory_bytes(heap->capacity));
     }
     gor__timers_init(heap);
 }
 
 static void publish_first(struct gor__timers *heap)
 {
-    int64_t first = heap->count > 0 ? heap->entries[0]->when : GOR_NEVER;
+    int64_t first = heap->count > 0 ? heap->entries[0].when : GOR_NEVER;
     __atomic_store_n(&heap->first, first, __ATOMIC_RELEASE);
 }
 
-static void put_at(struct gor__timers *heap, size_t index, struct gor__timer *timer)
+/* ---- the heap */
+
+/* Without a branch, which the processor would have to guess. */
+static inline bool before(const struct gor__timer_entry *a, const struct gor__timer_entry *b)
 {
-    heap->entries[index] = timer;
-    timer->index = index;
+    return (a->when < b->when) | ((a->when == b->when) & (a->draw < b->draw));
 }
 
-static void sift_up(struct gor__timers *heap, size_t index)
+static inline void put_at(struct gor__timers *heap, uint32_t index, struct gor__timer_entry entry)
 {
-    struct gor__timer *timer = heap->entries[index];
+    heap->entries[index] = entry;
+    heap->places[entry.slot] = index;
+}
+
+/* Where `entry` belongs on the way from the hole at `index` up to the root. */
+static void sift_up(struct gor__timers *heap, uint32_t index, struct gor__timer_entry entry)
+{
     while (index > 0) {
-        size_t parent = (index - 1) / ARITY;
-        if (heap->entries[parent]->when <= timer->when) {
+        uint32_t parent = (index - 1) / ARITY;
+        if (!before(&entry, &heap->entries[parent])) {
             break;
         }
         put_at(heap, index, heap->entries[parent]);
         index = parent;
     }
-    put_at(heap, index, timer);
+    put_at(heap, index, entry);
 }
 
-static size_t earliest_child(const struct gor__timers *heap, size_t index)
+/* Of the children at `first` and on. */
+static inline uint32_t earliest_child(const struct gor__timers *heap, uint32_t first)
 {
-    size_t first = index * ARITY + 1;
-    size_t end = first + ARITY < heap->count ? first + ARITY : heap->count;
-    size_t best = first;
-    for (size_t child = first + 1; child < end; child++) {
-        if (heap->entries[child]->when < heap->entries[best]->when) {
-            best = child;
-        }
+    const struct gor__timer_entry *child = &heap->entries[first];
+    uint32_t best = 0;
+    if (GOR_LIKELY(first + ARITY <= heap->count)) {
+        uint32_t left = before(&child[1], &child[0]);
+        uint32_t right = 2 + (uint32_t)before(&child[3], &child[2]);
+        return first + (before(&child[right], &child[left]) ? right : left);
     }
-    return best;
+    for (uint32_t i = 1; first + i < heap->count; i++) {
+        best = before(&child[i], &child[best]) ? i : best;
+    }
+    return first + best;
 }
 
-static void sift_down(struct gor__timers *heap, size_t index)
+/* Have the processor fetch the children of the children at `first`, of which it will need some. */
+static inline void fetch_ahead(const struct gor__timers *heap, uint32_t first)
 {
-    struct gor__timer *timer = heap->entries[index];
-    while (index * ARITY + 1 < heap->count) {
-        size_t child = earliest_child(heap, index);
-        if (timer->when <= heap->entries[child]->when) {
-            break;
-        }
+    const struct gor__timer_entry *grandchild = &heap->entries[first * ARITY + 1];
+    for (uint32_t i = 0; i < ARITY; i++) {
+        __builtin_prefetch(&grandchild[i * ARITY]);
+    }
+}
+
+/* The hole at `index` goes down to where no child is. What is put there came from the end of the heap
+ * and would hardly have stopped on the way, so it is not compared on it. */
+static uint32_t sink_hole(struct gor__timers *heap, uint32_t index)
+{
+    uint32_t first = index * ARITY + 1;
+    while (first < heap->count) {
+        fetch_ahead(heap, first);
+        uint32_t child = earliest_child(heap, first);
         put_at(heap, index, heap->entries[child]);
         index = child;
+        first = index * ARITY + 1;
     }
-    put_at(heap, index, timer);
+    return index;
+}
+
+static void remove_at(struct gor__timers *heap, uint32_t index)
+{
+    uint32_t slot = heap->entries[index].slot;
+    heap->places[slot] = heap->free_slot;
+    heap->free_slot = slot;
+    struct gor__timer_entry last = heap->entries[--heap->count];
+    if (index < heap->count) {
+        sift_up(heap, sink_hole(heap, index), last);
+    }
 }
 
 static void grow(struct gor__timers *heap)
 {
-    size_t capacity = heap->capacity > 0 ? heap->capacity * 2 : FIRST_CAPACITY;
-    struct gor__timer **entries = gor__memory_reserve(capacity * sizeof *entries, 1);
-    if (entries == NULL) {
-        gor__die("no memory for %lu timers", (unsigned long)capacity);
+    struct gor__timers old = *heap;
+    uint32_t capacity = old.capacity > 0 ? old.capacity * 2 : FIRST_CAPACITY;
+    char *memory = NULL;
+    if (capacity < GOR__TIMER_NO_SLOT / ARITY) {
+        memory = gor__memory_reserve(memory_bytes(capacity), 1);
     }
-    if (heap->count > 0) {
-        memcpy(entries, heap->entries, heap->count * sizeof *entries);
+    if (memory == NULL) {
+        gor__die("no memory for more than %lu timers", (unsigned long)old.capacity);
     }
-    if (heap->entries != NULL) {
-        gor__memory_release(heap->entries, heap->capacity * sizeof *entries);
-    }
-    heap->entries = entries;
+    heap->memory = memory;
     heap->capacity = capacity;
-}
-
-static void remove_at(struct gor__timers *heap, size_t index)
-{
-    struct gor__timer *last = heap->entries[--heap->count];
-    if (index < heap->count) {
-        put_at(heap, index, last);
-        sift_down(heap, index);
-        sift_up(heap, last->index);
+    heap->entries = (struct gor__timer_entry *)(void *)(memory + LEAD_BYTES);
+    heap->owners = (struct gor__timer **)(void *)(heap->entries + capacity);
+    heap->places = (uint32_t *)(void *)(heap->owners + capacity);
+    if (old.capacity > 0) {
+        memcpy(heap->entries, old.entries, old.capacity * sizeof *old.entries);
+        memcpy(heap->owners, old.owners, old.capacity * sizeof *old.owners);
+        memcpy(heap->places, old.places, old.capacity * sizeof *old.places);
+        gor__memory_release(old.memory, memory_bytes(old.capacity));
     }
 }
 
-static void insert(struct gor__timers *heap, struct gor__timer *timer)
+static uint32_t take_slot(struct gor__timers *heap)
 {
-    if (heap->count == heap->capacity) {
+    uint32_t slot = heap->free_slot;
+    if (slot == GOR__TIMER_NO_SLOT) {
+        return heap->slots_made++;
+    }
+    heap->free_slot = heap->places[slot];
+    return slot;
+}
+
+static void insert(struct gor__timers *heap, struct gor__timer *timer, uint32_t draw)
+{
+    if (GOR_UNLIKELY(heap->count == heap->capacity)) {
         grow(heap);
     }
+    struct gor__timer_entry entry = {take_slot(heap), draw, timer->when};
+    heap->owners[entry.slot] = timer;
+    timer->slot = entry.slot;
     __atomic_store_n(&timer->heap, heap, __ATOMIC_RELEASE);
-    put_at(heap, heap->count++, timer);
-    sift_up(heap, timer->index);
+    sift_up(heap, heap->count++, entry);
     publish_first(heap);
 }
+
+/* ---- start, stop, fire */
 
 void gor__timer_start_locked(struct gor__timers *heap, struct gor__timer *timer)
 {
     GOR_ASSERT(timer->heap == NULL);
-    insert(heap, timer);
+    insert(heap, timer, gor__random_next(&gor__m_self()->random));
 }
 
 void gor__timer_start(struct gor__timer *timer)
@@ -158,32 +214,52 @@ bool gor__timer_stop(struct gor__timer *timer)
     if (heap == NULL) {
         return false;
     }
-    remove_at(heap, timer->index);
+    remove_at(heap, heap->places[timer->slot]);
     __atomic_store_n(&timer->heap, NULL, __ATOMIC_RELEASE);
     publish_first(heap);
     gor__unlock(&heap->lock);
     return true;
 }
 
+/* A timer taken off to be fired: as it was, for its owner may start it anew meanwhile. */
+struct due {
+    void (*fire)(void *arg, uint64_t token);
+    void *arg;
+    uint64_t token;
+};
+
+/* Take off what is due, at most BATCH; how many. Each timer is a cache miss, and whatever it wakes
+ * another: the processor fetches them while the heap is put in order. */
+static uint32_t take_due(struct gor__timers *heap, int64_t now, struct due *due)
+{
+    struct gor__timer *timers[BATCH];
+    uint32_t count = 0;
+    gor__lock(&heap->lock);
+    while (count < BATCH && heap->count > 0 && heap->entries[0].when <= now) {
+        timers[count] = heap->owners[heap->entries[0].slot];
+        __builtin_prefetch(timers[count++]);
+        remove_at(heap, 0);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        due[i] = (struct due){timers[i]->fire, timers[i]->arg, timers[i]->token};
+        __builtin_prefetch(due[i].arg);
+        __atomic_store_n(&timers[i]->heap, NULL, __ATOMIC_RELEASE);
+    }
+    publish_first(heap);
+    gor__unlock(&heap->lock);
+    return count;
+}
+
 size_t gor__timers_run(struct gor__timers *heap, int64_t now)
 {
     size_t fired = 0;
     while (gor__timers_first(heap) <= now) {
-        gor__lock(&heap->lock);
-        if (heap->count == 0 || heap->entries[0]->when > now) {
-            gor__unlock(&heap->lock);
-            break;
+        struct due due[BATCH];
+        uint32_t count = take_due(heap, now, due);
+        for (uint32_t i = 0; i < count; i++) {
+            due[i].fire(due[i].arg, due[i].token);
         }
-        struct gor__timer *timer = heap->entries[0];
-        void (*fire)(void *, uint64_t) = timer->fire;
-        void *arg = timer->arg;
-        uint64_t token = timer->token;
-        remove_at(heap, 0);
-        __atomic_store_n(&timer->heap, NULL, __ATOMIC_RELEASE);
-        publish_first(heap);
-        gor__unlock(&heap->lock);
-        fire(arg, token);
-        fired++;
+        fired += count;
     }
     return fired;
 }
@@ -196,8 +272,11 @@ void gor__timers_move(struct gor__timers *from, struct gor__timers *to)
     while (from->count > 0) {
         /* From heap to heap in one step: gor__timer_stop looks at the heap before it has a lock, and
          * would take a timer in between for one that has fired. */
-        insert(to, from->entries[--from->count]);
+        const struct gor__timer_entry *last = &from->entries[--from->count];
+        insert(to, from->owners[last->slot], last->draw);
     }
+    from->slots_made = 0;
+    from->free_slot = GOR__TIMER_NO_SLOT;
     publish_first(from);
     gor__unlock(&to->lock);
     gor__unlock(&from->lock);

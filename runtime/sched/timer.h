@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* timer.h - the timers of one P: a heap that its own P serves, and others when that P is idle.
  *
+ * What the heap compares lies in the heap, 16 bytes a timer: the timers themselves are far apart, and
+ * with a million of them each look at one is a miss of every cache. So a timer is known there by a
+ * number, its slot; it is looked at when it comes and when it goes.
+ *
+ * Timers of the same instant fire in an order that is drawn by lot, as in Go: nobody shall come to
+ * rely on one.
+ *
  * Invariants  a timer is in at most one heap; timer->heap says which, and is only changed under
  *             that heap's lock. `first` mirrors the root's time for readers without the lock.
  * Threads     holders of a P; `first` may be read by any thread.
@@ -26,16 +33,30 @@ struct gor__timer {
     void *arg;
     uint64_t token;
     struct gor__timers *heap; /* NULL: not started */
-    size_t index;             /* in heap->entries */
+    uint32_t slot;            /* in heap->owners */
+};
+
+/* A timer as its heap sees it: the earlier `when` first, then the smaller `draw`. */
+struct gor__timer_entry {
+    uint32_t slot;
+    uint32_t draw;
+    int64_t when;
 };
 
 struct gor__timers {
     struct gor__lock lock;
     int64_t first; /* when of the root, GOR_NEVER if empty */
-    size_t count;
-    size_t capacity;
-    struct gor__timer **entries; /* owned; a 4-ary heap by `when` */
+    uint32_t count;
+    uint32_t capacity;
+    uint32_t slots_made;              /* slots that were ever in use */
+    uint32_t free_slot;               /* given back last; GOR__TIMER_NO_SLOT: none */
+    struct gor__timer_entry *entries; /* a 4-ary heap */
+    uint32_t *places;           /* slot to index in entries; of a free one, to the next free */
+    struct gor__timer **owners; /* slot to timer */
+    char *memory;               /* owned: the three arrays */
 };
+
+enum { GOR__TIMER_NO_SLOT = UINT32_MAX };
 
 void gor__timers_init(struct gor__timers *heap);
 void gor__timers_fini(struct gor__timers *heap);
