@@ -33,7 +33,6 @@ static void return_balls(void *arg)
         ball++;
         gor_chan_send(table->left, &ball);
     }
-    gor_waitgroup_done(&table->players);
 }
 
 /* Play all rounds from this side; answers the last ball. */
@@ -56,9 +55,7 @@ static int play(void *arg)
     if (table->left == NULL || table->right == NULL) {
         goto unref_channels;
     }
-    /* Count the player before it starts: it may be done before gor_go even returns. */
-    gor_waitgroup_add(&table->players, 1);
-    rc = gor_go(return_balls, table);
+    rc = gor_waitgroup_go(&table->players, return_balls, table);
     if (rc != 0) {
         goto unref_channels;
     }

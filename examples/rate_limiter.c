@@ -3,8 +3,8 @@
  *
  * Shows  a token bucket of three parts: a channel whose capacity is the burst, a ticker, and a
  *        goroutine that puts a token into the channel at each tick, or drops it when the bucket is
- *        full (gor_chan_try_send, Go's select with default). Waiting for a token is a receive, so
- *        it goes into a select beside the end of a context.
+ *        full (gor_chan_try_send, Go's select with default). Waiting for a token is a receive,
+ *        which the end of a context ends.
  * Try    rate_limiter --requests 20 --per-second 50 --burst 5
  */
 #include <errno.h>
@@ -39,7 +39,6 @@ static void refill(void *arg)
     while (gor_select(cases, 2) == 0) {
         gor_chan_try_send(limiter->tokens, NULL);
     }
-    gor_waitgroup_done(&limiter->refiller);
 }
 
 /* Takes NULL and what limiter_new left half done. */
@@ -72,11 +71,9 @@ static struct limiter *limiter_new(int per_second, int burst)
     }
     while (gor_chan_try_send(limiter->tokens, NULL) == 0) { /* begin with a full bucket */
     }
-    gor_waitgroup_add(&limiter->refiller, 1);
-    if (gor_go(refill, limiter) == 0) {
+    if (gor_waitgroup_go(&limiter->refiller, refill, limiter) == 0) {
         return limiter;
     }
-    gor_waitgroup_done(&limiter->refiller);
 free_limiter:
     limiter_free(limiter);
     return NULL;
@@ -85,11 +82,8 @@ free_limiter:
 /* Park until there is a token: 0, or what gor_ctx_err says when the context ends before. */
 static int limiter_wait(struct limiter *limiter, struct gor_ctx *ctx)
 {
-    struct gor_case cases[] = {
-        {.chan = limiter->tokens, .op = GOR_RECV},
-        {.chan = gor_ctx_done(ctx), .op = GOR_RECV},
-    };
-    return gor_select(cases, 2) == 0 ? 0 : gor_ctx_err(ctx);
+    int got = gor_chan_recv_ctx(limiter->tokens, NULL, ctx);
+    return got == 1 ? 0 : got;
 }
 
 struct run {
@@ -117,7 +111,6 @@ static void be_client(void *arg)
             gor_ctx_cancel(run->ctx, "all requests have been made");
         }
     }
-    gor_waitgroup_done(&run->clients);
 }
 
 static int make_requests(void *arg)
@@ -134,10 +127,8 @@ static int make_requests(void *arg)
         goto unref_ctx;
     }
     for (int i = 0; i < run->client_count && rc == 0; i++) {
-        gor_waitgroup_add(&run->clients, 1);
-        rc = gor_go(be_client, run);
+        rc = gor_waitgroup_go(&run->clients, be_client, run);
         if (rc != 0) {
-            gor_waitgroup_done(&run->clients);
             gor_ctx_cancel(run->ctx, "not all clients could be started");
         }
     }

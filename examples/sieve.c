@@ -24,17 +24,15 @@ struct sieve {
 
 /* One link of the chain. */
 struct filter {
-    struct sieve *sieve;
     struct gor_chan *in;  /* owned reference; NULL for the first link */
     struct gor_chan *out; /* owned reference */
     int prime;
 };
 
-static void leave_chain(struct filter *self)
+static void free_filter(struct filter *self)
 {
     gor_chan_unref(self->in);
     gor_chan_unref(self->out);
-    gor_waitgroup_done(&self->sieve->running);
     free(self);
 }
 
@@ -44,7 +42,7 @@ static void generate(void *arg)
     struct filter *self = arg;
     for (int n = 2; gor_chan_send(self->out, &n) == 0; n++) {
     }
-    leave_chain(self);
+    free_filter(self);
 }
 
 static void pass_on(void *arg)
@@ -57,7 +55,7 @@ static void pass_on(void *arg)
         }
     }
     gor_chan_close(self->out);
-    leave_chain(self);
+    free_filter(self);
 }
 
 /* Start `fn` between `in`, which becomes its own, and a new channel. That channel, which becomes the
@@ -70,12 +68,10 @@ static struct gor_chan *extend(struct sieve *sieve, struct gor_chan *in, int pri
     if (out == NULL || filter == NULL) {
         goto free_both;
     }
-    *filter = (struct filter){sieve, in, gor_chan_ref(out), prime};
-    gor_waitgroup_add(&sieve->running, 1);
-    if (gor_go(fn, filter) == 0) {
+    *filter = (struct filter){in, gor_chan_ref(out), prime};
+    if (gor_waitgroup_go(&sieve->running, fn, filter) == 0) {
         return out;
     }
-    gor_waitgroup_done(&sieve->running);
     gor_chan_unref(out); /* what would have been the filter's */
 free_both:
     free(filter);

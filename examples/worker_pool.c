@@ -2,9 +2,8 @@
 /* worker_pool.c - a fixed number of workers take tasks from a channel, until the tasks are done or
  * a context says that time is up.
  *
- * Shows  a context with a timeout; select between work and the end of the context, when sending as
- *        well as when receiving; a sleep that the context cuts short; names for the goroutines,
- *        which gor_dump() and the report of a crash print.
+ * Shows  a context with a timeout, which ends whatever waits: a receive, a send, a sleep; names for
+ *        the goroutines, which gor_dump() and the report of a crash print.
  * Try    worker_pool --workers 4 --tasks 100
  *        worker_pool --workers 1 --tasks 100 --time-ms 20
  */
@@ -25,61 +24,45 @@ struct pool {
     struct gor_ctx *ctx;
     struct gor_chan *tasks; /* of int; closed when there are no more */
     struct gor_waitgroup workers;
+    atomic_int named;
     atomic_int done;
     int worker_count;
     int task_count;
     int time_ms;
 };
 
-/* The next task in *out_task. False: there are no more, or time is up. */
-static bool take_task(struct pool *pool, int *out_task)
-{
-    struct gor_case cases[] = {
-        {.chan = pool->tasks, .value = out_task, .op = GOR_RECV},
-        {.chan = gor_ctx_done(pool->ctx), .op = GOR_RECV},
-    };
-    /* The result of the chosen case is that of gor_chan_recv: 0 once the channel is closed. */
-    return gor_select(cases, 2) == 0 && cases[0].result == 1;
-}
-
+/* Take tasks until there are no more (0), or time is up (an error). */
 static void work(void *arg)
 {
     struct pool *pool = arg;
     int task;
-    while (take_task(pool, &task)) {
+    char name[GOR_NAME_BYTES];
+    snprintf(name, sizeof(name), "worker %d", atomic_fetch_add(&pool->named, 1));
+    gor_set_name(name);
+    while (gor_chan_recv_ctx(pool->tasks, &task, pool->ctx) == 1) {
         /* The task itself: a sleep that the context can cut short. */
         if (gor_ctx_sleep_until(pool->ctx, gor_after(GOR_MILLISECOND)) != 0) {
             break;
         }
         atomic_fetch_add(&pool->done, 1);
     }
-    gor_waitgroup_done(&pool->workers);
 }
 
 /* Start the workers; answers how many there are. */
 static int start_workers(struct pool *pool)
 {
-    for (int i = 0; i < pool->worker_count; i++) {
-        char name[GOR_NAME_BYTES];
-        snprintf(name, sizeof(name), "worker %d", i);
-        gor_waitgroup_add(&pool->workers, 1);
-        if (gor_go_with(&(struct gor_go_opts){.name = name}, work, pool) != 0) {
-            gor_waitgroup_done(&pool->workers);
-            return i;
-        }
+    int started = 0;
+    while (started < pool->worker_count && gor_waitgroup_go(&pool->workers, work, pool) == 0) {
+        started++;
     }
-    return pool->worker_count;
+    return started;
 }
 
 /* Hand out the tasks; stop early when the context ends. */
 static void hand_out(struct pool *pool)
 {
     for (int task = 0; task < pool->task_count; task++) {
-        struct gor_case cases[] = {
-            {.chan = pool->tasks, .value = &task, .op = GOR_SEND},
-            {.chan = gor_ctx_done(pool->ctx), .op = GOR_RECV},
-        };
-        if (gor_select(cases, 2) == 1) {
+        if (gor_chan_send_ctx(pool->tasks, &task, pool->ctx) != 0) {
             break;
         }
     }
