@@ -14,6 +14,7 @@
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sched/seeded.h"
 
 enum { DEFAULT_STACK = 256 << 10, STOP_SECONDS = 1 };
 
@@ -49,6 +50,7 @@ static void release_everything(void)
     gor__pool_fini();
     gor__stacks_fini();
     /* Ids are not used again even by the next runtime. */
+    gor__seeded_fini();
     uint64_t last_id = gor__sched.last_id;
     memset(&gor__sched, 0, sizeof gor__sched);
     gor__sched.last_id = last_id;
@@ -60,7 +62,7 @@ static void release_everything(void)
 static int start_threads(void)
 {
     int result = gor__maker_start();
-    if (result < 0) {
+    if (result < 0 || gor__seeded_on()) {
         return result;
     }
     result = gor__sysmon_start();
@@ -84,9 +86,10 @@ static int start_locked(const struct gor_opts *opts)
     if (gor__sched.default_class < 0) {
         return -EINVAL;
     }
+    gor__seeded_init(&gor__sched.opts);
     gor__sched.started_at = gor__clock();
     gor__sched.poll_until = GOR_NEVER;
-    uint32_t procs = default_procs(&gor__sched.opts);
+    uint32_t procs = gor__seeded_on() ? 1 : default_procs(&gor__sched.opts);
     int result = gor__netpoll_init();
     if (result == 0) {
         result = gor__procs_init(procs);
@@ -135,10 +138,10 @@ static void wake_everybody(void)
 static bool join_machines(void)
 {
     bool all = true;
-    int64_t deadline = gor_after(STOP_SECONDS * GOR_SECOND);
+    int64_t deadline = gor__monotonic_after(STOP_SECONDS * GOR_SECOND);
     for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
         int error = ETIMEDOUT;
-        while (error == ETIMEDOUT && gor_now() < deadline) {
+        while (error == ETIMEDOUT && gor__monotonic() < deadline) {
             struct timespec soon;
             wake_everybody();
             clock_gettime(CLOCK_REALTIME, &soon);
@@ -170,7 +173,9 @@ static int stop_locked(void)
     gor__mutex_lock(&gor__sched.lock);
     __atomic_store_n(&gor__sched.stopping, true, __ATOMIC_SEQ_CST);
     gor__mutex_unlock(&gor__sched.lock);
-    gor__sysmon_stop();
+    if (!gor__seeded_on()) {
+        gor__sysmon_stop();
+    }
     gor__maker_stop();
     bool all = join_machines();
     if (!gor__blocking_stop() || !all) {
@@ -211,6 +216,7 @@ int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg)
     if (result < 0) {
         return result;
     }
+    __atomic_store_n(&gor__seeded.root_done, &root.done, __ATOMIC_RELEASE);
     result = gor__spawn(&named, run_root, &root, __builtin_return_address(0));
     if (result == 0) {
         while (__atomic_load_n(&root.done, __ATOMIC_ACQUIRE) == 0) {

@@ -73,7 +73,23 @@ struct gor_opts {
                               * process: sending on a closed channel, also in a select; closing a
                               * closed or NULL channel; sizes of a channel, periods of a ticker and
                               * counts of a wait group out of range */
+    uint64_t seed;     /* not 0: take the same course each time; 0: $GOR_SEED, if set. See below */
+    bool virtual_time; /* the clock is ours; with a seed, or 1 for one. See below */
 };
+
+/* The seeded mode, for tests: of all goroutines that can run, the next one is drawn by a generator that
+ * starts from the seed, and at each call into the library the running one may have to let another go
+ * first; selects draw from it too. One processor and one thread run everything, whatever GOMAXPROCS
+ * says, and nothing is preempted. So the same seed makes the same program do the same, as long as it
+ * depends on nothing else that varies: its input, other threads, the clock.
+ * With virtual_time (or $GOR_VIRTUAL_TIME=1 beside $GOR_SEED) gor_now() starts at 1000 s, stands still
+ * while anything can run, and jumps to the next timer when everything waits: a year passes at once, and
+ * whoever polls the clock without waiting does so for ever. Nothing waits for a descriptor while a timer
+ * is left, so its deadline passes first unless it is ready at once.
+ * gor_blocking() stops everything until its function has returned; gor_lock_os_thread() does nothing.
+ * Keep no lock of the C library's across a call into this one: another goroutine may want it, on this
+ * very thread. When no goroutine of a gor_run() can ever run again, that is reported with a dump and
+ * the process ends, as in Go, unless threads of the host have called in. */
 
 /* Start the runtime, run fn(arg) as the root goroutine, and return its result once it returns.
  * As in Go, goroutines that still live then are not waited for: they never run again. Blocks the

@@ -13,6 +13,18 @@
 
 enum { MUTEX_SPINS = 50 };
 
+int64_t gor__monotonic(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t gor__monotonic_after(int64_t ns)
+{
+    return gor__monotonic() + ns;
+}
+
 bool gor__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
 {
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};

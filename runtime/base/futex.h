@@ -9,6 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Nanoseconds of CLOCK_MONOTONIC: now, and `ns` from now. For waits of threads; the time of goroutines
+ * is gor_now(). */
+int64_t gor__monotonic(void);
+int64_t gor__monotonic_after(int64_t ns);
+
 /* Sleep while *word == expected, at most until the CLOCK_MONOTONIC deadline (INT64_MAX: no limit).
  * May return early; false only when the deadline passed. */
 bool gor__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);

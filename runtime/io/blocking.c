@@ -17,6 +17,7 @@
 #include "runtime/io/workers.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sched/seeded.h"
 #include "runtime/sched/waitq.h"
 
 struct call {
@@ -116,12 +117,78 @@ static int park_in(struct call *call, struct gor__worker *worker, int64_t deadli
     return 0;
 }
 
+/* ---- in the seeded mode */
+
+/* A call for whose end everything stands still: it must not make a difference how long it takes. */
+struct still {
+    struct gor__work work; /* first: the one is found by the other */
+    int (*fn)(void *arg);
+    void *arg;
+    int result;
+    int error;
+    uint32_t over; /* futex */
+};
+
+static void run_still(struct gor__work *work)
+{
+    struct still *call = (struct still *)work;
+    call->result = call->fn(call->arg);
+}
+
+static void end_still(struct still *call, int error)
+{
+    call->error = error;
+    __atomic_store_n(&call->over, 1, __ATOMIC_RELEASE);
+    gor__futex_wake(&call->over, 1);
+}
+
+static void still_done(struct gor__work *work, bool alive)
+{
+    (void)alive;
+    end_still((struct still *)work, 0);
+}
+
+static void refuse_still(struct gor__work *work, int error)
+{
+    end_still((struct still *)work, error);
+}
+
+static int stand_still_for(int (*fn)(void *arg), void *arg, int *out_result)
+{
+    struct still call = {.fn = fn, .arg = arg};
+    call.work.run = run_still;
+    call.work.done = still_done;
+    call.work.refuse = refuse_still;
+    struct gor__worker *worker = gor__workers_reserve();
+    gor__enter();
+    int result = gor__workers_give(&call.work, worker);
+    gor__leave();
+    if (result < 0) {
+        return result;
+    }
+    __atomic_add_fetch(&gor__sched.blocking_calls, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&call.over, __ATOMIC_ACQUIRE) == 0) {
+        (void)gor__futex_wait(&call.over, 0, GOR_NEVER);
+    }
+    if (call.error == 0) {
+        *out_result = call.result;
+    }
+    return call.error;
+}
+
+/* ---- without a deadline */
+
 int gor_blocking(int (*fn)(void *arg), void *arg)
 {
     struct call call;
     struct gor__g *g = gor__g_self();
     if (g == NULL) {
         return -EPERM;
+    }
+    if (gor__seeded_on()) {
+        int still = 0;
+        int refused = stand_still_for(fn, arg, &still);
+        return refused < 0 ? refused : still;
     }
     init_call(&call, g, fn, arg);
     struct gor__worker *worker = gor__workers_reserve();
@@ -174,6 +241,9 @@ int gor__blocking_until(const struct gor__detached *what, int64_t deadline, int 
     if (deadline <= gor_now()) {
         what->dispose(what->arg);
         return -ETIMEDOUT;
+    }
+    if (gor__seeded_on()) {
+        return stand_still_for(what->fn, what->arg, out_result);
     }
     struct call *call = malloc(sizeof *call);
     if (call == NULL) {

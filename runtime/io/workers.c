@@ -144,7 +144,7 @@ static struct gor__work *next_lookup(bool was_lookup)
 static bool wait_for_work(struct gor__worker *worker)
 {
     bool woken = true;
-    int64_t deadline = worker->reserved ? GOR_NEVER : gor_after(IDLE_SECONDS * GOR_SECOND);
+    int64_t deadline = worker->reserved ? GOR_NEVER : gor__monotonic_after(IDLE_SECONDS * GOR_SECOND);
     __atomic_store_n(&worker->wake, 0, __ATOMIC_RELAXED);
     if (!worker->reserved) {
         put_idle(worker);
@@ -398,7 +398,7 @@ static struct gor__work *close_pool(struct gor__work **out_lookups)
 /* With the mutex held, unless it answers false. */
 static bool wait_for_threads(void)
 {
-    int64_t deadline = gor_after(STOP_SECONDS * GOR_SECOND);
+    int64_t deadline = gor__monotonic_after(STOP_SECONDS * GOR_SECOND);
     gor__mutex_lock(&pool.lock);
     uint32_t holding = 0;
     while ((holding = __atomic_load_n(&pool.holding, __ATOMIC_ACQUIRE)) != 0) {

@@ -8,6 +8,7 @@
 #include "runtime/gor.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/seeded.h"
 
 static struct gor__m *thread_of(const struct gor__g *g)
 {
@@ -55,7 +56,8 @@ void gor_lock_os_thread(void)
 {
     struct gor__m *m = gor__enter();
     GOR_ASSERT(m->g != NULL && m->g->thread_locks < UINT16_MAX);
-    if (m->g->thread_locks++ == 0) {
+    /* In the seeded mode there is one thread, for all. */
+    if (!gor__seeded_on() && m->g->thread_locks++ == 0) {
         gor__mutex_lock(&gor__sched.lock);
         m->bound = m->g;
         gor__mutex_unlock(&gor__sched.lock);

@@ -13,7 +13,12 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/ready.h"
+#include "runtime/sched/seeded.h"
 #include "runtime/sched/world.h"
+
+#if !defined(GOR__SPIN_ROUNDS)
+#define GOR__SPIN_ROUNDS 64 /* the model checks take 1 */
+#endif
 
 enum {
     FRESH_PATIENCE_NS = 10000000, /* the oldest fresh ones get a turn this often: Go's time slice */
@@ -21,7 +26,7 @@ enum {
     POLL_TICKS_MAX = 10000000,    /* ... and with a backlog: some milliseconds */
     FAIR_GLOBAL = 32,             /* taken from the global queue while there is local work */
     POLL_TICKS = 100000, /* cpu ticks between looks at the poller while there is other work */
-    SPIN_ROUNDS = 64,    /* of looking at everybody, with a pause in between */
+    SPIN_ROUNDS = GOR__SPIN_ROUNDS, /* of looking at everybody, with a pause in between */
     GLOBAL_BATCH = 128,
     STEAL_FRESH = 64,
 };
@@ -85,6 +90,17 @@ static struct gor__g *global_pop_locked(void)
         }
         __atomic_store_n(&gor__sched.global_count, gor__sched.global_count - 1, __ATOMIC_RELAXED);
     }
+    return g;
+}
+
+struct gor__g *gor__global_take(void)
+{
+    if (__atomic_load_n(&gor__sched.global_count, __ATOMIC_ACQUIRE) == 0) {
+        return NULL;
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__g *g = global_pop_locked();
+    gor__mutex_unlock(&gor__sched.lock);
     return g;
 }
 
@@ -497,6 +513,12 @@ void gor__call_attention(void)
     }
 }
 
+static struct gor__g *look_everywhere(struct gor__m *m)
+{
+    struct gor__g *g = take_fairly(m);
+    return g != NULL ? g : look_around(m);
+}
+
 struct gor__g *gor__find_runnable(struct gor__m *m)
 {
     for (;;) {
@@ -511,10 +533,7 @@ struct gor__g *gor__find_runnable(struct gor__m *m)
             wait_for_proc(m);
             continue;
         }
-        struct gor__g *g = take_fairly(m);
-        if (g == NULL) {
-            g = look_around(m);
-        }
+        struct gor__g *g = gor__seeded_on() ? gor__seeded_next(m) : look_everywhere(m);
         if (g != NULL) {
             found(m);
             return g;

@@ -12,6 +12,7 @@
 
 #include "runtime/sched/door.h"
 #include "runtime/sched/preempt.h"
+#include "runtime/sched/seeded.h"
 
 enum {
     AWAY_LOOKS = 16,      /* threads looked at in one round, for there may be thousands */
@@ -264,6 +265,10 @@ static void wait_in_line(struct gor__m *m)
 
 void gor__door_wait(struct gor__m *m)
 {
+    if (gor__seeded_on()) {
+        gor__seeded_point(m);
+        return;
+    }
     int error = *m->errno_address;
     wait_in_line(m);
     *m->errno_address = error;

@@ -16,6 +16,7 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/preempt.h"
+#include "runtime/sched/seeded.h"
 
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 
@@ -99,11 +100,15 @@ static void enlist(struct gor__m *m)
 
 static void make_machine(void)
 {
+    if (gor__seeded_on() && gor__sched.machine_count > 0) {
+        return;
+    }
     struct gor__m *m = gor__memory_reserve(sizeof *m, 1);
     if (m == NULL) {
         return;
     }
-    gor__random_seed(&m->random, (uint64_t)gor_now() ^ (uintptr_t)m);
+    uint64_t seed = gor__seeded_on() ? gor__seeded.seed : (uint64_t)gor_now() ^ (uintptr_t)m;
+    gor__random_seed(&m->random, seed);
     m->inside = true;
     enlist(m);
     if (create_thread(m) < 0 && unlist(m)) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/seeded.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -73,8 +74,7 @@ void gor__preempt_fini(void)
 
 bool gor__preempt_works(void)
 {
-    /* Off until every function of sync/ and io/ has its door. */
-    return false;
+    return preempt.fences && preempt.signal != 0 && !gor__seeded_on();
 }
 
 int gor__preempt_signal(void)

@@ -14,6 +14,7 @@
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
+#include "runtime/sched/seeded.h"
 #include "runtime/sched/world.h"
 
 /* "max 100000" or "50000 100000" of the cgroup this process is in: whole CPUs, rounded up; 0: no
@@ -205,7 +206,7 @@ int gor_gomaxprocs(int n)
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return gor_num_cpu();
     }
-    if (n <= 0) {
+    if (n <= 0 || gor__seeded_on()) {
         return (int)__atomic_load_n(&gor__sched.proc_count, __ATOMIC_ACQUIRE);
     }
     lock_world();

@@ -23,6 +23,13 @@ void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
     } while (!gor__runq_put(&p->runq, g));
 }
 
+static void note_foreign(const struct gor__m *m)
+{
+    if (m == NULL) {
+        __atomic_store_n(&gor__sched.foreign_woke, true, __ATOMIC_RELAXED);
+    }
+}
+
 void gor__ready(struct gor__g *g)
 {
     GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
@@ -34,6 +41,7 @@ void gor__ready(struct gor__g *g)
     struct gor__m *m = gor__m_self();
     struct gor__p *p = m != NULL ? m->p : NULL;
     if (GOR_UNLIKELY(p == NULL)) {
+        note_foreign(m);
         gor__global_put(g, g, 1);
         gor__wake_idle();
         return;
@@ -74,6 +82,7 @@ void gor__ready_list(struct gor__g *first, uint32_t count)
         return;
     }
     if (p == NULL) {
+        note_foreign(m);
         gor__global_put(first, last, count);
         gor__wake_idle();
         return;

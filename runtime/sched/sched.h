@@ -76,6 +76,7 @@ struct gor__sched {
     /* Counters, relaxed. */
     uint64_t last_id; /* ids are handed out in blocks */
     uint64_t foreign_created;
+    bool foreign_woke; /* a thread of the host has made a goroutine runnable; atomic */
     uint64_t parks;
     uint64_t wakeups;
     uint64_t polls;
@@ -157,6 +158,8 @@ void gor__put_fresh(struct gor__p *p, struct gor__g *g);
 
 /* The global queue. */
 void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count);
+struct gor__g *gor__global_take(void);
+void gor__global_put_locked(struct gor__g *first, struct gor__g *last, uint32_t count);
 
 /* Idle lists; the caller holds gor__sched.lock. A P is given to somebody who waits for one rather
  * than put there. None is taken from there while the world is stopped. */

@@ -6,13 +6,13 @@
  * Always going through the scheduler's stack was rejected: it doubles the switches.
  */
 #include <string.h>
-#include <time.h>
 
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/limit.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/ready.h"
+#include "runtime/sched/seeded.h"
 
 enum {
     FRESH_TICKS = 8,      /* every so often a fresh one goes before woken ones */
@@ -24,9 +24,7 @@ struct gor__sched gor__sched;
 
 int64_t gor_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * GOR_SECOND + now.tv_nsec;
+    return gor__time_is_virtual() ? gor__coarse_now() : gor__monotonic();
 }
 
 int64_t gor__clock(void)

@@ -41,7 +41,7 @@ void gor__world_stop(struct gor__m *self)
         if (all_stand(self != NULL ? self->p : NULL)) {
             return;
         }
-        (void)gor__futex_wait(&gor__sched.pauses, pauses, gor_after(LOOK_AGAIN_NS));
+        (void)gor__futex_wait(&gor__sched.pauses, pauses, gor__monotonic_after(LOOK_AGAIN_NS));
     }
 }
 

@@ -283,6 +283,16 @@ void gor__mutex_unlock(struct gor__mutex *mutex)
                        .address = (char *)&mutex->word});
 }
 
+int64_t gor__monotonic(void)
+{
+    return 0;
+}
+
+int64_t gor__monotonic_after(int64_t ns)
+{
+    return ns;
+}
+
 /* Deadlines never pass; a scenario that needs one to pass has a thread for it. */
 bool gor__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
 {

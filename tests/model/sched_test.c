@@ -18,6 +18,7 @@
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sched/seeded.h"
 #include "tests/model/model.h"
 #include "tests/test.h"
 
@@ -25,6 +26,7 @@ enum { PROCS = 3, GOROUTINES = 4 };
 
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 struct gor__sched gor__sched;
+struct gor__seeded gor__seeded;
 
 static struct gor__m machines[MODEL_THREADS]; /* one for each thread */
 static struct gor__p procs[PROCS];
@@ -122,6 +124,18 @@ void gor__abandon(struct gor__m *m)
 {
     (void)m;
     model_fail("a machine was abandoned");
+}
+
+struct gor__g *gor__seeded_next(struct gor__m *m)
+{
+    (void)m;
+    model_fail("nothing is seeded here");
+}
+
+void gor__seeded_point(struct gor__m *m)
+{
+    (void)m;
+    model_fail("nothing is seeded here");
 }
 
 void *gor__memory_reserve(size_t bytes, size_t alignment)
