@@ -85,7 +85,7 @@ static bool is_stored(const struct gor__context *stored, const struct gor__stack
  * but it ends. */
 RACY_BY_DESIGN static void read_name(const struct gor__g *g, struct gor_info *info)
 {
-    const volatile char *name = __atomic_load_n(&g->name, __ATOMIC_ACQUIRE);
+    const volatile char *name = gor__pool_name(g);
     size_t length = 0;
     while (name != NULL && length < sizeof info->name - 1 && name[length] != '\0') {
         info->name[length] = name[length];

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
 enum { SIGNAL_STACK = 65536, NEAR = 65536 };
@@ -26,9 +27,10 @@ static bool is_overflow(const struct gor__g *g, const char *address)
 static void report_overflow(const struct gor__g *g)
 {
     size_t bytes = gor__stack_class_bytes(g->stack_class);
+    const char *name = gor__pool_name(g);
     gor__die("stack overflow: goroutine %lu%s%s used up its stack of %lu KiB; give it a larger "
              "one by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
-             (unsigned long)g->id, g->name != NULL ? " " : "", g->name != NULL ? g->name : "",
+             (unsigned long)g->id, name != NULL ? " " : "", name != NULL ? name : "",
              (unsigned long)(bytes / 1024));
 }
 

@@ -24,7 +24,7 @@
 #include "runtime/sched/timer.h"
 
 struct gor__g;
-struct gor__watchers;
+struct gor__limit;
 
 /* One place in one queue of waiting goroutines. */
 struct gor__waiter {
@@ -38,16 +38,8 @@ struct gor__waiter {
     bool queued;    /* on a queue now; under that queue's lock */
 };
 
-/* A goroutine's place on the list of a context that may end its wait; see limit.h. */
-struct gor__watch {
-    struct gor__watchers *watchers;
-    struct gor__g *next; /* list links, under the watchers' lock */
-    struct gor__g *prev;
-    uint64_t token;
-    int err;     /* set by the end of the context, if that woke it */
-    bool listed; /* atomic */
-};
-
+/* Four cache lines, each for one occasion: a million goroutines lie far apart, and every line is a
+ * miss of all caches. What few need is not here but beside the table (pool.c) or on the stack. */
 struct gor__g {
     /* What a switch touches. */
     struct gor__context context;
@@ -56,10 +48,12 @@ struct gor__g {
     uint8_t state;            /* enum gor_state */
     uint8_t reason;           /* enum gor_wait_reason */
     uint8_t stack_class;
-    uint8_t io_streak; /* I/O calls in a row that did not park */
-    uint8_t limits;    /* of the wait to come; see limit.c */
+    uint8_t io_streak;     /* I/O calls in a row that did not park */
+    uint8_t limits;        /* of the wait to come; see limit.c */
+    bool named;            /* atomic; see gor__pool_name */
     uint16_t thread_locks; /* gor_lock_os_thread without its counterpart; see bind.c */
     int saved_errno;
+    uint32_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
     int64_t waiting_since; /* coarse clock, while WAITING */
     void (*fn)(void *arg);
     void *arg;
@@ -67,22 +61,23 @@ struct gor__g {
     /* How it is woken. */
     uint64_t wake;                /* see gor__wake_arm */
     struct gor__waiter *woken_by; /* set by the waker; NULL: its limit */
-    struct gor__waiter waiter;    /* for waits on one thing */
     struct gor__timer timer;      /* its sleep or deadline */
-    struct gor__watch watch;
+    struct gor__waiter waiter;    /* for waits on one thing */
+    struct gor__limit *limit;     /* of the wait to come, if that has a context */
 
     /* Who it is. */
     gor_id_t id;
     gor_id_t parent;
-    const char *name; /* see gor__pool_set_name */
     const void *created_at;
     void *local;
     struct gor_defer *defers;
     uint32_t *at_end; /* borrowed futex, set to 1 and woken when it has ended; NULL: nobody asks */
     void (*on_panic)(void *arg, const char *message);
     void *on_panic_arg;
-    uint64_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
-};
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct gor__g) == 256, "a byte more costs a million goroutines 64 MB");
+_Static_assert(offsetof(struct gor__g, wake) == 64 && offsetof(struct gor__g, waiter) == 128,
+               "switching, timers and waiting have a line each");
 
 static inline void gor__g_set_state(struct gor__g *g, enum gor_state state,
                                     enum gor_wait_reason reason)

@@ -19,6 +19,8 @@ static void fire_deadline(void *arg, uint64_t token)
 {
     struct gor__g *g = arg;
     if (gor__wake_claim(g, token)) {
+        /* It has slept, so its stack is in no cache. */
+        __builtin_prefetch(g->context.sp);
         /* Behind those whose time came earlier, not before them as gor__ready would. */
         g->next = NULL;
         gor__ready_list(g, 1);
@@ -50,45 +52,45 @@ void gor__deadline_stop(struct gor__g *g, int64_t deadline)
 
 /* ---- the context */
 
-static void enlist(struct gor__watchers *watchers, struct gor__g *g)
+static void enlist(struct gor__watchers *watchers, struct gor__limit *limit)
 {
-    struct gor__watch *watch = &g->watch;
-    watch->next = NULL;
-    watch->listed = true;
+    limit->watch.next = NULL;
+    limit->watch.listed = true;
     if (watchers->first != NULL) {
-        struct gor__g *last = watchers->first->watch.prev;
-        watch->prev = last;
-        last->watch.next = g;
+        struct gor__limit *last = watchers->first->watch.prev;
+        limit->watch.prev = last;
+        last->watch.next = limit;
     } else {
-        watchers->first = g;
+        watchers->first = limit;
     }
-    watchers->first->watch.prev = g;
+    watchers->first->watch.prev = limit;
 }
 
-static void delist(struct gor__watchers *watchers, struct gor__g *g)
+static void delist(struct gor__watchers *watchers, struct gor__limit *limit)
 {
-    struct gor__watch *watch = &g->watch;
-    if (watchers->first == g) {
-        watchers->first = watch->next;
+    struct gor__limit *next = limit->watch.next;
+    if (watchers->first == limit) {
+        watchers->first = next;
     } else {
-        watch->prev->watch.next = watch->next;
+        limit->watch.prev->watch.next = next;
     }
-    if (watch->next != NULL) {
-        watch->next->watch.prev = watch->prev;
+    if (next != NULL) {
+        next->watch.prev = limit->watch.prev;
     } else if (watchers->first != NULL) {
-        watchers->first->watch.prev = watch->prev;
+        watchers->first->watch.prev = limit->watch.prev;
     }
-    /* Release, and the last access: pairs with unwatch. */
-    __atomic_store_n(&watch->listed, false, __ATOMIC_RELEASE);
+    /* Release, and the last access: pairs with unwatch, after which the stack it lies on is used for
+     * something else. */
+    __atomic_store_n(&limit->watch.listed, false, __ATOMIC_RELEASE);
 }
 
-/* True when `g` is now ours to wake. */
-static bool claim(struct gor__g *g, uint64_t token, int err)
+/* True when `g`, which waits within `limit`, is now ours to wake; so its stack is still there. */
+static bool claim(struct gor__g *g, uint64_t token, struct gor__limit *limit, int err)
 {
     if (!gor__wake_claim(g, token)) {
         return false;
     }
-    g->watch.err = err;
+    limit->watch.err = err;
     g->next = NULL;
     return true;
 }
@@ -103,30 +105,32 @@ static void begin_deadline(struct gor__g *g, uint8_t limits)
 /* The timer is started under the lock, for once `g` has been woken it must find both begun. */
 static void begin_watch(struct gor__g *g, uint8_t limits)
 {
-    struct gor__watchers *watchers = g->watch.watchers;
+    struct gor__limit *limit = g->limit;
+    struct gor__watchers *watchers = limit->watchers;
     gor__lock(&watchers->lock);
     int err = gor__watchers_err(watchers);
     if (err == 0) {
-        enlist(watchers, g);
+        enlist(watchers, limit);
         begin_deadline(g, limits);
     }
     gor__unlock(&watchers->lock);
     /* It ended since the goroutine looked. */
-    if (err != 0 && claim(g, g->watch.token, err)) {
+    if (err != 0 && claim(g, limit->watch.token, limit, err)) {
         gor__ready_list(g, 1);
     }
 }
 
 /* Who finds itself taken off by gor__watchers_end need not wait for that to be over: a context is
  * not freed before. */
-static void unwatch(struct gor__g *g, struct gor__watchers *watchers)
+static void unwatch(struct gor__limit *limit)
 {
-    if (!__atomic_load_n(&g->watch.listed, __ATOMIC_ACQUIRE)) {
+    struct gor__watchers *watchers = limit->watchers;
+    if (!__atomic_load_n(&limit->watch.listed, __ATOMIC_ACQUIRE)) {
         return;
     }
     gor__lock(&watchers->lock);
-    if (g->watch.listed) {
-        delist(watchers, g);
+    if (limit->watch.listed) {
+        delist(watchers, limit);
     }
     gor__unlock(&watchers->lock);
 }
@@ -136,13 +140,14 @@ void gor__watchers_end(struct gor__watchers *watchers)
     int err = gor__watchers_err(watchers);
     struct gor__g *woken = NULL;
     struct gor__g **place = &woken;
-    struct gor__g *g = NULL;
+    struct gor__limit *limit = NULL;
     uint32_t count = 0;
     gor__lock(&watchers->lock);
-    while ((g = watchers->first) != NULL) {
-        uint64_t token = g->watch.token;
-        delist(watchers, g);
-        if (claim(g, token, err)) {
+    while ((limit = watchers->first) != NULL) {
+        struct gor__g *g = limit->watch.g;
+        uint64_t token = limit->watch.token;
+        delist(watchers, limit);
+        if (claim(g, token, limit, err)) {
             *place = g;
             place = &g->next;
             count++;
@@ -170,6 +175,11 @@ int gor__limit_over(const struct gor__limit *limit)
     return err;
 }
 
+static struct gor__limit *own(const struct gor__limit *limit)
+{
+    return (struct gor__limit *)(uintptr_t)limit;
+}
+
 void gor__limit_arm_token(struct gor__g *g, const struct gor__limit *limit, uint64_t token)
 {
     g->woken_by = NULL;
@@ -178,9 +188,10 @@ void gor__limit_arm_token(struct gor__g *g, const struct gor__limit *limit, uint
     }
     gor__deadline_start(g, token, limit->deadline);
     if (limit->watchers != NULL) {
-        g->watch.watchers = limit->watchers;
-        g->watch.token = token;
-        g->watch.err = 0;
+        g->limit = own(limit);
+        g->limit->watch.g = g;
+        g->limit->watch.token = token;
+        g->limit->watch.err = 0;
         g->limits |= HAS_WATCH;
     }
 }
@@ -212,8 +223,8 @@ int gor__limit_disarm(struct gor__g *g, const struct gor__limit *limit)
     if (limit->watchers == NULL) {
         return -ETIMEDOUT;
     }
-    unwatch(g, limit->watchers);
-    return g->watch.err != 0 ? g->watch.err : -ETIMEDOUT;
+    unwatch(own(limit));
+    return limit->watch.err != 0 ? limit->watch.err : -ETIMEDOUT;
 }
 
 /* A lock of our own keeps a limit that is over at once from waking us before we sleep. */

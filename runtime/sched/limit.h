@@ -35,14 +35,23 @@ struct gor__g;
 /* Those whose waits end with a context; zeroed: none, and it lives. */
 struct gor__watchers {
     struct gor__lock lock;
-    int err;              /* 0 while it lives; atomic */
-    struct gor__g *first; /* a list by watch.next; the first one's watch.prev is the last one */
+    int err;                  /* 0 while it lives; atomic */
+    struct gor__limit *first; /* a list by watch.next; the first one's watch.prev is the last one */
 };
 
-/* A NULL limit means for ever. */
+/* A NULL limit means for ever. Lies on the stack of the goroutine it is for; never const, though
+ * it is passed on as if it were: `watch` is limit.c's own, while a wait is under way. */
 struct gor__limit {
     int64_t deadline;               /* GOR_NEVER: none; below 1: poll once */
     struct gor__watchers *watchers; /* NULL: none */
+    struct {
+        struct gor__limit *next; /* list links, under the watchers' lock */
+        struct gor__limit *prev;
+        struct gor__g *g;
+        uint64_t token;
+        int err;     /* set by the end of the context, if that woke the goroutine */
+        bool listed; /* atomic */
+    } watch;
 };
 
 /* The watchers of a context; NULL for one that never ends, and for NULL. Any thread. sync/context.c */
@@ -50,12 +59,12 @@ struct gor__watchers *gor__ctx_watchers(struct gor_ctx *ctx);
 
 static inline struct gor__limit gor__limit_until(int64_t deadline)
 {
-    return (struct gor__limit){deadline, NULL};
+    return (struct gor__limit){.deadline = deadline};
 }
 
 static inline struct gor__limit gor__limit_ctx(struct gor_ctx *ctx)
 {
-    return (struct gor__limit){GOR_NEVER, gor__ctx_watchers(ctx)};
+    return (struct gor__limit){.deadline = GOR_NEVER, .watchers = gor__ctx_watchers(ctx)};
 }
 
 static inline int gor__watchers_err(const struct gor__watchers *watchers)

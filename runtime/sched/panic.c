@@ -42,9 +42,10 @@ void gor_on_panic(void (*handler)(void *arg, const char *message), void *arg)
 
 static void report(const struct gor__g *g, const char *message)
 {
+    const char *name = gor__pool_name(g);
     fprintf(stderr, "panic: %s\n\n", message);
     fprintf(stderr, "goroutine %lu%s%s [running]\n\n", (unsigned long)g->id,
-            g->name != NULL ? " " : "", g->name != NULL ? g->name : "");
+            name != NULL ? " " : "", name != NULL ? name : "");
     (void)gor_dump(stderr);
     (void)fflush(stderr);
     abort();

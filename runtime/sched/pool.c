@@ -124,18 +124,26 @@ void gor__pool_put(struct gor__p *p, struct gor__g *g)
     }
 }
 
+static char *place_of_name(const struct gor__g *g)
+{
+    size_t offset = (uintptr_t)g % TABLE_BYTES;
+    return (char *)(uintptr_t)g - offset + TABLE_BYTES + offset / sizeof *g * GOR_NAME_BYTES;
+}
+
 void gor__pool_set_name(struct gor__g *g, const char *name)
 {
-    char *kept = NULL;
     if (name != NULL) {
-        char *table = (char *)g - (uintptr_t)g % TABLE_BYTES;
-        size_t index = (size_t)(g - (struct gor__g *)(void *)table);
+        char *kept = place_of_name(g);
         size_t length = strnlen(name, GOR_NAME_BYTES - 1);
-        kept = table + TABLE_BYTES + index * GOR_NAME_BYTES;
         memcpy(kept, name, length);
         kept[length] = '\0';
     }
-    __atomic_store_n(&g->name, kept, __ATOMIC_RELEASE);
+    __atomic_store_n(&g->named, name != NULL, __ATOMIC_RELEASE);
+}
+
+const char *gor__pool_name(const struct gor__g *g)
+{
+    return __atomic_load_n(&g->named, __ATOMIC_ACQUIRE) ? place_of_name(g) : NULL;
 }
 
 void gor__pool_flush(struct gor__p *p)

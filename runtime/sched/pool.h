@@ -25,6 +25,8 @@ void gor__pool_put(struct gor__p *p, struct gor__g *g);
 /* Copy `name` to where it stays readable as long as `g` does: whoever looks at a goroutine may be too
  * late for a text of its caller's. NULL: no name. */
 void gor__pool_set_name(struct gor__g *g, const char *name);
+/* NULL: none. */
+const char *gor__pool_name(const struct gor__g *g);
 
 /* Give a P's free list to the common one. */
 void gor__pool_flush(struct gor__p *p);

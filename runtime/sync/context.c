@@ -229,7 +229,7 @@ int gor_ctx_sleep_until(struct gor_ctx *ctx, int64_t deadline)
     if (m == NULL) {
         return -EPERM;
     }
-    struct gor__limit limit = {deadline, gor__ctx_watchers(ctx)};
+    struct gor__limit limit = {.deadline = deadline, .watchers = gor__ctx_watchers(ctx)};
     gor__enter_machine(m);
     (void)gor__limit_wait(&limit, GOR_WAIT_SLEEP);
     gor__leave();

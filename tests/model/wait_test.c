@@ -254,7 +254,7 @@ static void receive_by_all(void)
     struct gor__m *m = gor__enter();
     struct gor_chan *c = channel(0);
     struct gor__waiter *wake = NULL;
-    struct gor__limit limit = {DEADLINE, &watchers};
+    struct gor__limit limit = {.deadline = DEADLINE, .watchers = &watchers};
     gor__lock(&c->lock);
     int result = gor__chan_recv_locked(c, &received[0], &wake);
     if (result == -EAGAIN) {
