@@ -8,6 +8,7 @@
 
 #include "runtime/cpu/memory.h"
 #include "runtime/io/blocking.h"
+#include "runtime/os/signals.h"
 #include "runtime/sched/byid.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
@@ -178,6 +179,7 @@ static int stop_locked(void)
     }
     gor__maker_stop();
     bool all = join_machines();
+    gor__signals_stop();
     if (!gor__blocking_stop() || !all) {
         stuck = true;
         return -EBUSY;

@@ -336,6 +336,23 @@ GOR_API int gor_sem_acquire(struct gor_sem *s, int64_t count, int64_t deadline);
 GOR_API int gor_sem_acquire_ctx(struct gor_sem *s, int64_t count, struct gor_ctx *ctx);
 GOR_API void gor_sem_release(struct gor_sem *s, int64_t count);
 
+/* Objects to be used again, kept near the processor that gave them back. At most 129 are kept for each
+ * CPU; what is given back beyond that is destroyed, so is what gor_pool_trim finds: a program calls
+ * that when it has been idle. Nothing is said about which object comes when. */
+struct gor_pool;
+/* make(arg) makes an object when none is kept (it may answer NULL; NULL: gor_pool_get does), and
+ * destroy(object, arg) ends one (NULL: nothing is done). Both run on the goroutine that calls. NULL:
+ * out of memory. [any thread] */
+GOR_API struct gor_pool *gor_pool_new(void *(*make)(void *arg),
+                                      void (*destroy)(void *object, void *arg), void *arg);
+GOR_API void *gor_pool_get(struct gor_pool *pool);
+/* NULL is fine. */
+GOR_API void gor_pool_put(struct gor_pool *pool, void *object);
+/* Destroy what is kept now. */
+GOR_API void gor_pool_trim(struct gor_pool *pool);
+/* Destroys what is kept, too; nobody may use it any more. NULL is fine. [any thread] */
+GOR_API void gor_pool_free(struct gor_pool *pool);
+
 /* ----------------------------------------------------------------- timers */
 
 /* A one-shot timer or a ticker, delivering to a channel of capacity 1 whose elements are int64_t
@@ -423,6 +440,33 @@ GOR_API int gor_ctx_after_stop(struct gor_ctx_after *handle);
 /* Park until ctx is cancelled or the deadline passes: gor_ctx_err(ctx), or 0 for the deadline. The
  * cancellable sleep. */
 GOR_API int gor_ctx_sleep_until(struct gor_ctx *ctx, int64_t deadline);
+
+/* ------------------------------------------------------------------ group */
+
+/* Goroutines with one task in common (Go's errgroup): the first that fails cancels the others'
+ * context, and the wait answers its error. */
+struct gor_group;
+
+/* Its context is a child of `parent` (NULL: the background). -ENOMEM. */
+GOR_API int gor_group_new(struct gor_ctx *parent, struct gor_group **out_group);
+/* Cancels the context. Members that still run go on, and what they need of the group lasts as long.
+ * NULL is fine. */
+GOR_API void gor_group_free(struct gor_group *group);
+/* Borrowed. Its cause, once a member has failed, names the error. */
+GOR_API struct gor_ctx *gor_group_ctx(struct gor_group *group);
+/* At most so many members at a time; below zero any number, as in the beginning. Only while there are
+ * none: anything else aborts the process. */
+GOR_API void gor_group_set_limit(struct gor_group *group, int limit);
+/* Run fn(ctx, arg) as a goroutine; parks while the limit is reached, and those that do are served in
+ * their order. A result other than 0 is an error. One that ends by gor_exit, or by a panic that is
+ * handled, counts as done without one. 0, or the errors of gor_go. */
+GOR_API int gor_group_go(struct gor_group *group, int (*fn)(struct gor_ctx *ctx, void *arg),
+                         void *arg);
+/* -EAGAIN at the limit. */
+GOR_API int gor_group_try_go(struct gor_group *group, int (*fn)(struct gor_ctx *ctx, void *arg),
+                             void *arg);
+/* Park until all members have ended, and cancel the context: 0, or the first error. */
+GOR_API int gor_group_wait(struct gor_group *group);
 
 /* -------------------------------------------------------------------- I/O */
 
@@ -524,6 +568,109 @@ GOR_API int gor_resolve(const char *host, const char *service, const struct addr
  * the child's rusage. -ECHILD: no such child. */
 struct rusage;
 GOR_API int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t deadline);
+
+/* A child process, named by a descriptor, not a number that another may have tomorrow. */
+struct gor_proc;
+
+enum gor_proc_stream_kind {
+    GOR_PROC_NULL,    /* /dev/null */
+    GOR_PROC_INHERIT, /* ours of the same number */
+    GOR_PROC_PIPE,    /* a pipe, whose other end gor_proc_pipe hands over */
+    GOR_PROC_FD,      /* a copy of `fd` */
+    GOR_PROC_STDOUT,  /* err only: where its standard output goes */
+};
+
+struct gor_proc_stream {
+    enum gor_proc_stream_kind kind;
+    int fd; /* borrowed */
+};
+
+enum { GOR_PROC_FDS_MAX = 64 };
+
+/* How a child is started. Zero every field you do not set. */
+struct gor_proc_opts {
+    const char *dir;  /* to start in; a relative `file` counts from there; NULL: ours */
+    char *const *env; /* NULL: ours */
+    struct gor_proc_stream in;
+    struct gor_proc_stream out;
+    struct gor_proc_stream err;
+    const int *fds; /* borrowed: copies of these are its 3, 4, ... */
+    size_t fd_count;
+    bool new_group;   /* it leads a process group of its own */
+    bool new_session; /* it leads a session, and so a group, of its own */
+    struct gor_ctx
+        *ctx;         /* borrowed until the call returns; its end kills the child (and its group, if
+                          * it leads one): SIGTERM, and after the grace SIGKILL; NULL: nothing does */
+    int64_t grace_ns; /* 0: SIGKILL at once */
+};
+
+/* Start `file`, looked for on $PATH if there is no slash in it, in *out_proc. `opts` may be NULL. The
+ * child has the three streams and opts->fds open, nothing else; no signal is blocked in it, SIGPIPE is
+ * at its default, others that are ignored stay so. Errors as those of fork and exec (-ENOENT, -EACCES,
+ * ...); -EINVAL: bad options; the context's, if that has ended. */
+GOR_API int gor_proc_spawn(const char *file, char *const argv[], const struct gor_proc_opts *opts,
+                           struct gor_proc **out_proc);
+
+/* Let go of a child; NULL is fine. Pipes not handed over are closed. One that still runs goes on, and
+ * is reaped at its end. */
+GOR_API void gor_proc_free(struct gor_proc *proc);
+
+/* Park until it ends: 0 with what waitpid would give, to every caller, as often as asked. -ETIMEDOUT.
+ * -ECHILD: somebody else has reaped it, or SIGCHLD is ignored. */
+GOR_API int gor_proc_wait(struct gor_proc *proc, int *out_status, struct rusage *out_usage,
+                          int64_t deadline);
+
+/* Send a signal to it, or to the whole group it leads; never to anybody else. -ESRCH: it has ended and
+ * was waited for. -EINVAL: no such signal; it leads no group. */
+GOR_API int gor_proc_kill(struct gor_proc *proc, int signal);
+GOR_API int gor_proc_kill_group(struct gor_proc *proc, int signal);
+
+/* Our end of the pipe of stream 0, 1 or 2, to be closed by the caller; -EBADF: there is none, or it was
+ * handed over before. */
+GOR_API int gor_proc_pipe(struct gor_proc *proc, int stream);
+
+GOR_API pid_t gor_proc_pid(const struct gor_proc *proc);
+
+/* What a process has printed, each text with a zero behind it; NULL for a stream that went elsewhere. */
+struct gor_proc_output {
+    int status; /* as of waitpid */
+    char *out;
+    size_t out_bytes;
+    char *err;
+    size_t err_bytes;
+    bool truncated; /* there was more than max_bytes of one */
+};
+
+/* Run `file` to its end and keep what it prints to those of its two streams that `opts`, which may be
+ * NULL, leaves at GOR_PROC_NULL. The deadline ends it as the end of opts->ctx does. */
+GOR_API int gor_proc_output(const char *file, char *const argv[], const struct gor_proc_opts *opts,
+                            size_t max_bytes, int64_t deadline, struct gor_proc_output *out_output);
+GOR_API void gor_proc_output_free(struct gor_proc_output *output);
+
+/* ---------------------------------------------------------------- signals */
+
+/* As Go's os/signal: signals come as values of channels, from whichever thread they reach. A handler
+ * of the host's is replaced meanwhile, and put back by stop, reset, or the end of the runtime. Naming
+ * no signal means all that can be had; -EINVAL: one that cannot be (SIGKILL, SIGSTOP, those of faults,
+ * the one the runtime uses). The first call starts a goroutine and a thread. -ENOMEM, -EAGAIN. */
+
+/* Send each of `signals` to `chan` (elements of type int) as well, from now on, if there is room then:
+ * a channel that is full misses it. -EINVAL: also for elements that are no int. */
+GOR_API int gor_signal_notify(struct gor_chan *chan, const int *signals, size_t count);
+/* No more of it: once this returns nothing is sent any more. */
+GOR_API void gor_signal_stop(struct gor_chan *chan);
+
+/* Undo notify and ignore of these signals for everybody. */
+GOR_API int gor_signal_reset(const int *signals, size_t count);
+/* Ignore them; nobody is told of them any more. While SIGCHLD is ignored no child can be waited for. */
+GOR_API int gor_signal_ignore(const int *signals, size_t count);
+GOR_API bool gor_signal_ignored(int signal);
+
+/* A child of `parent` that the first of these signals cancels, with a cause that names it. It is given
+ * up by gor_signal_ctx_stop, which cancels it and lets the signals go, and gor_ctx_unref. */
+GOR_API int gor_signal_ctx(struct gor_ctx *parent, const int *signals, size_t count,
+                           struct gor_ctx **out_ctx);
+GOR_API void gor_signal_ctx_stop(struct gor_ctx *ctx);
 
 /* ------------------------------------------------------------- looking in */
 
