@@ -6,6 +6,7 @@
  *        full (gor_chan_try_send, Go's select with default). Waiting for a token is a receive,
  *        which the end of a context ends.
  * Try    rate_limiter --requests 20 --per-second 50 --burst 5
+ *        GOR_SEED=1 GOR_VIRTUAL_TIME=1 rate_limiter --requests 3000     (a minute, at once)
  */
 #include <errno.h>
 #include <getopt.h>

@@ -3,11 +3,13 @@
 """examples_test PROGRAM - one of the programs in examples/, as its comment says to try it: what it
 prints, how it ends, and that it helps whoever calls it wrongly."""
 
+import hashlib
 import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import unittest
 
 PROGRAM = sys.argv.pop(1)
@@ -16,9 +18,9 @@ NAME = os.path.basename(PROGRAM)
 COMMAND = os.environ.get("GOR_EMULATOR", "").split() + [PROGRAM]
 
 
-def run(*words, stdin=""):
+def run(*words, stdin="", **variables):
     return subprocess.run([*COMMAND, *words], input=stdin, capture_output=True, text=True,
-                          check=False)
+                          env=dict(os.environ, **variables), check=False)
 
 
 class Example(unittest.TestCase):
@@ -100,6 +102,13 @@ class RateLimiter(Example):
         # 9 of them had to wait for a tick each.
         self.assertGreaterEqual(float(took[1]), 0.090)
 
+    def test_a_minute_of_virtual_time(self):
+        for seed in ("1", "2", "3"):
+            result = run("--requests", "3000", GOR_SEED=seed, GOR_VIRTUAL_TIME="1")
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertEqual(result.stdout.splitlines()[-1],
+                             "3000 requests, a burst of 5, then 50 a second: took 59.900 s")
+
     def test_burst_alone_waits_for_nothing(self):
         self.assertEqual(len(self.good("--requests", "3", "--burst", "3", "--per-second", "1")
                              .splitlines()), 4)
@@ -143,6 +152,80 @@ class EchoServer(Example):
         self.wrong("--try", "0")
         self.wrong("--try", "many")
         self.wrong("--try")
+
+
+class Pipeline(Example):
+    def count(self, text, *words):
+        result = run(*words, stdin=text)
+        return result.returncode, result.stdout, result.stderr
+
+    def test_primes_are_counted(self):
+        numbers = "".join(f"{n}\n" for n in range(1, 10001))
+        for workers in ("1", "4", "100"):
+            self.assertEqual(self.count(numbers, "--workers", workers),
+                             (0, "10000 numbers, 1229 primes\n", ""))
+
+    def test_no_input_at_all(self):
+        self.assertEqual(self.count(""), (0, "0 numbers, 0 primes\n", ""))
+
+    def test_last_line_needs_no_end(self):
+        self.assertEqual(self.count("4\n5"), (0, "2 numbers, 1 primes\n", ""))
+
+    def test_a_bad_line_ends_all_stages(self):
+        numbers = "".join(f"{n}\n" for n in range(1, 10001))
+        self.assertEqual(self.count("7\n8\neight\n" + numbers),
+                         (1, "", "pipeline: line 3: not a number: eight\n"))
+
+    def test_input_from_a_file(self):
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write("2\n3\n4\n")
+            file.flush()
+            self.assertEqual(self.good(file.name), "3 numbers, 2 primes\n")
+
+    def test_input_that_cannot_be_read(self):
+        self.assertEqual(self.count("", "/"), (1, "", "pipeline: line 1: Is a directory\n"))
+        self.assertEqual(self.count("", "/nowhere"),
+                         (1, "", "pipeline: /nowhere: No such file or directory\n"))
+
+    def test_bad_usage(self):
+        self.wrong("--workers", "0")
+        self.wrong("--workers", "many")
+        self.wrong("a", "b")
+
+
+class HashTree(Example):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.top = folder.name
+        self.expected = ""
+        # Lengths around those where SHA-256 pads differently, and around the reader's buffer.
+        for number, size in enumerate((0, 1, 55, 56, 63, 64, 65, 119, 120, 16383, 16384, 100000)):
+            path = os.path.join(self.top, f"folder {number % 3}", f"file {number:02}")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            content = bytes((number * 31 + i * 7) % 256 for i in range(size))
+            with open(path, "wb") as file:
+                file.write(content)
+            self.expected += f"{hashlib.sha256(content).hexdigest()}  {path}\n"
+        os.symlink("/", os.path.join(self.top, "link"))
+
+    def test_a_tree(self):
+        by_path = sorted(self.expected.splitlines(), key=lambda line: line[66:])
+        for workers in ("1", "4", "100"):
+            self.assertEqual(self.good("--workers", workers, self.top).splitlines(), by_path)
+
+    def test_files_by_name(self):
+        line = self.expected.splitlines()[0]
+        self.assertEqual(self.good(line[66:]), line + "\n")
+
+    def test_first_error_ends_it(self):
+        result = run(self.top, "/nowhere")
+        self.assertEqual((result.returncode, result.stdout, result.stderr),
+                         (1, "", "hash_tree: /nowhere: No such file or directory\n"))
+
+    def test_bad_usage(self):
+        self.wrong()
+        self.wrong("--workers", "0", self.top)
 
 
 def load_tests(loader, _tests, _pattern):
