@@ -12,7 +12,7 @@ int gor__thread_start(pthread_t *thread, const sigset_t *blocked, const char *na
     pthread_sigmask(SIG_SETMASK, blocked, &former);
     int error = pthread_create(thread, NULL, main, arg);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
-    if (error == 0) {
+    if (error == 0 && name != NULL) {
         (void)pthread_setname_np(*thread, name);
     }
     return -error;

@@ -10,7 +10,7 @@
 #include <signal.h>
 
 /* Start main(arg) with exactly these signals blocked from its first instruction on, and a name of at
- * most 15 bytes. 0, or a negative errno. */
+ * most 15 bytes, or NULL. 0, or a negative errno. */
 int gor__thread_start(pthread_t *thread, const sigset_t *blocked, const char *name,
                       void *(*main)(void *arg), void *arg);
 

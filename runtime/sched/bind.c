@@ -37,18 +37,19 @@ void gor__ready_bound(struct gor__g *g)
 struct gor__g *gor__wait_bound(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
-    bool ready = m->lack == GOR__LACK_WAITS && m->p != NULL;
+    struct gor__p *p = m->p;
+    bool ready = m->lack == GOR__LACK_WAITS && p != NULL;
     if (ready) {
         m->lack = GOR__LACK_NOTHING;
     } else {
         __atomic_store_n(&m->taken, 1, __ATOMIC_RELEASE);
-        gor__idle_put_proc(gor__drop(m));
+        gor__let_go(gor__drop(m));
     }
     gor__mutex_unlock(&gor__sched.lock);
     if (ready) {
         return m->bound;
     }
-    gor__wake_idle();
+    gor__proc_came_free(p);
     return gor__wait_until_given(m) ? m->bound : NULL;
 }
 

@@ -66,10 +66,9 @@ struct gor__m *gor__idle_take_machine(void)
     return m;
 }
 
-void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count)
+void gor__global_put_locked(struct gor__g *first, struct gor__g *last, uint32_t count)
 {
     last->next = NULL;
-    gor__mutex_lock(&gor__sched.lock);
     if (gor__sched.global_last != NULL) {
         gor__sched.global_last->next = first;
     } else {
@@ -77,6 +76,12 @@ void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count)
     }
     gor__sched.global_last = last;
     __atomic_store_n(&gor__sched.global_count, gor__sched.global_count + count, __ATOMIC_SEQ_CST);
+}
+
+void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    gor__global_put_locked(first, last, count);
     gor__mutex_unlock(&gor__sched.lock);
 }
 
@@ -441,6 +446,21 @@ static void stop_spinning(struct gor__m *m)
     }
 }
 
+/* The poller must not sleep beyond `first`, of the timers of a P that nobody sees to any more. */
+static void alert_poller(int64_t first)
+{
+    if (first < __atomic_load_n(&gor__sched.poll_until, __ATOMIC_SEQ_CST) &&
+        __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
+        gor__netpoll_break();
+    }
+}
+
+void gor__proc_came_free(const struct gor__p *p)
+{
+    gor__wake_idle();
+    alert_poller(gor__timers_first(&p->timers));
+}
+
 /* Without work and with a P: give it up and sleep; afterwards the M has a P again. */
 static void idle(struct gor__m *m)
 {
@@ -454,10 +474,7 @@ static void idle(struct gor__m *m)
         __atomic_add_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
         return;
     }
-    if (own_first < __atomic_load_n(&gor__sched.poll_until, __ATOMIC_SEQ_CST) &&
-        __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
-        gor__netpoll_break();
-    }
+    alert_poller(own_first);
     while (m->p == NULL) {
         if (!wait_in_poller(m)) {
             sleep_until_woken(m);

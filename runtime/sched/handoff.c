@@ -131,6 +131,31 @@ static int64_t cpu_time_of(const struct gor__m *m)
     return spent.tv_sec * GOR_SECOND + spent.tv_nsec;
 }
 
+static void install(struct gor__m *m, struct gor__p *p)
+{
+    gor__hold(m, p);
+    gor__count(&p->switches, 1);
+    gor__machine_wake(m);
+}
+
+/* With its queues as they are to a thread that has nothing to do. An idle P has empty queues, as the
+ * scheduler takes for granted: what it cannot give away goes to the global one. */
+void gor__let_go(struct gor__p *p)
+{
+    bool works = !gor__runq_empty(&p->runq) || gor__fresh_len(&p->fresh) != 0;
+    struct gor__m *heir =
+        works && gor__sched.waiting.first == NULL ? gor__idle_take_machine() : NULL;
+    if (heir != NULL) {
+        install(heir, p);
+        return;
+    }
+    struct gor__g *g = NULL;
+    while (works && (g = gor__next_local(p)) != NULL) {
+        gor__global_put_locked(g, g, 1);
+    }
+    gor__idle_put_proc(p);
+}
+
 void gor__retake_blocked(struct gor__p *p)
 {
     gor__mutex_lock(&gor__sched.lock);
@@ -140,20 +165,20 @@ void gor__retake_blocked(struct gor__p *p)
     }
     if (m != NULL) {
         m->cpu_seen = cpu_time_of(m);
-        gor__idle_put_proc(p);
+        gor__let_go(p);
         __atomic_add_fetch(&gor__sched.handoffs, 1, __ATOMIC_RELAXED);
     }
     gor__mutex_unlock(&gor__sched.lock);
     if (m != NULL) {
-        gor__wake_idle();
+        gor__proc_came_free(p);
     }
 }
 
 /* Whether there is somebody for a P that is about to be taken from a hog. */
-static bool have_heir(void)
+static bool have_heir(bool hogs_too)
 {
     return gor__sched.waiting.first != NULL || gor__sched.idle_machines != NULL ||
-           gor__sched.hogs.first != NULL;
+           (hogs_too && gor__sched.hogs.first != NULL);
 }
 
 /* Give `p` to a thread: to one that waits, to one that looks for work, to another hog. */
@@ -164,18 +189,17 @@ static void give_to_heir(struct gor__p *p)
         GOR_ASSERT(gor__give_to_waiting(p));
         return;
     }
-    gor__hold(heir, p);
-    gor__count(&p->switches, 1);
-    gor__machine_wake(heir);
+    install(heir, p);
 }
 
-static struct gor__m *preempt_locked(struct gor__p *p)
+static struct gor__m *preempt_locked(struct gor__p *p, bool hogs_too)
 {
-    if (gor__sched.world_stopped || !have_heir()) {
+    if (gor__sched.world_stopped || !have_heir(hogs_too)) {
         return NULL;
     }
     struct gor__m *hog = gor__take_outside(p, GOR__LACK_HOG);
     if (hog != NULL) {
+        p->hog_left_at = gor__coarse_now();
         give_to_heir(p);
         enqueue(&gor__sched.hogs, hog);
         __atomic_add_fetch(&gor__sched.preemptions, 1, __ATOMIC_RELAXED);
@@ -183,13 +207,13 @@ static struct gor__m *preempt_locked(struct gor__p *p)
     return hog;
 }
 
-void gor__preempt_holder(struct gor__p *p)
+void gor__preempt_holder(struct gor__p *p, bool for_hogs)
 {
     gor__mutex_lock(&gor__sched.lock);
-    struct gor__m *hog = preempt_locked(p);
+    struct gor__m *hog = preempt_locked(p, for_hogs);
     if (hog != NULL) {
         gor__preempt_send(hog);
-    } else if (!have_heir()) {
+    } else if (!have_heir(for_hogs)) {
         gor__machine_want();
     }
     gor__mutex_unlock(&gor__sched.lock);
@@ -222,13 +246,11 @@ void gor__look_at_away(void)
 
 /* ---- the scheduler's side */
 
-static bool is_due(void)
+/* Hogs as a whole get as long as everybody else: half of each P, if there is enough to do. */
+static bool is_due(const struct gor__p *p)
 {
-    if (gor__sched.waiting.first != NULL) {
-        return true;
-    }
-    const struct gor__m *hog = gor__sched.hogs.first;
-    return hog != NULL && gor__coarse_now() - hog->lacking_since >= GOR__SLICE_NS;
+    return gor__sched.waiting.first != NULL ||
+           (gor__sched.hogs.first != NULL && gor__coarse_now() - p->hog_left_at >= GOR__SLICE_NS);
 }
 
 bool gor__pass_proc_if_due(struct gor__m *m)
@@ -238,7 +260,7 @@ bool gor__pass_proc_if_due(struct gor__m *m)
         return false;
     }
     gor__mutex_lock(&gor__sched.lock);
-    bool passed = is_due() && !gor__sched.world_stopped;
+    bool passed = is_due(m->p) && !gor__sched.world_stopped;
     if (passed) {
         GOR_ASSERT(gor__give_to_waiting(gor__drop(m)));
     }
@@ -280,7 +302,7 @@ void gor__wait_for_proc(struct gor__m *m)
     wait_in_line(m);
 }
 
-void gor__stay_while_taken(struct gor__m *m)
+static void stay_while_taken(struct gor__m *m)
 {
     while (__atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) != 0 &&
            !__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
@@ -290,8 +312,22 @@ void gor__stay_while_taken(struct gor__m *m)
 
 bool gor__wait_until_given(struct gor__m *m)
 {
-    gor__stay_while_taken(m);
+    stay_while_taken(m);
     return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == 0;
+}
+
+void gor__stop_here(struct gor__m *m)
+{
+    if (__atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == 0) {
+        return;
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    /* The signal was meant for an earlier time, but is right: a blocked thread gets none. */
+    if (m->lack == GOR__LACK_AWAY) {
+        gor__wait_for_proc_locked(m, GOR__LACK_HOG);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    stay_while_taken(m);
 }
 
 void gor__release_lacking(void)

@@ -41,15 +41,18 @@ static inline struct gor__p *gor__drop(struct gor__m *m)
     return p;
 }
 
-/* Give `p`, which nobody holds, to whoever waits longest, or else to a hog; false: nobody is there.
- */
+/* Give `p`, which nobody holds, to whoever waits longest, or else to a hog; false: nobody is there. */
 bool gor__give_to_waiting(struct gor__p *p);
 
 /* Take `p` from its holder if that is outside: the holder, which then lacks it as `lack` says; NULL:
  * it is inside. Nobody holds the P afterwards. */
 struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack);
 
-/* Give `p`, which nobody holds, back to `m`. */
+/* `p`, which nobody holds, is free for others together with all its work. gor__proc_came_free must
+ * follow, without the lock. */
+void gor__let_go(struct gor__p *p);
+
+/* Give `p`, which nobody holds, to `m`. */
 void gor__give_to(struct gor__m *m, struct gor__p *p);
 
 /* Have `m`, which lacks a P for another reason, wait for one; it is given an idle one at once. */
@@ -57,22 +60,27 @@ void gor__wait_for_proc_locked(struct gor__m *m, enum gor__lack lack);
 
 /* ---- without it */
 
+/* After gor__let_go: somebody must look for work, and know of the timers of `p`. */
+void gor__proc_came_free(const struct gor__p *p);
+
 /* Between two goroutines of `m`: true when its P now belongs to somebody whose turn it was. */
 bool gor__pass_proc_if_due(struct gor__m *m);
 
 /* The holder of `p` blocks in foreign code: its P is free for others. */
 void gor__retake_blocked(struct gor__p *p);
 
-/* The holder of `p` has computed for a slice while others wait. */
-void gor__preempt_holder(struct gor__p *p);
+/* The holder of `p` has computed for a slice while others wait. `for_hogs`: another hog may have it
+ * directly, for nobody else waits, or no thread could be had for those who do. */
+void gor__preempt_holder(struct gor__p *p, bool for_hogs);
 
 /* Sysmon's look at those who are away: whoever computes again must wait for a P. */
 void gor__look_at_away(void);
 
-/* Stay here until the P is no longer taken from `m`, or the runtime stops. */
-void gor__stay_while_taken(struct gor__m *m);
+/* In the signal handler, on the thread of `m`: if its P was taken, stay here until it has one again,
+ * or the runtime stops. */
+void gor__stop_here(struct gor__m *m);
 
-/* The same for one that has none: true once it has one again, false when the runtime stops. */
+/* `m` lacks a P and is queued for one: true once it has it, false when the runtime stops. */
 bool gor__wait_until_given(struct gor__m *m);
 
 /* `m` is inside, and its P has gone with a resize: wait for another. */

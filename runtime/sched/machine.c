@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 #include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
@@ -49,9 +50,21 @@ static bool unlist(struct gor__m *m)
     return may;
 }
 
+/* Its maker may not even have heard that the thread was made. */
+static void free_when_made(struct gor__m *m)
+{
+    while (__atomic_load_n(&m->made, __ATOMIC_ACQUIRE) == 0) {
+        (void)gor__futex_wait(&m->made, 0, GOR_NEVER);
+    }
+    gor__memory_release(m, sizeof *m);
+}
+
 static void *machine_main(void *arg)
 {
     struct gor__m *m = arg;
+    char name[16];
+    (void)snprintf(name, sizeof name, "gor-m%u", m->id);
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
     gor__tls_m = m;
     m->errno_address = &errno;
     gor__fiber_init_thread(&m->fiber);
@@ -64,7 +77,7 @@ static void *machine_main(void *arg)
     gor__tls_m = NULL;
     if (m->ends && unlist(m)) {
         pthread_detach(pthread_self());
-        gor__memory_release(m, sizeof *m);
+        free_when_made(m);
     }
     return NULL;
 }
@@ -73,7 +86,6 @@ static void *machine_main(void *arg)
 static int create_thread(struct gor__m *m)
 {
     sigset_t blocked;
-    char name[16];
     sigfillset(&blocked);
     sigdelset(&blocked, SIGSEGV);
     sigdelset(&blocked, SIGBUS);
@@ -83,8 +95,7 @@ static int create_thread(struct gor__m *m)
     if (gor__preempt_signal() != 0) {
         sigdelset(&blocked, gor__preempt_signal());
     }
-    (void)snprintf(name, sizeof name, "gor-m%u", m->id);
-    return gor__thread_start(&m->thread, &blocked, name, machine_main, m);
+    return gor__thread_start(&m->thread, &blocked, NULL, machine_main, m);
 }
 
 /* Listed before it starts, and counted: whoever stops the runtime joins whatever is listed. */
@@ -111,7 +122,10 @@ static void make_machine(void)
     gor__random_seed(&m->random, seed);
     m->inside = true;
     enlist(m);
-    if (create_thread(m) < 0 && unlist(m)) {
+    if (create_thread(m) == 0) {
+        __atomic_store_n(&m->made, 1, __ATOMIC_RELEASE);
+        gor__futex_wake(&m->made, 1);
+    } else if (unlist(m)) {
         gor__memory_release(m, sizeof *m);
     }
 }

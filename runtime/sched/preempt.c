@@ -26,13 +26,14 @@ static struct {
     struct sigaction former;
 } preempt;
 
+/* Outside no lock of the runtime is held, so this may take one. */
 static void on_signal(int signal)
 {
     int error = errno;
     struct gor__m *m = gor__m_self();
     (void)signal;
     if (m != NULL && !__atomic_load_n(&m->inside, __ATOMIC_RELAXED)) {
-        gor__stay_while_taken(m);
+        gor__stop_here(m);
     }
     errno = error;
 }

@@ -52,6 +52,7 @@ struct gor__p {
     struct gor__p *next_idle;  /* list link, likewise */
     struct gor__m *holder;     /* NULL: none; likewise */
     struct gor__m *taken_from; /* by a stop of the world; likewise */
+    int64_t hog_left_at;       /* when a hog last lost it; coarse clock, likewise */
     bool pausing;              /* the holder is in gor__world_pause; likewise */
     uint64_t seen_switches;    /* sysmon's, as is the rest */
     int64_t stuck_since;       /* when seen_switches was first seen */

@@ -156,7 +156,7 @@ void gor__wake_idle(void);
 /* Queue a goroutine that has not run yet on the calling P. */
 void gor__put_fresh(struct gor__p *p, struct gor__g *g);
 
-/* The global queue. */
+/* The global queue; the second under gor__sched.lock. */
 void gor__global_put(struct gor__g *first, struct gor__g *last, uint32_t count);
 struct gor__g *gor__global_take(void);
 void gor__global_put_locked(struct gor__g *first, struct gor__g *last, uint32_t count);

@@ -279,9 +279,10 @@ void gor__abandon(struct gor__m *m)
 static void end_thread(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
-    gor__idle_put_proc(gor__drop(m));
+    struct gor__p *p = gor__drop(m);
+    gor__let_go(p);
     gor__mutex_unlock(&gor__sched.lock);
-    gor__wake_idle();
+    gor__proc_came_free(p);
 }
 
 static struct gor__g *next_for(struct gor__m *m)

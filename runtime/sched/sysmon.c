@@ -61,8 +61,7 @@ static bool something_waits(const struct gor__p *p, int64_t now)
 static bool something_waits_for_any(void)
 {
     return __atomic_load_n(&gor__sched.global_count, __ATOMIC_RELAXED) != 0 ||
-           __atomic_load_n(&gor__sched.waiting.count, __ATOMIC_RELAXED) != 0 ||
-           __atomic_load_n(&gor__sched.hogs.count, __ATOMIC_RELAXED) != 0;
+           __atomic_load_n(&gor__sched.waiting.count, __ATOMIC_RELAXED) != 0;
 }
 
 enum thread_state { INSIDE, SAMPLED, BLOCKED, COMPUTES };
@@ -90,13 +89,14 @@ static void see_to_stuck(struct gor__p *p, struct round *round, bool waits)
 {
     enum thread_state state = look_at_holder(p);
     int64_t stuck_for = round->now - p->stuck_since;
+    bool hogs = __atomic_load_n(&gor__sched.hogs.count, __ATOMIC_RELAXED) > 0;
     bool idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_RELAXED) > 0;
     if (state == SAMPLED) {
         round->sampled = true;
-    } else if (state == BLOCKED && (waits || stuck_for >= GOR__SLICE_NS)) {
+    } else if (state == BLOCKED && (waits || hogs || stuck_for >= GOR__SLICE_NS)) {
         gor__retake_blocked(p);
-    } else if (state == COMPUTES && waits && !idle && stuck_for >= GOR__SLICE_NS) {
-        gor__preempt_holder(p);
+    } else if (state == COMPUTES && (waits || hogs) && !idle && stuck_for >= GOR__SLICE_NS) {
+        gor__preempt_holder(p, !waits || stuck_for >= 2 * GOR__SLICE_NS);
     }
 }
 
