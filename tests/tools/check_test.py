@@ -82,6 +82,18 @@ class Check(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stdout.splitlines()[-1], "0 passed, 1 failed")
 
+    def test_long_aarch64_installs_its_packages_and_keeps_the_tests_short(self):
+        os.mkdir(os.path.join(self.tree.name, "tools"))
+        self.stand_in("../tools/install-packages", 'echo "packages: $*"')
+        self.stand_in("clang-14", "exit 0")
+        self.stand_in("ctest", f"""echo "long: ${{GOR_LONG-no}}"; echo '{CTEST_GOOD}'""")
+        os.mkdir(os.path.join(self.tree.name, "runtime"))
+        result = self.run_check("--long", "aarch64")
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn("packages: cross", result.stdout)
+        self.assertIn("long: no", result.stdout)
+        self.assertEqual(result.stdout.splitlines()[-1], "2 passed, 0 failed")
+
     def test_unknown_step_ends_2_and_lists_the_steps(self):
         result = self.run_check("nosuch")
         self.assertEqual(result.returncode, 2)
@@ -91,7 +103,7 @@ class Check(unittest.TestCase):
         result = self.run_check("--help")
         self.assertEqual(result.returncode, 0)
         for step in ("packages", "layers", "format", "release", "exports", "install", "asan",
-                     "tsan", "tidy"):
+                     "tsan", "tidy", "aarch64"):
             self.assertIn(f"  {step} ", result.stdout)
 
 
