@@ -179,6 +179,9 @@ static void end_storm(struct storm *s)
     CHECK_EQ(gor_ctx_err(s->root_ctx), 0);
     gor_ctx_unref(s->root_ctx);
     gor_timer_free(s->ticker);
+    /* A timer that fires at this moment has a goroutine yet to start; with the world stopped once
+     * none does. */
+    CHECK_INT(gor_gomaxprocs(gor_gomaxprocs(0) + 1), >=, 1);
     YIELD_UNTIL(gor_num_goroutine() == 1)
     check_ends(s);
     CHECK_EQ(gor_stats_get(&stats, true), 0);

@@ -82,6 +82,13 @@ struct storm_worker {
     X(context, 2)                                           \
     X(context_tree, 2)                                      \
     X(after_func, 2)                                        \
+    /* ctxs.c */                                            \
+    X(ctx_chan, 2)                                          \
+    X(ctx_select, 2)                                        \
+    X(ctx_lock, 2)                                          \
+    X(ctx_rwlock, 1)                                        \
+    X(ctx_permits, 2)                                       \
+    X(ctx_wait, 1)                                          \
     /* ios.c */                                             \
     X(token, 2)                                             \
     X(own_pipe, 2)                                          \
