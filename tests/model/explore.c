@@ -392,7 +392,11 @@ void model_replay(const struct model_scenario *scenario, const char *choices)
 
 bool model_long(void)
 {
-    return getenv("GOR_LONG") != NULL;
+    static int known = -1;
+    if (known < 0) {
+        known = getenv("GOR_LONG") != NULL;
+    }
+    return known != 0;
 }
 
 static void hold(const struct model_scenario *scenario)
