@@ -302,32 +302,32 @@ void gor__wait_for_proc(struct gor__m *m)
     wait_in_line(m);
 }
 
-static void stay_while_taken(struct gor__m *m)
+static bool is_without(const struct gor__m *m)
 {
-    while (__atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) != 0 &&
-           !__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
-        (void)gor__futex_wait(&m->taken, 1, GOR_NEVER);
-    }
+    return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) != 0 &&
+           !__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE);
 }
 
 bool gor__wait_until_given(struct gor__m *m)
 {
-    stay_while_taken(m);
+    while (is_without(m)) {
+        (void)gor__futex_wait(&m->taken, 1, GOR_NEVER);
+    }
     return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == 0;
 }
 
 void gor__stop_here(struct gor__m *m)
 {
-    if (__atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == 0) {
-        return;
+    while (is_without(m)) {
+        gor__mutex_lock(&gor__sched.lock);
+        /* It does not block, whatever the one who took the P thought: it may have been given one and
+         * lost it again before it woke up here. */
+        if (m->lack == GOR__LACK_AWAY) {
+            gor__wait_for_proc_locked(m, GOR__LACK_HOG);
+        }
+        gor__mutex_unlock(&gor__sched.lock);
+        (void)gor__futex_wait(&m->taken, 1, GOR_NEVER);
     }
-    gor__mutex_lock(&gor__sched.lock);
-    /* The signal was meant for an earlier time, but is right: a blocked thread gets none. */
-    if (m->lack == GOR__LACK_AWAY) {
-        gor__wait_for_proc_locked(m, GOR__LACK_HOG);
-    }
-    gor__mutex_unlock(&gor__sched.lock);
-    stay_while_taken(m);
 }
 
 void gor__release_lacking(void)
