@@ -48,12 +48,9 @@ static struct gor__m *dequeue(struct gor__m_queue *queue)
 
 static void set_lack(struct gor__m *m, enum gor__lack lack)
 {
-    if (m->lack == GOR__LACK_AWAY) {
-        gor__sched.away--;
-    }
-    if (lack == GOR__LACK_AWAY) {
-        gor__sched.away++;
-    }
+    int less = m->lack == GOR__LACK_AWAY;
+    int more = lack == GOR__LACK_AWAY;
+    __atomic_store_n(&gor__sched.away, gor__sched.away + (uint32_t)(more - less), __ATOMIC_RELAXED);
     m->lack = lack;
     m->lacking_since = gor__coarse_now();
     if (m->g != NULL) {

@@ -29,7 +29,7 @@ enum { GOR__SLICE_NS = 10000000 }; /* Go's time slice */
 static inline void gor__hold(struct gor__m *m, struct gor__p *p)
 {
     m->p = p;
-    p->holder = m;
+    __atomic_store_n(&p->holder, m, __ATOMIC_RELAXED); /* sysmon reads it without the lock */
 }
 
 /* Give up the P of `m`, which is answered. */
@@ -37,7 +37,7 @@ static inline struct gor__p *gor__drop(struct gor__m *m)
 {
     struct gor__p *p = m->p;
     m->p = NULL;
-    p->holder = NULL;
+    __atomic_store_n(&p->holder, NULL, __ATOMIC_RELAXED);
     return p;
 }
 
