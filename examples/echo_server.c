@@ -3,24 +3,30 @@
  *
  * Shows  gor_listen and gor_dial with addresses as texts; accept, read and write that park the
  *        goroutine and not its thread; a deadline for a whole conversation; and how a server stops:
- *        gor_close on the listening socket wakes the goroutine that waits in gor_accept.
- * Try    echo_server 127.0.0.1:7777, and in another terminal: nc 127.0.0.1 7777
+ *        a signal ends a context, that closes the listening socket, which wakes the goroutine that
+ *        waits in gor_accept; those who are being served have some seconds to end.
+ * Try    echo_server 127.0.0.1:7777, in another terminal: nc 127.0.0.1 7777, then Ctrl-C in both
  *        echo_server --try 1000
  */
 #include <errno.h>
 #include <gor.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char usage[] = "usage: echo_server HOST:PORT | echo_server --try COUNT\n"
-                            "Send back what comes in at HOST:PORT, for ever (port 0: one that is\n"
-                            "free); or serve COUNT clients of its own on this machine and end.\n";
+static const char usage[] =
+    "usage: echo_server HOST:PORT | echo_server --try COUNT\n"
+    "Send back what comes in at HOST:PORT (port 0: one that is free) until SIGINT or SIGTERM; or\n"
+    "serve COUNT clients of its own on this machine and end.\n";
+
+enum { SECONDS_TO_END = 5 };
 
 struct server {
     const char *address; /* to listen at */
-    int clients;         /* of its own; 0: serve for ever */
+    int clients;         /* of its own; 0: serve until a signal comes */
     int fd;              /* listening */
+    struct gor_waitgroup connections;
     char listening_at[GOR_ADDR_BYTES];
     struct gor_chan *verdicts; /* of int: what each of its own clients found */
 };
@@ -50,7 +56,7 @@ static void accept_all(void *arg)
         if (fd < 0) {
             fprintf(stderr, "echo_server: accept: %s\n", strerror(-fd));
             gor_sleep(10 * GOR_MILLISECOND); /* out of descriptors, most likely: let some end */
-        } else if (gor_go(echo, (void *)(intptr_t)fd) != 0) {
+        } else if (gor_waitgroup_go(&server->connections, echo, (void *)(intptr_t)fd) != 0) {
             gor_close(fd);
         }
     }
@@ -114,6 +120,38 @@ static int try_out(struct server *server)
     return wrong == 0 && started == server->clients ? 0 : -EIO;
 }
 
+static void stop_listening(void *arg)
+{
+    struct server *server = arg;
+    gor_close(server->fd);
+}
+
+/* Serve others until a signal comes. */
+static int serve_others(struct server *server)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    struct gor_ctx *ctx;
+    struct gor_ctx_after *after;
+    int rc = gor_signal_ctx(gor_ctx_background(), signals, 2, &ctx);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = gor_ctx_after_func(ctx, stop_listening, server, &after);
+    if (rc == 0) {
+        printf("echoing at %s\n", server->listening_at);
+        fflush(stdout);
+        accept_all(server);
+        printf("stopped: %s\n", gor_ctx_cause(ctx));
+        fflush(stdout);
+        (void)gor_waitgroup_wait_until(&server->connections,
+                                       gor_after(SECONDS_TO_END * GOR_SECOND));
+        gor_ctx_after_stop(after);
+    }
+    gor_signal_ctx_stop(ctx);
+    gor_ctx_unref(ctx);
+    return rc;
+}
+
 static int serve(void *arg)
 {
     struct server *server = arg;
@@ -125,10 +163,7 @@ static int serve(void *arg)
     }
     gor_local_addr(server->fd, server->listening_at, sizeof(server->listening_at));
     if (server->clients == 0) {
-        printf("echoing at %s\n", server->listening_at);
-        fflush(stdout);
-        accept_all(server);
-        return 0;
+        return serve_others(server);
     }
     int rc = gor_go(accept_all, server);
     if (rc == 0) {

@@ -6,6 +6,7 @@ prints, how it ends, and that it helps whoever calls it wrongly."""
 import hashlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -128,12 +129,18 @@ class EchoServer(Example):
                 port = re.fullmatch(r"echoing at 127\.0\.0\.1:(\d+)\n",
                                     server.stdout.readline())[1]
                 with socket.create_connection(("127.0.0.1", int(port))) as client:
-                    for word in (b"hello", b"x" * 30000):
+                    for word in (b"hello", b"x" * 30000, b"stop"):
+                        if word == b"stop":
+                            server.send_signal(signal.SIGTERM)
+                            self.assertRegex(server.stdout.readline(), "^stopped: ")
                         client.sendall(word)
                         heard = b""
                         while len(heard) < len(word):
-                            heard += client.recv(65536)
+                            more = client.recv(65536)
+                            self.assertNotEqual(more, b"")
+                            heard += more
                         self.assertEqual(heard, word)
+                self.assertEqual(server.wait(), 0)
             finally:
                 server.kill()
 
