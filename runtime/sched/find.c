@@ -379,7 +379,8 @@ static struct gor__g *look_around(struct gor__m *m)
 static bool release_proc(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
-    if (gor__sched.global_count != 0 || gor__sched.stopping || m->p->attention) {
+    if (gor__sched.global_count != 0 || gor__sched.stopping ||
+        __atomic_load_n(&m->p->attention, __ATOMIC_RELAXED)) {
         gor__mutex_unlock(&gor__sched.lock);
         return true;
     }
