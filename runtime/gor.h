@@ -186,12 +186,16 @@ GOR_API void gor_set_local(void *value);
  * call only what is marked [any thread]. -EAGAIN: no thread to be had. */
 GOR_API int gor_blocking(int (*fn)(void *arg), void *arg);
 
-/* The same, but waiting until the deadline at most. 0 with *out_result, what fn returned; -ETIMEDOUT:
- * fn goes on behind our back, or was never begun, and dispose(arg) is called once nobody needs `arg`
- * any more, on whatever thread. After any other error `arg` is the caller's, as it is after 0.
+struct gor_ctx; /* see "context" */
+
+/* The same, but waiting until the deadline, or the end of the context, at most. 0 with *out_result,
+ * what fn returned; -ETIMEDOUT or -ECANCELED: fn goes on behind our back,
+ * or was never begun, and dispose(arg) is called once nobody needs `arg` any more, on whatever thread. After any other error `arg` is the caller's, as it is after 0.
  * -EAGAIN: no thread to be had. -ENOMEM. gor_stop does not wait for what goes on behind. */
 GOR_API int gor_blocking_until(int (*fn)(void *arg), void *arg, void (*dispose)(void *arg),
                                int64_t deadline, int *out_result);
+GOR_API int gor_blocking_ctx(int (*fn)(void *arg), void *arg, void (*dispose)(void *arg),
+                             struct gor_ctx *ctx, int *out_result);
 
 /* Park until `ns` nanoseconds passed; zero and less yields. 0. */
 GOR_API int gor_sleep(int64_t ns);
@@ -200,8 +204,6 @@ GOR_API int gor_sleep(int64_t ns);
 GOR_API int gor_sleep_until(int64_t deadline);
 
 /* --------------------------------------------------------------- channels */
-
-struct gor_ctx; /* see "context" */
 
 /* A typed queue between goroutines with Go's semantics. A NULL channel blocks for ever in send and
  * receive, and is never ready in a select. */
@@ -476,23 +478,34 @@ GOR_API int gor_group_wait(struct gor_group *group);
  * Regular files never park on the poller: what is not in the page cache is read on a thread of
  * gor_blocking. Nothing here raises SIGPIPE: a goroutine's thread has it blocked. */
 GOR_API ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline);
+GOR_API ssize_t gor_read_ctx(int fd, void *buf, size_t len, struct gor_ctx *ctx);
 GOR_API ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline);
+GOR_API ssize_t gor_write_ctx(int fd, const void *buf, size_t len, struct gor_ctx *ctx);
 /* All of it or an error; *out_written, if not NULL, tells how far it came. */
 GOR_API int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline,
                           size_t *out_written);
+GOR_API int gor_write_all_ctx(int fd, const void *buf, size_t len, struct gor_ctx *ctx,
+                              size_t *out_written);
 /* Several parts at once, of which at most 1,024 are looked at; gor_writev_all takes any number. */
 struct iovec;
 GOR_API ssize_t gor_readv(int fd, const struct iovec *parts, int count, int64_t deadline);
+GOR_API ssize_t gor_readv_ctx(int fd, const struct iovec *parts, int count, struct gor_ctx *ctx);
 GOR_API ssize_t gor_writev(int fd, const struct iovec *parts, int count, int64_t deadline);
+GOR_API ssize_t gor_writev_ctx(int fd, const struct iovec *parts, int count, struct gor_ctx *ctx);
 GOR_API int gor_writev_all(int fd, const struct iovec *parts, int count, int64_t deadline,
                            size_t *out_written);
+GOR_API int gor_writev_all_ctx(int fd, const struct iovec *parts, int count, struct gor_ctx *ctx,
+                               size_t *out_written);
 /* From `in_fd`, a regular file, to anything; `offset` as in sendfile. The thread waits for the disk. */
 GOR_API ssize_t gor_sendfile(int out_fd, int in_fd, off_t *offset, size_t count, int64_t deadline);
+GOR_API ssize_t gor_sendfile_ctx(int out_fd, int in_fd, off_t *offset, size_t count,
+                                 struct gor_ctx *ctx);
 GOR_API int gor_close(int fd);
 
 /* Open on a thread of gor_blocking, since the open of a FIFO or of a file far away may take any time:
  * the new descriptor, close-on-exec. After -ETIMEDOUT the open goes on, and what it opens is closed. */
 GOR_API int gor_open(const char *path, int flags, mode_t mode, int64_t deadline);
+GOR_API int gor_open_ctx(const char *path, int flags, mode_t mode, struct gor_ctx *ctx);
 /* A pipe: fds[0] to read, fds[1] to write; close-on-exec. [any thread] */
 GOR_API int gor_pipe(int fds[2]);
 /* At an offset of a regular file. */
@@ -503,21 +516,32 @@ GOR_API int gor_fsync(int fd);
 
 /* The new descriptor, close-on-exec. */
 GOR_API int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline);
+GOR_API int gor_accept_ctx(int fd, struct sockaddr *addr, socklen_t *addr_len, struct gor_ctx *ctx);
 GOR_API int gor_connect(int fd, const struct sockaddr *addr, socklen_t addr_len, int64_t deadline);
+GOR_API int gor_connect_ctx(int fd, const struct sockaddr *addr, socklen_t addr_len,
+                            struct gor_ctx *ctx);
 GOR_API int gor_shutdown(int fd, int how);
 /* Messages; `addr` may be NULL. Descriptors received are close-on-exec. */
 GOR_API ssize_t gor_recvfrom(int fd, void *buf, size_t len, struct sockaddr *addr,
                              socklen_t *addr_len, int64_t deadline);
+GOR_API ssize_t gor_recvfrom_ctx(int fd, void *buf, size_t len, struct sockaddr *addr,
+                                 socklen_t *addr_len, struct gor_ctx *ctx);
 GOR_API ssize_t gor_sendto(int fd, const void *buf, size_t len, const struct sockaddr *addr,
                            socklen_t addr_len, int64_t deadline);
+GOR_API ssize_t gor_sendto_ctx(int fd, const void *buf, size_t len, const struct sockaddr *addr,
+                               socklen_t addr_len, struct gor_ctx *ctx);
 struct msghdr;
 GOR_API ssize_t gor_recvmsg(int fd, struct msghdr *message, int flags, int64_t deadline);
+GOR_API ssize_t gor_recvmsg_ctx(int fd, struct msghdr *message, int flags, struct gor_ctx *ctx);
 GOR_API ssize_t gor_sendmsg(int fd, const struct msghdr *message, int flags, int64_t deadline);
+GOR_API ssize_t gor_sendmsg_ctx(int fd, const struct msghdr *message, int flags,
+                                struct gor_ctx *ctx);
 
 enum gor_fd_events { GOR_FD_READ = 1, GOR_FD_WRITE = 2 };
 /* Park until the descriptor is ready for one of `events` (or has an error or hang-up, which count
  * as both): the events that are. The descriptor must be pollable: -EPERM for a regular file. */
 GOR_API int gor_fd_wait(int fd, int events, int64_t deadline);
+GOR_API int gor_fd_wait_ctx(int fd, int events, struct gor_ctx *ctx);
 
 /* -------------------------------------------------------------------- net */
 
@@ -537,12 +561,16 @@ struct gor_net_opts {
  * is open to both families. A stale path is not removed. `opts` may be NULL. */
 GOR_API int gor_listen(const char *network, const char *address, const struct gor_net_opts *opts,
                        int64_t deadline);
+GOR_API int gor_listen_ctx(const char *network, const char *address,
+                           const struct gor_net_opts *opts, struct gor_ctx *ctx);
 
 /* A socket connected to that address, close-on-exec. Without a host it is this machine. A name's
  * addresses are tried a quarter of a second apart, and the first that answers is taken. `opts` may
  * be NULL. Errors as connect: the first address's. */
 GOR_API int gor_dial(const char *network, const char *address, const struct gor_net_opts *opts,
                      int64_t deadline);
+GOR_API int gor_dial_ctx(const char *network, const char *address, const struct gor_net_opts *opts,
+                         struct gor_ctx *ctx);
 
 /* The longest text of an address, with its end. */
 enum { GOR_ADDR_BYTES = 128 };
@@ -561,6 +589,8 @@ GOR_API int gor_peer_addr(int fd, char *out_text, size_t room);
 struct addrinfo;
 GOR_API int gor_resolve(const char *host, const char *service, const struct addrinfo *hints,
                         int64_t deadline, struct addrinfo **out_list);
+GOR_API int gor_resolve_ctx(const char *host, const char *service, const struct addrinfo *hints,
+                            struct gor_ctx *ctx, struct addrinfo **out_list);
 
 /* -------------------------------------------------------------- processes */
 
@@ -568,6 +598,8 @@ GOR_API int gor_resolve(const char *host, const char *service, const struct addr
  * the child's rusage. -ECHILD: no such child. */
 struct rusage;
 GOR_API int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t deadline);
+GOR_API int gor_wait_pid_ctx(pid_t pid, int *out_status, struct rusage *out_usage,
+                             struct gor_ctx *ctx);
 
 /* A child process, named by a descriptor, not a number that another may have tomorrow. */
 struct gor_proc;
@@ -619,6 +651,8 @@ GOR_API void gor_proc_free(struct gor_proc *proc);
  * -ECHILD: somebody else has reaped it, or SIGCHLD is ignored. */
 GOR_API int gor_proc_wait(struct gor_proc *proc, int *out_status, struct rusage *out_usage,
                           int64_t deadline);
+GOR_API int gor_proc_wait_ctx(struct gor_proc *proc, int *out_status, struct rusage *out_usage,
+                              struct gor_ctx *ctx);
 
 /* Send a signal to it, or to the whole group it leads; never to anybody else. -ESRCH: it has ended and
  * was waited for. -EINVAL: no such signal; it leads no group. */

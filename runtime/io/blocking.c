@@ -5,7 +5,7 @@
  * (gor__park_spin), and the thread takes that lock before it makes the goroutine runnable: so a call
  * may begin, and even end, while its goroutine is still on the way to sleep.
  *
- * A call without a deadline is a struct on the stack of the parked goroutine. One with a deadline is
+ * A call without a limit is a struct on the stack of the parked goroutine. One with a limit is
  * on the heap, and belongs to whoever comes last: the goroutine, or, once that has given up
  * (`abandoned`), the thread.
  */
@@ -16,6 +16,7 @@
 
 #include "runtime/io/workers.h"
 #include "runtime/sched/door.h"
+#include "runtime/sched/limit.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/waitq.h"
@@ -99,22 +100,23 @@ static void init_call(struct call *call, struct gor__g *g, int (*fn)(void *arg),
     call->work.done = done;
     call->work.refuse = refuse;
     g->waiter.g = g;
-    g->woken_by = NULL;
 }
 
-/* Inside: hand the call over, with its lock held then, and park. 0: the wait is over. */
-static int park_in(struct call *call, struct gor__worker *worker, int64_t deadline)
+/* Inside: hand the call over, with its lock held then, and park. 0: it was answered; the error of the
+ * limit, as yet without effect; -EAGAIN. */
+static int park_in(struct call *call, struct gor__worker *worker, const struct gor__limit *limit)
 {
     gor__spin_lock(&call->lock);
     int result = gor__workers_give(&call->work, worker);
     if (result < 0) {
-        return result;
+        call->error = result;
+        return 0;
     }
     __atomic_add_fetch(&gor__sched.blocking_calls, 1, __ATOMIC_RELAXED);
-    gor__deadline_start(call->g, call->token, deadline);
+    gor__limit_arm_token(call->g, limit, call->token);
     gor__park_spin(&call->lock, GOR_WAIT_BLOCKING);
-    gor__deadline_stop(gor__g_self(), deadline);
-    return 0;
+    result = gor__limit_disarm(call->g, limit);
+    return call->g->woken_by != NULL ? 0 : result;
 }
 
 /* ---- in the seeded mode */
@@ -176,7 +178,7 @@ static int stand_still_for(int (*fn)(void *arg), void *arg, int *out_result)
     return call.error;
 }
 
-/* ---- without a deadline */
+/* ---- without a limit */
 
 int gor_blocking(int (*fn)(void *arg), void *arg)
 {
@@ -193,54 +195,49 @@ int gor_blocking(int (*fn)(void *arg), void *arg)
     init_call(&call, g, fn, arg);
     struct gor__worker *worker = gor__workers_reserve();
     gor__enter();
-    int result = park_in(&call, worker, GOR_NEVER);
+    (void)park_in(&call, worker, NULL);
     gor__leave();
-    if (result < 0) {
-        return result;
-    }
     return call.error < 0 ? call.error : call.result;
 }
 
-/* ---- with a deadline */
+/* ---- with a limit */
 
-/* The wait is over: 0 when the call is finished, and ours. */
-static int settle(struct call *call)
+/* Inside: the limit has ended the wait with `error`. 0 when the call is finished, and ours. */
+static int give_up(struct call *call, int error)
 {
-    int result = 0;
-    if (gor__g_self()->woken_by != NULL) {
-        return 0;
-    }
     gor__spin_lock(&call->lock);
-    if (!call->finished) {
+    bool finished = call->finished;
+    if (!finished) {
         __atomic_store_n(&call->abandoned, true, __ATOMIC_RELEASE);
-        result = -ETIMEDOUT;
     }
     gor__spin_unlock(&call->lock);
-    return result;
+    return finished ? 0 : error;
 }
 
-static int wait_for_call(struct call *call, int64_t deadline)
+static int wait_for_call(struct call *call, const struct gor__limit *limit)
 {
     struct gor__worker *worker = gor__workers_reserve();
     gor__enter();
     call->token = gor__wake_arm(call->g);
-    int result = park_in(call, worker, deadline);
-    if (result == 0) {
-        result = settle(call);
+    int error = park_in(call, worker, limit);
+    if (error < 0) {
+        error = give_up(call, error);
     }
     gor__leave();
-    return result;
+    return error;
 }
 
-int gor__blocking_until(const struct gor__detached *what, int64_t deadline, int *out_result)
+int gor__blocking_within(const struct gor__detached *what, const struct gor__limit *limit,
+                         int *out_result)
 {
     struct gor__g *g = gor__g_self();
     if (g == NULL) {
         return -EPERM;
     }
-    if (deadline <= gor_now()) {
+    int over = gor__limit_over(limit);
+    if (over < 0) {
         what->dispose(what->arg);
-        return -ETIMEDOUT;
+        return over;
     }
     if (gor__seeded_on()) {
         return stand_still_for(what->fn, what->arg, out_result);
@@ -253,14 +250,14 @@ int gor__blocking_until(const struct gor__detached *what, int64_t deadline, int 
     call->dispose = what->dispose;
     call->work.detached = true;
     call->work.is_lookup = what->is_lookup;
-    int result = wait_for_call(call, deadline);
-    if (result == -ETIMEDOUT) {
+    int result = wait_for_call(call, limit);
+    if (result < 0) {
         return result;
     }
-    if (result == 0 && call->error == 0) {
+    result = call->error;
+    if (result == 0) {
         *out_result = call->result;
     }
-    result = result < 0 ? result : call->error;
     free(call);
     return result;
 }
@@ -269,7 +266,16 @@ int gor_blocking_until(int (*fn)(void *arg), void *arg, void (*dispose)(void *ar
                        int64_t deadline, int *out_result)
 {
     const struct gor__detached what = {fn, arg, dispose, false};
-    return gor__blocking_until(&what, deadline, out_result);
+    struct gor__limit limit = gor__limit_until(deadline);
+    return gor__blocking_within(&what, &limit, out_result);
+}
+
+int gor_blocking_ctx(int (*fn)(void *arg), void *arg, void (*dispose)(void *arg),
+                     struct gor_ctx *ctx, int *out_result)
+{
+    const struct gor__detached what = {fn, arg, dispose, false};
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return gor__blocking_within(&what, &limit, out_result);
 }
 
 bool gor__blocking_stop(void)

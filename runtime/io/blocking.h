@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct gor__limit;
+
 struct gor__detached {
     int (*fn)(void *arg);
     void *arg;
@@ -14,8 +16,9 @@ struct gor__detached {
     bool is_lookup; /* see workers.h */
 };
 
-/* As gor_blocking_until. */
-int gor__blocking_until(const struct gor__detached *what, int64_t deadline, int *out_result);
+/* As gor_blocking_until and gor_blocking_ctx. */
+int gor__blocking_within(const struct gor__detached *what, const struct gor__limit *limit,
+                         int *out_result);
 
 /* As gor__workers_stop. */
 bool gor__blocking_stop(void);

@@ -25,16 +25,16 @@ void gor__call_end(int fd)
     gor__leave();
 }
 
-int gor__call_wait(int fd, int events, uint32_t edges, int64_t deadline,
+int gor__call_wait(int fd, int events, uint32_t edges, const struct gor__limit *limit,
                    enum gor_wait_reason reason)
 {
     gor__enter();
-    int result = gor__netpoll_wait(fd, events, edges, deadline, reason);
+    int result = gor__netpoll_wait(fd, events, edges, limit, reason);
     gor__leave();
     return result;
 }
 
-int gor__call_retry(int fd, int error, int events, uint32_t edges, int64_t deadline)
+int gor__call_retry(int fd, int error, int events, uint32_t edges, const struct gor__limit *limit)
 {
     if (error == -EINTR) {
         return 0;
@@ -43,20 +43,30 @@ int gor__call_retry(int fd, int error, int events, uint32_t edges, int64_t deadl
         return error;
     }
     gor__g_self()->io_streak = 0;
-    return gor__call_wait(fd, events, edges, deadline, GOR_WAIT_IO);
+    return gor__call_wait(fd, events, edges, limit, GOR_WAIT_IO);
+}
+
+struct gor__limit gor__limit_sooner(const struct gor__limit *limit, int64_t ns)
+{
+    int64_t deadline = gor_after(ns);
+    return (struct gor__limit){
+        .deadline = deadline < limit->deadline ? deadline : limit->deadline,
+        .watchers = limit->watchers,
+    };
 }
 
 /* A wait for no direction at all, which a close ends. */
-int gor__call_pause(int fd, int64_t *pause, int64_t deadline)
+int gor__call_pause(int fd, int64_t *pause, const struct gor__limit *limit)
 {
     enum { PAUSE_MIN = 1000000, PAUSE_MAX = 50000000 };
-    if (deadline != GOR_NEVER && deadline <= gor_now()) {
-        return -ETIMEDOUT;
+    int over = gor__limit_over(limit);
+    if (over < 0) {
+        return over;
     }
     *pause = *pause == 0 ? PAUSE_MIN : *pause * 2 < PAUSE_MAX ? *pause * 2 : PAUSE_MAX;
-    int64_t until = gor_after(*pause);
-    until = until < deadline ? until : deadline;
-    int result = gor__call_wait(fd, 0, gor__netpoll_edges(fd), until, GOR_WAIT_IO);
+    struct gor__limit sooner = gor__limit_sooner(limit, *pause);
+    int result = gor__call_wait(fd, 0, gor__netpoll_edges(fd), &sooner, GOR_WAIT_IO);
+    /* Whether it was the pause or the limit is seen the next time. */
     return result == -ETIMEDOUT ? 0 : result;
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "runtime/gor.h"
+#include "runtime/sched/limit.h"
 #include "runtime/sched/netpoll.h"
 
 #define GOR__NEVER_INLINED __attribute__((noinline))
@@ -24,16 +25,19 @@ int gor__call_begin(int fd);
 void gor__call_end(int fd);
 
 /* gor__netpoll_wait, from outside the door. */
-int gor__call_wait(int fd, int events, uint32_t edges, int64_t deadline,
+int gor__call_wait(int fd, int events, uint32_t edges, const struct gor__limit *limit,
                    enum gor_wait_reason reason);
 
 /* After a try that failed with `error`, negative, and was begun after `edges` were counted: 0 to try
  * again, maybe after a wait, else the error to answer. */
-int gor__call_retry(int fd, int error, int events, uint32_t edges, int64_t deadline);
+int gor__call_retry(int fd, int error, int events, uint32_t edges, const struct gor__limit *limit);
 
 /* Wait a little for what nothing tells of, a millisecond at first, up to 50 later; *pause starts at 0.
- * 0 to try again; -ETIMEDOUT; -ECANCELED. */
-int gor__call_pause(int fd, int64_t *pause, int64_t deadline);
+ * 0 to try again; the error of the limit; -ECANCELED when `fd` is closed. */
+int gor__call_pause(int fd, int64_t *pause, const struct gor__limit *limit);
+
+/* The limit with a deadline `ns` from now, if that is sooner. */
+struct gor__limit gor__limit_sooner(const struct gor__limit *limit, int64_t ns);
 
 /* After a try that did something: let others run if this goroutine has not parked for long. Answers
  * `result`. */

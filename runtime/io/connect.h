@@ -5,8 +5,14 @@
 
 #include <sys/socket.h>
 
+struct gor__limit;
+
 /* connect(); negative errno, -EINPROGRESS while it goes on. */
 int gor__connect_try(int fd, const struct sockaddr *addr, socklen_t addr_len);
+
+/* As gor_connect. */
+int gor__connect(int fd, const struct sockaddr *addr, socklen_t addr_len,
+                 const struct gor__limit *limit);
 
 /* How a connection under way stands: 0 made, 1 not yet, or why it failed. */
 int gor__connect_look(int fd);

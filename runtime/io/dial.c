@@ -13,6 +13,7 @@
 
 #include "runtime/io/call.h"
 #include "runtime/io/connect.h"
+#include "runtime/io/fd.h"
 #include "runtime/io/net.h"
 #include "runtime/io/resolve.h"
 #include "runtime/sched/machine.h"
@@ -24,7 +25,7 @@ struct dial {
     const struct gor_net_opts *opts;
     struct addrinfo *to;
     struct addrinfo *from; /* NULL: from anywhere */
-    int64_t deadline;
+    const struct gor__limit *limit;
 };
 
 /* -EADDRNOTAVAIL: there is no address to dial from in that family. */
@@ -52,10 +53,11 @@ static int make_socket(const struct dial *dial, const struct addrinfo *to)
 /* ---- one address */
 
 /* `fd`, which is new, connected to the only address there is. */
-static int connect_alone(int fd, const struct sockaddr *addr, socklen_t len, int64_t deadline)
+static int connect_alone(int fd, const struct sockaddr *addr, socklen_t len,
+                         const struct gor__limit *limit)
 {
     (void)gor__call_new_fd(fd);
-    int error = gor_connect(fd, addr, len, deadline);
+    int error = gor__connect(fd, addr, len, limit);
     if (error < 0) {
         (void)gor_close(fd);
         return error;
@@ -69,7 +71,7 @@ static int dial_one(const struct dial *dial)
     if (fd < 0) {
         return fd;
     }
-    return connect_alone(fd, dial->to->ai_addr, dial->to->ai_addrlen, dial->deadline);
+    return connect_alone(fd, dial->to->ai_addr, dial->to->ai_addrlen, dial->limit);
 }
 
 /* ---- many addresses */
@@ -137,10 +139,10 @@ static int look_at_attempts(struct race *race)
 }
 
 /* Until one has won, all have failed (-1), or a wait has ended with *out_error. */
-static int wait_for_winner(struct race *race, int64_t until, int *out_error)
+static int wait_for_winner(struct race *race, const struct gor__limit *limit, int *out_error)
 {
     while (race->count > 0) {
-        int ready = gor_fd_wait(race->epoll, GOR_FD_READ, until);
+        int ready = gor__fd_wait(race->epoll, GOR_FD_READ, limit);
         if (ready < 0) {
             *out_error = ready;
             return -1;
@@ -163,14 +165,17 @@ static int run_race(struct race *race, const struct dial *dial)
             return winner;
         }
         bool is_last = to->ai_next == NULL || race->count == ATTEMPTS_MAX;
-        int64_t until = is_last ? GOR_NEVER : gor_after(HEAD_START_NS);
-        until = until < dial->deadline ? until : dial->deadline;
-        winner = wait_for_winner(race, until, &error);
+        struct gor__limit limit =
+            is_last ? *dial->limit : gor__limit_sooner(dial->limit, HEAD_START_NS);
+        winner = wait_for_winner(race, &limit, &error);
         if (winner >= 0) {
             return winner;
         }
         /* The end of a head start is no error. */
-        if (error < 0 && (error != -ETIMEDOUT || until == dial->deadline)) {
+        if (error == -ETIMEDOUT) {
+            error = gor__limit_over(dial->limit);
+        }
+        if (error < 0) {
             race->error = error;
             return -1;
         }
@@ -216,7 +221,7 @@ static bool is_self_connected(int fd)
 
 static int dial_inet(const struct gor__network *network, const char *address, struct dial *dial)
 {
-    int result = gor__resolve(network, address, false, dial->deadline, &dial->to);
+    int result = gor__resolve(network, address, false, dial->limit, &dial->to);
     if (result < 0) {
         return result;
     }
@@ -234,11 +239,11 @@ static int dial_inet(const struct gor__network *network, const char *address, st
 }
 
 static int dial_inet_from(const struct gor__network *network, const char *address,
-                          const struct gor_net_opts *opts, int64_t deadline)
+                          const struct gor_net_opts *opts, const struct gor__limit *limit)
 {
-    struct dial dial = {.opts = opts, .deadline = deadline};
+    struct dial dial = {.opts = opts, .limit = limit};
     if (opts->local != NULL) {
-        int error = gor__resolve(network, opts->local, true, deadline, &dial.from);
+        int error = gor__resolve(network, opts->local, true, limit, &dial.from);
         if (error < 0) {
             return error;
         }
@@ -251,7 +256,7 @@ static int dial_inet_from(const struct gor__network *network, const char *addres
 }
 
 static int dial_unix(const struct gor__network *network, const char *path,
-                     const struct gor_net_opts *opts, int64_t deadline)
+                     const struct gor_net_opts *opts, const struct gor__limit *limit)
 {
     struct sockaddr_un addr;
     struct sockaddr_un from;
@@ -274,11 +279,11 @@ static int dial_unix(const struct gor__network *network, const char *path,
             return gor__net_give_up(fd, error);
         }
     }
-    return connect_alone(fd, (struct sockaddr *)&addr, len, deadline);
+    return connect_alone(fd, (struct sockaddr *)&addr, len, limit);
 }
 
-int gor_dial(const char *network_text, const char *address, const struct gor_net_opts *opts,
-             int64_t deadline)
+static int dial_within(const char *network_text, const char *address,
+                       const struct gor_net_opts *opts, const struct gor__limit *limit)
 {
     struct gor__network network;
     if (gor__g_self() == NULL) {
@@ -290,7 +295,21 @@ int gor_dial(const char *network_text, const char *address, const struct gor_net
     }
     opts = opts != NULL ? opts : &gor__net_defaults;
     if (network.family == AF_UNIX) {
-        return dial_unix(&network, address, opts, deadline);
+        return dial_unix(&network, address, opts, limit);
     }
-    return dial_inet_from(&network, address, opts, deadline);
+    return dial_inet_from(&network, address, opts, limit);
+}
+
+int gor_dial(const char *network, const char *address, const struct gor_net_opts *opts,
+             int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return dial_within(network, address, opts, &limit);
+}
+
+int gor_dial_ctx(const char *network, const char *address, const struct gor_net_opts *opts,
+                 struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return dial_within(network, address, opts, &limit);
 }

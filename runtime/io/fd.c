@@ -8,6 +8,8 @@
  * Sockets are written to without SIGPIPE. Pipes have no such flag, but the runtime's threads have
  * the signal blocked.
  */
+#include "runtime/io/fd.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stddef.h>
@@ -24,7 +26,7 @@ GOR__NEVER_INLINED static ssize_t try_read(int fd, void *buf, size_t len)
     return got >= 0 ? got : -errno;
 }
 
-static ssize_t read_stream(int fd, void *buf, size_t len, int64_t deadline)
+static ssize_t read_stream(int fd, void *buf, size_t len, const struct gor__limit *limit)
 {
     for (;;) {
         uint32_t edges = gor__netpoll_edges(fd);
@@ -32,7 +34,7 @@ static ssize_t read_stream(int fd, void *buf, size_t len, int64_t deadline)
         if (got >= 0) {
             return gor__call_done(got);
         }
-        int error = gor__call_retry(fd, (int)got, GOR_FD_READ, edges, deadline);
+        int error = gor__call_retry(fd, (int)got, GOR_FD_READ, edges, limit);
         if (error < 0) {
             return error;
         }
@@ -45,15 +47,27 @@ static ssize_t read_file(int fd, void *buf, size_t len)
     return gor__file_read(fd, &part, 1, GOR__FILE_POSITION);
 }
 
-ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline)
+static ssize_t read_within(int fd, void *buf, size_t len, const struct gor__limit *limit)
 {
     int begun = gor__call_begin(fd);
     if (begun < 0) {
         return begun;
     }
-    ssize_t result = begun == 0 ? read_stream(fd, buf, len, deadline) : read_file(fd, buf, len);
+    ssize_t result = begun == 0 ? read_stream(fd, buf, len, limit) : read_file(fd, buf, len);
     gor__call_end(fd);
     return result;
+}
+
+ssize_t gor_read(int fd, void *buf, size_t len, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return read_within(fd, buf, len, &limit);
+}
+
+ssize_t gor_read_ctx(int fd, void *buf, size_t len, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return read_within(fd, buf, len, &limit);
 }
 
 GOR__NEVER_INLINED static ssize_t try_write(int fd, const void *buf, size_t len)
@@ -65,7 +79,7 @@ GOR__NEVER_INLINED static ssize_t try_write(int fd, const void *buf, size_t len)
     return put >= 0 ? put : -errno;
 }
 
-static ssize_t write_stream(int fd, const void *buf, size_t len, int64_t deadline)
+static ssize_t write_stream(int fd, const void *buf, size_t len, const struct gor__limit *limit)
 {
     for (;;) {
         uint32_t edges = gor__netpoll_edges(fd);
@@ -73,7 +87,7 @@ static ssize_t write_stream(int fd, const void *buf, size_t len, int64_t deadlin
         if (put >= 0) {
             return gor__call_done(put);
         }
-        int error = gor__call_retry(fd, (int)put, GOR_FD_WRITE, edges, deadline);
+        int error = gor__call_retry(fd, (int)put, GOR_FD_WRITE, edges, limit);
         if (error < 0) {
             return error;
         }
@@ -86,23 +100,36 @@ static ssize_t write_file(int fd, const void *buf, size_t len)
     return gor__file_write(fd, &part, 1, GOR__FILE_POSITION);
 }
 
-ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline)
+static ssize_t write_within(int fd, const void *buf, size_t len, const struct gor__limit *limit)
 {
     int begun = gor__call_begin(fd);
     if (begun < 0) {
         return begun;
     }
-    ssize_t result = begun == 0 ? write_stream(fd, buf, len, deadline) : write_file(fd, buf, len);
+    ssize_t result = begun == 0 ? write_stream(fd, buf, len, limit) : write_file(fd, buf, len);
     gor__call_end(fd);
     return result;
 }
 
-int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline, size_t *out_written)
+ssize_t gor_write(int fd, const void *buf, size_t len, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return write_within(fd, buf, len, &limit);
+}
+
+ssize_t gor_write_ctx(int fd, const void *buf, size_t len, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return write_within(fd, buf, len, &limit);
+}
+
+static int write_all_within(int fd, const void *buf, size_t len, size_t *out_written,
+                            const struct gor__limit *limit)
 {
     size_t written = 0;
     ssize_t put = 0;
     while (written < len) {
-        put = gor_write(fd, (const char *)buf + written, len - written, deadline);
+        put = write_within(fd, (const char *)buf + written, len - written, limit);
         if (put == 0) {
             /* A device that takes nothing: it would be asked for ever. */
             put = -EIO;
@@ -116,6 +143,18 @@ int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline, size_t 
         *out_written = written;
     }
     return put < 0 ? (int)put : 0;
+}
+
+int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline, size_t *out_written)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return write_all_within(fd, buf, len, out_written, &limit);
+}
+
+int gor_write_all_ctx(int fd, const void *buf, size_t len, struct gor_ctx *ctx, size_t *out_written)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return write_all_within(fd, buf, len, out_written, &limit);
 }
 
 /* ---- waiting, closing */
@@ -172,7 +211,7 @@ GOR__NEVER_INLINED static int poll_now(int fd, int events)
     return ready & events;
 }
 
-static int wait_ready(int fd, int events, int64_t deadline)
+static int wait_ready(int fd, int events, const struct gor__limit *limit)
 {
     for (;;) {
         /* The poller tells of changes only: what is there already must be asked for. */
@@ -181,14 +220,14 @@ static int wait_ready(int fd, int events, int64_t deadline)
         if (ready != 0) {
             return ready;
         }
-        ready = gor__call_wait(fd, events, edges, deadline, GOR_WAIT_IO);
+        ready = gor__call_wait(fd, events, edges, limit, GOR_WAIT_IO);
         if (ready < 0) {
             return ready;
         }
     }
 }
 
-int gor_fd_wait(int fd, int events, int64_t deadline)
+int gor__fd_wait(int fd, int events, const struct gor__limit *limit)
 {
     if ((events & (GOR_FD_READ | GOR_FD_WRITE)) == 0) {
         return -EINVAL;
@@ -197,7 +236,19 @@ int gor_fd_wait(int fd, int events, int64_t deadline)
     if (begun < 0) {
         return begun;
     }
-    int result = begun == 0 ? wait_ready(fd, events, deadline) : -EPERM;
+    int result = begun == 0 ? wait_ready(fd, events, limit) : -EPERM;
     gor__call_end(fd);
     return result;
+}
+
+int gor_fd_wait(int fd, int events, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return gor__fd_wait(fd, events, &limit);
+}
+
+int gor_fd_wait_ctx(int fd, int events, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return gor__fd_wait(fd, events, &limit);
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/io/blocking.h"
 #include "runtime/io/call.h"
 
 /* ---- reading and writing */
@@ -164,7 +165,7 @@ static void free_open_call(void *arg)
     free(call);
 }
 
-int gor_open(const char *path, int flags, mode_t mode, int64_t deadline)
+static int open_within(const char *path, int flags, mode_t mode, const struct gor__limit *limit)
 {
     size_t bytes = strlen(path) + 1;
     int result = 0;
@@ -174,7 +175,8 @@ int gor_open(const char *path, int flags, mode_t mode, int64_t deadline)
     }
     *call = (struct open_call){flags, mode, -1};
     memcpy(call->path, path, bytes);
-    int error = gor_blocking_until(open_on_thread, call, free_open_call, deadline, &result);
+    const struct gor__detached what = {open_on_thread, call, free_open_call, false};
+    int error = gor__blocking_within(&what, limit, &result);
     if (error == -ETIMEDOUT || error == -ECANCELED) {
         return error;
     }
@@ -188,4 +190,16 @@ int gor_open(const char *path, int flags, mode_t mode, int64_t deadline)
     }
     free_open_call(call);
     return error;
+}
+
+int gor_open(const char *path, int flags, mode_t mode, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return open_within(path, flags, mode, &limit);
+}
+
+int gor_open_ctx(const char *path, int flags, mode_t mode, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return open_within(path, flags, mode, &limit);
 }

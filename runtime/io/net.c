@@ -141,11 +141,11 @@ static bool is_family_missing(int error)
 }
 
 static int listen_inet(const struct gor__network *network, const char *address,
-                       const struct gor_net_opts *opts, int64_t deadline)
+                       const struct gor_net_opts *opts, const struct gor__limit *limit)
 {
     struct addrinfo *list = NULL;
     bool only6 = network->family == AF_INET6;
-    int result = gor__resolve(network, address, true, deadline, &list);
+    int result = gor__resolve(network, address, true, limit, &list);
     if (result < 0) {
         return result;
     }
@@ -161,8 +161,8 @@ static int listen_inet(const struct gor__network *network, const char *address,
     return result;
 }
 
-int gor_listen(const char *network_text, const char *address, const struct gor_net_opts *opts,
-               int64_t deadline)
+static int listen_within(const char *network_text, const char *address,
+                         const struct gor_net_opts *opts, const struct gor__limit *limit)
 {
     struct gor__network network;
     if (gor__g_self() == NULL) {
@@ -176,5 +176,19 @@ int gor_listen(const char *network_text, const char *address, const struct gor_n
     if (network.family == AF_UNIX) {
         return listen_unix(&network, address, opts);
     }
-    return listen_inet(&network, address, opts, deadline);
+    return listen_inet(&network, address, opts, limit);
+}
+
+int gor_listen(const char *network, const char *address, const struct gor_net_opts *opts,
+               int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return listen_within(network, address, opts, &limit);
+}
+
+int gor_listen_ctx(const char *network, const char *address, const struct gor_net_opts *opts,
+                   struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return listen_within(network, address, opts, &limit);
 }

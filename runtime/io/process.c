@@ -51,14 +51,14 @@ __attribute__((noinline)) static int open_pidfd(pid_t pid)
     return fd;
 }
 
-static int wait_and_reap(int fd, pid_t pid, int64_t deadline, int *out_status,
+static int wait_and_reap(int fd, pid_t pid, const struct gor__limit *limit, int *out_status,
                          struct rusage *out_usage)
 {
     for (;;) {
         uint32_t edges = gor__netpoll_edges(fd);
         int result = try_reap(pid, out_status, out_usage);
         if (result == 0) {
-            result = gor__call_wait(fd, GOR_FD_READ, edges, deadline, GOR_WAIT_PROCESS);
+            result = gor__call_wait(fd, GOR_FD_READ, edges, limit, GOR_WAIT_PROCESS);
         }
         if (result != 0) {
             return result;
@@ -66,7 +66,8 @@ static int wait_and_reap(int fd, pid_t pid, int64_t deadline, int *out_status,
     }
 }
 
-int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t deadline)
+static int wait_within(pid_t pid, int *out_status, struct rusage *out_usage,
+                       const struct gor__limit *limit)
 {
     if (gor__g_self() == NULL) {
         return -EPERM;
@@ -80,8 +81,20 @@ int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t d
         if (fd < 0) {
             return fd;
         }
-        result = wait_and_reap(fd, pid, deadline, out_status, out_usage);
+        result = wait_and_reap(fd, pid, limit, out_status, out_usage);
         (void)gor_close(fd);
     }
     return result < 0 ? result : 0;
+}
+
+int gor_wait_pid(pid_t pid, int *out_status, struct rusage *out_usage, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return wait_within(pid, out_status, out_usage, &limit);
+}
+
+int gor_wait_pid_ctx(pid_t pid, int *out_status, struct rusage *out_usage, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return wait_within(pid, out_status, out_usage, &limit);
 }

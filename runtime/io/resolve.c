@@ -97,7 +97,7 @@ static struct lookup *new_lookup(const char *host, const char *service,
 }
 
 static int look_up(const char *host, const char *service, const struct addrinfo *hints,
-                   int64_t deadline, struct addrinfo **out_list)
+                   const struct gor__limit *limit, struct addrinfo **out_list)
 {
     struct lookup *lookup = new_lookup(host, service, hints);
     int answer = 0;
@@ -105,7 +105,7 @@ static int look_up(const char *host, const char *service, const struct addrinfo 
         return -ENOMEM;
     }
     const struct gor__detached what = {look_up_on_thread, lookup, free_lookup, true};
-    int result = gor__blocking_until(&what, deadline, &answer);
+    int result = gor__blocking_within(&what, limit, &answer);
     if (result == -ETIMEDOUT || result == -ECANCELED) {
         return result;
     }
@@ -120,8 +120,8 @@ static int look_up(const char *host, const char *service, const struct addrinfo 
     return result;
 }
 
-int gor_resolve(const char *host, const char *service, const struct addrinfo *hints,
-                int64_t deadline, struct addrinfo **out_list)
+static int resolve_within(const char *host, const char *service, const struct addrinfo *hints,
+                          const struct gor__limit *limit, struct addrinfo **out_list)
 {
     static const struct addrinfo anything = {.ai_family = AF_UNSPEC};
     struct addrinfo numeric = hints != NULL ? *hints : anything;
@@ -139,11 +139,25 @@ int gor_resolve(const char *host, const char *service, const struct addrinfo *hi
         return result;
     }
     numeric.ai_flags = given;
-    return look_up(host, service, &numeric, deadline, out_list);
+    return look_up(host, service, &numeric, limit, out_list);
+}
+
+int gor_resolve(const char *host, const char *service, const struct addrinfo *hints,
+                int64_t deadline, struct addrinfo **out_list)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return resolve_within(host, service, hints, &limit, out_list);
+}
+
+int gor_resolve_ctx(const char *host, const char *service, const struct addrinfo *hints,
+                    struct gor_ctx *ctx, struct addrinfo **out_list)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return resolve_within(host, service, hints, &limit, out_list);
 }
 
 int gor__resolve(const struct gor__network *network, const char *address, bool passive,
-                 int64_t deadline, struct addrinfo **out_list)
+                 const struct gor__limit *limit, struct addrinfo **out_list)
 {
     struct gor__host_port parts;
     struct addrinfo hints = {.ai_family = network->family, .ai_socktype = network->type};
@@ -154,6 +168,6 @@ int gor__resolve(const struct gor__network *network, const char *address, bool p
     if (passive) {
         hints.ai_flags = AI_PASSIVE;
     }
-    return gor_resolve(parts.host[0] != '\0' ? parts.host : NULL, parts.port, &hints, deadline,
-                       out_list);
+    return resolve_within(parts.host[0] != '\0' ? parts.host : NULL, parts.port, &hints, limit,
+                          out_list);
 }

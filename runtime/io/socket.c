@@ -17,7 +17,8 @@ GOR__NEVER_INLINED static int try_accept(int fd, struct sockaddr *addr, socklen_
     return errno == ECONNABORTED ? -EINTR : -errno;
 }
 
-static int accept_one(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
+static int accept_one(int fd, struct sockaddr *addr, socklen_t *addr_len,
+                      const struct gor__limit *limit)
 {
     for (;;) {
         uint32_t edges = gor__netpoll_edges(fd);
@@ -25,22 +26,35 @@ static int accept_one(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_
         if (client >= 0) {
             return (int)gor__call_done(client);
         }
-        int error = gor__call_retry(fd, client, GOR_FD_READ, edges, deadline);
+        int error = gor__call_retry(fd, client, GOR_FD_READ, edges, limit);
         if (error < 0) {
             return error;
         }
     }
 }
 
-int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
+static int accept_within(int fd, struct sockaddr *addr, socklen_t *addr_len,
+                         const struct gor__limit *limit)
 {
     int begun = gor__call_begin(fd);
     if (begun < 0) {
         return begun;
     }
-    int result = begun == 0 ? accept_one(fd, addr, addr_len, deadline) : -ENOTSOCK;
+    int result = begun == 0 ? accept_one(fd, addr, addr_len, limit) : -ENOTSOCK;
     gor__call_end(fd);
     return gor__call_new_fd(result);
+}
+
+int gor_accept(int fd, struct sockaddr *addr, socklen_t *addr_len, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return accept_within(fd, addr, addr_len, &limit);
+}
+
+int gor_accept_ctx(int fd, struct sockaddr *addr, socklen_t *addr_len, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return accept_within(fd, addr, addr_len, &limit);
 }
 
 /* ---- messages */
@@ -52,7 +66,7 @@ GOR__NEVER_INLINED static ssize_t try_recvmsg(int fd, struct msghdr *message, in
 }
 
 /* A failed try leaves the header's lengths as they were: recvmsg writes them when it succeeds. */
-static ssize_t recv_one(int fd, struct msghdr *message, int flags, int64_t deadline)
+static ssize_t recv_one(int fd, struct msghdr *message, int flags, const struct gor__limit *limit)
 {
     for (;;) {
         uint32_t edges = gor__netpoll_edges(fd);
@@ -60,22 +74,35 @@ static ssize_t recv_one(int fd, struct msghdr *message, int flags, int64_t deadl
         if (got >= 0) {
             return gor__call_done(got);
         }
-        int error = gor__call_retry(fd, (int)got, GOR_FD_READ, edges, deadline);
+        int error = gor__call_retry(fd, (int)got, GOR_FD_READ, edges, limit);
         if (error < 0) {
             return error;
         }
     }
 }
 
-ssize_t gor_recvmsg(int fd, struct msghdr *message, int flags, int64_t deadline)
+static ssize_t recvmsg_within(int fd, struct msghdr *message, int flags,
+                              const struct gor__limit *limit)
 {
     int begun = gor__call_begin(fd);
     if (begun < 0) {
         return begun;
     }
-    ssize_t result = begun == 0 ? recv_one(fd, message, flags, deadline) : -ENOTSOCK;
+    ssize_t result = begun == 0 ? recv_one(fd, message, flags, limit) : -ENOTSOCK;
     gor__call_end(fd);
     return result;
+}
+
+ssize_t gor_recvmsg(int fd, struct msghdr *message, int flags, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return recvmsg_within(fd, message, flags, &limit);
+}
+
+ssize_t gor_recvmsg_ctx(int fd, struct msghdr *message, int flags, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return recvmsg_within(fd, message, flags, &limit);
 }
 
 GOR__NEVER_INLINED static ssize_t try_sendmsg(int fd, const struct msghdr *message, int flags)
@@ -92,7 +119,8 @@ static bool goes_elsewhere(const struct msghdr *message)
            addr->sa_family == AF_UNIX;
 }
 
-static ssize_t send_one(int fd, const struct msghdr *message, int flags, int64_t deadline)
+static ssize_t send_one(int fd, const struct msghdr *message, int flags,
+                        const struct gor__limit *limit)
 {
     int64_t pause = 0;
     for (;;) {
@@ -102,42 +130,69 @@ static ssize_t send_one(int fd, const struct msghdr *message, int flags, int64_t
             return gor__call_done(put);
         }
         int error = put == -EAGAIN && goes_elsewhere(message)
-                        ? gor__call_pause(fd, &pause, deadline)
-                        : gor__call_retry(fd, (int)put, GOR_FD_WRITE, edges, deadline);
+                        ? gor__call_pause(fd, &pause, limit)
+                        : gor__call_retry(fd, (int)put, GOR_FD_WRITE, edges, limit);
         if (error < 0) {
             return error;
         }
     }
 }
 
-ssize_t gor_sendmsg(int fd, const struct msghdr *message, int flags, int64_t deadline)
+static ssize_t sendmsg_within(int fd, const struct msghdr *message, int flags,
+                              const struct gor__limit *limit)
 {
     int begun = gor__call_begin(fd);
     if (begun < 0) {
         return begun;
     }
-    ssize_t result = begun == 0 ? send_one(fd, message, flags, deadline) : -ENOTSOCK;
+    ssize_t result = begun == 0 ? send_one(fd, message, flags, limit) : -ENOTSOCK;
     gor__call_end(fd);
     return result;
 }
 
-ssize_t gor_recvfrom(int fd, void *buf, size_t len, struct sockaddr *addr, socklen_t *addr_len,
-                     int64_t deadline)
+ssize_t gor_sendmsg(int fd, const struct msghdr *message, int flags, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return sendmsg_within(fd, message, flags, &limit);
+}
+
+ssize_t gor_sendmsg_ctx(int fd, const struct msghdr *message, int flags, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return sendmsg_within(fd, message, flags, &limit);
+}
+
+static ssize_t recvfrom_within(int fd, void *buf, size_t len, struct sockaddr *addr,
+                               socklen_t *addr_len, const struct gor__limit *limit)
 {
     struct iovec part = {buf, len};
     struct msghdr message = {.msg_name = addr, .msg_iov = &part, .msg_iovlen = 1};
     if (addr != NULL) {
         message.msg_namelen = *addr_len;
     }
-    ssize_t got = gor_recvmsg(fd, &message, 0, deadline);
+    ssize_t got = recvmsg_within(fd, &message, 0, limit);
     if (got >= 0 && addr != NULL) {
         *addr_len = message.msg_namelen;
     }
     return got;
 }
 
-ssize_t gor_sendto(int fd, const void *buf, size_t len, const struct sockaddr *addr,
-                   socklen_t addr_len, int64_t deadline)
+ssize_t gor_recvfrom(int fd, void *buf, size_t len, struct sockaddr *addr, socklen_t *addr_len,
+                     int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return recvfrom_within(fd, buf, len, addr, addr_len, &limit);
+}
+
+ssize_t gor_recvfrom_ctx(int fd, void *buf, size_t len, struct sockaddr *addr, socklen_t *addr_len,
+                         struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return recvfrom_within(fd, buf, len, addr, addr_len, &limit);
+}
+
+static ssize_t sendto_within(int fd, const void *buf, size_t len, const struct sockaddr *addr,
+                             socklen_t addr_len, const struct gor__limit *limit)
 {
     struct iovec part = {(void *)(uintptr_t)buf, len};
     struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
@@ -145,7 +200,21 @@ ssize_t gor_sendto(int fd, const void *buf, size_t len, const struct sockaddr *a
         message.msg_name = (void *)(uintptr_t)addr;
         message.msg_namelen = addr_len;
     }
-    return gor_sendmsg(fd, &message, 0, deadline);
+    return sendmsg_within(fd, &message, 0, limit);
+}
+
+ssize_t gor_sendto(int fd, const void *buf, size_t len, const struct sockaddr *addr,
+                   socklen_t addr_len, int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return sendto_within(fd, buf, len, addr, addr_len, &limit);
+}
+
+ssize_t gor_sendto_ctx(int fd, const void *buf, size_t len, const struct sockaddr *addr,
+                       socklen_t addr_len, struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return sendto_within(fd, buf, len, addr, addr_len, &limit);
 }
 
 /* ---- no more of it */

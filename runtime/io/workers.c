@@ -144,7 +144,8 @@ static struct gor__work *next_lookup(bool was_lookup)
 static bool wait_for_work(struct gor__worker *worker)
 {
     bool woken = true;
-    int64_t deadline = worker->reserved ? GOR_NEVER : gor__monotonic_after(IDLE_SECONDS * GOR_SECOND);
+    int64_t deadline =
+        worker->reserved ? GOR_NEVER : gor__monotonic_after(IDLE_SECONDS * GOR_SECOND);
     __atomic_store_n(&worker->wake, 0, __ATOMIC_RELAXED);
     if (!worker->reserved) {
         put_idle(worker);

@@ -79,28 +79,28 @@ static bool look(struct gor_proc *proc)
     return ended;
 }
 
-static int wait_for_end(struct gor_proc *proc, int64_t deadline)
+static int wait_for_end(struct gor_proc *proc, const struct gor__limit *limit)
 {
     for (;;) {
         uint32_t edges = gor__netpoll_edges(proc->pidfd);
         if (look(proc)) {
             return proc->error;
         }
-        int error = gor__call_wait(proc->pidfd, GOR_FD_READ, edges, deadline, GOR_WAIT_PROCESS);
+        int error = gor__call_wait(proc->pidfd, GOR_FD_READ, edges, limit, GOR_WAIT_PROCESS);
         if (error < 0) {
             return error;
         }
     }
 }
 
-int gor_proc_wait(struct gor_proc *proc, int *out_status, struct rusage *out_usage,
-                  int64_t deadline)
+static int wait_within(struct gor_proc *proc, int *out_status, struct rusage *out_usage,
+                       const struct gor__limit *limit)
 {
     int begun = gor__call_begin(proc->pidfd);
     if (begun < 0) {
         return begun;
     }
-    int result = wait_for_end(proc, deadline);
+    int result = wait_for_end(proc, limit);
     gor__call_end(proc->pidfd);
     if (result < 0) {
         return result;
@@ -112,6 +112,20 @@ int gor_proc_wait(struct gor_proc *proc, int *out_status, struct rusage *out_usa
         *out_usage = proc->usage;
     }
     return 0;
+}
+
+int gor_proc_wait(struct gor_proc *proc, int *out_status, struct rusage *out_usage,
+                  int64_t deadline)
+{
+    struct gor__limit limit = gor__limit_until(deadline);
+    return wait_within(proc, out_status, out_usage, &limit);
+}
+
+int gor_proc_wait_ctx(struct gor_proc *proc, int *out_status, struct rusage *out_usage,
+                      struct gor_ctx *ctx)
+{
+    struct gor__limit limit = gor__limit_ctx(ctx);
+    return wait_within(proc, out_status, out_usage, &limit);
 }
 
 /* ---- killing */

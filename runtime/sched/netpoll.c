@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/limit.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/waitq.h"
 
@@ -217,7 +218,7 @@ uint32_t gor__netpoll_edges(int fd)
     return pfd != NULL ? __atomic_load_n(&pfd->edges, __ATOMIC_ACQUIRE) : 0;
 }
 
-int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
+int gor__netpoll_wait(int fd, int events, uint32_t edges, const struct gor__limit *limit,
                       enum gor_wait_reason reason)
 {
     struct poll_fd *pfd = find(fd);
@@ -225,8 +226,8 @@ int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
         return -EBADF;
     }
     gor__spin_lock(&pfd->lock);
-    if (!pfd->registered || pfd->edges != edges || deadline <= 0) {
-        int result = !pfd->registered ? -ECANCELED : pfd->edges != edges ? 0 : -ETIMEDOUT;
+    int result = !pfd->registered ? -ECANCELED : 0;
+    if (result < 0 || pfd->edges != edges || (result = gor__limit_over(limit)) < 0) {
         gor__spin_unlock(&pfd->lock);
         return result;
     }
@@ -234,21 +235,19 @@ int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
     struct gor__waiter *w = &g->waiter;
     w->g = g;
     w->index = (uint32_t)events;
-    w->token = deadline == GOR_NEVER ? 0 : gor__wake_arm(g);
-    g->woken_by = NULL;
+    w->token = gor__limit_arm(g, limit);
     gor__waitq_push(queue_for(pfd, events), w);
-    gor__deadline_start(g, w->token, deadline);
     __atomic_add_fetch(&poller.waiters, 1, __ATOMIC_SEQ_CST);
     gor__park_spin(&pfd->lock, reason);
     __atomic_sub_fetch(&poller.waiters, 1, __ATOMIC_RELAXED);
-    gor__deadline_stop(g, deadline);
+    result = gor__limit_disarm(g, limit);
     if (g->woken_by != NULL) {
         return w->result;
     }
     gor__spin_lock(&pfd->lock);
     gor__waitq_remove(queue_for(pfd, events), w);
     gor__spin_unlock(&pfd->lock);
-    return -ETIMEDOUT;
+    return result;
 }
 
 /* Put a goroutine that was claimed for us at the head of a list. */

@@ -16,6 +16,7 @@
 #include "runtime/gor.h"
 
 struct gor__g;
+struct gor__limit;
 
 enum { GOR__POLL_BATCH = 512 };
 
@@ -38,9 +39,9 @@ void gor__netpoll_leave(int fd);
 uint32_t gor__netpoll_edges(int fd);
 
 /* Park until `fd`, registered, has an event in one of the directions `events` (enum gor_fd_events);
- * not at all if it has had any since `edges`. 0: try again; -ETIMEDOUT; -ECANCELED: closed by
- * gor__netpoll_close. */
-int gor__netpoll_wait(int fd, int events, uint32_t edges, int64_t deadline,
+ * not at all if it has had any since `edges`. 0: try again; the error of the limit; -ECANCELED:
+ * closed by gor__netpoll_close. */
+int gor__netpoll_wait(int fd, int events, uint32_t edges, const struct gor__limit *limit,
                       enum gor_wait_reason reason);
 
 /* Forget `fd`, wake whoever waits on it, and return once the calls under way are over, for which it
