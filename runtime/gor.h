@@ -487,7 +487,6 @@ GOR_API int gor_write_all(int fd, const void *buf, size_t len, int64_t deadline,
 GOR_API int gor_write_all_ctx(int fd, const void *buf, size_t len, struct gor_ctx *ctx,
                               size_t *out_written);
 /* Several parts at once, of which at most 1,024 are looked at; gor_writev_all takes any number. */
-struct iovec;
 GOR_API ssize_t gor_readv(int fd, const struct iovec *parts, int count, int64_t deadline);
 GOR_API ssize_t gor_readv_ctx(int fd, const struct iovec *parts, int count, struct gor_ctx *ctx);
 GOR_API ssize_t gor_writev(int fd, const struct iovec *parts, int count, int64_t deadline);
@@ -530,7 +529,6 @@ GOR_API ssize_t gor_sendto(int fd, const void *buf, size_t len, const struct soc
                            socklen_t addr_len, int64_t deadline);
 GOR_API ssize_t gor_sendto_ctx(int fd, const void *buf, size_t len, const struct sockaddr *addr,
                                socklen_t addr_len, struct gor_ctx *ctx);
-struct msghdr;
 GOR_API ssize_t gor_recvmsg(int fd, struct msghdr *message, int flags, int64_t deadline);
 GOR_API ssize_t gor_recvmsg_ctx(int fd, struct msghdr *message, int flags, struct gor_ctx *ctx);
 GOR_API ssize_t gor_sendmsg(int fd, const struct msghdr *message, int flags, int64_t deadline);
