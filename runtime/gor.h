@@ -17,9 +17,12 @@
  * Threads     a goroutine stays on its thread between two calls into this library; across a call
  *             it may move. errno is carried along, but a compiler may keep its address: do not use
  *             it on both sides of a call in one function. Keep no addresses of thread-locals.
- * Signals     the runtime's threads block all but those of faults, and SIGPROF. A child process
- *             started from a goroutine inherits that, unless it is given a mask of its own
- *             (posix_spawnattr_setsigmask).
+ * Foreign     a goroutine may call anything. While it blocks there its P serves others; when it has
+ *             computed for 10 ms and others wait, its thread is stopped until it is its turn again.
+ * Signals     the runtime's threads block all but those of faults, SIGPROF, and the highest real-time
+ *             signal nobody used at the start, which is the runtime's own. A child process started
+ *             from a goroutine inherits that, unless it is given a mask of its own
+ *             (posix_spawnattr_setsigmask); gor_proc_spawn does so.
  * Stacks      end in one guard page. A function with a larger frame can step over it into another
  *             goroutine's stack, unless it is compiled with -fstack-clash-protection.
  */
