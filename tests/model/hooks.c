@@ -18,6 +18,8 @@ static bool inside(void)
     return run.current >= 0;
 }
 
+/* The compiler names these. NOLINTBEGIN(readability-identifier-naming) */
+
 /* ---- plain accesses */
 
 #define PLAIN(bits)                                      \
@@ -230,6 +232,8 @@ void __tsan_atomic_signal_fence(int order)
 {
     (void)order;
 }
+
+/* NOLINTEND(readability-identifier-naming) */
 
 /* ---- where the runtime waits */
 

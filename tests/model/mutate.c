@@ -73,6 +73,18 @@ static const char *order_name(int order)
     return names[order];
 }
 
+static const char *verb(enum model_mutation kind)
+{
+    switch (kind) {
+    case MODEL_DROP:
+        return "dropped";
+    case MODEL_RELAX:
+        return "relaxed";
+    default:
+        return "split";
+    }
+}
+
 static const char *kind_name(const struct step *step)
 {
     switch (step->kind) {
@@ -104,16 +116,14 @@ static void try_mutant(struct model_scenario *const *scenarios, size_t scenario_
                        const struct site *site, enum model_mutation kind,
                        struct model_mutants *mutants)
 {
-    struct model_result result;
+    struct model_result result = {.fault = false};
     at = site->address;
     mutation = kind;
     bool found = find_mutant(scenarios, scenario_count, &result);
     mutation = MODEL_NONE;
     mutants->made[kind]++;
     mutants->survived[kind] += !found;
-    static const char *const verbs[] = {
-        [MODEL_DROP] = "dropped", [MODEL_RELAX] = "relaxed", [MODEL_SPLIT] = "split"};
-    fprintf(stderr, "  %s %s %s %s: %s%s\n", verbs[kind], order_name(site->step.order),
+    fprintf(stderr, "  %s %s %s %s: %s%s\n", verb(kind), order_name(site->step.order),
             kind_name(&site->step), site->step.kind == STEP_FENCE ? "" : site->object,
             found ? "found: " : "NOT FOUND", found ? result.text : "");
 }
