@@ -154,7 +154,8 @@ static int64_t look_round(int64_t *last_poll, bool *urgent)
     if (round.sampled) {
         return LOOK_AGAIN_NS;
     }
-    if (idle >= in_use && !unpolled && __atomic_load_n(&gor__sched.away, __ATOMIC_RELAXED) == 0) {
+    /* Those who are away find an idle P by themselves. */
+    if (idle >= in_use && !unpolled) {
         return GOR_NEVER;
     }
     return GOR_MILLISECOND;
