@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "runtime/cpu/memory.h"
 #include "runtime/io/blocking.h"
@@ -210,6 +211,18 @@ static void run_root(void *arg)
     root->result = root->fn(root->arg);
 }
 
+/* On a thread of the host's, which runs the handlers of signals. ThreadSanitizer puts those off until
+ * the thread makes a call that it intercepts, of which a futex is none. */
+static void wait_outside(uint32_t *done)
+{
+#if defined(__SANITIZE_THREAD__)
+    (void)gor__futex_wait(done, 0, gor__monotonic_after(20 * GOR_MILLISECOND));
+    (void)usleep(0);
+#else
+    (void)gor__futex_wait(done, 0, GOR_NEVER);
+#endif
+}
+
 int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg)
 {
     static const struct gor_go_opts named = {.name = "main"};
@@ -222,7 +235,7 @@ int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg)
     result = gor__spawn(&named, run_root, &root, __builtin_return_address(0));
     if (result == 0) {
         while (__atomic_load_n(&root.done, __ATOMIC_ACQUIRE) == 0) {
-            (void)gor__futex_wait(&root.done, 0, GOR_NEVER);
+            wait_outside(&root.done);
         }
         result = root.result;
     }
