@@ -11,8 +11,19 @@ void gor__waiter_wake(struct gor__waiter *w)
     gor__ready(g);
 }
 
-int gor__waitq_wait(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_reason reason,
-                    const struct gor__limit *limit)
+static int wait_for_ever(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_reason reason)
+{
+    struct gor__g *g = gor__g_self();
+    struct gor__waiter *w = &g->waiter;
+    w->g = g;
+    w->token = 0;
+    gor__waitq_push(q, w);
+    gor__park(lock, reason);
+    return w->result;
+}
+
+static int wait_within(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_reason reason,
+                       const struct gor__limit *limit)
 {
     int over = gor__limit_over(limit);
     if (over != 0) {
@@ -33,4 +44,11 @@ int gor__waitq_wait(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_
     gor__waitq_remove(q, w);
     gor__unlock(lock);
     return over;
+}
+
+int gor__waitq_wait(struct gor__waitq *q, struct gor__lock *lock, enum gor_wait_reason reason,
+                    const struct gor__limit *limit)
+{
+    return GOR_LIKELY(limit == NULL) ? wait_for_ever(q, lock, reason)
+                                     : wait_within(q, lock, reason, limit);
 }

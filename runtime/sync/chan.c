@@ -78,11 +78,16 @@ static inline void push_element(struct gor_chan *c, const void *elem)
     __atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
 }
 
+static inline void drop_oldest(struct gor_chan *c)
+{
+    c->head = c->head + 1 == c->capacity ? 0 : c->head + 1;
+    __atomic_store_n(&c->count, c->count - 1, __ATOMIC_RELAXED);
+}
+
 static inline void pop_element(struct gor_chan *c, void *elem)
 {
     gor__elem_give(c, elem, slot(c, 0));
-    c->head = c->head + 1 == c->capacity ? 0 : c->head + 1;
-    __atomic_store_n(&c->count, c->count - 1, __ATOMIC_RELAXED);
+    drop_oldest(c);
 }
 
 /* Both leave the goroutine to wake, if any, in *out_wake: it is woken after the unlock, since it
@@ -144,61 +149,28 @@ int gor__chan_recv_locked(struct gor_chan *c, void *elem, struct gor__waiter **o
     return recv_now(c, elem, out_wake);
 }
 
-/* The nil channel. */
-static int wait_for_nothing(bool parks, const struct gor__limit *limit, enum gor_wait_reason reason)
+int gor__chan_try_send(struct gor_chan *c, const void *elem)
 {
-    return parks ? gor__limit_wait(limit, reason) : -EAGAIN;
-}
-
-static inline __attribute__((always_inline)) int
-send_inside(struct gor_chan *c, const void *elem, bool parks, const struct gor__limit *limit)
-{
-    if (GOR_UNLIKELY(c == NULL)) {
-        return wait_for_nothing(parks, limit, GOR_WAIT_CHAN_SEND_NIL);
-    }
     struct gor__waiter *wake = NULL;
     gor__lock(&c->lock);
     int result = send_now(c, elem, &wake);
-    if (GOR_LIKELY(result != -EAGAIN) || !parks) {
-        gor__unlock(&c->lock);
-        if (wake != NULL) {
-            gor__waiter_wake(wake);
-        }
-        return result;
+    gor__unlock(&c->lock);
+    if (wake != NULL) {
+        gor__waiter_wake(wake);
     }
-    /* The receiver only reads it; no waiter has a pointer to const. */
-    gor__g_self()->waiter.elem = (void *)(uintptr_t)elem;
-    return gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, limit);
-}
-
-static inline __attribute__((always_inline)) int
-recv_inside(struct gor_chan *c, void *elem, bool parks, const struct gor__limit *limit)
-{
-    if (GOR_UNLIKELY(c == NULL)) {
-        return wait_for_nothing(parks, limit, GOR_WAIT_CHAN_RECV_NIL);
-    }
-    struct gor__waiter *wake = NULL;
-    gor__lock(&c->lock);
-    int result = recv_now(c, elem, &wake);
-    if (GOR_LIKELY(result != -EAGAIN) || !parks) {
-        gor__unlock(&c->lock);
-        if (wake != NULL) {
-            gor__waiter_wake(wake);
-        }
-        return result;
-    }
-    gor__g_self()->waiter.elem = elem;
-    return gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, limit);
-}
-
-int gor__chan_try_send(struct gor_chan *c, const void *elem)
-{
-    return send_inside(c, elem, false, NULL);
+    return result;
 }
 
 int gor__chan_try_recv(struct gor_chan *c, void *elem)
 {
-    return recv_inside(c, elem, false, NULL);
+    struct gor__waiter *wake = NULL;
+    gor__lock(&c->lock);
+    int result = recv_now(c, elem, &wake);
+    gor__unlock(&c->lock);
+    if (wake != NULL) {
+        gor__waiter_wake(wake);
+    }
+    return result;
 }
 
 int gor__chan_close_and_set(struct gor_chan *c, int *word, int value)
@@ -228,32 +200,137 @@ int gor__chan_close(struct gor_chan *c)
     return gor__chan_close_and_set(c, NULL, 0);
 }
 
-/* ---- through the door */
+/* ---- through the door
+ *
+ * Most often there is room in the buffer, or something in it, and nobody waits: that is done here, on
+ * the spot, and calls nothing; so it needs no registers saved. All else is for functions that take
+ * over where it turned out. */
+
+/* Inside, with the lock held, which is released; leaves. */
+static __attribute__((noinline)) int send_locked(struct gor_chan *c, const void *elem, bool parks,
+                                                 const struct gor__limit *limit)
+{
+    struct gor__waiter *wake = NULL;
+    int result = send_now(c, elem, &wake);
+    if (result == -EAGAIN && parks) {
+        struct gor__g *g = gor__g_self();
+        /* The receiver only reads it; no waiter has a pointer to const. */
+        g->waiter.elem = (void *)(uintptr_t)elem;
+        result = gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, limit);
+    } else {
+        gor__unlock(&c->lock);
+        if (wake != NULL) {
+            gor__waiter_wake(wake);
+        }
+    }
+    gor__leave();
+    return GOR_LIKELY(result != -EPIPE) ? result : gor__misuse(result, GOR__SEND_ON_CLOSED);
+}
+
+static __attribute__((noinline)) int recv_locked(struct gor_chan *c, void *elem, bool parks,
+                                                 const struct gor__limit *limit)
+{
+    struct gor__waiter *wake = NULL;
+    int result = recv_now(c, elem, &wake);
+    if (result == -EAGAIN && parks) {
+        gor__g_self()->waiter.elem = elem;
+        result = gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, limit);
+    } else {
+        gor__unlock(&c->lock);
+        if (wake != NULL) {
+            gor__waiter_wake(wake);
+        }
+    }
+    gor__leave();
+    return result;
+}
+
+/* The nil channel. */
+static int wait_for_nothing(bool parks, const struct gor__limit *limit, enum gor_wait_reason reason)
+{
+    if (!parks) {
+        return -EAGAIN;
+    }
+    (void)gor__enter();
+    int result = gor__limit_wait(limit, reason);
+    gor__leave();
+    return result;
+}
+
+/* From outside. */
+static __attribute__((noinline)) int send_slowly(struct gor_chan *c, const void *elem, bool parks,
+                                                 const struct gor__limit *limit)
+{
+    if (gor__m_self() == NULL) {
+        return -EPERM;
+    }
+    if (c == NULL) {
+        return wait_for_nothing(parks, limit, GOR_WAIT_CHAN_SEND_NIL);
+    }
+    (void)gor__enter();
+    gor__lock(&c->lock);
+    return send_locked(c, elem, parks, limit);
+}
+
+static __attribute__((noinline)) int recv_slowly(struct gor_chan *c, void *elem, bool parks,
+                                                 const struct gor__limit *limit)
+{
+    if (gor__m_self() == NULL) {
+        return -EPERM;
+    }
+    if (c == NULL) {
+        return wait_for_nothing(parks, limit, GOR_WAIT_CHAN_RECV_NIL);
+    }
+    (void)gor__enter();
+    gor__lock(&c->lock);
+    return recv_locked(c, elem, parks, limit);
+}
+
+/* In, and the channel locked, at the first attempt; else out. */
+static inline bool enter_and_lock(struct gor__m *m, struct gor_chan *c)
+{
+    if (!gor__try_enter_machine(m)) {
+        return false;
+    }
+    if (!gor__solo && !gor__spin_try_lock(&c->lock.spin)) {
+        gor__leave_machine(m);
+        return false;
+    }
+    return true;
+}
 
 static inline __attribute__((always_inline)) int do_send(struct gor_chan *c, const void *elem,
                                                          bool parks, const struct gor__limit *limit)
 {
     struct gor__m *m = gor__m_self();
-    if (GOR_UNLIKELY(m == NULL)) {
-        return -EPERM;
+    if (GOR_UNLIKELY(m == NULL || c == NULL || !enter_and_lock(m, c))) {
+        return send_slowly(c, elem, parks, limit);
     }
-    gor__enter_machine(m);
-    int result = send_inside(c, elem, parks, limit);
-    gor__leave();
-    return GOR_LIKELY(result != -EPIPE) ? result : gor__misuse(result, GOR__SEND_ON_CLOSED);
+    if (c->count == c->capacity || c->receivers.first != NULL || c->closed || c->elem_bytes != 8) {
+        return send_locked(c, elem, parks, limit);
+    }
+    memcpy(slot(c, c->count), elem, 8);
+    __atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
+    gor__unlock(&c->lock);
+    gor__leave_machine(m);
+    return 0;
 }
 
 static inline __attribute__((always_inline)) int do_recv(struct gor_chan *c, void *elem, bool parks,
                                                          const struct gor__limit *limit)
 {
     struct gor__m *m = gor__m_self();
-    if (GOR_UNLIKELY(m == NULL)) {
-        return -EPERM;
+    if (GOR_UNLIKELY(m == NULL || c == NULL || !enter_and_lock(m, c))) {
+        return recv_slowly(c, elem, parks, limit);
     }
-    gor__enter_machine(m);
-    int result = recv_inside(c, elem, parks, limit);
-    gor__leave();
-    return result;
+    if (c->count == 0 || c->senders.first != NULL || elem == NULL || c->elem_bytes != 8) {
+        return recv_locked(c, elem, parks, limit);
+    }
+    memcpy(elem, slot(c, 0), 8);
+    drop_oldest(c);
+    gor__unlock(&c->lock);
+    gor__leave_machine(m);
+    return 1;
 }
 
 int gor_chan_send(struct gor_chan *c, const void *elem)
