@@ -182,7 +182,7 @@ int gor_addr_text(const struct sockaddr *addr, socklen_t addr_len, char *out_tex
 
 int gor_local_addr(int fd, char *out_text, size_t room)
 {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = {0};
     socklen_t len = sizeof addr;
     if (getsockname(fd, (struct sockaddr *)&addr, &len) != 0) {
         return -errno;
@@ -192,7 +192,7 @@ int gor_local_addr(int fd, char *out_text, size_t room)
 
 int gor_peer_addr(int fd, char *out_text, size_t room)
 {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = {0};
     socklen_t len = sizeof addr;
     if (getpeername(fd, (struct sockaddr *)&addr, &len) != 0) {
         return -errno;

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/base/assert.h"
 #include "runtime/io/call.h"
 #include "runtime/sched/machine.h"
 
@@ -37,6 +38,13 @@ static void unref(struct gor_proc *proc)
     }
 }
 
+/* Give up the reference of the context's function, which is not the last: the caller has one. */
+static void unref_for_context(struct gor_proc *proc)
+{
+    uint32_t left = __atomic_sub_fetch(&proc->refs, 1, __ATOMIC_ACQ_REL);
+    GOR_ASSERT(left > 0);
+}
+
 /* ---- waiting */
 
 /* Under the mutex: reap the child if it has ended and nobody has. True when it has ended. */
@@ -60,7 +68,7 @@ GOR__NEVER_INLINED static bool try_reap(struct gor_proc *proc)
 static void forget_context(struct gor_proc *proc, struct gor_ctx_after *after)
 {
     if (after != NULL && gor_ctx_after_stop(after) == 1) {
-        unref(proc);
+        unref_for_context(proc);
     }
 }
 
@@ -294,7 +302,7 @@ static int watch_context(struct gor_proc *proc, struct gor_ctx *ctx)
     int error = gor_ctx_after_func(ctx, on_context_end, proc, &proc->after);
     gor_mutex_unlock(&proc->lock);
     if (error < 0) {
-        unref(proc);
+        unref_for_context(proc);
     }
     return error;
 }

@@ -30,14 +30,16 @@ struct gor_proc {
     struct gor_ctx_after *after; /* owned; NULL: no context, or it is done with */
 };
 
-/* What the child is to be; `file` and `argv` as in gor_proc_spawn. Fills pid and pipes. On any thread
- * that may block; negative errno. */
+/* What the child is to be; `file` and `argv` as in gor_proc_spawn. */
 struct gor__spawn_request {
     const char *file;
     char *const *argv;
     const struct gor_proc_opts *opts;
     struct gor_proc *proc;
 };
-int gor__spawn_child(void *request);
+
+/* Start it, and fill pid and pipes of its struct gor_proc; `arg` is the request. On any thread that may
+ * block; negative errno. */
+int gor__spawn_child(void *arg);
 
 #endif

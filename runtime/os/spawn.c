@@ -13,8 +13,6 @@
 
 #include "runtime/os/proc.h"
 
-extern char **environ;
-
 enum { STREAMS = 3 };
 
 /* The child's descriptors, and where they come from. */
