@@ -206,25 +206,46 @@ int gor__chan_close(struct gor_chan *c)
  * the spot, and calls nothing; so it needs no registers saved. All else is for functions that take
  * over where it turned out. */
 
-/* Inside, with the lock held, which is released; leaves. */
+static inline int check_sent(int result)
+{
+    return GOR_LIKELY(result != -EPIPE) ? result : gor__misuse(result, GOR__SEND_ON_CLOSED);
+}
+
+/* Inside, with the lock held and nothing to be done at once: wait, and leave. */
+static __attribute__((noinline)) int wait_to_send(struct gor_chan *c, const void *elem,
+                                                  const struct gor__limit *limit)
+{
+    /* The receiver only reads it; no waiter has a pointer to const. */
+    gor__g_self()->waiter.elem = (void *)(uintptr_t)elem;
+    int result = gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, limit);
+    gor__leave();
+    return check_sent(result);
+}
+
+static __attribute__((noinline)) int wait_to_recv(struct gor_chan *c, void *elem,
+                                                  const struct gor__limit *limit)
+{
+    gor__g_self()->waiter.elem = elem;
+    int result = gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, limit);
+    gor__leave();
+    return result;
+}
+
+/* Inside, with the lock held: do what can be done, or wait, and leave. */
 static __attribute__((noinline)) int send_locked(struct gor_chan *c, const void *elem, bool parks,
                                                  const struct gor__limit *limit)
 {
     struct gor__waiter *wake = NULL;
     int result = send_now(c, elem, &wake);
     if (result == -EAGAIN && parks) {
-        struct gor__g *g = gor__g_self();
-        /* The receiver only reads it; no waiter has a pointer to const. */
-        g->waiter.elem = (void *)(uintptr_t)elem;
-        result = gor__waitq_wait(&c->senders, &c->lock, GOR_WAIT_CHAN_SEND, limit);
-    } else {
-        gor__unlock(&c->lock);
-        if (wake != NULL) {
-            gor__waiter_wake(wake);
-        }
+        return wait_to_send(c, elem, limit);
+    }
+    gor__unlock(&c->lock);
+    if (wake != NULL) {
+        gor__waiter_wake(wake);
     }
     gor__leave();
-    return GOR_LIKELY(result != -EPIPE) ? result : gor__misuse(result, GOR__SEND_ON_CLOSED);
+    return check_sent(result);
 }
 
 static __attribute__((noinline)) int recv_locked(struct gor_chan *c, void *elem, bool parks,
@@ -233,13 +254,11 @@ static __attribute__((noinline)) int recv_locked(struct gor_chan *c, void *elem,
     struct gor__waiter *wake = NULL;
     int result = recv_now(c, elem, &wake);
     if (result == -EAGAIN && parks) {
-        gor__g_self()->waiter.elem = elem;
-        result = gor__waitq_wait(&c->receivers, &c->lock, GOR_WAIT_CHAN_RECV, limit);
-    } else {
-        gor__unlock(&c->lock);
-        if (wake != NULL) {
-            gor__waiter_wake(wake);
-        }
+        return wait_to_recv(c, elem, limit);
+    }
+    gor__unlock(&c->lock);
+    if (wake != NULL) {
+        gor__waiter_wake(wake);
     }
     gor__leave();
     return result;
@@ -299,6 +318,13 @@ static inline bool enter_and_lock(struct gor__m *m, struct gor_chan *c)
     return true;
 }
 
+static inline int refuse(struct gor__m *m, struct gor_chan *c)
+{
+    gor__unlock(&c->lock);
+    gor__leave_machine(m);
+    return -EAGAIN;
+}
+
 static inline __attribute__((always_inline)) int do_send(struct gor_chan *c, const void *elem,
                                                          bool parks, const struct gor__limit *limit)
 {
@@ -306,8 +332,11 @@ static inline __attribute__((always_inline)) int do_send(struct gor_chan *c, con
     if (GOR_UNLIKELY(m == NULL || c == NULL || !enter_and_lock(m, c))) {
         return send_slowly(c, elem, parks, limit);
     }
-    if (c->count == c->capacity || c->receivers.first != NULL || c->closed || c->elem_bytes != 8) {
+    if (c->closed || c->receivers.first != NULL || c->elem_bytes != 8) {
         return send_locked(c, elem, parks, limit);
+    }
+    if (c->count == c->capacity) {
+        return parks ? wait_to_send(c, elem, limit) : refuse(m, c);
     }
     memcpy(slot(c, c->count), elem, 8);
     __atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
@@ -323,8 +352,11 @@ static inline __attribute__((always_inline)) int do_recv(struct gor_chan *c, voi
     if (GOR_UNLIKELY(m == NULL || c == NULL || !enter_and_lock(m, c))) {
         return recv_slowly(c, elem, parks, limit);
     }
-    if (c->count == 0 || c->senders.first != NULL || elem == NULL || c->elem_bytes != 8) {
+    if (c->closed || c->senders.first != NULL || elem == NULL || c->elem_bytes != 8) {
         return recv_locked(c, elem, parks, limit);
+    }
+    if (c->count == 0) {
+        return parks ? wait_to_recv(c, elem, limit) : refuse(m, c);
     }
     memcpy(elem, slot(c, 0), 8);
     drop_oldest(c);
