@@ -18,7 +18,13 @@
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
 
-enum { DEFAULT_STACK = 256 << 10, STOP_SECONDS = 1 };
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DEFAULT_STACK (256 << 10) /* their frames are larger */
+#else
+#define DEFAULT_STACK (128 << 10)
+#endif
+
+enum { STOP_SECONDS = 1 };
 
 /* Guards start and stop against each other; `stuck` says that a thread could not be stopped. */
 static struct gor__mutex life;

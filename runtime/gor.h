@@ -70,7 +70,7 @@ GOR_API int64_t gor_after(int64_t ns);
 /* How the runtime starts. Zero every field you do not set. */
 struct gor_opts {
     unsigned gomaxprocs;     /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
-    size_t stack_bytes;      /* reserve of a goroutine that asks for none; 0: 256 KiB */
+    size_t stack_bytes;      /* reserve of a goroutine that asks for none; 0: 128 KiB */
     uint64_t max_goroutines; /* gor_go answers -EAGAIN above it; 0: no ceiling */
     bool panic_on_misuse;    /* what Go panics at panics, where it else answers an error or ends the
                               * process: sending on a closed channel, also in a select; closing a

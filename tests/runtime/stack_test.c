@@ -42,10 +42,10 @@ static void dive(void *arg)
     gor_waitgroup_done(d->wg);
 }
 
-GO_TEST(stack_by_default_takes_two_hundred_kib)
+GO_TEST(stack_by_default_takes_a_hundred_kib)
 {
     struct gor_waitgroup wg = {0};
-    struct dive d = {SCALED(200 * 1024 / 640, 200, 200), NULL, &wg};
+    struct dive d = {SCALED(100 * 1024 / 640, 100, 100), NULL, &wg};
     for (int round = 0; round < 20; round++) {
         gor_waitgroup_add(&wg, 10);
         for (int i = 0; i < 10; i++) {
