@@ -140,6 +140,12 @@ void gor__memory_release(void *memory, size_t bytes)
     munmap(memory, bytes);
 }
 
+void gor__memory_enlarge(void *memory, size_t bytes)
+{
+    /* Also takes back what MAP_STACK says about it. */
+    (void)madvise(memory, bytes, MADV_HUGEPAGE);
+}
+
 int gor__memory_guard(const struct iovec *ranges, size_t count)
 {
     if (kernel.guard_markers) {

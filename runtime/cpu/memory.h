@@ -28,6 +28,10 @@ size_t gor__memory_page(void);
 void *gor__memory_reserve(size_t bytes, size_t align);
 void gor__memory_release(void *memory, size_t bytes);
 
+/* Let large pages lie behind this memory, which is aligned to them, if the kernel has some: whoever
+ * goes about in it at random has fewer misses. All of it counts as used once a part is. */
+void gor__memory_enlarge(void *memory, size_t bytes);
+
 /* Any access to these pages faults from now on. -ENOMEM: out of mappings (vm.max_map_count). */
 int gor__memory_guard(const struct iovec *ranges, size_t count);
 

@@ -14,7 +14,8 @@
 enum {
     TABLE_BYTES = 4 << 20,
     SLAB_BYTES = 65536, /* populated at once */
-    TABLES_MAX = 8192,  /* some 80 million Gs */
+    TABLES_MAX = 8192,  /* 134 million Gs */
+    SMALL_TABLES = 8,   /* without large pages, of which the last one is mostly empty: 131,072 Gs */
     LOCAL_MAX = 2048,   /* free Gs a P keeps */
     BATCH = 256,        /* Gs that go between a P and the common list at a time */
     PER_TABLE = TABLE_BYTES / sizeof(struct gor__g),
@@ -62,6 +63,9 @@ static bool open_table(void)
     struct gor__g *table = gor__memory_reserve(ALL_BYTES, TABLE_BYTES);
     if (table == NULL) {
         return false;
+    }
+    if (pool.table_count >= SMALL_TABLES) {
+        gor__memory_enlarge(table, TABLE_BYTES);
     }
     pool.tables[pool.table_count++] = table;
     pool.populated = 0;

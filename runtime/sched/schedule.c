@@ -122,7 +122,7 @@ static inline void bury(struct gor__p *p, struct gor__g *g)
     if (stack != NULL) {
         gor__fiber_clear(&stack->fiber, stack->low, (size_t)(stack->top - stack->low));
         __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
-        gor__stack_put(p, stack);
+        gor__stack_put(p, stack, g->stack_class);
     }
     gor__count(&p->ended, 1);
     gor__pool_put(p, g);

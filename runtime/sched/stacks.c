@@ -24,7 +24,9 @@
 enum {
     SMALL_PAGE = 4096,
     ARENA_BYTES = 256 << 20,
-    SLAB = 32,         /* slots prepared at once */
+    SLAB = 32, /* slots prepared at once, at most ... */
+    SLAB_BYTES =
+        8 << 20,       /* ... and as long as they lie within so much: a large stack comes alone */
     ARENAS_MAX = 4096, /* a terabyte of address space */
     LOCAL_MAX = 256,   /* free stacks a P keeps per class */
     COLOURS = 16,      /* places a stack may begin at in its first page */
@@ -37,8 +39,8 @@ struct arena {
     struct gor__stack *table;
     size_t slot_bytes;
     uint32_t slots;
-    uint32_t prepared; /* slots handed out at least once; atomic for readers */
-    int class;
+    uint32_t claimed;  /* slots that somebody has prepared or is about to; under the lock */
+    uint32_t prepared; /* of these, for readers; atomic */
 };
 
 static struct {
@@ -82,9 +84,9 @@ static struct arena *open_arena(int class)
         return NULL;
     }
     struct arena *arena = &all.arenas[all.arena_count];
-    arena->class = class;
     arena->slot_bytes = gor__stack_class_bytes(class);
     arena->slots = (uint32_t)(ARENA_BYTES / arena->slot_bytes);
+    arena->claimed = 0;
     arena->prepared = 0;
     arena->memory = gor__memory_reserve(ARENA_BYTES, 1);
     if (arena->memory == NULL) {
@@ -105,33 +107,7 @@ static void init_slot(struct arena *arena, uint32_t slot)
     size_t colour = slot % COLOURS * COLOUR_BYTES;
     stack->low = arena->memory + slot * arena->slot_bytes;
     stack->top = stack->low + arena->slot_bytes - colour;
-    stack->class = arena->class;
     (void)VALGRIND_STACK_REGISTER(stack->low + gor__memory_page(), stack->low + arena->slot_bytes);
-}
-
-/* Make the next slots of `arena` usable; how many, or a negative errno. */
-static int prepare_slab(struct arena *arena)
-{
-    struct iovec guards[SLAB] = {{0}};
-    struct iovec pages[SLAB] = {{0}};
-    size_t page = gor__memory_page();
-    uint32_t first = arena->prepared;
-    uint32_t count = arena->slots - first < SLAB ? arena->slots - first : SLAB;
-    for (uint32_t i = 0; i < count; i++) {
-        char *low = arena->memory + (first + i) * arena->slot_bytes;
-        guards[i] = (struct iovec){low, page};
-        pages[i] = (struct iovec){low + arena->slot_bytes - page, page};
-    }
-    int result = gor__memory_guard(guards, count);
-    if (result < 0) {
-        return result;
-    }
-    gor__memory_populate(pages, count);
-    for (uint32_t i = 0; i < count; i++) {
-        init_slot(arena, first + i);
-    }
-    __atomic_store_n(&arena->prepared, first + count, __ATOMIC_RELEASE);
-    return (int)count;
 }
 
 static inline void set_count(struct gor__stack_list *list, uint32_t count)
@@ -161,38 +137,70 @@ static void move(struct gor__stack_list *from, struct gor__stack_list *to, uint3
     }
 }
 
-/* Have the common list hold something; under the lock. */
-static bool refill_common(int class)
+/* Slots of one arena, to be prepared by whoever claimed them. */
+struct slab {
+    struct arena *arena;
+    uint32_t first;
+    uint32_t count;
+};
+
+/* Under the lock; false: no address space left. */
+static bool claim_slab(int class, struct slab *out_slab)
 {
-    if (all.free[class].count > 0) {
-        return true;
-    }
     struct arena *arena = all.current[class];
-    if (arena == NULL || arena->prepared == arena->slots) {
+    if (arena == NULL || arena->claimed == arena->slots) {
         arena = open_arena(class);
         if (arena == NULL) {
             return false;
         }
         all.current[class] = arena;
     }
-    uint32_t first = arena->prepared;
-    int count = prepare_slab(arena);
-    if (count <= 0) {
+    uint32_t left = arena->slots - arena->claimed;
+    uint32_t count = (uint32_t)(SLAB_BYTES / arena->slot_bytes);
+    count = count < SLAB ? count : SLAB;
+    *out_slab = (struct slab){arena, arena->claimed, count < left ? count : left};
+    arena->claimed += out_slab->count;
+    return true;
+}
+
+/* Make its slots usable and `list` hold them. Without the lock: the kernel takes a while for it, and
+ * lets several Ps do so at a time. False: no mappings left; then the slots are lost. */
+static bool prepare_slab(const struct slab *slab, struct gor__stack_list *list)
+{
+    struct iovec guards[SLAB] = {{0}};
+    struct iovec pages[SLAB] = {{0}};
+    struct arena *arena = slab->arena;
+    size_t page = gor__memory_page();
+    for (uint32_t i = 0; i < slab->count; i++) {
+        char *low = arena->memory + (slab->first + i) * arena->slot_bytes;
+        guards[i] = (struct iovec){low, page};
+        pages[i] = (struct iovec){low + arena->slot_bytes - page, page};
+    }
+    if (gor__memory_guard(guards, slab->count) < 0) {
         return false;
     }
-    for (uint32_t i = (uint32_t)count; i-- > 0;) {
-        push(&all.free[class], &arena->table[first + i]);
+    gor__memory_populate(pages, slab->count);
+    for (uint32_t i = slab->count; i-- > 0;) {
+        init_slot(arena, slab->first + i);
+        push(list, &arena->table[slab->first + i]);
     }
+    __atomic_add_fetch(&arena->prepared, slab->count, __ATOMIC_RELEASE);
     return true;
 }
 
 static bool refill(struct gor__p *p, int class)
 {
+    struct gor__stack_list *list = &p->stacks[class];
+    struct slab slab;
+    bool claimed = false;
     gor__mutex_lock(&all.lock);
-    bool some = refill_common(class);
-    move(&all.free[class], &p->stacks[class], SLAB);
+    if (all.free[class].count > 0) {
+        move(&all.free[class], list, SLAB);
+    } else {
+        claimed = claim_slab(class, &slab);
+    }
     gor__mutex_unlock(&all.lock);
-    return some;
+    return claimed ? prepare_slab(&slab, list) : list->count > 0;
 }
 
 struct gor__stack *gor__stack_get(struct gor__p *p, int class)
@@ -201,16 +209,33 @@ struct gor__stack *gor__stack_get(struct gor__p *p, int class)
     if (GOR_UNLIKELY(list->count == 0) && !refill(p, class)) {
         return NULL;
     }
-    return pop(list);
+    struct gor__stack *stack = pop(list);
+    if (GOR_UNLIKELY(list->count == 0)) {
+        list->ran_out = true;
+        __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
+    }
+    return stack;
 }
 
-void gor__stack_put(struct gor__p *p, struct gor__stack *stack)
+void gor__stacks_restock(struct gor__p *p)
 {
-    struct gor__stack_list *list = &p->stacks[stack->class];
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        struct gor__stack_list *list = &p->stacks[class];
+        if (list->ran_out) {
+            list->ran_out = false;
+            /* Without success for now: whoever needs one will be told. */
+            (void)(list->count > 0 || refill(p, class));
+        }
+    }
+}
+
+void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class)
+{
+    struct gor__stack_list *list = &p->stacks[class];
     push(list, stack);
     if (GOR_UNLIKELY(list->count > LOCAL_MAX)) {
         gor__mutex_lock(&all.lock);
-        move(list, &all.free[stack->class], LOCAL_MAX / 2);
+        move(list, &all.free[class], LOCAL_MAX / 2);
         gor__mutex_unlock(&all.lock);
     }
 }
@@ -252,7 +277,7 @@ void gor__stacks_fini(void)
 {
     for (uint32_t a = 0; a < all.arena_count; a++) {
         struct arena *arena = &all.arenas[a];
-        for (uint32_t slot = 0; slot < arena->prepared; slot++) {
+        for (uint32_t slot = 0; slot < arena->claimed; slot++) {
             gor__fiber_fini(&arena->table[slot].fiber);
         }
         gor__memory_release(arena->memory, ARENA_BYTES);

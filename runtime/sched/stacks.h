@@ -19,6 +19,7 @@
 #ifndef GOR_SCHED_STACKS_H
 #define GOR_SCHED_STACKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,7 +33,6 @@ struct gor__stack {
     char *low; /* guard page first */
     char *top;
     struct gor__stack *next; /* list link of a free list */
-    int class;
     struct gor__fiber fiber;
 };
 
@@ -40,6 +40,7 @@ struct gor__stack {
 struct gor__stack_list {
     struct gor__stack *first;
     uint32_t count; /* atomic for readers */
+    bool ran_out;   /* of a P's: the last one was taken since gor__stacks_restock */
 };
 
 /* The class whose stacks have at least `bytes`; -EINVAL when there is none. */
@@ -48,7 +49,14 @@ size_t gor__stack_class_bytes(int class);
 
 /* NULL: no address space, no mappings or no memory left. */
 struct gor__stack *gor__stack_get(struct gor__p *p, int class);
-void gor__stack_put(struct gor__p *p, struct gor__stack *stack);
+
+/* Have something in the lists that have run out. A goroutine that parks gets the next one its stack
+ * with the lock of what it waits for still held, under which there should be no system calls; so
+ * whoever takes a P's last stack calls for attention, and the scheduler comes here. */
+void gor__stacks_restock(struct gor__p *p);
+
+/* `class` is the stack's, which the caller has at hand: the record is in no cache. */
+void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class);
 
 /* Give a P's free lists to the common ones. */
 void gor__stacks_flush(struct gor__p *p);

@@ -73,6 +73,11 @@ uint64_t gor__netpoll_waiters(void)
     return 0;
 }
 
+void gor__stacks_restock(struct gor__p *p)
+{
+    (void)p;
+}
+
 /* As in machine.c. */
 void gor__machine_sleep(struct gor__m *m)
 {
