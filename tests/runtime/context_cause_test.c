@@ -142,6 +142,8 @@ GO_TEST(context_cause_matches_the_error)
         CHECK_STR(gor_ctx_cause(ctx), gor_ctx_err(ctx) == -ETIMEDOUT ? "late" : "cancelled");
         gor_ctx_unref(ctx);
     }
+    /* Who came too late for its deadline still has the memory. */
+    YIELD_UNTIL(gor_num_goroutine() == 1)
 }
 
 static int make_outside(void *arg)

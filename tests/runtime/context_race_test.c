@@ -97,6 +97,8 @@ GO_TEST(context_race_of_deadline_and_cancel_has_one_winner)
         gor_ctx_unref(ctx);
     }
     CHECK_INT(cancelled, <=, rounds);
+    /* Who came too late for its deadline still has the memory. */
+    YIELD_UNTIL(gor_num_goroutine() == 1)
 }
 
 /* ------------------------------------------------------------- interlocked cancels */
