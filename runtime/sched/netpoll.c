@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -21,6 +23,10 @@ enum {
     BREAK_TAG = UINT32_MAX,
 };
 
+/* What a read tells that has got less than it asked for: on a TCP connection, that there is nothing
+ * more. Elsewhere it may have stopped at the end of a message, a line, a descriptor passed. */
+enum short_read { SHORT_READ_UNKNOWN, SHORT_READ_TELLS_NOTHING, SHORT_READ_IS_ALL };
+
 /* One descriptor. A waiter waits for one or both directions, but is on one queue only. */
 struct poll_fd {
     struct gor__spin lock;
@@ -30,6 +36,10 @@ struct poll_fd {
     bool closing;   /* the kernel is; those who come are queued for reading until then */
     uint32_t edges; /* events delivered so far; written under the lock, read without */
     uint32_t serial;
+    uint32_t
+        drained; /* `edges` before the last read that left nothing, plus one; 0: none; atomic */
+    uint8_t short_read; /* atomic */
+    bool has_ended;     /* atomic: there has been word of an end, an error, or urgent data */
     struct gor__waitq waiters[2]; /* for reading, for writing or both */
 };
 
@@ -119,7 +129,7 @@ static int make_nonblocking(int fd)
 
 static int add_to_epoll(int fd, struct poll_fd *pfd)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET};
     event.data.u64 = (uint64_t)(uint32_t)fd << 32 | pfd->serial;
     if (epoll_ctl(poller.epoll, EPOLL_CTL_ADD, fd, &event) == 0) {
         return 0;
@@ -143,6 +153,9 @@ static int register_fd(int fd, struct poll_fd *pfd, bool nonblock)
         result = make_nonblocking(fd);
     }
     pfd->registered = result == 0;
+    __atomic_store_n(&pfd->drained, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&pfd->short_read, SHORT_READ_UNKNOWN, __ATOMIC_RELAXED);
+    __atomic_store_n(&pfd->has_ended, false, __ATOMIC_RELAXED);
     return result;
 }
 
@@ -218,6 +231,47 @@ uint32_t gor__netpoll_edges(int fd)
     return pfd != NULL ? __atomic_load_n(&pfd->edges, __ATOMIC_ACQUIRE) : 0;
 }
 
+static bool option_is(int fd, int level, int name, int value)
+{
+    int is = 0;
+    socklen_t length = sizeof is;
+    return getsockopt(fd, level, name, &is, &length) == 0 && is == value;
+}
+
+/* With a protocol on top of TCP (kTLS) reads stop at its records. */
+static enum short_read find_out(int fd)
+{
+    char upper[16] = "";
+    socklen_t length = sizeof upper;
+    if (!option_is(fd, SOL_SOCKET, SO_PROTOCOL, IPPROTO_TCP) ||
+        (getsockopt(fd, IPPROTO_TCP, TCP_ULP, upper, &length) == 0 && length > 0 &&
+         upper[0] != '\0')) {
+        return SHORT_READ_TELLS_NOTHING;
+    }
+    return SHORT_READ_IS_ALL;
+}
+
+void gor__netpoll_note_short_read(int fd, uint32_t edges)
+{
+    struct poll_fd *pfd = find(fd);
+    uint8_t tells = __atomic_load_n(&pfd->short_read, __ATOMIC_RELAXED);
+    if (tells == SHORT_READ_UNKNOWN) {
+        tells = (uint8_t)find_out(fd);
+        __atomic_store_n(&pfd->short_read, tells, __ATOMIC_RELAXED);
+    }
+    if (tells == SHORT_READ_IS_ALL) {
+        __atomic_store_n(&pfd->drained, edges + 1, __ATOMIC_RELAXED);
+    }
+}
+
+bool gor__netpoll_is_drained(int fd, uint32_t edges)
+{
+    const struct poll_fd *pfd = find(fd);
+    /* The count of edges was read with acquire: an end that came with one of them is seen. */
+    return __atomic_load_n(&pfd->drained, __ATOMIC_RELAXED) == edges + 1 && edges + 1 != 0 &&
+           !__atomic_load_n(&pfd->has_ended, __ATOMIC_RELAXED);
+}
+
 int gor__netpoll_wait(int fd, int events, uint32_t edges, const struct gor__limit *limit,
                       enum gor_wait_reason reason)
 {
@@ -290,6 +344,9 @@ static void deliver(const struct epoll_event *event, struct gor__g **list, uint3
     }
     gor__spin_lock(&pfd->lock);
     if (pfd->registered && pfd->serial == (uint32_t)event->data.u64) {
+        if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) {
+            __atomic_store_n(&pfd->has_ended, true, __ATOMIC_RELAXED);
+        }
         __atomic_store_n(&pfd->edges, pfd->edges + 1, __ATOMIC_RELEASE);
         claim_ready(&pfd->waiters[0], events, list, count);
         claim_ready(&pfd->waiters[1], events, list, count);

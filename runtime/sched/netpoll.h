@@ -38,6 +38,13 @@ void gor__netpoll_leave(int fd);
  * goroutine that shares the descriptor has seen it too. */
 uint32_t gor__netpoll_edges(int fd);
 
+/* A read that was begun after `edges` were counted got less than it asked for. If that means that
+ * nothing is left (TCP), and no event has come since, the next read would be in vain: whatever comes
+ * raises an event first. Not so after word of an end, which may have come together with the data.
+ * Within a call, outside the door. */
+void gor__netpoll_note_short_read(int fd, uint32_t edges);
+bool gor__netpoll_is_drained(int fd, uint32_t edges);
+
 /* Park until `fd`, registered, has an event in one of the directions `events` (enum gor_fd_events);
  * not at all if it has had any since `edges`. 0: try again; the error of the limit; -ECANCELED:
  * closed by gor__netpoll_close. */
