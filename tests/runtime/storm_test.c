@@ -122,6 +122,8 @@ static struct storm *start_storm(void)
     s->ticker = gor_ticker_new(100 * GOR_MICROSECOND);
     CHECK(s->ticker != NULL);
     CHECK_EQ(gor_ctx_with_cancel(gor_ctx_background(), &s->root_ctx), 0);
+    s->pool = gor_pool_new(storm_make_object, storm_destroy_object, NULL);
+    CHECK(s->pool != NULL);
     CHECK_EQ(pipe2(s->pipe, O_CLOEXEC), 0);
     CHECK_EQ(gor_write(s->pipe[1], tokens, STORM_TOKENS, GOR_NEVER), STORM_TOKENS);
     return s;
@@ -179,6 +181,7 @@ static void end_storm(struct storm *s)
     CHECK_EQ(gor_ctx_err(s->root_ctx), 0);
     gor_ctx_unref(s->root_ctx);
     gor_timer_free(s->ticker);
+    gor_pool_free(s->pool);
     /* A timer that fires at this moment has a goroutine yet to start; with the world stopped once
      * none does. */
     CHECK_INT(gor_gomaxprocs(gor_gomaxprocs(0) + 1), >=, 1);

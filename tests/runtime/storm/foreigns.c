@@ -62,6 +62,25 @@ void storm_foreign_lock(struct storm_worker *w)
     atomic_fetch_add(&s->foreign_counts, 1);
 }
 
+/* Nested, with waits of several kinds between: it is the same thread all the time. */
+void storm_lock_thread(struct storm_worker *w)
+{
+    int64_t value = 0;
+    gor_lock_os_thread();
+    pid_t thread = gettid();
+    gor_lock_os_thread();
+    gor_yield();
+    CHECK_EQ(gettid(), thread);
+    (void)gor_sleep(storm_below(w, 50) * GOR_MICROSECOND);
+    CHECK_EQ(gettid(), thread);
+    gor_unlock_os_thread();
+    if (gor_chan_recv_until(storm_any_chan(w), &value, storm_soon(w)) == 1) {
+        atomic_fetch_add(&w->s->received, value);
+    }
+    CHECK_EQ(gettid(), thread);
+    gor_unlock_os_thread();
+}
+
 /* Each in a function of its own: a compiler may keep the address of errno. */
 __attribute__((noinline)) static void set_errno(int value)
 {

@@ -51,6 +51,8 @@ struct storm {
     _Atomic long deferred;
     _Atomic long deferred_run;
 
+    struct gor_pool *pool;
+
     struct gor_waitgroup workers;
     int steps;
 };
@@ -89,6 +91,9 @@ struct storm_worker {
     X(ctx_rwlock, 1)                                        \
     X(ctx_permits, 2)                                       \
     X(ctx_wait, 1)                                          \
+    /* groups.c */                                          \
+    X(group, 1)                                             \
+    X(pool, 2)                                              \
     /* ios.c */                                             \
     X(token, 2)                                             \
     X(own_pipe, 2)                                          \
@@ -108,11 +113,16 @@ struct storm_worker {
     X(spin, 1)                                              \
     X(memory, 2)                                            \
     X(foreign_lock, 1)                                      \
+    X(lock_thread, 1)                                       \
     X(keep_errno, 1)
 
 #define STORM_DECLARE(name, tickets) void storm_##name(struct storm_worker *w);
 STORM_ACTIONS(STORM_DECLARE)
 #undef STORM_DECLARE
+
+/* Of the pool. */
+void *storm_make_object(void *arg);
+void storm_destroy_object(void *object, void *arg);
 
 static inline int storm_below(struct storm_worker *w, int limit)
 {
