@@ -13,7 +13,7 @@
 #include "tests/model/model.h"
 
 enum {
-    LINES = 10, /* addresses a thread's buffer can hold at one time */
+    LINES = 14, /* addresses a thread's buffer can hold at one time */
     PROCESSES = MODEL_THREADS + MODEL_THREADS * LINES,
     DEPTH_MAX = 20000,
 };

@@ -296,8 +296,8 @@ TEST(drawn_programs_end_alike_with_and_without_the_reduction)
                                       .threads = {run_drawn, run_drawn, run_drawn},
                                       .check = note_drawn,
                                       .stuck = note_drawn};
-    int programs = getenv("GOR_LONG") != NULL ? 600 : 200;
-    drawn_steps = getenv("GOR_LONG") != NULL ? 4 : 3;
+    int programs = model_long() ? 100 : 200;
+    drawn_steps = model_long() ? 4 : 3;
     uint64_t random = test_seed();
     int compared = 0;
     for (int i = 0; i < programs; i++) {

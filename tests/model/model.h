@@ -29,7 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MODEL_THREADS = 5 };
+enum { MODEL_THREADS = 4 };
 
 enum model_memory { MODEL_SC, MODEL_TSO, MODEL_WEAK };
 

@@ -165,7 +165,7 @@ static void resume(int thread)
 
 static void name_things(void)
 {
-    static const char *const machine_names[] = {"m0", "m1", "m2", "m3", "m4"};
+    static const char *const machine_names[] = {"m0", "m1", "m2", "m3"};
     static const char *const proc_names[] = {"p0", "p1", "p2"};
     for (int i = 0; i < MODEL_THREADS; i++) {
         model_name(&machines[i], sizeof machines[i], machine_names[i]);

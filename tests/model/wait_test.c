@@ -3,61 +3,23 @@
  * context, one of a select's channels), one of them does, once, and both sides agree on what
  * happened.
  *
- * Channels, selects and limits are the runtime's own. Each goroutine here has a thread of its own;
- * parking and making ready are replaced below, and insist on their contract.
+ * Channels, selects and limits are the runtime's own. Each goroutine here has a thread of its own,
+ * as goroutines.h tells.
  *
  * model: sync/chan.c sync/select.c sched/limit.c sched/waitq.c sched/goroutine.c sched/timer.c
  */
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include "runtime/cpu/memory.h"
-#include "runtime/sched/door.h"
-#include "runtime/sched/limit.h"
-#include "runtime/sched/sched.h"
 #include "runtime/sync/chan.h"
-#include "tests/model/model.h"
-#include "tests/test.h"
+#include "tests/model/goroutines.h"
 
 enum { CHANNELS = 2, DEADLINE = 100 };
 
-__thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
-struct gor__sched gor__sched;
-
-static struct gor__m machines[MODEL_THREADS];
-static struct gor__g goroutines[MODEL_THREADS];
-static struct gor__p proc; /* of all, for its timers */
-static uint32_t woken[MODEL_THREADS];
 static char channel_memory[CHANNELS][sizeof(struct gor_chan) + 16] __attribute__((aligned(64)));
-static char timer_memory[1 << 16] __attribute__((aligned(64)));
-static struct gor__watchers watchers;
 static int64_t sent[MODEL_THREADS];
 static int64_t received[MODEL_THREADS];
 static int results[MODEL_THREADS];
 static bool done[MODEL_THREADS];
 
-/* ---- in place of the rest of the runtime */
-
-/* Whoever runs next on the thread lets the limit begin, unlocks and goes its way; the goroutine goes
- * on once it is made runnable. */
-static void wait_until_ready(struct gor__g *g)
-{
-    size_t self = (size_t)(g - goroutines);
-    model_await(&woken[self], 0);
-    MODEL_CHECK(gor__g_state(g) == GOR_RUNNABLE);
-    __atomic_store_n(&woken[self], 0, __ATOMIC_RELAXED);
-    gor__g_set_state(g, GOR_RUNNING, GOR_WAIT_NONE);
-}
-
-void gor__park(struct gor__lock *held, enum gor_wait_reason reason)
-{
-    struct gor__g *g = gor__g_self();
-    gor__g_set_state(g, GOR_WAITING, reason);
-    gor__limit_begin(g);
-    gor__unlock(held);
-    wait_until_ready(g);
-}
-
+/* In place of schedule.c's, as gor__park in goroutines.h. */
 void gor__park_select(enum gor_wait_reason reason)
 {
     struct gor__g *g = gor__g_self();
@@ -67,59 +29,6 @@ void gor__park_select(enum gor_wait_reason reason)
     wait_until_ready(g);
 }
 
-void gor__ready(struct gor__g *g)
-{
-    MODEL_CHECK(gor__g_state(g) == GOR_WAITING);
-    gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
-    MODEL_CHECK(__atomic_load_n(&woken[g - goroutines], __ATOMIC_RELAXED) == 0);
-    __atomic_store_n(&woken[g - goroutines], 1, __ATOMIC_RELEASE);
-}
-
-void gor__ready_list(struct gor__g *first, uint32_t count)
-{
-    for (; first != NULL; count--) {
-        struct gor__g *next = first->next;
-        gor__ready(first);
-        first = next;
-    }
-    MODEL_CHECK(count == 0);
-}
-
-int64_t gor_now(void)
-{
-    return 1;
-}
-
-void gor__door_wait(struct gor__m *m)
-{
-    (void)m;
-    model_fail("nobody takes a P here");
-}
-
-void gor_panic(const char *format, ...)
-{
-    model_fail("%s", format);
-}
-
-void *gor__memory_reserve(size_t bytes, size_t alignment)
-{
-    (void)alignment;
-    MODEL_CHECK(bytes <= sizeof timer_memory);
-    return timer_memory;
-}
-
-void gor__memory_release(void *memory, size_t bytes)
-{
-    (void)memory;
-    (void)bytes;
-}
-
-struct gor__watchers *gor__ctx_watchers(struct gor_ctx *ctx)
-{
-    (void)ctx;
-    return &watchers;
-}
-
 /* ---- a small world */
 
 static struct gor_chan *channel(int which)
@@ -127,23 +36,12 @@ static struct gor_chan *channel(int which)
     return (struct gor_chan *)channel_memory[which];
 }
 
-static void resume(int thread)
-{
-    gor__tls_m = &machines[thread];
-}
-
 static void clear(size_t capacity)
 {
-    memset(machines, 0, sizeof machines);
-    memset(goroutines, 0, sizeof goroutines);
-    memset(&proc, 0, sizeof proc);
-    memset(woken, 0, sizeof woken);
+    clear_goroutines();
     memset(channel_memory, 0, sizeof channel_memory);
-    memset(&watchers, 0, sizeof watchers);
-    memset(sent, 0, sizeof sent);
     memset(received, 0, sizeof received);
     memset(done, 0, sizeof done);
-    gor__timers_init(&proc.timers);
     for (int i = 0; i < CHANNELS; i++) {
         channel(i)->elem_bytes = sizeof(int64_t);
         channel(i)->capacity = capacity;
@@ -152,20 +50,9 @@ static void clear(size_t capacity)
         model_name(&channel(i)->lock, sizeof channel(i)->lock, i == 0 ? "a.lock" : "b.lock");
     }
     for (int i = 0; i < MODEL_THREADS; i++) {
-        machines[i].p = &proc;
-        machines[i].g = &goroutines[i];
-        gor__random_seed(&machines[i].random, (uint64_t)i + 1);
-        goroutines[i].state = GOR_RUNNING;
         sent[i] = 100 + i;
         results[i] = -1000;
     }
-    model_name(goroutines, sizeof goroutines, "goroutine");
-    for (int i = 0; i < MODEL_THREADS; i++) {
-        model_name(&goroutines[i].wake, 8, "token");
-    }
-    model_name(woken, sizeof woken, "woken");
-    model_name(&proc.timers, sizeof proc.timers, "timers");
-    model_name(&watchers, sizeof watchers, "watchers");
 }
 
 static void clear_unbuffered(void)
