@@ -3,8 +3,8 @@
  *
  * Shows  gor_listen and gor_dial with addresses as texts; accept, read and write that park the
  *        goroutine and not its thread; a deadline for a whole conversation; and how a server stops:
- *        a signal ends a context, that closes the listening socket, which wakes the goroutine that
- *        waits in gor_accept; those who are being served have some seconds to end.
+ *        a signal ends a context, that ends the wait in gor_accept_ctx, and those who are being
+ *        served have some seconds to end.
  * Try    echo_server 127.0.0.1:7777, in another terminal: nc 127.0.0.1 7777, then Ctrl-C in both
  *        echo_server --try 1000
  */
@@ -26,6 +26,7 @@ struct server {
     const char *address; /* to listen at */
     int clients;         /* of its own; 0: serve until a signal comes */
     int fd;              /* listening */
+    struct gor_ctx *ctx; /* its end stops the server */
     struct gor_waitgroup connections;
     char listening_at[GOR_ADDR_BYTES];
     struct gor_chan *verdicts; /* of int: what each of its own clients found */
@@ -45,19 +46,19 @@ static void echo(void *arg)
     gor_close(fd);
 }
 
+/* Accept until the context ends. */
 static void accept_all(void *arg)
 {
     struct server *server = arg;
-    for (;;) {
-        int fd = gor_accept(server->fd, NULL, NULL, GOR_NEVER);
-        if (fd == -ECANCELED) {
-            return; /* the listening socket was closed */
-        }
-        if (fd < 0) {
+    while (gor_ctx_err(server->ctx) == 0) {
+        int fd = gor_accept_ctx(server->fd, NULL, NULL, server->ctx);
+        if (fd >= 0) {
+            if (gor_waitgroup_go(&server->connections, echo, (void *)(intptr_t)fd) != 0) {
+                gor_close(fd);
+            }
+        } else if (gor_ctx_err(server->ctx) == 0) {
             fprintf(stderr, "echo_server: accept: %s\n", strerror(-fd));
             gor_sleep(10 * GOR_MILLISECOND); /* out of descriptors, most likely: let some end */
-        } else if (gor_waitgroup_go(&server->connections, echo, (void *)(intptr_t)fd) != 0) {
-            gor_close(fd);
         }
     }
 }
@@ -120,35 +121,41 @@ static int try_out(struct server *server)
     return wrong == 0 && started == server->clients ? 0 : -EIO;
 }
 
-static void stop_listening(void *arg)
-{
-    struct server *server = arg;
-    gor_close(server->fd);
-}
-
 /* Serve others until a signal comes. */
 static int serve_others(struct server *server)
 {
     static const int signals[] = {SIGINT, SIGTERM};
-    struct gor_ctx *ctx;
-    struct gor_ctx_after *after;
-    int rc = gor_signal_ctx(gor_ctx_background(), signals, 2, &ctx);
+    int rc = gor_signal_ctx(gor_ctx_background(), signals, 2, &server->ctx);
     if (rc != 0) {
         return rc;
     }
-    rc = gor_ctx_after_func(ctx, stop_listening, server, &after);
-    if (rc == 0) {
-        printf("echoing at %s\n", server->listening_at);
-        fflush(stdout);
-        accept_all(server);
-        printf("stopped: %s\n", gor_ctx_cause(ctx));
-        fflush(stdout);
-        (void)gor_waitgroup_wait_until(&server->connections,
-                                       gor_after(SECONDS_TO_END * GOR_SECOND));
-        gor_ctx_after_stop(after);
+    printf("echoing at %s\n", server->listening_at);
+    fflush(stdout);
+    accept_all(server);
+    printf("stopped: %s\n", gor_ctx_cause(server->ctx));
+    fflush(stdout);
+    (void)gor_waitgroup_wait_until(&server->connections, gor_after(SECONDS_TO_END * GOR_SECOND));
+    gor_signal_ctx_stop(server->ctx);
+    gor_ctx_unref(server->ctx);
+    return 0;
+}
+
+/* Serve clients of our own until they are done. */
+static int serve_ourselves(struct server *server)
+{
+    struct gor_waitgroup accepting = {0};
+    int rc = gor_ctx_with_cancel(gor_ctx_background(), &server->ctx);
+    if (rc != 0) {
+        return rc;
     }
-    gor_signal_ctx_stop(ctx);
-    gor_ctx_unref(ctx);
+    rc = gor_waitgroup_go(&accepting, accept_all, server);
+    if (rc == 0) {
+        rc = try_out(server);
+    }
+    gor_ctx_cancel(server->ctx, NULL);
+    gor_waitgroup_wait(&accepting);
+    gor_waitgroup_wait(&server->connections);
+    gor_ctx_unref(server->ctx);
     return rc;
 }
 
@@ -162,14 +169,8 @@ static int serve(void *arg)
         return server->fd;
     }
     gor_local_addr(server->fd, server->listening_at, sizeof(server->listening_at));
-    if (server->clients == 0) {
-        return serve_others(server);
-    }
-    int rc = gor_go(accept_all, server);
-    if (rc == 0) {
-        rc = try_out(server);
-    }
-    gor_close(server->fd); /* accept_all ends */
+    int rc = server->clients == 0 ? serve_others(server) : serve_ourselves(server);
+    gor_close(server->fd);
     return rc;
 }
 
