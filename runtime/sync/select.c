@@ -294,33 +294,36 @@ static bool valid(const struct gor_case *cases, size_t count)
     return true;
 }
 
-static int on_stack(struct selection *s)
+static int on_stack(const struct selection *wanted)
 {
+    struct selection s = *wanted;
     uint16_t orders[2 * ON_STACK_MAX];
-    s->waiters = alloca((s->count + 1) * sizeof *s->waiters);
-    s->order = orders;
-    s->by_address = orders + ON_STACK_MAX;
-    return choose(s);
+    s.waiters = alloca((s.count + 1) * sizeof *s.waiters);
+    s.order = orders;
+    s.by_address = orders + ON_STACK_MAX;
+    return choose(&s);
 }
 
-static int on_heap(struct selection *s)
+static int on_heap(const struct selection *wanted)
 {
-    s->waiters = malloc(s->count * sizeof *s->waiters);
-    s->order = malloc(2 * s->count * sizeof *s->order);
+    struct selection s = *wanted;
+    s.waiters = malloc(s.count * sizeof *s.waiters);
+    s.order = malloc(2 * s.count * sizeof *s.order);
     int result = -ENOMEM;
-    if (s->waiters != NULL && s->order != NULL) {
-        s->by_address = s->order + s->count;
-        result = choose(s);
+    if (s.waiters != NULL && s.order != NULL) {
+        s.by_address = s.order + s.count;
+        result = choose(&s);
     }
-    free(s->order);
-    free(s->waiters);
+    free(s.order);
+    free(s.waiters);
     return result;
 }
 
 static int select_cases(struct gor_case *cases, size_t count, bool parks,
                         const struct gor__limit *limit)
 {
-    struct selection s = {.cases = cases, .count = count, .parks = parks, .limit = limit};
+    const struct selection wanted = {
+        .cases = cases, .count = count, .parks = parks, .limit = limit};
     if (gor__g_self() == NULL) {
         return -EPERM;
     }
@@ -330,7 +333,7 @@ static int select_cases(struct gor_case *cases, size_t count, bool parks,
     if (!valid(cases, count)) {
         return -EINVAL;
     }
-    int done = count <= ON_STACK_MAX ? on_stack(&s) : on_heap(&s);
+    int done = count <= ON_STACK_MAX ? on_stack(&wanted) : on_heap(&wanted);
     if (done >= 0 && GOR_UNLIKELY(cases[done].result == -EPIPE)) {
         return gor__misuse(done, GOR__SEND_ON_CLOSED);
     }
