@@ -35,10 +35,83 @@ static uint64_t find_seed(int (*program)(void *arg))
     return 0;
 }
 
+static struct gor_waitgroup group;
+
+/* ---- two locks taken in two orders: a deadlock, which is reported */
+
+static struct gor_mutex locks[2];
+
+static void take_both(void *arg)
+{
+    int first = (int)(intptr_t)arg;
+    gor_mutex_lock(&locks[first]);
+    gor_mutex_lock(&locks[1 - first]);
+    gor_mutex_unlock(&locks[1 - first]);
+    gor_mutex_unlock(&locks[first]);
+    gor_waitgroup_done(&group);
+}
+
+static int take_crosswise(void *unused)
+{
+    (void)unused;
+    gor_waitgroup_add(&group, 2);
+    spawn(take_both, (void *)0);
+    spawn(take_both, (void *)1);
+    gor_waitgroup_wait(&group);
+    return 0;
+}
+
+struct death {
+    int status;
+    char report[16384];
+};
+
+/* First of all tests, while this process has never run a runtime: an emulator has former threads in
+ * its books for longer than the kernel, and what is forked then may wait for them. */
+static void die_of(uint64_t seed, int (*program)(void *arg), struct death *out_death)
+{
+    int err[2];
+    size_t length = 0;
+    ssize_t got = 0;
+    CHECK_EQ(pipe(err), 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        const struct rlimit no_core = {0, 0};
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        (void)dup2(err[1], STDERR_FILENO);
+        _exit(run_with(seed, program));
+    }
+    close(err[1]);
+    while ((got = read(err[0], out_death->report + length, sizeof out_death->report - 1 - length)) >
+           0) {
+        length += (size_t)got;
+    }
+    out_death->report[length] = '\0';
+    close(err[0]);
+    CHECK_EQ(waitpid(pid, &out_death->status, 0), pid);
+}
+
+TEST(walking_seeds_finds_a_deadlock_which_is_reported)
+{
+    struct death death = {0, ""};
+    uint64_t seed = 0;
+    do {
+        die_of(++seed, take_crosswise, &death);
+        CHECK(WIFSIGNALED(death.status) || WEXITSTATUS(death.status) == 0);
+    } while (!WIFSIGNALED(death.status) && seed < SEEDS);
+    CHECK(WIFSIGNALED(death.status));
+    CHECK_EQ(WTERMSIG(death.status), SIGABRT);
+    CHECK(strstr(death.report, "all goroutines are asleep - deadlock!") != NULL);
+    CHECK(strstr(death.report, "sync.Mutex.Lock") != NULL);
+    CHECK(strstr(death.report, "GOR_SEED=") != NULL);
+    die_of(seed, take_crosswise, &death);
+    CHECK(WIFSIGNALED(death.status));
+}
+
 /* ---- a lost update: the new value is made between two sections of one lock, or within one */
 
 static struct gor_mutex mutex;
-static struct gor_waitgroup group;
 static int balance;
 
 static void add_carelessly(void *unused)
@@ -130,77 +203,6 @@ TEST(walking_seeds_finds_a_missed_wake_up)
     CHECK(find_seed(wait_for_ready) != 0);
     careful = true;
     CHECK_EQ(find_seed(wait_for_ready), 0);
-}
-
-/* ---- two locks taken in two orders: a deadlock, which is reported */
-
-static struct gor_mutex locks[2];
-
-static void take_both(void *arg)
-{
-    int first = (int)(intptr_t)arg;
-    gor_mutex_lock(&locks[first]);
-    gor_mutex_lock(&locks[1 - first]);
-    gor_mutex_unlock(&locks[1 - first]);
-    gor_mutex_unlock(&locks[first]);
-    gor_waitgroup_done(&group);
-}
-
-static int take_crosswise(void *unused)
-{
-    (void)unused;
-    gor_waitgroup_add(&group, 2);
-    spawn(take_both, (void *)0);
-    spawn(take_both, (void *)1);
-    gor_waitgroup_wait(&group);
-    return 0;
-}
-
-struct death {
-    int status;
-    char report[16384];
-};
-
-/* Forking is safe between two runtimes: their threads have ended. */
-static void die_of(uint64_t seed, int (*program)(void *arg), struct death *out_death)
-{
-    int err[2];
-    size_t length = 0;
-    ssize_t got = 0;
-    CHECK_EQ(pipe(err), 0);
-    pid_t pid = fork();
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        const struct rlimit no_core = {0, 0};
-        (void)setrlimit(RLIMIT_CORE, &no_core);
-        (void)dup2(err[1], STDERR_FILENO);
-        _exit(run_with(seed, program));
-    }
-    close(err[1]);
-    while ((got = read(err[0], out_death->report + length, sizeof out_death->report - 1 - length)) >
-           0) {
-        length += (size_t)got;
-    }
-    out_death->report[length] = '\0';
-    close(err[0]);
-    CHECK_EQ(waitpid(pid, &out_death->status, 0), pid);
-}
-
-TEST(walking_seeds_finds_a_deadlock_which_is_reported)
-{
-    struct death death = {0, ""};
-    uint64_t seed = 0;
-    do {
-        die_of(++seed, take_crosswise, &death);
-        CHECK(WIFSIGNALED(death.status) || WEXITSTATUS(death.status) == 0);
-    } while (!WIFSIGNALED(death.status) && seed < SEEDS);
-    CHECK(WIFSIGNALED(death.status));
-    CHECK_EQ(WTERMSIG(death.status), SIGABRT);
-    CHECK(strstr(death.report, "all goroutines are asleep - deadlock!") != NULL);
-    CHECK(strstr(death.report, "sync.Mutex.Lock") != NULL);
-    CHECK(strstr(death.report, "GOR_SEED=") != NULL);
-    die_of(seed, take_crosswise, &death);
-    CHECK(WIFSIGNALED(death.status));
 }
 
 /* ---- no deadlock: something may still come */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/gor.h"
+#include "tests/runtime/host.h"
 #include "tests/test.h"
 
 enum { NOTES = 4096, WORKERS = 4, ROUNDS = 12 };
@@ -169,15 +170,15 @@ TEST(print_course)
 
 static uint64_t course_elsewhere(uint64_t seed)
 {
-    char command[256];
+    char command[512];
     char line[256];
     char self[128];
     uint64_t course = 0;
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     CHECK_INT(length, >, 0);
     self[length] = '\0';
-    (void)snprintf(command, sizeof command, "SEEDED_TEST_SEED=%" PRIu64 " '%s' print_course", seed,
-                   self);
+    (void)snprintf(command, sizeof command, "SEEDED_TEST_SEED=%" PRIu64 " %s'%s' print_course",
+                   seed, emulator(), self);
     FILE *out = popen(command, "r");
     CHECK(out != NULL);
     while (fgets(line, sizeof line, out) != NULL) {
