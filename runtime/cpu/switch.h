@@ -2,9 +2,9 @@
 /* switch.h - leave one stack and go on with another, without the kernel.
  *
  * A processor's part is a header and an assembly file with gor__entry, cpu/switch_x86_64.{h,S} and
- * cpu/switch_aarch64.{h,S}. The header has gor__switch, gor__context_init, gor__context_frame,
- * gor__plain_address, gor__cpu_ticks and GOR__TLS_LOAD, as described in both, and joins the list
- * below; runtime/CMakeLists.txt finds the assembly file by the name of the processor.
+ * cpu/switch_aarch64.{h,S}. The header has gor__switch, gor__float_control, gor__context_init,
+ * gor__context_frame, gor__plain_address, gor__cpu_ticks and GOR__TLS_LOAD, as described in both, and
+ * joins the list below; runtime/CMakeLists.txt finds the assembly file by the name of the processor.
  *
  * Invariants  gor__switch keeps every register the ABI calls callee-saved and the floating-point
  *             control words; the signal mask stays the thread's.

@@ -37,16 +37,24 @@ enum { GOR__FPCR_DEFAULT = 0 }; /* round to nearest, no traps: how a process sta
 #define GOR__SVE_CLOBBERS
 #endif
 
+/* FPCR as it is now, for the gor__switch that comes: asked for early, see switch_x86_64.h. */
+static inline __attribute__((always_inline)) uint64_t gor__float_control(void)
+{
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return fpcr;
+}
+
 /* Store the running stack in *save, go on with *load. The pointer is stored last, by a release: who
  * looks at a stored stack (debug/look.c) sees what lies on it. FPCR is only written when it differs,
  * since that waits for all that computes. */
-static inline __attribute__((always_inline)) void gor__switch(struct gor__context *save,
-                                                              const struct gor__context *load)
+static inline __attribute__((always_inline)) void
+gor__switch(struct gor__context *save, const struct gor__context *load, uint64_t control)
 {
     register struct gor__context *from __asm__("x0") = save;
     register const struct gor__context *to __asm__("x1") = load;
+    register uint64_t fpcr __asm__("x2") = control;
     __asm__ volatile("adr x16, 2f\n\t"
-                     "mrs x2, fpcr\n\t"
                      "stp x29, x16, [sp, #-32]!\n\t"
                      "str x2, [sp, #16]\n\t"
                      "mov x3, sp\n\t"
@@ -62,14 +70,14 @@ static inline __attribute__((always_inline)) void gor__switch(struct gor__contex
                      "br x16\n"
                      "2:\n\t"
                      "hint #36\n\t" /* bti j */
-                     : "+r"(from), "+r"(to)
+                     : "+r"(from), "+r"(to), "+r"(fpcr)
                      :
-                     : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
-                       "x14", "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24",
-                       "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6",
-                       "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17",
-                       "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28",
-                       "v29", "v30", "v31", "memory", "cc" GOR__SVE_CLOBBERS);
+                     : "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14",
+                       "x15", "x16", "x17", "x18", "x19", "x20", "x21", "x22", "x23", "x24", "x25",
+                       "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7",
+                       "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
+                       "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29",
+                       "v30", "v31", "memory", "cc" GOR__SVE_CLOBBERS);
 }
 
 /* Make *context a stack that starts in gor__entry; `top` is the end of its memory, 16-aligned. */

@@ -3,7 +3,7 @@
  *
  * Layout of a saved stack, upwards from gor__context.sp:
  *
- *     +0   MXCSR (4 bytes), x87 control word (2 bytes)
+ *     +0   MXCSR (4 bytes), x87 control word (2 bytes), zeroes (2 bytes)
  *     +8   address to go on at
  *     +16  rbp, so that the chain of frames can be followed
  *     +24  the rest of the stack
@@ -24,26 +24,32 @@ enum {
     GOR__X87_DEFAULT = 0x037f,
 };
 
+/* The floating-point control words as they are now, for the gor__switch that comes. Asked for before
+ * the search for what to switch to: it takes the processor some 15 cycles, during which it can do
+ * that, but right before the switch nothing else (measured: 2 of 13.5 ns for a gor_yield). */
+static inline __attribute__((always_inline)) uint64_t gor__float_control(void)
+{
+    uint32_t mxcsr;
+    uint16_t x87;
+    __asm__ volatile("stmxcsr %0\n\t"
+                     "fnstcw %1"
+                     : "=m"(mxcsr), "=m"(x87));
+    return mxcsr | (uint64_t)x87 << 32;
+}
+
 /* Store the running stack in *save, go on with *load. Control words are only loaded when they
- * differ, since loading them stalls. */
-static inline __attribute__((always_inline)) void gor__switch(struct gor__context *save,
-                                                              const struct gor__context *load)
+ * differ from the running ones, since loading them stalls. */
+static inline __attribute__((always_inline)) void
+gor__switch(struct gor__context *save, const struct gor__context *load, uint64_t control)
 {
     __asm__ volatile("pushq %%rbp\n\t"
                      "leaq 3f(%%rip), %%rax\n\t"
                      "pushq %%rax\n\t"
-                     "subq $8, %%rsp\n\t"
-                     "stmxcsr (%%rsp)\n\t"
-                     "fnstcw 4(%%rsp)\n\t"
-                     "movl (%%rsp), %%ecx\n\t"
-                     "movzwl 4(%%rsp), %%edx\n\t"
+                     "pushq %%rcx\n\t"
                      "movq %%rsp, (%%rdi)\n\t"
                      "movq (%%rsi), %%rsp\n\t"
-                     "cmpl (%%rsp), %%ecx\n\t"
-                     "jne 1f\n\t"
-                     "cmpw 4(%%rsp), %%dx\n\t"
-                     "je 2f\n"
-                     "1:\n\t"
+                     "cmpq (%%rsp), %%rcx\n\t"
+                     "je 2f\n\t"
                      "ldmxcsr (%%rsp)\n\t"
                      "fldcw 4(%%rsp)\n"
                      "2:\n\t"
@@ -52,13 +58,12 @@ static inline __attribute__((always_inline)) void gor__switch(struct gor__contex
                      "popq %%rbp\n\t"
                      "jmp *%%rax\n"
                      "3:\n\t"
-                     : "+D"(save), "+S"(load)
+                     : "+D"(save), "+S"(load), "+c"(control)
                      :
-                     : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-                       "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7",
-                       "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "st",
-                       "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "memory",
-                       "cc");
+                     : "rax", "rbx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                       "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8",
+                       "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "st", "st(1)",
+                       "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "memory", "cc");
 }
 
 /* Make *context a stack that starts in gor__entry; `top` is the end of its memory, 16-aligned. */

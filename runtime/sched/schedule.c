@@ -65,7 +65,7 @@ static inline struct gor__g *take_next(struct gor__p *p)
     return g;
 }
 
-static inline struct gor__g *next_local(struct gor__p *p)
+static inline __attribute__((always_inline)) struct gor__g *next_local(struct gor__p *p)
 {
     struct gor__g *g = NULL;
     if (GOR_UNLIKELY((uint32_t)p->switches % FRESH_TICKS == 0)) {
@@ -94,14 +94,17 @@ struct gor__g *gor__next_local(struct gor__p *p)
     return next_local(p);
 }
 
-/* The next one without entering the scheduler's stack; NULL when that must be done. */
-static inline struct gor__g *next_direct(struct gor__p *p)
+/* Whether it is time to enter the scheduler's stack, whatever there is to run. */
+static inline __attribute__((always_inline)) bool must_look_up(struct gor__p *p)
 {
-    if (GOR_UNLIKELY((uint32_t)p->switches % GOR__FAIR_SWITCHES == 0 ||
-                     __atomic_load_n(&p->attention, __ATOMIC_RELAXED) || timers_need_look(p))) {
-        return NULL;
-    }
-    return next_local(p);
+    return GOR_UNLIKELY((uint32_t)p->switches % GOR__FAIR_SWITCHES == 0 ||
+                        __atomic_load_n(&p->attention, __ATOMIC_RELAXED) || timers_need_look(p));
+}
+
+/* The next one without entering the scheduler's stack; NULL when that must be done. */
+static __attribute__((noinline)) struct gor__g *next_direct(struct gor__p *p)
+{
+    return must_look_up(p) ? NULL : next_local(p);
 }
 
 /* ---- switching */
@@ -131,6 +134,9 @@ static inline void bury(struct gor__p *p, struct gor__g *g)
 static inline __attribute__((always_inline)) void after_switch(struct gor__m *m)
 {
     enum gor__after after = m->after;
+    if (after == GOR__AFTER_NOTHING) {
+        return;
+    }
     struct gor__g *g = m->after_g;
     m->after = GOR__AFTER_NOTHING;
     switch (after) {
@@ -197,45 +203,49 @@ static inline void set_running(struct gor__m *m, struct gor__g *g)
 
 /* Go from the stack of `self`, whose state and m->after are set, to that of `next`, or to the
  * thread's own when there is none. */
-static inline __attribute__((always_inline)) void switch_to(struct gor__m *m, struct gor__g *self,
-                                                            struct gor__g *next, bool dies)
+static inline __attribute__((always_inline)) void
+switch_to(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t control, bool dies)
 {
     m->after_g = self;
     gor__m_note_left(m, &self->stack->fiber);
     if (GOR_LIKELY(next != NULL)) {
         set_running(m, next);
         gor__fiber_leave(&self->stack->fiber, &next->stack->fiber, dies);
-        gor__switch(&self->context, &next->context);
+        gor__switch(&self->context, &next->context, control);
     } else {
         m->g = NULL;
         gor__fiber_leave(&self->stack->fiber, &m->fiber, dies);
-        gor__switch(&self->context, &m->scheduler);
+        gor__switch(&self->context, &m->scheduler, control);
     }
 }
 
-/* Leave `self`, whose state and m->after are set; come back when it is resumed, on any thread. */
-static inline __attribute__((always_inline)) void leave(struct gor__m *m, struct gor__g *self)
+/* Leave `self`, whose state and m->after are set, for `next`; come back when it is resumed, on any
+ * thread, whose M is answered. */
+static inline __attribute__((always_inline)) struct gor__m *
+leave(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t control)
 {
     self->saved_errno = *m->errno_address;
-    switch_to(m, self, next_direct(m->p), false);
+    switch_to(m, self, next, control, false);
     /* A stack in use is not to be read: see debug/look.c. */
     self->context.sp = NULL;
     m = gor__m_self();
     gor__fiber_arrive(&self->stack->fiber, m->left);
     after_switch(m);
     *m->errno_address = self->saved_errno;
+    return m;
 }
 
 static inline __attribute__((always_inline)) void park(enum gor__after after, void *held,
                                                        enum gor_wait_reason reason)
 {
+    uint64_t control = gor__float_control();
     struct gor__m *m = gor__m_self();
     struct gor__g *g = m->g;
     g->waiting_since = gor__coarse_now();
     gor__g_set_state(g, GOR_WAITING, reason);
     m->after = after;
     m->after_lock = held;
-    leave(m, g);
+    (void)leave(m, g, next_direct(m->p), control);
 }
 
 void gor__park(struct gor__lock *held, enum gor_wait_reason reason)
@@ -253,23 +263,37 @@ void gor__park_select(enum gor_wait_reason reason)
     park(GOR__AFTER_UNLOCK_CASES, NULL, reason);
 }
 
+/* The shortest of all ways from one goroutine to another, so all of it is in line. */
+static inline __attribute__((always_inline)) struct gor__m *yield(struct gor__m *m)
+{
+    uint64_t control = gor__float_control();
+    struct gor__g *self = m->g;
+    struct gor__p *p = m->p;
+    struct gor__g *next = must_look_up(p) ? NULL : next_local(p);
+    gor__g_set_state(self, GOR_RUNNABLE, GOR_WAIT_NONE);
+    if (gor__solo && next != NULL && GOR_LIKELY(m->bound == NULL)) {
+        /* Nobody else could take it before its stack is stored. */
+        gor__put_runnable(p, self);
+    } else {
+        m->after = GOR_UNLIKELY(m->bound != NULL) ? GOR__AFTER_YIELD_BOUND : GOR__AFTER_YIELD;
+    }
+    return leave(m, self, next, control);
+}
+
 void gor__yield(struct gor__m *m)
 {
-    gor__g_set_state(m->g, GOR_RUNNABLE, GOR_WAIT_NONE);
-    m->after = GOR_UNLIKELY(m->bound != NULL) ? GOR__AFTER_YIELD_BOUND : GOR__AFTER_YIELD;
-    leave(m, m->g);
+    (void)yield(m);
 }
 
 void gor_yield(void)
 {
-    gor__yield(gor__enter());
-    gor__leave();
+    gor__leave_machine(yield(gor__enter()));
 }
 
 void gor__abandon(struct gor__m *m)
 {
     m->after = GOR__AFTER_NOTHING;
-    switch_to(m, m->g, NULL, false);
+    switch_to(m, m->g, NULL, gor__float_control(), false);
     __builtin_unreachable();
 }
 
@@ -305,7 +329,7 @@ void gor__schedule(struct gor__m *m)
         set_running(m, g);
         gor__m_note_left(m, &m->fiber);
         gor__fiber_leave(&m->fiber, &g->stack->fiber, false);
-        gor__switch(&m->scheduler, &g->context);
+        gor__switch(&m->scheduler, &g->context, gor__float_control());
         gor__fiber_arrive(&m->fiber, m->left);
     }
 }
@@ -341,7 +365,7 @@ void gor_exit(void)
     finish(m, g);
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     m->after = GOR__AFTER_EXIT;
-    switch_to(m, g, m->ends ? NULL : next_direct(m->p), true);
+    switch_to(m, g, m->ends ? NULL : next_direct(m->p), gor__float_control(), true);
     __builtin_unreachable();
 }
 
@@ -356,7 +380,7 @@ static struct gor__g *succeed(struct gor__g *g)
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     if (next == NULL || next->stack != NULL || next->stack_class != g->stack_class) {
         m->after = GOR__AFTER_EXIT;
-        switch_to(m, g, next, true);
+        switch_to(m, g, next, gor__float_control(), true);
         __builtin_unreachable();
     }
     /* Left from an earlier life of its G; a stack in use is not to be read: see debug/look.c. */

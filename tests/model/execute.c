@@ -20,14 +20,14 @@ static int running; /* the stack, from 0 */
 
 static void leave(void)
 {
-    gor__switch(&contexts[running], &engine);
+    gor__switch(&contexts[running], &engine, gor__float_control());
 }
 
 /* Go on with a stack until it leaves. */
 static void go_on(int stack)
 {
     running = stack;
-    gor__switch(&engine, &contexts[stack]);
+    gor__switch(&engine, &contexts[stack], gor__float_control());
 }
 
 void gor__entry_c(void)
