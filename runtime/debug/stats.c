@@ -5,6 +5,7 @@
 
 #include "runtime/debug/look.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sched/seeded.h"
 
 static uint32_t procs_made(void)
 {
@@ -72,6 +73,7 @@ static void add_scheduler(struct gor_stats *stats)
     stats->threads = gauge(&gor__sched.machine_count);
     stats->idle_procs = gauge(&gor__sched.idle_proc_count);
     stats->global_queue = gauge(&gor__sched.global_count);
+    stats->local_queues += gor__seeded_count();
     stats->uptime_ns = gor_now() - gor__sched.started_at;
 }
 

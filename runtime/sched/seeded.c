@@ -78,7 +78,8 @@ static void put(struct gor__g *g)
     if (gor__seeded.count == gor__seeded.capacity) {
         grow();
     }
-    gor__seeded.runnable[gor__seeded.count++] = g;
+    gor__seeded.runnable[gor__seeded.count] = g;
+    __atomic_store_n(&gor__seeded.count, gor__seeded.count + 1, __ATOMIC_RELAXED);
 }
 
 /* Whatever was made runnable since, in the order of the queues. */
@@ -98,7 +99,8 @@ static struct gor__g *draw(struct gor__m *m)
     }
     size_t which = gor__random_below(&m->random, (uint32_t)s->count);
     struct gor__g *g = s->runnable[which];
-    s->runnable[which] = s->runnable[--s->count];
+    __atomic_store_n(&s->count, s->count - 1, __ATOMIC_RELAXED);
+    s->runnable[which] = s->runnable[s->count];
     return g;
 }
 

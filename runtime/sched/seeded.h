@@ -36,7 +36,7 @@ struct gor__seeded {
     const uint32_t
         *root_done;           /* of gor_run: 1 when the root goroutine has ended; NULL: gor_start */
     struct gor__g **runnable; /* owned */
-    size_t count;
+    size_t count;             /* atomic for readers */
     size_t capacity;
 };
 
@@ -50,6 +50,12 @@ static inline bool gor__seeded_on(void)
 static inline bool gor__time_is_virtual(void)
 {
     return GOR_UNLIKELY(__atomic_load_n(&gor__seeded.virtual_time, __ATOMIC_RELAXED));
+}
+
+/* How many stand in the pool. */
+static inline size_t gor__seeded_count(void)
+{
+    return __atomic_load_n(&gor__seeded.count, __ATOMIC_RELAXED);
 }
 
 /* As the options say, or else the environment. */

@@ -316,6 +316,36 @@ TEST(one_thread_runs_everything)
     CHECK_EQ(run_with(1, look_at_threads), 0);
 }
 
+/* ---- the gauges count those that wait to be drawn */
+
+static void run_once(void *unused)
+{
+    (void)unused;
+}
+
+static int count_runnable(void *unused)
+{
+    enum { SPAWNED = 700 };
+    struct gor_stats stats;
+    (void)unused;
+    for (int i = 0; i < SPAWNED; i++) {
+        spawn(run_once, NULL);
+    }
+    CHECK_EQ(gor_stats_get(&stats, false), 0);
+    CHECK_EQ(stats.local_queues + stats.global_queue, stats.goroutines - 1);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    CHECK_EQ(gor_stats_get(&stats, false), 0);
+    CHECK_EQ(stats.local_queues + stats.global_queue, 0);
+    return 0;
+}
+
+TEST(goroutines_that_wait_to_be_drawn_are_counted)
+{
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        CHECK_EQ(run_with(seed, count_runnable), 0);
+    }
+}
+
 /* ---- by the environment */
 
 TEST(the_environment_sets_the_seed_where_the_program_sets_none)
