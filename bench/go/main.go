@@ -46,7 +46,7 @@ func report(id string, value float64, unit, format string, extras ...any) {
 var workloads = map[string]func(bench){
 	"W1": spawn, "W2": yield, "W3": pingpong, "W4": pipe, "W5": skynet, "W5w": skynetWarm,
 	"W6": sieve, "W7": selectLoop, "W8": mutex, "W8y": mutexYield, "W9": parked, "W9w": parkedWarm,
-	"W10": sleep, "W11": echo, "W12": fib,
+	"W10": sleep, "W11": echo, "W12": fib, "W13": hog,
 }
 
 func main() {

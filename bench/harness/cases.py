@@ -47,6 +47,7 @@ CASES = [
     Case("W11", "TCP echo, 1,000 connections of 64 bytes", kind="echo",
          goal={"rate": 1.3, ("rate", "libuv"): 1}),
     Case("W12", "recursive fib split into goroutines", args=(20, 38), quick_args=(10, 20)),
+    Case("W13", "sleepers beside one that computes and one that blocks", divide=50, goal={"p99": 1}),
     Case("S1", "native no-op jobs end to end, submitted in batches", kind="service",
          goal={("", "beanstalkd/1"): 20}),
     Case("S2", "single submits, 100 in flight", kind="service"),

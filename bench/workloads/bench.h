@@ -58,6 +58,7 @@ bench_fn parked_run, parked_warm_run; /* parked.c */
 bench_fn sleep_run;                   /* sleep.c */
 bench_fn echo_run;                    /* echo.c */
 bench_fn fib_run;                     /* fib.c */
+bench_fn hog_run;                     /* hog.c */
 bench_fn floor_run;                   /* floor.c */
 
 #endif

@@ -30,6 +30,7 @@ static const struct workload {
     {"W10", sleep_run, "goroutines sleeping up to a second: processor time"},
     {"W11", echo_run, "TCP echo server; prints its port and serves until killed"},
     {"W12", fib_run, "recursive fib split into goroutines [cut-off] [n]"},
+    {"W13", hog_run, "sleepers beside one that computes and one that blocks: how late they wake"},
     {"F1", floor_run, "a bare register switch: what no scheduler can beat"},
 };
 
