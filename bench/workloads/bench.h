@@ -60,5 +60,6 @@ bench_fn echo_run;                    /* echo.c */
 bench_fn fib_run;                     /* fib.c */
 bench_fn hog_run;                     /* hog.c */
 bench_fn floor_run;                   /* floor.c */
+bench_fn timer_run, pipe_io_run;      /* basic.c */
 
 #endif

@@ -32,6 +32,8 @@ static const struct workload {
     {"W12", fib_run, "recursive fib split into goroutines [cut-off] [n]"},
     {"W13", hog_run, "sleepers beside one that computes and one that blocks: how late they wake"},
     {"F1", floor_run, "a bare register switch: what no scheduler can beat"},
+    {"I1", timer_run, "a timer stopped and started; for bench/instructions"},
+    {"I2", pipe_io_run, "a byte through a pipe, without waiting; for bench/instructions"},
 };
 
 static const struct workload *find_workload(const char *name)
