@@ -49,6 +49,11 @@ struct gor__g *gor__next_local(struct gor__p *p)
     return g != NULL ? g : gor__fresh_pop(&p->fresh);
 }
 
+void gor__end_streak(struct gor__p *p)
+{
+    p->next_streak = 0;
+}
+
 void gor__netpoll_break(void)
 {
     if (__atomic_exchange_n(&break_pending, 1, __ATOMIC_SEQ_CST) == 0) {
