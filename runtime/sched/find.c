@@ -518,6 +518,7 @@ static void attend(struct gor__m *m)
         return;
     }
     __atomic_store_n(&m->p->attention, false, __ATOMIC_RELEASE);
+    gor__end_streak(m->p);
     gor__stacks_restock(m->p);
     if (__atomic_load_n(&gor__sched.world_stopped, __ATOMIC_ACQUIRE) != 0) {
         gor__world_pause(m);

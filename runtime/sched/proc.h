@@ -26,7 +26,8 @@ enum { GOR__PROCS_MAX = 1024 };
 struct gor__p {
     /* The scheduler's hot path. */
     uint64_t switches;    /* goroutines resumed; read by anybody */
-    uint32_t next_streak; /* times in a row that runq.next was taken */
+    uint32_t next_streak; /* times in a row that runq.next was taken, since it was last looked at */
+    uint64_t streak_began; /* cpu ticks, when they were first looked at; 0: not yet */
     bool attention;     /* atomic: the scheduler must look (world stop, stop, who waits for a P) */
     bool next_is_stale; /* atomic: runq.next has waited a whole sysmon tick, thieves may have it */
     struct gor__runq runq;   /* woken and yielding goroutines, first come first served */

@@ -144,6 +144,9 @@ void gor__schedule(struct gor__m *m);
 /* Find something to run, sleeping if need be; NULL: the runtime stops. find.c */
 struct gor__g *gor__find_runnable(struct gor__m *m);
 
+/* Whoever hand themselves on by runq.next must let the ring have a turn. The holder of the P. */
+void gor__end_streak(struct gor__p *p);
+
 /* The next goroutine from the P's own queues, or NULL. */
 struct gor__g *gor__next_local(struct gor__p *p);
 

@@ -15,9 +15,11 @@
 #include "runtime/sched/seeded.h"
 
 enum {
-    FRESH_TICKS = 8,      /* every so often a fresh one goes before woken ones */
-    NEXT_STREAK_MAX = 64, /* a pair may hand itself on so often while others wait */
-    CLOCK_TICKS = 20000,  /* cpu ticks between looks at the clock: 5 to 10 us */
+    FRESH_TICKS = 8, /* every so often a fresh one goes before woken ones */
+    NEXT_STREAK_MAX =
+        64, /* a pair may hand itself on so often before the time it took is looked at */
+    STREAK_TICKS = 2000000, /* cpu ticks it may go on so while others wait: most of a millisecond */
+    CLOCK_TICKS = 20000,    /* cpu ticks between looks at the clock: 5 to 10 us */
 };
 
 struct gor__sched gor__sched;
@@ -53,10 +55,32 @@ static inline bool timers_need_look(struct gor__p *p)
     return gor__cpu_ticks() - p->timers_checked > CLOCK_TICKS;
 }
 
+/* After so many turns: whether they were short ones, and may go on. By turns alone a pair that computes
+ * between them would get the more, the longer it computes. Sysmon ends the streaks it has seen before.
+ */
+static __attribute__((noinline)) bool streak_goes_on(struct gor__p *p)
+{
+    uint64_t now = gor__cpu_ticks();
+    if (p->streak_began == 0) {
+        p->streak_began = now;
+    }
+    if (now - p->streak_began > STREAK_TICKS) {
+        return false;
+    }
+    p->next_streak = 0;
+    return true;
+}
+
+void gor__end_streak(struct gor__p *p)
+{
+    p->next_streak = NEXT_STREAK_MAX;
+    p->streak_began = 1;
+}
+
 static inline struct gor__g *take_next(struct gor__p *p)
 {
     struct gor__g *g = NULL;
-    if (GOR_LIKELY(p->next_streak < NEXT_STREAK_MAX)) {
+    if (GOR_LIKELY(p->next_streak < NEXT_STREAK_MAX) || streak_goes_on(p)) {
         g = gor__runq_take_next(&p->runq);
         if (g != NULL) {
             p->next_streak++;
@@ -79,6 +103,7 @@ static inline __attribute__((always_inline)) struct gor__g *next_local(struct go
         return g;
     }
     p->next_streak = 0;
+    p->streak_began = 0;
     g = gor__runq_get(&p->runq);
     if (g == NULL) {
         g = gor__fresh_pop(&p->fresh);

@@ -103,6 +103,10 @@ static void see_to_stuck(struct gor__p *p, struct round *round, bool waits)
 static void look_at(struct gor__p *p, struct round *round)
 {
     uint64_t switches = gor__counted(&p->switches);
+    if (gor__runq_len(&p->runq) != 0) {
+        /* For the case that a pair keeps the P to itself; see gor__end_streak. */
+        __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
+    }
     if (switches != p->seen_switches) {
         p->seen_switches = switches;
         p->stuck_since = round->now;

@@ -168,3 +168,65 @@ TEST(load_of_a_busy_goroutine_leaves_descriptors_to_the_other_processor)
     CHECK_EQ(gor_run(&(struct gor_opts){.gomaxprocs = 2}, make_ports_ready, NULL), 0);
     CHECK_EQ(gor_run(&(struct gor_opts){.gomaxprocs = 4}, make_ports_ready, NULL), 0);
 }
+
+/* ------------------------------------------- pairs that compute much and little between turns */
+
+/* Two of a pair hand a token to and fro and count between: the heavy ones a million, the light ones a
+ * thousand. Each pair keeps the processor for a slice and no longer, so both get about as much of it:
+ * without the slice, the heavy ones would get a thousand times as much. */
+struct counting {
+    struct gor_chan *wake;
+    struct gor_chan *done;
+    struct gor_waitgroup *wg;
+    int limit;
+    _Atomic long count;
+};
+
+static void count_in_turns(void *arg)
+{
+    struct counting *c = arg;
+    struct gor_case cases[] = {{c->done, NULL, GOR_RECV, 0}, {c->wake, NULL, GOR_RECV, 0}};
+    struct gor_case pass[] = {{c->done, NULL, GOR_RECV, 0}, {c->wake, NULL, GOR_SEND, 0}};
+    while (gor_select(cases, 2) == 1) {
+        for (int i = 0; i < c->limit; i++) {
+            atomic_fetch_add_explicit(&c->count, 1, memory_order_relaxed);
+        }
+        if (gor_select(pass, 2) == 0) {
+            break;
+        }
+    }
+    gor_waitgroup_done(c->wg);
+}
+
+static int compare_pairs(void *arg)
+{
+    enum { FACTOR = 20 };
+    struct gor_waitgroup wg = {0};
+    struct gor_chan *done = new_chan(0, 0);
+    struct counting heavy = {new_chan(0, 0), done, &wg, 1000000, 0};
+    struct counting light = {new_chan(0, 0), done, &wg, 1000, 0};
+    long enough = SCALED(100000000, 30000000, 10000000);
+    (void)arg;
+    gor_waitgroup_add(&wg, 4);
+    for (int i = 0; i < 2; i++) {
+        spawn(count_in_turns, &heavy);
+        spawn(count_in_turns, &light);
+    }
+    CHECK_EQ(gor_chan_send(heavy.wake, NULL), 0);
+    CHECK_EQ(gor_chan_send(light.wake, NULL), 0);
+    while (atomic_load(&heavy.count) < enough || atomic_load(&light.count) < enough / FACTOR) {
+        gor_sleep(GOR_MILLISECOND);
+    }
+    CHECK_INT(atomic_load(&heavy.count), <=, FACTOR * atomic_load(&light.count));
+    CHECK_EQ(gor_chan_close(done), 0);
+    gor_waitgroup_wait(&wg);
+    gor_chan_unref(done);
+    gor_chan_unref(heavy.wake);
+    gor_chan_unref(light.wake);
+    return 0;
+}
+
+TEST(load_of_a_heavy_pair_leaves_a_light_pair_its_share)
+{
+    CHECK_EQ(gor_run(&(struct gor_opts){.gomaxprocs = 1}, compare_pairs, NULL), 0);
+}
