@@ -4,9 +4,9 @@
  *
  * The signal comes from a timer on the CPU time of the thread itself. It expires only while the
  * thread computes, and the kernel then raises it on the way back to user mode: a call that blocks
- * meanwhile is not interrupted, and one that has just ended keeps its result. (Linux does so since
- * 5.10 on x86-64, with CONFIG_POSIX_CPU_TIMERS_TASK_WORK; before, there is a window of some
- * instructions at a system call's beginning.) A tgkill was rejected for that reason: between the look
+ * meanwhile is not interrupted, and one that has just ended keeps its result. (Linux does so where
+ * it is built with CONFIG_POSIX_CPU_TIMERS_TASK_WORK, x86-64 since 5.10; elsewhere there is a window
+ * of some instructions at a system call's beginning.) A tgkill was rejected for that reason: between the look
  * at the thread and the signal, it may have begun a system call.
  *
  * Threads     init and fini while nothing runs; the thread's functions on that thread; the others by

@@ -212,7 +212,9 @@ static int sleep_beside_sleepers_in_libc(void *arg)
     }
     YIELD_UNTIL(atomic_load(&begun) == SLEEPERS)
     CHECK_EQ(atomic_load(&ended), 0);
-    CHECK_INT(handoffs(), >=, SLEEPERS);
+    /* Each has lost the processor to us: mostly as blocked, on a slow machine maybe before that. */
+    CHECK_INT(handoffs() + preemptions(), >=, SLEEPERS);
+    CHECK_INT(handoffs(), >, 0);
     YIELD_UNTIL(atomic_load(&ended) == SLEEPERS)
     return 0;
 }
