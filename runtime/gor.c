@@ -45,6 +45,7 @@ static uint32_t default_procs(const struct gor_opts *opts)
 
 static void release_everything(void)
 {
+    gor__free_trash();
     gor__preempt_fini();
     gor__fault_fini();
     while (gor__sched.machines != NULL) {
@@ -131,7 +132,7 @@ static void wake_everybody(void)
     gor__call_attention();
     gor__mutex_lock(&gor__sched.lock);
     struct gor__m *m = gor__sched.idle_machines;
-    gor__sched.idle_machines = NULL;
+    __atomic_store_n(&gor__sched.idle_machines, NULL, __ATOMIC_SEQ_CST);
     while (m != NULL) {
         struct gor__m *next = m->next_idle;
         gor__machine_wake(m);

@@ -61,7 +61,7 @@ struct gor__m *gor__idle_take_machine(void)
 {
     struct gor__m *m = gor__sched.idle_machines;
     if (m != NULL) {
-        gor__sched.idle_machines = m->next_idle;
+        __atomic_store_n(&gor__sched.idle_machines, m->next_idle, __ATOMIC_SEQ_CST);
     }
     return m;
 }
@@ -152,16 +152,30 @@ static bool work_exists(void)
 }
 
 /* The claim to be the one who looks for work came to nothing. Whoever made work meanwhile has left it
- * to us: true if it must be seen to. `poller`: somebody waited there a moment ago. `wanted`: a new
- * thread will look. */
-static bool give_up_spinning(bool poller, bool wanted)
+ * to us: true if it must be seen to. `poller`: somebody waited there a moment ago. `soon`: a thread
+ * that is being made, or about to sleep, will look; unless it did while we had the claim. */
+static bool give_up_spinning(bool poller, bool soon)
 {
     __atomic_sub_fetch(&gor__sched.spinning, 1, __ATOMIC_SEQ_CST);
     if (poller || __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0) {
         gor__netpoll_break();
         return false;
     }
-    return !wanted && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
+    if (soon && __atomic_load_n(&gor__sched.idle_machines, __ATOMIC_SEQ_CST) == NULL) {
+        return false;
+    }
+    return !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
+}
+
+/* Whether the threads that can have a P are as many as Ps: then one of them is about to look for work, or
+ * to sleep, before which it looks once more. Under the lock. */
+static bool enough_machines(void)
+{
+    uint32_t count = 0;
+    for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        count += m->lack == GOR__LACK_NOTHING && m->bound == NULL && !m->ends;
+    }
+    return count >= gor__sched.proc_count;
 }
 
 static bool wake_one(void)
@@ -176,7 +190,8 @@ static bool wake_one(void)
     struct gor__p *p = NULL;
     struct gor__m *m = gor__sched.idle_machines;
     bool poller = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0;
-    bool want = m == NULL && !poller && gor__sched.idle_procs != NULL;
+    bool nobody = m == NULL && !poller && gor__sched.idle_procs != NULL;
+    bool want = nobody && !enough_machines();
     if (!gor__sched.stopping && m != NULL) {
         p = gor__idle_take_proc();
     }
@@ -193,7 +208,7 @@ static bool wake_one(void)
     if (want) {
         gor__machine_want();
     }
-    return give_up_spinning(poller, want);
+    return give_up_spinning(poller, nobody);
 }
 
 void gor__wake_idle(void)
@@ -433,8 +448,12 @@ static void sleep_until_woken(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
     m->next_idle = gor__sched.idle_machines;
-    gor__sched.idle_machines = m;
+    __atomic_store_n(&gor__sched.idle_machines, m, __ATOMIC_SEQ_CST);
     gor__mutex_unlock(&gor__sched.lock);
+    /* Whoever made work meanwhile found nobody to wake, and took it that we would look. */
+    if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) != 0 && work_exists()) {
+        gor__wake_idle();
+    }
     __atomic_add_fetch(&gor__sched.parks, 1, __ATOMIC_RELAXED);
     gor__machine_sleep(m);
 }

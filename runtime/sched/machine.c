@@ -3,8 +3,9 @@
  * stay until the runtime stops: as many as there are Ps, and one for each goroutine that was ever
  * blocked in foreign code at the same time.
  *
- * A thread of its own makes them, the maker. Whoever holds a P must not: pthread_create takes malloc's
- * locks, and a goroutine that was stopped may hold one of those and wait for that very P. */
+ * A thread of its own makes them, the maker, and frees what the scheduler is done with. Whoever holds a
+ * P must not: pthread_create takes malloc's locks, and a goroutine that was stopped may hold one of
+ * those and wait for that very P. */
 #include "runtime/sched/machine.h"
 
 #include <errno.h>
@@ -20,6 +21,9 @@
 #include "runtime/sched/seeded.h"
 
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
+
+/* Bits of gor__sched.wanted. */
+enum { WANT_MACHINE = 1, WANT_FREE = 2, WANT_STOP = 4 };
 
 /* Take a P if there is an idle one: whoever wanted this thread left the work to it. */
 static void begin(struct gor__m *m)
@@ -130,13 +134,28 @@ static void make_machine(void)
     }
 }
 
+void gor__free_trash(void)
+{
+    struct gor__trash *trash = __atomic_exchange_n(&gor__sched.trash, NULL, __ATOMIC_ACQ_REL);
+    while (trash != NULL) {
+        struct gor__trash *next = trash->next;
+        trash->fn(trash);
+        trash = next;
+    }
+}
+
 static void *maker_main(void *unused)
 {
     (void)unused;
     while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
-        if (__atomic_exchange_n(&gor__sched.wanted, 0, __ATOMIC_ACQ_REL) != 0) {
+        uint32_t wanted = __atomic_exchange_n(&gor__sched.wanted, 0, __ATOMIC_ACQ_REL);
+        if ((wanted & WANT_FREE) != 0) {
+            gor__free_trash();
+        }
+        if ((wanted & WANT_MACHINE) != 0) {
             make_machine();
-        } else {
+        }
+        if (wanted == 0) {
             (void)gor__futex_wait(&gor__sched.wanted, 0, GOR_NEVER);
         }
     }
@@ -150,17 +169,31 @@ int gor__maker_start(void)
     return gor__thread_start(&gor__sched.maker, &all, "gor-maker", maker_main, NULL);
 }
 
-void gor__machine_want(void)
+static void want(uint32_t what)
 {
-    if (__atomic_exchange_n(&gor__sched.wanted, 1, __ATOMIC_ACQ_REL) == 0) {
+    if (__atomic_fetch_or(&gor__sched.wanted, what, __ATOMIC_ACQ_REL) == 0) {
         gor__futex_wake(&gor__sched.wanted, 1);
     }
 }
 
+void gor__machine_want(void)
+{
+    want(WANT_MACHINE);
+}
+
+void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash))
+{
+    trash->fn = fn;
+    trash->next = __atomic_load_n(&gor__sched.trash, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&gor__sched.trash, &trash->next, trash, true,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+    want(WANT_FREE);
+}
+
 void gor__maker_stop(void)
 {
-    __atomic_store_n(&gor__sched.wanted, 1, __ATOMIC_RELEASE);
-    gor__futex_wake(&gor__sched.wanted, 1);
+    want(WANT_STOP);
     pthread_join(gor__sched.maker, NULL);
 }
 

@@ -42,7 +42,7 @@ struct gor__sched {
     uint32_t global_count;
     struct gor__p *idle_procs;
     uint32_t idle_proc_count;
-    struct gor__m *idle_machines;
+    struct gor__m *idle_machines; /* atomic: who gives up spinning peeks */
     struct gor__m *machines;
     uint32_t machine_count;
     uint32_t machines_made;
@@ -58,10 +58,11 @@ struct gor__sched {
     int64_t coarse_now; /* gor_now() as of the last look at the clock */
     bool stopping;
     bool running;
-    uint32_t sysmon_word;   /* futex; GOR__SYSMON_ASLEEP: sysmon sleeps until work appears */
-    uint32_t wanted;        /* futex; 1: an M is to be made (maker.c) */
-    uint32_t world_stopped; /* futex; written under the lock; see world.h */
-    uint32_t pauses;        /* futex; times an M has begun to pause for that */
+    uint32_t sysmon_word;     /* futex; GOR__SYSMON_ASLEEP: sysmon sleeps until work appears */
+    uint32_t wanted;          /* futex; what the maker is to do, see machine.c */
+    struct gor__trash *trash; /* atomic; what it is to free */
+    uint32_t world_stopped;   /* futex; written under the lock; see world.h */
+    uint32_t pauses;          /* futex; times an M has begun to pause for that */
 
     /* Set by start and resize. */
     uint32_t proc_count; /* Ps in use: procs[0] and on; atomic */
@@ -177,10 +178,20 @@ void gor__call_attention(void);
 int gor__procs_init(uint32_t count);
 void gor__procs_fini(void);
 
-/* Threads: machine.c. Made by a thread of their own, for pthread_create wants memory. */
+/* Something to be freed by fn(trash), which the scheduler itself may not do; part of the thing. */
+struct gor__trash {
+    struct gor__trash *next;
+    void (*fn)(struct gor__trash *trash);
+};
+
+/* Threads: machine.c. Made by a thread of their own, the maker, for pthread_create wants memory. */
 int gor__maker_start(void);
 void gor__maker_stop(void);
 void gor__machine_want(void);
+/* Have the maker free it: soon, at the latest when the runtime stops. Any thread, inside too. */
+void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash));
+/* Free what was thrown away; outside. */
+void gor__free_trash(void);
 void gor__machine_sleep(struct gor__m *m);
 void gor__machine_wake(struct gor__m *m);
 

@@ -32,11 +32,11 @@ struct gor_timer {
     void *arg;
     const void *caller; /* of gor_timer_new_func: who starts the goroutines */
     struct gor__timer timer;
+    struct gor__trash trash;
 };
 
-static void free_timer(void *arg)
+static void free_timer(struct gor_timer *t)
 {
-    struct gor_timer *t = arg;
     gor_chan_unref(t->chan);
     free(t);
 }
@@ -88,16 +88,9 @@ static void deliver(struct gor_timer *t)
     }
 }
 
-/* The scheduler, which we are here, may not free memory. */
-static void free_elsewhere(void *arg, uint64_t token)
+static void free_trashed(struct gor__trash *trash)
 {
-    struct gor_timer *t = arg;
-    (void)token;
-    if (gor__spawn(NULL, free_timer, t, (const void *)(uintptr_t)free_timer) < 0) {
-        t->timer.when = gor_after(RETRY_NS);
-        t->timer.fire = free_elsewhere;
-        gor__timer_start(&t->timer);
-    }
+    free_timer((struct gor_timer *)((char *)trash - offsetof(struct gor_timer, trash)));
 }
 
 static void fire(void *arg, uint64_t token)
@@ -109,8 +102,8 @@ static void fire(void *arg, uint64_t token)
     }
     gor__unlock(&t->lock);
     if (drop(t)) {
-        /* Freed by its maker meanwhile. */
-        free_elsewhere(t, 0);
+        /* Freed by its maker meanwhile; the scheduler, which we are here, may not free memory. */
+        gor__free_later(&t->trash, free_trashed);
     }
 }
 

@@ -98,7 +98,7 @@ GO_TEST(context_race_of_deadline_and_cancel_has_one_winner)
     }
     CHECK_INT(cancelled, <=, rounds);
     /* Who came too late for its deadline still has the memory. */
-    YIELD_UNTIL(gor_num_goroutine() == 1)
+    await_alone();
 }
 
 /* ------------------------------------------------------------- interlocked cancels */
@@ -284,4 +284,5 @@ GO_TEST(context_race_layers_time_out)
     struct gor_stats stats;
     CHECK_EQ(gor_stats_get(&stats, false), 0);
     CHECK_EQ(stats.timers, 0);
+    await_alone();
 }

@@ -99,6 +99,16 @@ UNUSED static void await_end(gor_id_t id)
     (void)atomic_load(&spawned_ended);
 }
 
+/* Let others run until nobody is left but the caller. A timer that fires at this moment has a goroutine
+ * yet to start; once the world was stopped none does. */
+UNUSED static void await_alone(void)
+{
+    int procs = gor_gomaxprocs(0);
+    (void)gor_gomaxprocs(procs + 1);
+    (void)gor_gomaxprocs(procs);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+}
+
 UNUSED static struct gor_chan *new_chan(size_t elem_bytes, size_t capacity)
 {
     struct gor_chan *c = gor_chan_new(elem_bytes, capacity);

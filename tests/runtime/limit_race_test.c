@@ -205,5 +205,5 @@ GO_TEST(limit_race_loses_nothing)
     CHECK_EQ(gor_mutex_try_lock(&race.mutex), 0);
     CHECK_EQ(gor_rwmutex_lock_until(&race.rwmutex, 0), 0);
     /* Who came too late for its deadline still has the memory. */
-    YIELD_UNTIL(gor_num_goroutine() == 1)
+    await_alone();
 }

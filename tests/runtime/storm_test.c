@@ -182,10 +182,7 @@ static void end_storm(struct storm *s)
     gor_ctx_unref(s->root_ctx);
     gor_timer_free(s->ticker);
     gor_pool_free(s->pool);
-    /* A timer that fires at this moment has a goroutine yet to start; with the world stopped once
-     * none does. */
-    CHECK_INT(gor_gomaxprocs(gor_gomaxprocs(0) + 1), >=, 1);
-    YIELD_UNTIL(gor_num_goroutine() == 1)
+    await_alone();
     check_ends(s);
     CHECK_EQ(gor_stats_get(&stats, true), 0);
     CHECK_EQ(stats.timers, 0);
