@@ -68,10 +68,11 @@ void gor_lock_os_thread(void)
     gor__leave_machine(m);
 }
 
-void gor__unbind(struct gor__m *m)
+void gor__unbind(struct gor__m *m, bool ends)
 {
     gor__mutex_lock(&gor__sched.lock);
     m->bound = NULL;
+    m->ends = ends;
     gor__mutex_unlock(&gor__sched.lock);
 }
 
@@ -80,7 +81,7 @@ void gor_unlock_os_thread(void)
     struct gor__m *m = gor__enter();
     GOR_ASSERT(m->g != NULL);
     if (m->g->thread_locks > 0 && --m->g->thread_locks == 0) {
-        gor__unbind(m);
+        gor__unbind(m, false);
     }
     gor__leave_machine(m);
 }

@@ -94,8 +94,8 @@ void gor__release_lacking(void);
 /* Make a waiting or yielding goroutine that is bound runnable. */
 void gor__ready_bound(struct gor__g *g);
 
-/* `m` may run other goroutines again. */
-void gor__unbind(struct gor__m *m);
+/* `m` may run other goroutines again; or it `ends`, with its own. */
+void gor__unbind(struct gor__m *m, bool ends);
 
 /* On the scheduler's stack of a bound thread whose goroutine does not run: wait until it may, with a
  * P. NULL: the runtime stops. */

@@ -372,8 +372,7 @@ static void finish(struct gor__m *m, struct gor__g *g)
 {
     if (GOR_UNLIKELY(g->thread_locks != 0)) {
         g->thread_locks = 0;
-        gor__unbind(m);
-        m->ends = true;
+        gor__unbind(m, true);
     }
     if (GOR_UNLIKELY(g->at_end != NULL)) {
         __atomic_store_n(g->at_end, 1, __ATOMIC_RELEASE);

@@ -108,27 +108,26 @@ static const struct {
     {reset_ticker_to_nothing, "non-positive interval for Ticker.Reset"},
 };
 
-/* What the goroutine that misused last panicked with. */
-static char said[128];
 static _Atomic int panics;
-
-static void keep(void *arg, const char *message)
-{
-    (void)arg;
-    strncpy(said, message, sizeof said - 1);
-    atomic_fetch_add(&panics, 1);
-}
 
 struct misuser {
     void (*misuse)(void *arg);
     void *arg;
     bool survived;
+    char said[128]; /* what it panicked with */
 };
+
+static void keep(void *arg, const char *message)
+{
+    struct misuser *misuser = arg;
+    strncpy(misuser->said, message, sizeof misuser->said - 1);
+    atomic_fetch_add(&panics, 1);
+}
 
 static void run_misuse(void *arg)
 {
     struct misuser *misuser = arg;
-    gor_on_panic(keep, NULL);
+    gor_on_panic(keep, misuser);
     misuser->misuse(misuser->arg);
     misuser->survived = true;
 }
@@ -156,10 +155,10 @@ static int misuse_all(void *arg)
     (void)arg;
     prepare();
     for (size_t i = 0; i < sizeof misuses / sizeof misuses[0]; i++) {
-        struct misuser misuser = {misuses[i].misuse, NULL, false};
+        struct misuser misuser = {.misuse = misuses[i].misuse};
         await_end(spawn_id(run_misuse, &misuser));
         CHECK(!misuser.survived);
-        CHECK_STR(said, misuses[i].message);
+        CHECK_STR(misuser.said, misuses[i].message);
         CHECK_EQ(atomic_load(&panics), (int)i + 1);
     }
     clean_up();
@@ -188,8 +187,8 @@ static int close_under_senders(void *arg)
 {
     (void)arg;
     prepare();
-    struct misuser sender = {send_and_wait, open_chan, false};
-    struct misuser selecting = {select_and_wait, open_chan, false};
+    struct misuser sender = {.misuse = send_and_wait, .arg = open_chan};
+    struct misuser selecting = {.misuse = select_and_wait, .arg = open_chan};
     gor_id_t first = spawn_parked(run_misuse, &sender, GOR_WAIT_CHAN_SEND);
     gor_id_t second = spawn_parked(run_misuse, &selecting, GOR_WAIT_SELECT);
     CHECK_EQ(gor_chan_close(open_chan), 0);
@@ -224,7 +223,7 @@ static int toss_often(void *arg)
     prepare();
     CHECK_EQ(gor_chan_close(ready), 0);
     for (int i = 0; i < TOSSES; i++) {
-        struct misuser misuser = {toss, ready, false};
+        struct misuser misuser = {.misuse = toss, .arg = ready};
         await_end(spawn_id(run_misuse, &misuser));
         survivors += misuser.survived ? 1 : 0;
     }
