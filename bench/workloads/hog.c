@@ -70,9 +70,11 @@ void hog_run(const struct bench *b)
     bench_go(block, &h);
     gor_waitgroup_wait(&h.running);
     measure(late, count);
-    bench_report("W13.p50", (double)late[count / 2] / 1e6, "ms", "count=%lld", (long long)count);
-    bench_report("W13.p99", (double)late[count * 99 / 100] / 1e6, "ms", "count=%lld",
-                 (long long)count);
+    int64_t median = count / 2;
+    int64_t last_of_99 = count * 99 / 100;
+
+    bench_report("W13.p50", (double)late[median] / 1e6, "ms", "count=%lld", (long long)count);
+    bench_report("W13.p99", (double)late[last_of_99] / 1e6, "ms", "count=%lld", (long long)count);
     atomic_store(&h.enough, true);
     bench_check(write(h.pipe[1], "", 1), "write");
     gor_waitgroup_wait(&h.gone);
