@@ -14,10 +14,6 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/seeded.h"
 
-#ifndef sigev_notify_thread_id
-#define sigev_notify_thread_id _sigev_un._tid
-#endif
-
 enum { SOON_NS = 1000 }; /* not 0, which would be now, whatever the thread does */
 
 static struct {
@@ -92,7 +88,7 @@ void gor__preempt_thread_init(struct gor__m *m)
     (void)pthread_getcpuclockid(pthread_self(), &m->cpu_clock);
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = preempt.signal;
-    event.sigev_notify_thread_id = m->tid;
+    event._sigev_un._tid = m->tid; /* sigev_notify_thread_id, which glibc 2.36 does not name */
     /* The C library's own keeps a list of its timers, which wants memory. */
     if (preempt.signal == 0 ||
         syscall(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &m->preempt_timer) != 0) {
