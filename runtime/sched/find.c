@@ -530,16 +530,18 @@ static void wait_for_proc(struct gor__m *m)
     sleep_until_woken(m);
 }
 
-/* What somebody has asked every scheduler to look at. */
+/* What somebody has asked every scheduler to look at. He stores what he wants seen, then `attention`;
+ * taken back by an exchange, it is either his, and then we see the rest, or he comes after us. A plain
+ * store could be overtaken by the load below and then swallow his. */
 static void attend(struct gor__m *m)
 {
-    if (GOR_LIKELY(!__atomic_load_n(&m->p->attention, __ATOMIC_ACQUIRE))) {
+    if (GOR_LIKELY(!__atomic_load_n(&m->p->attention, __ATOMIC_RELAXED))) {
         return;
     }
-    __atomic_store_n(&m->p->attention, false, __ATOMIC_RELEASE);
+    (void)__atomic_exchange_n(&m->p->attention, false, __ATOMIC_SEQ_CST);
     gor__end_streak(m->p);
     gor__stacks_restock(m->p);
-    if (__atomic_load_n(&gor__sched.world_stopped, __ATOMIC_ACQUIRE) != 0) {
+    if (__atomic_load_n(&gor__sched.world_stopped, __ATOMIC_SEQ_CST) != 0) {
         gor__world_pause(m);
     }
 }
@@ -548,7 +550,8 @@ void gor__call_attention(void)
 {
     uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < procs; i++) {
-        __atomic_store_n(&gor__sched.procs[i]->attention, true, __ATOMIC_RELEASE);
+        /* Sequential, as attend() is: the holder may set it too, for reasons of its own. */
+        __atomic_store_n(&gor__sched.procs[i]->attention, true, __ATOMIC_SEQ_CST);
     }
 }
 

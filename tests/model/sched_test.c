@@ -358,6 +358,56 @@ TEST(work_is_missed_without_the_fences_that_go_with_it)
     CHECK_INT(mutants.made[MODEL_DROP] - mutants.survived[MODEL_DROP], >=, 2);
 }
 
+/* ---- a scheduler that looks up for another reason while the world is stopped */
+
+static void setup_attention(void)
+{
+    clear(1);
+    gor__hold(&machines[0], &procs[0]);
+    procs[0].attention = true;
+    GOR_ASSERT(gor__runq_put(&procs[0].runq, &goroutines[0]));
+    model_name(&procs[0].attention, 1, "attention");
+    model_name(&gor__sched.world_stopped, 4, "world_stopped");
+}
+
+static void look_up_once(void)
+{
+    run_goroutine(gor__find_runnable(&machines[0]));
+}
+
+/* As gor__world_stop begins. */
+static void call_for_a_stop(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    __atomic_store_n(&gor__sched.world_stopped, 1, __ATOMIC_SEQ_CST);
+    gor__call_attention();
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+/* It has gone on, and will look again. */
+static void check_will_look(void)
+{
+    MODEL_CHECK(procs[0].attention);
+}
+
+static void check_pauses(void)
+{
+    MODEL_CHECK(procs[0].pausing);
+}
+
+static struct model_scenario attention = {.name = "attention",
+                                          .setup = setup_attention,
+                                          .threads = {look_up_once, call_for_a_stop},
+                                          .resume = resume,
+                                          .check = check_will_look,
+                                          .stuck = check_pauses};
+
+TEST(call_for_a_stop_is_not_swallowed)
+{
+    static struct model_scenario *const scenarios[] = {&attention};
+    model_hold(scenarios, 1);
+}
+
 /* ---- the door */
 
 static uint32_t work_done; /* plain: the P's holder alone touches such things */
