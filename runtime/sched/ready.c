@@ -81,7 +81,9 @@ void gor__ready_list(struct gor__g *first, uint32_t count)
     if (first == NULL) {
         return;
     }
-    if (p == NULL) {
+    /* Behind those that came before: the network's come from sysmon too, which has no P, and would wait
+     * for as long as others come. */
+    if (p == NULL || __atomic_load_n(&gor__sched.global_count, __ATOMIC_RELAXED) != 0) {
         note_foreign(m);
         gor__global_put(first, last, count);
         gor__wake_idle();
