@@ -34,19 +34,30 @@ void gor__ready_bound(struct gor__g *g)
     gor__mutex_unlock(&gor__sched.lock);
 }
 
+/* Under the lock: give the P of `m` to others. If the goroutine has yielded, it takes its turn. */
+static void give_up_proc(struct gor__m *m)
+{
+    struct gor__p *p = gor__drop(m);
+    __atomic_store_n(&m->taken, 1, __ATOMIC_RELEASE);
+    if (m->lack == GOR__LACK_WAITS) {
+        gor__line_up(m);
+    }
+    gor__let_go(p);
+}
+
 struct gor__g *gor__wait_bound(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
     struct gor__p *p = m->p;
-    bool ready = m->lack == GOR__LACK_WAITS && p != NULL;
-    if (ready) {
+    bool goes_on = m->lack == GOR__LACK_WAITS && p != NULL && !gor__is_wanted(p) &&
+                   gor__sched.world_stopped == 0;
+    if (goes_on) {
         m->lack = GOR__LACK_NOTHING;
     } else {
-        __atomic_store_n(&m->taken, 1, __ATOMIC_RELEASE);
-        gor__let_go(gor__drop(m));
+        give_up_proc(m);
     }
     gor__mutex_unlock(&gor__sched.lock);
-    if (ready) {
+    if (goes_on) {
         return m->bound;
     }
     gor__proc_came_free(p);

@@ -167,9 +167,7 @@ static bool give_up_spinning(bool poller, bool soon)
     return !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
 }
 
-/* Whether the threads that can have a P are as many as Ps: then one of them is about to look for work, or
- * to sleep, before which it looks once more. Under the lock. */
-static bool enough_machines(void)
+bool gor__enough_machines(void)
 {
     uint32_t count = 0;
     for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
@@ -191,7 +189,7 @@ static bool wake_one(void)
     struct gor__m *m = gor__sched.idle_machines;
     bool poller = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0;
     bool nobody = m == NULL && !poller && gor__sched.idle_procs != NULL;
-    bool want = nobody && !enough_machines();
+    bool want = nobody && !gor__enough_machines();
     if (!gor__sched.stopping && m != NULL) {
         p = gor__idle_take_proc();
     }
@@ -282,9 +280,10 @@ static struct gor__g *take_fairly(struct gor__m *m)
     if (poll_is_due(p)) {
         (void)poll_now(p);
     }
-    if ((uint32_t)p->switches % GOR__FAIR_SWITCHES != 0) {
+    if ((uint32_t)p->switches % GOR__FAIR_SWITCHES != 0 && !p->look_fairly) {
         return NULL;
     }
+    p->look_fairly = false;
     int64_t now = gor__coarse_now();
     if (now - p->oldest_taken >= FRESH_PATIENCE_NS) {
         p->oldest_taken = now;

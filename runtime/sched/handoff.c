@@ -15,6 +15,7 @@
 #include "runtime/sched/seeded.h"
 
 enum {
+    FAIR_TURNS = 4,       /* of the queues, one is for what the others leave waiting */
     AWAY_LOOKS = 16,      /* threads looked at in one round, for there may be thousands */
     AWAY_CPU_NS = 100000, /* more CPU time than waking up and blocking again takes */
 };
@@ -64,27 +65,61 @@ void gor__give_to(struct gor__m *m, struct gor__p *p)
     set_lack(m, GOR__LACK_NOTHING);
     gor__hold(m, p);
     gor__count(&p->switches, 1); /* a new slice begins */
-    if (m->bound != NULL) {
+    if (m->bound != NULL || gor__sched.waiting.first != NULL) {
         __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&m->taken, 0, __ATOMIC_RELEASE);
     gor__futex_wake(&m->taken, 1);
 }
 
+/* ---- whose turn it is */
+
+/* What a P's next holder finds to do, unless it is a thread with a goroutine of its own. */
+static bool has_work(const struct gor__p *p)
+{
+    return !gor__runq_empty(&p->runq) || gor__fresh_len(&p->fresh) != 0 ||
+           __atomic_load_n(&gor__sched.global_count, __ATOMIC_RELAXED) != 0 ||
+           gor__timers_first(&p->timers) <= gor__coarse_now();
+}
+
+/* Hogs as a whole get as long as everybody else: half of each P, if there is enough to do. */
+static bool hog_is_due(const struct gor__p *p)
+{
+    return gor__sched.hogs.first != NULL && gor__coarse_now() - p->hog_had_it >= GOR__SLICE_NS;
+}
+
+static bool queues_are_due(const struct gor__p *p)
+{
+    return gor__sched.world_stopped == 0 && !hog_is_due(p) && has_work(p) &&
+           (p->queues_turn || gor__sched.waiting.first == NULL);
+}
+
+bool gor__is_wanted(const struct gor__p *p)
+{
+    return gor__sched.waiting.first != NULL || hog_is_due(p) || has_work(p);
+}
+
 bool gor__give_to_waiting(struct gor__p *p)
 {
-    struct gor__m *m = NULL;
     if (gor__sched.world_stopped) {
         return false;
     }
-    m = dequeue(&gor__sched.waiting);
+    struct gor__m *m = hog_is_due(p) ? NULL : dequeue(&gor__sched.waiting);
     if (m == NULL) {
         m = dequeue(&gor__sched.hogs);
+        p->hog_had_it = m != NULL ? gor__coarse_now() : p->hog_had_it;
     }
     if (m != NULL) {
+        p->queues_turn = true;
         gor__give_to(m, p);
     }
     return m != NULL;
+}
+
+void gor__line_up(struct gor__m *m)
+{
+    set_lack(m, GOR__LACK_WAITS);
+    enqueue(&gor__sched.waiting, m);
 }
 
 void gor__wait_for_proc_locked(struct gor__m *m, enum gor__lack lack)
@@ -135,19 +170,30 @@ static void install(struct gor__m *m, struct gor__p *p)
     gor__machine_wake(m);
 }
 
-/* With its queues as they are to a thread that has nothing to do. An idle P has empty queues, as the
- * scheduler takes for granted: what it cannot give away goes to the global one. */
+/* A thread for the goroutines on queues, whose turn it is; NULL: it has to be made yet. */
+static struct gor__m *take_idle_machine(void)
+{
+    struct gor__m *m = gor__idle_take_machine();
+    if (m == NULL && !gor__enough_machines()) {
+        gor__machine_want();
+    }
+    return m;
+}
+
+/* With its queues as they are, to a thread that has nothing to do or one that waits. An idle P has
+ * empty queues, as the scheduler takes for granted: theirs go to the global one. */
 void gor__let_go(struct gor__p *p)
 {
-    bool works = !gor__runq_empty(&p->runq) || gor__fresh_len(&p->fresh) != 0;
-    struct gor__m *heir =
-        works && gor__sched.waiting.first == NULL ? gor__idle_take_machine() : NULL;
+    struct gor__m *heir = queues_are_due(p) ? take_idle_machine() : NULL;
     if (heir != NULL) {
         install(heir, p);
         return;
     }
+    if (gor__give_to_waiting(p)) {
+        return;
+    }
     struct gor__g *g = NULL;
-    while (works && (g = gor__next_local(p)) != NULL) {
+    while ((g = gor__next_local(p)) != NULL) {
         gor__global_put_locked(g, g, 1);
     }
     gor__idle_put_proc(p);
@@ -181,7 +227,8 @@ static bool have_heir(bool hogs_too)
 /* Give `p` to a thread: to one that waits, to one that looks for work, to another hog. */
 static void give_to_heir(struct gor__p *p)
 {
-    struct gor__m *heir = gor__sched.waiting.first == NULL ? gor__idle_take_machine() : NULL;
+    bool look = gor__sched.waiting.first == NULL || queues_are_due(p);
+    struct gor__m *heir = look ? take_idle_machine() : NULL;
     if (heir == NULL) {
         GOR_ASSERT(gor__give_to_waiting(p));
         return;
@@ -196,7 +243,7 @@ static struct gor__m *preempt_locked(struct gor__p *p, bool hogs_too)
     }
     struct gor__m *hog = gor__take_outside(p, GOR__LACK_HOG);
     if (hog != NULL) {
-        p->hog_left_at = gor__coarse_now();
+        p->hog_had_it = gor__coarse_now();
         give_to_heir(p);
         enqueue(&gor__sched.hogs, hog);
         __atomic_add_fetch(&gor__sched.preemptions, 1, __ATOMIC_RELAXED);
@@ -243,24 +290,33 @@ void gor__look_at_away(void)
 
 /* ---- the scheduler's side */
 
-/* Hogs as a whole get as long as everybody else: half of each P, if there is enough to do. */
-static bool is_due(const struct gor__p *p)
+/* True when the P has gone to a thread that waits for it, or to a hog. */
+static bool pass_proc(struct gor__m *m)
 {
-    return gor__sched.waiting.first != NULL ||
-           (gor__sched.hogs.first != NULL && gor__coarse_now() - p->hog_left_at >= GOR__SLICE_NS);
+    struct gor__p *p = m->p;
+    bool wanted = gor__sched.waiting.first != NULL || hog_is_due(p);
+    if (wanted && p->queues_turn && queues_are_due(p)) {
+        /* After this one goroutine the scheduler shall look again. Turns are counted by themselves:
+         * the switches in between may come in numbers that never are a multiple of anything. */
+        p->look_fairly = p->turns++ % FAIR_TURNS == 0;
+        __atomic_store_n(&p->attention, true, __ATOMIC_SEQ_CST);
+    } else if (wanted && gor__sched.world_stopped == 0) {
+        GOR_ASSERT(gor__give_to_waiting(gor__drop(m)));
+        return true;
+    }
+    p->queues_turn = false;
+    return false;
 }
 
 bool gor__pass_proc_if_due(struct gor__m *m)
 {
     if (GOR_LIKELY(__atomic_load_n(&gor__sched.waiting.count, __ATOMIC_RELAXED) == 0 &&
                    __atomic_load_n(&gor__sched.hogs.count, __ATOMIC_RELAXED) == 0)) {
+        m->p->queues_turn = false;
         return false;
     }
     gor__mutex_lock(&gor__sched.lock);
-    bool passed = is_due(m->p) && !gor__sched.world_stopped;
-    if (passed) {
-        GOR_ASSERT(gor__give_to_waiting(gor__drop(m)));
-    }
+    bool passed = pass_proc(m);
     gor__mutex_unlock(&gor__sched.lock);
     return passed;
 }

@@ -10,6 +10,10 @@
  *   a hog    has computed for a whole slice: it is stopped in a signal handler (preempt.c) until
  *            the others have had as long.
  *
+ * They and the goroutines on queues take turns on each P: after a thread that waited comes one of the
+ * queues, as soon as that goroutine stops running the next thread that waits; and hogs come before
+ * both once they have not had the P for a slice.
+ *
  * Invariants  while somebody waits, or a hog stands stopped, no P is idle. `m->p`, `p->holder` and
  *             `m->lack` change together, under gor__sched.lock.
  * Threads     as each says. All but gor__pass_proc_if_due take gor__sched.lock or want it held.
@@ -41,8 +45,15 @@ static inline struct gor__p *gor__drop(struct gor__m *m)
     return p;
 }
 
-/* Give `p`, which nobody holds, to whoever waits longest, or else to a hog; false: nobody is there. */
+/* Give `p`, which nobody holds, to a hog if its turn has come, to whoever waits longest, or else to a
+ * hog all the same; false: nobody is there. */
 bool gor__give_to_waiting(struct gor__p *p);
+
+/* Whether others want `p`, so that its holder must not have it for another turn. */
+bool gor__is_wanted(const struct gor__p *p);
+
+/* Queue `m`, which has just given up its P, for another turn. */
+void gor__line_up(struct gor__m *m);
 
 /* Take `p` from its holder if that is outside: the holder, which then lacks it as `lack` says; NULL:
  * it is inside. Nobody holds the P afterwards. */

@@ -53,11 +53,14 @@ struct gor__p {
     struct gor__p *next_idle;  /* list link, likewise */
     struct gor__m *holder;     /* NULL: none; likewise */
     struct gor__m *taken_from; /* by a stop of the world; likewise */
-    int64_t hog_left_at;       /* when a hog last lost it; coarse clock, likewise */
-    bool pausing;              /* the holder is in gor__world_pause; likewise */
-    uint64_t seen_switches;    /* sysmon's, as is the rest */
-    int64_t stuck_since;       /* when seen_switches was first seen */
-    bool sampled;              /* the holder's cpu_seen is of this spell */
+    int64_t hog_had_it;        /* when a hog last got it or lost it; coarse clock, likewise */
+    bool queues_turn;       /* its queues come before threads that wait; likewise, or the holder */
+    uint32_t turns;         /* its queues have had in between; likewise */
+    bool look_fairly;       /* this one is for what they have kept waiting; the holder */
+    bool pausing;           /* the holder is in gor__world_pause; likewise */
+    uint64_t seen_switches; /* sysmon's, as is the rest */
+    int64_t stuck_since;    /* when seen_switches was first seen */
+    bool sampled;           /* the holder's cpu_seen is of this spell */
 } __attribute__((aligned(128)));
 
 #endif

@@ -157,6 +157,10 @@ void gor__after_switch(struct gor__m *m);
 /* Have an idle P served by another M, if there is one and nobody looks for work already. */
 void gor__wake_idle(void);
 
+/* Whether the threads that can have a P are as many as Ps: then one of them is about to look for work,
+ * or to sleep, before which it looks once more. Under the lock. */
+bool gor__enough_machines(void);
+
 /* Queue a goroutine that has not run yet on the calling P. */
 void gor__put_fresh(struct gor__p *p, struct gor__g *g);
 
