@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* bump.h - memory that is taken and never given back, straight from the kernel.
+ *
+ * For what is read about the program's code: it is needed until the process ends, and also when a
+ * debugger has halted a thread that holds malloc's lock.
+ *
+ * Threads     one at a time.
+ */
+#ifndef GOR_DEBUG_BUMP_H
+#define GOR_DEBUG_BUMP_H
+
+#include <stddef.h>
+
+struct gor__bump {
+    char *at;
+    char *end;
+};
+
+/* Zeroed, aligned to 16; NULL: out of memory. */
+void *gor__bump_take(struct gor__bump *bump, size_t bytes);
+
+/* An array of `size` bytes an element with room for one more than `count`: `array` itself, or a larger
+ * one with its elements. *room is what it has room for. NULL: out of memory, and the old one stays. */
+void *gor__bump_grow(struct gor__bump *bump, void *array, size_t size, size_t count, size_t *room);
+
+#endif
