@@ -17,6 +17,7 @@
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/world.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define DEFAULT_STACK (256 << 10) /* their frames are larger */
@@ -62,6 +63,7 @@ static void release_everything(void)
     gor__seeded_fini();
     uint64_t last_id = gor__sched.last_id;
     memset(&gor__sched, 0, sizeof gor__sched);
+    memset(&gor__world_lock, 0, sizeof gor__world_lock); /* of a goroutine that went no further */
     gor__sched.last_id = last_id;
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = false;
@@ -138,7 +140,6 @@ static void wake_everybody(void)
         gor__machine_wake(m);
         m = next;
     }
-    gor__release_lacking();
     gor__mutex_unlock(&gor__sched.lock);
     gor__netpoll_break();
 }
@@ -178,10 +179,13 @@ static int stop_locked(void)
         return -EPERM;
     }
     __atomic_store_n(&gor__sched.running, false, __ATOMIC_SEQ_CST);
-    /* Under the lock: from now on no M is made, and the list of them is final. */
+    /* Under the lock: from now on no M takes itself off their list, and none runs another goroutine.
+     * Before any thread is waited for: the maker may want a lock that a stopped goroutine holds. */
     gor__mutex_lock(&gor__sched.lock);
     __atomic_store_n(&gor__sched.stopping, true, __ATOMIC_SEQ_CST);
+    gor__close_doors();
     gor__mutex_unlock(&gor__sched.lock);
+    wake_everybody();
     if (!gor__seeded_on()) {
         gor__sysmon_stop();
     }

@@ -38,7 +38,7 @@ void gor__ready_bound(struct gor__g *g)
 static void give_up_proc(struct gor__m *m)
 {
     struct gor__p *p = gor__drop(m);
-    __atomic_store_n(&m->taken, 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&m->taken, GOR__TAKEN, __ATOMIC_RELEASE);
     if (m->lack == GOR__LACK_WAITS) {
         gor__line_up(m);
     }
@@ -48,6 +48,11 @@ static void give_up_proc(struct gor__m *m)
 struct gor__g *gor__wait_bound(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
+    if (gor__sched.stopping) {
+        /* It may come from a door, and without a P. */
+        gor__mutex_unlock(&gor__sched.lock);
+        return NULL;
+    }
     struct gor__p *p = m->p;
     bool goes_on = m->lack == GOR__LACK_WAITS && p != NULL && !gor__is_wanted(p) &&
                    gor__sched.world_stopped == 0;

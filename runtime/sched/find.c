@@ -46,7 +46,8 @@ void gor__idle_put_proc(struct gor__p *p)
 
 struct gor__p *gor__idle_take_proc(void)
 {
-    struct gor__p *p = gor__sched.world_stopped == 0 ? gor__sched.idle_procs : NULL;
+    bool may = gor__sched.world_stopped == 0 && !gor__sched.stopping;
+    struct gor__p *p = may ? gor__sched.idle_procs : NULL;
     if (p != NULL) {
         gor__sched.idle_procs = p->next_idle;
         p->idle = false;
@@ -190,7 +191,7 @@ static bool wake_one(void)
     bool poller = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0;
     bool nobody = m == NULL && !poller && gor__sched.idle_procs != NULL;
     bool want = nobody && !gor__enough_machines();
-    if (!gor__sched.stopping && m != NULL) {
+    if (m != NULL) {
         p = gor__idle_take_proc();
     }
     if (p != NULL) {
@@ -494,13 +495,8 @@ static void idle(struct gor__m *m)
         return;
     }
     alert_poller(own_first);
-    while (m->p == NULL) {
-        if (!wait_in_poller(m)) {
-            sleep_until_woken(m);
-        } else if (m->p == NULL && !acquire_proc(m)) {
-            if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
-                return;
-            }
+    while (m->p == NULL && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
+        if (!wait_in_poller(m) || (m->p == NULL && !acquire_proc(m))) {
             sleep_until_woken(m);
         }
     }
@@ -563,12 +559,12 @@ static struct gor__g *look_everywhere(struct gor__m *m)
 struct gor__g *gor__find_runnable(struct gor__m *m)
 {
     for (;;) {
-        if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
-            stop_spinning(m);
-            return NULL;
-        }
         if (m->p != NULL) {
             attend(m);
+        }
+        if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
+            stop_spinning(m);
+            return NULL;
         }
         if (m->p == NULL || gor__pass_proc_if_due(m)) {
             wait_for_proc(m);

@@ -68,11 +68,17 @@ void gor__give_to(struct gor__m *m, struct gor__p *p)
     if (m->bound != NULL || gor__sched.waiting.first != NULL) {
         __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
     }
-    __atomic_store_n(&m->taken, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&m->taken, GOR__NOT_TAKEN, __ATOMIC_RELEASE);
     gor__futex_wake(&m->taken, 1);
 }
 
 /* ---- whose turn it is */
+
+/* Not while the world stands, nor once the runtime stops. */
+static bool may_give(void)
+{
+    return gor__sched.world_stopped == 0 && !gor__sched.stopping;
+}
 
 /* What a P's next holder finds to do, unless it is a thread with a goroutine of its own. */
 static bool has_work(const struct gor__p *p)
@@ -90,7 +96,7 @@ static bool hog_is_due(const struct gor__p *p)
 
 static bool queues_are_due(const struct gor__p *p)
 {
-    return gor__sched.world_stopped == 0 && !hog_is_due(p) && has_work(p) &&
+    return may_give() && !hog_is_due(p) && has_work(p) &&
            (p->queues_turn || gor__sched.waiting.first == NULL);
 }
 
@@ -101,7 +107,7 @@ bool gor__is_wanted(const struct gor__p *p)
 
 bool gor__give_to_waiting(struct gor__p *p)
 {
-    if (gor__sched.world_stopped) {
+    if (!may_give()) {
         return false;
     }
     struct gor__m *m = hog_is_due(p) ? NULL : dequeue(&gor__sched.waiting);
@@ -138,14 +144,15 @@ void gor__wait_for_proc_locked(struct gor__m *m, enum gor__lack lack)
 struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
 {
     struct gor__m *m = p->holder;
-    if (m == NULL || __atomic_load_n(&m->inside, __ATOMIC_RELAXED) || !gor__preempt_works()) {
+    if (m == NULL || __atomic_load_n(&m->inside, __ATOMIC_RELAXED) || gor__sched.stopping ||
+        !gor__preempt_works()) {
         return NULL;
     }
-    __atomic_store_n(&m->taken, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&m->taken, GOR__TAKEN, __ATOMIC_SEQ_CST);
     gor__fence_all_threads();
     if (__atomic_load_n(&m->inside, __ATOMIC_ACQUIRE)) {
         /* It may have seen that, and waits for the lock to find out. */
-        __atomic_store_n(&m->taken, 0, __ATOMIC_RELEASE);
+        __atomic_store_n(&m->taken, GOR__NOT_TAKEN, __ATOMIC_RELEASE);
         gor__futex_wake(&m->taken, 1);
         return NULL;
     }
@@ -238,7 +245,7 @@ static void give_to_heir(struct gor__p *p)
 
 static struct gor__m *preempt_locked(struct gor__p *p, bool hogs_too)
 {
-    if (gor__sched.world_stopped || !have_heir(hogs_too)) {
+    if (!may_give() || !have_heir(hogs_too)) {
         return NULL;
     }
     struct gor__m *hog = gor__take_outside(p, GOR__LACK_HOG);
@@ -300,7 +307,7 @@ static bool pass_proc(struct gor__m *m)
          * the switches in between may come in numbers that never are a multiple of anything. */
         p->look_fairly = p->turns++ % FAIR_TURNS == 0;
         __atomic_store_n(&p->attention, true, __ATOMIC_SEQ_CST);
-    } else if (wanted && gor__sched.world_stopped == 0) {
+    } else if (wanted && may_give()) {
         GOR_ASSERT(gor__give_to_waiting(gor__drop(m)));
         return true;
     }
@@ -323,25 +330,34 @@ bool gor__pass_proc_if_due(struct gor__m *m)
 
 /* ---- at the door */
 
-/* An M that has a P is not meant: the attempt to take it was given up. */
+/* An M that has a P is not meant: the attempt to take it was given up. Once the runtime stops all are. */
 static void wait_in_line(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
+    bool ends = gor__sched.stopping;
     bool lost = m->p == NULL;
-    if (lost && m->lack != GOR__LACK_HOG) {
+    if (!ends && lost && m->lack != GOR__LACK_HOG) {
         gor__wait_for_proc_locked(m, GOR__LACK_WAITS);
         gor__call_attention();
     }
     gor__mutex_unlock(&gor__sched.lock);
-    if (lost && !gor__wait_until_given(m)) {
+    if (ends || (lost && !gor__wait_until_given(m))) {
         gor__abandon(m);
     }
+}
+
+static void pass_seeded_door(struct gor__m *m)
+{
+    if (m->g != NULL && __atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        gor__abandon(m);
+    }
+    gor__seeded_point(m);
 }
 
 void gor__door_wait(struct gor__m *m)
 {
     if (gor__seeded_on()) {
-        gor__seeded_point(m);
+        pass_seeded_door(m);
         return;
     }
     int error = *m->errno_address;
@@ -351,22 +367,24 @@ void gor__door_wait(struct gor__m *m)
 
 void gor__wait_for_proc(struct gor__m *m)
 {
-    __atomic_store_n(&m->taken, 1, __ATOMIC_RELEASE);
+    uint32_t former = GOR__NOT_TAKEN;
+    /* A door that was closed meanwhile stays so. */
+    (void)__atomic_compare_exchange_n(&m->taken, &former, GOR__TAKEN, false, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_ACQUIRE);
     wait_in_line(m);
 }
 
 static bool is_without(const struct gor__m *m)
 {
-    return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) != 0 &&
-           !__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == GOR__TAKEN;
 }
 
 bool gor__wait_until_given(struct gor__m *m)
 {
     while (is_without(m)) {
-        (void)gor__futex_wait(&m->taken, 1, GOR_NEVER);
+        (void)gor__futex_wait(&m->taken, GOR__TAKEN, GOR_NEVER);
     }
-    return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == 0;
+    return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == GOR__NOT_TAKEN;
 }
 
 void gor__stop_here(struct gor__m *m)
@@ -379,13 +397,14 @@ void gor__stop_here(struct gor__m *m)
             gor__wait_for_proc_locked(m, GOR__LACK_HOG);
         }
         gor__mutex_unlock(&gor__sched.lock);
-        (void)gor__futex_wait(&m->taken, 1, GOR_NEVER);
+        (void)gor__futex_wait(&m->taken, GOR__TAKEN, GOR_NEVER);
     }
 }
 
-void gor__release_lacking(void)
+void gor__close_doors(void)
 {
     for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        __atomic_store_n(&m->taken, GOR__CLOSED, __ATOMIC_RELEASE);
         gor__futex_wake(&m->taken, 1);
     }
 }

@@ -14,6 +14,8 @@
  * queues, as soon as that goroutine stops running the next thread that waits; and hogs come before
  * both once they have not had the P for a slice.
  *
+ * Once the runtime stops nobody is given a P any more, and none is taken.
+ *
  * Invariants  while somebody waits, or a hog stands stopped, no P is idle. `m->p`, `p->holder` and
  *             `m->lack` change together, under gor__sched.lock.
  * Threads     as each says. All but gor__pass_proc_if_due take gor__sched.lock or want it held.
@@ -97,8 +99,9 @@ bool gor__wait_until_given(struct gor__m *m);
 /* `m` is inside, and its P has gone with a resize: wait for another. */
 void gor__wait_for_proc(struct gor__m *m);
 
-/* Let a thread that was stopped or waits see that the runtime stops. */
-void gor__release_lacking(void);
+/* Under the lock, once gor__sched.stopping is set: let go on without a P whoever was stopped, for it may
+ * hold a lock that the host wants, and have whoever is outside leave at its next door. */
+void gor__close_doors(void);
 
 /* ---- goroutines bound to their thread: bind.c */
 

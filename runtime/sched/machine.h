@@ -44,11 +44,15 @@ enum gor__lack {
     GOR__LACK_HOG,   /* it is on gor__sched.hogs: has used up its slice */
 };
 
+/* Values of gor__m.taken. Closed is for good: the runtime stops, and whoever comes back from outside
+ * leaves its goroutine at the door. In the seeded mode it is GOR__TAKEN all the time. */
+enum { GOR__NOT_TAKEN = 0, GOR__TAKEN = 1, GOR__CLOSED = 2 };
+
 struct gor__m {
     struct gor__g *g; /* running now; NULL on the scheduler's own stack */
     struct gor__p *p; /* held; NULL: none */
     bool inside;      /* atomic: in the runtime's code, see door.h */
-    uint32_t taken;   /* atomic, futex: 1 when the P was taken, or is about to be */
+    uint32_t taken;   /* atomic, futex: whether the P was taken, or is about to be */
     enum gor__after after;
     struct gor__g *after_g;
     void *after_lock;

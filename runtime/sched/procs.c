@@ -176,8 +176,7 @@ static void set_procs(uint32_t count)
 {
     struct gor__m *m = gor__enter_any();
     uint32_t former = gor__sched.proc_count;
-    gor__world_stop(m);
-    int result = resize(count);
+    int result = gor__world_stop(m) ? resize(count) : -ECANCELED;
     gor__world_start();
     if (m != NULL && m->p == NULL) {
         gor__wait_for_proc(m);

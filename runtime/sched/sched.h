@@ -170,7 +170,7 @@ struct gor__g *gor__global_take(void);
 void gor__global_put_locked(struct gor__g *first, struct gor__g *last, uint32_t count);
 
 /* Idle lists; the caller holds gor__sched.lock. A P is given to somebody who waits for one rather
- * than put there. None is taken from there while the world is stopped. */
+ * than put there. None is taken from there while the world is stopped, or once the runtime is. */
 void gor__idle_put_proc(struct gor__p *p);
 struct gor__p *gor__idle_take_proc(void);
 struct gor__m *gor__idle_take_machine(void);

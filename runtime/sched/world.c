@@ -30,7 +30,7 @@ static bool all_stand(const struct gor__p *own)
     return all;
 }
 
-void gor__world_stop(struct gor__m *self)
+bool gor__world_stop(struct gor__m *self)
 {
     gor__mutex_lock(&gor__sched.lock);
     __atomic_store_n(&gor__sched.world_stopped, 1, __ATOMIC_SEQ_CST);
@@ -39,7 +39,10 @@ void gor__world_stop(struct gor__m *self)
     for (;;) {
         uint32_t pauses = __atomic_load_n(&gor__sched.pauses, __ATOMIC_ACQUIRE);
         if (all_stand(self != NULL ? self->p : NULL)) {
-            return;
+            return true;
+        }
+        if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+            return false;
         }
         (void)gor__futex_wait(&gor__sched.pauses, pauses, gor__monotonic_after(LOOK_AGAIN_NS));
     }
@@ -53,7 +56,7 @@ static void give_back(struct gor__p *p)
     if (m == NULL || p->index >= gor__sched.proc_count) {
         return;
     }
-    if (m->lack == GOR__LACK_AWAY) {
+    if (m->lack == GOR__LACK_AWAY && !gor__sched.stopping) {
         gor__give_to(m, p);
     } else {
         gor__idle_put_proc(p);
@@ -67,7 +70,8 @@ void gor__world_start(void)
     for (uint32_t i = 0; i < gor__sched.procs_made; i++) {
         give_back(gor__sched.procs[i]);
     }
-    while (gor__sched.idle_proc_count > 0 && gor__sched.waiting.count + gor__sched.hogs.count > 0) {
+    while (gor__sched.idle_proc_count > 0 && !gor__sched.stopping &&
+           gor__sched.waiting.count + gor__sched.hogs.count > 0) {
         GOR_ASSERT(gor__give_to_waiting(gor__idle_take_proc()));
     }
     gor__mutex_unlock(&gor__sched.lock);

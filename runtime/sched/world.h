@@ -15,8 +15,9 @@
 extern struct gor__mutex gor__world_lock __attribute__((visibility("hidden")));
 
 /* `self`: the calling M, which is inside and keeps its P; NULL on a foreign thread. Blocks until the
- * last is at a door or in the scheduler: some microseconds. */
-void gor__world_stop(struct gor__m *self);
+ * last is at a door or in the scheduler: some microseconds. False: the runtime stops, and those who
+ * have ended hold their Ps; all there is to do is gor__world_start. */
+bool gor__world_stop(struct gor__m *self);
 
 /* Go on. Ps that were taken from threads outside go back to them. */
 void gor__world_start(void);

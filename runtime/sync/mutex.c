@@ -155,7 +155,8 @@ int gor__mutex_acquire(struct gor_mutex *mutex, const struct gor__limit *limit)
     return GOR_LIKELY(gor__cas32(&m->word, 0, LOCKED)) ? 0 : lock_slowly(m, limit);
 }
 
-/* The step that nobody contends. With more than one P it is atomic, and needs none. */
+/* The step that nobody contends. With more than one P it is atomic, and needs none; but where doors are
+ * closed, one must be passed, or a goroutine that does nothing else could not be stopped. */
 static inline __attribute__((always_inline)) bool step(struct mutex *m, struct gor__m *machine,
                                                        uint32_t expected, uint32_t desired)
 {
@@ -166,7 +167,8 @@ static inline __attribute__((always_inline)) bool step(struct mutex *m, struct g
             return false;
         }
 #endif
-        return gor__cas32(&m->word, expected, desired);
+        return __atomic_load_n(&machine->taken, __ATOMIC_RELAXED) != GOR__CLOSED &&
+               gor__cas32(&m->word, expected, desired);
     }
     if (!gor__try_enter_machine(machine)) {
         return false;
