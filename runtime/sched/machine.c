@@ -36,22 +36,39 @@ static void begin(struct gor__m *m)
     gor__mutex_unlock(&gor__sched.lock);
 }
 
-/* False when the runtime stops: then the list is final, and whoever stops it joins the thread. */
+/* Under the lock. */
+static void take_off_list(struct gor__m *m)
+{
+    struct gor__m **place = &gor__sched.machines;
+    while (*place != m) {
+        place = &(*place)->next;
+    }
+    *place = m->next;
+    gor__sched.away_cursor = NULL;
+    __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count - 1, __ATOMIC_RELAXED);
+}
+
+/* For a thread that ends. False when the runtime stops: whoever stops it joins what is listed, and goes
+ * through the list without the lock. */
 static bool unlist(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
-    struct gor__m **place = &gor__sched.machines;
     bool may = !gor__sched.stopping;
-    while (may && *place != m) {
-        place = &(*place)->next;
-    }
     if (may) {
-        *place = m->next;
-        gor__sched.away_cursor = NULL;
-        __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count - 1, __ATOMIC_RELAXED);
+        take_off_list(m);
     }
     gor__mutex_unlock(&gor__sched.lock);
     return may;
+}
+
+/* There is no thread, and it was counted as one. Of the maker only: it is joined before the list is gone
+ * through, so it may do this even while the runtime stops. */
+static void unmake(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    take_off_list(m);
+    gor__mutex_unlock(&gor__sched.lock);
+    gor__memory_release(m, sizeof *m);
 }
 
 /* Its maker may not even have heard that the thread was made. */
@@ -129,8 +146,8 @@ static void make_machine(void)
     if (create_thread(m) == 0) {
         __atomic_store_n(&m->made, 1, __ATOMIC_RELEASE);
         gor__futex_wake(&m->made, 1);
-    } else if (unlist(m)) {
-        gor__memory_release(m, sizeof *m);
+    } else {
+        unmake(m);
     }
 }
 
