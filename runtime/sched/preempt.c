@@ -14,7 +14,10 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/seeded.h"
 
-enum { SOON_NS = 1000 }; /* not 0, which would be now, whatever the thread does */
+enum {
+    SOON_NS = 1000,        /* not 0, which would be now, whatever the thread does */
+    HIGH_DESCRIPTOR = 512, /* low ones are for the program, which may count on their order */
+};
 
 static struct {
     int signal; /* 0: none */
@@ -79,12 +82,26 @@ int gor__preempt_signal(void)
     return preempt.signal;
 }
 
+/* Once for a thread, not for each look: meanwhile the number would not be the program's, which may be
+ * about to get it anew, or use it after close() and expect EBADF. -1: none to be had. */
+static int open_state(void)
+{
+    int fd = open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC);
+    int high = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR) : -1;
+    if (high >= 0) {
+        (void)close(fd);
+        return high;
+    }
+    return fd;
+}
+
 void gor__preempt_thread_init(struct gor__m *m)
 {
     struct sigevent event;
     memset(&event, 0, sizeof event);
     m->tid = (int)syscall(SYS_gettid);
     m->preempt_timer = -1;
+    m->state_fd = open_state();
     (void)pthread_getcpuclockid(pthread_self(), &m->cpu_clock);
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = preempt.signal;
@@ -101,6 +118,10 @@ void gor__preempt_thread_fini(struct gor__m *m)
     if (m->preempt_timer != -1) {
         (void)syscall(SYS_timer_delete, m->preempt_timer);
         m->preempt_timer = -1;
+    }
+    if (m->state_fd >= 0) {
+        (void)close(m->state_fd);
+        m->state_fd = -1;
     }
 }
 
@@ -119,15 +140,8 @@ void gor__preempt_send(struct gor__m *m)
 
 bool gor__preempt_is_runnable(const struct gor__m *m)
 {
-    char path[64];
     char text[128];
-    (void)snprintf(path, sizeof path, "/proc/self/task/%d/stat", m->tid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    ssize_t got = read(fd, text, sizeof text - 1);
-    (void)close(fd);
+    ssize_t got = m->state_fd >= 0 ? pread(m->state_fd, text, sizeof text - 1, 0) : -1;
     text[got > 0 ? got : 0] = '\0';
     /* "TID (NAME) STATE ..."; the name may hold anything. */
     const char *end = strrchr(text, ')');

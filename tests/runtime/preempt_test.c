@@ -554,3 +554,45 @@ TEST(registers_survive_being_stopped)
 {
     run_on_one(compute_side_by_side);
 }
+
+/* ---- the program's own */
+
+/* Whoever opens gets the lowest free descriptor; programs count on it. A thread of the host's, so that
+ * the runtime is at work meanwhile, looking at spinners and blocked ones. */
+static void *open_and_close(void *moved)
+{
+    int lowest = dup(STDERR_FILENO);
+    CHECK_INT(lowest, >=, 0);
+    CHECK_EQ(close(lowest), 0);
+    while (!atomic_load_explicit(&enough, memory_order_relaxed)) {
+        int fd = dup(STDERR_FILENO);
+        atomic_fetch_add((_Atomic int *)moved, fd != lowest);
+        CHECK_EQ(close(fd), 0);
+    }
+    return NULL;
+}
+
+static int be_looked_at(void *arg)
+{
+    pthread_t opener;
+    reset();
+    spawn(spin, NULL);
+    spawn(spin, NULL);
+    /* All threads that it takes are there. */
+    sleep_often(20);
+    CHECK_EQ(pthread_create(&opener, NULL, open_and_close, arg), 0);
+    /* Each time a spinner was stopped for it. Statistics would open files themselves. */
+    sleep_often(20);
+    atomic_store(&enough, true);
+    YIELD_UNTIL(atomic_load(&ended) == 2)
+    CHECK_EQ(pthread_join(opener, NULL), 0);
+    return 0;
+}
+
+TEST(looks_at_threads_take_no_descriptor)
+{
+    _Atomic int moved = 0;
+    CHECK_EQ(gor_run(&one_proc, be_looked_at, &moved), 0);
+    int count = atomic_load(&moved);
+    CHECK_EQ(count, 0);
+}
