@@ -17,11 +17,11 @@ enum { THREADS_MAX = 256, LOOKUPS_MAX = 64, IDLE_SECONDS = 10, STOP_SECONDS = 1 
 struct gor__worker {
     pthread_t thread;
     uint32_t wake;          /* futex: 1 when there may be something to do */
-    bool idle;              /* on the idle list */
+    bool asleep;            /* on the list of the idle, or of the reserved */
     bool reserved;          /* somebody is about to hand over work */
     struct gor__work *work; /* borrowed: what was handed over */
-    struct gor__worker *prev_idle;
-    struct gor__worker *next_idle;  /* list links of the idle ones, newest first */
+    struct gor__worker *prev;
+    struct gor__worker *next;       /* list links of those asleep, newest first */
     struct gor__worker *next_ended; /* list link of those to be joined */
 };
 
@@ -33,10 +33,12 @@ struct line {
 
 static struct {
     struct gor__mutex lock;
-    struct line any;          /* borrowed from the goroutines that wait, as all work is */
-    struct line lookups;      /* beyond LOOKUPS_MAX */
-    struct gor__work *kept;   /* see gor__workers_keep */
-    struct gor__worker *idle; /* owned, as are the working ones by their threads */
+    struct line any;        /* borrowed from the goroutines that wait, as all work is */
+    struct line lookups;    /* beyond LOOKUPS_MAX */
+    struct gor__work *kept; /* see gor__workers_keep */
+    /* Those asleep; owned, as are the working ones by their threads. */
+    struct gor__worker *idle;
+    struct gor__worker *reserved;
     struct gor__worker *ended;
     uint32_t lookups_running; /* or handed over */
     uint32_t threads;         /* made and not ended */
@@ -52,34 +54,58 @@ static void count_holding(int delta)
     }
 }
 
-static void count_threads(int delta)
+static void count_listed(int delta)
 {
     pool.threads += (uint32_t)delta;
-    count_holding(delta);
     __atomic_add_fetch(&gor__sched.blocking_threads, (uint32_t)delta, __ATOMIC_RELAXED);
 }
 
-static void put_idle(struct gor__worker *worker)
+static void count_threads(int delta)
 {
-    worker->idle = true;
-    worker->prev_idle = NULL;
-    worker->next_idle = pool.idle;
-    if (pool.idle != NULL) {
-        pool.idle->prev_idle = worker;
-    }
-    pool.idle = worker;
+    count_listed(delta);
+    count_holding(delta);
 }
 
-static void remove_idle(struct gor__worker *worker)
+static struct gor__worker **list_of(const struct gor__worker *worker)
 {
-    worker->idle = false;
-    if (worker->prev_idle != NULL) {
-        worker->prev_idle->next_idle = worker->next_idle;
-    } else {
-        pool.idle = worker->next_idle;
+    return worker->reserved ? &pool.reserved : &pool.idle;
+}
+
+static void put_asleep(struct gor__worker *worker)
+{
+    struct gor__worker **list = list_of(worker);
+    worker->asleep = true;
+    worker->prev = NULL;
+    worker->next = *list;
+    if (*list != NULL) {
+        (*list)->prev = worker;
     }
-    if (worker->next_idle != NULL) {
-        worker->next_idle->prev_idle = worker->prev_idle;
+    *list = worker;
+}
+
+static void remove_asleep(struct gor__worker *worker)
+{
+    worker->asleep = false;
+    if (worker->prev != NULL) {
+        worker->prev->next = worker->next;
+    } else {
+        *list_of(worker) = worker->next;
+    }
+    if (worker->next != NULL) {
+        worker->next->prev = worker->prev;
+    }
+}
+
+/* One that is asleep moves to the other list. */
+static void set_reserved(struct gor__worker *worker, bool reserved)
+{
+    bool asleep = worker->asleep;
+    if (asleep) {
+        remove_asleep(worker);
+    }
+    worker->reserved = reserved;
+    if (asleep) {
+        put_asleep(worker);
     }
 }
 
@@ -139,27 +165,23 @@ static struct gor__work *next_lookup(bool was_lookup)
 
 /* ---- the threads */
 
-/* Sleep until woken; the mutex is held before and after, not meanwhile. False: nobody needed us for
- * long, and we are not on the idle list any more. */
+/* Sleep until woken; the mutex is held before and after, not meanwhile. False: nobody has needed us for
+ * long. One that is reserved waits for whoever did that, or for the end of the runtime. */
 static bool wait_for_work(struct gor__worker *worker)
 {
     bool woken = true;
     int64_t deadline =
         worker->reserved ? GOR_NEVER : gor__monotonic_after(IDLE_SECONDS * GOR_SECOND);
     __atomic_store_n(&worker->wake, 0, __ATOMIC_RELAXED);
-    if (!worker->reserved) {
-        put_idle(worker);
-    }
+    put_asleep(worker);
     gor__mutex_unlock(&pool.lock);
     while (woken && __atomic_load_n(&worker->wake, __ATOMIC_ACQUIRE) == 0) {
         woken = gor__futex_wait(&worker->wake, 0, deadline);
     }
     gor__mutex_lock(&pool.lock);
-    if (worker->idle) {
-        remove_idle(worker);
-        return woken;
-    }
-    return true;
+    remove_asleep(worker);
+    /* It may have been reserved in the last moment. */
+    return woken || worker->reserved;
 }
 
 /* As do_work. False: the runtime has stopped meanwhile. */
@@ -223,6 +245,11 @@ static void *worker_main(void *arg)
     gor__mutex_lock(&pool.lock);
     bool is_ours = work_until_idle(worker);
     if (is_ours) {
+        if (worker->work != NULL) {
+            /* Handed over in the last moment before the end: to be refused then. */
+            worker->work->next = pool.kept;
+            pool.kept = worker->work;
+        }
         worker->next_ended = pool.ended;
         pool.ended = worker;
         count_threads(-1);
@@ -267,8 +294,7 @@ static struct gor__worker *reserve_idle(void)
 {
     struct gor__worker *worker = pool.idle;
     if (worker != NULL) {
-        remove_idle(worker);
-        worker->reserved = true;
+        set_reserved(worker, true);
     }
     return worker;
 }
@@ -278,9 +304,11 @@ static struct gor__worker *reserve_idle(void)
 static void count_failure(void)
 {
     struct gor__work *left = NULL;
+    /* Before the door, which may be closed for good: whoever stops the runtime waits for these. */
+    count_holding(-1);
     gor__enter();
     gor__mutex_lock(&pool.lock);
-    count_threads(-1);
+    count_listed(-1);
     if (pool.threads == 0) {
         left = pool.any.first;
         pool.any.first = NULL;
@@ -352,7 +380,7 @@ int gor__workers_give(struct gor__work *work, struct gor__worker *worker)
     gor__mutex_lock(&pool.lock);
     if (must_line_up(work)) {
         if (worker != NULL) {
-            worker->reserved = false;
+            set_reserved(worker, false);
         }
     } else {
         worker = worker != NULL ? worker : reserve_idle();
@@ -379,6 +407,14 @@ void gor__workers_keep(struct gor__work *work)
     gor__mutex_unlock(&pool.lock);
 }
 
+static void wake_all(struct gor__worker *worker)
+{
+    for (; worker != NULL; worker = worker->next) {
+        __atomic_store_n(&worker->wake, 1, __ATOMIC_RELEASE);
+        gor__futex_wake(&worker->wake, 1);
+    }
+}
+
 /* The work that waited is the caller's. */
 static struct gor__work *close_pool(struct gor__work **out_lookups)
 {
@@ -388,10 +424,9 @@ static struct gor__work *close_pool(struct gor__work **out_lookups)
     pool.stopping = true;
     pool.any.first = NULL;
     pool.lookups.first = NULL;
-    for (struct gor__worker *worker = pool.idle; worker != NULL; worker = worker->next_idle) {
-        __atomic_store_n(&worker->wake, 1, __ATOMIC_RELEASE);
-        gor__futex_wake(&worker->wake, 1);
-    }
+    /* Whoever has reserved one may have got no further. */
+    wake_all(pool.idle);
+    wake_all(pool.reserved);
     gor__mutex_unlock(&pool.lock);
     return any;
 }
