@@ -20,9 +20,11 @@
  * Foreign     a goroutine may call anything. While it blocks there its P serves others; when it has
  *             computed for 10 ms and others wait, its thread is stopped until it is its turn again.
  * Signals     the runtime's threads block all but those of faults, SIGPROF, and the highest real-time
- *             signal nobody used at the start, which is the runtime's own. A child process started
- *             from a goroutine inherits that, unless it is given a mask of its own
- *             (posix_spawnattr_setsigmask); gor_proc_spawn does so.
+ *             signal nobody used at the start, which is the runtime's own (gor_stats.preempt_signal):
+ *             leave its handler alone. A child process started from a goroutine inherits that, unless
+ *             it is given a mask of its own (posix_spawnattr_setsigmask); gor_proc_spawn does so.
+ * Processes   exit(3) may be called by a goroutine while others go on. A child of fork() has no
+ *             runtime: it may exec or _exit, and not call the library.
  * Stacks      end in one guard page. A function with a larger frame can step over it into another
  *             goroutine's stack, unless it is compiled with -fstack-clash-protection.
  */
@@ -808,6 +810,7 @@ struct gor_stats {
     uint64_t polls;                     /* calls of the network poller */
     uint64_t handoffs;                  /* Ps taken from goroutines that blocked in foreign code */
     uint64_t preemptions;    /* goroutines stopped for having computed for a whole slice */
+    int preempt_signal;      /* that stops them; 0: none is free, or the host has taken it */
     uint64_t timers;         /* armed now */
     uint64_t blocking_calls; /* total of gor_blocking */
     unsigned gomaxprocs;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/debug/look.h"
+#include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
 
@@ -67,6 +68,7 @@ static void add_scheduler(struct gor_stats *stats)
     stats->polls = gor__counted(&gor__sched.polls);
     stats->handoffs = gor__counted(&gor__sched.handoffs);
     stats->preemptions = gor__counted(&gor__sched.preemptions);
+    stats->preempt_signal = gor__preempt_works() ? gor__preempt_signal() : 0;
     stats->blocking_calls = gor__counted(&gor__sched.blocking_calls);
     stats->threads_blocking = gauge(&gor__sched.blocking_threads);
     stats->gomaxprocs = gauge(&gor__sched.proc_count);

@@ -142,6 +142,7 @@ static void make_machine(void)
     uint64_t seed = gor__seeded_on() ? gor__seeded.seed : (uint64_t)gor_now() ^ (uintptr_t)m;
     gor__random_seed(&m->random, seed);
     m->inside = true;
+    m->preempt_timer = -1;
     enlist(m);
     if (create_thread(m) == 0) {
         __atomic_store_n(&m->made, 1, __ATOMIC_RELEASE);

@@ -82,7 +82,7 @@ struct gor__m {
     /* Set by the thread before it first has a P. */
     int tid;
     clockid_t cpu_clock;
-    int preempt_timer; /* of the kernel, on the thread's CPU time; -1: none */
+    int preempt_timer; /* atomic; of the kernel, on the thread's CPU time; -1: none */
     int state_fd;      /* owned; /proc/thread-self/stat; -1: none */
 };
 

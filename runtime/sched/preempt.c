@@ -22,6 +22,7 @@ enum {
 static struct {
     int signal; /* 0: none */
     bool fences;
+    bool lost; /* atomic: the handler is not ours any more */
     struct sigaction former;
 } preempt;
 
@@ -64,17 +65,53 @@ void gor__preempt_init(void)
     (void)sigaction(preempt.signal, &action, NULL);
 }
 
+/* The default of a real-time signal ends the process, and another handler knows nothing of us. */
+static bool is_ours(void)
+{
+    struct sigaction now;
+    return sigaction(preempt.signal, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 &&
+           now.sa_handler == on_signal;
+}
+
 void gor__preempt_fini(void)
 {
-    if (preempt.signal != 0) {
+    if (preempt.signal != 0 && is_ours()) {
         (void)sigaction(preempt.signal, &preempt.former, NULL);
     }
     preempt.signal = 0;
+    preempt.lost = false;
+}
+
+static bool is_lost(void)
+{
+    return __atomic_load_n(&preempt.lost, __ATOMIC_RELAXED);
 }
 
 bool gor__preempt_works(void)
 {
-    return preempt.fences && preempt.signal != 0 && !gor__seeded_on();
+    return preempt.fences && preempt.signal != 0 && !is_lost() && !gor__seeded_on();
+}
+
+static void set_timer(const struct gor__m *m, long ns)
+{
+    struct itimerspec when = {.it_value = {.tv_nsec = ns}};
+    int timer = __atomic_load_n(&m->preempt_timer, __ATOMIC_RELAXED);
+    if (timer != -1) {
+        (void)syscall(SYS_timer_settime, timer, 0, &when, NULL);
+    }
+}
+
+void gor__preempt_look(void)
+{
+    bool lost = preempt.signal != 0 && !is_ours();
+    if (lost && !is_lost()) {
+        gor__mutex_lock(&gor__sched.lock);
+        for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+            set_timer(m, 0);
+        }
+        gor__mutex_unlock(&gor__sched.lock);
+    }
+    __atomic_store_n(&preempt.lost, lost, __ATOMIC_RELAXED);
 }
 
 int gor__preempt_signal(void)
@@ -98,26 +135,26 @@ static int open_state(void)
 void gor__preempt_thread_init(struct gor__m *m)
 {
     struct sigevent event;
+    int timer = -1;
     memset(&event, 0, sizeof event);
     m->tid = (int)syscall(SYS_gettid);
-    m->preempt_timer = -1;
     m->state_fd = open_state();
     (void)pthread_getcpuclockid(pthread_self(), &m->cpu_clock);
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = preempt.signal;
     event._sigev_un._tid = m->tid; /* sigev_notify_thread_id, which glibc 2.36 does not name */
     /* The C library's own keeps a list of its timers, which wants memory. */
-    if (preempt.signal == 0 ||
-        syscall(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &m->preempt_timer) != 0) {
-        m->preempt_timer = -1;
+    if (preempt.signal != 0 &&
+        syscall(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &timer) == 0) {
+        __atomic_store_n(&m->preempt_timer, timer, __ATOMIC_RELAXED);
     }
 }
 
 void gor__preempt_thread_fini(struct gor__m *m)
 {
-    if (m->preempt_timer != -1) {
-        (void)syscall(SYS_timer_delete, m->preempt_timer);
-        m->preempt_timer = -1;
+    int timer = __atomic_exchange_n(&m->preempt_timer, -1, __ATOMIC_RELAXED);
+    if (timer != -1) {
+        (void)syscall(SYS_timer_delete, timer);
     }
     if (m->state_fd >= 0) {
         (void)close(m->state_fd);
@@ -132,9 +169,8 @@ void gor__fence_all_threads(void)
 
 void gor__preempt_send(struct gor__m *m)
 {
-    struct itimerspec soon = {.it_value = {.tv_nsec = SOON_NS}};
-    if (m->preempt_timer != -1) {
-        (void)syscall(SYS_timer_settime, m->preempt_timer, 0, &soon, NULL);
+    if (is_ours()) {
+        set_timer(m, SOON_NS);
     }
 }
 

@@ -21,13 +21,17 @@
 struct gor__m;
 
 /* Where the kernel has no membarrier (before Linux 4.14), or no signal is free, Ps are not taken
- * from anybody. */
+ * from anybody; nor while the host has put a handler of its own in the place of ours. */
 void gor__preempt_init(void);
 void gor__preempt_fini(void);
 bool gor__preempt_works(void);
 
 /* The signal that must not be blocked on the runtime's threads; 0: none. */
 int gor__preempt_signal(void);
+
+/* Sysmon's look at whether the handler is still ours; if it is not, nobody is sent the signal any more,
+ * not even by a timer that is set already. */
+void gor__preempt_look(void);
 
 void gor__preempt_thread_init(struct gor__m *m);
 void gor__preempt_thread_fini(struct gor__m *m);

@@ -148,6 +148,7 @@ static int64_t look_round(int64_t *last_poll, bool *urgent)
         look_at(gor__sched.procs[i], &round);
     }
     look_at_lacking();
+    gor__preempt_look();
     *urgent = round.stuck;
     uint32_t idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST);
     uint32_t in_use = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);
