@@ -26,6 +26,12 @@
 struct gor__g;
 struct gor__limit;
 
+/* Bits of gor__g.flags. */
+enum {
+    GOR__G_NAMED = 1,   /* see gor__pool_name */
+    GOR__G_CLAIMED = 2, /* who resumes it waits; see claim.h */
+};
+
 /* One place in one queue of waiting goroutines. */
 struct gor__waiter {
     struct gor__waiter *next; /* list link of the queue it is on */
@@ -50,7 +56,7 @@ struct gor__g {
     uint8_t stack_class;
     uint8_t io_streak;     /* I/O calls in a row that did not park */
     uint8_t limits;        /* of the wait to come; see limit.c */
-    bool named;            /* atomic; see gor__pool_name */
+    uint8_t flags;         /* atomic, of GOR__G_...; set and cleared one by one */
     uint16_t thread_locks; /* gor_lock_os_thread without its counterpart; see bind.c */
     int saved_errno;
     uint32_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
@@ -89,6 +95,14 @@ static inline void gor__g_set_state(struct gor__g *g, enum gor_state state,
 static inline enum gor_state gor__g_state(const struct gor__g *g)
 {
     return (enum gor_state)__atomic_load_n(&g->state, __ATOMIC_ACQUIRE);
+}
+
+/* Who claims a goroutine sets a flag of its while it goes on, so nobody stores the byte as a whole. */
+static inline void gor__g_clear_flag(struct gor__g *g, uint8_t flag)
+{
+    if ((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & flag) != 0) {
+        (void)__atomic_fetch_and(&g->flags, (uint8_t)~flag, __ATOMIC_RELEASE);
+    }
 }
 
 /* A wait that more than one party can end: the token names this wait; the party whose

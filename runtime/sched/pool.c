@@ -136,18 +136,21 @@ static char *place_of_name(const struct gor__g *g)
 
 void gor__pool_set_name(struct gor__g *g, const char *name)
 {
-    if (name != NULL) {
-        char *kept = place_of_name(g);
-        size_t length = strnlen(name, GOR_NAME_BYTES - 1);
-        memcpy(kept, name, length);
-        kept[length] = '\0';
+    if (name == NULL) {
+        gor__g_clear_flag(g, GOR__G_NAMED);
+        return;
     }
-    __atomic_store_n(&g->named, name != NULL, __ATOMIC_RELEASE);
+    char *kept = place_of_name(g);
+    size_t length = strnlen(name, GOR_NAME_BYTES - 1);
+    memcpy(kept, name, length);
+    kept[length] = '\0';
+    (void)__atomic_fetch_or(&g->flags, GOR__G_NAMED, __ATOMIC_RELEASE);
 }
 
 const char *gor__pool_name(const struct gor__g *g)
 {
-    return __atomic_load_n(&g->named, __ATOMIC_ACQUIRE) ? place_of_name(g) : NULL;
+    return (__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) & GOR__G_NAMED) != 0 ? place_of_name(g)
+                                                                              : NULL;
 }
 
 void gor__pool_flush(struct gor__p *p)

@@ -167,6 +167,11 @@ void gor__fence_all_threads(void)
     (void)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
 }
 
+bool gor__fences_work(void)
+{
+    return preempt.fences;
+}
+
 void gor__preempt_send(struct gor__m *m)
 {
     if (is_ours()) {

@@ -36,8 +36,9 @@ void gor__preempt_look(void);
 void gor__preempt_thread_init(struct gor__m *m);
 void gor__preempt_thread_fini(struct gor__m *m);
 
-/* Every thread of the process passes a full fence before this returns. */
+/* Every thread of the process passes a full fence before this returns, if the kernel can do that. */
 void gor__fence_all_threads(void);
+bool gor__fences_work(void);
 
 /* Stop the thread, from which the P was taken, as soon as it computes. */
 void gor__preempt_send(struct gor__m *m);

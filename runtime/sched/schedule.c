@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "runtime/sched/claim.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/limit.h"
@@ -216,9 +217,7 @@ static __attribute__((noinline)) void give_stack(struct gor__p *p, struct gor__g
 static inline void set_running(struct gor__m *m, struct gor__g *g)
 {
     gor__g_set_state(g, GOR_RUNNING, GOR_WAIT_NONE);
-    __atomic_store_n(&g->switches, g->switches + 1, __ATOMIC_RELAXED);
-    /* Before anything it will do, to its stack above all; see debug/look.c. */
-    gor__store_fence();
+    gor__claim_pass(g);
     gor__count(&m->p->switches, 1);
     m->g = g;
     if (GOR_UNLIKELY(g->stack == NULL)) {

@@ -25,7 +25,7 @@ static void init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor
 {
     __atomic_store_n(&g->id, id, __ATOMIC_RELAXED);
     g->parent = parent != NULL ? parent->id : 0;
-    __atomic_store_n(&g->named, false, __ATOMIC_RELAXED);
+    gor__g_clear_flag(g, GOR__G_NAMED);
     g->local = opts != NULL ? opts->local : NULL;
     g->defers = NULL;
     g->at_end = NULL;
