@@ -20,8 +20,9 @@
 enum {
     CHUNK_FDS = 1024,
     CHUNKS = 4096, /* 4 million descriptors, above any fs.nr_open in use */
-    BREAK_TAG = UINT32_MAX,
 };
+
+static const uint64_t break_tag = (uint64_t)UINT32_MAX << 32; /* in the place of a descriptor */
 
 /* What a read tells that has got less than it asked for: on a TCP connection, that there is nothing
  * more. Elsewhere it may have stopped at the end of a message, a line, a descriptor passed. */
@@ -80,7 +81,7 @@ static struct poll_fd *find_or_make(int fd)
 
 int gor__netpoll_init(void)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = (uint64_t)BREAK_TAG << 32};
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = break_tag};
     poller.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (poller.epoll < 0) {
         return -errno;
@@ -489,7 +490,7 @@ struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count)
                               : wait_events(events, deadline);
     __atomic_add_fetch(&gor__sched.polls, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < found; i++) {
-        if (events[i].data.u64 >> 32 != BREAK_TAG) {
+        if (events[i].data.u64 != break_tag) {
             deliver(&events[i], &list, &count);
         } else if (deadline > 0) {
             /* A look that does not wait leaves the break to the poller it is meant for. */

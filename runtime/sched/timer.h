@@ -56,7 +56,7 @@ struct gor__timers {
     char *memory;               /* owned: the three arrays */
 };
 
-enum { GOR__TIMER_NO_SLOT = UINT32_MAX };
+#define GOR__TIMER_NO_SLOT UINT32_MAX /* no enumerator: those are of type int */
 
 void gor__timers_init(struct gor__timers *heap);
 void gor__timers_fini(struct gor__timers *heap);
