@@ -194,8 +194,9 @@ GOR_API int gor_blocking(int (*fn)(void *arg), void *arg);
 struct gor_ctx; /* see "context" */
 
 /* The same, but waiting until the deadline, or the end of the context, at most. 0 with *out_result,
- * what fn returned; -ETIMEDOUT or -ECANCELED: fn goes on behind our back,
- * or was never begun, and dispose(arg) is called once nobody needs `arg` any more, on whatever thread. After any other error `arg` is the caller's, as it is after 0.
+ * what fn returned; -ETIMEDOUT or -ECANCELED: fn goes on behind our back, or was never begun, and
+ * dispose(arg) is called once nobody needs `arg` any more, on whatever thread. After any other error
+ * `arg` is the caller's, as it is after 0.
  * -EAGAIN: no thread to be had. -ENOMEM. gor_stop does not wait for what goes on behind. */
 GOR_API int gor_blocking_until(int (*fn)(void *arg), void *arg, void (*dispose)(void *arg),
                                int64_t deadline, int *out_result);
