@@ -328,7 +328,8 @@ struct gor_cond {
     uint64_t opaque[4];
 };
 GOR_API void gor_cond_wait(struct gor_cond *c, struct gor_mutex *m);
-/* 0, or -ETIMEDOUT; the context's error. The mutex is held again either way. */
+/* 0, or -ETIMEDOUT; the context's error. The mutex is held again either way. If there is no time left,
+ * others are let run once, with the mutex free. */
 GOR_API int gor_cond_wait_until(struct gor_cond *c, struct gor_mutex *m, int64_t deadline);
 GOR_API int gor_cond_wait_ctx(struct gor_cond *c, struct gor_mutex *m, struct gor_ctx *ctx);
 GOR_API void gor_cond_signal(struct gor_cond *c);

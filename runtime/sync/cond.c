@@ -33,7 +33,14 @@ static int wait_within(struct gor_cond *opaque, struct gor_mutex *m, const struc
     gor__enter_machine(machine);
     gor__lock(&c->lock);
     gor__mutex_release(m);
-    int result = gor__waitq_wait(&c->waiting, &c->lock, GOR_WAIT_COND, limit);
+    int result = gor__limit_over(limit);
+    if (result == 0) {
+        result = gor__waitq_wait(&c->waiting, &c->lock, GOR_WAIT_COND, limit);
+    } else {
+        gor__unlock(&c->lock);
+        /* Who asks again and again without time to wait must let in those who could change it. */
+        gor__yield(machine);
+    }
     (void)gor__mutex_acquire(m, NULL);
     gor__leave();
     return result;

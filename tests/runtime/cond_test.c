@@ -96,6 +96,43 @@ GO_TEST(cond_deadline_returns_with_the_mutex_held)
     gor_mutex_unlock(&room.m);
 }
 
+struct flag {
+    struct room *room;
+    bool set;
+};
+
+static void set_flag(void *arg)
+{
+    struct flag *flag = arg;
+    gor_mutex_lock(&flag->room->m);
+    flag->set = true;
+    gor_mutex_unlock(&flag->room->m);
+}
+
+/* Whoever asks with a deadline that has passed, again and again, lets in who sets what it asks for. */
+static int poll_for_a_flag(void *arg)
+{
+    struct room room = {.woken = 0};
+    struct flag flag = {.room = &room};
+    int asked = 0;
+    (void)arg;
+    gor_mutex_lock(&room.m);
+    spawn(set_flag, &flag);
+    while (!flag.set) {
+        CHECK_EQ(gor_cond_wait_until(&room.c, &room.m, 0), -ETIMEDOUT);
+        asked++;
+    }
+    gor_mutex_unlock(&room.m);
+    /* A look at the clock may come in between, and the seeded mode draws. */
+    CHECK_INT(asked, <, 100);
+    return 0;
+}
+
+TEST(cond_without_time_to_wait_lets_others_run)
+{
+    CHECK_EQ(gor_run(&(struct gor_opts){.gomaxprocs = 1}, poll_for_a_flag, NULL), 0);
+}
+
 /* A signal goes to somebody who still waits, not to one whose time had run out. */
 GO_TEST(cond_signal_is_not_spent_on_a_waiter_that_gave_up)
 {
