@@ -161,7 +161,8 @@ static int register_fd(int fd, struct poll_fd *pfd, bool nonblock)
 }
 
 /* Take the lock, once no close is under way in the kernel: until that is over one cannot know whether
- * the number still means the former file or, already, another one. */
+ * the number still means the former file or, already, another one. Shown as a wait for I/O, which the
+ * close is; it is over as soon as the kernel's is. */
 static void lock_settled(struct poll_fd *pfd)
 {
     gor__spin_lock(&pfd->lock);
@@ -305,18 +306,29 @@ int gor__netpoll_wait(int fd, int events, uint32_t edges, const struct gor__limi
     return result;
 }
 
-/* Put a goroutine that was claimed for us at the head of a list. */
-static void collect(struct gor__waiter *w, int result, struct gor__g **list, uint32_t *count)
+/* Goroutines that were claimed for us, in the order in which they came to wait. */
+struct woken {
+    struct gor__g *first;
+    struct gor__g *last;
+    uint32_t count;
+};
+
+static void collect(struct gor__waiter *w, int result, struct woken *woken)
 {
     w->result = result;
     w->g->woken_by = w;
-    w->g->next = *list;
-    *list = w->g;
-    (*count)++;
+    w->g->next = NULL;
+    if (woken->last != NULL) {
+        woken->last->next = w->g;
+    } else {
+        woken->first = w->g;
+    }
+    woken->last = w->g;
+    woken->count++;
 }
 
 /* Claim everybody in `q` who waits for one of `events`; others go back. */
-static void claim_ready(struct gor__waitq *q, int events, struct gor__g **list, uint32_t *count)
+static void claim_ready(struct gor__waitq *q, int events, struct woken *woken)
 {
     struct gor__waitq kept = {NULL, NULL};
     struct gor__waiter *w = q->first;
@@ -326,14 +338,14 @@ static void claim_ready(struct gor__waitq *q, int events, struct gor__g **list, 
         if (((int)w->index & events) == 0) {
             gor__waitq_push(&kept, w);
         } else if (w->token == 0 || gor__wake_claim(w->g, w->token)) {
-            collect(w, 0, list, count);
+            collect(w, 0, woken);
         }
         w = next;
     }
     *q = kept;
 }
 
-static void deliver(const struct epoll_event *event, struct gor__g **list, uint32_t *count)
+static void deliver(const struct epoll_event *event, struct woken *woken)
 {
     struct poll_fd *pfd = find((int)(event->data.u64 >> 32));
     int events = 0;
@@ -349,25 +361,25 @@ static void deliver(const struct epoll_event *event, struct gor__g **list, uint3
             __atomic_store_n(&pfd->has_ended, true, __ATOMIC_RELAXED);
         }
         __atomic_store_n(&pfd->edges, pfd->edges + 1, __ATOMIC_RELEASE);
-        claim_ready(&pfd->waiters[0], events, list, count);
-        claim_ready(&pfd->waiters[1], events, list, count);
+        claim_ready(&pfd->waiters[0], events, woken);
+        claim_ready(&pfd->waiters[1], events, woken);
     }
     gor__spin_unlock(&pfd->lock);
 }
 
 /* Under the lock. */
-static void claim_all(struct poll_fd *pfd, int result, struct gor__g **list, uint32_t *count)
+static void claim_all(struct poll_fd *pfd, int result, struct woken *woken)
 {
     for (int i = 0; i < 2; i++) {
         struct gor__waiter *w = NULL;
         while ((w = gor__waitq_claim(&pfd->waiters[i])) != NULL) {
-            collect(w, result, list, count);
+            collect(w, result, woken);
         }
     }
 }
 
 /* Under the lock: claim whoever waits, and have nobody told of this descriptor any more. */
-static void unregister_fd(int fd, struct poll_fd *pfd, struct gor__g **list, uint32_t *count)
+static void unregister_fd(int fd, struct poll_fd *pfd, struct woken *woken)
 {
     if (!pfd->registered) {
         return;
@@ -375,7 +387,7 @@ static void unregister_fd(int fd, struct poll_fd *pfd, struct gor__g **list, uin
     pfd->registered = false;
     pfd->serial++;
     (void)epoll_ctl(poller.epoll, EPOLL_CTL_DEL, fd, NULL);
-    claim_all(pfd, -ECANCELED, list, count);
+    claim_all(pfd, -ECANCELED, woken);
 }
 
 /* The lock is held, and is again afterwards. */
@@ -392,8 +404,7 @@ static void wait_for_users(struct poll_fd *pfd)
 int gor__netpoll_close(int fd)
 {
     struct poll_fd *pfd = find(fd);
-    struct gor__g *list = NULL;
-    uint32_t count = 0;
+    struct woken woken = {NULL, NULL, 0};
     if (pfd == NULL) {
         return 0;
     }
@@ -402,47 +413,44 @@ int gor__netpoll_close(int fd)
         gor__spin_unlock(&pfd->lock);
         return -EBADF;
     }
-    unregister_fd(fd, pfd, &list, &count);
+    unregister_fd(fd, pfd, &woken);
     if (pfd->users > 0) {
         /* Ready before we park: our own P may be the only one. */
-        gor__ready_list(list, count);
-        count = 0;
-        list = NULL;
+        gor__ready_list(woken.first, woken.count);
+        woken = (struct woken){NULL, NULL, 0};
         wait_for_users(pfd);
     }
     pfd->closing = true;
     gor__spin_unlock(&pfd->lock);
-    gor__ready_list(list, count);
+    gor__ready_list(woken.first, woken.count);
     return 0;
 }
 
 void gor__netpoll_closed(int fd)
 {
     struct poll_fd *pfd = find(fd);
-    struct gor__g *list = NULL;
-    uint32_t count = 0;
+    struct woken woken = {NULL, NULL, 0};
     if (pfd == NULL) {
         return;
     }
     gor__spin_lock(&pfd->lock);
     pfd->closing = false;
-    claim_all(pfd, 0, &list, &count);
+    claim_all(pfd, 0, &woken);
     gor__spin_unlock(&pfd->lock);
-    gor__ready_list(list, count);
+    gor__ready_list(woken.first, woken.count);
 }
 
 void gor__netpoll_forget(int fd)
 {
     struct poll_fd *pfd = find(fd);
-    struct gor__g *list = NULL;
-    uint32_t count = 0;
+    struct woken woken = {NULL, NULL, 0};
     if (pfd == NULL) {
         return;
     }
     gor__spin_lock(&pfd->lock);
-    unregister_fd(fd, pfd, &list, &count);
+    unregister_fd(fd, pfd, &woken);
     gor__spin_unlock(&pfd->lock);
-    gor__ready_list(list, count);
+    gor__ready_list(woken.first, woken.count);
 }
 
 uint64_t gor__netpoll_waiters(void)
@@ -484,21 +492,20 @@ static int wait_events(struct epoll_event *events, int64_t deadline)
 struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count)
 {
     struct epoll_event events[GOR__POLL_BATCH];
-    struct gor__g *list = NULL;
-    uint32_t count = 0;
+    struct woken woken = {NULL, NULL, 0};
     int found = deadline <= 0 ? epoll_wait(poller.epoll, events, GOR__POLL_BATCH, 0)
                               : wait_events(events, deadline);
     __atomic_add_fetch(&gor__sched.polls, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < found; i++) {
         if (events[i].data.u64 != break_tag) {
-            deliver(&events[i], &list, &count);
+            deliver(&events[i], &woken);
         } else if (deadline > 0) {
             /* A look that does not wait leaves the break to the poller it is meant for. */
             take_break();
         }
     }
-    *out_count = count;
-    return list;
+    *out_count = woken.count;
+    return woken.first;
 }
 
 void gor__netpoll_break(void)
