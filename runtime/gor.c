@@ -12,6 +12,7 @@
 #include "runtime/os/signals.h"
 #include "runtime/sched/byid.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/labels.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
@@ -57,6 +58,7 @@ static void release_everything(void)
     gor__procs_fini();
     gor__netpoll_fini();
     gor__byid_fini();
+    gor__labels_fini();
     gor__pool_fini();
     gor__stacks_fini();
     /* Ids are not used again even by the next runtime. */

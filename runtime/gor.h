@@ -186,6 +186,19 @@ GOR_API void gor_unlock_os_thread(void);
 GOR_API void *gor_local(void);
 GOR_API void gor_set_local(void *value);
 
+/* A label: what the calling goroutine works on, for profiles. Goroutines it starts from now on have it
+ * too, as by Go's pprof.SetGoroutineLabels. `value` NULL takes it back. -EINVAL: no key, or an empty
+ * one. -E2BIG: all of its labels would have more than 1,000 bytes, ends counted. -ENOMEM. */
+GOR_API int gor_set_label(const char *key, const char *value);
+
+/* Call fn(arg) with one more label, and have the former ones again after, as Go's pprof.Do. Errors as
+ * gor_set_label; fn was not called then. */
+GOR_API int gor_with_label(const char *key, const char *value, void (*fn)(void *arg), void *arg);
+
+/* The value of a label of the calling goroutine: its length. -ENOENT: it has none of that key;
+ * -ENOSPC: `room` is too small. */
+GOR_API int gor_label(const char *key, char *out_value, size_t room);
+
 /* Run fn(arg) on a thread kept for calls that block in the kernel or burn CPU without calling the
  * runtime; parks until it returned and answers its result. `fn` is outside any goroutine: it may
  * call only what is marked [any thread]. -EAGAIN: no thread to be had. */
@@ -831,6 +844,31 @@ struct gor_stats {
 /* Fill *out_stats; with `by_state` also count the goroutines by state, which walks them all.
  * -ESRCH: the runtime does not run. [any thread] */
 GOR_API int gor_stats_get(struct gor_stats *out_stats, bool by_state);
+
+/* --------------------------------------------------------------- profiles */
+
+/* Profiles are those of Go's runtime/pprof, in the same form: `go tool pprof` reads them. Samples have
+ * the labels of their goroutine (gor_set_label), and "goroutine", its name; "created_by", where it was
+ * started; "wait_reason". Stacks go as far as there are frame pointers (-fno-omit-frame-pointer). */
+enum gor_profile {
+    GOR_PROFILE_GOROUTINE, /* where all goroutines are now */
+};
+
+/* How a profile is written. Zero every field you do not set. */
+struct gor_profile_opts {
+    bool uncompressed; /* the bare message, not in the frame of a .gz file */
+};
+
+/* Write a profile, in the order of its bytes and in pieces, by write(arg, bytes, count), which answers
+ * 0, or what is answered then. `opts` may be NULL. Goroutines go on meanwhile. -EINVAL: no such
+ * profile. -ESRCH: the runtime does not run. -ENOMEM. [any thread] */
+GOR_API int gor_profile_write_to(enum gor_profile profile, const struct gor_profile_opts *opts,
+                                 int (*write)(void *arg, const void *bytes, size_t count),
+                                 void *arg);
+
+/* The same to a stream, which is flushed; also the stream's error. [any thread] */
+GOR_API int gor_profile_write(enum gor_profile profile, const struct gor_profile_opts *opts,
+                              FILE *out);
 
 #ifdef __cplusplus
 }

@@ -28,8 +28,9 @@ struct gor__limit;
 
 /* Bits of gor__g.flags. */
 enum {
-    GOR__G_NAMED = 1,   /* see gor__pool_name */
-    GOR__G_CLAIMED = 2, /* who resumes it waits; see claim.h */
+    GOR__G_NAMED = 1,    /* see gor__pool_name */
+    GOR__G_CLAIMED = 2,  /* who resumes it waits; see claim.h */
+    GOR__G_LABELLED = 4, /* see labels.h */
 };
 
 /* One place in one queue of waiting goroutines. */

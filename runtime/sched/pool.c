@@ -19,9 +19,10 @@ enum {
     LOCAL_MAX = 2048,   /* free Gs a P keeps */
     BATCH = 256,        /* Gs that go between a P and the common list at a time */
     PER_TABLE = TABLE_BYTES / sizeof(struct gor__g),
-    /* The names lie behind the table, for few goroutines have one. A table is aligned to its size, so
-     * that its Gs find it. */
-    ALL_BYTES = TABLE_BYTES + PER_TABLE * GOR_NAME_BYTES,
+    /* Names and labels lie behind the table, for few goroutines have any. A table is aligned to its
+     * size, so that its Gs find it. */
+    NAMES_BYTES = PER_TABLE * GOR_NAME_BYTES,
+    ALL_BYTES = TABLE_BYTES + NAMES_BYTES + PER_TABLE * sizeof(struct gor__labels *),
 };
 
 static struct {
@@ -128,10 +129,26 @@ void gor__pool_put(struct gor__p *p, struct gor__g *g)
     }
 }
 
-static char *place_of_name(const struct gor__g *g)
+/* What lies behind the table of `g`, and which of its Gs it is. */
+static char *behind_table(const struct gor__g *g, size_t *out_index)
 {
     size_t offset = (uintptr_t)g % TABLE_BYTES;
-    return (char *)(uintptr_t)g - offset + TABLE_BYTES + offset / sizeof *g * GOR_NAME_BYTES;
+    *out_index = offset / sizeof *g;
+    return (char *)(uintptr_t)g - offset + TABLE_BYTES;
+}
+
+static char *place_of_name(const struct gor__g *g)
+{
+    size_t index = 0;
+    char *names = behind_table(g, &index);
+    return names + index * GOR_NAME_BYTES;
+}
+
+struct gor__labels **gor__pool_labels(const struct gor__g *g)
+{
+    size_t index = 0;
+    char *names = behind_table(g, &index);
+    return (struct gor__labels **)(void *)(names + NAMES_BYTES) + index;
 }
 
 void gor__pool_set_name(struct gor__g *g, const char *name)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct gor__g;
+struct gor__labels;
 struct gor__p;
 
 /* Free Gs, last in first out. */
@@ -27,6 +28,9 @@ void gor__pool_put(struct gor__p *p, struct gor__g *g);
 void gor__pool_set_name(struct gor__g *g, const char *name);
 /* NULL: none. */
 const char *gor__pool_name(const struct gor__g *g);
+
+/* Where the labels of `g` are kept; see labels.h. */
+struct gor__labels **gor__pool_labels(const struct gor__g *g);
 
 /* Give a P's free list to the common one. */
 void gor__pool_flush(struct gor__p *p);

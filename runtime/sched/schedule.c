@@ -10,6 +10,7 @@
 #include "runtime/sched/claim.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/labels.h"
 #include "runtime/sched/limit.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/ready.h"
@@ -372,6 +373,9 @@ static void finish(struct gor__m *m, struct gor__g *g)
     if (GOR_UNLIKELY(g->thread_locks != 0)) {
         g->thread_locks = 0;
         gor__unbind(m, true);
+    }
+    if (GOR_UNLIKELY((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_LABELLED) != 0)) {
+        gor__labels_drop(g);
     }
     if (GOR_UNLIKELY(g->at_end != NULL)) {
         __atomic_store_n(g->at_end, 1, __ATOMIC_RELEASE);

@@ -4,6 +4,7 @@
 
 #include "runtime/sched/byid.h"
 #include "runtime/sched/door.h"
+#include "runtime/sched/labels.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
@@ -21,7 +22,7 @@ static gor_id_t next_id(struct gor__p *p)
 }
 
 static void init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor_id_t id,
-                           const struct gor__g *parent)
+                           struct gor__g *parent)
 {
     __atomic_store_n(&g->id, id, __ATOMIC_RELAXED);
     g->parent = parent != NULL ? parent->id : 0;
@@ -31,6 +32,10 @@ static void init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor
     g->at_end = NULL;
     g->on_panic = parent != NULL ? parent->on_panic : NULL;
     g->on_panic_arg = parent != NULL ? parent->on_panic_arg : NULL;
+    if (parent != NULL &&
+        GOR_UNLIKELY((__atomic_load_n(&parent->flags, __ATOMIC_RELAXED) & GOR__G_LABELLED) != 0)) {
+        gor__labels_inherit(g, parent);
+    }
     if (opts != NULL && opts->name != NULL) {
         gor__pool_set_name(g, opts->name);
     }

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* trim.h - stacks of those who wait, without what is below the public function they wait in: it says
+ * nothing that the function does not, and is not the same for all who wait in the same place.
+ *
+ * Threads     any, outside the door: it calls malloc, and reads files for the names.
+ */
+#ifndef GOR_DEBUG_TRIM_H
+#define GOR_DEBUG_TRIM_H
+
+#include "runtime/debug/samples.h"
+
+/* Add the samples of `from`, trimmed, to `samples`; false when there is no memory. */
+bool gor__samples_trim(struct gor__samples *samples, const struct gor__samples *from);
+
+#endif
