@@ -193,6 +193,8 @@ static int stop_locked(void)
     }
     gor__maker_stop();
     bool all = join_machines();
+    /* Samples have labels, which go with the goroutines. */
+    (void)gor_cpu_profile_stop();
     gor__signals_stop();
     if (!gor__blocking_stop() || !all) {
         stuck = true;

@@ -852,6 +852,7 @@ GOR_API int gor_stats_get(struct gor_stats *out_stats, bool by_state);
  * started; "wait_reason". Stacks go as far as there are frame pointers (-fno-omit-frame-pointer). */
 enum gor_profile {
     GOR_PROFILE_GOROUTINE, /* where all goroutines are now */
+    GOR_PROFILE_CPU, /* where CPU time went since gor_cpu_profile_start, the runtime's included */
 };
 
 /* How a profile is written. Zero every field you do not set. */
@@ -861,7 +862,7 @@ struct gor_profile_opts {
 
 /* Write a profile, in the order of its bytes and in pieces, by write(arg, bytes, count), which answers
  * 0, or what is answered then. `opts` may be NULL. Goroutines go on meanwhile. -EINVAL: no such
- * profile. -ESRCH: the runtime does not run. -ENOMEM. [any thread] */
+ * profile. -ESRCH: the runtime does not run, or CPU time was never sampled. -ENOMEM. [any thread] */
 GOR_API int gor_profile_write_to(enum gor_profile profile, const struct gor_profile_opts *opts,
                                  int (*write)(void *arg, const void *bytes, size_t count),
                                  void *arg);
@@ -869,6 +870,22 @@ GOR_API int gor_profile_write_to(enum gor_profile profile, const struct gor_prof
 /* The same to a stream, which is flushed; also the stream's error. [any thread] */
 GOR_API int gor_profile_write(enum gor_profile profile, const struct gor_profile_opts *opts,
                               FILE *out);
+
+/* How CPU time is sampled. Zero every field you do not set. */
+struct gor_cpu_profile_opts {
+    unsigned hz;      /* samples in a second of CPU time, at most 1,000; 0: 100 */
+    bool all_threads; /* the host's threads there are now as well, not only the runtime's */
+};
+
+/* Begin to sample CPU time, and forget what was sampled before. Each thread gets a timer on its own CPU
+ * time, which raises SIGPROF; no call that blocks is interrupted by that. `opts` may be NULL.
+ * -EBUSY: it is on already, or somebody has a handler for SIGPROF. -EINVAL: hz above 1,000. -ESRCH: the
+ * runtime does not run. -ENOMEM, -EAGAIN: no memory, no thread to be had. [any thread] */
+GOR_API int gor_cpu_profile_start(const struct gor_cpu_profile_opts *opts);
+
+/* No more samples; gor_profile_write(GOR_PROFILE_CPU, ...), which also works meanwhile, writes those
+ * there are until the next start. 0, also when it was not on. gor_stop does the same. [any thread] */
+GOR_API int gor_cpu_profile_stop(void);
 
 #ifdef __cplusplus
 }

@@ -108,11 +108,13 @@ static int gather(enum gor_profile profile, struct gor__pprof *head, struct gor_
     switch (profile) {
     case GOR_PROFILE_GOROUTINE:
         return gor__profile_goroutines(head, samples);
+    case GOR_PROFILE_CPU:
+        return gor__profile_cpu(head, samples);
     }
     return -EINVAL;
 }
 
-static int64_t wall_clock(void)
+int64_t gor__wall_clock(void)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
@@ -121,7 +123,7 @@ static int64_t wall_clock(void)
 
 static int encode(enum gor_profile profile, struct gor__wire *out)
 {
-    struct gor__pprof head = {.time_ns = wall_clock()};
+    struct gor__pprof head = {.time_ns = gor__wall_clock()};
     struct gor__samples samples = {0};
     int result = gather(profile, &head, &samples);
     if (result == 0) {

@@ -10,5 +10,9 @@
 #include "runtime/debug/pprof.h"
 
 int gor__profile_goroutines(struct gor__pprof *head, struct gor__samples *samples);
+int gor__profile_cpu(struct gor__pprof *head, struct gor__samples *samples);
+
+/* Now, since 1970. */
+int64_t gor__wall_clock(void);
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "runtime/sched/door.h"
+#include "runtime/sched/sampler.h"
 #include "runtime/sched/sched.h"
 
 enum { THREADS_MAX = 256, LOOKUPS_MAX = 64, IDLE_SECONDS = 10, STOP_SECONDS = 1 };
@@ -242,6 +243,7 @@ static bool work_until_idle(struct gor__worker *worker)
 static void *worker_main(void *arg)
 {
     struct gor__worker *worker = arg;
+    gor__sampler_thread_init();
     gor__mutex_lock(&pool.lock);
     bool is_ours = work_until_idle(worker);
     if (is_ours) {
@@ -255,6 +257,7 @@ static void *worker_main(void *arg)
         count_threads(-1);
     }
     gor__mutex_unlock(&pool.lock);
+    gor__sampler_thread_fini();
     if (!is_ours) {
         (void)pthread_detach(pthread_self());
         free(worker);

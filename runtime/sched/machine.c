@@ -18,6 +18,7 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/preempt.h"
+#include "runtime/sched/sampler.h"
 #include "runtime/sched/seeded.h"
 
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
@@ -91,8 +92,10 @@ static void *machine_main(void *arg)
     gor__fiber_init_thread(&m->fiber);
     gor__fault_thread_init(m);
     gor__preempt_thread_init(m);
+    gor__sampler_thread_init();
     begin(m);
     gor__schedule(m);
+    gor__sampler_thread_fini();
     gor__preempt_thread_fini(m);
     gor__fault_thread_fini(m);
     gor__tls_m = NULL;

@@ -182,6 +182,7 @@ GO_TEST(profile_write_tells_what_went_wrong)
     CHECK_EQ(gor_profile_write(GOR_PROFILE_GOROUTINE, NULL, full), -ENOSPC);
     fclose(full);
     CHECK_EQ(gor_profile_write_to(GOR_PROFILE_GOROUTINE, NULL, stop_at_once, NULL), -EPIPE);
+    CHECK_EQ(gor_profile_write_to(GOR_PROFILE_CPU, NULL, stop_at_once, NULL), -ESRCH);
     CHECK_EQ(gor_profile_write_to((enum gor_profile)77, NULL, stop_at_once, NULL), -EINVAL);
 }
 
