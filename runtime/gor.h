@@ -852,6 +852,8 @@ GOR_API int gor_stats_get(struct gor_stats *out_stats, bool by_state);
  * started; "wait_reason". Stacks go as far as there are frame pointers (-fno-omit-frame-pointer). */
 enum gor_profile {
     GOR_PROFILE_GOROUTINE, /* where all goroutines are now */
+    GOR_PROFILE_BLOCK,     /* where goroutines waited for others: see gor_set_block_profile_rate */
+    GOR_PROFILE_MUTEX,     /* where locks were given up that others waited for */
     GOR_PROFILE_CPU, /* where CPU time went since gor_cpu_profile_start, the runtime's included */
 };
 
@@ -870,6 +872,17 @@ GOR_API int gor_profile_write_to(enum gor_profile profile, const struct gor_prof
 /* The same to a stream, which is flushed; also the stream's error. [any thread] */
 GOR_API int gor_profile_write(enum gor_profile profile, const struct gor_profile_opts *opts,
                               FILE *out);
+
+/* Note where goroutines wait for channels, selects, locks, wait groups, conditions, once and semaphores,
+ * as in Go: on the average one wait for each `rate_ns` spent so; 1: all of them; 0 and less: none, as at
+ * the start. Not time, input and output, or what waits for ever. What was noted adds up until the process
+ * ends. [any thread] */
+GOR_API void gor_set_block_profile_rate(int64_t rate_ns);
+
+/* Note one in `fraction` unlocks of a mutex or read-write mutex that others waited for: who gave it up, and
+ * how long they had waited for that; 1: all of them; 0: none, as at the start; less: only ask. Answers
+ * the former fraction. [any thread] */
+GOR_API int gor_set_mutex_profile_fraction(int fraction);
 
 /* How CPU time is sampled. Zero every field you do not set. */
 struct gor_cpu_profile_opts {

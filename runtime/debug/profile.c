@@ -94,7 +94,7 @@ __attribute__((noinline)) int gor__profile_goroutines(struct gor__pprof *head,
     struct gor__samples whole = {0};
     walk.samples = &whole;
     int result = gor__pool_each(add_goroutine, &walk);
-    if (result == 0 && !gor__samples_trim(samples, &whole)) {
+    if (result == 0 && !gor__samples_trim(samples, &whole, GOR__TRIM_WAITERS)) {
         result = -ENOMEM;
     }
     gor__samples_fini(&whole);
@@ -108,6 +108,10 @@ static int gather(enum gor_profile profile, struct gor__pprof *head, struct gor_
     switch (profile) {
     case GOR_PROFILE_GOROUTINE:
         return gor__profile_goroutines(head, samples);
+    case GOR_PROFILE_BLOCK:
+        return gor__profile_contention(head, samples, GOR__CONTENTION_BLOCK);
+    case GOR_PROFILE_MUTEX:
+        return gor__profile_contention(head, samples, GOR__CONTENTION_MUTEX);
     case GOR_PROFILE_CPU:
         return gor__profile_cpu(head, samples);
     }

@@ -8,8 +8,11 @@
 #define GOR_DEBUG_PROFILE_H
 
 #include "runtime/debug/pprof.h"
+#include "runtime/sched/contention.h"
 
 int gor__profile_goroutines(struct gor__pprof *head, struct gor__samples *samples);
+int gor__profile_contention(struct gor__pprof *head, struct gor__samples *samples,
+                            enum gor__contention kind);
 int gor__profile_cpu(struct gor__pprof *head, struct gor__samples *samples);
 
 /* Now, since 1970. */

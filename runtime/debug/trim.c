@@ -12,23 +12,32 @@ enum { INNER_FRAMES_MAX = 10 /* of the library's own, below a public function */
 typedef void any_function(void);
 
 /* By what is waited for; NULL: by one of several. */
-static any_function *const waiting_in[GOR_WAIT_COUNT] = {
-    [GOR_WAIT_CHAN_SEND] = (any_function *)gor_chan_send,
-    [GOR_WAIT_CHAN_RECV] = (any_function *)gor_chan_recv,
-    [GOR_WAIT_CHAN_SEND_NIL] = (any_function *)gor_chan_send,
-    [GOR_WAIT_CHAN_RECV_NIL] = (any_function *)gor_chan_recv,
-    [GOR_WAIT_SELECT] = (any_function *)gor_select,
-    [GOR_WAIT_SELECT_EMPTY] = (any_function *)gor_select,
-    [GOR_WAIT_SLEEP] = (any_function *)gor_sleep,
-    [GOR_WAIT_PROCESS] = (any_function *)gor_wait_pid,
-    [GOR_WAIT_MUTEX] = (any_function *)gor_mutex_lock,
-    [GOR_WAIT_RWMUTEX_READ] = (any_function *)gor_rwmutex_rlock,
-    [GOR_WAIT_RWMUTEX_WRITE] = (any_function *)gor_rwmutex_lock,
-    [GOR_WAIT_WAITGROUP] = (any_function *)gor_waitgroup_wait,
-    [GOR_WAIT_COND] = (any_function *)gor_cond_wait,
-    [GOR_WAIT_ONCE] = (any_function *)gor_once_do,
-    [GOR_WAIT_SEMAPHORE] = (any_function *)gor_sem_acquire,
-    [GOR_WAIT_BLOCKING] = (any_function *)gor_blocking,
+static any_function *const public_functions[GOR__TRIM_KINDS][GOR_WAIT_COUNT] = {
+    [GOR__TRIM_UNLOCKERS] =
+        {
+            [GOR_WAIT_MUTEX] = (any_function *)gor_mutex_unlock,
+            [GOR_WAIT_RWMUTEX_READ] = (any_function *)gor_rwmutex_runlock,
+            [GOR_WAIT_RWMUTEX_WRITE] = (any_function *)gor_rwmutex_unlock,
+        },
+    [GOR__TRIM_WAITERS] =
+        {
+            [GOR_WAIT_CHAN_SEND] = (any_function *)gor_chan_send,
+            [GOR_WAIT_CHAN_RECV] = (any_function *)gor_chan_recv,
+            [GOR_WAIT_CHAN_SEND_NIL] = (any_function *)gor_chan_send,
+            [GOR_WAIT_CHAN_RECV_NIL] = (any_function *)gor_chan_recv,
+            [GOR_WAIT_SELECT] = (any_function *)gor_select,
+            [GOR_WAIT_SELECT_EMPTY] = (any_function *)gor_select,
+            [GOR_WAIT_SLEEP] = (any_function *)gor_sleep,
+            [GOR_WAIT_PROCESS] = (any_function *)gor_wait_pid,
+            [GOR_WAIT_MUTEX] = (any_function *)gor_mutex_lock,
+            [GOR_WAIT_RWMUTEX_READ] = (any_function *)gor_rwmutex_rlock,
+            [GOR_WAIT_RWMUTEX_WRITE] = (any_function *)gor_rwmutex_lock,
+            [GOR_WAIT_WAITGROUP] = (any_function *)gor_waitgroup_wait,
+            [GOR_WAIT_COND] = (any_function *)gor_cond_wait,
+            [GOR_WAIT_ONCE] = (any_function *)gor_once_do,
+            [GOR_WAIT_SEMAPHORE] = (any_function *)gor_sem_acquire,
+            [GOR_WAIT_BLOCKING] = (any_function *)gor_blocking,
+        },
 };
 
 /* A function of gor.h. */
@@ -63,7 +72,7 @@ struct cut {
     uintptr_t public; /* stands for the last one of them; 0: nothing is left out */
 };
 
-static struct cut find_cut(const struct gor__sample_key *key)
+static struct cut find_cut(const struct gor__sample_key *key, enum gor__trim kind)
 {
     struct cut cut = {0, 0};
     for (unsigned i = 0; i < key->frame_count && i < INNER_FRAMES_MAX; i++) {
@@ -75,7 +84,7 @@ static struct cut find_cut(const struct gor__sample_key *key)
             return (struct cut){i + 1, symbol.start != 0 ? symbol.start : key->frames[i]};
         }
         if (is_ours(&symbol)) {
-            any_function *public = waiting_in[key->reason];
+            any_function *public = public_functions[kind][key->reason];
             cut = (struct cut){i + 1, public != NULL ? (uintptr_t) public : key->frames[i]};
         } else if (cut.frames > 0) {
             break;
@@ -84,14 +93,15 @@ static struct cut find_cut(const struct gor__sample_key *key)
     return cut;
 }
 
-bool gor__samples_trim(struct gor__samples *samples, const struct gor__samples *from)
+bool gor__samples_trim(struct gor__samples *samples, const struct gor__samples *from,
+                       enum gor__trim kind)
 {
     bool done = true;
     gor__symbol_refresh();
     for (size_t i = 0; i < from->keys.count && done; i++) {
         const struct gor__sample_key *whole = from->keys.keys[i].bytes;
         struct gor__sample_key key;
-        struct cut cut = find_cut(whole);
+        struct cut cut = find_cut(whole, kind);
         memcpy(&key, whole, offsetof(struct gor__sample_key, frames));
         key.frame_count = 0;
         if (cut.public != 0) {

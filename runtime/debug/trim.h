@@ -9,7 +9,11 @@
 
 #include "runtime/debug/samples.h"
 
+/* What is done in the public function: wait for the reason, or give up what others wait for. */
+enum gor__trim { GOR__TRIM_WAITERS, GOR__TRIM_UNLOCKERS, GOR__TRIM_KINDS };
+
 /* Add the samples of `from`, trimmed, to `samples`; false when there is no memory. */
-bool gor__samples_trim(struct gor__samples *samples, const struct gor__samples *from);
+bool gor__samples_trim(struct gor__samples *samples, const struct gor__samples *from,
+                       enum gor__trim kind);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "runtime/sched/contention.h"
 #include "runtime/sched/handoff.h"
 
 void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
@@ -37,6 +38,9 @@ void gor__ready(struct gor__g *g)
         gor__ready_bound(g);
         return;
     }
+    if (gor__observes(GOR__OBSERVE_BLOCK)) {
+        gor__contention_woken(g);
+    }
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
     struct gor__m *m = gor__m_self();
     struct gor__p *p = m != NULL ? m->p : NULL;
@@ -64,6 +68,9 @@ static struct gor__g *mark_runnable(struct gor__g *first, struct gor__g **out_la
             (*count)--;
             gor__ready_bound(g);
             continue;
+        }
+        if (gor__observes(GOR__OBSERVE_BLOCK)) {
+            gor__contention_woken(g);
         }
         gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
         *out_last = g;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/sched/claim.h"
+#include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/labels.h"
@@ -260,17 +261,35 @@ leave(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t contr
     return m;
 }
 
-static inline __attribute__((always_inline)) void park(enum gor__after after, void *held,
-                                                       enum gor_wait_reason reason)
+static inline __attribute__((always_inline)) void
+park_since(int64_t now, enum gor__after after, void *held, enum gor_wait_reason reason)
 {
     uint64_t control = gor__float_control();
     struct gor__m *m = gor__m_self();
     struct gor__g *g = m->g;
-    g->waiting_since = gor__coarse_now();
+    g->waiting_since = now;
     gor__g_set_state(g, GOR_WAITING, reason);
     m->after = after;
     m->after_lock = held;
     (void)leave(m, g, next_direct(m->p), control);
+}
+
+static __attribute__((noinline)) void park_observed(enum gor__after after, void *held,
+                                                    enum gor_wait_reason reason)
+{
+    int64_t began = gor_now();
+    park_since(began, after, held, reason);
+    gor__contention_waited(reason, began);
+}
+
+static inline __attribute__((always_inline)) void park(enum gor__after after, void *held,
+                                                       enum gor_wait_reason reason)
+{
+    if (gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_MUTEX)) {
+        park_observed(after, held, reason);
+    } else {
+        park_since(gor__coarse_now(), after, held, reason);
+    }
 }
 
 void gor__park(struct gor__lock *held, enum gor_wait_reason reason)

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+#include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
@@ -28,6 +29,7 @@ struct mutex {
     uint32_t word;
     struct gor__lock lock;
     struct gor__waitq queue;
+    int64_t charged_until; /* the waits of those on the queue, while that is profiled */
 };
 _Static_assert(sizeof(struct mutex) <= sizeof(struct gor_mutex), "gor.h promises too little room");
 
@@ -266,23 +268,27 @@ static struct gor__waiter *let_one_try(struct mutex *m)
 /* The mutex becomes free by the very last access: whoever takes it then may be the one who frees its
  * memory. Before that, anything may have happened since the queue was looked at; so the word must
  * still be the same, or the queue is looked at again. Once one is sent to try, that one sees to the
- * rest. */
-static __attribute__((noinline)) void unlock_slowly(struct mutex *m)
+ * rest. What those who wait have waited because of the caller is answered, while that is profiled. */
+static __attribute__((noinline)) int64_t unlock_slowly(struct mutex *m)
 {
     struct gor__waiter *w = NULL;
     uint32_t word = 0;
+    int64_t owed = 0;
     do {
         gor__lock(&m->lock);
         word = word_of(m);
         if ((word & LOCKED) == 0) {
             gor__die("unlock of a mutex that is not locked");
         }
+        if (gor__observes(GOR__OBSERVE_MUTEX)) {
+            owed += gor__contention_owed(&m->queue, &m->charged_until);
+        }
         if ((word & STARVING) != 0 && m->queue.first != NULL) {
             w = hand_over(m);
             if (w != NULL) {
                 gor__unlock(&m->lock);
                 gor__waiter_wake(w);
-                return;
+                return owed;
             }
             word = LOCKED;
         }
@@ -300,13 +306,22 @@ static __attribute__((noinline)) void unlock_slowly(struct mutex *m)
         (void)__atomic_fetch_and(&m->word, ~(uint32_t)(LOCKED | STARVING), __ATOMIC_RELEASE);
         gor__waiter_wake(w);
     }
+    return owed;
+}
+
+static __attribute__((noinline)) void release_slowly(struct mutex *m)
+{
+    int64_t owed = unlock_slowly(m);
+    if (GOR_UNLIKELY(owed > 0)) {
+        gor__contention_released(GOR_WAIT_MUTEX, owed);
+    }
 }
 
 void gor__mutex_release(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
     if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
-        unlock_slowly(m);
+        release_slowly(m);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "runtime/base/lock.h"
+#include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/wakes.h"
@@ -19,6 +20,7 @@ struct rwmutex {
     uint32_t readers; /* inside */
     struct gor__waitq waiting_readers;
     struct gor__waitq waiting_writers;
+    int64_t charged_until; /* the waits of those on the queues, while that is profiled */
 };
 _Static_assert(sizeof(struct rwmutex) <= sizeof(struct gor_rwmutex), "gor.h leaves room");
 
@@ -55,6 +57,17 @@ static void admit_readers(struct rwmutex *rw, struct gor__wakes *wakes)
         rw->readers++;
         gor__wakes_add(wakes, reader, 0);
     }
+}
+
+/* What those who wait have waited because of whoever unlocks. Writers count from the same moment. */
+static int64_t owed_by_holder(struct rwmutex *rw)
+{
+    int64_t since = rw->charged_until;
+    if (!gor__observes(GOR__OBSERVE_MUTEX)) {
+        return 0;
+    }
+    return gor__contention_owed(&rw->waiting_readers, &rw->charged_until) +
+           gor__contention_owed(&rw->waiting_writers, &since);
 }
 
 /* A writer has given up: those it held up may come in. */
@@ -122,11 +135,16 @@ void gor_rwmutex_runlock(struct gor_rwmutex *opaque)
     if (rw->readers == 0) {
         gor__die("read-unlock of a read-write mutex that no reader holds");
     }
+    int64_t owed = 0;
     if (--rw->readers == 0) {
+        owed = owed_by_holder(rw);
         admit_writer(rw, &wakes);
     }
     gor__unlock(&rw->lock);
     gor__wakes_do(&wakes);
+    if (GOR_UNLIKELY(owed > 0)) {
+        gor__contention_released(GOR_WAIT_RWMUTEX_READ, owed);
+    }
     gor__leave_machine(m);
 }
 
@@ -185,6 +203,7 @@ void gor_rwmutex_unlock(struct gor_rwmutex *opaque)
     if (!rw->writing) {
         gor__die("unlock of a read-write mutex that no writer holds");
     }
+    int64_t owed = owed_by_holder(rw);
     rw->writing = false;
     admit_readers(rw, &wakes);
     if (rw->readers == 0) {
@@ -192,5 +211,8 @@ void gor_rwmutex_unlock(struct gor_rwmutex *opaque)
     }
     gor__unlock(&rw->lock);
     gor__wakes_do(&wakes);
+    if (GOR_UNLIKELY(owed > 0)) {
+        gor__contention_released(GOR_WAIT_RWMUTEX_WRITE, owed);
+    }
     gor__leave_machine(m);
 }

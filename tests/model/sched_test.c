@@ -7,11 +7,12 @@
  * of threads, which are replaced below.
  *
  * model: sched/find.c sched/handoff.c sched/ready.c sched/runq.c sched/goroutine.c sched/world.c
- * model: sched/bind.c sched/timer.c
+ * model: sched/bind.c sched/timer.c sched/observe.c
  */
 #include <stdlib.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
@@ -76,6 +77,12 @@ struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count)
 uint64_t gor__netpoll_waiters(void)
 {
     return 0;
+}
+
+void gor__contention_woken(struct gor__g *g)
+{
+    (void)g;
+    model_fail("nothing is profiled here");
 }
 
 void gor__stacks_restock(struct gor__p *p)
