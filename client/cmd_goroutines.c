@@ -17,26 +17,17 @@
 #include "client/when.h"
 #include "gor/v1/runtime.pb-c.h"
 
-enum { KEY_TEXT = 0x3000 };
-
-static const struct argp_option options[] = {
-    {"text", KEY_TEXT, NULL, 0, "As text with stacks, in the form Go prints", 0},
-    {0},
-};
-
 static const char doc[] =
     "Every goroutine of the daemon: its state, what it waits for and since when, its function and "
     "its stack.\v"
     "Examples:\n"
     "  gorctl goroutines\n"
-    "  gorctl goroutines --text\n"
     "  gorctl goroutines --json | jq -r .wait_reason | sort | uniq -c\n"
     "\n"
-    "With --json, each goroutine is one line.\n";
+    "With --json, each goroutine is one line. `gorctl dump` shows their stacks as text.\n";
 
 struct arguments {
     struct gorctl *ctl;
-    bool text;
     struct gorctl_screen screen;
     struct gorctl_table *table;
 };
@@ -47,9 +38,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
-        return 0;
-    case KEY_TEXT:
-        arguments->text = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "'%s' is not expected here", arg);
@@ -89,10 +77,6 @@ static bool on_reply(const ProtobufCMessage *message, void *user)
 {
     const struct arguments *arguments = user;
     const Gor__V1__GoroutinesReply *reply = (const Gor__V1__GoroutinesReply *)message;
-    if (arguments->text) {
-        fputs(reply->text, stdout);
-        return fflush(stdout) == 0;
-    }
     for (size_t i = 0; i < reply->n_goroutines; i++) {
         if (arguments->ctl->json) {
             gorctl_json_print(stdout, gorctl_json_message(&reply->goroutines[i]->base), false);
@@ -113,13 +97,11 @@ int gorctl_cmd_goroutines(struct gorctl *ctl, int argc, char **argv)
         {"ID", true, false},    {"STATE", false, false}, {"WAITS FOR", false, true},
         {"SINCE", true, false}, {"NAME", false, true},   {"FUNCTION", false, true},
         {"STACK", true, false}};
-    static const struct argp argp = {
-        .options = options, .parser = parse, .doc = doc, .children = gorctl_read_children};
+    static const struct argp argp = {.parser = parse, .doc = doc, .children = gorctl_read_children};
     struct arguments arguments = {.ctl = ctl, .screen = gorctl_screen_of(STDOUT_FILENO)};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     arguments.table = gorctl_table_new(columns, sizeof(columns) / sizeof(columns[0]));
     Gor__V1__GoroutinesRequest request = GOR__V1__GOROUTINES_REQUEST__INIT;
-    request.text = arguments.text;
     struct gorctl_call call = {.path = "/gor.v1.Runtime/Goroutines",
                                .request = &request.base,
                                .reply = &gor__v1__goroutines_reply__descriptor,

@@ -33,6 +33,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"gomaxprocs", "show or set how many goroutines run at once", gorctl_cmd_gomaxprocs, false},
     {"goroutines", "every goroutine of the daemon, and where it waits", gorctl_cmd_goroutines,
      false},
+    {"dump", "every goroutine with its stack, as text", gorctl_cmd_dump, false},
+    {"profile", "where CPU time goes, or goroutines wait, for pprof", gorctl_cmd_profile, false},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, true},
     {"help", "help, also about one command", gorctl_cmd_help, false},
     {0},

@@ -55,6 +55,8 @@ int gorctl_cmd_history(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_stats(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_gomaxprocs(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_goroutines(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_dump(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_profile(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_pause(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_resume(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_version(struct gorctl *ctl, int argc, char **argv);

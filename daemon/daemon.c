@@ -296,7 +296,8 @@ static int start_service(struct daemon *d)
     gord_auth_init(&d->auth);
     int result = rpc_server_new(&d->loop, &server, &d->server);
     if (result == 0) {
-        struct gord_service_opts opts = {.bus = d->bus,
+        struct gord_service_opts opts = {.loop = &d->loop,
+                                         .bus = d->bus,
                                          .runner = d->runner,
                                          .server = d->server,
                                          .state_dir = d->config->state_dir,

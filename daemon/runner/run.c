@@ -173,12 +173,22 @@ static void on_panic(void *arg, const char *message)
     }
 }
 
+/* For profiles; the goroutines it starts have it too. Without memory they miss it. */
+static void label_goroutine(const struct gord_run *run)
+{
+    char id[24];
+
+    snprintf(id, sizeof(id), "%" PRIu64, run->id);
+    (void)gor_set_label("job", id);
+}
+
 void gord_run_main(void *arg)
 {
     struct gord_run *run = arg;
     struct gord_result result = {.outcome = GOR__V1__OUTCOME__SUCCEEDED};
 
     gor_on_panic(on_panic, run);
+    label_goroutine(run);
     if (run->spec->kind == GORD_EXEC) {
         gord_exec_run(run, &result);
     } else {

@@ -14,7 +14,6 @@
 
 #define PER_MESSAGE 128
 #define GOROUTINES_MAX 200000 /* about 100 MB of picture */
-#define TEXT_PIECE ((size_t)32 * 1024)
 #define WORD_BYTES 96
 
 struct packed {
@@ -124,38 +123,6 @@ static int visit(void *arg, const struct gor_info *info)
     return 0;
 }
 
-/* The dump as Go prints it, in pieces that end with a line. */
-static void add_text(struct picture *picture)
-{
-    char *text = NULL;
-    size_t bytes = 0;
-    FILE *file = open_memstream(&text, &bytes);
-
-    if (file == NULL) {
-        picture->error = -ENOMEM;
-        return;
-    }
-    picture->error = gor_dump(file);
-    if (fclose(file) != 0 && picture->error == 0) {
-        picture->error = -ENOMEM;
-    }
-    for (char *p = text; picture->error == 0 && p < text + bytes;) {
-        Gor__V1__GoroutinesReply reply = GOR__V1__GOROUTINES_REPLY__INIT;
-        size_t left = (size_t)(text + bytes - p);
-        size_t piece = left < TEXT_PIECE ? left : TEXT_PIECE;
-        while (piece < left && piece > 1 && p[piece - 1] != '\n') {
-            piece--;
-        }
-        char saved = p[piece];
-        p[piece] = '\0';
-        reply.text = p;
-        add_packed(picture, &reply);
-        p[piece] = saved;
-        p += piece;
-    }
-    free(text);
-}
-
 static void free_picture(struct picture *picture)
 {
     while (picture->first != NULL) {
@@ -196,9 +163,9 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
 
 GORD_METHOD(gord_runtime_goroutines)
 {
-    const Gor__V1__GoroutinesRequest *request = (const Gor__V1__GoroutinesRequest *)message;
     struct picture *picture = calloc(1, sizeof(*picture));
 
+    (void)message;
     (void)user;
     if (picture == NULL) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
@@ -206,9 +173,6 @@ GORD_METHOD(gord_runtime_goroutines)
     }
     gor_each(visit, picture);
     flush_items(picture);
-    if (request->text && picture->error == 0) {
-        add_text(picture);
-    }
     if (picture->error != 0) {
         gord_fail(call, wire_status_from_errno(picture->error), "cannot take the picture: %s",
                   strerror(-picture->error));

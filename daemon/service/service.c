@@ -47,6 +47,8 @@ static const struct rpc_method methods[] = {
      MESSAGE(gomaxprocs), SMALL, gord_runtime_set_gomaxprocs, NULL, NULL},
     {"/gor.v1.Runtime/Goroutines", RPC_SERVER_STREAM, MESSAGE(goroutines_request),
      MESSAGE(goroutines_reply), SMALL, gord_runtime_goroutines, NULL, NULL},
+    {"/gor.v1.Runtime/Inspect", RPC_SERVER_STREAM, MESSAGE(inspect_request), MESSAGE(inspect_chunk),
+     SMALL, gord_runtime_inspect, NULL, NULL},
     {"/gor.v1.Runtime/Version", RPC_UNARY, MESSAGE(version_request), MESSAGE(version_reply), SMALL,
      gord_runtime_version, NULL, NULL},
 };
@@ -234,6 +236,8 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->waits);
     rpc_list_init(&service->watches);
     rpc_list_init(&service->follows);
+    rpc_list_init(&service->inspections);
+    service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
     service->server = opts->server;
@@ -269,6 +273,7 @@ void gord_service_end(struct gord_service *service)
     gord_waits_end(service);
     gord_watches_end(service);
     gord_follows_end(service);
+    gord_inspections_end(service);
 }
 
 void gord_service_free(struct gord_service *service)

@@ -12,12 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <uv.h>
+
 #include "daemon/runner/runner.h"
 #include "rpc/server.h"
 
 struct gord_service;
 
 struct gord_service_opts {
+    uv_loop_t *loop;
     struct gord_bus *bus;
     struct gord_runner *runner;
     struct rpc_server *server;

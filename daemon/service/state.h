@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <uv.h>
+
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
 #include "gor/v1/jobs.pb-c.h"
@@ -18,8 +20,10 @@
 
 struct gord_ack;
 struct gord_cancel;
+struct gord_inspection;
 
 struct gord_service {
+    uv_loop_t *loop;
     struct gord_bus *bus;
     struct gord_runner *runner;
     struct rpc_server *server;
@@ -32,9 +36,10 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next two */
+    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next three */
     struct rpc_link watches;
     struct rpc_link follows;
+    struct rpc_link inspections;
     struct gord_cancel *cancels; /* owned; those with more to do */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };
@@ -77,6 +82,7 @@ void gord_watches_end(struct gord_service *service);
 void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
+void gord_inspections_end(struct gord_service *service);
 void gord_cancels_flush(struct gord_service *service);
 void gord_cancels_end(struct gord_service *service);
 
@@ -104,6 +110,7 @@ GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);
 GORD_METHOD(gord_runtime_goroutines);
+GORD_METHOD(gord_runtime_inspect);
 GORD_METHOD(gord_runtime_version);
 
 #endif

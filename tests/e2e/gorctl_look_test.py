@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """gorctl: lists, histories, events, numbers; as text, as JSON, on a terminal."""
 
+import gzip
 import itertools
 import json
 import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 
 import gor_e2e as e2e
@@ -267,8 +269,71 @@ class Numbers(ctl.GorctlTest):
         found = [g for g in self.ok("goroutines", "--json").lines if g["name"] == f"job {job_id}"]
         self.assertTrue(found)
         self.assertIn(f"job {job_id}", self.ok("goroutines").text)
-        self.assertIn("goroutine ", self.ok("goroutines", "--text").text)
         self.ok("cancel", str(job_id))
+
+    def setUp(self):
+        super().setUp()
+        place = tempfile.TemporaryDirectory(prefix="gor-")
+        self.addCleanup(place.cleanup)
+        self.place = place.name
+
+    def test_dump(self):
+        job_id = self.submit("--native", "builtin.sleep", "600s")
+        self.client.wait_state(job_id, e2e.WAITING)
+        text = self.ok("dump").text
+        self.assertRegex(text, r"(?m)^goroutine \d+ \[sleep")
+        self.assertIn(f"job {job_id}", text)
+        path = os.path.join(self.place, "dump.txt")
+        self.assertEqual(self.ok("dump", "--output", path).out, b"")
+        with open(path, encoding="utf-8") as file:
+            self.assertIn(f"job {job_id}", file.read())
+        self.assertEqual(os.stat(path).st_mode & 0o077, 0)
+        self.ok("cancel", str(job_id))
+
+    def test_profiles(self):
+        job_id = self.submit("--native", "builtin.spin", "600s")
+        self.client.wait_state(job_id, e2e.RUNNING)
+        for args in (("goroutine",), ("cpu", "--for", "300ms")):
+            with self.subTest(args=args):
+                profile = gzip.decompress(self.ok("profile", *args).out)
+                # The string table has them, as labels of the samples.
+                self.assertIn(f"job {job_id}".encode(), profile)
+                self.assertIn(b"2\x03job", profile)
+        self.ok("cancel", str(job_id))
+
+    def test_profile_of_waits(self):
+        job_id = self.submit("--native", "builtin.pingpong", "100000000")
+        self.client.wait_state(job_id, e2e.RUNNING, e2e.WAITING)
+        profile = gzip.decompress(self.ok("profile", "block", "--for", "300ms").out)
+        self.assertIn(b"contentions", profile)
+        profile = gzip.decompress(self.ok("profile", "mutex", "--for", "1ms").out)
+        self.assertIn(b"contentions", profile)
+        self.ok("cancel", str(job_id))
+
+    def test_profile_that_is_wrong(self):
+        for args in ((), ("x",), ("cpu", "goroutine"), ("goroutine", "--for", "1s"),
+                     ("cpu", "--for", "1"), ("cpu", "--for", "2h")):
+            with self.subTest(args=args):
+                self.assertEqual(self.gorctl("profile", *args).code, ctl.USAGE)
+        path = os.path.join(self.place, "none", "x.pb.gz")
+        done = self.gorctl("profile", "goroutine", "-o", path)
+        self.assertEqual(done.code, ctl.OUTPUT)
+        self.assertIn(path.encode(), done.err)
+
+    def test_only_one_cpu_profile_at_a_time(self):
+        first = self.start("profile", "cpu", "--for", "600s", stdout=subprocess.PIPE)
+        try:
+            # Refused as soon as the first one watches; until then this one does, for a moment.
+            done = self.gorctl("profile", "cpu", "--for", "1ms")
+            while done.code == 0:
+                done = self.gorctl("profile", "cpu", "--for", "1ms")
+            self.assertIn(b"already", done.err)
+        finally:
+            first.kill()
+            first.communicate()
+        # Nobody waits for it any more: the next one may.
+        while self.gorctl("profile", "cpu", "--for", "1ms").code != 0:
+            pass
 
     def test_version(self):
         self.assertRegex(self.ok("version").text, r"^gorctl [0-9.]+\ngord [0-9.]+ at .*\n$")
@@ -285,7 +350,8 @@ class Numbers(ctl.GorctlTest):
         known = set(commands) - {"gorctl"}
         self.assertGreaterEqual(len(known), 16)
         for name in ("submit", "run", "ls", "show", "logs", "cancel", "wait", "watch", "history",
-                     "stats", "gomaxprocs", "goroutines", "pause", "resume", "version"):
+                     "stats", "gomaxprocs", "goroutines", "dump", "profile", "pause", "resume",
+                     "version"):
             with self.subTest(name=name):
                 self.assertIn(name, known)
                 own = self.ok(name, "--help").text

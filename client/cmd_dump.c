@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_dump.c - `gorctl dump`: every goroutine of the daemon with its stack. */
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/inspect.h"
+#include "client/options.h"
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0, "Write to FILE", 0},
+    {0},
+};
+
+static const char doc[] = "Every goroutine of the daemon with its stack, in the form Go prints.\v"
+                          "Examples:\n"
+                          "  gorctl dump | less\n"
+                          "  gorctl -H build1:7070 dump -o build1.txt\n"
+                          "\n"
+                          "`gorctl goroutines` has them as a table, or as JSON.\n";
+
+struct arguments {
+    struct gorctl *ctl;
+    struct gorctl_inspection inspection;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, arguments->ctl, 1);
+        return 0;
+    case 'o':
+        arguments->inspection.output = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "'%s' is not expected here", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int gorctl_cmd_dump(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options, .parser = parse, .doc = doc, .children = gorctl_connection_children};
+    struct arguments arguments = {.ctl = ctl,
+                                  .inspection = {.request = GOR__V1__INSPECT_REQUEST__INIT}};
+    arguments.inspection.request.kind = GOR__V1__INSPECT_REQUEST__KIND__DUMP;
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    return gorctl_inspect(ctl, &arguments.inspection);
+}
