@@ -180,8 +180,11 @@ static ssize_t do_proc_wait(struct place *p, struct gor_ctx *ctx)
     return gor_proc_wait_ctx(p->proc, NULL, NULL, ctx);
 }
 
+static _Atomic bool waits_for_post;
+
 static int wait_for_post(void *arg)
 {
+    atomic_store(&waits_for_post, true);
     while (sem_wait(arg) != 0) {
     }
     return 0;
@@ -205,12 +208,8 @@ static ssize_t do_blocking(struct place *p, struct gor_ctx *ctx)
     (void)p;
     CHECK_EQ(sem_init(semaphore, 0, 0), 0);
     atomic_fetch_add(&semaphores, 1);
-    int error = gor_blocking_ctx(wait_for_post, semaphore, free_semaphore, ctx, &result);
-    /* Given up before or after it began; in the latter case it waits for us. */
-    if (atomic_load(&semaphores) > 0) {
-        pending_semaphore = semaphore;
-    }
-    return error;
+    pending_semaphore = semaphore;
+    return gor_blocking_ctx(wait_for_post, semaphore, free_semaphore, ctx, &result);
 }
 
 static const struct wait {
@@ -283,19 +282,16 @@ GO_TEST(io_blocking_call_goes_on_behind_a_cancelled_context)
     for (int i = 0; i < 20; i++) {
         CHECK_EQ(gor_ctx_with_cancel(gor_ctx_background(), &c.ctx), 0);
         gor_waitgroup_add(&c.wg, 1);
+        atomic_store(&waits_for_post, false);
         spawn_parked(call, &c, GOR_WAIT_BLOCKING);
+        /* Else the semaphore might be freed under our hands: who is given up before is never begun. */
+        YIELD_UNTIL(atomic_load(&waits_for_post))
         gor_ctx_cancel(c.ctx, NULL);
         gor_waitgroup_wait(&c.wg);
         CHECK_EQ(c.result, -ECANCELED);
-        /* Unless it never began, it is ours to end. */
-        while (atomic_load(&semaphores) != 0) {
-            if (pending_semaphore != NULL) {
-                CHECK_EQ(sem_post(pending_semaphore), 0);
-                pending_semaphore = NULL;
-            }
-            gor_yield();
-        }
-        pending_semaphore = NULL;
+        CHECK_EQ(atomic_load(&semaphores), 1);
+        CHECK_EQ(sem_post(pending_semaphore), 0);
+        YIELD_UNTIL(atomic_load(&semaphores) == 0)
         CHECK_EQ(do_blocking(NULL, c.ctx), -ECANCELED);
         CHECK_EQ(atomic_load(&semaphores), 0);
         gor_ctx_unref(c.ctx);
