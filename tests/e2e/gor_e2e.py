@@ -208,7 +208,7 @@ class Client:
         found = self.messages.pool.FindServiceByName("gor.v1." + service).FindMethodByName(method)
         in_class = getattr(self.messages, found.input_type.name)
         out_class = getattr(self.messages, found.output_type.name)
-        streams = {"Watch", "Logs", "Goroutines"}
+        streams = {"Watch", "Logs", "Goroutines", "Inspect"}
         make = self.channel.unary_stream if method in streams else self.channel.unary_unary
         stub = make(f"/gor.v1.{service}/{method}",
                     request_serializer=lambda m: m.SerializeToString(),

@@ -179,16 +179,24 @@ class Looking(e2e.GordTest):
     def test_goroutines_of_jobs_are_seen(self):
         ids = [self.client.native("builtin.sleep", "1000s") for _ in range(300)]
         self.client.wait_state(ids[-1], e2e.WAITING)
-        found, text = {}, ""
-        for reply in self.client.runtime("Goroutines", text=True):
+        found = {}
+        for reply in self.client.runtime("Goroutines"):
             for goroutine in reply.goroutines:
                 found[goroutine.name] = goroutine
-            text += reply.text
         for job_id in ids:
             self.assertEqual(found[f"job {job_id}"].state, "waiting")
-        self.assertIn("goroutine ", text)
+        dump = b"".join(chunk.data for chunk in self.client.runtime("Inspect", kind=1))
+        for job_id in ids:
+            self.assertIn(f"name: job {job_id}\n".encode(), dump)
         self.client.jobs("Cancel", ids=ids)
         self.client.wait(*ids)
+
+    def test_inspections_are_checked(self):
+        for fields, text in (({}, "kind 0"), ({"kind": 99}, "kind 99"),
+                             ({"kind": 3}, "1 ms to 1 hour"),
+                             ({"kind": 3, "duration_ns": 3601 * 10**9}, "1 ms to 1 hour")):
+            with self.subTest(fields=fields):
+                self.assertStatus(INVALID, self.client.runtime, "Inspect", text=text, **fields)
 
     def test_reflection_and_health(self):
         want = ["gor.v1.Jobs", "gor.v1.Runtime", "grpc.health.v1.Health",
