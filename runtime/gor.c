@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
-#include "runtime/debug/trace_life.h"
 #include "runtime/io/blocking.h"
 #include "runtime/os/signals.h"
 #include "runtime/sched/byid.h"
@@ -117,7 +116,6 @@ static int start_locked(const struct gor_opts *opts)
         result = start_threads();
         if (result == 0) {
             __atomic_store_n(&gor__sched.running, true, __ATOMIC_RELEASE);
-            gor__trace_from_environment();
             return 0;
         }
     }
@@ -198,7 +196,6 @@ static int stop_locked(void)
     /* Samples have labels, which go with the goroutines. */
     (void)gor_cpu_profile_stop();
     gor__signals_stop();
-    gor__trace_fini(all);
     if (!gor__blocking_stop() || !all) {
         stuck = true;
         return -EBUSY;

@@ -137,7 +137,7 @@ void gor__preempt_thread_init(struct gor__m *m)
     struct sigevent event;
     int timer = -1;
     memset(&event, 0, sizeof event);
-    __atomic_store_n(&m->tid, (int)syscall(SYS_gettid), __ATOMIC_RELAXED);
+    m->tid = (int)syscall(SYS_gettid);
     m->state_fd = open_state();
     (void)pthread_getcpuclockid(pthread_self(), &m->cpu_clock);
     event.sigev_notify = SIGEV_THREAD_ID;

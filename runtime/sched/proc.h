@@ -17,7 +17,6 @@
 #include "runtime/sched/runq.h"
 #include "runtime/sched/stacks.h"
 #include "runtime/sched/timer.h"
-#include "runtime/sched/trace_ring.h"
 
 struct gor__g;
 struct gor__m;
@@ -42,8 +41,6 @@ struct gor__p {
     struct gor__stack_list stacks[GOR__STACK_CLASSES];
     gor_id_t next_id; /* ids of our own: next_id up to end_id */
     gor_id_t end_id;
-
-    struct gor__trace_ring trace; /* see trace.h */
 
     /* Counters, written by the holder, read by anybody. */
     uint64_t created;

@@ -8,7 +8,6 @@
 
 #include "runtime/sched/contention.h"
 #include "runtime/sched/handoff.h"
-#include "runtime/sched/trace.h"
 
 void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
 {
@@ -32,28 +31,10 @@ static void note_foreign(const struct gor__m *m)
     }
 }
 
-static void note_ready(const struct gor__g *g)
-{
-    if (gor__observes(GOR__OBSERVE_TRACE)) {
-        gor__trace_ready(g, false);
-    }
-}
-
-/* While switches come fast, the next one notes it down; see trace.h. */
-static inline void trace_woken(struct gor__p *p, const struct gor__g *g)
-{
-    if (GOR_LIKELY(p->trace.woken == 0)) {
-        p->trace.woken = g->id;
-    } else {
-        gor__trace_ready(g, false);
-    }
-}
-
 void gor__ready(struct gor__g *g)
 {
     GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
     if (GOR_UNLIKELY(g->thread_locks != 0)) {
-        note_ready(g);
         gor__ready_bound(g);
         return;
     }
@@ -64,14 +45,10 @@ void gor__ready(struct gor__g *g)
     struct gor__m *m = gor__m_self();
     struct gor__p *p = m != NULL ? m->p : NULL;
     if (GOR_UNLIKELY(p == NULL)) {
-        note_ready(g);
         note_foreign(m);
         gor__global_put(g, g, 1);
         gor__wake_idle();
         return;
-    }
-    if (gor__observes(GOR__OBSERVE_TRACE)) {
-        trace_woken(p, g);
     }
     struct gor__g *former = gor__runq_swap_next(&p->runq, g);
     if (former != NULL) {
@@ -86,9 +63,6 @@ static struct gor__g *mark_runnable(struct gor__g *first, struct gor__g **out_la
     struct gor__g **place = &first;
     while (*place != NULL) {
         struct gor__g *g = *place;
-        if (gor__observes(GOR__OBSERVE_TRACE)) {
-            gor__trace_ready(g, true);
-        }
         if (GOR_UNLIKELY(g->thread_locks != 0)) {
             *place = g->next;
             (*count)--;

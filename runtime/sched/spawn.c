@@ -7,7 +7,6 @@
 #include "runtime/sched/labels.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
-#include "runtime/sched/trace.h"
 
 static gor_id_t next_id(struct gor__p *p)
 {
@@ -74,9 +73,6 @@ int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, co
     g->arg = arg;
     g->created_at = caller;
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
-    if (gor__observes(GOR__OBSERVE_TRACE)) {
-        gor__trace_created(m, g);
-    }
     if (GOR_UNLIKELY(p == NULL)) {
         __atomic_add_fetch(&gor__sched.foreign_created, 1, __ATOMIC_RELAXED);
         gor__global_put(g, g, 1);

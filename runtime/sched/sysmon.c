@@ -16,7 +16,6 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/preempt.h"
-#include "runtime/sched/trace.h"
 
 enum {
     POLL_EVERY_NS = 10000000,
@@ -48,9 +47,6 @@ static void poll_network(int64_t now, bool urgent, int64_t *last_poll)
     }
     *last_poll = now;
     struct gor__g *list = gor__netpoll_poll(0, &count);
-    if (count > 0) {
-        gor__note_thread(GOR__TRACE_POLLED, count, 0);
-    }
     gor__ready_list(list, count);
 }
 
@@ -146,9 +142,6 @@ static void look_at_lacking(void)
 static int64_t look_round(int64_t *last_poll, bool *urgent)
 {
     struct round round = {.now = gor__clock()};
-    if (gor__observes(GOR__OBSERVE_TRACE)) {
-        gor__trace_counts();
-    }
     poll_network(round.now, *urgent, last_poll);
     uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < procs; i++) {

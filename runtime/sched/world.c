@@ -3,7 +3,6 @@
 #include "runtime/sched/world.h"
 
 #include "runtime/sched/handoff.h"
-#include "runtime/sched/trace.h"
 
 enum { LOOK_AGAIN_NS = 50000 }; /* for those who go outside without passing the scheduler */
 
@@ -33,7 +32,6 @@ static bool all_stand(const struct gor__p *own)
 
 bool gor__world_stop(struct gor__m *self)
 {
-    gor__note_thread(GOR__TRACE_WORLD_STOPS, self != NULL && self->g != NULL ? self->g->id : 0, 0);
     gor__mutex_lock(&gor__sched.lock);
     __atomic_store_n(&gor__sched.world_stopped, 1, __ATOMIC_SEQ_CST);
     gor__call_attention();
@@ -41,7 +39,6 @@ bool gor__world_stop(struct gor__m *self)
     for (;;) {
         uint32_t pauses = __atomic_load_n(&gor__sched.pauses, __ATOMIC_ACQUIRE);
         if (all_stand(self != NULL ? self->p : NULL)) {
-            gor__note_thread(GOR__TRACE_WORLD_STANDS, 0, 0);
             return true;
         }
         if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
@@ -78,7 +75,6 @@ void gor__world_start(void)
         GOR_ASSERT(gor__give_to_waiting(gor__idle_take_proc()));
     }
     gor__mutex_unlock(&gor__sched.lock);
-    gor__note_thread(GOR__TRACE_WORLD_GOES_ON, 0, 0);
     gor__futex_wake(&gor__sched.world_stopped, INT32_MAX);
 }
 
