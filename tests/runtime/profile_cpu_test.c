@@ -24,6 +24,8 @@ enum { PLACES_ARE_TRUE = 0 };
 enum { PLACES_ARE_TRUE = 1 };
 #endif
 
+enum { ROUND = 100000 };
+
 static const struct gor_cpu_profile_opts often = {.hz = 1000};
 
 static _Atomic uint64_t result;
@@ -39,14 +41,14 @@ static _Atomic uint64_t result;
         atomic_store(&result, number);                           \
     } while (0)
 
-static NOINLINE void compute_much(void)
+static NOINLINE void compute_much(int steps)
 {
-    MULTIPLY(400000);
+    MULTIPLY(4 * steps);
 }
 
-static NOINLINE void compute_little(void)
+static NOINLINE void compute_little(int steps)
 {
-    MULTIPLY(100000);
+    MULTIPLY(steps);
 }
 
 static int64_t cpu_time(void)
@@ -60,9 +62,12 @@ static int64_t cpu_time(void)
 static NOINLINE void compute(void)
 {
     int64_t until = cpu_time() + GOR_SECOND / 3;
+    uint64_t random = test_seed();
     while (cpu_time() < until) {
-        compute_much();
-        compute_little();
+        /* In step with the kernel's ticks, some of a round would be seen too often. */
+        int steps = 50000 + (int)random_below(&random, 100000);
+        compute_much(steps);
+        compute_little(steps);
     }
     STAY;
 }
@@ -201,7 +206,7 @@ static void *compute_on_host_thread(void *arg)
     struct host_thread *host = arg;
     atomic_store(&host->goes, true);
     while (!atomic_load(&host->over)) {
-        compute_much();
+        compute_much(ROUND);
     }
     return NULL;
 }
@@ -244,9 +249,9 @@ GO_TEST(profile_cpu_interrupts_no_call)
     start_often();
     for (int i = 0; i < SCALED(300, 100, 30); i++) {
         const struct timespec short_time = {0, 300000};
-        compute_little();
+        compute_little(ROUND);
         CHECK_EQ(poll(NULL, 0, 1), 0);
-        compute_little();
+        compute_little(ROUND);
         CHECK_EQ(nanosleep(&short_time, NULL), 0);
     }
     stop_and_take(&p);
@@ -270,7 +275,7 @@ GO_TEST(profile_cpu_leaves_the_signal_to_a_host_that_has_it)
     CHECK_EQ(sigaction(SIGPROF, &former, &found), 0);
     CHECK(found.sa_handler == on_host_signal);
     start_often();
-    compute_little();
+    compute_little(ROUND);
     CHECK_EQ(gor_cpu_profile_stop(), 0);
     CHECK_EQ(sigaction(SIGPROF, NULL, &found), 0);
     CHECK(found.sa_handler == former.sa_handler);
@@ -359,7 +364,7 @@ GO_TEST(profile_cpu_while_goroutines_come_and_go)
         struct profile p;
         start_often();
         for (int k = 0; k < 50; k++) {
-            compute_little();
+            compute_little(ROUND);
             gor_yield();
         }
         profile_take(&p, GOR_PROFILE_CPU);
