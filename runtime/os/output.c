@@ -23,6 +23,7 @@ struct capture {
     size_t limit;
     bool truncated;
     int error;
+    struct gor_ctx *ctx; /* borrowed; its end ends the reading */
     struct gor_waitgroup *readers;
 };
 
@@ -48,11 +49,12 @@ static ssize_t read_some(struct capture *capture)
     char rest[GROWTH];
     size_t room = capture->room - 1 - capture->length;
     if (room > 0) {
-        ssize_t got = gor_read(capture->fd, capture->bytes + capture->length, room, GOR_NEVER);
+        ssize_t got =
+            gor_read_ctx(capture->fd, capture->bytes + capture->length, room, capture->ctx);
         capture->length += got > 0 ? (size_t)got : 0;
         return got;
     }
-    ssize_t got = gor_read(capture->fd, rest, sizeof rest, GOR_NEVER);
+    ssize_t got = gor_read_ctx(capture->fd, rest, sizeof rest, capture->ctx);
     capture->truncated = capture->truncated || got > 0;
     return got;
 }
@@ -65,17 +67,18 @@ static void read_all(void *arg)
         int error = grow(capture);
         got = error < 0 ? error : read_some(capture);
     }
-    /* -ECANCELED: the pipe was closed on purpose. */
-    capture->error = got < 0 && got != -ECANCELED ? (int)got : 0;
+    capture->error = got < 0 ? (int)got : 0;
     if (capture->bytes != NULL) {
         capture->bytes[capture->length] = '\0';
     }
     gor_waitgroup_done(capture->readers);
 }
 
-static int start_reader(struct gor_proc *proc, int stream, struct capture *capture)
+static int start_reader(struct gor_proc *proc, int stream, struct gor_ctx *ctx,
+                        struct capture *capture)
 {
     static const struct gor_go_opts named = {.name = "process output"};
+    capture->ctx = ctx;
     capture->fd = gor_proc_pipe(proc, stream);
     if (capture->fd < 0) {
         capture->fd = -1;
@@ -89,6 +92,7 @@ static int start_reader(struct gor_proc *proc, int stream, struct capture *captu
     return error;
 }
 
+/* Nobody reads any more. */
 static void close_capture(struct capture *capture)
 {
     if (capture->fd >= 0) {
@@ -97,27 +101,36 @@ static void close_capture(struct capture *capture)
     }
 }
 
-/* Both streams to their ends, the process to its own; or all of it to the end of `ctx`. */
+static int start_readers(struct gor_proc *proc, struct gor_ctx *ctx, struct capture captures[2])
+{
+    int error = start_reader(proc, 1, ctx, &captures[0]);
+    return error == 0 ? start_reader(proc, 2, ctx, &captures[1]) : error;
+}
+
+/* A process that ended by itself just before its context did has a right to be heard. */
+static int judge(int error, int status, struct gor_ctx *ctx)
+{
+    bool was_killed = error < 0 || WIFSIGNALED(status);
+    return was_killed && gor_ctx_err(ctx) < 0 ? gor_ctx_err(ctx) : error;
+}
+
+/* Both streams to their ends, the process to its own; or all of it to the end of `ctx`. The pipes are
+ * closed when nobody reads them: closed before, their numbers might be read as somebody else's. */
 static int collect(struct gor_proc *proc, struct gor_ctx *ctx, struct capture captures[2],
                    int *out_status)
 {
-    int error = start_reader(proc, 1, &captures[0]);
-    if (error == 0) {
-        error = start_reader(proc, 2, &captures[1]);
-    }
-    if (error < 0) {
+    int failed = start_readers(proc, ctx, captures);
+    if (failed < 0) {
         (void)gor_proc_kill(proc, SIGKILL);
+        gor_ctx_cancel(ctx, NULL);
     }
-    int waited = gor_proc_wait(proc, out_status, NULL, GOR_NEVER);
-    if (error == 0) {
-        error = gor_waitgroup_wait_ctx(captures[0].readers, ctx);
-    }
+    int error = gor_proc_wait(proc, out_status, NULL, GOR_NEVER);
+    gor_waitgroup_wait(captures[0].readers);
     close_capture(&captures[0]);
     close_capture(&captures[1]);
-    gor_waitgroup_wait(captures[0].readers);
-    error = error == 0 ? waited : error;
     error = error == 0 ? captures[0].error : error;
-    return error == 0 ? captures[1].error : error;
+    error = error == 0 ? captures[1].error : error;
+    return failed < 0 ? failed : judge(error, *out_status, ctx);
 }
 
 static int make_limit(struct gor_ctx *parent, int64_t deadline, struct gor_ctx **out_ctx)
@@ -134,13 +147,6 @@ static void capture_unless_told(struct gor_proc_stream *stream)
     }
 }
 
-/* A process that ended by itself just before its context did has a right to be heard. */
-static int judge(int error, int status, struct gor_ctx *ctx)
-{
-    bool was_killed = error < 0 || WIFSIGNALED(status);
-    return was_killed && gor_ctx_err(ctx) < 0 ? gor_ctx_err(ctx) : error;
-}
-
 static int run(const char *file, char *const argv[], const struct gor_proc_opts *opts,
                struct capture captures[2], int *out_status)
 {
@@ -154,7 +160,7 @@ static int run(const char *file, char *const argv[], const struct gor_proc_opts 
     }
     error = collect(proc, own.ctx, captures, out_status);
     gor_proc_free(proc);
-    return judge(error, *out_status, own.ctx);
+    return error;
 }
 
 int gor_proc_output(const char *file, char *const argv[], const struct gor_proc_opts *opts,
