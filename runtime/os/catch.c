@@ -112,7 +112,8 @@ static void set_mask(void)
 }
 
 /* ThreadSanitizer delays a handler until the thread calls what it intercepts: one that came between two
- * calls of poll would lie there until the next signal. */
+ * calls of poll would lie there until the next signal. And what a thread has put off is noted in memory
+ * that it gets at its first such call: a signal that comes right then is lost. */
 #if defined(__SANITIZE_THREAD__)
 enum { PATIENCE_MS = 10 };
 #else
@@ -124,6 +125,8 @@ static void *thread_main(void *unused)
     struct pollfd control = {.fd = catcher.control, .events = POLLIN};
     uint64_t changes = 0;
     (void)unused;
+    /* While all signals are blocked. */
+    (void)poll(&control, 1, 0);
     while (!__atomic_load_n(&catcher.ends, __ATOMIC_ACQUIRE)) {
         set_mask();
         if (poll(&control, 1, PATIENCE_MS) == 1) {
