@@ -41,13 +41,21 @@ struct sampled {
     struct gor__thread_stack stack;
 };
 
+/* A timer for a thread of the host's. */
+struct host_timer {
+    int tid;
+    int timer; /* NO_TIMER: the thread turned out to be the runtime's */
+};
+
 static struct {
     struct gor__mutex lock;
+    /* Under the lock. */
     struct sampled *threads;
-    int64_t period_ns; /* 0: off; under the lock */
-    int *host_timers;  /* owned */
+    int64_t period_ns;              /* 0: off */
+    struct host_timer *host_timers; /* owned */
     size_t host_timer_count;
-    struct sigaction former;
+
+    struct sigaction former; /* before begin, and again after end */
 
     /* Atomic. */
     struct gor__cpu_sample *ring; /* owned; NULL: handlers do nothing */
@@ -210,15 +218,38 @@ static bool is_runtimes(int tid)
     return false;
 }
 
+/* Under the lock. */
 static void start_host_timer(int tid)
 {
     size_t count = sampler.host_timer_count;
-    int *timers = realloc(sampler.host_timers, (count + 1) * sizeof *timers);
+    struct host_timer *timers = realloc(sampler.host_timers, (count + 1) * sizeof *timers);
     if (timers != NULL) {
         sampler.host_timers = timers;
-        timers[count] = start_timer(tid);
-        sampler.host_timer_count += timers[count] != NO_TIMER;
+        timers[count] = (struct host_timer){tid, start_timer(tid)};
+        sampler.host_timer_count += timers[count].timer != NO_TIMER;
     }
+}
+
+/* Under the lock. Of a thread that was taken for one of the host's since it had not come to
+ * gor__sampler_thread_init yet. */
+static void stop_host_timers_of(int tid)
+{
+    for (size_t i = 0; i < sampler.host_timer_count; i++) {
+        if (sampler.host_timers[i].tid == tid) {
+            stop_timer(&sampler.host_timers[i].timer);
+        }
+    }
+}
+
+/* Under the lock. */
+static void stop_host_timers(void)
+{
+    for (size_t i = 0; i < sampler.host_timer_count; i++) {
+        stop_timer(&sampler.host_timers[i].timer);
+    }
+    free(sampler.host_timers);
+    sampler.host_timers = NULL;
+    sampler.host_timer_count = 0;
 }
 
 /* Best effort: threads come and go. */
@@ -228,9 +259,11 @@ static void start_host_timers(void)
     const struct dirent *entry = NULL;
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
         int tid = (int)strtol(entry->d_name, NULL, 10);
+        gor__mutex_lock(&sampler.lock);
         if (tid > 0 && !is_runtimes(tid)) {
             start_host_timer(tid);
         }
+        gor__mutex_unlock(&sampler.lock);
     }
     if (folder != NULL) {
         (void)closedir(folder);
@@ -307,13 +340,8 @@ void gor__sampler_end(void)
     for (struct sampled *thread = sampler.threads; thread != NULL; thread = thread->next) {
         stop_timer(&thread->timer);
     }
+    stop_host_timers();
     gor__mutex_unlock(&sampler.lock);
-    for (size_t i = 0; i < sampler.host_timer_count; i++) {
-        stop_timer(&sampler.host_timers[i]);
-    }
-    free(sampler.host_timers);
-    sampler.host_timers = NULL;
-    sampler.host_timer_count = 0;
     give_signal_back();
     __atomic_store_n(&sampler.ring, NULL, __ATOMIC_SEQ_CST);
     while (__atomic_load_n(&sampler.handlers, __ATOMIC_SEQ_CST) != 0) {
@@ -347,6 +375,7 @@ void gor__sampler_thread_init(void)
     self.tid = (int)syscall(SYS_gettid);
     find_stack(&self.stack);
     gor__mutex_lock(&sampler.lock);
+    stop_host_timers_of(self.tid);
     self.timer = sampler.period_ns != 0 ? start_timer(self.tid) : NO_TIMER;
     self.next = sampler.threads;
     sampler.threads = &self;
