@@ -74,7 +74,8 @@ RACY_BY_DESIGN static unsigned walk_frames(const struct gor__context *stored,
 }
 
 /* The stack is stored, and stays as it is until the next switch to it. */
-static bool is_stored(const struct gor__context *stored, const struct gor__stack *stack)
+RACY_BY_DESIGN static bool is_stored(const struct gor__context *stored,
+                                     const struct gor__stack *stack)
 {
     uintptr_t sp = (uintptr_t)stored->sp;
     return stack != NULL && sp > (uintptr_t)stack->low && sp < (uintptr_t)stack->top &&
