@@ -12,7 +12,18 @@ static char is_caller; /* what gor_local() says about the goroutine with the cal
 static _Atomic bool refused;
 static _Atomic bool asked;
 
-/* In place of the C library's, for the runtime too: answers that goroutine once the runtime stops. */
+/* gor_stop says that it has begun, and closes the doors, under one lock. */
+static void await_closed_doors(void)
+{
+    while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        usleep(100);
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+/* In place of the C library's, for the runtime too: answers that goroutine once the runtime lets nobody
+ * in. */
 int pthread_create(pthread_t *restrict out_thread, const pthread_attr_t *restrict attr,
                    void *(*body)(void *), void *restrict arg)
 {
@@ -22,9 +33,7 @@ int pthread_create(pthread_t *restrict out_thread, const pthread_attr_t *restric
     int error = is_meant && atomic_load(&refused) ? EAGAIN : real(out_thread, attr, body, arg);
     if (is_meant) {
         atomic_store(&asked, true);
-        while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
-            usleep(100);
-        }
+        await_closed_doors();
     }
     return error;
 }
