@@ -3,17 +3,43 @@
  * moment: blocking them later, in the thread, would leave a gap. */
 #include "runtime/base/thread.h"
 
-#include <stddef.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-int gor__thread_start(pthread_t *thread, const sigset_t *blocked, const char *name,
-                      void *(*main)(void *arg), void *arg)
+int gor__thread_start(pthread_t *thread, const sigset_t *blocked, void *(*main)(void *arg),
+                      void *arg)
 {
     sigset_t former;
     pthread_sigmask(SIG_SETMASK, blocked, &former);
     int error = pthread_create(thread, NULL, main, arg);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
-    if (error == 0 && name != NULL) {
-        (void)pthread_setname_np(*thread, name);
-    }
     return -error;
+}
+
+/* pthread_setname_np of another thread opens a file. */
+void gor__thread_name(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+}
+
+/* By system calls, since ThreadSanitizer knows one table only. */
+static int close_range_of(unsigned first, unsigned last, unsigned flags)
+{
+    return first <= last ? (int)syscall(SYS_close_range, first, last, flags) : 0;
+}
+
+bool gor__thread_unshare_descriptors(int kept, int kept_too)
+{
+    unsigned low = (unsigned)(kept < kept_too ? kept : kept_too);
+    unsigned high = (unsigned)(kept < kept_too ? kept_too : kept);
+    if (close_range_of(high + 1, ~0U, CLOSE_RANGE_UNSHARE) != 0) {
+        return false;
+    }
+    (void)close_range_of(low + 1, high - 1, 0);
+    if (low > 0) {
+        (void)close_range_of(0, low - 1, 0);
+    }
+    return true;
 }

@@ -8,10 +8,19 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 
-/* Start main(arg) with exactly these signals blocked from its first instruction on, and a name of at
- * most 15 bytes, or NULL. 0, or a negative errno. */
-int gor__thread_start(pthread_t *thread, const sigset_t *blocked, const char *name,
-                      void *(*main)(void *arg), void *arg);
+/* Start main(arg) with exactly these signals blocked from its first instruction on. 0, or a negative
+ * errno. */
+int gor__thread_start(pthread_t *thread, const sigset_t *blocked, void *(*main)(void *arg),
+                      void *arg);
+
+/* What debuggers, ps and top call the calling thread: at most 15 bytes. */
+void gor__thread_name(const char *name);
+
+/* Give the calling thread a table of descriptors of its own, with nothing in it but these two: what it
+ * opens from then on takes no number that the program may be about to get, nor keeps open what the program
+ * closes. False when the kernel cannot (before Linux 5.9, or forbidden). */
+bool gor__thread_unshare_descriptors(int kept, int kept_too);
 
 #endif

@@ -118,6 +118,7 @@ static void empty_ring(void)
 static void *empty_until_end(void *unused)
 {
     (void)unused;
+    gor__thread_name("gor-profile");
     while (__atomic_load_n(&profile.ends, __ATOMIC_ACQUIRE) == 0) {
         (void)gor__futex_wait(&profile.ends, 0, gor__monotonic_after(EMPTY_EVERY_NS));
         gor__mutex_lock(&profile.lock);
@@ -173,7 +174,7 @@ static int start(int64_t period_ns, bool all_threads)
     }
     sigfillset(&all);
     profile.ends = 0;
-    result = gor__thread_start(&profile.thread, &all, "gor-profile", empty_until_end, NULL);
+    result = gor__thread_start(&profile.thread, &all, empty_until_end, NULL);
     if (result < 0) {
         end();
     }

@@ -125,6 +125,7 @@ static void *thread_main(void *unused)
     struct pollfd control = {.fd = catcher.control, .events = POLLIN};
     uint64_t changes = 0;
     (void)unused;
+    gor__thread_name("gor-signals");
     /* While all signals are blocked. */
     (void)poll(&control, 1, 0);
     while (!__atomic_load_n(&catcher.ends, __ATOMIC_ACQUIRE)) {
@@ -169,7 +170,7 @@ static int start_thread(void)
 {
     sigset_t all;
     sigfillset(&all);
-    return gor__thread_start(&catcher.thread, &all, "gor-signals", thread_main, NULL);
+    return gor__thread_start(&catcher.thread, &all, thread_main, NULL);
 }
 
 static void stop_thread(void)

@@ -12,7 +12,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 
 #include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
@@ -86,7 +85,7 @@ static void *machine_main(void *arg)
     struct gor__m *m = arg;
     char name[16];
     (void)snprintf(name, sizeof name, "gor-m%u", m->id);
-    (void)prctl(PR_SET_NAME, name, 0, 0, 0);
+    gor__thread_name(name);
     gor__tls_m = m;
     m->errno_address = &errno;
     gor__fiber_init_thread(&m->fiber);
@@ -119,7 +118,7 @@ static int create_thread(struct gor__m *m)
     if (gor__preempt_signal() != 0) {
         sigdelset(&blocked, gor__preempt_signal());
     }
-    return gor__thread_start(&m->thread, &blocked, NULL, machine_main, m);
+    return gor__thread_start(&m->thread, &blocked, machine_main, m);
 }
 
 /* Listed before it starts, and counted: whoever stops the runtime joins whatever is listed. */
@@ -168,6 +167,7 @@ void gor__free_trash(void)
 static void *maker_main(void *unused)
 {
     (void)unused;
+    gor__thread_name("gor-maker");
     while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
         uint32_t wanted = __atomic_exchange_n(&gor__sched.wanted, 0, __ATOMIC_ACQ_REL);
         if ((wanted & WANT_FREE) != 0) {
@@ -187,7 +187,7 @@ int gor__maker_start(void)
 {
     sigset_t all;
     sigfillset(&all);
-    return gor__thread_start(&gor__sched.maker, &all, "gor-maker", maker_main, NULL);
+    return gor__thread_start(&gor__sched.maker, &all, maker_main, NULL);
 }
 
 static void want(uint32_t what)

@@ -83,7 +83,6 @@ struct gor__m {
     int tid;
     clockid_t cpu_clock;
     int preempt_timer; /* atomic; of the kernel, on the thread's CPU time; -1: none */
-    int state_fd;      /* owned; /proc/thread-self/stat; -1: none */
 };
 
 static inline void gor__m_note_left(struct gor__m *m, struct gor__fiber *left)

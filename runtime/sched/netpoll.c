@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/limit.h"
 #include "runtime/sched/sched.h"
@@ -114,6 +115,11 @@ void gor__netpoll_fini(void)
     poller.break_fd = -1;
     poller.break_pending = 0;
     poller.waiters = 0;
+}
+
+bool gor__netpoll_unshare_descriptors(void)
+{
+    return gor__thread_unshare_descriptors(poller.epoll, poller.break_fd);
 }
 
 static int make_nonblocking(int fd)

@@ -23,6 +23,9 @@ enum { GOR__POLL_BATCH = 512 };
 int gor__netpoll_init(void);
 void gor__netpoll_fini(void);
 
+/* Leave the calling thread no descriptors but those of the poller: see gor__thread_unshare_descriptors. */
+bool gor__netpoll_unshare_descriptors(void);
+
 /* Register `fd` if it is not yet, and make it non-blocking if `nonblock`. 0; -EPERM: not pollable,
  * a regular file; -EBADF; -ENOMEM. */
 int gor__netpoll_open(int fd, bool nonblock);

@@ -3,9 +3,7 @@
 #include "runtime/sched/preempt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/membarrier.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -14,10 +12,7 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/seeded.h"
 
-enum {
-    SOON_NS = 1000,        /* not 0, which would be now, whatever the thread does */
-    HIGH_DESCRIPTOR = 512, /* low ones are for the program, which may count on their order */
-};
+enum { SOON_NS = 1000 }; /* not 0, which would be now, whatever the thread does */
 
 static struct {
     int signal; /* 0: none */
@@ -119,26 +114,12 @@ int gor__preempt_signal(void)
     return preempt.signal;
 }
 
-/* Once for a thread, not for each look: meanwhile the number would not be the program's, which may be
- * about to get it anew, or use it after close() and expect EBADF. -1: none to be had. */
-static int open_state(void)
-{
-    int fd = open("/proc/thread-self/stat", O_RDONLY | O_CLOEXEC);
-    int high = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR) : -1;
-    if (high >= 0) {
-        (void)close(fd);
-        return high;
-    }
-    return fd;
-}
-
 void gor__preempt_thread_init(struct gor__m *m)
 {
     struct sigevent event;
     int timer = -1;
     memset(&event, 0, sizeof event);
     m->tid = (int)syscall(SYS_gettid);
-    m->state_fd = open_state();
     (void)pthread_getcpuclockid(pthread_self(), &m->cpu_clock);
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = preempt.signal;
@@ -155,10 +136,6 @@ void gor__preempt_thread_fini(struct gor__m *m)
     int timer = __atomic_exchange_n(&m->preempt_timer, -1, __ATOMIC_RELAXED);
     if (timer != -1) {
         (void)syscall(SYS_timer_delete, timer);
-    }
-    if (m->state_fd >= 0) {
-        (void)close(m->state_fd);
-        m->state_fd = -1;
     }
 }
 
@@ -177,14 +154,4 @@ void gor__preempt_send(struct gor__m *m)
     if (is_ours()) {
         set_timer(m, SOON_NS);
     }
-}
-
-bool gor__preempt_is_runnable(const struct gor__m *m)
-{
-    char text[128];
-    ssize_t got = m->state_fd >= 0 ? pread(m->state_fd, text, sizeof text - 1, 0) : -1;
-    text[got > 0 ? got : 0] = '\0';
-    /* "TID (NAME) STATE ..."; the name may hold anything. */
-    const char *end = strrchr(text, ')');
-    return end != NULL && end[1] == ' ' && end[2] == 'R';
 }

@@ -43,7 +43,4 @@ bool gor__fences_work(void);
 /* Stop the thread, from which the P was taken, as soon as it computes. */
 void gor__preempt_send(struct gor__m *m);
 
-/* Whether the kernel would run the thread if it had a CPU: it is not blocked. */
-bool gor__preempt_is_runnable(const struct gor__m *m);
-
 #endif

@@ -7,10 +7,15 @@
  * over what waits behind a long-running goroutine, and, when there are none, takes the P from a
  * goroutine that blocks in foreign code or has used up its slice.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "runtime/base/thread.h"
 #include "runtime/sched/handoff.h"
@@ -66,6 +71,32 @@ static bool something_waits_for_any(void)
 
 enum thread_state { INSIDE, SAMPLED, BLOCKED, COMPUTES };
 
+/* Sysmon's. If they are not, it opens nothing: the number would not be the program's meanwhile, which may be
+ * about to get it anew, or use it after close() and expect EBADF. */
+static bool own_descriptors;
+
+/* Whether the kernel would run the thread if it had a CPU. Where that cannot be told, one that got none is
+ * taken for blocked: another one gets its P. By system calls, since ThreadSanitizer takes the number for one
+ * of the program's. */
+static bool is_runnable(const struct gor__m *m)
+{
+    char text[128];
+    if (!own_descriptors) {
+        return false;
+    }
+    (void)snprintf(text, sizeof text, "/proc/self/task/%d/stat", m->tid);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, text, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t got = syscall(SYS_read, fd, text, sizeof text - 1);
+    (void)syscall(SYS_close, fd);
+    text[got > 0 ? got : 0] = '\0';
+    /* "TID (NAME) STATE ..."; the name may hold anything. */
+    const char *end = strrchr(text, ')');
+    return end != NULL && end[1] == ' ' && end[2] == 'R';
+}
+
 /* What the holder does; by its CPU time since the last look. */
 static enum thread_state look_at_holder(struct gor__p *p)
 {
@@ -77,7 +108,7 @@ static enum thread_state look_at_holder(struct gor__p *p)
         clock_gettime(m->cpu_clock, &spent) == 0) {
         int64_t cpu = spent.tv_sec * GOR_SECOND + spent.tv_nsec;
         bool still = cpu - m->cpu_seen < STILL_NS;
-        state = !p->sampled ? SAMPLED : still && !gor__preempt_is_runnable(m) ? BLOCKED : COMPUTES;
+        state = !p->sampled ? SAMPLED : still && !is_runnable(m) ? BLOCKED : COMPUTES;
         p->sampled = true;
         m->cpu_seen = cpu;
     }
@@ -178,6 +209,8 @@ static void *sysmon_main(void *unused)
     int idle_rounds = 0;
     bool urgent = false;
     (void)unused;
+    gor__thread_name("gor-sysmon");
+    own_descriptors = gor__netpoll_unshare_descriptors();
     /* The default lets a nap of 50 us last 100. */
     (void)prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
@@ -204,7 +237,7 @@ int gor__sysmon_start(void)
 {
     sigset_t all;
     sigfillset(&all);
-    return gor__thread_start(&gor__sched.sysmon, &all, "gor-sysmon", sysmon_main, NULL);
+    return gor__thread_start(&gor__sched.sysmon, &all, sysmon_main, NULL);
 }
 
 void gor__sysmon_stop(void)
