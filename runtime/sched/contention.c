@@ -160,15 +160,25 @@ void gor__contention_woken(struct gor__g *g)
     g->waiting_since = gor_now();
 }
 
+bool gor__contention_times(enum gor_wait_reason reason)
+{
+    const uint32_t locks =
+        1U << GOR_WAIT_MUTEX | 1U << GOR_WAIT_RWMUTEX_READ | 1U << GOR_WAIT_RWMUTEX_WRITE;
+    return (gor__observes(GOR__OBSERVE_BLOCK) && is_blocking(reason)) ||
+           (gor__observes(GOR__OBSERVE_MUTEX) && (locks >> reason & 1) != 0);
+}
+
 __attribute__((noinline)) void gor__contention_waited(enum gor_wait_reason reason, int64_t began)
 {
-    int64_t woken = gor__g_self()->waiting_since;
     int64_t rate = __atomic_load_n(&block_rate_ns, __ATOMIC_RELAXED);
+    if (rate <= 0 || !is_blocking(reason)) {
+        return;
+    }
+    int64_t woken = gor__g_self()->waiting_since;
     /* Nobody has noted it: the profile was not yet on, or a timer has ended the wait. */
     int64_t waited = (woken != began ? woken : gor_now()) - began;
     waited = waited > 0 ? waited : 1;
-    if (rate <= 0 || !is_blocking(reason) ||
-        (waited < rate && (int64_t)random_below((uint64_t)rate) > waited)) {
+    if (waited < rate && (int64_t)random_below((uint64_t)rate) > waited) {
         return;
     }
     double count = waited < rate ? (double)rate / (double)waited : 1;

@@ -35,7 +35,10 @@ struct gor__contention_bucket {
     uintptr_t frames[GOR__CONTENTION_FRAMES]; /* return addresses, innermost first */
 };
 
-/* Around a wait, by the goroutine that waits; `began` as gor_now() was then. */
+/* Whether such a wait is to be timed exactly: a look at the clock costs as much as a switch. */
+bool gor__contention_times(enum gor_wait_reason reason);
+
+/* After a wait that was, by the goroutine that waited; `began` as gor_now() was then. */
 void gor__contention_waited(enum gor_wait_reason reason, int64_t began);
 
 /* By whoever wakes `g`, before it can run. */

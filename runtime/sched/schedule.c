@@ -277,9 +277,12 @@ park_since(int64_t now, enum gor__after after, void *held, enum gor_wait_reason 
 static __attribute__((noinline)) void park_observed(enum gor__after after, void *held,
                                                     enum gor_wait_reason reason)
 {
-    int64_t began = gor_now();
+    bool timed = gor__contention_times(reason);
+    int64_t began = timed ? gor_now() : gor__coarse_now();
     park_since(began, after, held, reason);
-    gor__contention_waited(reason, began);
+    if (timed) {
+        gor__contention_waited(reason, began);
+    }
 }
 
 static inline __attribute__((always_inline)) void park(enum gor__after after, void *held,
