@@ -12,12 +12,14 @@
 #include "runtime/os/signals.h"
 #include "runtime/sched/byid.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/labels.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/sites.h"
 #include "runtime/sched/world.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -61,6 +63,7 @@ static void release_everything(void)
     gor__labels_fini();
     gor__pool_fini();
     gor__stacks_fini();
+    gor__sites_fini();
     /* Ids are not used again even by the next runtime. */
     gor__seeded_fini();
     uint64_t last_id = gor__sched.last_id;
@@ -99,6 +102,7 @@ static int start_locked(const struct gor_opts *opts)
     if (gor__sched.default_class < 0) {
         return -EINVAL;
     }
+    gor__idle_stacks_init(gor__sched.opts.stack_idle_ns);
     gor__seeded_init(&gor__sched.opts);
     gor__sched.started_at = gor__clock();
     gor__sched.poll_until = GOR_NEVER;

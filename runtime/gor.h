@@ -80,6 +80,8 @@ struct gor_opts {
                               * counts of a wait group out of range */
     uint64_t seed;     /* not 0: take the same course each time; 0: $GOR_SEED, if set. See below */
     bool virtual_time; /* the clock is ours; with a seed, or 1 for one. See below */
+    int64_t stack_idle_ns; /* how long stacks keep memory they do not use; 0: 2 s; GOR_NEVER: until
+                            * gor_stacks_release */
 };
 
 /* The seeded mode, for tests: of all goroutines that can run, the next one is drawn by a generator that
@@ -830,20 +832,47 @@ struct gor_stats {
     uint64_t blocking_calls; /* total of gor_blocking */
     unsigned gomaxprocs;
     unsigned num_cpu;
-    unsigned threads;               /* Ms, without those of gor_blocking */
-    unsigned threads_blocking;      /* threads of gor_blocking */
-    unsigned idle_procs;            /* Ps without work */
-    uint64_t global_queue;          /* goroutines in the global queue */
-    uint64_t local_queues;          /* goroutines in all local queues */
-    uint64_t stacks_reserved_bytes; /* address space */
-    uint64_t stacks_in_use;         /* stacks of live goroutines */
-    uint64_t stacks_cached;         /* kept warm for the next */
+    unsigned threads;                /* Ms, without those of gor_blocking */
+    unsigned threads_blocking;       /* threads of gor_blocking */
+    unsigned idle_procs;             /* Ps without work */
+    uint64_t global_queue;           /* goroutines in the global queue */
+    uint64_t local_queues;           /* goroutines in all local queues */
+    uint64_t stacks_reserved_bytes;  /* address space */
+    uint64_t stacks_in_use;          /* stacks of live goroutines */
+    uint64_t stacks_cached;          /* kept warm for the next */
+    uint64_t stacks_empty;           /* kept without memory */
+    uint64_t stacks_committed_bytes; /* memory behind all of them, as the kernel says: now if asked
+                                      * `by_state`, else at the last look, see gor_stacks_release */
     int64_t uptime_ns;
 };
 
 /* Fill *out_stats; with `by_state` also count the goroutines by state, which walks them all.
  * -ESRCH: the runtime does not run. [any thread] */
 GOR_API int gor_stats_get(struct gor_stats *out_stats, bool by_state);
+
+/* How much stack the goroutines use that are started at one place: to choose stack_bytes by. */
+struct gor_site {
+    const void *created_at; /* return address of the gor_go; NULL: all for which there is no room */
+    uint64_t live;          /* goroutines alive */
+    uint64_t measured;      /* that have ended and were measured */
+    size_t stack_most_bytes; /* of any that was or is measured, in whole pages; 0: none was */
+    size_t stack_bytes;      /* reserve */
+};
+
+/* Call visit(arg, site) for every place until it answers non-zero; answers that, else 0. What a stack
+ * was used for before is not told from what its goroutine does; so only those are measured whose stack
+ * was clean: one in 32 of those on new stacks, and one a second on each processor. There are 4,095
+ * places. `visit` may not call the runtime. -ENOMEM; -ESRCH: the runtime does not run. [any thread] */
+GOR_API int gor_each_site(int (*visit)(void *arg, const struct gor_site *site), void *arg);
+
+/* Print all places, the deepest first. 0 or the error of the stream, or as gor_each_site. [any thread] */
+GOR_API int gor_dump_sites(FILE *out);
+
+/* Give all memory of stacks that is not in use back to the system, at once: of those that are free, and
+ * what lies below the stack pointers of goroutines that wait. Else that is done in the background, once
+ * it has been idle for gor_opts.stack_idle_ns: some free stacks stay warm then, as many as were wanted at
+ * a time lately. The world is stopped for a moment. -ESRCH: the runtime does not run. [any thread] */
+GOR_API int gor_stacks_release(void);
 
 /* --------------------------------------------------------------- profiles */
 

@@ -24,9 +24,27 @@
 static struct {
     bool guard_markers;
     bool vectored;
+    bool populates;
     int self;    /* a pidfd of ourselves, or PIDFD_SELF_PROCESS */
     size_t page; /* 0: not asked yet */
+    size_t grain;
 } kernel;
+
+/* Whether $GOR_MEMORY, a list with commas, names this way. */
+static bool is_forced(const char *way)
+{
+    const char *forced = getenv("GOR_MEMORY");
+    size_t length = strlen(way);
+    while (forced != NULL) {
+        if (strncmp(forced, way, length) == 0 &&
+            (forced[length] == '\0' || forced[length] == ',')) {
+            return true;
+        }
+        forced = strchr(forced, ',');
+        forced = forced != NULL ? forced + 1 : NULL;
+    }
+    return false;
+}
 
 static int advise_one_by_one(const struct iovec *ranges, size_t count, int advice)
 {
@@ -83,26 +101,27 @@ static bool can_mark(const struct iovec *page)
            access(page->iov_base, F_OK) != 0 && errno == EFAULT;
 }
 
-/* 4 KiB to 64 KiB, as the kernel was built; "64k" takes several small ones for one. */
-static size_t page_size(const char *forced)
+/* Linux 5.14. */
+static bool can_populate(const struct iovec *page)
 {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return forced != NULL && strcmp(forced, "64k") == 0 && page < 65536 ? 65536 : page;
+    return madvise(page->iov_base, page->iov_len, MADV_POPULATE_WRITE) == 0;
 }
 
 void gor__memory_probe(void)
 {
-    const char *forced = getenv("GOR_MEMORY");
     if (kernel.page != 0) {
         return;
     }
-    kernel.page = page_size(forced);
+    /* 4 KiB to 64 KiB, as the kernel was built; "64k" takes several small ones for one. */
+    kernel.grain = (size_t)sysconf(_SC_PAGESIZE);
+    kernel.page = is_forced("64k") && kernel.grain < 65536 ? 65536 : kernel.grain;
     struct iovec page = {gor__memory_reserve(kernel.page, 1), kernel.page};
     if (page.iov_base == NULL) {
         return;
     }
-    kernel.vectored = (forced == NULL || strcmp(forced, "single") != 0) && can_vector(&page);
-    kernel.guard_markers = (forced == NULL || strcmp(forced, "mprotect") != 0) && can_mark(&page);
+    kernel.vectored = !is_forced("single") && can_vector(&page);
+    kernel.populates = !is_forced("no-populate") && can_populate(&page);
+    kernel.guard_markers = !is_forced("mprotect") && can_mark(&page);
     gor__memory_release(page.iov_base, page.iov_len);
 }
 
@@ -166,5 +185,22 @@ bool gor__memory_guards_split(void)
 
 void gor__memory_populate(const struct iovec *ranges, size_t count)
 {
-    (void)advise(ranges, count, MADV_POPULATE_WRITE);
+    if (kernel.populates) {
+        (void)advise(ranges, count, MADV_POPULATE_WRITE);
+    }
+}
+
+void gor__memory_discard(const struct iovec *ranges, size_t count)
+{
+    (void)advise(ranges, count, MADV_DONTNEED);
+}
+
+size_t gor__memory_grain(void)
+{
+    return kernel.grain;
+}
+
+int gor__memory_resident(void *from, size_t bytes, unsigned char *out_here)
+{
+    return mincore(from, bytes, out_here) == 0 ? 0 : -errno;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.h - the kernel's side of stacks and tables: reserve, guard, populate.
+/* memory.h - the kernel's side of stacks and tables: reserve, guard, populate, discard.
  *
  * The vectored calls work on up to GOR__RANGES_MAX ranges of pages in one system call where the
- * kernel can (process_madvise on oneself, Linux 6.13), else one by one. $GOR_MEMORY forces a way:
- * "mprotect" (no guard markers), "single" (no vectored calls), "64k" (pages as large as AArch64 may
+ * kernel can (process_madvise on oneself, Linux 6.13), else one by one. $GOR_MEMORY forces ways,
+ * several with commas between: "mprotect" (no guard markers), "single" (no vectored calls),
+ * "no-populate" (memory comes by faults, as before Linux 5.14), "64k" (pages as large as AArch64 may
  * have them); see docs/scheduler.md, "stacks".
  *
  * Threads     any. Errors are negative errno.
@@ -40,5 +41,13 @@ bool gor__memory_guards_split(void);
 
 /* Have memory behind these pages now, in bulk, rather than by one fault each. Best effort. */
 void gor__memory_populate(const struct iovec *ranges, size_t count);
+
+/* Give the memory behind these pages back; they read as zeroes from now on. Best effort. */
+void gor__memory_discard(const struct iovec *ranges, size_t count);
+
+/* Which of the pages have memory behind them now: bit 0 of a byte for each gor__memory_grain() bytes, the
+ * kernel's own page. What is swapped out counts as none, a guard too. */
+size_t gor__memory_grain(void);
+int gor__memory_resident(void *from, size_t bytes, unsigned char *out_here);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/debug/look.h"
+#include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
@@ -79,13 +80,17 @@ static void add_scheduler(struct gor_stats *stats)
     stats->uptime_ns = gor_now() - gor__sched.started_at;
 }
 
-static void add_stacks(struct gor_stats *stats)
+static void add_stacks(struct gor_stats *stats, bool by_state)
 {
     struct gor__stacks_stats stacks;
     gor__stacks_stats(&stacks);
     stats->stacks_reserved_bytes = stacks.reserved_bytes;
-    stats->stacks_in_use = stacks.made > stacks.cached ? stacks.made - stacks.cached : 0;
+    uint64_t unused = stacks.cached + stacks.empty;
+    stats->stacks_in_use = stacks.made > unused ? stacks.made - unused : 0;
     stats->stacks_cached = stacks.cached;
+    stats->stacks_empty = stacks.empty;
+    stats->stacks_committed_bytes =
+        by_state ? gor__idle_stacks_committed() : gor__idle_stacks_committed_lately();
 }
 
 static int count_state(void *arg, const struct gor_info *info)
@@ -109,7 +114,7 @@ int gor_stats_get(struct gor_stats *out_stats, bool by_state)
         add_proc(gor__sched.procs[i], &stats);
     }
     add_scheduler(&stats);
-    add_stacks(&stats);
+    add_stacks(&stats, by_state);
     if (by_state) {
         (void)gor_each(count_state, &stats);
     }

@@ -3,7 +3,8 @@
  * stay until the runtime stops: as many as there are Ps, and one for each goroutine that was ever
  * blocked in foreign code at the same time.
  *
- * A thread of its own makes them, the maker, and frees what the scheduler is done with. Whoever holds a
+ * A thread of its own makes them, the maker, frees what the scheduler is done with, and looks after idle
+ * stacks. Whoever holds a
  * P must not: pthread_create takes malloc's locks, and a goroutine that was stopped may hold one of
  * those and wait for that very P. */
 #include "runtime/sched/machine.h"
@@ -16,6 +17,7 @@
 #include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sampler.h"
 #include "runtime/sched/seeded.h"
@@ -23,7 +25,7 @@
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 
 /* Bits of gor__sched.wanted. */
-enum { WANT_MACHINE = 1, WANT_FREE = 2, WANT_STOP = 4 };
+enum { WANT_MACHINE = 1, WANT_FREE = 2, WANT_STOP = 4, WANT_LOOK = 8 };
 
 /* Take a P if there is an idle one: whoever wanted this thread left the work to it. */
 static void begin(struct gor__m *m)
@@ -176,8 +178,9 @@ static void *maker_main(void *unused)
         if ((wanted & WANT_MACHINE) != 0) {
             make_machine();
         }
+        int64_t next = gor__idle_stacks_look();
         if (wanted == 0) {
-            (void)gor__futex_wait(&gor__sched.wanted, 0, GOR_NEVER);
+            (void)gor__futex_wait(&gor__sched.wanted, 0, next);
         }
     }
     return NULL;
@@ -200,6 +203,11 @@ static void want(uint32_t what)
 void gor__machine_want(void)
 {
     want(WANT_MACHINE);
+}
+
+void gor__maker_look(void)
+{
+    want(WANT_LOOK);
 }
 
 void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash))

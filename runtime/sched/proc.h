@@ -29,6 +29,7 @@ struct gor__p {
     uint32_t next_streak; /* times in a row that runq.next was taken, since it was last looked at */
     uint64_t streak_began; /* cpu ticks, when they were first looked at; 0: not yet */
     bool attention;     /* atomic: the scheduler must look (world stop, stop, who waits for a P) */
+    bool trim_stacks;   /* atomic: and see gor__stacks_trim */
     bool next_is_stale; /* atomic: runq.next has waited a whole sysmon tick, thieves may have it */
     struct gor__runq runq;   /* woken and yielding goroutines, first come first served */
     struct gor__fresh fresh; /* goroutines that have not run yet, newest first */

@@ -192,6 +192,8 @@ struct gor__trash {
 int gor__maker_start(void);
 void gor__maker_stop(void);
 void gor__machine_want(void);
+/* Have the maker see when to look at idle stacks. */
+void gor__maker_look(void);
 /* Have the maker free it: soon, at the latest when the runtime stops. Any thread, inside too. */
 void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash));
 /* Free what was thrown away; outside. */

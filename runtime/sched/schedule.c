@@ -16,6 +16,7 @@
 #include "runtime/sched/pool.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/sites.h"
 
 enum {
     FRESH_TICKS = 8, /* every so often a fresh one goes before woken ones */
@@ -213,6 +214,11 @@ static __attribute__((noinline)) void give_stack(struct gor__p *p, struct gor__g
     }
     gor__fiber_init(&stack->fiber, stack->low, (size_t)(stack->top - stack->low));
     gor__context_init(&g->context, stack->top);
+    __atomic_store_n(&stack->g, g, __ATOMIC_RELAXED);
+    if (GOR_UNLIKELY(stack->clean)) {
+        stack->clean = false;
+        (void)__atomic_fetch_or(&g->flags, GOR__G_SAMPLE, __ATOMIC_RELEASE);
+    }
     __atomic_store_n(&g->stack, stack, __ATOMIC_RELEASE);
 }
 
@@ -389,6 +395,18 @@ static inline void run_defers(struct gor__g *g)
     }
 }
 
+enum { AT_END = GOR__G_LABELLED | GOR__G_SAMPLE };
+
+static __attribute__((noinline)) void finish_flags(struct gor__g *g)
+{
+    if ((g->flags & GOR__G_LABELLED) != 0) {
+        gor__labels_drop(g);
+    }
+    if ((g->flags & GOR__G_SAMPLE) != 0) {
+        gor__sites_note_end(g);
+    }
+}
+
 /* Word to whoever waits for the end, and the thread if it was bound. */
 static void finish(struct gor__m *m, struct gor__g *g)
 {
@@ -396,8 +414,8 @@ static void finish(struct gor__m *m, struct gor__g *g)
         g->thread_locks = 0;
         gor__unbind(m, true);
     }
-    if (GOR_UNLIKELY((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_LABELLED) != 0)) {
-        gor__labels_drop(g);
+    if (GOR_UNLIKELY((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & AT_END) != 0)) {
+        finish_flags(g);
     }
     if (GOR_UNLIKELY(g->at_end != NULL)) {
         __atomic_store_n(g->at_end, 1, __ATOMIC_RELEASE);
@@ -434,6 +452,7 @@ static struct gor__g *succeed(struct gor__g *g)
     }
     /* Left from an earlier life of its G; a stack in use is not to be read: see debug/look.c. */
     next->context.sp = NULL;
+    __atomic_store_n(&g->stack->g, next, __ATOMIC_RELAXED);
     __atomic_store_n(&next->stack, g->stack, __ATOMIC_RELEASE);
     __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
     bury(m->p, g);

@@ -39,8 +39,8 @@ struct arena {
     struct gor__stack *table;
     size_t slot_bytes;
     uint32_t slots;
-    uint32_t claimed;  /* slots that somebody has prepared or is about to; under the lock */
-    uint32_t prepared; /* of these, for readers; atomic */
+    uint32_t claimed;  /* slots that somebody has prepared or is about to; atomic for readers */
+    uint32_t prepared; /* how many of these are; atomic */
 };
 
 static struct {
@@ -49,6 +49,7 @@ static struct {
     uint32_t arena_count; /* atomic for readers: an arena is complete before it is counted */
     struct arena *current[GOR__STACK_CLASSES];
     struct gor__stack_list free[GOR__STACK_CLASSES];
+    struct gor__stack_list empty[GOR__STACK_CLASSES]; /* without memory */
 } all;
 
 int gor__stack_class(size_t bytes)
@@ -107,6 +108,7 @@ static void init_slot(struct arena *arena, uint32_t slot)
     size_t colour = slot % COLOURS * COLOUR_BYTES;
     stack->low = arena->memory + slot * arena->slot_bytes;
     stack->top = stack->low + arena->slot_bytes - colour;
+    stack->clean = slot % SLAB == 0; /* a sample will do */
     (void)VALGRIND_STACK_REGISTER(stack->low + gor__memory_page(), stack->low + arena->slot_bytes);
 }
 
@@ -127,6 +129,7 @@ static inline struct gor__stack *pop(struct gor__stack_list *list)
     struct gor__stack *stack = list->first;
     list->first = stack->next;
     set_count(list, list->count - 1);
+    list->least = list->count < list->least ? list->count : list->least;
     return stack;
 }
 
@@ -159,7 +162,7 @@ static bool claim_slab(int class, struct slab *out_slab)
     uint32_t count = (uint32_t)(SLAB_BYTES / arena->slot_bytes);
     count = count < SLAB ? count : SLAB;
     *out_slab = (struct slab){arena, arena->claimed, count < left ? count : left};
-    arena->claimed += out_slab->count;
+    __atomic_store_n(&arena->claimed, arena->claimed + out_slab->count, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -188,18 +191,38 @@ static bool prepare_slab(const struct slab *slab, struct gor__stack_list *list)
     return true;
 }
 
+/* All of them lack memory. */
+static void fill(const struct gor__stack_list *list, int class)
+{
+    struct iovec pages[SLAB] = {{0}};
+    size_t page = gor__memory_page();
+    size_t count = 0;
+    for (struct gor__stack *stack = list->first; stack != NULL; stack = stack->next) {
+        stack->clean = count == 0; /* a sample will do */
+        pages[count++] = (struct iovec){stack->low + gor__stack_class_bytes(class) - page, page};
+    }
+    gor__memory_populate(pages, count);
+}
+
 static bool refill(struct gor__p *p, int class)
 {
     struct gor__stack_list *list = &p->stacks[class];
+    struct gor__stack_list empty = {0};
     struct slab slab;
     bool claimed = false;
     gor__mutex_lock(&all.lock);
     if (all.free[class].count > 0) {
         move(&all.free[class], list, SLAB);
+    } else if (all.empty[class].count > 0) {
+        move(&all.empty[class], &empty, SLAB);
     } else {
         claimed = claim_slab(class, &slab);
     }
     gor__mutex_unlock(&all.lock);
+    if (empty.count > 0) {
+        fill(&empty, class);
+        move(&empty, list, SLAB);
+    }
     return claimed ? prepare_slab(&slab, list) : list->count > 0;
 }
 
@@ -217,8 +240,59 @@ struct gor__stack *gor__stack_get(struct gor__p *p, int class)
     return stack;
 }
 
+/* All but one may go, and the coldest are last. */
+static void trim(struct gor__stack_list *list, struct gor__stack_list *common)
+{
+    uint32_t idle = list->least < list->count || list->count == 0 ? list->least : list->count - 1;
+    struct gor__stack **place = &list->first;
+    for (uint32_t keep = list->count - idle; keep > 0; keep--) {
+        place = &(*place)->next;
+    }
+    while (*place != NULL) {
+        struct gor__stack *stack = *place;
+        *place = stack->next;
+        push(common, stack);
+    }
+    set_count(list, list->count - idle);
+    list->least = list->count;
+}
+
+/* The next goroutine on this stack finds it as if it were new. */
+static void clean(struct gor__stack *stack, int class)
+{
+    size_t page = gor__memory_page();
+    struct iovec range = {stack->low + page, gor__stack_class_bytes(class) - 2 * page};
+    if (range.iov_len > 0) {
+        gor__memory_discard(&range, 1);
+        stack->clean = true;
+    }
+}
+
+void gor__stacks_trim(struct gor__p *p)
+{
+    gor__mutex_lock(&all.lock);
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        trim(&p->stacks[class], &all.free[class]);
+    }
+    gor__mutex_unlock(&all.lock);
+}
+
+static void clean_some(struct gor__p *p)
+{
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        if (p->stacks[class].first != NULL) {
+            clean(p->stacks[class].first, class);
+        }
+    }
+}
+
 void gor__stacks_restock(struct gor__p *p)
 {
+    if (GOR_UNLIKELY(__atomic_load_n(&p->trim_stacks, __ATOMIC_RELAXED))) {
+        __atomic_store_n(&p->trim_stacks, false, __ATOMIC_RELAXED);
+        gor__stacks_trim(p);
+        clean_some(p);
+    }
     for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
         struct gor__stack_list *list = &p->stacks[class];
         if (list->ran_out) {
@@ -229,9 +303,63 @@ void gor__stacks_restock(struct gor__p *p)
     }
 }
 
+/* Up to GOR__RANGES_MAX of the common free ones; how many. */
+static uint32_t empty_some(int class, uint32_t most)
+{
+    struct iovec ranges[GOR__RANGES_MAX] = {{0}};
+    struct gor__stack_list some = {0};
+    size_t page = gor__memory_page();
+    uint32_t count = 0;
+    gor__mutex_lock(&all.lock);
+    move(&all.free[class], &some, most < GOR__RANGES_MAX ? most : GOR__RANGES_MAX);
+    gor__mutex_unlock(&all.lock);
+    for (struct gor__stack *stack = some.first; stack != NULL; stack = stack->next) {
+        stack->clean = false;
+        ranges[count++] = (struct iovec){stack->low + page, gor__stack_class_bytes(class) - page};
+    }
+    if (count > 0) {
+        gor__memory_discard(ranges, count);
+        gor__mutex_lock(&all.lock);
+        move(&some, &all.empty[class], count);
+        gor__mutex_unlock(&all.lock);
+    }
+    return count;
+}
+
+void gor__stacks_empty_idle(bool whole)
+{
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        gor__mutex_lock(&all.lock);
+        uint32_t idle = whole ? all.free[class].count : all.free[class].least;
+        gor__mutex_unlock(&all.lock);
+        for (uint32_t done = 1; idle > 0 && done > 0; idle -= done) {
+            done = empty_some(class, idle);
+        }
+        gor__mutex_lock(&all.lock);
+        all.free[class].least = all.free[class].count;
+        gor__mutex_unlock(&all.lock);
+    }
+}
+
+bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span)
+{
+    if (number >= __atomic_load_n(&all.arena_count, __ATOMIC_ACQUIRE)) {
+        return false;
+    }
+    const struct arena *arena = &all.arenas[number];
+    *out_span = (struct gor__stacks_span){
+        .memory = arena->memory,
+        .table = arena->table,
+        .slot_bytes = arena->slot_bytes,
+        .slots = __atomic_load_n(&arena->claimed, __ATOMIC_RELAXED),
+    };
+    return true;
+}
+
 void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class)
 {
     struct gor__stack_list *list = &p->stacks[class];
+    __atomic_store_n(&stack->g, NULL, __ATOMIC_RELAXED);
     push(list, stack);
     if (GOR_UNLIKELY(list->count > LOCAL_MAX)) {
         gor__mutex_lock(&all.lock);
@@ -265,6 +393,7 @@ void gor__stacks_stats(struct gor__stacks_stats *out_stats)
     out_stats->reserved_bytes = (uint64_t)arenas * ARENA_BYTES;
     out_stats->made = 0;
     out_stats->cached = cached_in(all.free);
+    out_stats->empty = cached_in(all.empty);
     for (uint32_t a = 0; a < arenas; a++) {
         out_stats->made += __atomic_load_n(&all.arenas[a].prepared, __ATOMIC_ACQUIRE);
     }

@@ -4,7 +4,8 @@
  * A goroutine gets its stack when it first runs and gives it back when it ends, so the next one to
  * start finds a warm one. Arenas of 256 MiB of address space are cut into slots of one class; slots
  * are prepared a slab at a time: guards and first pages in two system calls for all of them. The
- * first page of each stack is populated, the kernel adds more as it grows down.
+ * first page of each stack is populated, the kernel adds more as it grows down. What is free and not
+ * wanted for some time is emptied: it keeps its guard only.
  *
  *     low                                                        top
  *     | guard page | not yet touched ...          | first page | colour |
@@ -25,6 +26,7 @@
 
 #include "runtime/cpu/sanitizer.h"
 
+struct gor__g;
 struct gor__p;
 
 enum { GOR__STACK_CLASSES = 8 }; /* 64 KiB << class */
@@ -33,13 +35,16 @@ struct gor__stack {
     char *low; /* guard page first */
     char *top;
     struct gor__stack *next; /* list link of a free list */
+    struct gor__g *g;        /* whose it is; NULL while it is free; atomic */
     struct gor__fiber fiber;
+    bool clean; /* while it is free: nobody has used it since its memory came from the kernel */
 };
 
 /* Free stacks, last in first out. */
 struct gor__stack_list {
     struct gor__stack *first;
     uint32_t count; /* atomic for readers */
+    uint32_t least; /* `count` has been since the last look at what is idle; see idle_stacks.h */
     bool ran_out;   /* of a P's: the last one was taken since gor__stacks_restock */
 };
 
@@ -55,16 +60,36 @@ struct gor__stack *gor__stack_get(struct gor__p *p, int class);
  * whoever takes a P's last stack calls for attention, and the scheduler comes here. */
 void gor__stacks_restock(struct gor__p *p);
 
+/* Give what a P has had too many of, for the whole time since the last call, to the common lists. The
+ * holder of the P, or whoever keeps it from having one; the holder is asked by p->trim_stacks, and finds
+ * out with one stack how deep goroutines go (sites.h). */
+void gor__stacks_trim(struct gor__p *p);
+
 /* `class` is the stack's, which the caller has at hand: the record is in no cache. */
 void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class);
 
-/* Give a P's free lists to the common ones. */
+/* Give a P's free lists to the common ones. The holder, or whoever keeps it from having one. */
 void gor__stacks_flush(struct gor__p *p);
+
+/* Give the memory of free stacks back that nobody has wanted since the last call, or that of the
+ * `whole` common lists. Any thread, one at a time. */
+void gor__stacks_empty_idle(bool whole);
+
+/* The slots of the arena of that number that are in use or about to be, which only get more; false: there
+ * are not so many arenas. Any thread. */
+struct gor__stacks_span {
+    char *memory;
+    struct gor__stack *table;
+    size_t slot_bytes;
+    uint32_t slots;
+};
+bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span);
 
 struct gor__stacks_stats {
     uint64_t reserved_bytes;
     uint64_t made;
-    uint64_t cached;
+    uint64_t cached; /* free, and warm */
+    uint64_t empty;  /* free, and their memory given back */
 };
 /* Any thread. */
 void gor__stacks_stats(struct gor__stacks_stats *out_stats);

@@ -19,6 +19,7 @@
 
 #include "runtime/base/thread.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/preempt.h"
 
@@ -179,6 +180,9 @@ static int64_t look_round(int64_t *last_poll, bool *urgent)
         look_at(gor__sched.procs[i], &round);
     }
     look_at_lacking();
+    if (gor__idle_stacks_rouse()) {
+        gor__maker_look();
+    }
     gor__preempt_look();
     *urgent = round.stuck;
     uint32_t idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST);

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT */
+/* idle_stacks.c - see idle_stacks.h.
+ *
+ * Giving deep pages back when a goroutine ends was rejected: most often the next one goes as deep. So
+ * was asking for each goroutine's stack: a system call each, for a million of them. */
+#include "runtime/sched/idle_stacks.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "runtime/base/futex.h"
+#include "runtime/cpu/memory.h"
+#include "runtime/sched/claim.h"
+#include "runtime/sched/door.h"
+#include "runtime/sched/sched.h"
+#include "runtime/sched/sites.h"
+#include "runtime/sched/stacks.h"
+#include "runtime/sched/world.h"
+
+#define DEFAULT_IDLE_NS (2 * GOR_SECOND)
+
+enum {
+    RED_ZONE = 128,
+    PAGES_AT_ONCE = 4096,
+    PATIENCE = 20, /* a look lasts no more than this part of the time */
+};
+_Static_assert((int)GOR__CLAIMS_MAX <= (int)GOR__RANGES_MAX,
+               "claimed stacks are emptied in one call");
+
+static struct {
+    struct gor__mutex lock; /* one looks at a time; it is asked for outside only */
+    int64_t idle_ns;        /* GOR_NEVER: nothing is looked at */
+    int64_t next;           /* the maker's; by gor__monotonic */
+    uint64_t switches;      /* of all Ps at the last look; the maker's */
+    uint64_t committed;     /* as of the last look; atomic */
+    bool asleep;            /* the maker looks no more until it is told; atomic */
+} idle;
+
+/* ---- goroutines that wait */
+
+/* What a look has come to. */
+struct look {
+    int64_t waiting_before; /* those that wait since before that */
+    uint64_t pages;         /* of the kernel, that have memory */
+    uint32_t count;         /* of the claims */
+    bool more;              /* there are some that have not waited for long enough */
+    struct gor__claim claims[GOR__CLAIMS_MAX];
+};
+
+/* What may go of a stack that is stored at `sp`: all pages below that and what the ABI lets functions use
+ * without moving it, but for the guard. */
+static struct iovec waste_below(const struct gor__stack *stack, const char *sp)
+{
+    size_t page = gor__memory_page();
+    uintptr_t end = ((uintptr_t)sp - RED_ZONE) & ~(uintptr_t)(page - 1);
+    uintptr_t begin = (uintptr_t)stack->low + page;
+    return (struct iovec){(void *)begin, end > begin ? end - begin : 0};
+}
+
+static void give_back_parked(struct look *look)
+{
+    struct iovec ranges[GOR__CLAIMS_MAX] = {{0}};
+    uint32_t held = gor__claim(look->claims, look->count);
+    for (uint32_t i = 0; i < held; i++) {
+        const struct gor__claim *claim = &look->claims[i];
+        if ((__atomic_load_n(&claim->g->flags, __ATOMIC_RELAXED) & GOR__G_SAMPLE) != 0) {
+            gor__sites_note(claim->g, claim->stack);
+        }
+        ranges[i] = waste_below(claim->stack, claim->sp);
+    }
+    if (held > 0) {
+        gor__memory_discard(ranges, held);
+    }
+    gor__unclaim(look->claims, held);
+    look->count = 0;
+}
+
+/* Written by its owner while it may go on; see debug/look.c. */
+__attribute__((noinline, no_sanitize_thread)) static int64_t waiting_since(const struct gor__g *g)
+{
+    return *(const volatile int64_t *)&g->waiting_since;
+}
+
+/* The stack has memory from `lowest` on: if it belongs to a goroutine that waits further up, that is a
+ * candidate. */
+static void consider(struct look *look, struct gor__stack *stack, const char *lowest)
+{
+    struct gor__claim claim;
+    struct gor__g *g = __atomic_load_n(&stack->g, __ATOMIC_ACQUIRE);
+    if (g == NULL || !gor__claim_note(&claim, g) || claim.stack != stack) {
+        return;
+    }
+    struct iovec waste = waste_below(stack, claim.sp);
+    if (waste.iov_len == 0 || lowest >= (const char *)waste.iov_base + waste.iov_len) {
+        return;
+    }
+    if (waiting_since(g) > look->waiting_before) {
+        look->more = true;
+        return;
+    }
+    look->claims[look->count++] = claim;
+    if (look->count == GOR__CLAIMS_MAX) {
+        give_back_parked(look);
+    }
+}
+
+/* ---- arenas */
+
+static void look_at_slot(struct look *look, struct gor__stack *stack, const char *memory,
+                         const unsigned char *here, size_t pages)
+{
+    size_t grain = gor__memory_grain();
+    size_t lowest = pages;
+    size_t count = 0;
+    for (size_t i = pages; i-- > 0;) {
+        if ((here[i] & 1U) != 0) {
+            lowest = i;
+            count++;
+        }
+    }
+    look->pages += count;
+    if (count > gor__memory_page() / grain) {
+        consider(look, stack, memory + lowest * grain);
+    }
+}
+
+/* All its slots, as many at a time as there is room for the answer. */
+static void look_at_arena(struct look *look, const struct gor__stacks_span *span)
+{
+    unsigned char here[PAGES_AT_ONCE];
+    size_t pages = span->slot_bytes / gor__memory_grain();
+    uint32_t at_once = (uint32_t)(PAGES_AT_ONCE / pages);
+    for (uint32_t slot = 0; slot < span->slots; slot += at_once) {
+        uint32_t left = span->slots - slot;
+        uint32_t count = left < at_once ? left : at_once;
+        char *memory = span->memory + slot * span->slot_bytes;
+        if (gor__memory_resident(memory, count * span->slot_bytes, here) < 0) {
+            return;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            look_at_slot(look, &span->table[slot + i], memory + i * span->slot_bytes,
+                         here + i * pages, pages);
+        }
+    }
+    give_back_parked(look);
+}
+
+/* Every arena; `m` is inside in between only, if there is one. */
+static void look_at_all(struct look *look, bool as_goroutine)
+{
+    struct gor__stacks_span span;
+    for (uint32_t i = 0; gor__stacks_arena(i, &span); i++) {
+        struct gor__m *m = as_goroutine ? gor__enter_any() : NULL;
+        look_at_arena(look, &span);
+        gor__leave_any(m);
+    }
+    __atomic_store_n(&idle.committed, look->pages * gor__memory_grain(), __ATOMIC_RELAXED);
+}
+
+uint64_t gor__idle_stacks_committed_lately(void)
+{
+    return __atomic_load_n(&idle.committed, __ATOMIC_RELAXED);
+}
+
+uint64_t gor__idle_stacks_committed(void)
+{
+    unsigned char here[PAGES_AT_ONCE];
+    struct gor__stacks_span span;
+    uint64_t pages = 0;
+    size_t chunk = PAGES_AT_ONCE * gor__memory_grain();
+    for (uint32_t i = 0; gor__stacks_arena(i, &span); i++) {
+        size_t bytes = span.slots * span.slot_bytes;
+        for (size_t at = 0; at < bytes; at += chunk) {
+            size_t part = bytes - at < chunk ? bytes - at : chunk;
+            if (gor__memory_resident(span.memory + at, part, here) < 0) {
+                break;
+            }
+            for (size_t page = 0; page < part / gor__memory_grain(); page++) {
+                pages += here[page] & 1U;
+            }
+        }
+    }
+    uint64_t bytes = pages * gor__memory_grain();
+    __atomic_store_n(&idle.committed, bytes, __ATOMIC_RELAXED);
+    return bytes;
+}
+
+/* ---- free stacks */
+
+/* Ps that nobody holds are trimmed here, the others do so themselves when they look up. Who has stopped
+ * the world has them all. */
+static void trim_procs(void)
+{
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    gor__mutex_lock(&gor__sched.lock);
+    for (uint32_t i = 0; i < procs && gor__sched.world_stopped == 0; i++) {
+        struct gor__p *p = gor__sched.procs[i];
+        if (p->holder == NULL) {
+            gor__stacks_trim(p);
+        } else {
+            __atomic_store_n(&p->trim_stacks, true, __ATOMIC_RELAXED);
+            __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
+        }
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+/* ---- when */
+
+static uint64_t all_switches(void)
+{
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < procs; i++) {
+        sum += gor__counted(&gor__sched.procs[i]->switches);
+    }
+    return sum;
+}
+
+void gor__idle_stacks_init(int64_t idle_ns)
+{
+    memset(&idle, 0, sizeof idle);
+    idle.idle_ns = idle_ns > 0 ? idle_ns : DEFAULT_IDLE_NS;
+    idle.next = gor__monotonic_after(idle.idle_ns / 2);
+}
+
+/* True when nothing more is to be had until something runs. */
+static bool look_round(void)
+{
+    struct look look = {.waiting_before = gor_now() - idle.idle_ns, .pages = 0};
+    uint64_t switches = all_switches();
+    bool quiet = switches == idle.switches;
+    idle.switches = switches;
+    trim_procs();
+    gor__stacks_empty_idle(false);
+    look_at_all(&look, false);
+    return quiet && !look.more;
+}
+
+/* Once more than a whole period was quiet, the free stacks have been looked at twice. */
+static void look_now(int64_t now)
+{
+    bool rests = look_round();
+    int64_t took = gor__monotonic() - now;
+    int64_t pause = took * PATIENCE > idle.idle_ns / 2 ? took * PATIENCE : idle.idle_ns / 2;
+    idle.next = gor__monotonic_after(pause);
+    if (rests) {
+        __atomic_store_n(&idle.asleep, true, __ATOMIC_SEQ_CST);
+        if (all_switches() == idle.switches) {
+            idle.next = GOR_NEVER;
+        }
+    }
+}
+
+int64_t gor__idle_stacks_look(void)
+{
+    int64_t now = gor__monotonic();
+    if (idle.idle_ns == GOR_NEVER) {
+        return GOR_NEVER;
+    }
+    if (idle.next == GOR_NEVER && !__atomic_load_n(&idle.asleep, __ATOMIC_SEQ_CST)) {
+        idle.next = gor__monotonic_after(idle.idle_ns / 2);
+    }
+    if (now < idle.next) {
+        return idle.next;
+    }
+    /* Somebody has all given back: that will do. And the maker has more to do than to wait for him. */
+    if (gor__mutex_try_lock(&idle.lock)) {
+        look_now(now);
+        gor__mutex_unlock(&idle.lock);
+    } else {
+        idle.next = gor__monotonic_after(idle.idle_ns / 2);
+    }
+    return idle.next;
+}
+
+bool gor__idle_stacks_rouse(void)
+{
+    return __atomic_load_n(&idle.asleep, __ATOMIC_RELAXED) &&
+           __atomic_exchange_n(&idle.asleep, false, __ATOMIC_SEQ_CST);
+}
+
+/* ---- all at once */
+
+/* Outside. A goroutine waits by yielding: whoever has the lock may want its P. */
+static void lock_outside(struct gor__mutex *mutex)
+{
+    if (gor__g_self() == NULL) {
+        gor__mutex_lock(mutex);
+        return;
+    }
+    while (!gor__mutex_try_lock(mutex)) {
+        gor_yield();
+    }
+}
+
+/* All that is free to the common lists, whose memory goes. */
+static void empty_free(struct gor__m *m)
+{
+    if (gor__world_stop(m)) {
+        for (uint32_t i = 0; i < gor__sched.procs_made; i++) {
+            gor__stacks_flush(gor__sched.procs[i]);
+        }
+    }
+    gor__world_start();
+    gor__stacks_empty_idle(true);
+}
+
+int gor_stacks_release(void)
+{
+    struct look look = {.waiting_before = GOR_NEVER, .pages = 0};
+    if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
+        return -ESRCH;
+    }
+    lock_outside(&idle.lock);
+    lock_outside(&gor__world_lock);
+    struct gor__m *m = gor__enter_any();
+    empty_free(m);
+    gor__leave_any(m);
+    gor__mutex_unlock(&gor__world_lock);
+    look_at_all(&look, true);
+    gor__mutex_unlock(&idle.lock);
+    return 0;
+}
