@@ -171,6 +171,14 @@ GOR_API GOR_NORETURN void gor_panic(const char *format, ...) __attribute__((form
  * goroutine ends. NULL restores the default. */
 GOR_API void gor_on_panic(void (*handler)(void *arg, const char *message), void *arg);
 
+/* A goroutine that overflows its stack panics, too, and on another stack: deferred calls and handler work
+ * as ever. But locks that the frames in between hold stay locked. So the process ends with a report where
+ * that could be one of the C library's or ours: in their code; and under the sanitizers.
+ *
+ * In a deferred call or a handler, print where the goroutine panicked, as gor_dump does. -EPERM: the caller
+ * does not panic; else 0 or the error of the stream. */
+GOR_API int gor_panic_dump(FILE *out);
+
 /* Id of the calling goroutine; 0 outside one. [any thread] */
 GOR_API gor_id_t gor_self(void);
 

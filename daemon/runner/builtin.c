@@ -311,6 +311,21 @@ static int run_panic(struct gord_native_call *call)
     gor_panic("%s", call->arg_count > 0 ? call->args[0] : "asked to panic");
 }
 
+#define OVERFLOW_DEPTH (1U << 20) /* more than any stack has room for */
+
+static unsigned use_up_stack(unsigned depth)
+{
+    volatile char frame[FIB_FRAME_BYTES];
+
+    frame[0] = (char)depth;
+    return depth < OVERFLOW_DEPTH ? use_up_stack(depth + 1) + (unsigned)frame[0] : 0;
+}
+
+static int run_overflow(struct gord_native_call *call)
+{
+    return gord_call_fail(call, 1, "the stack had no end: %u", use_up_stack(0));
+}
+
 const struct gord_native_function gord_builtin_functions[] = {
     {"builtin.echo", "builtin.echo [TEXT...]", NULL, run_echo},
     {"builtin.sleep", "builtin.sleep DURATION", check_duration, run_sleep},
@@ -320,5 +335,6 @@ const struct gord_native_function gord_builtin_functions[] = {
     {"builtin.fanout", "builtin.fanout N", check_fanout, run_fanout},
     {"builtin.fail", "builtin.fail CODE [MESSAGE]", check_fail, run_fail},
     {"builtin.panic", "builtin.panic [MESSAGE]", NULL, run_panic},
+    {"builtin.overflow", "builtin.overflow", NULL, run_overflow},
     {NULL, NULL, NULL, NULL},
 };

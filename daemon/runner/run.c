@@ -154,7 +154,30 @@ static void post_finished(struct gord_run *run, const struct gord_result *result
     gord_bus_post(run->env->bus, event);
 }
 
-/* The default, a panic, is decided here: it ends this job only. */
+/* Where it was, into the job's log. */
+static void log_panic(struct gord_run *run)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *out = open_memstream(&text, &length);
+
+    if (out == NULL) {
+        return;
+    }
+    (void)gor_panic_dump(out);
+    if (fclose(out) == 0) {
+        char *rest = text;
+        char *line;
+        while ((line = strsep(&rest, "\n")) != NULL) {
+            if (line[0] != '\0') {
+                gord_logfile_remark(&run->log, "%s\n", line);
+            }
+        }
+    }
+    free(text);
+}
+
+/* The default, a panic, is decided here: it ends this job only. So does a stack that is used up. */
 static void on_panic(void *arg, const char *message)
 {
     struct gord_run *run = arg;
@@ -162,10 +185,13 @@ static void on_panic(void *arg, const char *message)
     if (gor_self() == run->goroutine) {
         struct gord_result result = {.outcome = GOR__V1__OUTCOME__PANICKED};
         snprintf(run->detail, sizeof(run->detail), "panic: %s", message);
+        gord_logfile_remark(&run->log, "panic: %s\n", message);
+        log_panic(run);
         post_finished(run, &result);
         gord_run_unref(run);
     } else if (!atomic_exchange(&run->panicked, true)) {
         gord_logfile_remark(&run->log, "panic in a goroutine of this job: %s\n", message);
+        log_panic(run);
         struct gor_ctx *ctx = atomic_load(&run->ctx);
         if (ctx != NULL) {
             gor_ctx_cancel(ctx, message);

@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
-#include "runtime/sched/pool.h"
+#include "runtime/sched/overflow.h"
+#include "runtime/sched/panic.h"
 #include "runtime/sched/sched.h"
 
 enum { SIGNAL_STACK = 65536, NEAR = 65536 };
@@ -24,22 +25,13 @@ static bool is_overflow(const struct gor__g *g, const char *address)
            address >= g->stack->low - NEAR;
 }
 
-static void report_overflow(const struct gor__g *g)
-{
-    size_t bytes = gor__stack_class_bytes(g->stack_class);
-    const char *name = gor__pool_name(g);
-    gor__die("stack overflow: goroutine %lu%s%s used up its stack of %lu KiB; give it a larger "
-             "one by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
-             (unsigned long)g->id, name != NULL ? " " : "", name != NULL ? name : "",
-             (unsigned long)(bytes / 1024));
-}
-
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
-    const struct gor__m *m = gor__m_self();
+    struct gor__m *m = gor__m_self();
     struct sigaction *before = &former[signal == fault_signals[0] ? 0 : 1];
     if (m != NULL && is_overflow(m->g, info->si_addr)) {
-        report_overflow(m->g);
+        gor__overflow_rescue(m, context);
+        return;
     }
     if ((before->sa_flags & SA_SIGINFO) != 0 && before->sa_sigaction != NULL) {
         before->sa_sigaction(signal, info, context);
@@ -59,6 +51,7 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 void gor__fault_init(void)
 {
     struct sigaction action;
+    gor__overflow_init();
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_fault;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
@@ -77,6 +70,8 @@ void gor__fault_fini(void)
             (void)sigaction(fault_signals[i], &former[i], NULL);
         }
     }
+    gor__overflow_fini();
+    gor__panics_fini();
 }
 
 void gor__fault_thread_init(struct gor__m *m)

@@ -31,6 +31,8 @@ enum {
     GOR__G_NAMED = 1,    /* see gor__pool_name */
     GOR__G_CLAIMED = 2,  /* who resumes it waits; see claim.h */
     GOR__G_LABELLED = 4, /* see labels.h */
+    GOR__G_PANICS = 32,  /* see panic.h */
+    GOR__G_RESCUED = 64, /* its stack is not its own; see overflow.h */
     GOR__G_SAMPLE = 16,  /* its stack was clean: memory tells how deep it goes; see sites.h */
 };
 

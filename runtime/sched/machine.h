@@ -34,6 +34,7 @@ enum gor__after {
     GOR__AFTER_YIELD,        /* after_g is runnable again */
     GOR__AFTER_YIELD_BOUND,  /* the same, and bound to this thread */
     GOR__AFTER_EXIT,         /* after_g has ended */
+    GOR__AFTER_EXIT_RESCUED, /* the same, on a stack that is not its own; see overflow.h */
 };
 
 /* Why an M that runs a goroutine has no P; under gor__sched.lock. */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* panic.c - deferred calls, and what happens when a goroutine cannot go on. */
+#include "runtime/sched/panic.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "runtime/sched/door.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
@@ -40,12 +43,94 @@ void gor_on_panic(void (*handler)(void *arg, const char *message), void *arg)
     g->on_panic_arg = arg;
 }
 
+static struct {
+    struct gor__mutex lock; /* inside */
+    struct gor__panic *first;
+} panics;
+
+/* The stack is the calling goroutine's, above where it stands: nobody else writes it. Past frames of code
+ * without frame pointers the chain ends or bends, but never leads out of the stack. */
+__attribute__((no_sanitize_address)) void gor__panic_note_frames(struct gor__panic *panic,
+                                                                 const struct gor__stack *stack,
+                                                                 struct gor__origin place)
+{
+    uintptr_t low = (uintptr_t)stack->low;
+    uintptr_t top = (uintptr_t)stack->top - 2 * sizeof(uintptr_t);
+    panic->count = 0;
+    panic->left_out = 0;
+    panic->frames[panic->count++] = (const void *)place.pc;
+    while (place.frame > low && place.frame <= top && place.frame % sizeof(uintptr_t) == 0) {
+        const uintptr_t *words = (const uintptr_t *)place.frame;
+        const void *address = (const void *)gor__plain_address(words[1]);
+        if (address == NULL) {
+            break;
+        }
+        if (panic->count < GOR__PANIC_FRAMES) {
+            panic->frames[panic->count++] = address;
+        } else {
+            panic->left_out++;
+        }
+        low = place.frame;
+        place.frame = words[0];
+    }
+}
+
+static void enlist(struct gor__panic *panic, struct gor__g *g)
+{
+    struct gor__m *m = gor__enter();
+    panic->g = g;
+    gor__mutex_lock(&panics.lock);
+    panic->next = panics.first;
+    panics.first = panic;
+    gor__mutex_unlock(&panics.lock);
+    (void)__atomic_fetch_or(&g->flags, GOR__G_PANICS, __ATOMIC_RELAXED);
+    gor__leave_machine(m);
+}
+
+bool gor__panic_get(struct gor__panic *out_panic)
+{
+    struct gor__m *m = gor__enter();
+    gor__mutex_lock(&panics.lock);
+    const struct gor__panic *panic = panics.first;
+    while (panic != NULL && panic->g != m->g) {
+        panic = panic->next;
+    }
+    bool found = panic != NULL;
+    if (found) {
+        *out_panic = *panic;
+    }
+    gor__mutex_unlock(&panics.lock);
+    gor__leave_machine(m);
+    return found;
+}
+
+void gor__panic_forget(struct gor__g *g)
+{
+    gor__mutex_lock(&panics.lock);
+    struct gor__panic **place = &panics.first;
+    while (*place != NULL) {
+        if ((*place)->g == g) {
+            *place = (*place)->next;
+        } else {
+            place = &(*place)->next;
+        }
+    }
+    gor__mutex_unlock(&panics.lock);
+    gor__g_clear_flag(g, GOR__G_PANICS);
+}
+
+void gor__panics_fini(void)
+{
+    panics.first = NULL;
+}
+
 static void report(const struct gor__g *g, const char *message)
 {
     const char *name = gor__pool_name(g);
     fprintf(stderr, "panic: %s\n\n", message);
     fprintf(stderr, "goroutine %lu%s%s [running]\n\n", (unsigned long)g->id,
             name != NULL ? " " : "", name != NULL ? name : "");
+    (void)gor_panic_dump(stderr);
     (void)gor_dump(stderr);
     (void)fflush(stderr);
     abort();
@@ -60,20 +145,30 @@ void gor__run_defers(struct gor__g *g)
     }
 }
 
-void gor_panic(const char *format, ...)
+void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *message)
 {
-    char message[512];
-    struct gor__g *g = self();
-    va_list args;
-    va_start(args, format);
-    (void)vsnprintf(message, sizeof message, format, args);
-    va_end(args);
+    enlist(panic, g);
     gor__run_defers(g);
     if (g->on_panic == NULL) {
         report(g, message);
     }
     g->on_panic(g->on_panic_arg, message);
     gor_exit();
+}
+
+void gor_panic(const char *format, ...)
+{
+    char message[512];
+    struct gor__panic panic;
+    struct gor__g *g = self();
+    struct gor__origin place = {(uintptr_t)__builtin_return_address(0),
+                                *(uintptr_t *)__builtin_frame_address(0)};
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    gor__panic_note_frames(&panic, g->stack, place);
+    gor__panic_now(&panic, g, message);
 }
 
 gor_id_t gor_self(void)

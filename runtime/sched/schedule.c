@@ -13,6 +13,8 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/labels.h"
 #include "runtime/sched/limit.h"
+#include "runtime/sched/overflow.h"
+#include "runtime/sched/panic.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
@@ -189,6 +191,10 @@ static inline __attribute__((always_inline)) void after_switch(struct gor__m *m)
         break;
     case GOR__AFTER_YIELD_BOUND:
         gor__ready_bound(g);
+        break;
+    case GOR__AFTER_EXIT_RESCUED:
+        gor__overflow_end(g);
+        bury(m->p, g);
         break;
     case GOR__AFTER_EXIT:
         bury(m->p, g);
@@ -395,7 +401,7 @@ static inline void run_defers(struct gor__g *g)
     }
 }
 
-enum { AT_END = GOR__G_LABELLED | GOR__G_SAMPLE };
+enum { AT_END = GOR__G_LABELLED | GOR__G_SAMPLE | GOR__G_PANICS };
 
 static __attribute__((noinline)) void finish_flags(struct gor__g *g)
 {
@@ -404,6 +410,9 @@ static __attribute__((noinline)) void finish_flags(struct gor__g *g)
     }
     if ((g->flags & GOR__G_SAMPLE) != 0) {
         gor__sites_note_end(g);
+    }
+    if ((g->flags & GOR__G_PANICS) != 0) {
+        gor__panic_forget(g);
     }
 }
 
@@ -431,7 +440,8 @@ void gor_exit(void)
     struct gor__m *m = gor__enter();
     finish(m, g);
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
-    m->after = GOR__AFTER_EXIT;
+    bool rescued = (__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_RESCUED) != 0;
+    m->after = GOR_UNLIKELY(rescued) ? GOR__AFTER_EXIT_RESCUED : GOR__AFTER_EXIT;
     switch_to(m, g, m->ends ? NULL : next_direct(m->p), gor__float_control(), true);
     __builtin_unreachable();
 }

@@ -185,6 +185,22 @@ class Life(e2e.GordTest):
         self.assertIn("boom", job.detail)
         self.assertTrue(self.gord.alive())
 
+    @unittest.skipIf(e2e.SANITIZE, "an overflow is the sanitizer's to report")
+    def test_native_stack_overflow_ends_only_the_job(self):
+        for _ in range(3):
+            job_id = self.client.native("builtin.overflow")
+            job = self.client.wait(job_id)
+            self.assertEqual(job.outcome, e2e.PANICKED)
+            self.assertIn("stack overflow", job.detail)
+            self.assertIn("KiB", job.detail)
+            # Where it was, for whoever has to find out why.
+            log = self.client.logs(job_id, 3)
+            self.assertIn(b"stack overflow", log)
+            self.assertIn(b"use_up_stack", log)
+        self.assertTrue(self.gord.alive())
+        self.assertEqual(self.client.wait(self.client.native("builtin.echo", "on")).outcome,
+                         e2e.SUCCEEDED)
+
     def test_native_waiting_is_told_with_its_reason(self):
         job_id = self.client.native("builtin.sleep", "1000s")
         event = self.client.wait_state(job_id, e2e.WAITING)

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+/* overflow.c - see overflow.h.
+ *
+ * Going on at the top of the same stack was rejected: it would overwrite what the deferred calls are
+ * about. So was ending the goroutine without them: what they give back would be lost, in a program that
+ * lives on for the sake of others.
+ */
+#include "runtime/sched/overflow.h"
+
+#include <link.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/base/futex.h"
+#include "runtime/cpu/memory.h"
+#include "runtime/sched/panic.h"
+#include "runtime/sched/pool.h"
+#include "runtime/sched/sched.h"
+#include "runtime/sched/sites.h"
+
+enum {
+    RESCUE_CLASS = 2, /* 256 KiB: who panics may look up symbols */
+    MODULES = 4,
+    MESSAGE = 320,
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    SANITIZED = 1,
+#else
+    SANITIZED = 0,
+#endif
+};
+
+/* Lies at the top of its memory. */
+struct rescue {
+    struct gor__stack stack; /* the first: it is what the goroutine has */
+    struct gor__stack *former;
+    struct rescue *next;      /* list link of the free ones */
+    struct rescue *next_all;  /* list link of all */
+    struct gor__origin place; /* where the stack ended */
+    uint8_t former_class;
+};
+
+/* Code in which nobody can be stopped for good. */
+struct module {
+    uintptr_t from;
+    uintptr_t to;
+};
+
+static struct {
+    struct gor__mutex lock; /* inside, or with all signals blocked */
+    struct rescue *free;
+    struct rescue *all;
+    struct module modules[MODULES];
+    unsigned module_count;
+} rescues;
+
+/* ---- the C library */
+
+static bool is_untouchable(const char *path)
+{
+    static const char *const names[] = {"libc.", "libc-", "ld-linux", "ld-musl", "libgor.so"};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strncmp(name, names[i], strlen(names[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int note_module(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    (void)size;
+    (void)unused;
+    if (info->dlpi_name == NULL || !is_untouchable(info->dlpi_name) ||
+        rescues.module_count == MODULES) {
+        return 0;
+    }
+    struct module *module = &rescues.modules[rescues.module_count++];
+    *module = (struct module){UINTPTR_MAX, 0};
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        uintptr_t from = info->dlpi_addr + part->p_vaddr;
+        if (part->p_type == PT_LOAD) {
+            module->from = from < module->from ? from : module->from;
+            module->to = from + part->p_memsz > module->to ? from + part->p_memsz : module->to;
+        }
+    }
+    return 0;
+}
+
+static bool in_library(uintptr_t pc)
+{
+    for (unsigned i = 0; i < rescues.module_count; i++) {
+        if (pc >= rescues.modules[i].from && pc < rescues.modules[i].to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void gor__overflow_init(void)
+{
+    rescues.module_count = 0;
+    (void)dl_iterate_phdr(note_module, NULL);
+}
+
+/* ---- rescue stacks */
+
+static size_t rescue_bytes(void)
+{
+    return gor__stack_class_bytes(RESCUE_CLASS);
+}
+
+/* NULL: no memory. */
+static struct rescue *make(void)
+{
+    char *memory = gor__memory_reserve(rescue_bytes(), 1);
+    struct iovec guard = {memory, gor__memory_page()};
+    if (memory == NULL) {
+        return NULL;
+    }
+    if (gor__memory_guard(&guard, 1) < 0) {
+        gor__memory_release(memory, rescue_bytes());
+        return NULL;
+    }
+    size_t record = (sizeof(struct rescue) + 63) & ~(size_t)63;
+    struct rescue *rescue = (struct rescue *)(void *)(memory + rescue_bytes() - record);
+    rescue->stack.low = memory;
+    rescue->stack.top = (char *)rescue;
+    return rescue;
+}
+
+/* In a handler: stopped in here for having computed too long, it would keep the lock from others. */
+static struct rescue *take(void)
+{
+    sigset_t all;
+    sigset_t former;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &former);
+    gor__mutex_lock(&rescues.lock);
+    struct rescue *rescue = rescues.free;
+    if (rescue != NULL) {
+        rescues.free = rescue->next;
+    } else if ((rescue = make()) != NULL) {
+        rescue->next_all = rescues.all;
+        rescues.all = rescue;
+    }
+    gor__mutex_unlock(&rescues.lock);
+    (void)pthread_sigmask(SIG_SETMASK, &former, NULL);
+    return rescue;
+}
+
+void gor__overflow_end(struct gor__g *g)
+{
+    struct rescue *rescue = (struct rescue *)(void *)g->stack;
+    struct gor__stack *former = rescue->former;
+    size_t page = gor__memory_page();
+    /* It has all of its memory, which the next one hardly needs. */
+    struct iovec waste = {former->low + page,
+                          gor__stack_class_bytes(rescue->former_class) - 2 * page};
+    if (waste.iov_len > 0) {
+        gor__memory_discard(&waste, 1);
+    }
+    g->stack_class = rescue->former_class;
+    __atomic_store_n(&g->stack, former, __ATOMIC_RELEASE);
+    __atomic_store_n(&rescue->stack.g, NULL, __ATOMIC_RELAXED);
+    gor__g_clear_flag(g, GOR__G_RESCUED);
+    gor__mutex_lock(&rescues.lock);
+    rescue->next = rescues.free;
+    rescues.free = rescue;
+    gor__mutex_unlock(&rescues.lock);
+}
+
+void gor__overflow_fini(void)
+{
+    struct rescue *rescue = rescues.all;
+    while (rescue != NULL) {
+        struct rescue *next = rescue->next_all;
+        gor__memory_release(rescue->stack.low, rescue_bytes());
+        rescue = next;
+    }
+    memset(&rescues, 0, sizeof rescues);
+}
+
+/* ---- what becomes of the goroutine */
+
+static const char *name_of(const struct gor__g *g)
+{
+    const char *name = gor__pool_name(g);
+    return name != NULL ? name : "";
+}
+
+static __attribute__((noreturn)) void die(const struct gor__g *g, const char *why)
+{
+    const char *name = name_of(g);
+    gor__die(
+        "stack overflow: goroutine %lu%s%s used up its stack of %lu KiB%s; give it a larger one by "
+        "gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
+        (unsigned long)g->id, name[0] != '\0' ? " " : "", name,
+        (unsigned long)(gor__stack_class_bytes(g->stack_class) / 1024), why);
+}
+
+/* On the rescue stack, outside. */
+static void go_on(void)
+{
+    char message[MESSAGE];
+    struct gor__panic panic;
+    struct gor__g *g = gor__g_self();
+    const struct rescue *rescue = (const struct rescue *)(const void *)g->stack;
+    size_t bytes = gor__stack_class_bytes(rescue->former_class);
+    const char *name = name_of(g);
+    gor__site_raise(gor__site_of(g->created_at, true), bytes, bytes);
+    (void)snprintf(
+        message, sizeof message,
+        "stack overflow: goroutine %lu%s%s used up its stack of %zu KiB; give it a larger one "
+        "by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
+        (unsigned long)g->id, name[0] != '\0' ? " " : "", name, bytes / 1024);
+    gor__panic_note_frames(&panic, rescue->former, rescue->place);
+    gor__panic_now(&panic, g, message);
+}
+
+void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
+{
+    struct gor__g *g = m->g;
+    if (SANITIZED) {
+        die(g, "");
+    }
+    if (__atomic_load_n(&m->inside, __ATOMIC_RELAXED)) {
+        die(g, ", within a call of this library");
+    }
+    if (in_library(gor__interrupted_at(context))) {
+        die(g, ", within the C library, whose locks it may hold");
+    }
+    if ((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_RESCUED) != 0) {
+        die(g, ", which it was given to panic on when it had used up its own");
+    }
+    struct rescue *rescue = take();
+    if (rescue == NULL) {
+        die(g, ", and there is no memory for another one to panic on");
+    }
+    rescue->former = g->stack;
+    rescue->former_class = g->stack_class;
+    rescue->place = gor__redirect(context, go_on, rescue->stack.top);
+    (void)__atomic_fetch_or(&g->flags, GOR__G_RESCUED, __ATOMIC_RELAXED);
+    gor__g_clear_flag(g, GOR__G_SAMPLE);
+    g->stack_class = RESCUE_CLASS;
+    __atomic_store_n(&rescue->stack.g, g, __ATOMIC_RELAXED);
+    __atomic_store_n(&g->stack, &rescue->stack, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* overflow_test.c - a goroutine that uses up its stack panics: its deferred calls find what they are about,
+ * its handler is told, and nobody else notices. Where that could do harm, the process ends. */
+#include <stdlib.h>
+
+#include "tests/runtime/help.h"
+#include "tests/runtime/said.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SKIPPED (test_skip("under the sanitizers an overflow ends the process"), true)
+#else
+#define SKIPPED false
+#endif
+
+enum { SMALL = 65536, ROUNDS = 200 };
+
+static volatile int deepest = INT32_MAX;
+
+__attribute__((noinline)) static int recurse_without_end(int depth, volatile char *above)
+{
+    volatile char frame[512];
+    frame[0] = above != NULL ? above[0] : 0;
+    frame[511] = (char)depth;
+    int below = depth < deepest ? recurse_without_end(depth + 1, frame) : 0;
+    return below + frame[511];
+}
+
+struct fall {
+    struct gor_waitgroup *wg;
+    bool locked; /* to its thread */
+    bool with_text;
+    int deferred;
+    char message[256];
+    char text[8192]; /* of gor_panic_dump */
+};
+
+static void note_panic(void *arg, const char *message)
+{
+    struct fall *fall = arg;
+    (void)snprintf(fall->message, sizeof fall->message, "%s", message);
+    if (fall->with_text) {
+        FILE *out = fmemopen(fall->text, sizeof fall->text, "w");
+        CHECK_EQ(gor_panic_dump(out), 0);
+        CHECK_EQ(fclose(out), 0);
+    }
+    /* A handler may wait. */
+    CHECK_EQ(gor_sleep(GOR_MICROSECOND), 0);
+    gor_waitgroup_done(fall->wg);
+}
+
+/* What it finds lies in a frame of the stack that is used up. */
+static void note_deferred(void *arg)
+{
+    const char *const *word = arg;
+    CHECK_STR(word[0], "kept");
+    gor_yield();
+    CHECK_STR(word[0], "kept");
+    ((struct fall *)(uintptr_t)word[1])->deferred++;
+}
+
+static void fall_down(void *arg)
+{
+    struct fall *fall = arg;
+    const char *words[2] = {"kept", (const char *)arg};
+    struct gor_defer defer;
+    gor_on_panic(note_panic, fall);
+    gor_defer(&defer, note_deferred, words);
+    if (fall->locked) {
+        gor_lock_os_thread();
+    }
+    (void)recurse_without_end(0, NULL);
+    CHECK(false);
+}
+
+static const struct gor_go_opts opts = {.name = "deep-diver", .stack_bytes = SMALL};
+
+GO_TEST(overflow_ends_its_goroutine_only)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall fall = {.wg = &wg, .with_text = true};
+    if (SKIPPED) {
+        return;
+    }
+    gor_waitgroup_add(&wg, 1);
+    CHECK_EQ(gor_go_with(&opts, fall_down, &fall), 0);
+    gor_waitgroup_wait(&wg);
+    CHECK_EQ(fall.deferred, 1);
+    CHECK(strstr(fall.message, "stack overflow") != NULL);
+    CHECK(strstr(fall.message, "deep-diver") != NULL);
+    CHECK(strstr(fall.message, "64 KiB") != NULL || strstr(fall.message, "128 KiB") != NULL);
+    CHECK(strstr(fall.message, "stack_bytes") != NULL);
+    CHECK(strstr(fall.text, "recurse_without_end") != NULL);
+    CHECK(strstr(fall.text, " times\n") != NULL);
+    await_alone();
+}
+
+/* Stacks and rescue stacks are used again, by those who do not overflow as well. */
+static void fall_often(bool locked)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall *falls = calloc(ROUNDS, sizeof *falls);
+    int rounds = locked ? ROUNDS / 10 : ROUNDS;
+    gor_waitgroup_add(&wg, rounds);
+    for (int i = 0; i < rounds; i++) {
+        falls[i].wg = &wg;
+        falls[i].locked = locked;
+        CHECK_EQ(gor_go_with(&opts, fall_down, &falls[i]), 0);
+        if (i % 16 == 0) {
+            gor_yield();
+        }
+    }
+    gor_waitgroup_wait(&wg);
+    for (int i = 0; i < rounds; i++) {
+        CHECK_EQ(falls[i].deferred, 1);
+        CHECK(strstr(falls[i].message, "deep-diver") != NULL);
+    }
+    free(falls);
+    await_alone();
+}
+
+GO_TEST(overflow_of_many_at_a_time)
+{
+    if (!SKIPPED) {
+        fall_often(false);
+        fall_often(false);
+    }
+}
+
+GO_TEST(overflow_of_who_is_locked_to_a_thread)
+{
+    if (!SKIPPED) {
+        fall_often(true);
+    }
+}
+
+static void start_child(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+    CHECK_EQ(gor_go_with(&opts, fall_down, arg), 0);
+}
+
+GO_TEST(overflow_goes_to_the_handler_of_who_started_it)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall fall = {.wg = &wg};
+    if (SKIPPED) {
+        return;
+    }
+    gor_waitgroup_add(&wg, 1);
+    spawn(start_child, &fall);
+    gor_waitgroup_wait(&wg);
+    CHECK_EQ(fall.deferred, 1);
+    await_alone();
+}
+
+/* ---- a panic without an overflow is shown likewise */
+
+__attribute__((noinline)) static void panic_deep_down(int depth)
+{
+    volatile int below = depth;
+    if (depth > 0) {
+        panic_deep_down(depth - 1);
+        below++;
+    } else if (deepest > 0) {
+        gor_panic("on purpose");
+    }
+}
+
+static void panic_plainly(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+    panic_deep_down(3);
+}
+
+GO_TEST(panic_is_shown_with_its_frames)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall fall = {.wg = &wg, .with_text = true};
+    CHECK_EQ(gor_panic_dump(stdout), -EPERM);
+    gor_waitgroup_add(&wg, 1);
+    spawn(panic_plainly, &fall);
+    gor_waitgroup_wait(&wg);
+    CHECK_STR(fall.message, "on purpose");
+    CHECK(strstr(fall.text, "panic_deep_down") != NULL);
+    await_alone();
+}
+
+TEST(panic_dump_wants_a_goroutine)
+{
+    CHECK_EQ(gor_panic_dump(stdout), -EPERM);
+}
+
+/* ---- and where the process must end */
+
+static void check_dies_saying(int (*root)(void *arg), const char *words[])
+{
+    static char said[16384];
+    int status = status_of_root(root, NULL, said, sizeof said);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT) {
+        test_fail(__FILE__, __LINE__, "status %#x, said: %s", status, said);
+    }
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strstr(said, words[i]) == NULL) {
+            test_fail(__FILE__, __LINE__, "no \"%s\" in: %s", words[i], said);
+        }
+    }
+}
+
+static void ignore_panic(void *arg, const char *message)
+{
+    (void)arg;
+    (void)message;
+}
+
+static int overflow_unhandled(void *arg)
+{
+    (void)arg;
+    return recurse_without_end(0, NULL);
+}
+
+TEST(overflow_without_a_handler_ends_the_process_with_frames)
+{
+    if (!SKIPPED) {
+        check_dies_saying(overflow_unhandled,
+                          (const char *[]){"stack overflow", "main", "KiB", "stack_bytes",
+                                           "recurse_without_end", "more\n", NULL});
+    }
+}
+
+/* Small steps, and much stack for each call: it is there that it ends. */
+__attribute__((noinline)) static int print_without_end(int depth)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%d %s %g", depth, "deep", 0.5);
+    return depth < deepest ? print_without_end(depth + 1) + text[0] : 0;
+}
+
+static int overflow_in_libc(void *arg)
+{
+    gor_on_panic(ignore_panic, arg);
+    return print_without_end(0);
+}
+
+TEST(overflow_within_the_c_library_ends_the_process)
+{
+    if (!SKIPPED) {
+        check_dies_saying(overflow_in_libc, (const char *[]){"stack overflow", "C library", NULL});
+    }
+}
+
+static void overflow_again(void *arg, const char *message)
+{
+    (void)arg;
+    (void)message;
+    (void)recurse_without_end(0, NULL);
+}
+
+static int overflow_twice(void *arg)
+{
+    gor_on_panic(overflow_again, arg);
+    return recurse_without_end(0, NULL);
+}
+
+TEST(overflow_of_the_handler_ends_the_process)
+{
+    if (!SKIPPED) {
+        check_dies_saying(overflow_twice,
+                          (const char *[]){"stack overflow", "256 KiB", "to panic on", NULL});
+    }
+}
