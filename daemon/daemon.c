@@ -177,6 +177,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 static void watch_signals(struct daemon *d)
 {
     static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+    int result;
 
     for (int i = 0; i < SIGNALS; i++) {
         uv_signal_init(&d->loop, &d->signals[i]);
@@ -185,6 +186,12 @@ static void watch_signals(struct daemon *d)
     }
     uv_timer_init(&d->loop, &d->stop_timer);
     d->stop_timer.data = d;
+    /* Not by the loop, which may be what is stuck. */
+    result = gor_dump_on_signal(SIGQUIT, -1);
+    if (result != 0) {
+        gord_log(GORD_LOG_WARNING, 0, "SIGQUIT will end the daemon rather than dump goroutines: %s",
+                 strerror(-result));
+    }
 }
 
 /* ------------------------------------------------------------------ starting */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/debug/on_signal.h"
 #include "runtime/io/blocking.h"
 #include "runtime/os/signals.h"
 #include "runtime/sched/byid.h"
@@ -49,6 +50,7 @@ static uint32_t default_procs(const struct gor_opts *opts)
 
 static void release_everything(void)
 {
+    gor__on_signal_hold(true);
     gor__free_trash();
     gor__preempt_fini();
     gor__fault_fini();
@@ -73,6 +75,7 @@ static void release_everything(void)
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = false;
 #endif
+    gor__on_signal_hold(false);
 }
 
 static int start_threads(void)

@@ -795,6 +795,14 @@ enum gor_wait_reason {
 /* "chan receive", ...; "" for none. [any thread] */
 GOR_API const char *gor_wait_reason_name(enum gor_wait_reason reason);
 
+/* Where the frames of a goroutine end. */
+enum gor_frames_end {
+    GOR_FRAMES_WHOLE, /* at its function; there are none before it has run */
+    GOR_FRAMES_CUT,   /* at the last one there was room for */
+    GOR_FRAMES_LOST,  /* in code that has neither unwind tables nor frame pointers, or at once: it runs
+                       * on a thread, or did not hold still */
+};
+
 /* One goroutine as seen at one moment. */
 struct gor_info {
     gor_id_t id;
@@ -807,8 +815,10 @@ struct gor_info {
     const void *created_at;      /* return address of the gor_go that made it */
     size_t stack_bytes;          /* reserve */
     size_t stack_used_bytes;     /* from the saved stack pointer; 0 while running */
-    unsigned frame_count;        /* of frames[]; none unless waiting */
-    const void *frames[32]; /* return addresses, innermost first, as far as frame pointers go */
+    unsigned frame_count;        /* of frames[]; none while it runs on a thread */
+    const void *frames[32];      /* return addresses, innermost first */
+    enum gor_frames_end frames_end;
+    bool thread_locked; /* by gor_lock_os_thread */
 };
 
 /* Call visit(arg, info) for every goroutine until it answers non-zero; answers that, else 0. The
@@ -819,9 +829,43 @@ GOR_API int gor_each(int (*visit)(void *arg, const struct gor_info *info), void 
 /* What goroutine `id` does now; -ESRCH: it has ended. [any thread] */
 GOR_API int gor_lookup(gor_id_t id, struct gor_info *out_info);
 
-/* Print all goroutines in the form of Go's tracebacks. 0 or the error of the stream.
- * [any thread] */
+/* Which goroutines a dump shows, and how. Zero every field you do not set. */
+struct gor_dump_opts {
+    bool merged;         /* each stack once, with how many stand there for the same reason, the most
+                          * frequent first */
+    bool no_running;     /* ask none of those that compute where they are; else they are interrupted
+                          * for some microseconds */
+    uint32_t states;     /* those in these states: 1 << GOR_WAITING, ...; 0: in any */
+    uint64_t reasons;    /* those that wait for these: 1 << GOR_WAIT_CHAN_RECV, ...; 0: for anything */
+    const char *name;    /* those of that name; NULL: of any, or none */
+    gor_id_t id;         /* that one; 0: all */
+    int64_t min_wait_ns; /* those that have waited at least as long */
+    uint64_t limit;      /* as many at most; of stacks, if merged; 0: no limit */
+};
+
+/* Print all goroutines in the form of Go's tracebacks, with functions, files and lines as far as they
+ * are known: from symbol tables and DWARF, in the program and the libraries or in separate debug files.
+ * 0 or the error of the stream. [any thread] */
 GOR_API int gor_dump(FILE *out);
+
+/* The same for some; `opts` may be NULL. -ENOMEM: merged only. [any thread] */
+GOR_API int gor_dump_with(FILE *out, const struct gor_dump_opts *opts);
+
+/* The same in pieces of some KiB to write(arg, text, bytes), until it answers non-zero, which is then
+ * the answer. `write` may not call the library. [any thread] */
+GOR_API int gor_dump_to(int (*write)(void *arg, const char *text, size_t bytes), void *arg,
+                        const struct gor_dump_opts *opts);
+
+/* Have all goroutines dumped to standard error whenever `signal` comes, as Go does for SIGQUIT: by a
+ * thread of its own that waits for no lock, so also when all others are stuck. With an exit code of 0 or
+ * more the process ends with it afterwards (Go's is 2); -1: it goes on. Replaces the handler there was,
+ * for good. -EINVAL: it cannot be had (SIGKILL, SIGSTOP, those of faults, the one the runtime uses).
+ * -EAGAIN: no thread to be had. [any thread] */
+GOR_API int gor_dump_on_signal(int signal, int exit_code);
+
+/* For a debugger: call (void)gor_debug_dump(2). Dumps all goroutines to a descriptor, without waiting
+ * for any lock or thread, so that all of them may be halted. [any thread] */
+GOR_API void gor_debug_dump(int fd);
 
 /* Counters since the start and gauges of now. */
 struct gor_stats {

@@ -8,11 +8,24 @@
 
 enum { CHUNK_BYTES = 64 << 10, ALIGN = 16, FIRST_ROOM = 32 };
 
-/* Larger than a chunk, it is a mapping of its own; the rest of the chunk stays in use. */
-static void *map(size_t bytes)
+/* What every mapping begins with. */
+struct gor__chunk {
+    struct gor__chunk *next;
+    size_t bytes;
+};
+_Static_assert(sizeof(struct gor__chunk) == ALIGN, "what follows it is aligned");
+
+static char *map(struct gor__bump *bump, size_t bytes)
 {
+    bytes += sizeof(struct gor__chunk);
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory != MAP_FAILED ? memory : NULL;
+    if (memory == MAP_FAILED) {
+        return NULL;
+    }
+    struct gor__chunk *chunk = memory;
+    *chunk = (struct gor__chunk){bump->chunks, bytes};
+    bump->chunks = chunk;
+    return (char *)(chunk + 1);
 }
 
 void *gor__bump_take(struct gor__bump *bump, size_t bytes)
@@ -21,16 +34,17 @@ void *gor__bump_take(struct gor__bump *bump, size_t bytes)
         return NULL;
     }
     bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    /* What is large is a mapping of its own; the rest of the chunk stays in use. */
     if (bytes > CHUNK_BYTES / 4) {
-        return map(bytes);
+        return map(bump, bytes);
     }
     if (bytes > (size_t)(bump->end - bump->at)) {
-        char *chunk = map(CHUNK_BYTES);
+        char *chunk = map(bump, CHUNK_BYTES - sizeof(struct gor__chunk));
         if (chunk == NULL) {
             return NULL;
         }
         bump->at = chunk;
-        bump->end = chunk + CHUNK_BYTES;
+        bump->end = chunk + CHUNK_BYTES - sizeof(struct gor__chunk);
     }
     void *taken = bump->at;
     bump->at += bytes;
@@ -52,4 +66,14 @@ void *gor__bump_grow(struct gor__bump *bump, void *array, size_t size, size_t co
     }
     *room = more;
     return larger;
+}
+
+void gor__bump_fini(struct gor__bump *bump)
+{
+    while (bump->chunks != NULL) {
+        struct gor__chunk *chunk = bump->chunks;
+        bump->chunks = chunk->next;
+        munmap(chunk, chunk->bytes);
+    }
+    *bump = (struct gor__bump){NULL, NULL, NULL};
 }

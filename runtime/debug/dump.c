@@ -1,96 +1,402 @@
 /* SPDX-License-Identifier: MIT */
-/* dump.c - all goroutines as text, in the form of Go's tracebacks:
+/* dump.c - goroutines as text, in the form of Go's tracebacks:
  *
- *     goroutine 7 [chan receive, 3 minutes]:
- *     	name: collector
- *     gor_chan_recv+0x1c
- *     	/usr/lib/libgor.so.0+0x71c4
- *     collect+0x52
- *     	/usr/bin/program+0x2952
- *     created by start_collector+0x31 in goroutine 1
- *     	/usr/bin/program+0x2a31
+ *     goroutine 7 [chan receive, 3 minutes, "collector"]:
+ *     gor_chan_recv(...)
+ *     	/src/gor/runtime/sync/chan.c:312 +0x1c
+ *     collect(...)
+ *     	/src/program.c:40 +0x52
+ *     created by start_collector in goroutine 1
+ *     	/src/program.c:61 +0x31
  *
- * The second line of a frame is what addr2line takes (-e file offset). Functions a program does not
- * export have no name at run time and show by file and offset only; linking with -rdynamic gives
- * them names.
+ * Where the line is not known the file of the code stands there, with what addr2line takes (-e FILE
+ * OFFSET). The arguments of a function are not known. Merged:
+ *
+ *     5003 goroutines, 2 different stacks
+ *
+ *     5000 goroutines [chan receive, 2 to 3 minutes]: 7 8 9 10 ...
+ *     ...
  */
-#include <dlfcn.h>
+#include "runtime/debug/dump.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "runtime/gor.h"
+#include "runtime/base/assert.h"
+#include "runtime/debug/look.h"
+#include "runtime/debug/running.h"
+#include "runtime/debug/spans.h"
+#include "runtime/debug/symbol.h"
+#include "runtime/sched/pool.h"
 
 #define MINUTE (60 * GOR_SECOND)
 
-static void print_place(FILE *out, const Dl_info *place, uintptr_t address, const char *tail)
+enum { FIRST_IDS = 4, FIRST_SLOTS = 256 };
+
+/* Goroutines that stand at the same place for the same reason. */
+struct group {
+    struct gor_info info; /* of the first one */
+    bool in_call;
+    uintptr_t start; /* of the library's function it waits in; else 0 */
+    uint64_t count;
+    int64_t min_wait_ns;
+    int64_t max_wait_ns;
+    gor_id_t ids[FIRST_IDS];
+};
+
+struct dump {
+    struct gor__text *text;
+    const struct gor_dump_opts *opts;
+    struct gor__bump bump;
+    struct gor__running_list running;
+    uint64_t shown;
+    bool no_memory;
+    /* Merged. */
+    struct group **groups;
+    size_t group_count;
+    size_t group_room;
+    size_t *slots; /* hashed: index + 1; 0: free */
+    size_t slot_count;
+};
+
+/* ---- one goroutine */
+
+static bool is_wanted(const struct gor_dump_opts *opts, const struct gor_info *info)
 {
-    uintptr_t base = (uintptr_t)place->dli_fbase;
-    if (place->dli_sname != NULL) {
-        uintptr_t offset = address - (uintptr_t)place->dli_saddr;
-        fprintf(out, "%s+0x%" PRIxPTR "%s\n", place->dli_sname, offset, tail);
-    } else {
-        fprintf(out, "0x%" PRIxPTR "%s\n", address, tail);
+    if (opts->id != 0 && info->id != opts->id) {
+        return false;
     }
-    if (place->dli_fname != NULL) {
-        fprintf(out, "\t%s+0x%" PRIxPTR "\n", place->dli_fname, address - base);
+    if (opts->states != 0 && (opts->states >> info->state & 1) == 0) {
+        return false;
     }
+    if (opts->reasons != 0 &&
+        (info->state != GOR_WAITING || (opts->reasons >> info->reason & 1) == 0)) {
+        return false;
+    }
+    if (opts->name != NULL && strncmp(opts->name, info->name, sizeof info->name - 1) != 0) {
+        return false;
+    }
+    return info->waiting_ns >= opts->min_wait_ns;
 }
 
-/* `back`: 1 for a return address, which may lie behind the function that called. */
-static void print_address(FILE *out, uintptr_t address, uintptr_t back, const char *tail)
+static const char *state_text(const struct gor_info *info, bool in_call)
 {
-    Dl_info place = {NULL, NULL, NULL, NULL};
-    /* For our own sake the address is a number: ISO C knows no way from functions to objects. */
-    (void)dladdr((const void *)(address - back), &place);
-    print_place(out, &place, address, tail);
-}
-
-static void print_head(FILE *out, const struct gor_info *info)
-{
-    const char *what = gor_state_name(info->state);
     if (info->state == GOR_WAITING) {
-        what = gor_wait_reason_name(info->reason);
+        return gor_wait_reason_name(info->reason);
     }
-    fprintf(out, "goroutine %" PRIu64 " [%s", info->id, what);
-    int64_t minutes = info->waiting_ns / MINUTE;
-    if (minutes > 0) {
-        fprintf(out, ", %" PRId64 " minute%s", minutes, minutes == 1 ? "" : "s");
-    }
-    fputs("]:\n", out);
-    if (info->name[0] != '\0') {
-        fprintf(out, "\tname: %s\n", info->name);
-    }
+    return in_call && info->state == GOR_RUNNING ? "syscall" : gor_state_name(info->state);
 }
 
-static int print_one(void *arg, const struct gor_info *info)
+static void print_minutes(struct gor__text *text, int64_t least_ns, int64_t most_ns)
 {
-    FILE *out = arg;
-    char creator[48] = "";
-    print_head(out, info);
-    for (unsigned i = 0; i < info->frame_count; i++) {
-        print_address(out, (uintptr_t)info->frames[i], 1, "");
+    int64_t least = least_ns / MINUTE;
+    int64_t most = most_ns / MINUTE;
+    if (most == 0) {
+        return;
     }
+    gor__text_put(text, ", ");
+    if (least < most) {
+        gor__text_format(text, "%" PRId64 " to ", least);
+    }
+    gor__text_format(text, "%" PRId64 " minute%s", most, most == 1 ? "" : "s");
+}
+
+static void print_more(struct gor__text *text, const struct gor_info *info)
+{
+    if (info->thread_locked) {
+        gor__text_put(text, ", locked to thread");
+    }
+    if (info->name[0] != '\0') {
+        gor__text_format(text, ", \"%s\"", info->name);
+    }
+    gor__text_put(text, "]");
+}
+
+static void print_stack(struct gor__text *text, const struct gor_info *info, bool with_parent)
+{
+    char tail[48] = "";
+    gor__dump_frames(text, info->frames, info->frame_count, info->frames_end);
     if (info->frame_count == 0) {
-        print_address(out, (uintptr_t)info->fn, 0, "");
-    }
-    if (info->parent != 0) {
-        (void)snprintf(creator, sizeof creator, " in goroutine %" PRIu64, info->parent);
+        gor__dump_place(text, "", (uintptr_t)info->fn, false, "(...)");
+        if (info->frames_end == GOR_FRAMES_LOST) {
+            gor__text_put(text, "...where it is now could not be found out...\n");
+        }
     }
     if (info->created_at != NULL) {
-        fputs("created by ", out);
-        print_address(out, (uintptr_t)info->created_at, 1, creator);
+        if (with_parent && info->parent != 0) {
+            (void)snprintf(tail, sizeof tail, " in goroutine %" PRIu64, info->parent);
+        }
+        gor__dump_place(text, "created by ", (uintptr_t)info->created_at, true, tail);
     }
-    fputc('\n', out);
-    return 0;
+    gor__text_put(text, "\n");
 }
 
-int gor_dump(FILE *out)
+static void print_one(struct dump *dump, const struct gor_info *info, bool in_call)
 {
-    (void)gor_each(print_one, out);
+    struct gor__text *text = dump->text;
+    gor__text_format(text, "goroutine %" PRIu64 " [%s", info->id, state_text(info, in_call));
+    print_minutes(text, info->waiting_ns, info->waiting_ns);
+    print_more(text, info);
+    gor__text_put(text, ":\n");
+    print_stack(text, info, true);
+}
+
+/* ---- merging */
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+    return (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15) + (hash >> 29);
+}
+
+/* The innermost frame counts by its function, if that is the library's. */
+static uint64_t hash_of(const struct group *group)
+{
+    const struct gor_info *info = &group->info;
+    uint64_t hash = mix((uint64_t)info->state << 8 | (uint64_t)info->reason, group->in_call);
+    hash = mix(hash, (uintptr_t)info->created_at);
+    hash = mix(hash, (uintptr_t)info->fn);
+    hash = mix(hash, group->start);
+    for (unsigned i = group->start != 0; i < info->frame_count; i++) {
+        hash = mix(hash, (uintptr_t)info->frames[i]);
+    }
+    return hash ^ hash >> 32;
+}
+
+static bool is_alike(const struct group *a, const struct group *b)
+{
+    const struct gor_info *one = &a->info;
+    const struct gor_info *other = &b->info;
+    unsigned first = a->start != 0;
+    if (one->state != other->state || one->reason != other->reason || a->in_call != b->in_call ||
+        a->start != b->start || one->created_at != other->created_at || one->fn != other->fn ||
+        one->thread_locked != other->thread_locked || one->frames_end != other->frames_end ||
+        one->frame_count != other->frame_count) {
+        return false;
+    }
+    return one->frame_count <= first ||
+           memcmp(one->frames + first, other->frames + first,
+                  (one->frame_count - first) * sizeof one->frames[0]) == 0;
+}
+
+static size_t *find_slot(struct dump *dump, const struct group *group)
+{
+    size_t at = (size_t)hash_of(group) & (dump->slot_count - 1);
+    while (dump->slots[at] != 0 && !is_alike(dump->groups[dump->slots[at] - 1], group)) {
+        at = (at + 1) & (dump->slot_count - 1);
+    }
+    return &dump->slots[at];
+}
+
+static bool make_room(struct dump *dump)
+{
+    if (dump->group_count < dump->slot_count / 2) {
+        return true;
+    }
+    size_t slot_count = dump->slot_count != 0 ? dump->slot_count * 2 : FIRST_SLOTS;
+    size_t *slots = gor__bump_take(&dump->bump, slot_count * sizeof *slots);
+    if (slots == NULL) {
+        return false;
+    }
+    dump->slots = slots;
+    dump->slot_count = slot_count;
+    for (size_t i = 0; i < dump->group_count; i++) {
+        *find_slot(dump, dump->groups[i]) = i + 1;
+    }
+    return true;
+}
+
+static bool add_group(struct dump *dump, const struct group *group)
+{
+    struct group **groups = gor__bump_grow(&dump->bump, dump->groups, sizeof *groups,
+                                           dump->group_count, &dump->group_room);
+    struct group *kept = gor__bump_take(&dump->bump, sizeof *kept);
+    if (groups == NULL || kept == NULL) {
+        return false;
+    }
+    *kept = *group;
+    dump->groups = groups;
+    groups[dump->group_count++] = kept;
+    return true;
+}
+
+static bool merge(struct dump *dump, const struct gor_info *info, bool in_call)
+{
+    struct group alone = {.info = *info, .in_call = in_call, .min_wait_ns = info->waiting_ns};
+    unsigned out = gor__dump_inner(info->frames, info->frame_count, &alone.start);
+    alone.info.frame_count -= out;
+    memmove(alone.info.frames, alone.info.frames + out,
+            alone.info.frame_count * sizeof info->frames[0]);
+    if (!make_room(dump)) {
+        return false;
+    }
+    size_t *slot = find_slot(dump, &alone);
+    if (*slot == 0) {
+        if (!add_group(dump, &alone)) {
+            return false;
+        }
+        *slot = dump->group_count;
+    }
+    struct group *group = dump->groups[*slot - 1];
+    if (group->count < FIRST_IDS) {
+        group->ids[group->count] = info->id;
+    }
+    group->count++;
+    if (strcmp(group->info.name, info->name) != 0) {
+        group->info.name[0] = '\0'; /* not that of all */
+    }
+    if (info->waiting_ns < group->min_wait_ns) {
+        group->min_wait_ns = info->waiting_ns;
+    }
+    if (info->waiting_ns > group->max_wait_ns) {
+        group->max_wait_ns = info->waiting_ns;
+    }
+    return true;
+}
+
+static void print_group(struct gor__text *text, const struct group *group)
+{
+    gor__text_format(text, "%" PRIu64 " goroutine%s [%s", group->count,
+                     group->count == 1 ? "" : "s", state_text(&group->info, group->in_call));
+    print_minutes(text, group->min_wait_ns, group->max_wait_ns);
+    print_more(text, &group->info);
+    gor__text_put(text, ":");
+    for (uint64_t i = 0; i < group->count && i < FIRST_IDS; i++) {
+        gor__text_format(text, " %" PRIu64, group->ids[i]);
+    }
+    gor__text_put(text, group->count > FIRST_IDS ? " ...\n" : "\n");
+    print_stack(text, &group->info, false);
+}
+
+static void print_groups(struct dump *dump)
+{
+    struct gor__spans order = {NULL, 0, 0};
+    uint64_t limit = dump->opts->limit != 0 ? dump->opts->limit : UINT64_MAX;
+    for (size_t i = 0; i < dump->group_count; i++) {
+        struct gor__span span = {
+            .low = UINT64_MAX - dump->groups[i]->count, .what = i, .rank = (uint32_t)i};
+        if (!gor__spans_add(&order, &dump->bump, span)) {
+            dump->no_memory = true;
+            return;
+        }
+    }
+    gor__spans_sort(&order);
+    gor__text_format(dump->text, "%" PRIu64 " goroutine%s, %zu different stack%s\n\n", dump->shown,
+                     dump->shown == 1 ? "" : "s", dump->group_count,
+                     dump->group_count == 1 ? "" : "s");
+    for (size_t i = 0; i < order.count && i < limit && dump->text->error == 0; i++) {
+        print_group(dump->text, dump->groups[order.list[i].what]);
+    }
+}
+
+/* ---- all of them */
+
+/* Those that are on a thread have their frames from there. */
+static bool add_running(const struct dump *dump, struct gor_info *info)
+{
+    const struct gor__running *running =
+        info->frame_count == 0 ? gor__running_find(&dump->running, info->id) : NULL;
+    if (running == NULL || (info->state != GOR_RUNNING && info->state != GOR_RUNNABLE)) {
+        return false;
+    }
+    memcpy(info->frames, running->frames, running->frame_count * sizeof info->frames[0]);
+    info->frame_count = running->frame_count;
+    info->frames_end = running->frames_end;
+    return running->in_call;
+}
+
+static int visit(void *arg, struct gor__g *g)
+{
+    struct dump *dump = arg;
+    const struct gor_dump_opts *opts = dump->opts;
+    struct gor_info info;
+    /* First without the frames, which cost most. */
+    if (!gor__look(g, false, &info) || !is_wanted(opts, &info) || !gor__look(g, true, &info) ||
+        !is_wanted(opts, &info)) {
+        return 0;
+    }
+    bool in_call = add_running(dump, &info);
+    dump->shown++;
+    if (opts->merged) {
+        dump->no_memory = !merge(dump, &info, in_call);
+    } else {
+        print_one(dump, &info, in_call);
+    }
+    bool full = !opts->merged && opts->limit != 0 && dump->shown >= opts->limit;
+    return full || dump->no_memory || dump->text->error != 0;
+}
+
+int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait)
+{
+    static const struct gor_dump_opts all;
+    struct dump dump = {.text = text, .opts = opts != NULL ? opts : &all};
+    gor__symbol_refresh();
+    if (!dump.opts->no_running) {
+        gor__running_look(&dump.bump, may_wait, &dump.running);
+    }
+    (void)gor__pool_each(visit, &dump);
+    if (dump.opts->merged && !dump.no_memory) {
+        print_groups(&dump);
+    }
+    gor__bump_fini(&dump.bump);
+    int error = gor__text_end(text);
+    return error == 0 && dump.no_memory ? -ENOMEM : error;
+}
+
+int gor_dump_to(int (*write)(void *arg, const char *text, size_t bytes), void *arg,
+                const struct gor_dump_opts *opts)
+{
+    struct gor__text text;
+    gor__text_init(&text, write, arg);
+    return gor__dump(&text, opts, true);
+}
+
+static int write_to_stream(void *arg, const char *text, size_t bytes)
+{
+    errno = 0;
+    if (fwrite(text, 1, bytes, arg) == bytes) {
+        return 0;
+    }
+    return errno != 0 ? -errno : -EIO;
+}
+
+int gor_dump_with(FILE *out, const struct gor_dump_opts *opts)
+{
+    int error = gor_dump_to(write_to_stream, out, opts);
     errno = 0;
     if (fflush(out) != 0 || ferror(out)) {
         return errno != 0 ? -errno : -EIO;
     }
+    return error;
+}
+
+int gor_dump(FILE *out)
+{
+    return gor__shown(gor_dump_with(out, NULL));
+}
+
+int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t put = write(*(const int *)arg, text, bytes);
+        if (put < 0 && errno != EINTR) {
+            return -errno;
+        }
+        text += put > 0 ? put : 0;
+        bytes -= put > 0 ? (size_t)put : 0;
+    }
     return 0;
+}
+
+void gor_debug_dump(int fd)
+{
+    struct gor__text text;
+    int error = errno;
+    gor__text_init(&text, gor__dump_write_to_fd, &fd);
+    gor__symbol_begin_alone(GOR__LONER_DEBUGGER);
+    (void)gor__dump(&text, NULL, false);
+    gor__symbol_end_alone(GOR__LONER_DEBUGGER);
+    errno = error;
 }

@@ -131,13 +131,21 @@ static bool find_section(const struct gor__elf *elf, const char *name, uint32_t 
     return false;
 }
 
-struct gor__bytes gor__elf_section(const struct gor__elf *elf, const char *name)
+struct gor__bytes gor__elf_section_at(const struct gor__elf *elf, const char *name,
+                                      uint64_t *out_address)
 {
     Elf64_Shdr section;
     if (!find_section(elf, name, 0, &section)) {
         return (struct gor__bytes){NULL, NULL, false};
     }
+    *out_address = section.sh_addr;
     return bytes_of(elf, &section);
+}
+
+struct gor__bytes gor__elf_section(const struct gor__elf *elf, const char *name)
+{
+    uint64_t address = 0;
+    return gor__elf_section_at(elf, name, &address);
 }
 
 /* ---- segments */

@@ -35,6 +35,10 @@ void gor__elf_close(struct gor__elf *elf);
 /* The section of that name; empty when there is none, it has no bytes, or they are compressed. */
 struct gor__bytes gor__elf_section(const struct gor__elf *elf, const char *name);
 
+/* The same, and its address, as the file counts them. */
+struct gor__bytes gor__elf_section_at(const struct gor__elf *elf, const char *name,
+                                      uint64_t *out_address);
+
 /* The address, as the file counts them, of what lies at `offset` in it; false: nothing that is loaded
  * (if `is_code`, as code) does. */
 bool gor__elf_address_of(const struct gor__elf *elf, uint64_t offset, bool is_code,

@@ -4,14 +4,15 @@
  * Nothing is stopped: fields and stack are read while their owner may write them, and what was read
  * counts only if the goroutine was, before and after, in the same state, resumed as many times, and
  * the same goroutine at all. So the functions that read are hidden from ThreadSanitizer, which
- * would report those races, and from AddressSanitizer, which would take a walk over somebody else's
- * frames for an overflow. Gs and stacks are never unmapped while the runtime runs.
+ * would report those races. Gs and the records of stacks are never unmapped while the runtime runs; the
+ * stacks themselves are read through the kernel.
  */
 #include "runtime/debug/look.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "runtime/debug/unwind.h"
 #include "runtime/sched/byid.h"
 #include "runtime/sched/goroutine.h"
 #include "runtime/sched/pool.h"
@@ -22,7 +23,6 @@
 enum {
     FRAMES_MAX = sizeof(((struct gor_info *)0)->frames) / sizeof(void *),
     TRIES = 8,
-    ENTRY_BYTES = 64, /* more than gor__entry has */
 };
 
 /* What must not have changed for a reading to count. */
@@ -44,33 +44,6 @@ RACY_BY_DESIGN static struct mark take_mark(const struct gor__g *g)
 static bool same_mark(const struct mark *a, const struct mark *b)
 {
     return a->id == b->id && a->switches == b->switches && a->state == b->state;
-}
-
-/* Return addresses by the chain of frame pointers, which leads from the saved stack pointer towards
- * the top; code without frame pointers ends it or bends it, but never out of the stack. The last
- * two, of the runtime's own entry, are left out. */
-RACY_BY_DESIGN static unsigned walk_frames(const struct gor__context *stored,
-                                           const struct gor__stack *stack, const void **frames)
-{
-    uintptr_t low = (uintptr_t)stored->sp;
-    uintptr_t top = (uintptr_t)stack->top;
-    uintptr_t frame = (uintptr_t)gor__context_frame(stored);
-    unsigned count = 0;
-    while (count < FRAMES_MAX && frame >= low && frame <= top - 2 * sizeof(uintptr_t) &&
-           frame % sizeof(uintptr_t) == 0) {
-        const uintptr_t *words = (const uintptr_t *)frame;
-        uintptr_t address = gor__plain_address(words[1]);
-        if (address - (uintptr_t)gor__entry < ENTRY_BYTES) {
-            return count > 0 ? count - 1 : 0;
-        }
-        if (address == 0) {
-            break;
-        }
-        frames[count++] = (const void *)address;
-        low = frame + sizeof(uintptr_t);
-        frame = words[0];
-    }
-    return count;
 }
 
 /* The stack is stored, and stays as it is until the next switch to it. */
@@ -106,27 +79,49 @@ RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct mark
     read_name(g, info);
     info->fn = g->fn;
     info->created_at = g->created_at;
+    info->thread_locked = g->thread_locks > 0;
     info->stack_bytes = gor__stack_class_bytes(g->stack_class);
     info->stack_used_bytes = 0;
     info->frame_count = 0;
+    info->frames_end = mark->state == GOR_RUNNING ? GOR_FRAMES_LOST : GOR_FRAMES_WHOLE;
     if (mark->state == GOR_WAITING) {
         info->reason = (enum gor_wait_reason)__atomic_load_n(&g->reason, __ATOMIC_RELAXED);
         info->waiting_ns = g->waiting_since;
     }
 }
 
-RACY_BY_DESIGN static void read_stack(const struct gor__g *g, struct gor_info *info)
+static void follow_stack(uintptr_t sp, const struct gor__stack *stack, struct gor_info *info)
+{
+    struct gor__window window;
+    uintptr_t words[GOR__STORED_WORDS];
+    gor__window_init(&window, (uintptr_t)stack->top);
+    info->frames_end = GOR_FRAMES_LOST;
+    for (unsigned i = 0; i < GOR__STORED_WORDS; i++) {
+        if (!gor__window_word(&window, sp + i * sizeof words[0], &words[i])) {
+            return;
+        }
+    }
+    struct gor__registers registers = gor__registers_stored(sp, words);
+    info->frame_count =
+        gor__unwind(&window, &registers, info->frames, FRAMES_MAX, &info->frames_end);
+}
+
+RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_frames,
+                                      struct gor_info *info)
 {
     const struct gor__stack *stack = __atomic_load_n(&g->stack, __ATOMIC_ACQUIRE);
-    /* Read once: a second reading may be of another stack, with guard pages on the way to this one's
-     * top. */
+    /* Read once: a second reading may be of another stack. */
     struct gor__context stored = {__atomic_load_n(&g->context.sp, __ATOMIC_ACQUIRE)};
+    if (stack == NULL) {
+        return; /* it has not run yet */
+    }
     if (info->state == GOR_RUNNING || !is_stored(&stored, stack)) {
+        info->frames_end = GOR_FRAMES_LOST;
         return;
     }
     info->stack_used_bytes = (size_t)(stack->top - (const char *)stored.sp);
-    if (info->state == GOR_WAITING) {
-        info->frame_count = walk_frames(&stored, stack, info->frames);
+    if (with_frames) {
+        follow_stack((uintptr_t)stored.sp, stack, info);
     }
 }
 
@@ -139,7 +134,7 @@ static void finish(struct gor_info *info)
     }
 }
 
-bool gor__look(const struct gor__g *g, struct gor_info *out_info)
+bool gor__look(const struct gor__g *g, bool with_frames, struct gor_info *out_info)
 {
     struct gor_info info;
     memset(&info, 0, sizeof info);
@@ -150,7 +145,9 @@ bool gor__look(const struct gor__g *g, struct gor_info *out_info)
         }
         read_fields(g, &before, &info);
         if (i < TRIES - 1) {
-            read_stack(g, &info);
+            read_stack(g, with_frames, &info);
+        } else {
+            info.frames_end = GOR_FRAMES_LOST;
         }
         gor__fence();
         struct mark after = take_mark(g);
@@ -173,7 +170,7 @@ static int visit_one(void *arg, struct gor__g *g)
 {
     const struct tour *tour = arg;
     struct gor_info info;
-    return gor__look(g, &info) ? tour->visit(tour->arg, &info) : 0;
+    return gor__look(g, true, &info) ? tour->visit(tour->arg, &info) : 0;
 }
 
 int gor_each(int (*visit)(void *arg, const struct gor_info *info), void *arg)
@@ -186,7 +183,7 @@ int gor_lookup(gor_id_t id, struct gor_info *out_info)
 {
     struct gor_info info;
     const struct gor__g *g = gor__byid_find(id);
-    if (g == NULL || !gor__look(g, &info) || info.id != id) {
+    if (g == NULL || !gor__look(g, true, &info) || info.id != id) {
         return -ESRCH;
     }
     *out_info = info;

@@ -13,7 +13,8 @@
 struct gor__g;
 
 /* How `g` is at some moment of the call; false when it has ended. A goroutine that does not hold
- * still for long enough is shown without frames. */
-bool gor__look(const struct gor__g *g, struct gor_info *out_info);
+ * still for long enough is shown without frames; so is one that runs on a thread. `with_frames`: whether
+ * they are wanted at all, for they cost more than all the rest. */
+bool gor__look(const struct gor__g *g, bool with_frames, struct gor_info *out_info);
 
 #endif

@@ -251,13 +251,13 @@ static bool open_file(struct gor__module *module)
     return false;
 }
 
-static void read_module(struct gor__modules *modules, struct gor__module *module)
+void gor__modules_read(struct gor__modules *modules, struct gor__module *module)
 {
     const struct gor__elf *source = &module->file;
-    module->is_read = true;
-    if (!open_file(module)) {
+    if (module->is_read) {
         return;
     }
+    module->is_read = true;
     struct gor__bytes own = gor__elf_section(&module->file, ".debug_line");
     if (gor__bytes_left(&own) == 0 && (open_by_build_id(module) || open_by_link(module))) {
         source = &module->debug;
@@ -272,13 +272,16 @@ static void read_module(struct gor__modules *modules, struct gor__module *module
 
 struct gor__module *gor__modules_find(struct gor__modules *modules, uintptr_t address)
 {
-    for (struct gor__module *module = modules->first; module != NULL; module = module->next) {
-        if (module->is_mapped && address >= module->start && address < module->end) {
-            if (!module->is_read) {
-                read_module(modules, module);
-            }
-            return module;
+    struct gor__module *module = modules->first;
+    while (module != NULL &&
+           (!module->is_mapped || address < module->start || address >= module->end)) {
+        module = module->next;
+    }
+    if (module != NULL && !module->is_open) {
+        module->is_open = true;
+        if (open_file(module)) {
+            gor__cfi_read(&module->cfi, &module->file);
         }
     }
-    return NULL;
+    return module;
 }

@@ -6,6 +6,7 @@
 #ifndef GOR_DEBUG_MODULES_H
 #define GOR_DEBUG_MODULES_H
 
+#include "runtime/debug/cfi.h"
 #include "runtime/debug/inlines.h"
 #include "runtime/debug/lines.h"
 
@@ -18,13 +19,15 @@ struct gor__module {
     const char *path;
     uintptr_t bias; /* an address is this much more than the file counts */
     bool is_mapped; /* as of the last look */
-    bool is_read;
+    bool is_open;   /* the file was looked for */
+    bool is_read;   /* so were names and lines */
     struct gor__elf file;
     struct gor__elf debug; /* its separate debug file */
     struct gor__spans functions;
     struct gor__bytes names;
     struct gor__lines lines;
     struct gor__inlines inlines;
+    struct gor__cfi cfi;
     struct gor__module *next; /* list link of all */
 };
 
@@ -37,7 +40,10 @@ struct gor__modules {
 /* Look at what is mapped. */
 void gor__modules_look(struct gor__modules *modules);
 
-/* The module `address` is in, read if it can be; NULL: none. */
+/* The module `address` is in, opened if it can be; NULL: none. */
 struct gor__module *gor__modules_find(struct gor__modules *modules, uintptr_t address);
+
+/* Read names and lines, if they have not been. */
+void gor__modules_read(struct gor__modules *modules, struct gor__module *module);
 
 #endif

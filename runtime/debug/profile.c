@@ -57,7 +57,7 @@ static int add_goroutine(void *arg, struct gor__g *g)
     const struct walk *walk = arg;
     struct gor_info info;
     struct gor__sample_key key;
-    if (!gor__look(g, &info)) {
+    if (!gor__look(g, true, &info)) {
         return 0;
     }
     struct gor__labels *labels = gor__labels_get(g);

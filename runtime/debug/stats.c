@@ -5,6 +5,7 @@
 
 #include "runtime/debug/look.h"
 #include "runtime/sched/idle_stacks.h"
+#include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
@@ -93,10 +94,13 @@ static void add_stacks(struct gor_stats *stats, bool by_state)
         by_state ? gor__idle_stacks_committed() : gor__idle_stacks_committed_lately();
 }
 
-static int count_state(void *arg, const struct gor_info *info)
+static int count_state(void *arg, struct gor__g *g)
 {
     struct gor_stats *stats = arg;
-    stats->by_state[info->state]++;
+    struct gor_info info;
+    if (gor__look(g, false, &info)) {
+        stats->by_state[info.state]++;
+    }
     return 0;
 }
 
@@ -116,7 +120,7 @@ int gor_stats_get(struct gor_stats *out_stats, bool by_state)
     add_scheduler(&stats);
     add_stacks(&stats, by_state);
     if (by_state) {
-        (void)gor_each(count_state, &stats);
+        (void)gor__pool_each(count_state, &stats);
     }
     *out_stats = stats;
     return 0;

@@ -8,7 +8,7 @@
 #include "runtime/base/futex.h"
 #include "runtime/debug/modules.h"
 
-enum { FIRST_SLOTS = 1024 };
+enum { FIRST_SLOTS = 1024, PATIENCE_MS = 100 };
 
 struct answer {
     uintptr_t pc; /* 0: free */
@@ -16,29 +16,48 @@ struct answer {
     struct gor__symbol *frames;
 };
 
+struct step {
+    uintptr_t pc;
+    enum gor__symbol_step step;
+    struct gor__cfi_row row;
+};
+
+enum { STEPS = 4096 };
+
 /* Everything that was found out so far. */
 struct tables {
     struct gor__modules modules;
     struct answer *answers; /* hashed by pc, a power of two of them */
     size_t slots;
     size_t used;
+    struct step *steps; /* STEPS of them, hashed by pc; the last one stays */
 };
 
 static struct {
     struct gor__mutex lock;
     struct tables shared;
-    struct tables alone;
-    int alone_thread; /* atomic: whose questions go there; 0: nobody's */
+    struct tables alone[GOR__LONERS];
+    int alone_threads[GOR__LONERS]; /* atomic: whose questions go there; 0: nobody's */
 } symbols;
 
 /* ---- one address */
 
-static void name_real_function(struct gor__module *module, uint64_t address,
-                               struct gor__symbol *symbol)
+/* Without the version that some symbol tables add to a name. */
+static const char *plain_name(struct gor__bump *bump, const char *name)
+{
+    const char *version = name != NULL ? strchr(name, '@') : NULL;
+    size_t length = version != NULL ? (size_t)(version - name) : 0;
+    char *plain = length > 0 ? gor__bump_take(bump, length + 1) : NULL;
+    return plain != NULL ? memcpy(plain, name, length) : name;
+}
+
+static void name_real_function(struct gor__modules *modules, const struct gor__module *module,
+                               uint64_t address, struct gor__symbol *symbol)
 {
     const struct gor__span *span = gor__spans_find(&module->functions, address);
     if (span != NULL) {
-        symbol->function = gor__bytes_text_at(module->names, span->what);
+        symbol->function =
+            plain_name(&modules->bump, gor__bytes_text_at(module->names, span->what));
         symbol->start = span->low + module->bias;
     }
 }
@@ -77,11 +96,12 @@ static unsigned find_out(struct gor__modules *modules, uintptr_t pc, struct gor_
     if (module == NULL) {
         return 0;
     }
+    gor__modules_read(modules, module);
     uint64_t address = pc - module->bias;
     memset(&frames[0], 0, sizeof frames[0]);
     frames[0].module = module->path;
     frames[0].in_module = address;
-    name_real_function(module, address, &frames[0]);
+    name_real_function(modules, module, address, &frames[0]);
     (void)gor__inlines_find(&module->inlines, address, &code);
     if (gor__lines_find(&module->lines, &modules->bump, address, code.folder, &place)) {
         frames[0].file = place.file;
@@ -92,9 +112,14 @@ static unsigned find_out(struct gor__modules *modules, uintptr_t pc, struct gor_
 
 /* ---- answers that are kept */
 
+static size_t hash(uintptr_t pc)
+{
+    return (size_t)((pc * UINT64_C(0x9e3779b97f4a7c15)) >> 20);
+}
+
 static struct answer *slot_of(struct answer *answers, size_t slots, uintptr_t pc)
 {
-    size_t at = (size_t)((pc * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (slots - 1);
+    size_t at = hash(pc) & (slots - 1);
     while (answers[at].pc != 0 && answers[at].pc != pc) {
         at = (at + 1) & (slots - 1);
     }
@@ -127,6 +152,9 @@ static void forget_answers(struct tables *tables)
         memset(tables->answers, 0, tables->slots * sizeof *tables->answers);
     }
     tables->used = 0;
+    if (tables->steps != NULL) {
+        memset(tables->steps, 0, STEPS * sizeof *tables->steps);
+    }
 }
 
 static void look_again(struct tables *tables)
@@ -165,21 +193,63 @@ static const struct answer *ask(struct tables *tables, uintptr_t pc)
     return answer;
 }
 
+static enum gor__symbol_step find_step(struct tables *tables, uintptr_t pc,
+                                       struct gor__cfi_row *out_row)
+{
+    const struct gor__module *module = gor__modules_find(&tables->modules, pc);
+    if (module == NULL) {
+        return GOR__STEP_NO_CODE;
+    }
+    return gor__cfi_find(&module->cfi, pc - module->bias, out_row) ? GOR__STEP_ROW
+                                                                   : GOR__STEP_NO_ROW;
+}
+
+static enum gor__symbol_step ask_step(struct tables *tables, uintptr_t pc,
+                                      struct gor__cfi_row *out_row)
+{
+    if (tables->steps == NULL) {
+        tables->steps = gor__bump_take(&tables->modules.bump, STEPS * sizeof *tables->steps);
+    }
+    if (tables->modules.first == NULL) {
+        look_again(tables);
+    }
+    if (tables->steps == NULL) {
+        return find_step(tables, pc, out_row);
+    }
+    struct step *step = &tables->steps[hash(pc) % STEPS];
+    if (step->pc != pc) {
+        step->step = find_step(tables, pc, &step->row);
+        step->pc = pc;
+    }
+    *out_row = step->row;
+    return step->step;
+}
+
 /* ---- who asks */
 
-static bool is_alone(void)
+/* The caller's own tables; NULL: it has none. */
+static struct tables *own_tables(void)
 {
-    int alone = __atomic_load_n(&symbols.alone_thread, __ATOMIC_RELAXED);
-    return alone != 0 && alone == (int)syscall(SYS_gettid);
+    int self = 0;
+    for (int i = 0; i < GOR__LONERS; i++) {
+        int thread = __atomic_load_n(&symbols.alone_threads[i], __ATOMIC_RELAXED);
+        if (thread != 0) {
+            self = self != 0 ? self : (int)syscall(SYS_gettid);
+            if (thread == self) {
+                return &symbols.alone[i];
+            }
+        }
+    }
+    return NULL;
 }
 
 static struct tables *begin(void)
 {
-    if (is_alone()) {
-        return &symbols.alone;
+    struct tables *own = own_tables();
+    if (own == NULL) {
+        gor__mutex_lock(&symbols.lock);
     }
-    gor__mutex_lock(&symbols.lock);
-    return &symbols.shared;
+    return own != NULL ? own : &symbols.shared;
 }
 
 static void end(const struct tables *tables)
@@ -207,6 +277,31 @@ bool gor__symbol_find(const void *pc, struct gor__symbol *out_symbol)
     return gor__symbol_frames(pc, out_symbol, 1) == 1;
 }
 
+/* Not for ever: the world may stand meanwhile, and somebody who is stopped have the lock. */
+static bool lock_soon(void)
+{
+    for (int i = 0; i < PATIENCE_MS; i++) {
+        if (gor__mutex_try_lock(&symbols.lock)) {
+            return true;
+        }
+        (void)usleep(1000);
+    }
+    return false;
+}
+
+enum gor__symbol_step gor__symbol_step(uintptr_t pc, struct gor__cfi_row *out_row)
+{
+    enum gor__symbol_step step = GOR__STEP_NO_ROW;
+    struct tables *own = own_tables();
+    if (own != NULL) {
+        step = ask_step(own, pc, out_row);
+    } else if (lock_soon()) {
+        step = ask_step(&symbols.shared, pc, out_row);
+        gor__mutex_unlock(&symbols.lock);
+    }
+    return step;
+}
+
 void gor__symbol_refresh(void)
 {
     struct tables *tables = begin();
@@ -214,12 +309,19 @@ void gor__symbol_refresh(void)
     end(tables);
 }
 
-void gor__symbol_begin_alone(void)
+void gor__symbol_begin_alone(enum gor__symbol_loner loner)
 {
-    __atomic_store_n(&symbols.alone_thread, (int)syscall(SYS_gettid), __ATOMIC_RELAXED);
+    if (loner == GOR__LONER_DEBUGGER) {
+        /* The last call may have been given up in the middle of anything. */
+        memset(&symbols.alone[loner], 0, sizeof symbols.alone[loner]);
+    }
+    __atomic_store_n(&symbols.alone_threads[loner], (int)syscall(SYS_gettid), __ATOMIC_RELAXED);
 }
 
-void gor__symbol_end_alone(void)
+void gor__symbol_end_alone(enum gor__symbol_loner loner)
 {
-    __atomic_store_n(&symbols.alone_thread, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&symbols.alone_threads[loner], 0, __ATOMIC_RELAXED);
+    if (loner == GOR__LONER_DEBUGGER) {
+        gor__bump_fini(&symbols.alone[loner].modules.bump);
+    }
 }

@@ -20,6 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "runtime/debug/cfi.h"
+
 enum { GOR__SYMBOL_FRAMES = 16 };
 
 struct gor__symbol {
@@ -40,13 +42,26 @@ bool gor__symbol_find(const void *pc, struct gor__symbol *out_symbol);
  * how many, at most `room`; 0: nothing is mapped there. */
 unsigned gor__symbol_frames(const void *pc, struct gor__symbol *out_symbols, unsigned room);
 
+/* How to get from `pc` to the caller of its function. */
+enum gor__symbol_step {
+    GOR__STEP_NO_CODE, /* nothing is mapped there as code */
+    GOR__STEP_NO_ROW,  /* nobody tells */
+    GOR__STEP_ROW,
+};
+enum gor__symbol_step gor__symbol_step(uintptr_t pc, struct gor__cfi_row *out_row);
+
 /* Look again at what is mapped: before a series of questions, since libraries come and go, and answers
  * about what was there before are kept. */
 void gor__symbol_refresh(void);
 
-/* For a thread that must not wait: whoever holds the lock may never give it back. Until the matching
- * _end, that thread's questions go to tables of their own. One thread at a time. */
-void gor__symbol_begin_alone(void);
-void gor__symbol_end_alone(void);
+/* For who must not wait, for whoever holds the lock may never give it back: until the matching _end,
+ * the calling thread's questions go to tables of their own. One thread at a time of each kind. */
+enum gor__symbol_loner {
+    GOR__LONER_SIGNAL, /* the thread that dumps on a signal */
+    GOR__LONER_DEBUGGER, /* a call from a debugger: all others are halted, and so may be one of these */
+    GOR__LONERS,
+};
+void gor__symbol_begin_alone(enum gor__symbol_loner loner);
+void gor__symbol_end_alone(enum gor__symbol_loner loner);
 
 #endif

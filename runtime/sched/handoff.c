@@ -56,6 +56,11 @@ static void set_lack(struct gor__m *m, enum gor__lack lack)
     m->lacking_since = gor__coarse_now();
     if (m->g != NULL) {
         bool queued = lack == GOR__LACK_WAITS || lack == GOR__LACK_HOG;
+        if (queued) {
+            /* It is runnable, but not stored: whoever looks at it must not take what was left of its
+             * last wait for that. The next switch away writes it. */
+            __atomic_store_n(&m->g->context.sp, NULL, __ATOMIC_RELAXED);
+        }
         gor__g_set_state(m->g, queued ? GOR_RUNNABLE : GOR_RUNNING, GOR_WAIT_NONE);
     }
 }

@@ -20,9 +20,11 @@
 
 #include "runtime/base/lock.h"
 #include "runtime/base/random.h"
+#include "runtime/cpu/registers.h"
 #include "runtime/cpu/sanitizer.h"
 #include "runtime/cpu/switch.h"
 
+struct gor__capture;
 struct gor__g;
 struct gor__p;
 
@@ -84,6 +86,11 @@ struct gor__m {
     int tid;
     clockid_t cpu_clock;
     int preempt_timer; /* atomic; of the kernel, on the thread's CPU time; -1: none */
+
+    /* For those who look at what it does. */
+    struct gor__capture *capture; /* atomic: who asks; see capture.h */
+    uint32_t stopped;             /* atomic: odd while in the handler of preempt.c, and then ... */
+    struct gor__registers stopped_at; /* ... where it was interrupted */
 };
 
 static inline void gor__m_note_left(struct gor__m *m, struct gor__fiber *left)

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "runtime/sched/capture.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/seeded.h"
 
@@ -22,13 +23,21 @@ static struct {
 } preempt;
 
 /* Outside no lock of the runtime is held, so this may take one. */
-static void on_signal(int signal)
+static void on_signal(int signal, siginfo_t *info, void *context)
 {
     int error = errno;
     struct gor__m *m = gor__m_self();
     (void)signal;
+    (void)info;
+    if (m != NULL) {
+        gor__capture_answer(m, context);
+    }
     if (m != NULL && !__atomic_load_n(&m->inside, __ATOMIC_RELAXED)) {
+        m->stopped_at = gor__registers_of(context);
+        /* Release: whoever sees that it is stopped sees where. */
+        __atomic_store_n(&m->stopped, m->stopped + 1, __ATOMIC_RELEASE);
         gor__stop_here(m);
+        __atomic_store_n(&m->stopped, m->stopped + 1, __ATOMIC_RELEASE);
     }
     errno = error;
 }
@@ -54,8 +63,8 @@ void gor__preempt_init(void)
         return;
     }
     memset(&action, 0, sizeof action);
-    action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART | SA_ONSTACK;
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigfillset(&action.sa_mask);
     (void)sigaction(preempt.signal, &action, NULL);
 }
@@ -64,8 +73,8 @@ void gor__preempt_init(void)
 static bool is_ours(void)
 {
     struct sigaction now;
-    return sigaction(preempt.signal, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 &&
-           now.sa_handler == on_signal;
+    return sigaction(preempt.signal, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0 &&
+           now.sa_sigaction == on_signal;
 }
 
 void gor__preempt_fini(void)

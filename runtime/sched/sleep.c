@@ -35,5 +35,5 @@ int gor_sleep(int64_t ns)
 {
     int64_t deadline = gor_after(ns);
     /* 292 years are no error. */
-    return gor_sleep_until(deadline == GOR_NEVER ? GOR_NEVER - 1 : deadline);
+    return gor__shown(gor_sleep_until(deadline == GOR_NEVER ? GOR_NEVER - 1 : deadline));
 }

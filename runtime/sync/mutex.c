@@ -197,7 +197,7 @@ void gor_mutex_lock(struct gor_mutex *mutex)
 {
     struct gor__m *machine = gor__m_self();
     if (GOR_UNLIKELY(machine == NULL || !step(of(mutex), machine, 0, LOCKED))) {
-        (void)lock_through_door(mutex, NULL);
+        (void)gor__shown(lock_through_door(mutex, NULL));
     }
 }
 
@@ -207,7 +207,7 @@ static int lock_within(struct gor_mutex *mutex, const struct gor__limit *limit)
     if (machine == NULL) {
         return -EPERM;
     }
-    return step(of(mutex), machine, 0, LOCKED) ? 0 : lock_through_door(mutex, limit);
+    return step(of(mutex), machine, 0, LOCKED) ? 0 : gor__shown(lock_through_door(mutex, limit));
 }
 
 int gor_mutex_lock_until(struct gor_mutex *m, int64_t deadline)

@@ -342,22 +342,22 @@ static int select_cases(struct gor_case *cases, size_t count, bool parks,
 
 int gor_select(struct gor_case *cases, size_t count)
 {
-    return select_cases(cases, count, true, NULL);
+    return gor__shown(select_cases(cases, count, true, NULL));
 }
 
 int gor_select_try(struct gor_case *cases, size_t count)
 {
-    return select_cases(cases, count, false, NULL);
+    return gor__shown(select_cases(cases, count, false, NULL));
 }
 
 int gor_select_until(struct gor_case *cases, size_t count, int64_t deadline)
 {
     struct gor__limit limit = gor__limit_until(deadline);
-    return select_cases(cases, count, true, &limit);
+    return gor__shown(select_cases(cases, count, true, &limit));
 }
 
 int gor_select_ctx(struct gor_case *cases, size_t count, struct gor_ctx *ctx)
 {
     struct gor__limit limit = gor__limit_ctx(ctx);
-    return select_cases(cases, count, true, &limit);
+    return gor__shown(select_cases(cases, count, true, &limit));
 }

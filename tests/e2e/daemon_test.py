@@ -154,6 +154,18 @@ class Stopping(DaemonCase):
         self.assertIn(f"job {job_id}", gord.stderr())
         self.assertTrue(gord.alive())
 
+    def test_quit_dumps_where_jobs_are_and_goes_on(self):
+        gord = self.gord().start()
+        client = self.client(gord)
+        job_id = client.native("builtin.sleep", "1000s")
+        client.wait_state(job_id, e2e.WAITING)
+        for times in (1, 2):
+            gord.process.send_signal(signal.SIGQUIT)
+            while gord.stderr().count("SIGQUIT: ") < times or not gord.stderr().endswith("\n\n"):
+                client.runtime("Version")
+        self.assertRegex(gord.stderr(), r"goroutine \d+ \[sleep.*\]:\n")
+        self.assertTrue(gord.alive())
+
     def test_running_jobs_end_as_cancelled_and_queued_ones_run_later(self):
         gord = self.gord("--exec-slots", "2", "--grace", "300ms").start()
         client = self.client(gord)

@@ -187,7 +187,7 @@ class Looking(e2e.GordTest):
             self.assertEqual(found[f"job {job_id}"].state, "waiting")
         dump = b"".join(chunk.data for chunk in self.client.runtime("Inspect", kind=1))
         for job_id in ids:
-            self.assertIn(f"name: job {job_id}\n".encode(), dump)
+            self.assertIn(f', "job {job_id}"]:\n'.encode(), dump)
         self.client.jobs("Cancel", ids=ids)
         self.client.wait(*ids)
 

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* dump_test.c - the printed form of all goroutines. */
+/* dump_test.c - the printed form of goroutines: of all or some, merged or not, waiting or running. */
+#include <time.h>
+
 #include "tests/runtime/help.h"
 
-static char *dump_text(void)
+/* What instrumentation puts between caller and callee, or delays, is not looked at. */
+#if defined(__SANITIZE_THREAD__)
+#define STOPS_ANYWHERE false
+#else
+#define STOPS_ANYWHERE true
+#endif
+
+/* Keeps a call from becoming a jump. */
+#define COME_BACK() __asm__ volatile("" ::: "memory")
+
+static char *dump_text(const struct gor_dump_opts *opts)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
     CHECK(out != NULL);
-    CHECK_EQ(gor_dump(out), 0);
+    CHECK_EQ(gor_dump_with(out, opts), 0);
     CHECK_EQ(fclose(out), 0);
     return text;
 }
@@ -20,17 +32,42 @@ static void check_has(const char *text, const char *words)
     }
 }
 
+static void check_has_not(const char *text, const char *words)
+{
+    if (strstr(text, words) != NULL) {
+        test_fail(__FILE__, __LINE__, "there is \"%s\" in: %s", words, text);
+    }
+}
+
+static int count_words(const char *text, const char *words)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
 static void park_in_select(void *arg)
 {
     struct gor_case one = {arg, NULL, GOR_RECV, 0};
     struct gor_case cases[] = {one, {NULL, NULL, GOR_RECV, 0}};
     (void)gor_select(cases, 2);
+    COME_BACK();
 }
 
 static void park_in_recv(void *arg)
 {
     gor_set_name("waiter-seven");
     (void)gor_chan_recv(arg, NULL);
+    COME_BACK();
+}
+
+static void close_and_wait(struct gor_chan *c)
+{
+    CHECK_EQ(gor_chan_close(c), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_chan_unref(c);
 }
 
 GO_TEST(dump_shows_ids_states_reasons_and_names)
@@ -39,20 +76,279 @@ GO_TEST(dump_shows_ids_states_reasons_and_names)
     char words[64];
     gor_id_t select_id = spawn_parked(park_in_select, c, GOR_WAIT_SELECT);
     gor_id_t recv_id = spawn_parked(park_in_recv, c, GOR_WAIT_CHAN_RECV);
-    char *text = dump_text();
-    snprintf(words, sizeof words, "goroutine %" PRIu64 " [select", select_id);
+    char *text = dump_text(NULL);
+    snprintf(words, sizeof words, "goroutine %" PRIu64 " [select]:\n", select_id);
     check_has(text, words);
-    snprintf(words, sizeof words, "goroutine %" PRIu64 " [chan receive", recv_id);
+    snprintf(words, sizeof words, "goroutine %" PRIu64 " [chan receive, \"waiter-seven\"]:\n",
+             recv_id);
     check_has(text, words);
-    snprintf(words, sizeof words, "goroutine %" PRIu64 " [running", gor_self());
+    snprintf(words, sizeof words, "goroutine %" PRIu64 " [running, \"main\"]:\ngor_dump",
+             gor_self());
     check_has(text, words);
-    check_has(text, "waiter-seven");
-    check_has(text, "created by");
+    snprintf(words, sizeof words, "created by spawn_id in goroutine %" PRIu64 "\n", gor_self());
+    check_has(text, words);
+    check_has(text, "\npark_in_recv(...)\n\t/");
+    check_has(text, "tests/runtime/dump_test.c:");
     free(text);
-    CHECK_EQ(gor_chan_close(c), 0);
-    YIELD_UNTIL(gor_num_goroutine() == 1)
-    gor_chan_unref(c);
+    close_and_wait(c);
 }
+
+/* ---- the exact form */
+
+static __attribute__((noinline, noclone)) int innermost(struct gor_chan *c)
+{
+    int result = gor_chan_recv(c, NULL); /* line A */
+    COME_BACK();
+    return result;
+}
+
+enum { LINE_A = __LINE__ - 5 };
+
+static inline __attribute__((always_inline)) int inlined(struct gor_chan *c)
+{
+    int result = innermost(c);
+    COME_BACK();
+    return result;
+}
+
+enum { LINE_B = __LINE__ - 5 };
+
+static void outermost(void *arg)
+{
+    (void)inlined(arg);
+    COME_BACK();
+}
+
+enum { LINE_C = __LINE__ - 4 };
+
+static __attribute__((noinline, noclone)) gor_id_t start_outermost(struct gor_chan *c)
+{
+    gor_id_t id = 0;
+    CHECK_EQ(gor_go_with(&(struct gor_go_opts){.out_id = &id}, outermost, c), 0);
+    COME_BACK();
+    return id;
+}
+
+/* Behind the place of a frame, there may be " +0x12". */
+static void check_line(const char **text, const char *expected)
+{
+    const char *end = strchr(*text, '\n');
+    CHECK(end != NULL);
+    size_t length = (size_t)(end - *text);
+    const char *offset = length > 0 ? memmem(*text, length, " +0x", 4) : NULL;
+    length = offset != NULL ? (size_t)(offset - *text) : length;
+    if (length != strlen(expected) || memcmp(*text, expected, length) != 0) {
+        test_fail(__FILE__, __LINE__, "not \"%s\" but: %s", expected, *text);
+    }
+    *text = end + 1;
+}
+
+static void check_place(const char **text, int line)
+{
+    char place[600];
+    (void)snprintf(place, sizeof place, "\t%s:%d", __FILE__, line);
+    check_line(text, place);
+}
+
+static void check_frames(const char *text)
+{
+    /* The library's own functions, as many as the compiler has left. */
+    const char *at = strstr(text, "innermost(...)\n");
+    CHECK(at != NULL);
+    check_line(&at, "innermost(...)");
+    check_place(&at, LINE_A);
+    check_line(&at, "inlined(...)");
+    check_place(&at, LINE_B);
+    check_line(&at, "outermost(...)");
+    check_place(&at, LINE_C);
+    CHECK(strncmp(at, "created by start_outermost", 26) == 0);
+}
+
+GO_TEST(dump_of_one_is_a_traceback_of_gos_form)
+{
+    struct gor_chan *c = new_chan(0, 0);
+    char words[64];
+    gor_id_t id = start_outermost(c);
+    await_waiting(id, GOR_WAIT_CHAN_RECV);
+    char *text = dump_text(&(struct gor_dump_opts){.id = id});
+    snprintf(words, sizeof words, "goroutine %" PRIu64 " [chan receive]:\n", id);
+    CHECK(strncmp(text, words, strlen(words)) == 0);
+    check_frames(text);
+    snprintf(words, sizeof words, "created by start_outermost in goroutine %" PRIu64 "\n\t",
+             gor_self());
+    check_has(text, words);
+    CHECK_STR(text + strlen(text) - 2, "\n\n");
+    free(text);
+    close_and_wait(c);
+}
+
+GO_TEST(dump_merges_equal_stacks)
+{
+    struct gor_chan *c = new_chan(0, 0);
+    char words[128];
+    for (int i = 0; i < 6; i++) {
+        await_waiting(start_outermost(c), GOR_WAIT_CHAN_RECV);
+    }
+    gor_id_t alone = spawn_parked(park_in_select, c, GOR_WAIT_SELECT);
+    struct gor_dump_opts opts = {.merged = true, .states = 1u << GOR_WAITING};
+    char *text = dump_text(&opts);
+    check_has(text, "7 goroutines, 2 different stacks\n\n6 goroutines [chan receive]: ");
+    check_frames(text);
+    check_has(text, " ...\n");
+    check_has_not(text, "in goroutine");
+    snprintf(words, sizeof words, "1 goroutine [select]: %" PRIu64 "\n", alone);
+    check_has(text, words);
+    CHECK(strstr(text, "[select]") > strstr(text, "[chan receive]"));
+    free(text);
+    opts.limit = 1;
+    text = dump_text(&opts);
+    check_has(text, "7 goroutines, 2 different stacks");
+    check_has_not(text, "[select]");
+    free(text);
+    close_and_wait(c);
+}
+
+GO_TEST(dump_shows_those_that_are_asked_for)
+{
+    struct gor_chan *c = new_chan(0, 0);
+    (void)spawn_parked(park_in_select, c, GOR_WAIT_SELECT);
+    (void)spawn_parked(park_in_recv, c, GOR_WAIT_CHAN_RECV);
+    (void)start_outermost(c);
+    struct gor_stats stats;
+    do {
+        gor_yield();
+        CHECK_EQ(gor_stats_get(&stats, true), 0);
+    } while (stats.by_state[GOR_WAITING] != 3);
+    char *text = dump_text(&(struct gor_dump_opts){.states = 1u << GOR_RUNNING});
+    CHECK_EQ(count_words(text, "goroutine "), 1);
+    free(text);
+    text = dump_text(&(struct gor_dump_opts){.reasons = UINT64_C(1) << GOR_WAIT_CHAN_RECV});
+    CHECK_EQ(count_words(text, "[chan receive"), 2);
+    check_has_not(text, "[select");
+    check_has_not(text, "[running");
+    free(text);
+    text = dump_text(&(struct gor_dump_opts){.name = "waiter-seven"});
+    CHECK_EQ(count_words(text, "]:\n"), 1);
+    check_has(text, "park_in_recv(...)");
+    free(text);
+    text = dump_text(&(struct gor_dump_opts){.min_wait_ns = 3600 * GOR_SECOND});
+    CHECK_STR(text, "");
+    free(text);
+    text = dump_text(&(struct gor_dump_opts){.limit = 2});
+    CHECK_EQ(count_words(text, "]:\n"), 2);
+    free(text);
+    close_and_wait(c);
+}
+
+/* ---- those that run */
+
+static _Atomic bool go_on;
+static _Atomic int there;
+
+static __attribute__((noinline, noclone)) void spin(int depth)
+{
+    if (depth > 0) {
+        spin(depth - 1);
+        COME_BACK();
+        return;
+    }
+    atomic_fetch_add(&there, 1);
+    while (!atomic_load(&go_on)) {
+        COME_BACK();
+    }
+}
+
+static void compute(void *unused)
+{
+    (void)unused;
+    spin(3);
+    COME_BACK();
+}
+
+static __attribute__((noinline, noclone)) void block(void)
+{
+    struct timespec nap = {0, 1000000};
+    atomic_fetch_add(&there, 1);
+    while (!atomic_load(&go_on)) {
+        nanosleep(&nap, NULL);
+    }
+}
+
+static void block_outside(void *unused)
+{
+    (void)unused;
+    block();
+    COME_BACK();
+}
+
+/* Again until it has been found in a moment when it could be asked. */
+static void await_words(const char *words)
+{
+    for (;;) {
+        char *text = dump_text(NULL);
+        bool has = strstr(text, words) != NULL;
+        free(text);
+        if (has) {
+            return;
+        }
+        gor_yield();
+    }
+}
+
+static void await_all_gone(void)
+{
+    atomic_store(&go_on, true);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+}
+
+GO_TEST(dump_shows_where_goroutines_compute)
+{
+    if (!STOPS_ANYWHERE) {
+        test_skip("the sanitizer delays signals");
+        return;
+    }
+    atomic_store(&go_on, false);
+    atomic_store(&there, 0);
+    for (int i = 0; i < 3; i++) {
+        spawn(compute, NULL);
+    }
+    YIELD_UNTIL(atomic_load(&there) == 3)
+    for (int i = 0; i < 20; i++) {
+        await_words("spin(...)\n");
+    }
+    char *text = dump_text(NULL);
+    CHECK_INT(count_words(text, "\nspin(...)\n"), >=, 4);
+    check_has(text, "compute(...)\n");
+    free(text);
+    await_all_gone();
+}
+
+GO_TEST(dump_shows_where_goroutines_are_blocked)
+{
+    atomic_store(&go_on, false);
+    atomic_store(&there, 0);
+    spawn(block_outside, NULL);
+    YIELD_UNTIL(atomic_load(&there) == 1)
+    await_words("[syscall]:\n");
+    await_words("block_outside(...)\n");
+    await_words("\nblock(...)\n");
+    await_all_gone();
+}
+
+GO_TEST(dump_without_running_ones_asks_nobody)
+{
+    atomic_store(&go_on, false);
+    atomic_store(&there, 0);
+    spawn(block_outside, NULL);
+    YIELD_UNTIL(atomic_load(&there) == 1)
+    char *text = dump_text(&(struct gor_dump_opts){.no_running = true});
+    check_has(text, "[running]:\nblock_outside(...)\n");
+    check_has(text, "...where it is now could not be found out...\n");
+    free(text);
+    await_all_gone();
+}
+
+/* ---- the stream */
 
 GO_TEST(dump_to_a_broken_stream_tells_the_error)
 {
@@ -61,6 +357,20 @@ GO_TEST(dump_to_a_broken_stream_tells_the_error)
     setvbuf(full, NULL, _IONBF, 0);
     CHECK_INT(gor_dump(full), <, 0);
     fclose(full);
+}
+
+static int refuse(void *arg, const char *text, size_t bytes)
+{
+    CHECK(bytes > 0 && text != NULL);
+    ++*(int *)arg;
+    return -EPIPE;
+}
+
+GO_TEST(dump_in_pieces_ends_when_nobody_wants_more)
+{
+    int calls = 0;
+    CHECK_EQ(gor_dump_to(refuse, &calls, NULL), -EPIPE);
+    CHECK_EQ(calls, 1);
 }
 
 struct crowd {
@@ -89,16 +399,15 @@ GO_TEST(dump_of_thousands_shows_every_one)
         gor_yield();
         CHECK_EQ(gor_stats_get(&stats, true), 0);
     } while (stats.by_state[GOR_WAITING] != (uint64_t)count);
-    char *text = dump_text();
-    int shown = 0;
-    for (const char *at = text; (at = strstr(at, "[chan receive")) != NULL; at++) {
-        shown++;
-    }
-    CHECK_EQ(shown, count);
+    char *text = dump_text(NULL);
+    CHECK_EQ(count_words(text, "[chan receive"), count);
     free(text);
-    CHECK_EQ(gor_chan_close(crowd.c), 0);
-    YIELD_UNTIL(gor_num_goroutine() == 1)
-    gor_chan_unref(crowd.c);
+    char words[64];
+    text = dump_text(&(struct gor_dump_opts){.merged = true});
+    snprintf(words, sizeof words, "\n%d goroutines [chan receive]: ", count);
+    check_has(text, words);
+    free(text);
+    close_and_wait(crowd.c);
 }
 
 TEST(dump_without_a_runtime_is_harmless)

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/debug/cfi.h"
 #include "runtime/debug/inlines.h"
 #include "runtime/debug/lines.h"
 #include "runtime/debug/symbol.h"
@@ -149,20 +150,21 @@ TEST(what_is_no_code_has_no_symbol)
     CHECK(!gor__symbol_find((const void *)1, &symbol));
 }
 
-static void *ask_alone(void *pc)
+static void ask_alone(const void *pc, enum gor__symbol_loner loner)
 {
-    gor__symbol_begin_alone();
+    gor__symbol_begin_alone(loner);
     struct gor__symbol symbol = find(pc);
-    gor__symbol_end_alone();
+    gor__symbol_end_alone(loner);
     CHECK_STR(symbol.function, "ask_in_static");
-    return NULL;
 }
 
 TEST(tables_of_its_own_answer_the_same)
 {
     unsigned line = 0;
     const char *pc = ask_in_static(&line);
-    (void)ask_alone((void *)(uintptr_t)pc);
+    ask_alone(pc, GOR__LONER_SIGNAL);
+    ask_alone(pc, GOR__LONER_DEBUGGER);
+    ask_alone(pc, GOR__LONER_DEBUGGER);
     CHECK_STR(find(pc).function, "ask_in_static");
 }
 
@@ -377,11 +379,13 @@ static unsigned answered;
 static void question(const uint8_t *bytes, size_t size, uint64_t *random)
 {
     struct gor__elf elf;
-    struct gor__bump bump = {NULL, NULL};
+    struct gor__bump bump = {NULL, NULL, NULL};
     struct gor__spans functions = {NULL, 0, 0};
     struct gor__bytes names = {NULL, NULL, false};
     struct gor__lines lines;
     static struct gor__inlines inlines;
+    struct gor__cfi cfi;
+    struct gor__cfi_row row;
     uint32_t crc = 0;
     if (!gor__elf_open_memory(&elf, bytes, size)) {
         return;
@@ -391,6 +395,7 @@ static void question(const uint8_t *bytes, size_t size, uint64_t *random)
     gor__elf_functions(&elf, &bump, &functions, &names);
     gor__lines_read(&lines, &elf, &bump);
     gor__inlines_read(&inlines, &elf, &bump);
+    gor__cfi_read(&cfi, &elf);
     for (int i = 0; i < 40 && functions.count > 0; i++) {
         static struct gor__code code;
         struct gor__place place;
@@ -401,7 +406,9 @@ static void question(const uint8_t *bytes, size_t size, uint64_t *random)
         answered += gor__lines_find(&lines, &bump, function->low, NULL, &place) ? 1 : 0;
         answered += gor__inlines_find(&inlines, function->low, &code) ? 1 : 0;
         (void)gor__lines_file(&lines, &bump, code.lines, *random >> 60, code.folder);
+        answered += gor__cfi_find(&cfi, function->low, &row) ? 1 : 0;
     }
+    gor__bump_fini(&bump);
 }
 
 static uint64_t next_random(uint64_t *state)
@@ -414,7 +421,7 @@ static uint64_t next_random(uint64_t *state)
 static size_t place_in(const struct image *image, uint64_t *random)
 {
     static const char *const sections[] = {".debug_line", ".debug_info", ".debug_abbrev",
-                                           ".symtab",     ".debug_str",  ".debug_rnglists"};
+                                           ".symtab",     ".eh_frame",   ".eh_frame_hdr"};
     struct gor__elf elf;
     CHECK(gor__elf_open_memory(&elf, image->bytes, image->size));
     size_t choice = next_random(random) % 8;

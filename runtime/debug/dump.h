@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* dump.h - goroutines as text. */
+#ifndef GOR_DEBUG_DUMP_H
+#define GOR_DEBUG_DUMP_H
+
+#include "runtime/debug/text.h"
+#include "runtime/gor.h"
+
+/* A dump, to `text`, which is ended. `may_wait`: else no lock is waited for, and none of the tables of
+ * others used: for whom a debugger calls, with all other threads halted. 0, the answer of the text's
+ * `write`, or -ENOMEM. Outside the door. */
+int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait);
+
+/* A text's `write` to the descriptor *arg. */
+int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes);
+
+/* How many frames are left out at the inner end. *out_start is where the function of the library begins
+ * that is shown then, or 0: stacks that wait in different places of it are alike to whoever called it. */
+unsigned gor__dump_inner(const void *const *frames, unsigned count, uintptr_t *out_start);
+
+/* One stack: its frames, and what is to be said about their end. The innermost frames, down to the
+ * function of the library that was called, are left out: they are the runtime's own business. */
+void gor__dump_frames(struct gor__text *text, const void *const *frames, unsigned count,
+                      enum gor_frames_end end);
+
+/* "function(...)" and the place in the next line. `tail` stands behind the function. `is_return`: the
+ * address lies behind the call that is meant. */
+void gor__dump_place(struct gor__text *text, const char *head, uintptr_t address, bool is_return,
+                     const char *tail);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* capture.c - see capture.h. Holding the thread until its stack was followed was rejected: it may hold
+ * a lock that whoever follows wants. So what is needed of the stack is copied. */
+#include "runtime/sched/capture.h"
+
+#include "runtime/base/futex.h"
+#include "runtime/sched/goroutine.h"
+#include "runtime/sched/machine.h"
+#include "runtime/sched/preempt.h"
+
+bool gor__capture_ask(struct gor__m *m, struct gor__capture *capture)
+{
+    struct gor__capture *nobody = NULL;
+    /* Release: pairs with the exchange of the handler. */
+    if (__atomic_load_n(&m->preempt_timer, __ATOMIC_RELAXED) == -1 ||
+        !__atomic_compare_exchange_n(&m->capture, &nobody, capture, false, __ATOMIC_RELEASE,
+                                     __ATOMIC_RELAXED)) {
+        return false;
+    }
+    gor__preempt_send(m);
+    return true;
+}
+
+bool gor__capture_take_back(struct gor__m *m, struct gor__capture *capture)
+{
+    return __atomic_compare_exchange_n(&m->capture, &capture, NULL, false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+/* Word by word: AddressSanitizer would see memcpy run over what lies between variables. */
+__attribute__((noinline, no_sanitize_address, no_sanitize_thread)) static void
+copy_stack(struct gor__capture *capture, const struct gor__stack *stack)
+{
+    uintptr_t sp = capture->registers.sp;
+    size_t bytes = (uintptr_t)stack->top - sp;
+    bytes = bytes < GOR__CAPTURE_BYTES ? bytes : GOR__CAPTURE_BYTES;
+    volatile uintptr_t *to = (volatile uintptr_t *)capture->stack;
+    const volatile uintptr_t *from = (const volatile uintptr_t *)sp;
+    for (size_t i = 0; i < bytes / sizeof *to; i++) {
+        to[i] = from[i];
+    }
+    capture->bytes = bytes / sizeof *to * sizeof *to;
+    capture->top = (uintptr_t)stack->top;
+}
+
+void gor__capture_answer(struct gor__m *m, const ucontext_t *context)
+{
+    struct gor__capture *capture = __atomic_exchange_n(&m->capture, NULL, __ATOMIC_ACQUIRE);
+    if (capture == NULL) {
+        return;
+    }
+    const struct gor__g *g = m->g;
+    capture->registers = gor__registers_of(context);
+    uintptr_t sp = capture->registers.sp;
+    if (g != NULL && g->stack != NULL && sp % sizeof sp == 0 && sp > (uintptr_t)g->stack->low &&
+        sp < (uintptr_t)g->stack->top) {
+        capture->id = g->id;
+        copy_stack(capture, g->stack);
+    }
+    __atomic_store_n(&capture->done, 1, __ATOMIC_RELEASE);
+    gor__futex_wake(&capture->done, 1);
+}
