@@ -12,6 +12,8 @@
 #include "runtime/io/blocking.h"
 #include "runtime/os/signals.h"
 #include "runtime/sched/byid.h"
+#include "runtime/sched/ceiling.h"
+#include "runtime/sched/grown.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/labels.h"
@@ -64,6 +66,7 @@ static void release_everything(void)
     gor__byid_fini();
     gor__labels_fini();
     gor__pool_fini();
+    gor__grown_fini();
     gor__stacks_fini();
     gor__sites_fini();
     /* Ids are not used again even by the next runtime. */
@@ -106,6 +109,7 @@ static int start_locked(const struct gor_opts *opts)
         return -EINVAL;
     }
     gor__idle_stacks_init(gor__sched.opts.stack_idle_ns);
+    gor__ceiling_init(&gor__sched.opts, gor__sched.default_class);
     gor__seeded_init(&gor__sched.opts);
     gor__sched.started_at = gor__clock();
     gor__sched.poll_until = GOR_NEVER;
@@ -195,6 +199,7 @@ static int stop_locked(void)
     gor__close_doors();
     gor__mutex_unlock(&gor__sched.lock);
     wake_everybody();
+    gor__ceiling_fini();
     if (!gor__seeded_on()) {
         gor__sysmon_stop();
     }
@@ -229,7 +234,7 @@ struct root {
 static void run_root(void *arg)
 {
     struct root *root = arg;
-    gor__g_self()->at_end = &root->done;
+    (void)__atomic_fetch_or(&gor__g_self()->flags, GOR__G_ROOT, __ATOMIC_RELAXED);
     root->result = root->fn(root->arg);
 }
 
@@ -254,7 +259,8 @@ int gor_run(const struct gor_opts *opts, int (*fn)(void *arg), void *arg)
         return result;
     }
     __atomic_store_n(&gor__seeded.root_done, &root.done, __ATOMIC_RELEASE);
-    result = gor__spawn(&named, run_root, &root, __builtin_return_address(0));
+    gor__sched.root_done = &root.done;
+    result = gor__spawn_always(&named, run_root, &root, __builtin_return_address(0));
     if (result == 0) {
         while (__atomic_load_n(&root.done, __ATOMIC_ACQUIRE) == 0) {
             wait_outside(&root.done);

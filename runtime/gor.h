@@ -71,10 +71,12 @@ GOR_API int64_t gor_after(int64_t ns);
 
 /* How the runtime starts. Zero every field you do not set. */
 struct gor_opts {
-    unsigned gomaxprocs;     /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
-    size_t stack_bytes;      /* reserve of a goroutine that asks for none; 0: 128 KiB */
-    uint64_t max_goroutines; /* gor_go answers -EAGAIN above it; 0: no ceiling */
-    bool panic_on_misuse;    /* what Go panics at panics, where it else answers an error or ends the
+    unsigned gomaxprocs;      /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
+    size_t stack_bytes;       /* reserve of a goroutine that asks for none; 0: 128 KiB */
+    uint64_t max_goroutines;  /* see "ceilings" below; 0: as many as there is memory for */
+    uint64_t max_stack_bytes; /* for stacks; 0: three quarters of what the process may have */
+    bool wait_at_ceiling;     /* gor_go waits there, rather than answer -EAGAIN */
+    bool panic_on_misuse; /* what Go panics at panics, where it else answers an error or ends the
                               * process: sending on a closed channel, also in a select; closing a
                               * closed or NULL channel; sizes of a channel, periods of a ticker and
                               * counts of a wait group out of range */
@@ -126,22 +128,71 @@ typedef uint64_t gor_id_t; /* never reused in one process; 0 is nobody */
 /* The name of a goroutine, with its end. */
 enum { GOR_NAME_BYTES = 32 };
 
+/* Ceilings. There are at most gor_opts.max_goroutines, and as many as have room in
+ * gor_opts.max_stack_bytes: each is charged the first page of its stack, its record and its part of the
+ * page tables (4.6 KiB as a rule) from its start on, and what stacks are found to have grown to beyond
+ * that, as far as it matters, some milliseconds later. By default that is three quarters of the machine's
+ * memory, or of the control group's. At a ceiling whoever starts a goroutine is told -EAGAIN, or waits:
+ * parked, or if it is a thread of the host asleep, first come, first served, until one ends. With large
+ * ceilings a 64th of it may be kept back. Not counted are the few goroutines that the library runs for
+ * itself.
+ * Whoever waits for a place keeps one: when nobody is left that could end, that is a deadlock. The last
+ * of those who wait without a limit is told -EDEADLK, if they are all that live; but they may as well
+ * wait for goroutines that wait for them otherwise, which is seen in a dump only. */
+enum gor_at_ceiling {
+    GOR_CEILING_DEFAULT, /* as gor_opts.wait_at_ceiling says */
+    GOR_CEILING_REFUSE,  /* -EAGAIN */
+    GOR_CEILING_WAIT,
+};
+
+struct gor_ctx;   /* see "context" */
+struct gor_quota; /* see "quotas" */
+
 /* Options of one goroutine. Zero every field you do not set. */
 struct gor_go_opts {
     size_t stack_bytes; /* stack reserve, rounded up to a class from 64 KiB to 8 MiB; 0: default */
     const char *name;   /* shown in dumps; the first GOR_NAME_BYTES - 1 are copied; NULL: none */
     void *local;        /* first value of gor_local() */
     gor_id_t *out_id;   /* filled before the goroutine can run; NULL if not wanted */
+    enum gor_at_ceiling at_ceiling; /* what to do where there is no place for it */
+    struct gor_quota *quota;        /* borrowed: it counts in this one; NULL: in its parent's */
 };
 
-/* Run fn(arg) as a new goroutine. Never blocks. It gets its stack when it first runs: if there is
- * no memory for one then, the process ends with a report, as in Go.
- * -ENOMEM: no memory to note it. -EAGAIN: max_goroutines live. -ESRCH: the runtime does not run.
- * [any thread] */
+/* Run fn(arg) as a new goroutine. Blocks at a ceiling only, and if that is asked for. It gets its stack
+ * when it first runs: if the kernel refuses it then, the process ends with a report, as in Go.
+ * -ENOMEM: no memory to note it. -EAGAIN: at a ceiling, or the quota is used up; -EDEADLK: likewise, and
+ * nobody is left to wait for. -ESRCH: the runtime does not run, or stops. [any thread] */
 GOR_API int gor_go(void (*fn)(void *arg), void *arg);
 
 /* The same with options; `opts` may be NULL. -EINVAL: stack_bytes above 8 MiB. [any thread] */
 GOR_API int gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg);
+
+/* The same, waiting at a ceiling until the deadline at most, whatever the options say: -ETIMEDOUT.
+ * [any thread] */
+GOR_API int gor_go_until(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg,
+                         int64_t deadline);
+GOR_API int gor_go_ctx(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg,
+                       struct gor_ctx *ctx);
+
+/* Quotas. A ceiling for some goroutines of their own, below that for all: those started with it, and
+ * those they start in turn, unless told another; but not what timers and contexts start. At its ceiling
+ * gor_go does as at the other one. Goroutines hold references themselves. */
+
+/* At most so many at a time. The caller owns one reference. NULL: out of memory. [any thread] */
+GOR_API struct gor_quota *gor_quota_new(uint64_t max_goroutines);
+GOR_API struct gor_quota *gor_quota_ref(struct gor_quota *quota); /* [any thread] */
+GOR_API void gor_quota_unref(struct gor_quota *quota);            /* NULL is fine [any thread] */
+
+struct gor_quota_stats {
+    uint64_t max_goroutines;
+    uint64_t goroutines; /* that count in it now */
+    uint64_t waiting;    /* for a place, now */
+    uint64_t refused;    /* times that gor_go answered an error for want of a place */
+    uint64_t waits;      /* times that one waited, and got a place */
+    int64_t waited_ns;   /* all waits that are over together */
+};
+/* [any thread] */
+GOR_API void gor_quota_stats_get(struct gor_quota *quota, struct gor_quota_stats *out_stats);
 
 /* Let others run; this goroutine goes to the tail of its queue. */
 GOR_API void gor_yield(void);
@@ -213,8 +264,6 @@ GOR_API int gor_label(const char *key, char *out_value, size_t room);
  * runtime; parks until it returned and answers its result. `fn` is outside any goroutine: it may
  * call only what is marked [any thread]. -EAGAIN: no thread to be had. */
 GOR_API int gor_blocking(int (*fn)(void *arg), void *arg);
-
-struct gor_ctx; /* see "context" */
 
 /* The same, but waiting until the deadline, or the end of the context, at most. 0 with *out_result,
  * what fn returned; -ETIMEDOUT or -ECANCELED: fn goes on behind our back, or was never begun, and
@@ -783,6 +832,7 @@ GOR_API const char *gor_state_name(enum gor_state state);
     X(COND, "sync.Cond.Wait")                   \
     X(ONCE, "sync.Once.Do")                     \
     X(SEMAPHORE, "semacquire")                  \
+    X(SPAWN, "goroutine ceiling")               \
     X(BLOCKING, "blocking call")
 
 enum gor_wait_reason {
@@ -799,7 +849,7 @@ GOR_API const char *gor_wait_reason_name(enum gor_wait_reason reason);
 enum gor_frames_end {
     GOR_FRAMES_WHOLE, /* at its function; there are none before it has run */
     GOR_FRAMES_CUT,   /* at the last one there was room for */
-    GOR_FRAMES_LOST,  /* in code that has neither unwind tables nor frame pointers, or at once: it runs
+    GOR_FRAMES_LOST, /* in code that has neither unwind tables nor frame pointers, or at once: it runs
                        * on a thread, or did not hold still */
 };
 
@@ -831,14 +881,14 @@ GOR_API int gor_lookup(gor_id_t id, struct gor_info *out_info);
 
 /* Which goroutines a dump shows, and how. Zero every field you do not set. */
 struct gor_dump_opts {
-    bool merged;         /* each stack once, with how many stand there for the same reason, the most
+    bool merged;      /* each stack once, with how many stand there for the same reason, the most
                           * frequent first */
-    bool no_running;     /* ask none of those that compute where they are; else they are interrupted
+    bool no_running;  /* ask none of those that compute where they are; else they are interrupted
                           * for some microseconds */
-    uint32_t states;     /* those in these states: 1 << GOR_WAITING, ...; 0: in any */
-    uint64_t reasons;    /* those that wait for these: 1 << GOR_WAIT_CHAN_RECV, ...; 0: for anything */
-    const char *name;    /* those of that name; NULL: of any, or none */
-    gor_id_t id;         /* that one; 0: all */
+    uint32_t states;  /* those in these states: 1 << GOR_WAITING, ...; 0: in any */
+    uint64_t reasons; /* those that wait for these: 1 << GOR_WAIT_CHAN_RECV, ...; 0: for anything */
+    const char *name; /* those of that name; NULL: of any, or none */
+    gor_id_t id;      /* that one; 0: all */
     int64_t min_wait_ns; /* those that have waited at least as long */
     uint64_t limit;      /* as many at most; of stacks, if merged; 0: no limit */
 };
@@ -896,6 +946,14 @@ struct gor_stats {
     uint64_t stacks_committed_bytes; /* memory behind all of them, as the kernel says: now if asked
                                       * `by_state`, else at the last look, see gor_stacks_release */
     int64_t uptime_ns;
+    /* Pressure at the ceilings: that for all, not those of quotas. */
+    uint64_t goroutines_max; /* the most there may be just now */
+    uint64_t stack_bytes;    /* behind stacks, and promised to goroutines that have none yet */
+    uint64_t stack_bytes_max;
+    uint64_t spawns_waiting; /* for a place, now */
+    uint64_t spawns_waited;  /* times that one waited, and got a place */
+    uint64_t spawns_refused; /* times that gor_go answered an error for want of a place */
+    int64_t spawn_wait_ns;   /* all waits that are over together */
 };
 
 /* Fill *out_stats; with `by_state` also count the goroutines by state, which walks them all.

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/debug/look.h"
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
@@ -94,6 +95,18 @@ static void add_stacks(struct gor_stats *stats, bool by_state)
         by_state ? gor__idle_stacks_committed() : gor__idle_stacks_committed_lately();
 }
 
+static void add_ceiling(struct gor_stats *stats)
+{
+    const struct gor__line *line = &gor__ceiling.line;
+    stats->goroutines_max = gor__ceiling_now();
+    stats->stack_bytes = gor__ceiling_used_bytes();
+    stats->stack_bytes_max = gor__ceiling.bytes;
+    stats->spawns_waiting = gauge(&line->count);
+    stats->spawns_waited = gor__counted(&line->waits);
+    stats->spawns_refused = gor__counted(&line->refused);
+    stats->spawn_wait_ns = (int64_t)gor__counted(&line->waited_ns);
+}
+
 static int count_state(void *arg, struct gor__g *g)
 {
     struct gor_stats *stats = arg;
@@ -119,6 +132,7 @@ int gor_stats_get(struct gor_stats *out_stats, bool by_state)
     }
     add_scheduler(&stats);
     add_stacks(&stats, by_state);
+    add_ceiling(&stats);
     if (by_state) {
         (void)gor__pool_each(count_state, &stats);
     }

@@ -38,6 +38,8 @@ void gor__idle_put_proc(struct gor__p *p)
     if (gor__give_to_waiting(p)) {
         return;
     }
+    /* Others may want them. */
+    __atomic_store_n(&p->places, 0, __ATOMIC_RELAXED);
     p->idle = true;
     p->next_idle = gor__sched.idle_procs;
     gor__sched.idle_procs = p;

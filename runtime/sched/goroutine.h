@@ -31,9 +31,11 @@ enum {
     GOR__G_NAMED = 1,    /* see gor__pool_name */
     GOR__G_CLAIMED = 2,  /* who resumes it waits; see claim.h */
     GOR__G_LABELLED = 4, /* see labels.h */
+    GOR__G_COUNTED = 8,  /* in `quota`; see quota.h */
+    GOR__G_SAMPLE = 16,  /* its stack was clean: memory tells how deep it goes; see sites.h */
     GOR__G_PANICS = 32,  /* see panic.h */
     GOR__G_RESCUED = 64, /* its stack is not its own; see overflow.h */
-    GOR__G_SAMPLE = 16,  /* its stack was clean: memory tells how deep it goes; see sites.h */
+    GOR__G_ROOT = 128,   /* gor_run waits for its end */
 };
 
 /* One place in one queue of waiting goroutines. */
@@ -81,7 +83,7 @@ struct gor__g {
     const void *created_at;
     void *local;
     struct gor_defer *defers;
-    uint32_t *at_end; /* borrowed futex, set to 1 and woken when it has ended; NULL: nobody asks */
+    struct gor_quota *quota; /* a reference, if GOR__G_COUNTED */
     void (*on_panic)(void *arg, const char *message);
     void *on_panic_arg;
 } __attribute__((aligned(64)));
@@ -99,6 +101,11 @@ static inline void gor__g_set_state(struct gor__g *g, enum gor_state state,
 static inline enum gor_state gor__g_state(const struct gor__g *g)
 {
     return (enum gor_state)__atomic_load_n(&g->state, __ATOMIC_ACQUIRE);
+}
+
+static inline bool gor__g_has_flag(const struct gor__g *g, uint8_t flags)
+{
+    return (__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & flags) != 0;
 }
 
 /* Who claims a goroutine sets a flag of its while it goes on, so nobody stores the byte as a whole. */

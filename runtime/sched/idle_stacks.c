@@ -165,23 +165,11 @@ uint64_t gor__idle_stacks_committed_lately(void)
 
 uint64_t gor__idle_stacks_committed(void)
 {
-    unsigned char here[PAGES_AT_ONCE];
     struct gor__stacks_span span;
-    uint64_t pages = 0;
-    size_t chunk = PAGES_AT_ONCE * gor__memory_grain();
+    uint64_t bytes = 0;
     for (uint32_t i = 0; gor__stacks_arena(i, &span); i++) {
-        size_t bytes = span.slots * span.slot_bytes;
-        for (size_t at = 0; at < bytes; at += chunk) {
-            size_t part = bytes - at < chunk ? bytes - at : chunk;
-            if (gor__memory_resident(span.memory + at, part, here) < 0) {
-                break;
-            }
-            for (size_t page = 0; page < part / gor__memory_grain(); page++) {
-                pages += here[page] & 1U;
-            }
-        }
+        bytes += gor__stacks_resident(&span);
     }
-    uint64_t bytes = pages * gor__memory_grain();
     __atomic_store_n(&idle.committed, bytes, __ATOMIC_RELAXED);
     return bytes;
 }

@@ -42,6 +42,7 @@ struct gor__p {
     struct gor__stack_list stacks[GOR__STACK_CLASSES];
     gor_id_t next_id; /* ids of our own: next_id up to end_id */
     gor_id_t end_id;
+    uint64_t places; /* goroutines it may start without asking (ceiling.h); read by anybody */
 
     /* Counters, written by the holder, read by anybody. */
     uint64_t created;

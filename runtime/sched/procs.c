@@ -115,6 +115,7 @@ static void empty_proc(struct gor__p *p)
     }
     gor__pool_flush(p);
     gor__stacks_flush(p);
+    __atomic_store_n(&p->places, 0, __ATOMIC_RELAXED);
 }
 
 /* Nobody holds `p` any more, nor will: an M that paused with it finds itself without. */

@@ -71,6 +71,7 @@ struct gor__sched {
     struct gor_opts opts;
     int default_class; /* of stacks */
     int64_t started_at;
+    uint32_t *root_done; /* borrowed futex, set to 1 and woken at the end of gor_run's root */
     pthread_t sysmon;
     pthread_t maker;
 
@@ -136,8 +137,17 @@ enum { GOR__FAIR_SWITCHES = 64 };
 /* Run and forget the deferred calls, newest first. panic.c */
 void gor__run_defers(struct gor__g *g);
 
-/* Start fn(arg); the body of gor_go and gor_go_with. */
+/* Start fn(arg) for the caller, a goroutine or a thread of the host; the body of gor_go and gor_go_with:
+ * it counts in the caller's quota, and may park at a ceiling. */
+int gor__go(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller);
+
+/* Start it for nobody in particular: the work of timers and contexts. Never parks; -EAGAIN at the
+ * ceiling. */
 int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller);
+
+/* The same for what no ceiling may keep from running, since others wait for it. */
+int gor__spawn_always(const struct gor_go_opts *opts, void (*fn)(void *), void *arg,
+                      const void *caller);
 
 /* On a thread's own stack: run goroutines until the runtime stops. */
 void gor__schedule(struct gor__m *m);

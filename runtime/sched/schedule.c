@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/claim.h"
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
@@ -16,6 +17,7 @@
 #include "runtime/sched/overflow.h"
 #include "runtime/sched/panic.h"
 #include "runtime/sched/pool.h"
+#include "runtime/sched/quota.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/sites.h"
@@ -160,6 +162,7 @@ static inline void bury(struct gor__p *p, struct gor__g *g)
     }
     gor__count(&p->ended, 1);
     gor__pool_put(p, g);
+    gor__ceiling_note_end();
 }
 
 static inline __attribute__((always_inline)) void after_switch(struct gor__m *m)
@@ -401,34 +404,39 @@ static inline void run_defers(struct gor__g *g)
     }
 }
 
-enum { AT_END = GOR__G_LABELLED | GOR__G_SAMPLE | GOR__G_PANICS };
+enum { AT_END = GOR__G_LABELLED | GOR__G_COUNTED | GOR__G_SAMPLE | GOR__G_PANICS | GOR__G_ROOT };
 
-static __attribute__((noinline)) void finish_flags(struct gor__g *g)
+/* For the few: the thread of one that was bound, what it counted in, word to whoever waits for its end. */
+static __attribute__((noinline)) void part(struct gor__m *m, struct gor__g *g)
 {
-    if ((g->flags & GOR__G_LABELLED) != 0) {
-        gor__labels_drop(g);
-    }
-    if ((g->flags & GOR__G_SAMPLE) != 0) {
-        gor__sites_note_end(g);
-    }
-    if ((g->flags & GOR__G_PANICS) != 0) {
-        gor__panic_forget(g);
-    }
-}
-
-/* Word to whoever waits for the end, and the thread if it was bound. */
-static void finish(struct gor__m *m, struct gor__g *g)
-{
-    if (GOR_UNLIKELY(g->thread_locks != 0)) {
+    if (g->thread_locks != 0) {
         g->thread_locks = 0;
         gor__unbind(m, true);
     }
-    if (GOR_UNLIKELY((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & AT_END) != 0)) {
-        finish_flags(g);
+    if (gor__g_has_flag(g, GOR__G_LABELLED)) {
+        gor__labels_drop(g);
     }
-    if (GOR_UNLIKELY(g->at_end != NULL)) {
-        __atomic_store_n(g->at_end, 1, __ATOMIC_RELEASE);
-        gor__futex_wake(g->at_end, 1);
+    if (gor__g_has_flag(g, GOR__G_SAMPLE)) {
+        gor__sites_note_end(g);
+    }
+    if (gor__g_has_flag(g, GOR__G_PANICS)) {
+        gor__panic_forget(g);
+    }
+    if (gor__g_has_flag(g, GOR__G_COUNTED)) {
+        gor__g_clear_flag(g, GOR__G_COUNTED);
+        gor__quota_leave(g->quota);
+    }
+    if (gor__g_has_flag(g, GOR__G_ROOT)) {
+        gor__g_clear_flag(g, GOR__G_ROOT);
+        __atomic_store_n(gor__sched.root_done, 1, __ATOMIC_RELEASE);
+        gor__futex_wake(gor__sched.root_done, 1);
+    }
+}
+
+static inline void finish(struct gor__m *m, struct gor__g *g)
+{
+    if (GOR_UNLIKELY(g->thread_locks != 0 || gor__g_has_flag(g, AT_END))) {
+        part(m, g);
     }
 }
 

@@ -27,7 +27,6 @@ enum {
     SLAB = 32, /* slots prepared at once, at most ... */
     SLAB_BYTES =
         8 << 20,       /* ... and as long as they lie within so much: a large stack comes alone */
-    ARENAS_MAX = 4096, /* a terabyte of address space */
     LOCAL_MAX = 256,   /* free stacks a P keeps per class */
     COLOURS = 16,      /* places a stack may begin at in its first page */
     COLOUR_BYTES = 64, /* a cache line */
@@ -45,8 +44,9 @@ struct arena {
 
 static struct {
     struct gor__mutex lock;
-    struct arena arenas[ARENAS_MAX];
+    struct arena arenas[GOR__ARENAS_MAX];
     uint32_t arena_count; /* atomic for readers: an arena is complete before it is counted */
+    uint64_t made;        /* prepared slots of all arenas; atomic */
     struct arena *current[GOR__STACK_CLASSES];
     struct gor__stack_list free[GOR__STACK_CLASSES];
     struct gor__stack_list empty[GOR__STACK_CLASSES]; /* without memory */
@@ -81,7 +81,7 @@ static size_t table_bytes(const struct arena *arena)
 
 static struct arena *open_arena(int class)
 {
-    if (all.arena_count == ARENAS_MAX) {
+    if (all.arena_count == GOR__ARENAS_MAX) {
         return NULL;
     }
     struct arena *arena = &all.arenas[all.arena_count];
@@ -188,6 +188,7 @@ static bool prepare_slab(const struct slab *slab, struct gor__stack_list *list)
         push(list, &arena->table[slab->first + i]);
     }
     __atomic_add_fetch(&arena->prepared, slab->count, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&all.made, slab->count, __ATOMIC_RELEASE);
     return true;
 }
 
@@ -352,8 +353,28 @@ bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span)
         .table = arena->table,
         .slot_bytes = arena->slot_bytes,
         .slots = __atomic_load_n(&arena->claimed, __ATOMIC_RELAXED),
+        .prepared = __atomic_load_n(&arena->prepared, __ATOMIC_ACQUIRE),
     };
     return true;
+}
+
+uint64_t gor__stacks_resident(const struct gor__stacks_span *span)
+{
+    enum { PAGES_AT_ONCE = 4096 };
+    unsigned char here[PAGES_AT_ONCE];
+    size_t grain = gor__memory_grain();
+    size_t bytes = span->slots * span->slot_bytes;
+    uint64_t pages = 0;
+    for (size_t at = 0; at < bytes; at += PAGES_AT_ONCE * grain) {
+        size_t part = bytes - at < PAGES_AT_ONCE * grain ? bytes - at : PAGES_AT_ONCE * grain;
+        if (gor__memory_resident(span->memory + at, part, here) < 0) {
+            break;
+        }
+        for (size_t page = 0; page < part / grain; page++) {
+            pages += here[page] & 1U;
+        }
+    }
+    return pages * grain;
 }
 
 void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class)
@@ -377,6 +398,16 @@ void gor__stacks_flush(struct gor__p *p)
     gor__mutex_unlock(&all.lock);
 }
 
+uint64_t gor__stacks_made(void)
+{
+    return __atomic_load_n(&all.made, __ATOMIC_ACQUIRE);
+}
+
+uint64_t gor__stacks_most(int class)
+{
+    return (uint64_t)GOR__ARENAS_MAX * (ARENA_BYTES / gor__stack_class_bytes(class));
+}
+
 static uint64_t cached_in(const struct gor__stack_list *lists)
 {
     uint64_t sum = 0;
@@ -391,12 +422,9 @@ void gor__stacks_stats(struct gor__stacks_stats *out_stats)
     uint32_t arenas = __atomic_load_n(&all.arena_count, __ATOMIC_ACQUIRE);
     uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
     out_stats->reserved_bytes = (uint64_t)arenas * ARENA_BYTES;
-    out_stats->made = 0;
+    out_stats->made = gor__stacks_made();
     out_stats->cached = cached_in(all.free);
     out_stats->empty = cached_in(all.empty);
-    for (uint32_t a = 0; a < arenas; a++) {
-        out_stats->made += __atomic_load_n(&all.arenas[a].prepared, __ATOMIC_ACQUIRE);
-    }
     for (uint32_t i = 0; i < procs; i++) {
         out_stats->cached += cached_in(gor__sched.procs[i]->stacks);
     }
@@ -412,5 +440,9 @@ void gor__stacks_fini(void)
         gor__memory_release(arena->memory, ARENA_BYTES);
         gor__memory_release(arena->table, table_bytes(arena));
     }
-    memset(&all, 0, sizeof all);
+    memset(all.current, 0, sizeof all.current);
+    memset(all.free, 0, sizeof all.free);
+    memset(all.empty, 0, sizeof all.empty);
+    all.arena_count = 0;
+    all.made = 0;
 }

@@ -29,7 +29,10 @@
 struct gor__g;
 struct gor__p;
 
-enum { GOR__STACK_CLASSES = 8 }; /* 64 KiB << class */
+enum {
+    GOR__STACK_CLASSES = 8,  /* 64 KiB << class */
+    GOR__ARENAS_MAX = 65536, /* 16 TiB of address space */
+};
 
 struct gor__stack {
     char *low; /* guard page first */
@@ -82,8 +85,12 @@ struct gor__stacks_span {
     struct gor__stack *table;
     size_t slot_bytes;
     uint32_t slots;
+    uint32_t prepared; /* of them */
 };
 bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span);
+
+/* The memory behind them, of which the kernel is asked: some tenths of a millisecond. */
+uint64_t gor__stacks_resident(const struct gor__stacks_span *span);
 
 struct gor__stacks_stats {
     uint64_t reserved_bytes;
@@ -91,6 +98,13 @@ struct gor__stacks_stats {
     uint64_t cached; /* free, and warm */
     uint64_t empty;  /* free, and their memory given back */
 };
+
+/* Prepared slots of all arenas. Any thread. */
+uint64_t gor__stacks_made(void);
+
+/* The most stacks of a class there can be at a time, if no other is wanted. */
+uint64_t gor__stacks_most(int class);
+
 /* Any thread. */
 void gor__stacks_stats(struct gor__stacks_stats *out_stats);
 

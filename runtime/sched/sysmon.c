@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "runtime/base/thread.h"
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/netpoll.h"
@@ -184,6 +185,7 @@ static int64_t look_round(int64_t *last_poll, bool *urgent)
         gor__maker_look();
     }
     gor__preempt_look();
+    gor__ceiling_look(round.now);
     *urgent = round.stuck;
     uint32_t idle = __atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST);
     uint32_t in_use = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);

@@ -260,7 +260,7 @@ static void fire(void *arg, uint64_t token)
     static const struct gor_go_opts named = {.name = "context deadline"};
     struct gor__scope *s = arg;
     (void)token;
-    if (gor__spawn(&named, expire, s, (const void *)(uintptr_t)expire) < 0) {
+    if (gor__spawn_always(&named, expire, s, (const void *)(uintptr_t)expire) < 0) {
         s->timer.when = gor_after(RETRY_NS);
         gor__timer_start(&s->timer);
     }

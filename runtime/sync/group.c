@@ -142,9 +142,9 @@ static int start(struct member *member, const void *caller)
     __atomic_add_fetch(&group->holds, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&group->active, 1, __ATOMIC_RELAXED);
     gor_waitgroup_add(&group->members, 1);
-    struct gor__m *m = gor__enter();
-    int result = gor__spawn(NULL, run, member, caller);
-    gor__leave_machine(m);
+    (void)gor__enter();
+    int result = gor__go(NULL, run, member, caller);
+    gor__leave();
     if (result < 0) {
         leave(group);
     }

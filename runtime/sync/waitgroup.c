@@ -220,9 +220,9 @@ int gor_waitgroup_go(struct gor_waitgroup *wg, void (*fn)(void *arg), void *arg)
     }
     *member = (struct member){wg, fn, arg};
     gor_waitgroup_add(wg, 1);
-    struct gor__m *m = gor__enter();
-    int result = gor__spawn(NULL, run_member, member, __builtin_return_address(0));
-    gor__leave_machine(m);
+    (void)gor__enter();
+    int result = gor__go(NULL, run_member, member, __builtin_return_address(0));
+    gor__leave();
     if (result < 0) {
         gor_waitgroup_done(wg);
         free(member);

@@ -31,7 +31,7 @@ void gor_undefer(struct gor_defer *d, bool run)
     (void)run;
 }
 
-int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller)
+int gor__go(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller)
 {
     (void)opts;
     (void)fn;

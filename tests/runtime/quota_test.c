@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* quota_test.c - a ceiling for some goroutines of their own: who counts in it, and that nobody else
+ * suffers from it. */
+#include <pthread.h>
+
+#include "tests/runtime/help.h"
+
+static void park_on(void *arg)
+{
+    (void)gor_chan_recv(arg, NULL);
+}
+
+static void do_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static struct gor_quota *new_quota(uint64_t most)
+{
+    struct gor_quota *quota = gor_quota_new(most);
+    CHECK(quota != NULL);
+    return quota;
+}
+
+static struct gor_quota_stats stats_of(struct gor_quota *quota)
+{
+    struct gor_quota_stats stats;
+    gor_quota_stats_get(quota, &stats);
+    return stats;
+}
+
+static void start_in(struct gor_quota *quota, void (*fn)(void *arg), void *arg)
+{
+    CHECK_EQ(gor_go_with(&(struct gor_go_opts){.quota = quota}, fn, arg), 0);
+}
+
+/* Spawns without bound, and so do its children. */
+struct flood {
+    struct gor_chan *gate;
+    _Atomic int started;
+    _Atomic int refused;
+};
+
+static void flood(void *arg)
+{
+    struct flood *f = arg;
+    atomic_fetch_add(&f->started, 1);
+    while (gor_go(flood, f) == 0) {
+        gor_yield();
+    }
+    atomic_fetch_add(&f->refused, 1);
+    (void)gor_chan_recv(f->gate, NULL);
+}
+
+GO_TEST(quota_stops_those_within_and_nobody_else)
+{
+    struct gor_quota *quota = new_quota(20);
+    struct flood f = {.gate = new_chan(0, 0)};
+    start_in(quota, flood, &f);
+    YIELD_UNTIL(atomic_load(&f.refused) == 20)
+    CHECK_EQ(f.started, 20);
+    struct gor_quota_stats stats = stats_of(quota);
+    CHECK_EQ(stats.max_goroutines, 20);
+    CHECK_EQ(stats.goroutines, 20);
+    CHECK_EQ(stats.refused, 20);
+    CHECK_EQ(gor_go_with(&(struct gor_go_opts){.quota = quota}, do_nothing, NULL), -EAGAIN);
+    /* We do not count in it. */
+    for (int i = 0; i < 100; i++) {
+        spawn(park_on, f.gate);
+    }
+    CHECK_EQ(gor_chan_close(f.gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    CHECK_EQ(stats_of(quota).goroutines, 0);
+    gor_quota_unref(quota);
+    gor_chan_unref(f.gate);
+}
+
+/* ---------------------------------------------------------------- inheritance */
+
+struct family {
+    struct gor_quota *other;
+    struct gor_chan *gate;
+    struct gor_waitgroup born;
+};
+
+static void grandchild(void *arg)
+{
+    struct family *f = arg;
+    gor_waitgroup_done(&f->born);
+    (void)gor_chan_recv(f->gate, NULL);
+}
+
+static void child(void *arg)
+{
+    struct family *f = arg;
+    spawn(grandchild, f);
+    start_in(f->other, grandchild, f);
+    CHECK_EQ(gor_waitgroup_go(&f->born, park_on, f->gate), 0);
+    gor_waitgroup_done(&f->born);
+    (void)gor_chan_recv(f->gate, NULL);
+}
+
+GO_TEST(quota_is_inherited_unless_another_is_named)
+{
+    struct gor_quota *quota = new_quota(10);
+    struct family f = {.other = new_quota(10), .gate = new_chan(0, 0)};
+    gor_waitgroup_add(&f.born, 3);
+    start_in(quota, child, &f);
+    YIELD_UNTIL(stats_of(quota).goroutines == 3 && stats_of(f.other).goroutines == 1)
+    CHECK_EQ(gor_chan_close(f.gate), 0);
+    gor_waitgroup_wait(&f.born);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_quota_unref(quota);
+    gor_quota_unref(f.other);
+    gor_chan_unref(f.gate);
+}
+
+/* The goroutines keep it alive. */
+GO_TEST(quota_lives_as_long_as_somebody_counts_in_it)
+{
+    struct gor_quota *quota = new_quota(3);
+    struct gor_chan *gate = new_chan(0, 0);
+    for (int i = 0; i < 3; i++) {
+        start_in(quota, park_on, gate);
+    }
+    gor_quota_unref(gor_quota_ref(quota));
+    gor_quota_unref(quota);
+    CHECK_EQ(gor_chan_close(gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_chan_unref(gate);
+    gor_quota_unref(NULL);
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+struct waiting {
+    struct gor_quota *quota;
+    _Atomic int result;
+};
+
+static void wait_for_place(void *arg)
+{
+    struct waiting *w = arg;
+    struct gor_go_opts opts = {.quota = w->quota, .at_ceiling = GOR_CEILING_WAIT};
+    atomic_store(&w->result, gor_go_with(&opts, do_nothing, NULL));
+}
+
+GO_TEST(quota_is_waited_for_by_whoever_wants_to)
+{
+    struct gor_chan *gate = new_chan(0, 0);
+    struct waiting w = {new_quota(2), 1};
+    start_in(w.quota, park_on, gate);
+    start_in(w.quota, park_on, gate);
+    spawn_parked(wait_for_place, &w, GOR_WAIT_SPAWN);
+    CHECK_EQ(stats_of(w.quota).waiting, 1);
+    CHECK_EQ(gor_chan_send(gate, NULL), 0);
+    YIELD_UNTIL(atomic_load(&w.result) == 0)
+    CHECK_EQ(stats_of(w.quota).waits, 1);
+    CHECK_INT(stats_of(w.quota).waited_ns, >, 0);
+    struct gor_go_opts opts = {.quota = w.quota};
+    YIELD_UNTIL(stats_of(w.quota).goroutines == 1)
+    start_in(w.quota, park_on, gate);
+    CHECK_EQ(gor_go_until(&opts, do_nothing, NULL, gor_after(GOR_MILLISECOND)), -ETIMEDOUT);
+    CHECK_EQ(gor_chan_close(gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_quota_unref(w.quota);
+    gor_chan_unref(gate);
+}
+
+static void wait_within(void *arg)
+{
+    atomic_store((_Atomic int *)arg, gor_go_until(NULL, do_nothing, NULL, GOR_NEVER));
+}
+
+GO_TEST(quota_that_only_its_own_could_make_room_in_is_a_deadlock)
+{
+    struct gor_quota *quota = new_quota(1);
+    _Atomic int result = 1;
+    start_in(quota, wait_within, &result);
+    YIELD_UNTIL(atomic_load(&result) != 1)
+    CHECK_EQ(result, -EDEADLK);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_quota_unref(quota);
+}
+
+/* ------------------------------------------------------- both ceilings at once */
+
+static int no_room_anywhere(void *unused)
+{
+    struct gor_quota *quota = new_quota(5);
+    struct gor_chan *gate = new_chan(0, 0);
+    struct gor_go_opts opts = {.quota = quota};
+    (void)unused;
+    CHECK_EQ(gor_go_with(&opts, park_on, gate), 0);
+    while (gor_go(park_on, gate) == 0) {
+    }
+    /* A place in the quota that the ceiling for all makes useless is given back. */
+    CHECK_EQ(gor_go_with(&opts, park_on, gate), -EAGAIN);
+    CHECK_EQ(stats_of(quota).goroutines, 1);
+    CHECK_EQ(gor_chan_close(gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_quota_unref(quota);
+    gor_chan_unref(gate);
+    return 0;
+}
+
+TEST(quota_is_not_used_up_by_who_fails_at_the_ceiling_for_all)
+{
+    CHECK_EQ(gor_run(&(struct gor_opts){.max_goroutines = 4}, no_room_anywhere, NULL), 0);
+}
+
+/* ---------------------------------------------------------------- host, storm */
+
+struct beside {
+    struct gor_quota *quota;
+    _Atomic long done;
+    struct gor_waitgroup wg;
+};
+
+static void count_one(void *arg)
+{
+    struct beside *b = arg;
+    CHECK_INT(stats_of(b->quota).goroutines, <=, 4);
+    atomic_fetch_add(&b->done, 1);
+}
+
+static void spawn_hundred(void *arg)
+{
+    struct beside *b = arg;
+    struct gor_go_opts opts = {.quota = b->quota, .at_ceiling = GOR_CEILING_WAIT};
+    for (int i = 0; i < 100; i++) {
+        CHECK_EQ(gor_go_with(&opts, count_one, b), 0);
+    }
+}
+
+static void *spawn_hundred_outside(void *arg)
+{
+    spawn_hundred(arg);
+    return NULL;
+}
+
+GO_TEST(quota_holds_for_goroutines_and_threads_of_the_host)
+{
+    struct beside b = {.quota = new_quota(4)};
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(pthread_create(&threads[i], NULL, spawn_hundred_outside, &b), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        CHECK_EQ(gor_waitgroup_go(&b.wg, spawn_hundred, &b), 0);
+    }
+    gor_waitgroup_wait(&b.wg);
+    YIELD_UNTIL(atomic_load(&b.done) == 600)
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    }
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    CHECK_EQ(stats_of(b.quota).goroutines, 0);
+    gor_quota_unref(b.quota);
+}
