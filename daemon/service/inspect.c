@@ -14,6 +14,7 @@
 
 #include <uv.h>
 
+#include "daemon/service/dump_filter.h"
 #include "daemon/service/state.h"
 
 #define PIECE ((size_t)32 * 1024)
@@ -36,7 +37,8 @@ struct kind {
 struct gord_inspection {
     struct rpc_call *call; /* NULL: it has ended, or was answered */
     const struct kind *kind;
-    const char *dir; /* the service's */
+    struct gord_dump_filter filter; /* for dumps */
+    const char *dir;                /* the service's */
     enum stage stage;
     uv_timer_t timer; /* ends the watching; when it is closed, all this is freed */
     uv_work_t work;
@@ -51,8 +53,7 @@ struct gord_inspection {
 
 static int write_dump(const struct gord_inspection *inspection, FILE *out)
 {
-    (void)inspection;
-    return gor_dump(out);
+    return gor_dump_with(out, &inspection->filter.opts);
 }
 
 static int write_goroutine_profile(const struct gord_inspection *inspection, FILE *out)
@@ -354,6 +355,11 @@ GORD_METHOD(gord_runtime_inspect)
     }
     inspection->call = call;
     inspection->kind = kind;
+    if (!gord_dump_filter_read(&inspection->filter, request->dump, call)) {
+        uv_sem_destroy(&inspection->written);
+        free(inspection);
+        return;
+    }
     inspection->dir = service->state_dir;
     (void)uv_timer_init(service->loop, &inspection->timer);
     inspection->timer.data = inspection;

@@ -290,6 +290,27 @@ class Numbers(ctl.GorctlTest):
         self.assertEqual(os.stat(path).st_mode & 0o077, 0)
         self.ok("cancel", str(job_id))
 
+    def test_dump_of_some(self):
+        sleeps = [self.submit("--native", "builtin.sleep", "600s") for _ in range(3)]
+        for job_id in sleeps:
+            self.client.wait_state(job_id, e2e.WAITING)
+        name = f"job {sleeps[1]}"
+        text = self.ok("dump", "--name", name).text
+        self.assertEqual(re.findall(r'(?m)^goroutine (\d+) \[sleep, "(.*)"\]:', text)[0][1], name)
+        self.assertEqual(text.count("\ngoroutine ") + text.startswith("goroutine "), 1)
+        merged = self.ok("dump", "--merge", "--wait", "sleep").text
+        self.assertRegex(merged, r"(?m)^3 goroutines \[sleep")
+        self.assertEqual(self.ok("dump", "--limit", "2", "--wait", "sleep").text.count("[sleep"), 2)
+        self.assertEqual(self.ok("dump", "--min-wait", "1h").text, "")
+        self.assertNotIn("[sleep", self.ok("dump", "--state", "running").text)
+        for args, text in (
+                (("--wait", "godot"), "'godot' is none; there are: "),
+                (("--state", "asleep"), "'asleep' is none; there are: created, runnable, "),
+                (("--name", "n" * 32), "dump.name has 32 bytes; goroutines' names have 31 at most")):
+            with self.subTest(args=args):
+                self.refused(ctl.USAGE, text, "dump", *args)
+        self.ok("cancel", *map(str, sleeps))
+
     def test_profiles(self):
         job_id = self.submit("--native", "builtin.spin", "600s")
         self.client.wait_state(job_id, e2e.RUNNING)
