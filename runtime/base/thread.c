@@ -4,6 +4,7 @@
 #include "runtime/base/thread.h"
 
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,4 +43,21 @@ bool gor__thread_unshare_descriptors(int kept, int kept_too)
         (void)close_range_of(0, low - 1, 0);
     }
     return true;
+}
+
+void gor__thread_let_in(uint64_t signals)
+{
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (int signal = 1; signal <= GOR__SIGNALS; signal++) {
+        if ((signals & gor__signal_bit(signal)) != 0) {
+            sigdelset(&blocked, signal);
+        }
+    }
+#if defined(__SANITIZE_THREAD__)
+    /* What a thread has put off is noted in memory that it gets at its first call of that kind: a signal that
+     * comes right then is lost. */
+    (void)poll(NULL, 0, 0);
+#endif
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 }

@@ -21,23 +21,18 @@
 #include "runtime/debug/symbol.h"
 #include "runtime/sched/preempt.h"
 
-enum { SIGNALS = 64, GOES_ON = -1 };
+enum { GOES_ON = -1 };
 
 static struct {
     struct gor__mutex lock;    /* of who asks for signals */
     struct gor__mutex dumping; /* held while the thread looks at goroutines */
     bool started;
     pthread_t thread;
-    uint64_t caught;             /* atomic; bit n - 1 is signal n */
-    uint64_t pending;            /* atomic; likewise */
-    uint32_t bell;               /* futex */
-    int exit_codes[SIGNALS + 1]; /* atomic */
+    uint64_t caught;                  /* atomic; bit n - 1 is signal n */
+    uint64_t pending;                 /* atomic; likewise */
+    uint32_t bell;                    /* futex */
+    int exit_codes[GOR__SIGNALS + 1]; /* atomic */
 } on;
-
-static uint64_t bit_of(int signal)
-{
-    return UINT64_C(1) << (signal - 1);
-}
 
 static void ring(void)
 {
@@ -49,7 +44,7 @@ static void handle(int signal)
 {
     int error = errno;
     /* Release: pairs with the exchange of the thread. */
-    __atomic_or_fetch(&on.pending, bit_of(signal), __ATOMIC_RELEASE);
+    __atomic_or_fetch(&on.pending, gor__signal_bit(signal), __ATOMIC_RELEASE);
     ring();
     errno = error;
 }
@@ -78,28 +73,10 @@ static void dump(int signal)
     }
 }
 
-/* Let in what is caught, block all else. */
-static void set_mask(void)
-{
-    sigset_t blocked;
-    uint64_t caught = __atomic_load_n(&on.caught, __ATOMIC_ACQUIRE);
-    sigfillset(&blocked);
-    for (int signal = 1; signal <= SIGNALS; signal++) {
-        if ((caught & bit_of(signal)) != 0) {
-            sigdelset(&blocked, signal);
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
-}
-
-/* ThreadSanitizer puts handlers off until the thread calls what it intercepts; a futex is none. */
 static int64_t patience(void)
 {
-#if defined(__SANITIZE_THREAD__)
-    return gor__monotonic_after(10 * GOR_MILLISECOND);
-#else
-    return GOR_NEVER;
-#endif
+    return GOR__SIGNAL_PATIENCE_NS == GOR_NEVER ? GOR_NEVER
+                                                : gor__monotonic_after(GOR__SIGNAL_PATIENCE_NS);
 }
 
 static void *thread_main(void *unused)
@@ -107,13 +84,13 @@ static void *thread_main(void *unused)
     (void)unused;
     gor__thread_name("gor-dump");
     for (;;) {
-        set_mask();
+        gor__thread_let_in(__atomic_load_n(&on.caught, __ATOMIC_ACQUIRE));
         if (__atomic_exchange_n(&on.bell, 0, __ATOMIC_ACQ_REL) == 0) {
             (void)gor__futex_wait(&on.bell, 0, patience());
         }
         uint64_t pending = __atomic_exchange_n(&on.pending, 0, __ATOMIC_ACQUIRE);
-        for (int signal = 1; signal <= SIGNALS; signal++) {
-            if ((pending & bit_of(signal)) != 0) {
+        for (int signal = 1; signal <= GOR__SIGNALS; signal++) {
+            if ((pending & gor__signal_bit(signal)) != 0) {
                 dump(signal);
             }
         }
@@ -130,7 +107,7 @@ static bool can_be_had(int signal)
             return false;
         }
     }
-    return signal >= 1 && signal <= SIGNALS && signal != gor__preempt_signal();
+    return signal >= 1 && signal <= GOR__SIGNALS && signal != gor__preempt_signal();
 }
 
 static int catch_locked(int signal, int exit_code)
@@ -154,7 +131,7 @@ static int catch_locked(int signal, int exit_code)
     if (sigaction(signal, &action, NULL) != 0) {
         return -errno;
     }
-    __atomic_or_fetch(&on.caught, bit_of(signal), __ATOMIC_RELEASE);
+    __atomic_or_fetch(&on.caught, gor__signal_bit(signal), __ATOMIC_RELEASE);
     ring();
     return 0;
 }

@@ -14,8 +14,6 @@
 #include "runtime/gor.h"
 #include "runtime/sched/preempt.h"
 
-enum { SIGNALS = 64 };
-
 static struct {
     /* Between the handler and the goroutine; atomic. */
     uint64_t pending;
@@ -31,7 +29,7 @@ static struct {
     bool started;
     void (*deliver)(int signal);
     uint64_t ignored;
-    struct sigaction former[SIGNALS + 1]; /* of what is caught or ignored */
+    struct sigaction former[GOR__SIGNALS + 1]; /* of what is caught or ignored */
 } catcher = {.bell = -1};
 
 uint64_t gor__catch_possible(void)
@@ -78,7 +76,7 @@ static void on_signal(int signal)
 static void deliver_pending(void)
 {
     uint64_t signals = __atomic_exchange_n(&catcher.pending, 0, __ATOMIC_ACQUIRE);
-    for (int signal = 1; signal <= SIGNALS; signal++) {
+    for (int signal = 1; signal <= GOR__SIGNALS; signal++) {
         if ((signals & gor__signal_bit(signal)) != 0) {
             catcher.deliver(signal);
         }
@@ -97,28 +95,10 @@ static void read_bell(void *unused)
 
 /* ---- the thread */
 
-/* Let in what is caught, block all else. */
-static void set_mask(void)
-{
-    sigset_t blocked;
-    uint64_t caught = __atomic_load_n(&catcher.caught, __ATOMIC_ACQUIRE);
-    sigfillset(&blocked);
-    for (int signal = 1; signal <= SIGNALS; signal++) {
-        if ((caught & gor__signal_bit(signal)) != 0) {
-            sigdelset(&blocked, signal);
-        }
-    }
-    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
-}
-
-/* ThreadSanitizer delays a handler until the thread calls what it intercepts: one that came between two
- * calls of poll would lie there until the next signal. And what a thread has put off is noted in memory
- * that it gets at its first such call: a signal that comes right then is lost. */
-#if defined(__SANITIZE_THREAD__)
-enum { PATIENCE_MS = 10 };
-#else
-enum { PATIENCE_MS = -1 };
-#endif
+enum {
+    PATIENCE_MS =
+        GOR__SIGNAL_PATIENCE_NS == GOR_NEVER ? -1 : (int)(GOR__SIGNAL_PATIENCE_NS / GOR_MILLISECOND)
+};
 
 static void *thread_main(void *unused)
 {
@@ -126,10 +106,8 @@ static void *thread_main(void *unused)
     uint64_t changes = 0;
     (void)unused;
     gor__thread_name("gor-signals");
-    /* While all signals are blocked. */
-    (void)poll(&control, 1, 0);
     while (!__atomic_load_n(&catcher.ends, __ATOMIC_ACQUIRE)) {
-        set_mask();
+        gor__thread_let_in(__atomic_load_n(&catcher.caught, __ATOMIC_ACQUIRE));
         if (poll(&control, 1, PATIENCE_MS) == 1) {
             ssize_t got = read(catcher.control, &changes, sizeof changes);
             (void)got;
@@ -231,7 +209,7 @@ static void set_one(int signal, enum gor__catch_how how)
 void gor__catch_set(uint64_t signals, enum gor__catch_how how)
 {
     uint64_t before = catcher.caught;
-    for (int signal = 1; signal <= SIGNALS; signal++) {
+    for (int signal = 1; signal <= GOR__SIGNALS; signal++) {
         if ((signals & gor__signal_bit(signal)) != 0) {
             set_one(signal, how);
         }

@@ -14,12 +14,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A set of signals: bit n - 1 is signal n. */
-static inline uint64_t gor__signal_bit(int signal)
-{
-    return UINT64_C(1) << (signal - 1);
-}
-
 /* Those a program may ask for: not the runtime's own, nor those that nobody can catch, or that tell
  * of a fault of the thread they come to. */
 uint64_t gor__catch_possible(void);

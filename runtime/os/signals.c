@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/thread.h"
 #include "runtime/os/catch.h"
 #include "runtime/sched/machine.h"
 #include "runtime/sync/chan.h"
