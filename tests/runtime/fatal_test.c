@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/runtime/help.h"
+#include "tests/runtime/recurse.h"
 
 struct death {
     int status;
@@ -188,17 +189,6 @@ TEST(fatal_undefer_of_what_is_not_the_newest)
 }
 
 /* ------------------------------------------------------------ stack overflow */
-
-static volatile int deepest = INT32_MAX;
-
-__attribute__((noinline)) static int recurse_without_end(int depth, volatile char *above)
-{
-    volatile char frame[512];
-    frame[0] = above != NULL ? above[0] : 0;
-    frame[511] = (char)depth;
-    int below = depth < deepest ? recurse_without_end(depth + 1, frame) : 0;
-    return below + frame[511];
-}
 
 static void overflow(void *arg)
 {

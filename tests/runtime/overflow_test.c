@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "tests/runtime/help.h"
+#include "tests/runtime/recurse.h"
 #include "tests/runtime/said.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -13,17 +14,6 @@
 #endif
 
 enum { SMALL = 65536, ROUNDS = 200 };
-
-static volatile int deepest = INT32_MAX;
-
-__attribute__((noinline)) static int recurse_without_end(int depth, volatile char *above)
-{
-    volatile char frame[512];
-    frame[0] = above != NULL ? above[0] : 0;
-    frame[511] = (char)depth;
-    int below = depth < deepest ? recurse_without_end(depth + 1, frame) : 0;
-    return below + frame[511];
-}
 
 struct fall {
     struct gor_waitgroup *wg;
