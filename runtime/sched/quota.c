@@ -63,7 +63,7 @@ int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patien
         result = gor__line_refuse(&quota->line);
     } else {
         const struct gor__g *g = gor__g_self();
-        bool within = g != NULL && g->quota == quota;
+        bool within = g != NULL && gor__g_has_flag(g, GOR__G_COUNTED) && g->quota == quota;
         result = gor__line_wait(&quota->line, within ? quota->live : 0, patience->limit);
     }
     if (result != 0) {

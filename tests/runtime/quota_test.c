@@ -172,6 +172,46 @@ static void wait_within(void *arg)
     atomic_store((_Atomic int *)arg, gor_go_until(NULL, do_nothing, NULL, GOR_NEVER));
 }
 
+struct latecomer {
+    struct waiting waiting;
+    struct gor_chan *begin;
+};
+
+static void wait_for_place_later(void *arg)
+{
+    struct latecomer *l = arg;
+    (void)gor_chan_recv(l->begin, NULL);
+    wait_for_place(&l->waiting);
+}
+
+/* A goroutine takes over the record of one that has ended, and what it counted in must not come along: those
+ * who wait here keep no place in the quota. */
+GO_TEST(quota_forgets_goroutines_that_have_ended)
+{
+    enum { MANY = 10 };
+    struct gor_chan *gate = new_chan(0, 0);
+    struct gor_chan *begin = new_chan(0, 0);
+    struct latecomer late[MANY];
+    struct gor_quota *quota = new_quota(1);
+    for (int i = 0; i < MANY; i++) {
+        start_in(quota, do_nothing, NULL);
+        YIELD_UNTIL(stats_of(quota).goroutines == 0 && gor_num_goroutine() == (uint64_t)i + 1)
+        late[i] = (struct latecomer){{quota, 1}, begin};
+        spawn(wait_for_place_later, &late[i]);
+    }
+    start_in(quota, park_on, gate);
+    CHECK_EQ(gor_chan_close(begin), 0);
+    YIELD_UNTIL(stats_of(quota).waiting == MANY)
+    CHECK_EQ(gor_chan_close(gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    for (int i = 0; i < MANY; i++) {
+        CHECK_EQ(late[i].waiting.result, 0);
+    }
+    gor_quota_unref(quota);
+    gor_chan_unref(begin);
+    gor_chan_unref(gate);
+}
+
 GO_TEST(quota_that_only_its_own_could_make_room_in_is_a_deadlock)
 {
     struct gor_quota *quota = new_quota(1);
