@@ -43,15 +43,41 @@ static inline uint32_t word_of(const struct mutex *m)
     return __atomic_load_n(&m->word, __ATOMIC_RELAXED);
 }
 
-/* Wait a little for a holder that runs on another thread. */
+/* Take it if it is free, whoever waits. */
+static inline bool barge(struct mutex *m, uint32_t word)
+{
+    return (word & (LOCKED | STARVING)) == 0 && gor__cas32(&m->word, word, word | LOCKED);
+}
+
+static inline bool take(struct mutex *m)
+{
+    return gor__cas32(&m->word, 0, LOCKED) || barge(m, word_of(m));
+}
+
+/* Free it if nobody is to be woken for that: nobody waits, or the one who was let off the queue has yet to
+ * try, and sees to the rest. */
+static inline bool let_go(struct mutex *m)
+{
+    if (GOR_LIKELY(gor__cas32(&m->word, LOCKED, 0))) {
+        return true;
+    }
+    uint32_t word = word_of(m);
+    return (word & (LOCKED | WOKEN | STARVING)) == (LOCKED | WOKEN) &&
+           !gor__observes(GOR__OBSERVE_MUTEX) &&
+           gor__cas32(&m->word, word, word & ~(uint32_t)LOCKED);
+}
+
+/* Wait a little for a holder that runs on another thread, if there is nothing else to be done here. */
 static bool spin_for_it(struct mutex *m)
 {
-    if (__atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED) == 1) {
+    const struct gor__p *p = gor__m_self()->p;
+    if (__atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED) == 1 ||
+        !gor__runq_empty(&p->runq) || gor__fresh_len(&p->fresh) != 0) {
         return false;
     }
     for (int round = 0; round < SPIN_ROUNDS; round++) {
         uint32_t word = word_of(m);
-        if ((word & (LOCKED | STARVING)) == 0 && gor__cas32(&m->word, word, word | LOCKED)) {
+        if (barge(m, word)) {
             return true;
         }
         if ((word & STARVING) != 0) {
@@ -128,7 +154,7 @@ static __attribute__((noinline)) int lock_slowly(struct mutex *m, const struct g
     struct gor__g *g = gor__g_self();
     int64_t since = 0;
     uint32_t flags = 0;
-    while (!spin_for_it(m)) {
+    while (!take(m) && !spin_for_it(m)) {
         gor__lock(&m->lock);
         int result = take_or_announce(m, flags, limit);
         if (result != 0) {
@@ -154,13 +180,15 @@ static __attribute__((noinline)) int lock_slowly(struct mutex *m, const struct g
 int gor__mutex_acquire(struct gor_mutex *mutex, const struct gor__limit *limit)
 {
     struct mutex *m = of(mutex);
-    return GOR_LIKELY(gor__cas32(&m->word, 0, LOCKED)) ? 0 : lock_slowly(m, limit);
+    return GOR_LIKELY(take(m)) ? 0 : lock_slowly(m, limit);
 }
 
-/* The step that nobody contends. With more than one P it is atomic, and needs none; but where doors are
- * closed, one must be passed, or a goroutine that does nothing else could not be stopped. */
-static inline __attribute__((always_inline)) bool step(struct mutex *m, struct gor__m *machine,
-                                                       uint32_t expected, uint32_t desired)
+enum step { TAKE, LET_GO };
+
+/* The step for which nobody need wait. With more than one P it is atomic, and needs no door; but where doors
+ * are closed, one must be passed, or a goroutine that does nothing else could not be stopped. */
+static inline __attribute__((always_inline)) bool do_step(struct mutex *m, struct gor__m *machine,
+                                                          enum step step)
 {
     if (!gor__solo) {
 #if defined(__SANITIZE_THREAD__)
@@ -170,15 +198,15 @@ static inline __attribute__((always_inline)) bool step(struct mutex *m, struct g
         }
 #endif
         return __atomic_load_n(&machine->taken, __ATOMIC_RELAXED) != GOR__CLOSED &&
-               gor__cas32(&m->word, expected, desired);
+               (step == TAKE ? take(m) : let_go(m));
     }
     if (!gor__try_enter_machine(machine)) {
         return false;
     }
     /* Solo may have ended before the door. */
-    bool done = gor__solo && m->word == expected;
+    bool done = gor__solo && m->word == (step == TAKE ? 0 : LOCKED);
     if (GOR_LIKELY(done)) {
-        m->word = desired;
+        m->word = step == TAKE ? LOCKED : 0;
     }
     gor__leave_machine(machine);
     return done;
@@ -196,7 +224,7 @@ static __attribute__((noinline)) int lock_through_door(struct gor_mutex *mutex,
 void gor_mutex_lock(struct gor_mutex *mutex)
 {
     struct gor__m *machine = gor__m_self();
-    if (GOR_UNLIKELY(machine == NULL || !step(of(mutex), machine, 0, LOCKED))) {
+    if (GOR_UNLIKELY(machine == NULL || !do_step(of(mutex), machine, TAKE))) {
         (void)gor__shown(lock_through_door(mutex, NULL));
     }
 }
@@ -207,7 +235,7 @@ static int lock_within(struct gor_mutex *mutex, const struct gor__limit *limit)
     if (machine == NULL) {
         return -EPERM;
     }
-    return step(of(mutex), machine, 0, LOCKED) ? 0 : gor__shown(lock_through_door(mutex, limit));
+    return do_step(of(mutex), machine, TAKE) ? 0 : gor__shown(lock_through_door(mutex, limit));
 }
 
 int gor_mutex_lock_until(struct gor_mutex *m, int64_t deadline)
@@ -230,8 +258,7 @@ int gor_mutex_try_lock(struct gor_mutex *mutex)
         return -EPERM;
     }
     gor__enter_machine(machine);
-    uint32_t word = word_of(m);
-    bool got = (word & (LOCKED | STARVING)) == 0 && gor__cas32(&m->word, word, word | LOCKED);
+    bool got = barge(m, word_of(m));
     gor__leave_machine(machine);
     return got ? 0 : -EBUSY;
 }
@@ -320,7 +347,7 @@ static __attribute__((noinline)) void release_slowly(struct mutex *m)
 void gor__mutex_release(struct gor_mutex *mutex)
 {
     struct mutex *m = of(mutex);
-    if (GOR_UNLIKELY(!gor__cas32(&m->word, LOCKED, 0))) {
+    if (GOR_UNLIKELY(!let_go(m))) {
         release_slowly(m);
     }
 }
@@ -335,7 +362,7 @@ static __attribute__((noinline)) void unlock_through_door(struct gor_mutex *mute
 void gor_mutex_unlock(struct gor_mutex *mutex)
 {
     struct gor__m *machine = gor__m_self();
-    if (GOR_UNLIKELY(machine == NULL || !step(of(mutex), machine, LOCKED, 0))) {
+    if (GOR_UNLIKELY(machine == NULL || !do_step(of(mutex), machine, LET_GO))) {
         unlock_through_door(mutex);
     }
 }
