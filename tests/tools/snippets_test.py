@@ -15,7 +15,8 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ("README.md", "docs/go-to-libgor.md", "docs/differences.md", "docs/man/gor.7")
+PAGES = ("README.md", "docs/go-to-libgor.md", "docs/differences.md", "docs/debugging.md",
+         "docs/man/gor.7")
 RUNS = {
     "README.md": ["hello from a goroutine\n"],
     "docs/go-to-libgor.md": ["hello from a goroutine\n"],
