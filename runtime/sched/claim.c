@@ -61,7 +61,7 @@ static bool holds(const struct gor__claim *claim)
 static void unmark(struct gor__g *g)
 {
     /* Release: pairs with gor__claim_pass. Sequential with the look at the waiters after it. */
-    (void)__atomic_fetch_and(&g->flags, (uint8_t)~GOR__G_CLAIMED, __ATOMIC_SEQ_CST);
+    (void)__atomic_fetch_and(&g->flags, (uint16_t)~GOR__G_CLAIMED, __ATOMIC_SEQ_CST);
 }
 
 static void tell_waiters(void)

@@ -60,9 +60,9 @@ struct gor__g {
     uint8_t state;            /* enum gor_state */
     uint8_t reason;           /* enum gor_wait_reason */
     uint8_t stack_class;
-    uint8_t io_streak;     /* I/O calls in a row that did not park */
-    uint8_t limits;        /* of the wait to come; see limit.c */
-    uint8_t flags;         /* atomic, of GOR__G_...; set and cleared one by one */
+    uint8_t io_streak : 4; /* I/O calls in a row that did not park */
+    uint8_t limits : 4;    /* of the wait to come; see limit.c */
+    uint16_t flags;        /* atomic, of GOR__G_...; set and cleared one by one */
     uint16_t thread_locks; /* gor_lock_os_thread without its counterpart; see bind.c */
     int saved_errno;
     uint32_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
@@ -103,16 +103,16 @@ static inline enum gor_state gor__g_state(const struct gor__g *g)
     return (enum gor_state)__atomic_load_n(&g->state, __ATOMIC_ACQUIRE);
 }
 
-static inline bool gor__g_has_flag(const struct gor__g *g, uint8_t flags)
+static inline bool gor__g_has_flag(const struct gor__g *g, uint16_t flags)
 {
     return (__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & flags) != 0;
 }
 
-/* Who claims a goroutine sets a flag of its while it goes on, so nobody stores the byte as a whole. */
-static inline void gor__g_clear_flag(struct gor__g *g, uint8_t flag)
+/* Who claims a goroutine sets a flag of its while it goes on, so nobody stores the word as a whole. */
+static inline void gor__g_clear_flag(struct gor__g *g, uint16_t flag)
 {
     if ((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & flag) != 0) {
-        (void)__atomic_fetch_and(&g->flags, (uint8_t)~flag, __ATOMIC_RELEASE);
+        (void)__atomic_fetch_and(&g->flags, (uint16_t)~flag, __ATOMIC_RELEASE);
     }
 }
 
