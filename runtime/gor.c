@@ -17,6 +17,7 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/labels.h"
+#include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
@@ -110,6 +111,7 @@ static int start_locked(const struct gor_opts *opts)
     }
     gor__idle_stacks_init(gor__sched.opts.stack_idle_ns);
     gor__ceiling_init(&gor__sched.opts, gor__sched.default_class);
+    gor__latency_init();
     gor__seeded_init(&gor__sched.opts);
     gor__sched.started_at = gor__clock();
     gor__sched.poll_until = GOR_NEVER;

@@ -960,6 +960,28 @@ struct gor_stats {
  * -ESRCH: the runtime does not run. [any thread] */
 GOR_API int gor_stats_get(struct gor_stats *out_stats, bool by_state);
 
+/* Durations, counted by how long they were: buckets[i] counts those from gor_histogram_bound(i) to just
+ * below gor_histogram_bound(i + 1); the last one also all that are longer. The bounds are those of Go's
+ * runtime/metrics: steps of a quarter of a power of two, and of 64 ns below 256 ns. */
+enum { GOR_HISTOGRAM_BUCKETS = 161 };
+
+struct gor_histogram {
+    uint64_t count; /* of all buckets */
+    int64_t sum_ns; /* of all durations */
+    uint64_t buckets[GOR_HISTOGRAM_BUCKETS];
+};
+
+/* Where a bucket begins, in ns; GOR_NEVER when there is none of that number. [any thread] */
+GOR_API int64_t gor_histogram_bound(unsigned bucket);
+
+/* How long goroutines were runnable before they ran, since the start. A sample, for a look at the clock
+ * costs as much as a switch: some hundred a second are timed, drawn by lot, and each is counted as often
+ * as there were switches since the one before, so that the total is that of all switches, nearly, and
+ * busy times count as such. Threads that wait for a P, back from foreign code or stopped for having
+ * computed for a whole slice, are all timed. The seeded mode times nothing. -ESRCH: the runtime does not
+ * run. [any thread] */
+GOR_API int gor_sched_latencies(struct gor_histogram *out_histogram);
+
 /* How much stack the goroutines use that are started at one place: to choose stack_bytes by. */
 struct gor_site {
     const void *created_at; /* return address of the gor_go; NULL: all for which there is no room */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "runtime/base/futex.h"
+#include "runtime/sched/latency.h"
 #include "runtime/sched/preempt.h"
 
 #if !defined(GOR__SPIN_ROUNDS)
@@ -114,7 +115,7 @@ static bool is_claimed(const struct gor__g *g)
     return (__atomic_load_n(&g->flags, __ATOMIC_SEQ_CST) & GOR__G_CLAIMED) != 0;
 }
 
-void gor__claim_wait(struct gor__g *g)
+static void wait_for_claimer(const struct gor__g *g)
 {
     for (int i = 0; i < GOR__SPIN_ROUNDS; i++) {
         if (!is_claimed(g)) {
@@ -131,4 +132,12 @@ void gor__claim_wait(struct gor__g *g)
         (void)gor__futex_wait(&claims.released, released, GOR_NEVER);
     }
     (void)__atomic_sub_fetch(&claims.waiters, 1, __ATOMIC_SEQ_CST);
+}
+
+void gor__claim_wait(struct gor__g *g)
+{
+    wait_for_claimer(g);
+    if (gor__g_has_flag(g, GOR__G_STAMPED)) {
+        gor__latency_runs(g);
+    }
 }

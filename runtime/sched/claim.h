@@ -47,7 +47,7 @@ bool gor__claim_note(struct gor__claim *out_claim, struct gor__g *g);
 uint32_t gor__claim(struct gor__claim *list, uint32_t count);
 void gor__unclaim(const struct gor__claim *list, uint32_t count);
 
-/* Until nobody claims `g`. */
+/* Until nobody claims `g`; and if it is stamped, count it (latency.h). */
 void gor__claim_wait(struct gor__g *g);
 
 /* Count that `g`, which is RUNNING, is resumed, before anything it will do, to its stack above all; and
@@ -57,7 +57,8 @@ static inline void gor__claim_pass(struct gor__g *g)
     __atomic_store_n(&g->switches, g->switches + 1, __ATOMIC_RELAXED);
     gor__store_fence();
     /* Acquire: pairs with gor__unclaim. */
-    if (GOR_UNLIKELY((__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) & GOR__G_CLAIMED) != 0)) {
+    if (GOR_UNLIKELY((__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) &
+                      (GOR__G_CLAIMED | GOR__G_STAMPED)) != 0)) {
         gor__claim_wait(g);
     }
 }

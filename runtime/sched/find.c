@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
@@ -554,6 +555,7 @@ void gor__call_attention(void)
 
 static struct gor__g *look_everywhere(struct gor__m *m)
 {
+    gor__latency_look();
     struct gor__g *g = take_fairly(m);
     return g != NULL ? g : look_around(m);
 }

@@ -28,14 +28,15 @@ struct gor__limit;
 
 /* Bits of gor__g.flags. */
 enum {
-    GOR__G_NAMED = 1,    /* see gor__pool_name */
-    GOR__G_CLAIMED = 2,  /* who resumes it waits; see claim.h */
-    GOR__G_LABELLED = 4, /* see labels.h */
-    GOR__G_COUNTED = 8,  /* in `quota`; see quota.h */
-    GOR__G_SAMPLE = 16,  /* its stack was clean: memory tells how deep it goes; see sites.h */
-    GOR__G_PANICS = 32,  /* see panic.h */
-    GOR__G_RESCUED = 64, /* its stack is not its own; see overflow.h */
-    GOR__G_ROOT = 128,   /* gor_run waits for its end */
+    GOR__G_NAMED = 1,      /* see gor__pool_name */
+    GOR__G_CLAIMED = 2,    /* who resumes it waits; see claim.h */
+    GOR__G_LABELLED = 4,   /* see labels.h */
+    GOR__G_COUNTED = 8,    /* in `quota`; see quota.h */
+    GOR__G_SAMPLE = 16,    /* its stack was clean: memory tells how deep it goes; see sites.h */
+    GOR__G_PANICS = 32,    /* see panic.h */
+    GOR__G_RESCUED = 64,   /* its stack is not its own; see overflow.h */
+    GOR__G_ROOT = 128,     /* gor_run waits for its end */
+    GOR__G_STAMPED = 2048, /* with the time it became runnable at; see latency.h */
 };
 
 /* One place in one queue of waiting goroutines. */
@@ -66,7 +67,7 @@ struct gor__g {
     uint16_t thread_locks; /* gor_lock_os_thread without its counterpart; see bind.c */
     int saved_errno;
     uint32_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
-    int64_t waiting_since; /* coarse clock, while WAITING */
+    int64_t waiting_since; /* coarse clock, while WAITING; see also GOR__G_STAMPED */
     void (*fn)(void *arg);
     void *arg;
 

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "runtime/sched/door.h"
+#include "runtime/sched/latency.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/seeded.h"
 
@@ -47,15 +48,23 @@ static struct gor__m *dequeue(struct gor__m_queue *queue)
     return m;
 }
 
+/* Whether it waits for a P. */
+static bool is_queued(const struct gor__m *m)
+{
+    return m->lack == GOR__LACK_WAITS || m->lack == GOR__LACK_HOG;
+}
+
 static void set_lack(struct gor__m *m, enum gor__lack lack)
 {
     int less = m->lack == GOR__LACK_AWAY;
     int more = lack == GOR__LACK_AWAY;
     __atomic_store_n(&gor__sched.away, gor__sched.away + (uint32_t)(more - less), __ATOMIC_RELAXED);
     m->lack = lack;
-    m->lacking_since = gor__coarse_now();
+    bool queued = is_queued(m);
+    if (queued) {
+        m->lacking_since = gor__clock();
+    }
     if (m->g != NULL) {
-        bool queued = lack == GOR__LACK_WAITS || lack == GOR__LACK_HOG;
         if (queued) {
             /* It is runnable, but not stored: whoever looks at it must not take what was left of its
              * last wait for that. The next switch away writes it. */
@@ -67,6 +76,9 @@ static void set_lack(struct gor__m *m, enum gor__lack lack)
 
 void gor__give_to(struct gor__m *m, struct gor__p *p)
 {
+    if (is_queued(m)) {
+        gor__latency_waited(gor__clock() - m->lacking_since);
+    }
     set_lack(m, GOR__LACK_NOTHING);
     gor__hold(m, p);
     gor__count(&p->switches, 1); /* a new slice begins */

@@ -78,7 +78,7 @@ struct gor__m {
     /* Losing the P and getting one; under gor__sched.lock. */
     enum gor__lack lack;
     struct gor__m *next_lacking; /* list link of waiting and hogs */
-    int64_t lacking_since;       /* coarse clock */
+    int64_t lacking_since;       /* gor_now() */
     int64_t cpu_seen;            /* CPU time of the thread when last looked at; sysmon's */
     struct gor__g *bound;        /* the goroutine that locked this thread; NULL: none */
 

@@ -20,9 +20,10 @@
 #include "runtime/base/assert.h"
 
 enum {
-    GOR__OBSERVE_TRACE = 1 << 0, /* what the scheduler does: sched/trace.h */
-    GOR__OBSERVE_BLOCK = 1 << 1, /* how long goroutines wait, and where */
-    GOR__OBSERVE_MUTEX = 1 << 2, /* how long they keep others waiting for a lock */
+    GOR__OBSERVE_TRACE = 1 << 0,   /* what the scheduler does: sched/trace.h */
+    GOR__OBSERVE_BLOCK = 1 << 1,   /* how long goroutines wait, and where */
+    GOR__OBSERVE_MUTEX = 1 << 2,   /* how long they keep others waiting for a lock */
+    GOR__OBSERVE_LATENCY = 1 << 3, /* how long the next one is runnable: latency.h */
 };
 
 extern uint32_t gor__observed __attribute__((visibility("hidden")));

@@ -8,6 +8,7 @@
 
 #include "runtime/sched/contention.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/latency.h"
 
 void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
 {
@@ -31,6 +32,21 @@ static void note_foreign(const struct gor__m *m)
     }
 }
 
+static inline bool is_observed(void)
+{
+    return gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_LATENCY);
+}
+
+static __attribute__((noinline)) void note_woken(struct gor__g *g)
+{
+    if (gor__observes(GOR__OBSERVE_BLOCK)) {
+        gor__contention_woken(g);
+    }
+    if (gor__observes(GOR__OBSERVE_LATENCY)) {
+        gor__latency_runnable(g);
+    }
+}
+
 void gor__ready(struct gor__g *g)
 {
     GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
@@ -38,8 +54,8 @@ void gor__ready(struct gor__g *g)
         gor__ready_bound(g);
         return;
     }
-    if (gor__observes(GOR__OBSERVE_BLOCK)) {
-        gor__contention_woken(g);
+    if (is_observed()) {
+        note_woken(g);
     }
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
     struct gor__m *m = gor__m_self();
@@ -69,8 +85,8 @@ static struct gor__g *mark_runnable(struct gor__g *first, struct gor__g **out_la
             gor__ready_bound(g);
             continue;
         }
-        if (gor__observes(GOR__OBSERVE_BLOCK)) {
-            gor__contention_woken(g);
+        if (is_observed()) {
+            note_woken(g);
         }
         gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
         *out_last = g;

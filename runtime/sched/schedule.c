@@ -13,6 +13,7 @@
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/labels.h"
+#include "runtime/sched/latency.h"
 #include "runtime/sched/limit.h"
 #include "runtime/sched/overflow.h"
 #include "runtime/sched/panic.h"
@@ -331,7 +332,9 @@ static inline __attribute__((always_inline)) struct gor__m *yield(struct gor__m 
     uint64_t control = gor__float_control();
     struct gor__g *self = m->g;
     struct gor__p *p = m->p;
-    struct gor__g *next = must_look_up(p) ? NULL : next_local(p);
+    /* Who is to be timed goes over the scheduler's stack, where note_yield is. */
+    bool look_up = must_look_up(p) || gor__observes(GOR__OBSERVE_LATENCY);
+    struct gor__g *next = look_up ? NULL : next_local(p);
     gor__g_set_state(self, GOR_RUNNABLE, GOR_WAIT_NONE);
     if (gor__solo && next != NULL && GOR_LIKELY(m->bound == NULL)) {
         /* Nobody else could take it before its stack is stored. */
@@ -380,9 +383,17 @@ static struct gor__g *next_for(struct gor__m *m)
     return GOR_LIKELY(m->bound == NULL) ? gor__find_runnable(m) : gor__wait_bound(m);
 }
 
+static inline void note_yield(const struct gor__m *m)
+{
+    if (m->after == GOR__AFTER_YIELD && gor__observes(GOR__OBSERVE_LATENCY)) {
+        gor__latency_runnable(m->after_g);
+    }
+}
+
 void gor__schedule(struct gor__m *m)
 {
     for (;;) {
+        note_yield(m);
         after_switch(m);
         struct gor__g *g = next_for(m);
         if (g == NULL) {

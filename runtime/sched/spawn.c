@@ -5,6 +5,7 @@
 #include "runtime/sched/byid.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/labels.h"
+#include "runtime/sched/latency.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/quota.h"
 #include "runtime/sched/sched.h"
@@ -162,6 +163,9 @@ static inline __attribute__((always_inline)) int make(const struct birth *birth,
     g->arg = birth->arg;
     g->created_at = birth->caller;
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
+    if (gor__observes(GOR__OBSERVE_LATENCY)) {
+        gor__latency_runnable(g);
+    }
     if (GOR_UNLIKELY(p == NULL)) {
         __atomic_add_fetch(&gor__sched.foreign_created, 1, __ATOMIC_RELEASE);
         if (place == GOR__PLACE_PROMISED) {

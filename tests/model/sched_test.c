@@ -15,6 +15,7 @@
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/ready.h"
@@ -83,6 +84,26 @@ void gor__contention_woken(struct gor__g *g)
 {
     (void)g;
     model_fail("nothing is profiled here");
+}
+
+/* Nor is anything timed. */
+struct gor__latency gor__latency = {.next_at = GOR_NEVER};
+
+void gor__latency_arm(int64_t now)
+{
+    (void)now;
+    model_fail("nothing is timed here");
+}
+
+void gor__latency_runnable(struct gor__g *g)
+{
+    (void)g;
+    model_fail("nothing is timed here");
+}
+
+void gor__latency_waited(int64_t ns)
+{
+    (void)ns;
 }
 
 void gor__stacks_restock(struct gor__p *p)
