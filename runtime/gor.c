@@ -112,6 +112,7 @@ static int start_locked(const struct gor_opts *opts)
     gor__idle_stacks_init(gor__sched.opts.stack_idle_ns);
     gor__ceiling_init(&gor__sched.opts, gor__sched.default_class);
     gor__latency_init();
+    gor__world_init();
     gor__seeded_init(&gor__sched.opts);
     gor__sched.started_at = gor__clock();
     gor__sched.poll_until = GOR_NEVER;

@@ -1006,6 +1006,27 @@ GOR_API int gor_dump_sites(FILE *out);
  * a time lately. The world is stopped for a moment. -ESRCH: the runtime does not run. [any thread] */
 GOR_API int gor_stacks_release(void);
 
+/* ---------------------------------------------------------------- metrics */
+
+/* What metrics tell. Zero every field you do not set. */
+struct gor_metrics_opts {
+    bool no_process; /* without process_..., for programs that tell those themselves */
+};
+
+/* Write what gor_stats_get and gor_sched_latencies tell, and more, in Prometheus' text format 0.0.4
+ * ("text/plain; version=0.0.4"), in pieces of some KiB to write(arg, text, bytes), until it answers
+ * non-zero, which is then the answer. What means the same as in Go has the name that Go's client library
+ * for Prometheus gives it (go_goroutines, go_sched_latencies_seconds, ...), so that dashboards for Go
+ * programs show it; the rest begins with gor_; what the system says of the process, with process_.
+ * docs/metrics.md lists all. `opts` may be NULL. Nothing is stopped for it; `write` may call the library
+ * as any thread may. -ESRCH: the runtime does not run. [any thread] */
+GOR_API int gor_metrics_write_to(const struct gor_metrics_opts *opts,
+                                 int (*write)(void *arg, const char *text, size_t bytes),
+                                 void *arg);
+
+/* The same to a stream, which is flushed; also the stream's error. [any thread] */
+GOR_API int gor_metrics_write(const struct gor_metrics_opts *opts, FILE *out);
+
 /* --------------------------------------------------------------- profiles */
 
 /* Profiles are those of Go's runtime/pprof, in the same form: `go tool pprof` reads them. Samples have

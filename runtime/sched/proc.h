@@ -48,6 +48,7 @@ struct gor__p {
     uint64_t created;
     uint64_t ended;
     uint64_t steals;
+    uint64_t lock_wait_ns; /* see sync/lock_time.h */
 
     unsigned index;
     bool in_use;               /* below proc_count, or not yet retired; under gor__sched.lock */

@@ -64,9 +64,12 @@ int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patien
     } else {
         const struct gor__g *g = gor__g_self();
         bool within = g != NULL && gor__g_has_flag(g, GOR__G_COUNTED) && g->quota == quota;
+        __atomic_fetch_add(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
         result = gor__line_wait(&quota->line, within ? quota->live : 0, patience->limit);
+        __atomic_fetch_sub(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
     }
     if (result != 0) {
+        __atomic_fetch_add(&gor__sched.quota_refused, 1, __ATOMIC_RELAXED);
         /* Those behind us were held up as long as we were the first. */
         struct gor__line_taken served = {NULL, NULL};
         gor__spin_lock(&quota->line.lock);

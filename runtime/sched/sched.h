@@ -85,6 +85,8 @@ struct gor__sched {
     uint64_t handoffs;
     uint64_t preemptions;
     uint64_t blocking_calls;
+    uint64_t quota_waiting; /* for a place in any quota, now */
+    uint64_t quota_refused; /* times that somebody got none in one */
     uint32_t blocking_threads;
 };
 

@@ -7,6 +7,15 @@
 enum { LOOK_AGAIN_NS = 50000 }; /* for those who go outside without passing the scheduler */
 
 struct gor__mutex gor__world_lock;
+struct gor__world_pauses gor__world_pauses;
+
+static int64_t stop_began; /* 0: it has not come about; under gor__world_lock */
+
+void gor__world_init(void)
+{
+    gor__histogram_clear(&gor__world_pauses.stopping);
+    gor__histogram_clear(&gor__world_pauses.total);
+}
 
 /* True when `p` stands: idle, unused, in gor__world_pause, or taken now. Under the lock. */
 static bool stands(struct gor__p *p)
@@ -32,6 +41,8 @@ static bool all_stand(const struct gor__p *own)
 
 bool gor__world_stop(struct gor__m *self)
 {
+    int64_t began = gor__monotonic();
+    stop_began = 0;
     gor__mutex_lock(&gor__sched.lock);
     __atomic_store_n(&gor__sched.world_stopped, 1, __ATOMIC_SEQ_CST);
     gor__call_attention();
@@ -39,6 +50,8 @@ bool gor__world_stop(struct gor__m *self)
     for (;;) {
         uint32_t pauses = __atomic_load_n(&gor__sched.pauses, __ATOMIC_ACQUIRE);
         if (all_stand(self != NULL ? self->p : NULL)) {
+            stop_began = began;
+            gor__histogram_add(&gor__world_pauses.stopping, gor__monotonic() - began, 1);
             return true;
         }
         if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
@@ -75,6 +88,9 @@ void gor__world_start(void)
         GOR_ASSERT(gor__give_to_waiting(gor__idle_take_proc()));
     }
     gor__mutex_unlock(&gor__sched.lock);
+    if (stop_began != 0) {
+        gor__histogram_add(&gor__world_pauses.total, gor__monotonic() - stop_began, 1);
+    }
     gor__futex_wake(&gor__sched.world_stopped, INT32_MAX);
 }
 

@@ -10,6 +10,7 @@
 #ifndef GOR_SCHED_WORLD_H
 #define GOR_SCHED_WORLD_H
 
+#include "runtime/sched/histogram.h"
 #include "runtime/sched/sched.h"
 
 extern struct gor__mutex gor__world_lock __attribute__((visibility("hidden")));
@@ -21,6 +22,16 @@ bool gor__world_stop(struct gor__m *self);
 
 /* Go on. Ps that were taken from threads outside go back to them. */
 void gor__world_start(void);
+
+/* How long it takes until the world stands, and until it goes on: each of those stops that came about. */
+struct gor__world_pauses {
+    struct gor__histogram stopping;
+    struct gor__histogram total; /* from the same moment on */
+};
+
+extern struct gor__world_pauses gor__world_pauses __attribute__((visibility("hidden")));
+
+void gor__world_init(void);
 
 /* In the scheduler, with a P: stay here while the world stands. */
 void gor__world_pause(struct gor__m *m);

@@ -20,6 +20,7 @@
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/waitq.h"
+#include "runtime/sync/lock_time.h"
 
 enum { LOCKED = 1, WAITERS = 2, WOKEN = 4, STARVING = 8 };
 enum { HANDED_OVER = 1, TRY_AGAIN = 2 }; /* results of a wait; errors are negative */
@@ -149,7 +150,7 @@ static void note_hand_over(struct mutex *m, int64_t since)
     }
 }
 
-static __attribute__((noinline)) int lock_slowly(struct mutex *m, const struct gor__limit *limit)
+static int contend(struct mutex *m, const struct gor__limit *limit)
 {
     struct gor__g *g = gor__g_self();
     int64_t since = 0;
@@ -175,6 +176,14 @@ static __attribute__((noinline)) int lock_slowly(struct mutex *m, const struct g
         flags = gor_now() - since > GOR_MILLISECOND ? STARVING : 0;
     }
     return 0;
+}
+
+static __attribute__((noinline)) int lock_slowly(struct mutex *m, const struct gor__limit *limit)
+{
+    int64_t began = gor__lock_wait_begins();
+    int result = contend(m, limit);
+    gor__lock_wait_ends(began);
+    return result;
 }
 
 int gor__mutex_acquire(struct gor_mutex *mutex, const struct gor__limit *limit)

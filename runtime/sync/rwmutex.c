@@ -12,6 +12,7 @@
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sync/lock_time.h"
 #include "runtime/sync/wakes.h"
 
 struct rwmutex {
@@ -84,6 +85,16 @@ static void admit_after_writer(struct rwmutex *rw)
     gor__wakes_do(&wakes);
 }
 
+/* Under the lock, which is released. */
+static int wait_on(struct rwmutex *rw, struct gor__waitq *queue, enum gor_wait_reason reason,
+                   const struct gor__limit *limit)
+{
+    int64_t began = gor__lock_wait_begins();
+    int result = gor__waitq_wait(queue, &rw->lock, reason, limit);
+    gor__lock_wait_ends(began);
+    return result;
+}
+
 /* ---- reading */
 
 static int rlock(struct rwmutex *rw, const struct gor__limit *limit)
@@ -94,7 +105,7 @@ static int rlock(struct rwmutex *rw, const struct gor__limit *limit)
         gor__unlock(&rw->lock);
         return 0;
     }
-    return gor__waitq_wait(&rw->waiting_readers, &rw->lock, GOR_WAIT_RWMUTEX_READ, limit);
+    return wait_on(rw, &rw->waiting_readers, GOR_WAIT_RWMUTEX_READ, limit);
 }
 
 static int rlock_within(struct gor_rwmutex *rw, const struct gor__limit *limit)
@@ -158,7 +169,7 @@ static int lock(struct rwmutex *rw, const struct gor__limit *limit)
         gor__unlock(&rw->lock);
         return 0;
     }
-    int result = gor__waitq_wait(&rw->waiting_writers, &rw->lock, GOR_WAIT_RWMUTEX_WRITE, limit);
+    int result = wait_on(rw, &rw->waiting_writers, GOR_WAIT_RWMUTEX_WRITE, limit);
     if (result != 0) {
         admit_after_writer(rw);
     }

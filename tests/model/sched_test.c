@@ -15,6 +15,7 @@
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/histogram.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/preempt.h"
@@ -104,6 +105,18 @@ void gor__latency_runnable(struct gor__g *g)
 void gor__latency_waited(int64_t ns)
 {
     (void)ns;
+}
+
+void gor__histogram_add(struct gor__histogram *histogram, int64_t ns, uint64_t weight)
+{
+    (void)histogram;
+    (void)ns;
+    (void)weight;
+}
+
+void gor__histogram_clear(struct gor__histogram *histogram)
+{
+    (void)histogram;
 }
 
 void gor__stacks_restock(struct gor__p *p)
