@@ -18,6 +18,7 @@
 #include "daemon/listen.h"
 #include "daemon/pulse.h"
 #include "daemon/runner/runner.h"
+#include "daemon/scrape.h"
 #include "daemon/service/auth.h"
 #include "daemon/service/service.h"
 #include "daemon/store/lock.h"
@@ -45,6 +46,7 @@ struct daemon {
     struct gord_runner *runner;
     struct gord_service *service;
     struct rpc_server *server;
+    struct gord_scrape *scrape; /* NULL: metrics are not served */
     struct gord_pulse pulse;
     struct gord_bus_hook hook;
     uv_signal_t signals[SIGNALS];
@@ -78,6 +80,7 @@ static void end_clients(struct daemon *d)
 {
     d->stage = ENDING_CLIENTS;
     uv_timer_stop(&d->stop_timer);
+    gord_scrape_stop(d->scrape);
     gord_service_end(d->service);
     rpc_server_drain(d->server, STOP_CLIENTS_NS, on_clients_gone, d);
 }
@@ -339,6 +342,10 @@ static enum gord_exit start(struct daemon *d)
     if (gord_listen(d->config, d->server, &d->auth) != 0) {
         return GORD_EXIT_LISTEN;
     }
+    if (d->config->metrics_host != NULL &&
+        gord_scrape_start(d->config, &d->loop, d->service, &d->scrape) != 0) {
+        return GORD_EXIT_LISTEN;
+    }
     return GORD_EXIT_OK;
 }
 
@@ -353,6 +360,7 @@ static void run_out(struct daemon *d)
 
 static void finish(struct daemon *d)
 {
+    gord_scrape_stop(d->scrape);
     int result = d->runtime_runs ? gor_stop() : 0;
     bool quiet = result == 0; /* no goroutine can touch anything any more */
 
@@ -370,6 +378,7 @@ static void finish(struct daemon *d)
     if (!quiet) {
         _exit((int)d->code); /* its memory must stay for as long as it runs */
     }
+    gord_scrape_free(d->scrape);
     gord_service_free(d->service);
     gord_runner_free(d->runner);
     gord_bus_free(d->bus);

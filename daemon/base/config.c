@@ -3,6 +3,7 @@
 #include "daemon/base/config.h"
 
 #include <argp.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -17,6 +18,7 @@ enum {
     OPT_STATE_DIR = 0x100,
     OPT_SOCKET,
     OPT_LISTEN,
+    OPT_METRICS_LISTEN,
     OPT_EXEC_SLOTS,
     OPT_NATIVE_SLOTS,
     OPT_GOMAXPROCS,
@@ -44,6 +46,10 @@ static const struct argp_option options[] = {
     {"listen", OPT_LISTEN, "HOST:PORT", 0,
      "Listen on TCP as well; loopback only (127.0.0.1 or [::1]), and only with the token in the "
      "file 'token' of the state directory",
+     0},
+    {"metrics-listen", OPT_METRICS_LISTEN, "ADDRESS:PORT", 0,
+     "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics, to whoever reaches that; best a "
+     "loopback address (127.0.0.1 or [::1]) (default: do not)",
      0},
     {"exec-slots", OPT_EXEC_SLOTS, "N", 0,
      "Run at most N processes at a time (default: 4 for each CPU)", 1},
@@ -150,6 +156,44 @@ static error_t set_listen(struct argp_state *state, const char *arg, struct gord
     return set_text(&config->listen_host, host);
 }
 
+/* The address of "192.0.2.1:9091" or "[2001:db8::1]:9091" as a new text, and the port, if they are
+ * what they seem to be; NULL: not so. */
+static char *split_address(const char *arg, uint16_t *out_port)
+{
+    struct in6_addr scratch;
+    const char *colon = strrchr(arg, ':');
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9') {
+        return NULL;
+    }
+    char *end;
+    errno = 0;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    bool six = arg[0] == '[' && colon[-1] == ']';
+    char *host = strndup(arg + six, (size_t)(colon - arg) - (six ? 2 : 0));
+    if (host != NULL && errno == 0 && *end == '\0' && port <= UINT16_MAX &&
+        inet_pton(six ? AF_INET6 : AF_INET, host, &scratch) == 1) {
+        *out_port = (uint16_t)port;
+        return host;
+    }
+    free(host);
+    return NULL;
+}
+
+static error_t set_metrics_listen(struct argp_state *state, const char *arg,
+                                  struct gord_config *config)
+{
+    char *host = split_address(arg, &config->metrics_port);
+    if (host == NULL) {
+        return COMPLAIN(state,
+                        "--metrics-listen is '%s'; it must be an IP address and a port, such as "
+                        "127.0.0.1:9091 or [::1]:9091",
+                        arg);
+    }
+    free(config->metrics_host);
+    config->metrics_host = host;
+    return 0;
+}
+
 static error_t set_mode(struct argp_state *state, int key, char *arg)
 {
     struct gord_config *config = &((struct parse *)state->input)->config;
@@ -206,6 +250,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return set_path(state, "socket", arg, &config->socket);
     case OPT_LISTEN:
         return set_listen(state, arg, config);
+    case OPT_METRICS_LISTEN:
+        return set_metrics_listen(state, arg, config);
     case OPT_EXEC_SLOTS:
         return set_count(state, "exec-slots", arg, SLOTS_MAX, &config->exec_slots);
     case OPT_NATIVE_SLOTS:
@@ -343,5 +389,6 @@ void gord_config_fini(struct gord_config *config)
     free(config->state_dir);
     free(config->socket);
     free(config->listen_host);
-    config->state_dir = config->socket = config->listen_host = NULL;
+    free(config->metrics_host);
+    config->state_dir = config->socket = config->listen_host = config->metrics_host = NULL;
 }

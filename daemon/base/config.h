@@ -27,6 +27,8 @@ struct gord_config {
     char *socket;           /* owned; absolute path of the Unix socket */
     char *listen_host;      /* owned; "127.0.0.1" or "::1"; NULL: no TCP */
     uint16_t listen_port;   /* with listen_host; 0: any free one */
+    char *metrics_host;     /* owned; where metrics are served, an IP address; NULL: nowhere */
+    uint16_t metrics_port;  /* with metrics_host; 0: any free one */
     unsigned exec_slots;    /* processes at a time */
     unsigned native_slots;  /* native jobs at a time */
     unsigned gomaxprocs;    /* 0: as the runtime decides */

@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "daemon/service/dump_filter.h"
+#include "daemon/service/figures.h"
 #include "daemon/service/state.h"
 
 #define PIECE ((size_t)32 * 1024)
@@ -38,6 +39,7 @@ struct gord_inspection {
     struct rpc_call *call; /* NULL: it has ended, or was answered */
     const struct kind *kind;
     struct gord_dump_filter filter; /* for dumps */
+    struct gord_figures figures;    /* for metrics; of the moment of the call */
     const char *dir;                /* the service's */
     enum stage stage;
     uv_timer_t timer; /* ends the watching; when it is closed, all this is freed */
@@ -121,6 +123,11 @@ static int write_mutex_profile(const struct gord_inspection *inspection, FILE *o
     return gor_profile_write(GOR_PROFILE_MUTEX, NULL, out);
 }
 
+static int write_metrics(const struct gord_inspection *inspection, FILE *out)
+{
+    return gord_figures_write(&inspection->figures, out);
+}
+
 static const struct kind kinds[] = {
     [GOR__V1__INSPECT_REQUEST__KIND__DUMP] = {"dump", NULL, write_dump, NULL},
     [GOR__V1__INSPECT_REQUEST__KIND__GOROUTINE_PROFILE] = {"goroutine profile", NULL,
@@ -131,6 +138,7 @@ static const struct kind kinds[] = {
                                                        write_block_profile, stop_block_profile},
     [GOR__V1__INSPECT_REQUEST__KIND__MUTEX_PROFILE] = {"mutex profile", start_mutex_profile,
                                                        write_mutex_profile, stop_mutex_profile},
+    [GOR__V1__INSPECT_REQUEST__KIND__METRICS] = {"metrics", NULL, write_metrics, NULL},
 };
 
 static const struct kind *find_kind(Gor__V1__InspectRequest__Kind kind)
@@ -359,6 +367,9 @@ GORD_METHOD(gord_runtime_inspect)
         uv_sem_destroy(&inspection->written);
         free(inspection);
         return;
+    }
+    if (request->kind == GOR__V1__INSPECT_REQUEST__KIND__METRICS) {
+        gord_figures_gather(service, &inspection->figures);
     }
     inspection->dir = service->state_dir;
     (void)uv_timer_init(service->loop, &inspection->timer);

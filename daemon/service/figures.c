@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* figures.c - see figures.h. */
+#include "daemon/service/figures.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "daemon/service/state.h"
+
+#define SECOND ((uint64_t)1000000000)
+
+/* ---- gathering */
+
+void gord_figures_gather(struct gord_service *service, struct gord_figures *out_figures)
+{
+    struct gord_reader_totals totals = {0};
+    struct gord_store_status store;
+
+    gord_store_status(gord_bus_store(service->bus), &store);
+    *out_figures = (struct gord_figures){
+        .jobs = *gord_job_counts(gord_bus_table(service->bus)),
+        .slots = {[GORD_EXEC] = gord_runner_slots(service->runner, GORD_EXEC),
+                  [GORD_NATIVE] = gord_runner_slots(service->runner, GORD_NATIVE)},
+        .paused = gord_runner_is_paused(service->runner),
+        .memory = service->memory,
+        .store_fails = store.error != 0,
+        .commits = store.commits,
+        .rows = store.rows,
+        .backlog = store.backlog,
+        .last_commit_ns = store.last_commit_ns,
+        .max_commit_ns = store.max_commit_ns,
+        .uptime_ns = gor_now() - service->started_ns,
+    };
+    rpc_server_stats_get(service->server, &out_figures->rpc);
+    if (gord_reader_totals(gord_bus_reader(service->bus), &totals) == 0) {
+        out_figures->terminated = totals.terminated;
+    }
+}
+
+/* ---- families and samples */
+
+static void put_head(FILE *out, const char *name, const char *type, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void put_one(FILE *out, const char *name, const char *type, const char *help, uint64_t value)
+{
+    put_head(out, name, type, help);
+    fprintf(out, "%s %" PRIu64 "\n", name, value);
+}
+
+static void put_seconds(FILE *out, const char *name, const char *help, int64_t ns)
+{
+    uint64_t time = ns > 0 ? (uint64_t)ns : 0;
+
+    put_head(out, name, "gauge", help);
+    fprintf(out, "%s %" PRIu64 ".%09" PRIu64 "\n", name, time / SECOND, time % SECOND);
+}
+
+/* One sample of a family, labelled with a word of the contract in small letters, as gorctl has it. */
+static void put_word(FILE *out, const char *name, const char *label, const char *word,
+                     uint64_t value)
+{
+    fprintf(out, "%s{%s=\"", name, label);
+    for (; *word != '\0'; word++) {
+        putc(tolower((unsigned char)*word), out);
+    }
+    fprintf(out, "\"} %" PRIu64 "\n", value);
+}
+
+static const char *word_of(const ProtobufCEnumDescriptor *words, size_t number)
+{
+    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(words, (int)number);
+
+    return value != NULL ? value->name : "unknown";
+}
+
+/* A sample for each word but the unspecified one. */
+static void put_words(FILE *out, const char *name, const char *label,
+                      const ProtobufCEnumDescriptor *words, const uint64_t *values, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        put_word(out, name, label, word_of(words, i), values[i]);
+    }
+}
+
+static void put_kinds(FILE *out, const char *name, const char *help, uint64_t exec, uint64_t native)
+{
+    put_head(out, name, "gauge", help);
+    put_word(out, name, "kind", "exec", exec);
+    put_word(out, name, "kind", "native", native);
+}
+
+/* ---- the daemon's */
+
+static void put_jobs(FILE *out, const struct gord_figures *figures)
+{
+    const struct gord_job_counts *jobs = &figures->jobs;
+    uint64_t by_state[GORD_STATE_COUNT];
+
+    memcpy(by_state, jobs->by_state, sizeof(by_state));
+    by_state[GOR__V1__JOB_STATE__TERMINATED] = figures->terminated;
+    put_head(out, "gord_jobs", "gauge", "Jobs by state; terminated ones are all the store has.");
+    put_words(out, "gord_jobs", "state", &gor__v1__job_state__descriptor, by_state,
+              GORD_STATE_COUNT);
+    put_one(out, "gord_jobs_submitted_total", "counter", "Jobs taken in since the daemon started.",
+            jobs->submitted);
+    put_head(out, "gord_jobs_ended_total", "counter",
+             "Jobs that have ended since the daemon started, by how.");
+    put_words(out, "gord_jobs_ended_total", "outcome", &gor__v1__outcome__descriptor, jobs->ended,
+              GORD_OUTCOME_COUNT);
+    put_kinds(out, "gord_queued_jobs", "Jobs that wait for a slot.", jobs->queued[GORD_EXEC],
+              jobs->queued[GORD_NATIVE]);
+    put_kinds(out, "gord_slots", "How many jobs may run at a time.", figures->slots[GORD_EXEC],
+              figures->slots[GORD_NATIVE]);
+    put_kinds(out, "gord_slots_taken", "Jobs that have a slot.", jobs->taken[GORD_EXEC],
+              jobs->taken[GORD_NATIVE]);
+    put_one(out, "gord_paused", "gauge", "1: no job is started until somebody resumes.",
+            figures->paused);
+}
+
+static void put_store(FILE *out, const struct gord_figures *figures)
+{
+    put_one(out, "gord_store_commits_total", "counter", "Transactions of the store.",
+            figures->commits);
+    put_one(out, "gord_store_rows_total", "counter", "Rows written to the store.", figures->rows);
+    put_one(out, "gord_store_backlog_events", "gauge", "Events on their way to the store.",
+            figures->backlog);
+    put_seconds(out, "gord_store_last_commit_seconds", "How long the last transaction took.",
+                figures->last_commit_ns);
+    put_seconds(out, "gord_store_max_commit_seconds", "How long the longest one took.",
+                figures->max_commit_ns);
+    put_one(out, "gord_store_fails", "gauge", "1: the store refuses to write, so no job is taken.",
+            figures->store_fails);
+}
+
+static void put_daemon(FILE *out, const struct gord_figures *figures)
+{
+    put_head(out, "gord_info", "gauge", "The version of gord, and how it keeps jobs.");
+    fprintf(out, "gord_info{version=\"%s\",durability=\"%s\"} 1\n", GOR_VERSION,
+            figures->memory ? "memory" : "sync");
+    put_seconds(out, "gord_uptime_seconds", "Time since the daemon started.", figures->uptime_ns);
+    put_one(out, "gord_rpc_connections", "gauge", "Connections of clients.",
+            figures->rpc.connections);
+    put_one(out, "gord_rpc_calls_total", "counter", "Calls begun.", figures->rpc.calls);
+    put_one(out, "gord_rpc_calls_failed_total", "counter",
+            "Calls that ended with another status than OK.", figures->rpc.calls_failed);
+}
+
+int gord_figures_write(const struct gord_figures *figures, FILE *out)
+{
+    int result = gor_metrics_write(NULL, out);
+
+    if (result != 0) {
+        return result;
+    }
+    put_daemon(out, figures);
+    put_jobs(out, figures);
+    put_store(out, figures);
+    errno = 0;
+    if (fflush(out) != 0 || ferror(out) != 0) {
+        return errno != 0 ? -errno : -EIO;
+    }
+    return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* figures.h - what the daemon tells of itself and its jobs, for Prometheus, beside what libgor tells of
+ * the runtime.
+ *
+ * Threads     gather: loop thread. write: any, while the runtime runs.
+ * Ownership   figures are values, and copied as such.
+ * See also    docs/metrics.md
+ */
+#ifndef GORD_SERVICE_FIGURES_H
+#define GORD_SERVICE_FIGURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "daemon/job/job.h"
+#include "rpc/server.h"
+
+struct gord_service;
+
+/* The daemon at one moment. */
+struct gord_figures {
+    struct gord_job_counts jobs;
+    uint64_t terminated; /* that the store has */
+    unsigned slots[GORD_KIND_COUNT];
+    bool paused;
+    bool memory;      /* the store's mode */
+    bool store_fails; /* it refuses to write */
+    uint64_t commits;
+    uint64_t rows;
+    uint64_t backlog; /* events on their way to the disk */
+    int64_t last_commit_ns;
+    int64_t max_commit_ns;
+    struct rpc_server_stats rpc;
+    int64_t uptime_ns;
+};
+
+void gord_figures_gather(struct gord_service *service, struct gord_figures *out_figures);
+
+/* As text in Prometheus' format, the runtime's first. 0 or the error of the stream. */
+int gord_figures_write(const struct gord_figures *figures, FILE *out);
+
+#endif
