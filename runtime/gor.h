@@ -143,6 +143,8 @@ enum gor_at_ceiling {
     GOR_CEILING_DEFAULT, /* as gor_opts.wait_at_ceiling says */
     GOR_CEILING_REFUSE,  /* -EAGAIN */
     GOR_CEILING_WAIT,
+    GOR_CEILING_EXEMPT, /* it is started all the same, and counts in no quota: for the few that others
+                         * depend on */
 };
 
 struct gor_ctx;   /* see "context" */

@@ -75,7 +75,8 @@ static __attribute__((noinline)) int take_places(const struct gor_go_opts *opts,
                                                  enum gor__place_kind *out_place)
 {
     struct gor__patience patience = {.waits = terms == NULL && waits(opts)};
-    if (terms != NULL && terms->always) {
+    bool exempt = opts != NULL && opts->at_ceiling == GOR_CEILING_EXEMPT;
+    if (exempt || (terms != NULL && terms->always)) {
         *out_quota = NULL;
         *out_place = GOR__PLACE_NONE;
         return 0;

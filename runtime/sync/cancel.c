@@ -211,7 +211,9 @@ static void do_request(void *arg)
 
 int gor_ctx_cancel_async(struct gor_ctx *ctx, const char *cause)
 {
-    static const struct gor_go_opts named = {.name = "context cancel"};
+    /* It may be what makes room, and whoever asks must not wait for that. */
+    static const struct gor_go_opts named = {.name = "context cancel",
+                                             .at_ceiling = GOR_CEILING_EXEMPT};
     struct request *request = calloc(1, sizeof *request);
     if (request == NULL) {
         return -ENOMEM;

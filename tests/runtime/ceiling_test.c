@@ -46,6 +46,46 @@ static void open_once(struct gor_chan *gate)
     CHECK_EQ(gor_chan_send(gate, NULL), 0);
 }
 
+/* One that others depend on is started though there is no place, and needs none of the quota either. */
+static int start_exempt(void *unused)
+{
+    struct gor_chan *gate = new_chan(0, 0);
+    struct gor_quota *quota = gor_quota_new(1);
+    struct gor_go_opts exempt = {.at_ceiling = GOR_CEILING_EXEMPT, .quota = quota};
+    struct gor_quota_stats stats;
+    (void)unused;
+    uint64_t count = fill(gate);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(gor_go_with(&exempt, park_on, gate), 0);
+    }
+    CHECK_EQ(gor_num_goroutine(), count + 4);
+    CHECK_EQ(gor_go(park_on, gate), -EAGAIN);
+    gor_quota_stats_get(quota, &stats);
+    CHECK_EQ(stats.goroutines, 0);
+    empty(gate);
+    gor_quota_unref(quota);
+    return 0;
+}
+
+static void wait_for_end(void *arg)
+{
+    CHECK_EQ(gor_ctx_sleep_until(arg, GOR_NEVER), -ECANCELED);
+}
+
+/* All wait for the end of a context, and there is no place for who would bring it. */
+static int cancel_at_ceiling(void *unused)
+{
+    struct gor_ctx *ctx = NULL;
+    (void)unused;
+    CHECK_EQ(gor_ctx_with_cancel(gor_ctx_background(), &ctx), 0);
+    while (gor_go(wait_for_end, ctx) == 0) {
+    }
+    CHECK_EQ(gor_ctx_cancel_async(ctx, "make room"), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_ctx_unref(ctx);
+    return 0;
+}
+
 static void run_under(uint64_t most, int (*fn)(void *arg))
 {
     CHECK_EQ(gor_run(&(struct gor_opts){.max_goroutines = most}, fn, NULL), 0);
@@ -497,4 +537,14 @@ static int full_house(void *unused)
 TEST(ceiling_does_not_keep_deadlines_of_contexts_from_coming)
 {
     run_under(4, full_house);
+}
+
+TEST(ceiling_does_not_keep_those_out_that_are_exempt)
+{
+    run_under(5, start_exempt);
+}
+
+TEST(ceiling_does_not_keep_contexts_from_being_cancelled)
+{
+    run_under(5, cancel_at_ceiling);
 }
