@@ -29,6 +29,7 @@
 #define STOP_ABANDON_MS 3000 /* after that, until native jobs are left to themselves */
 #define STOP_COMMIT_MS 5000  /* for the last events to reach the disk */
 #define STOP_CLIENTS_NS GOR_SECOND
+#define OWN_GOROUTINES 256 /* of the daemon itself, far more than there are at a time */
 
 enum stage { SERVING, ENDING_JOBS, COMMITTING, ENDING_CLIENTS, ENDED };
 
@@ -273,14 +274,28 @@ static void raise_nofile(struct daemon *d)
     }
 }
 
+/* That of native jobs is a quota, and the runtime's above it: what processes need, each a few that are
+ * bounded by the slots, gord's own, and what other Ps may keep back. */
+static uint64_t goroutine_ceiling(const struct gord_config *config)
+{
+    uint64_t jobs = config->max_goroutines;
+    uint64_t others = (uint64_t)config->exec_slots * GORD_EXEC_GOROUTINES + OWN_GOROUTINES;
+
+    return jobs != 0 ? jobs + jobs / 32 + others : 0;
+}
+
 static int start_runner(struct daemon *d)
 {
     const struct gord_config *config = d->config;
-    struct gor_opts runtime = {.gomaxprocs = config->gomaxprocs};
+    struct gor_opts runtime = {.gomaxprocs = config->gomaxprocs,
+                               .max_goroutines = goroutine_ceiling(config),
+                               .max_stack_bytes = config->max_stack_memory};
     struct gord_runner_opts runner = {.bus = d->bus,
                                       .log_root = d->log_root,
                                       .exec_slots = config->exec_slots,
                                       .native_slots = config->native_slots,
+                                      .max_goroutines = config->max_goroutines,
+                                      .refuse_at_ceiling = config->refuse_at_ceiling,
                                       .grace_ns = config->grace_ns,
                                       .log_cap_bytes = config->log_cap_bytes,
                                       .paused = config->paused || gord_bus_was_paused(d->bus),

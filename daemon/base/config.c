@@ -22,6 +22,9 @@ enum {
     OPT_EXEC_SLOTS,
     OPT_NATIVE_SLOTS,
     OPT_GOMAXPROCS,
+    OPT_MAX_GOROUTINES,
+    OPT_MAX_STACK_MEMORY,
+    OPT_AT_CEILING,
     OPT_STORE,
     OPT_GRACE,
     OPT_LOG_CAP,
@@ -32,7 +35,9 @@ enum {
     OPT_USAGE,
 };
 
-enum { SLOTS_MAX = 1000000, GOMAXPROCS_MAX = 1024 };
+enum { SLOTS_MAX = 1000000, GOMAXPROCS_MAX = 1024, GOROUTINES_MAX = 1000000000 };
+
+#define STACK_MEMORY_MIN ((uint64_t)16 << 20) /* gord's own must have room */
 
 static const struct argp_option options[] = {
     {"state-dir", OPT_STATE_DIR, "DIR", 0,
@@ -59,6 +64,20 @@ static const struct argp_option options[] = {
      "Let N goroutines run at the same moment (default: $GOMAXPROCS, else the CPUs this process "
      "may "
      "use)",
+     1},
+    {"max-goroutines", OPT_MAX_GOROUTINES, "N", 0,
+     "Let native jobs have at most N goroutines, their own and those they start (default: as many "
+     "as "
+     "there is memory for)",
+     1},
+    {"max-stack-memory", OPT_MAX_STACK_MEMORY, "BYTES", 0,
+     "Let stacks of goroutines take at most so much memory, as 512M or 4G (default: three quarters "
+     "of what this process may have)",
+     1},
+    {"at-ceiling", OPT_AT_CEILING, "MODE", 0,
+     "A job for whose goroutine there is no place: queue (default) lets it wait, refuse does not "
+     "take "
+     "it",
      1},
     {"grace", OPT_GRACE, "TIME", 0,
      "Time between SIGTERM and SIGKILL for a job that says none (default: 5s)", 1},
@@ -194,6 +213,30 @@ static error_t set_metrics_listen(struct argp_state *state, const char *arg,
     return 0;
 }
 
+static error_t set_ceiling(struct argp_state *state, int key, const char *arg,
+                           struct gord_config *config)
+{
+    switch (key) {
+    case OPT_MAX_GOROUTINES:
+        return set_count(state, "max-goroutines", arg, GOROUTINES_MAX, &config->max_goroutines);
+    case OPT_MAX_STACK_MEMORY:
+        if (gord_parse_bytes(arg, &config->max_stack_memory) != 0 ||
+            config->max_stack_memory < STACK_MEMORY_MIN) {
+            return COMPLAIN(state,
+                            "--max-stack-memory is '%s'; it must be a size of 16M or more, such as "
+                            "512M or 4G",
+                            arg);
+        }
+        return 0;
+    default:
+        if (strcmp(arg, "queue") != 0 && strcmp(arg, "refuse") != 0) {
+            return COMPLAIN(state, "--at-ceiling is '%s'; it must be queue or refuse", arg);
+        }
+        config->refuse_at_ceiling = strcmp(arg, "refuse") == 0;
+        return 0;
+    }
+}
+
 static error_t set_mode(struct argp_state *state, int key, char *arg)
 {
     struct gord_config *config = &((struct parse *)state->input)->config;
@@ -258,6 +301,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return set_count(state, "native-slots", arg, SLOTS_MAX, &config->native_slots);
     case OPT_GOMAXPROCS:
         return set_count(state, "gomaxprocs", arg, GOMAXPROCS_MAX, &config->gomaxprocs);
+    case OPT_MAX_GOROUTINES:
+    case OPT_MAX_STACK_MEMORY:
+    case OPT_AT_CEILING:
+        return set_ceiling(state, key, arg, config);
     case OPT_PAUSED:
         config->paused = true;
         return 0;

@@ -23,19 +23,22 @@ enum gord_exit {
 };
 
 struct gord_config {
-    char *state_dir;        /* owned; absolute */
-    char *socket;           /* owned; absolute path of the Unix socket */
-    char *listen_host;      /* owned; "127.0.0.1" or "::1"; NULL: no TCP */
-    uint16_t listen_port;   /* with listen_host; 0: any free one */
-    char *metrics_host;     /* owned; where metrics are served, an IP address; NULL: nowhere */
-    uint16_t metrics_port;  /* with metrics_host; 0: any free one */
-    unsigned exec_slots;    /* processes at a time */
-    unsigned native_slots;  /* native jobs at a time */
-    unsigned gomaxprocs;    /* 0: as the runtime decides */
-    bool store_memory;      /* keep nothing on disk */
-    bool paused;            /* start paused whatever the store says */
-    int64_t grace_ns;       /* between SIGTERM and SIGKILL */
-    uint64_t log_cap_bytes; /* of one job's output */
+    char *state_dir;           /* owned; absolute */
+    char *socket;              /* owned; absolute path of the Unix socket */
+    char *listen_host;         /* owned; "127.0.0.1" or "::1"; NULL: no TCP */
+    uint16_t listen_port;      /* with listen_host; 0: any free one */
+    char *metrics_host;        /* owned; where metrics are served, an IP address; NULL: nowhere */
+    uint16_t metrics_port;     /* with metrics_host; 0: any free one */
+    unsigned exec_slots;       /* processes at a time */
+    unsigned native_slots;     /* native jobs at a time */
+    unsigned gomaxprocs;       /* 0: as the runtime decides */
+    unsigned max_goroutines;   /* of native jobs; 0: as many as there is memory for */
+    uint64_t max_stack_memory; /* of goroutines; 0: as the runtime decides */
+    bool refuse_at_ceiling;    /* a job that would have to wait for a place is refused */
+    bool store_memory;         /* keep nothing on disk */
+    bool paused;               /* start paused whatever the store says */
+    int64_t grace_ns;          /* between SIGTERM and SIGKILL */
+    uint64_t log_cap_bytes;    /* of one job's output */
     enum gord_log_level log_level;
 };
 

@@ -295,6 +295,12 @@ static int run_fanout(struct gord_native_call *call)
     gor_waitgroup_wait(&all.waitgroup);
     free(parts);
     gord_call_print(call, "%" PRIu64 " goroutines, sum %" PRIu64 "\n", started, all.sum);
+    if (result == -EAGAIN) {
+        return gord_call_fail(call, 1,
+                              "goroutine %" PRIu64 ": no place for it under the ceilings "
+                              "(--max-goroutines, --max-stack-memory)",
+                              started + 1);
+    }
     return result == 0 ? 0
                        : gord_call_fail(call, 1, "goroutine %" PRIu64 ": %s", started + 1,
                                         strerror(-result));

@@ -160,7 +160,8 @@ static int start_readers(struct exec *exec)
     int result = 0;
 
     for (int i = 0; i < 3 && result == 0; i++) {
-        struct gor_go_opts opts = {.name = exec->run->name};
+        /* The job has its place, and could not be told to wait with its process running. */
+        struct gor_go_opts opts = {.name = exec->run->name, .at_ceiling = GOR_CEILING_EXEMPT};
         gor_waitgroup_add(&exec->readers, 1);
         result = gor_go_with(&opts, bodies[i], args[i]);
         if (result != 0) {

@@ -20,7 +20,9 @@ static void on_timer(uv_timer_t *timer)
 {
     struct gord_reaper *reaper = timer->data;
 
-    if (!atomic_exchange(&reaper->reaping, true) && gor_go(reap, reaper) != 0) {
+    struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_EXEMPT};
+
+    if (!atomic_exchange(&reaper->reaping, true) && gor_go_with(&opts, reap, reaper) != 0) {
         atomic_store(&reaper->reaping, false);
     }
     /* Zombies that nobody claimed are looked at once more; after that SIGCHLD tells. */

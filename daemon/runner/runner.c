@@ -9,6 +9,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
+#include "daemon/runner/admission.h"
 #include "daemon/runner/cascade.h"
 #include "daemon/runner/reaper.h"
 #include "daemon/runner/sampler.h"
@@ -22,8 +23,10 @@ struct gord_runner {
     struct gord_bus_hook hook;
     struct gord_sampler sampler;
     struct gord_cascade cascade;
+    struct gord_admission admission;
     struct gord_inbox notes;
     unsigned slots[GORD_KIND_COUNT];
+    bool refuse_at_ceiling;
     bool paused;
     bool draining;
     bool stopped;
@@ -86,9 +89,13 @@ static struct gor_ctx *context_above(struct gord_runner *runner, const struct go
     return ctx != NULL ? ctx : runner->env.root;
 }
 
-static int put_on_goroutine(struct gord_run *run)
+/* On the loop, which must not wait for a place. */
+static int put_on_goroutine(struct gord_run *run, struct gor_quota *quota)
 {
-    struct gor_go_opts opts = {.name = run->name, .out_id = &run->goroutine};
+    struct gor_go_opts opts = {.name = run->name,
+                               .out_id = &run->goroutine,
+                               .at_ceiling = GOR_CEILING_REFUSE,
+                               .quota = quota};
     int result = gor_go_with(&opts, gord_run_main, gord_run_ref(run));
 
     if (result != 0) {
@@ -97,21 +104,74 @@ static int put_on_goroutine(struct gord_run *run)
     return result;
 }
 
-/* A job whose start is on record: onto a goroutine of its own. */
-static void launch(struct gord_runner *runner, struct gord_job *job)
+/* A job whose start is on record: onto a goroutine of its own. -EAGAIN: there is no place for it. */
+static int launch(struct gord_runner *runner, struct gord_job *job)
 {
     struct gord_spec *spec = job->body->spec;
     struct gord_run *run = gord_run_new(&runner->env, job->id, spec, context_above(runner, spec));
-    int result = run != NULL ? put_on_goroutine(run) : -ENOMEM;
+    int result = -ENOMEM;
 
+    if (run != NULL) {
+        result = put_on_goroutine(run, gord_admission_quota(&runner->admission, spec->kind));
+    }
     if (result != 0) {
         gord_run_unref(run);
-        fail_to_start(runner, job->id, "no goroutine", result);
-        return;
+        return result;
     }
     job->body->run = run;
     if (spec->kind == GORD_NATIVE) {
+        runner->admission.native_running++;
         gord_sampler_add(&runner->sampler, run);
+    }
+    return 0;
+}
+
+static bool is_to_launch(const struct gord_job *job)
+{
+    return job != NULL && job->state != GOR__V1__JOB_STATE__TERMINATED && job->body != NULL &&
+           job->body->run == NULL;
+}
+
+/* In its turn: behind those that wait for a place. */
+static void launch_or_line_up(struct gord_runner *runner, struct gord_job *job)
+{
+    static const char reason[] = "a place for its goroutine";
+    uint64_t id = job->id;
+    int result = -EAGAIN;
+
+    if (gord_admission_first(&runner->admission) == 0) {
+        result = launch(runner, job);
+    }
+    if (result == -EAGAIN) {
+        result = gord_admission_line_up(&runner->admission, id);
+        if (result == 0) {
+            gord_bus_emit(runner->bus, gord_event_state(id, GOR__V1__JOB_STATE__WAITING, reason),
+                          NULL);
+        }
+    }
+    if (result != 0) {
+        fail_to_start(runner, id, "no goroutine", result);
+    }
+}
+
+/* Those who wait for a place, as far as there are any. */
+static void serve_line(struct gord_runner *runner)
+{
+    uint64_t id = 0;
+
+    while ((id = gord_admission_first(&runner->admission)) != 0) {
+        struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), id);
+        int result = is_to_launch(job) ? launch(runner, job) : -ENOENT;
+        if (result == -EAGAIN) {
+            gord_admission_want(&runner->admission);
+            return;
+        }
+        gord_admission_drop_first(&runner->admission);
+        if (result == 0) {
+            gord_bus_emit(runner->bus, gord_event_state(id, GOR__V1__JOB_STATE__RUNNING, ""), NULL);
+        } else if (result != -ENOENT) {
+            fail_to_start(runner, id, "no goroutine", result);
+        }
     }
 }
 
@@ -121,8 +181,16 @@ static void start_kind(struct gord_runner *runner, enum gord_job_kind kind)
 {
     struct gord_job_table *table = gord_bus_table(runner->bus);
     const struct gord_job_counts *counts = gord_job_counts(table);
+    uint64_t room = UINT64_MAX;
 
-    while (counts->taken[kind] < runner->slots[kind]) {
+    if (counts->queued[kind] > 0 && counts->taken[kind] < runner->slots[kind]) {
+        room = gord_admission_room(&runner->admission, kind);
+    }
+    for (; counts->taken[kind] < runner->slots[kind]; room--) {
+        if (room == 0 && counts->queued[kind] > 0) {
+            gord_admission_want(&runner->admission);
+            break;
+        }
         struct gord_job *job = gord_job_take(table, kind);
         if (job == NULL) {
             break;
@@ -150,6 +218,7 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
             gord_sampler_remove(&runner->sampler, run);
             job->body->run = NULL;
             gord_run_unref(run);
+            runner->admission.native_running -= job->kind == GORD_NATIVE;
         }
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
     } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
@@ -168,8 +237,8 @@ static void on_committed(void *arg, struct gord_event *const *events, size_t cou
             continue;
         }
         struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), events[i]->job_id);
-        if (job != NULL && job->state == GOR__V1__JOB_STATE__RUNNING && job->body->run == NULL) {
-            launch(runner, job);
+        if (job != NULL && job->state == GOR__V1__JOB_STATE__RUNNING && is_to_launch(job)) {
+            launch_or_line_up(runner, job);
         }
     }
 }
@@ -187,6 +256,14 @@ static uint64_t taken_jobs(const struct gord_runner *runner)
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(runner->bus));
 
     return counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE];
+}
+
+/* There may be places now. */
+static void on_places(void *arg)
+{
+    struct gord_runner *runner = arg;
+
+    gord_bus_wake(runner->bus);
 }
 
 static void cancel_child(void *arg, uint64_t id, const char *cause)
@@ -210,7 +287,10 @@ static void on_flush(void *arg)
             runner->emptied = NULL;
             emptied(runner->emptied_arg);
         }
-    } else if (!runner->paused && runner->store_error == 0) {
+        return;
+    }
+    serve_line(runner);
+    if (!runner->paused && runner->store_error == 0) {
         start_kind(runner, GORD_EXEC);
         start_kind(runner, GORD_NATIVE);
     }
@@ -338,8 +418,46 @@ const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_j
     } else if (taken >= runner->slots[kind]) {
         snprintf(out, out_bytes, "waits for %s slot (%" PRIu64 " of %u busy)",
                  kind == GORD_EXEC ? "an exec" : "a native", taken, runner->slots[kind]);
+    } else {
+        gord_admission_why(&runner->admission, kind, out, out_bytes);
     }
     return out;
+}
+
+bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind kind, uint64_t count,
+                         char *out, size_t out_bytes)
+{
+    uint64_t queued = gord_job_counts(gord_bus_table(runner->bus))->queued[kind];
+    uint64_t room = 0;
+
+    if (!runner->refuse_at_ceiling || count == 0) {
+        return false;
+    }
+    room = gord_admission_room(&runner->admission, kind);
+    if (count <= room && queued <= room - count) {
+        return false;
+    }
+    gord_admission_why(&runner->admission, kind, out, out_bytes);
+    if (out[0] == '\0') {
+        snprintf(out, out_bytes,
+                 "there are places for %" PRIu64 " more jobs, and %" PRIu64 " are queued already",
+                 room, queued);
+    }
+    return true;
+}
+
+bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats *out_stats)
+{
+    if (runner->admission.quota == NULL) {
+        return false;
+    }
+    gor_quota_stats_get(runner->admission.quota, out_stats);
+    return true;
+}
+
+uint64_t gord_runner_in_line(const struct gord_runner *runner)
+{
+    return runner->admission.line_count;
 }
 
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg)
@@ -366,6 +484,7 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
     runner->slots[GORD_EXEC] = opts->exec_slots;
     runner->slots[GORD_NATIVE] = opts->native_slots;
     runner->paused = opts->paused;
+    runner->refuse_at_ceiling = opts->refuse_at_ceiling;
     runner->env = (struct gord_run_env){.bus = opts->bus,
                                         .notes = &runner->notes,
                                         .log_root = opts->log_root,
@@ -397,6 +516,13 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     if (result != 0) {
         goto free_runner;
     }
+    result = gord_admission_open(&runner->admission, opts->max_goroutines, gord_bus_loop(opts->bus),
+                                 gord_job_counts(gord_bus_table(opts->bus)));
+    if (result != 0) {
+        gord_inbox_close(&runner->notes);
+        return result; /* the memory stays, as below */
+    }
+    gord_admission_on_look(&runner->admission, on_places, runner);
     gord_sampler_init(&runner->sampler, opts->bus);
     gord_bus_follow(opts->bus, &runner->hook);
     gord_reaper_start(&runner->reaper, gord_bus_loop(opts->bus), &runner->env.children);
@@ -427,6 +553,7 @@ void gord_runner_stop(struct gord_runner *runner)
     }
     runner->stopped = true;
     gord_inbox_close(&runner->notes);
+    gord_admission_close(&runner->admission);
     gord_sampler_close(&runner->sampler);
     gord_reaper_stop(&runner->reaper);
 }
@@ -438,6 +565,7 @@ void gord_runner_free(struct gord_runner *runner)
     }
     GORD_ASSERT(runner->stopped);
     gord_cascade_fini(&runner->cascade);
+    gord_admission_fini(&runner->admission);
     gord_children_fini(&runner->env.children);
     gord_run_env_close(&runner->env);
     free(runner);

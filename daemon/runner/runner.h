@@ -21,15 +21,20 @@
 
 struct gord_runner;
 
+/* Of each process that runs: its job's, those that read its output, and the one that awaits its end. */
+enum { GORD_EXEC_GOROUTINES = 4 };
+
 struct gord_runner_opts {
     struct gord_bus *bus;
-    const char *log_root;   /* exists */
-    unsigned exec_slots;    /* processes at a time */
-    unsigned native_slots;  /* native jobs at a time */
-    int64_t grace_ns;       /* of a job that names none */
-    uint64_t log_cap_bytes; /* of one job's output */
-    bool paused;            /* begin paused */
-    struct rlimit nofile;   /* descriptor limit for processes */
+    const char *log_root;    /* exists */
+    unsigned exec_slots;     /* processes at a time */
+    unsigned native_slots;   /* native jobs at a time */
+    uint64_t max_goroutines; /* of native jobs, see admission.h; 0: no quota */
+    bool refuse_at_ceiling;  /* see gord_runner_refuses */
+    int64_t grace_ns;        /* of a job that names none */
+    uint64_t log_cap_bytes;  /* of one job's output */
+    bool paused;             /* begin paused */
+    struct rlimit nofile;    /* descriptor limit for processes */
 };
 
 /* Settle what a dead daemon left running, then begin. -ENOMEM, or the error of the runtime. */
@@ -62,6 +67,17 @@ void gord_runner_abandon(struct gord_runner *runner, const char *detail);
 /* Why a queued job of that kind waits; what a QUEUED event says. */
 const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
                                    char *out, size_t out_bytes);
+
+/* Whether `count` more jobs of that kind are too many, since some would have to wait for a place, and the
+ * daemon was told to refuse those; why, in that case. */
+bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind kind, uint64_t count,
+                         char *out, size_t out_bytes);
+
+/* What native jobs have of goroutines; false: there is no quota. */
+bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats *out_stats);
+
+/* Jobs that have been started and wait for a place. */
+uint64_t gord_runner_in_line(const struct gord_runner *runner);
 
 /* The run of a job, while it has one; borrowed. */
 struct gord_run *gord_runner_run_of(const struct gord_job *job);

@@ -33,6 +33,8 @@ void gord_figures_gather(struct gord_service *service, struct gord_figures *out_
         .max_commit_ns = store.max_commit_ns,
         .uptime_ns = gor_now() - service->started_ns,
     };
+    out_figures->in_line = gord_runner_in_line(service->runner);
+    out_figures->has_quota = gord_runner_quota(service->runner, &out_figures->quota);
     rpc_server_stats_get(service->server, &out_figures->rpc);
     if (gord_reader_totals(gord_bus_reader(service->bus), &totals) == 0) {
         out_figures->terminated = totals.terminated;
@@ -118,6 +120,15 @@ static void put_jobs(FILE *out, const struct gord_figures *figures)
               figures->slots[GORD_NATIVE]);
     put_kinds(out, "gord_slots_taken", "Jobs that have a slot.", jobs->taken[GORD_EXEC],
               jobs->taken[GORD_NATIVE]);
+    put_one(out, "gord_jobs_without_place", "gauge",
+            "Started jobs that wait for a place for their goroutine.", figures->in_line);
+    if (figures->has_quota) {
+        put_one(out, "gord_native_goroutines", "gauge",
+                "Goroutines of native jobs, their own and those they have started.",
+                figures->quota.goroutines);
+        put_one(out, "gord_native_goroutines_max", "gauge", "The most there may be of them.",
+                figures->quota.max_goroutines);
+    }
     put_one(out, "gord_paused", "gauge", "1: no job is started until somebody resumes.",
             figures->paused);
 }

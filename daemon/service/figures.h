@@ -15,6 +15,7 @@
 
 #include "daemon/job/job.h"
 #include "rpc/server.h"
+#include "runtime/gor.h"
 
 struct gord_service;
 
@@ -23,6 +24,9 @@ struct gord_figures {
     struct gord_job_counts jobs;
     uint64_t terminated; /* that the store has */
     unsigned slots[GORD_KIND_COUNT];
+    bool has_quota;
+    struct gor_quota_stats quota; /* of native jobs' goroutines; with has_quota */
+    uint64_t in_line;             /* started jobs that wait for a place */
     bool paused;
     bool memory;      /* the store's mode */
     bool store_fails; /* it refuses to write */

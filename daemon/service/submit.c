@@ -46,6 +46,27 @@ static bool has_room(struct gord_service *service, struct rpc_call *call, size_t
     return true;
 }
 
+/* May `count` more of that kind be queued, as far as their goroutines go? */
+static bool has_places(struct gord_service *service, struct rpc_call *call, enum gord_job_kind kind,
+                       uint64_t count)
+{
+    char why[160];
+
+    if (!gord_runner_refuses(service->runner, kind, count, why, sizeof(why))) {
+        return true;
+    }
+    gord_fail(call, WIRE_RESOURCE_EXHAUSTED,
+              "not submitted, for it would have to wait (--at-ceiling=refuse): %s; try again when "
+              "jobs have ended",
+              why);
+    return false;
+}
+
+static enum gord_job_kind kind_of(const Gor__V1__JobSpec *spec)
+{
+    return spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? GORD_NATIVE : GORD_EXEC;
+}
+
 static bool parent_lives(struct gord_service *service, struct rpc_call *call, uint64_t parent_id)
 {
     struct gord_job *parent = gord_job_find(gord_bus_table(service->bus), parent_id);
@@ -161,7 +182,8 @@ GORD_METHOD(gord_jobs_submit)
     uint64_t seq = 0;
 
     if (gord_refused(service, call) || !has_room(service, call, 1) ||
-        !accepts(service, call, "", request->spec)) {
+        !accepts(service, call, "", request->spec) ||
+        !has_places(service, call, kind_of(request->spec), 1)) {
         return;
     }
     uint64_t id = gord_job_next_id(gord_bus_table(service->bus));
@@ -214,6 +236,18 @@ static bool accepts_all(struct gord_service *service, struct rpc_call *call,
     return true;
 }
 
+static bool all_have_places(struct gord_service *service, struct rpc_call *call,
+                            const Gor__V1__SubmitManyRequest *request)
+{
+    uint64_t counts[GORD_KIND_COUNT] = {0};
+
+    for (size_t i = 0; i < request->n_specs; i++) {
+        counts[kind_of(request->specs[i])]++;
+    }
+    return has_places(service, call, GORD_EXEC, counts[GORD_EXEC]) &&
+           has_places(service, call, GORD_NATIVE, counts[GORD_NATIVE]);
+}
+
 GORD_METHOD(gord_jobs_submit_many)
 {
     struct gord_service *service = user;
@@ -223,7 +257,7 @@ GORD_METHOD(gord_jobs_submit_many)
     int result = 0;
 
     if (gord_refused(service, call) || !has_room(service, call, request->n_specs) ||
-        !accepts_all(service, call, request)) {
+        !accepts_all(service, call, request) || !all_have_places(service, call, request)) {
         return;
     }
     gord_store_begin_group(gord_bus_store(service->bus));
