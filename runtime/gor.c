@@ -9,6 +9,7 @@
 
 #include "runtime/cpu/memory.h"
 #include "runtime/debug/on_signal.h"
+#include "runtime/debug/trace_life.h"
 #include "runtime/io/blocking.h"
 #include "runtime/os/signals.h"
 #include "runtime/sched/byid.h"
@@ -130,6 +131,7 @@ static int start_locked(const struct gor_opts *opts)
         result = start_threads();
         if (result == 0) {
             __atomic_store_n(&gor__sched.running, true, __ATOMIC_RELEASE);
+            gor__trace_from_environment();
             return 0;
         }
     }
@@ -211,6 +213,7 @@ static int stop_locked(void)
     /* Samples have labels, which go with the goroutines. */
     (void)gor_cpu_profile_stop();
     gor__signals_stop();
+    gor__trace_fini(all);
     if (!gor__blocking_stop() || !all) {
         stuck = true;
         return -EBUSY;

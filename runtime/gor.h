@@ -1084,6 +1084,74 @@ GOR_API int gor_cpu_profile_start(const struct gor_cpu_profile_opts *opts);
  * there are until the next start. 0, also when it was not on. gor_stop does the same. [any thread] */
 GOR_API int gor_cpu_profile_stop(void);
 
+/* ---------------------------------------------------------------- tracing */
+
+/* What the scheduler does, event by event, as a trace for Perfetto (https://ui.perfetto.dev): on which
+ * processor and thread each goroutine runs, why it stops, who wakes it; see docs/tracing.md. Either all
+ * of it is written while it happens, or a flight recorder keeps the last moments until somebody asks.
+ * Programs that are not to be changed: $GOR_TRACE names a file for a trace from gor_run to its return,
+ * $GOR_TRACE_FLIGHT one for the last moments before a panic or a deadlock. */
+
+/* Takes `count` bytes of the trace; 0, or a negative errno, after which it is not called again. It is
+ * given whole packets: what it got is a trace, wherever it ends. It may block, and call what is marked
+ * [any thread]. */
+typedef int gor_trace_write(void *arg, const void *bytes, size_t count);
+
+/* A gor_trace_write to a stdio stream: `file` is a FILE *, borrowed, flushed each time. */
+GOR_API int gor_trace_to_file(void *file, const void *bytes, size_t count);
+
+/* Zero every field you do not set. */
+struct gor_trace_opts {
+    size_t
+        buffer_bytes; /* for each processor; rounded up to a power of two, at most 1 GiB; 0: 8 MiB,
+                             * 1 MiB for the flight recorder. An event takes 32 bytes */
+    const char *crash_file; /* flight recorder: where the last moments go when the process panics or
+                             * deadlocks; copied; NULL: nowhere */
+};
+
+struct gor_trace_summary {
+    uint64_t events; /* told of in the trace */
+    uint64_t lost; /* overwritten before they could be written, for events came too fast; where they
+                      * are missing the trace says so */
+    uint64_t bytes; /* handed to gor_trace_write */
+};
+
+/* Trace from now on, until gor_trace_stop or the end of the runtime; `write` is called by a thread of
+ * the tracer's own. The world is stopped for a moment. `opts` may be NULL; while the flight recorder is
+ * on, its buffers are used. -ESRCH: the runtime does not run. -EBUSY: a trace is being written.
+ * -EINVAL: no `write`. -ENOMEM, -EAGAIN: no memory, no thread. [any thread] */
+GOR_API int gor_trace_start(const struct gor_trace_opts *opts, gor_trace_write *write, void *arg);
+
+/* Write what is left and end the trace: 0, or what `write` answered; -ENOMEM: parts are missing.
+ * -ESRCH: no trace is being written. Blocks until it is written; `out_summary` may be NULL.
+ * [any thread] */
+GOR_API int gor_trace_stop(struct gor_trace_summary *out_summary);
+
+/* Switch the flight recorder on: nothing is written until gor_trace_snapshot, or a crash. It may stay on
+ * for good. `opts` may be NULL. -EBUSY: it is on. Else as gor_trace_start. [any thread] */
+GOR_API int gor_trace_flight_start(const struct gor_trace_opts *opts);
+
+/* 0; -ESRCH: it is off. [any thread] */
+GOR_API int gor_trace_flight_stop(void);
+
+/* Write the last `last_ns` nanoseconds (0: all) that the buffers hold, of the flight recorder or of the
+ * trace that is being written, as a trace of its own. Everybody goes on meanwhile; `write` is called
+ * on this thread. 0, or what `write` answered; -ESRCH: neither is on; -ENOMEM. [any thread] */
+GOR_API int gor_trace_snapshot(int64_t last_ns, gor_trace_write *write, void *arg,
+                               struct gor_trace_summary *out_summary);
+
+/* Whether events are noted down: for texts that are dear to make. [any thread] */
+GOR_API bool gor_trace_on(void);
+
+/* A mark of the program's own, at this moment, on the track of the calling goroutine; nothing happens
+ * while no trace is on. Together the first 700 bytes are kept. [any thread] */
+GOR_API void gor_trace_log(const char *category, const char *text);
+
+/* A region, from here to gor_trace_end, on the track of the calling goroutine, whatever it waits for and
+ * wherever it runs meanwhile. Regions nest. Outside a goroutine nothing happens. [any thread] */
+GOR_API void gor_trace_begin(const char *name);
+GOR_API void gor_trace_end(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -15,6 +15,7 @@
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/trace.h"
 #include "runtime/sched/world.h"
 
 #if !defined(GOR__SPIN_ROUNDS)
@@ -238,7 +239,10 @@ static int64_t earliest_timer(void)
 static void run_timers(struct gor__p *owner, struct gor__m *m)
 {
     if (gor__timers_first(&owner->timers) != GOR_NEVER) {
-        (void)gor__timers_run(&owner->timers, gor__clock());
+        size_t fired = gor__timers_run(&owner->timers, gor__clock());
+        if (fired > 0) {
+            gor__note(m, GOR__TRACE_FIRED, fired, 0);
+        }
         m->p->timers_checked = gor__cpu_ticks();
     }
 }
@@ -251,6 +255,9 @@ static struct gor__g *poll_now(struct gor__p *p)
         return NULL;
     }
     struct gor__g *list = gor__netpoll_poll(0, &count);
+    if (count > 0) {
+        gor__note_proc(p, GOR__TRACE_POLLED, count, 0);
+    }
     gor__ready_list(list, count);
     return list;
 }
@@ -310,6 +317,9 @@ static struct gor__g *steal_fresh(struct gor__p *thief, struct gor__p *victim)
         GOR_ASSERT(gor__fresh_push(&thief->fresh, batch[i]));
     }
     gor__count(&thief->steals, count);
+    if (count > 0) {
+        gor__note_proc(thief, GOR__TRACE_STOLEN, victim->index, count);
+    }
     return count > 0 ? batch[0] : NULL;
 }
 
@@ -321,6 +331,7 @@ static struct gor__g *steal_from(struct gor__m *m, struct gor__p *victim)
     if (g != NULL) {
         __atomic_store_n(&victim->next_is_stale, false, __ATOMIC_RELAXED);
         gor__count(&m->p->steals, count);
+        gor__note(m, GOR__TRACE_STOLEN, victim->index, count);
         return g;
     }
     return steal_fresh(m->p, victim);
@@ -439,7 +450,9 @@ static bool wait_in_poller(struct gor__m *m)
         until = 0;
     }
     __atomic_add_fetch(&gor__sched.parks, 1, __ATOMIC_RELAXED);
+    gor__note_thread(GOR__TRACE_THREAD_POLLS, m->id, 0);
     struct gor__g *list = gor__netpoll_poll(until, &count);
+    gor__note_thread(GOR__TRACE_THREAD_AWAKE, m->id, count);
     __atomic_store_n(&gor__sched.poller, 0, __ATOMIC_SEQ_CST);
     (void)gor__clock();
     (void)acquire_proc(m);
@@ -450,6 +463,7 @@ static bool wait_in_poller(struct gor__m *m)
 static void sleep_until_woken(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
+    gor__note_thread(GOR__TRACE_THREAD_SLEEPS, m->id, 0); /* before it can be given a P */
     m->next_idle = gor__sched.idle_machines;
     __atomic_store_n(&gor__sched.idle_machines, m, __ATOMIC_SEQ_CST);
     gor__mutex_unlock(&gor__sched.lock);
@@ -459,6 +473,7 @@ static void sleep_until_woken(struct gor__m *m)
     }
     __atomic_add_fetch(&gor__sched.parks, 1, __ATOMIC_RELAXED);
     gor__machine_sleep(m);
+    gor__note_thread(GOR__TRACE_THREAD_AWAKE, m->id, 0);
 }
 
 static void stop_spinning(struct gor__m *m)

@@ -64,6 +64,9 @@ static void set_lack(struct gor__m *m, enum gor__lack lack)
     if (queued) {
         m->lacking_since = gor__clock();
     }
+    if (lack != GOR__LACK_NOTHING && gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_at(NULL, GOR__TRACE_THREAD_LACKS, m->id, lack, m->g != NULL ? m->g->id : 0);
+    }
     if (m->g != NULL) {
         if (queued) {
             /* It is runnable, but not stored: whoever looks at it must not take what was left of its
@@ -81,6 +84,12 @@ void gor__give_to(struct gor__m *m, struct gor__p *p)
     }
     set_lack(m, GOR__LACK_NOTHING);
     gor__hold(m, p);
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_given(m, p);
+    }
+    if (m->g != NULL) {
+        __atomic_store_n(&m->g->switches, m->g->switches + 1, __ATOMIC_RELAXED);
+    }
     gor__count(&p->switches, 1); /* a new slice begins */
     if (m->bound != NULL || gor__sched.waiting.first != NULL) {
         __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
@@ -158,6 +167,19 @@ void gor__wait_for_proc_locked(struct gor__m *m, enum gor__lack lack)
 
 /* ---- taking */
 
+static void note_taken(const struct gor__m *m, struct gor__p *p, enum gor__lack lack)
+{
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        enum gor__trace_loss loss = GOR__TRACE_LOST_BLOCKED;
+        if (gor__sched.world_stopped != 0) {
+            loss = GOR__TRACE_LOST_WORLD;
+        } else if (lack == GOR__LACK_HOG) {
+            loss = GOR__TRACE_LOST_HOG;
+        }
+        gor__trace_taken(m, p, loss);
+    }
+}
+
 struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
 {
     struct gor__m *m = p->holder;
@@ -173,6 +195,7 @@ struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
         gor__futex_wake(&m->taken, 1);
         return NULL;
     }
+    note_taken(m, p, lack);
     (void)gor__drop(m);
     set_lack(m, lack);
     return m;

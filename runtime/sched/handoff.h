@@ -26,6 +26,7 @@
 #include <stdbool.h>
 
 #include "runtime/sched/sched.h"
+#include "runtime/sched/trace.h"
 
 enum { GOR__SLICE_NS = 10000000 }; /* Go's time slice */
 
@@ -36,12 +37,16 @@ static inline void gor__hold(struct gor__m *m, struct gor__p *p)
 {
     m->p = p;
     __atomic_store_n(&p->holder, m, __ATOMIC_RELAXED); /* sysmon reads it without the lock */
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_held(m, p);
+    }
 }
 
 /* Give up the P of `m`, which is answered. */
 static inline struct gor__p *gor__drop(struct gor__m *m)
 {
     struct gor__p *p = m->p;
+    gor__note_proc(p, GOR__TRACE_DROPPED, m->id, 0);
     m->p = NULL;
     __atomic_store_n(&p->holder, NULL, __ATOMIC_RELAXED);
     return p;

@@ -21,6 +21,7 @@
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sampler.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/trace.h"
 
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 
@@ -94,8 +95,10 @@ static void *machine_main(void *arg)
     gor__fault_thread_init(m);
     gor__preempt_thread_init(m);
     gor__sampler_thread_init();
+    gor__note_thread(GOR__TRACE_THREAD_BEGAN, m->id, (uint64_t)m->tid);
     begin(m);
     gor__schedule(m);
+    gor__note_thread(GOR__TRACE_THREAD_ENDED, m->id, 0);
     gor__sampler_thread_fini();
     gor__preempt_thread_fini(m);
     gor__fault_thread_fini(m);

@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "runtime/sched/door.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sched/trace.h"
 
 static struct gor__g *self(void)
 {
@@ -132,6 +134,7 @@ static void report(const struct gor__g *g, const char *message)
             name != NULL ? " " : "", name != NULL ? name : "");
     (void)gor_panic_dump(stderr);
     (void)gor_dump(stderr);
+    gor__trace_crash();
     (void)fflush(stderr);
     abort();
 }
@@ -179,7 +182,12 @@ gor_id_t gor_self(void)
 
 void gor_set_name(const char *name)
 {
-    gor__pool_set_name(self(), name);
+    struct gor__g *g = self();
+    gor__pool_set_name(g, name);
+    if (gor__observes(GOR__OBSERVE_TRACE) && name != NULL) {
+        const char *kept = gor__pool_name(g);
+        gor__trace_outside(GOR__TRACE_NAMED, g->id, 0, kept, strlen(kept));
+    }
 }
 
 void *gor_local(void)

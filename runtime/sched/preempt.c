@@ -128,7 +128,7 @@ void gor__preempt_thread_init(struct gor__m *m)
     struct sigevent event;
     int timer = -1;
     memset(&event, 0, sizeof event);
-    m->tid = (int)syscall(SYS_gettid);
+    __atomic_store_n(&m->tid, (int)syscall(SYS_gettid), __ATOMIC_RELAXED);
     (void)pthread_getcpuclockid(pthread_self(), &m->cpu_clock);
     event.sigev_notify = SIGEV_THREAD_ID;
     event.sigev_signo = preempt.signal;

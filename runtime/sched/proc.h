@@ -17,6 +17,7 @@
 #include "runtime/sched/runq.h"
 #include "runtime/sched/stacks.h"
 #include "runtime/sched/timer.h"
+#include "runtime/sched/trace_ring.h"
 
 struct gor__g;
 struct gor__m;
@@ -43,6 +44,8 @@ struct gor__p {
     gor_id_t next_id; /* ids of our own: next_id up to end_id */
     gor_id_t end_id;
     uint64_t places; /* goroutines it may start without asking (ceiling.h); read by anybody */
+
+    struct gor__trace_ring trace; /* see trace.h */
 
     /* Counters, written by the holder, read by anybody. */
     uint64_t created;

@@ -15,6 +15,7 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/trace.h"
 #include "runtime/sched/world.h"
 
 /* "max 100000" or "50000 100000" of the cgroup this process is in: whole CPUs, rounded up; 0: no
@@ -75,6 +76,7 @@ static int make_procs(uint32_t count)
         }
         p->index = i;
         gor__timers_init(&p->timers);
+        gor__trace_new_proc(p);
         gor__sched.procs[i] = p;
         __atomic_store_n(&gor__sched.procs_made, i + 1, __ATOMIC_RELEASE);
     }
@@ -122,6 +124,9 @@ static void empty_proc(struct gor__p *p)
 static void retire(struct gor__p *p)
 {
     if (p->holder != NULL) {
+        if (gor__observes(GOR__OBSERVE_TRACE)) {
+            gor__trace_taken(p->holder, p, GOR__TRACE_LOST_RETIRED);
+        }
         (void)gor__drop(p->holder);
     }
     p->pausing = false;
@@ -165,6 +170,7 @@ static int resize(uint32_t count)
     }
     rebuild_idle_list(former, count);
     __atomic_store_n(&gor__sched.proc_count, count, __ATOMIC_RELEASE);
+    gor__note_thread(GOR__TRACE_PROCS, count, 0);
     gor__mutex_unlock(&gor__sched.lock);
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = count == 1;
@@ -190,16 +196,20 @@ static void set_procs(uint32_t count)
     gor__leave_any(m);
 }
 
-/* Outside. A goroutine waits by yielding: whoever has the lock may want its P. */
-static void lock_world(void)
+void gor__lock_outside(struct gor__mutex *mutex)
 {
     if (gor__g_self() == NULL) {
-        gor__mutex_lock(&gor__world_lock);
+        gor__mutex_lock(mutex);
         return;
     }
-    while (!gor__mutex_try_lock(&gor__world_lock)) {
+    while (!gor__mutex_try_lock(mutex)) {
         gor_yield();
     }
+}
+
+void gor__world_lock_outside(void)
+{
+    gor__lock_outside(&gor__world_lock);
 }
 
 int gor_gomaxprocs(int n)
@@ -210,7 +220,7 @@ int gor_gomaxprocs(int n)
     if (n <= 0 || gor__seeded_on()) {
         return (int)__atomic_load_n(&gor__sched.proc_count, __ATOMIC_ACQUIRE);
     }
-    lock_world();
+    gor__world_lock_outside();
     int former = (int)gor__sched.proc_count;
     uint32_t wanted = n < GOR__PROCS_MAX ? (uint32_t)n : GOR__PROCS_MAX;
     if ((uint32_t)former != wanted) {

@@ -9,6 +9,7 @@
 #include "runtime/sched/contention.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/latency.h"
+#include "runtime/sched/trace.h"
 
 void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
 {
@@ -47,10 +48,18 @@ static __attribute__((noinline)) void note_woken(struct gor__g *g)
     }
 }
 
+static void note_ready(const struct gor__g *g)
+{
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_ready(g, false);
+    }
+}
+
 void gor__ready(struct gor__g *g)
 {
     GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
     if (GOR_UNLIKELY(g->thread_locks != 0)) {
+        note_ready(g);
         gor__ready_bound(g);
         return;
     }
@@ -61,10 +70,14 @@ void gor__ready(struct gor__g *g)
     struct gor__m *m = gor__m_self();
     struct gor__p *p = m != NULL ? m->p : NULL;
     if (GOR_UNLIKELY(p == NULL)) {
+        note_ready(g);
         note_foreign(m);
         gor__global_put(g, g, 1);
         gor__wake_idle();
         return;
+    }
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_ready_next(p, g);
     }
     struct gor__g *former = gor__runq_swap_next(&p->runq, g);
     if (former != NULL) {
@@ -79,6 +92,9 @@ static struct gor__g *mark_runnable(struct gor__g *first, struct gor__g **out_la
     struct gor__g **place = &first;
     while (*place != NULL) {
         struct gor__g *g = *place;
+        if (gor__observes(GOR__OBSERVE_TRACE)) {
+            gor__trace_ready(g, true);
+        }
         if (GOR_UNLIKELY(g->thread_locks != 0)) {
             *place = g->next;
             (*count)--;

@@ -22,6 +22,7 @@
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/sites.h"
+#include "runtime/sched/trace.h"
 
 enum {
     FRESH_TICKS = 8, /* every so often a fresh one goes before woken ones */
@@ -251,10 +252,16 @@ switch_to(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t c
     m->after_g = self;
     gor__m_note_left(m, &self->stack->fiber);
     if (GOR_LIKELY(next != NULL)) {
+        if (gor__observes(GOR__OBSERVE_TRACE)) {
+            gor__trace_switch(m->p, self, next);
+        }
         set_running(m, next);
         gor__fiber_leave(&self->stack->fiber, &next->stack->fiber, dies);
         gor__switch(&self->context, &next->context, control);
     } else {
+        if (gor__observes(GOR__OBSERVE_TRACE)) {
+            gor__trace_leave(m->p, self);
+        }
         m->g = NULL;
         gor__fiber_leave(&self->stack->fiber, &m->fiber, dies);
         gor__switch(&self->context, &m->scheduler, control);
@@ -399,6 +406,9 @@ void gor__schedule(struct gor__m *m)
         if (g == NULL) {
             return;
         }
+        if (gor__observes(GOR__OBSERVE_TRACE)) {
+            gor__trace_resume(m->p, g);
+        }
         set_running(m, g);
         gor__m_note_left(m, &m->fiber);
         gor__fiber_leave(&m->fiber, &g->stack->fiber, false);
@@ -484,6 +494,9 @@ static struct gor__g *succeed(struct gor__g *g)
     __atomic_store_n(&g->stack->g, next, __ATOMIC_RELAXED);
     __atomic_store_n(&next->stack, g->stack, __ATOMIC_RELEASE);
     __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_switch(m->p, g, next);
+    }
     bury(m->p, g);
     set_running(m, next);
     return next;

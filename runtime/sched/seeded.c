@@ -14,6 +14,7 @@
 #include "runtime/sched/door.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sched/trace.h"
 
 enum {
     FIRST_CAPACITY = 512,
@@ -154,6 +155,7 @@ static void report_deadlock(struct gor__m *m)
             (unsigned long long)gor__seeded.seed);
     gor__leave_machine(m);
     (void)gor_dump(stderr);
+    gor__trace_crash();
     gor__die("all goroutines are asleep - deadlock!");
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/sched/pool.h"
 #include "runtime/sched/quota.h"
 #include "runtime/sched/sched.h"
+#include "runtime/sched/trace.h"
 
 static inline __attribute__((always_inline)) gor_id_t next_id(struct gor__p *p)
 {
@@ -166,6 +167,9 @@ static inline __attribute__((always_inline)) int make(const struct birth *birth,
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
     if (gor__observes(GOR__OBSERVE_LATENCY)) {
         gor__latency_runnable(g);
+    }
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_created(m, g);
     }
     if (GOR_UNLIKELY(p == NULL)) {
         __atomic_add_fetch(&gor__sched.foreign_created, 1, __ATOMIC_RELEASE);

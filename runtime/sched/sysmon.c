@@ -23,6 +23,7 @@
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/preempt.h"
+#include "runtime/sched/trace.h"
 
 enum {
     POLL_EVERY_NS = 10000000,
@@ -54,6 +55,9 @@ static void poll_network(int64_t now, bool urgent, int64_t *last_poll)
     }
     *last_poll = now;
     struct gor__g *list = gor__netpoll_poll(0, &count);
+    if (count > 0) {
+        gor__note_thread(GOR__TRACE_POLLED, count, 0);
+    }
     gor__ready_list(list, count);
 }
 
@@ -175,6 +179,9 @@ static void look_at_lacking(void)
 static int64_t look_round(int64_t *last_poll, bool *urgent)
 {
     struct round round = {.now = gor__clock()};
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_counts();
+    }
     poll_network(round.now, *urgent, last_poll);
     uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
     for (uint32_t i = 0; i < procs; i++) {

@@ -3,6 +3,7 @@
 #include "runtime/sched/world.h"
 
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/trace.h"
 
 enum { LOOK_AGAIN_NS = 50000 }; /* for those who go outside without passing the scheduler */
 
@@ -41,6 +42,7 @@ static bool all_stand(const struct gor__p *own)
 
 bool gor__world_stop(struct gor__m *self)
 {
+    gor__note_thread(GOR__TRACE_WORLD_STOPS, self != NULL && self->g != NULL ? self->g->id : 0, 0);
     int64_t began = gor__monotonic();
     stop_began = 0;
     gor__mutex_lock(&gor__sched.lock);
@@ -52,6 +54,7 @@ bool gor__world_stop(struct gor__m *self)
         if (all_stand(self != NULL ? self->p : NULL)) {
             stop_began = began;
             gor__histogram_add(&gor__world_pauses.stopping, gor__monotonic() - began, 1);
+            gor__note_thread(GOR__TRACE_WORLD_STANDS, 0, 0);
             return true;
         }
         if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
@@ -91,6 +94,7 @@ void gor__world_start(void)
     if (stop_began != 0) {
         gor__histogram_add(&gor__world_pauses.total, gor__monotonic() - stop_began, 1);
     }
+    gor__note_thread(GOR__TRACE_WORLD_GOES_ON, 0, 0);
     gor__futex_wake(&gor__sched.world_stopped, INT32_MAX);
 }
 

@@ -15,6 +15,11 @@
 
 extern struct gor__mutex gor__world_lock __attribute__((visibility("hidden")));
 
+/* Outside. A goroutine waits by yielding: whoever has the lock may want its P. */
+void gor__world_lock_outside(void);
+/* The same for any lock that is held while the world is stopped; outside, too. */
+void gor__lock_outside(struct gor__mutex *mutex);
+
 /* `self`: the calling M, which is inside and keeps its P; NULL on a foreign thread. Blocks until the
  * last is at a door or in the scheduler: some microseconds. False: the runtime stops, and those who
  * have ended hold their Ps; all there is to do is gor__world_start. */

@@ -7,7 +7,7 @@
  * of threads, which are replaced below.
  *
  * model: sched/find.c sched/handoff.c sched/ready.c sched/runq.c sched/goroutine.c sched/world.c
- * model: sched/bind.c sched/timer.c sched/observe.c
+ * model: sched/bind.c sched/timer.c sched/trace.c sched/trace_ring.c sched/observe.c
  */
 #include <stdlib.h>
 
@@ -18,6 +18,7 @@
 #include "runtime/sched/histogram.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
+#include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/sched.h"
@@ -122,6 +123,18 @@ void gor__histogram_clear(struct gor__histogram *histogram)
 void gor__stacks_restock(struct gor__p *p)
 {
     (void)p;
+}
+
+/* Nothing is traced. */
+const char *gor__pool_name(const struct gor__g *g)
+{
+    (void)g;
+    return NULL;
+}
+
+uint64_t gor_num_goroutine(void)
+{
+    return 0;
 }
 
 /* As in machine.c. */

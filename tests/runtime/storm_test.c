@@ -190,14 +190,22 @@ static void end_storm(struct storm *s)
     free(s);
 }
 
+static bool traced;
+static struct storm_tracer tracer;
+
 static int rage(void *arg)
 {
     uint64_t seed = *(uint64_t *)arg;
+    pthread_t tracer_thread;
     static struct storm_worker workers[WORKERS];
     struct storm *s = start_storm();
     struct host host = {.s = s, .random = seed};
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, look_in_and_meddle, &host), 0);
+    if (traced) {
+        tracer = (struct storm_tracer){.random = seed};
+        CHECK_EQ(pthread_create(&tracer_thread, NULL, storm_trace, &tracer), 0);
+    }
     gor_waitgroup_add(&s->workers, WORKERS);
     for (int i = 0; i < WORKERS; i++) {
         workers[i] = (struct storm_worker){s, seed + (uint64_t)i * 7919};
@@ -207,6 +215,13 @@ static int rage(void *arg)
     atomic_store(&host.stop, true);
     YIELD_UNTIL(atomic_load(&host.gone))
     CHECK_EQ(pthread_join(thread, NULL), 0);
+    if (traced) {
+        atomic_store(&tracer.stop, true);
+        YIELD_UNTIL(atomic_load(&tracer.gone))
+        CHECK_EQ(pthread_join(tracer_thread, NULL), 0);
+        fprintf(stderr, "storm: %zu traces, %zu events, %zu runs, %" PRIu64 " lost\n",
+                tracer.traces, tracer.events, tracer.runs, tracer.lost);
+    }
     end_storm(s);
     return 0;
 }
@@ -245,4 +260,16 @@ TEST(storm_begun_on_one_processor_leaves_every_count_right)
 TEST(storm_on_eight_processors_leaves_every_count_right)
 {
     rage_rounds(&(struct gor_opts){.gomaxprocs = 8});
+}
+
+TEST(storm_that_is_traced_leaves_every_count_right_and_legal_traces)
+{
+    if (getenv("GOR_TRACE") != NULL) {
+        test_skip("it is traced already");
+        return;
+    }
+    traced = true;
+    rage_rounds(NULL);
+    rage_rounds(&(struct gor_opts){.gomaxprocs = 8});
+    traced = false;
 }

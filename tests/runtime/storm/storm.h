@@ -62,6 +62,19 @@ struct storm_worker {
     uint64_t random;
 };
 
+/* A thread that traces it all meanwhile, and checks what it gets. */
+struct storm_tracer {
+    uint64_t random;
+    _Atomic bool stop;
+    _Atomic bool gone; /* it calls the library no more */
+    size_t traces;
+    size_t events;
+    size_t runs;
+    uint64_t lost;
+};
+
+void *storm_trace(void *tracer);
+
 /* name, how many tickets it has in the draw */
 #define STORM_ACTIONS(X)                                    \
     /* chans.c */                                           \
