@@ -35,6 +35,7 @@ const struct gorctl_command gorctl_commands[] = {
      false},
     {"dump", "every goroutine with its stack, as text", gorctl_cmd_dump, false},
     {"profile", "where CPU time goes, or goroutines wait, for pprof", gorctl_cmd_profile, false},
+    {"trace", "what the scheduler does, for Perfetto", gorctl_cmd_trace, false},
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, true},
     {"help", "help, also about one command", gorctl_cmd_help, false},

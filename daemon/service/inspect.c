@@ -3,7 +3,7 @@
  *
  * Some kinds watch for a while first. Then a thread of libuv's pool writes, into a file without a name
  * in the state directory, for it may be larger than a daemon should hold in memory; and the loop sends
- * it as the client reads.
+ * it as the client reads. A trace is written to that file while it happens.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -26,8 +26,8 @@ enum stage { WATCHES, WRITES, SENDS };
 
 struct kind {
     const char *what; /* for people */
-    /* Begin to watch; NULL: there is nothing to watch for. */
-    int (*start)(void);
+    /* Begin to watch; NULL: there is nothing to watch for. It may open the file. */
+    int (*start)(struct gord_inspection *inspection);
     /* On a thread of the pool. */
     int (*write)(const struct gord_inspection *inspection, FILE *out);
     /* Nobody wants what was watched; NULL with `start`. */
@@ -51,6 +51,36 @@ struct gord_inspection {
     struct rpc_link link; /* in the service's inspections */
 };
 
+/* ---- a file without a name */
+
+static FILE *open_nameless(const char *dir)
+{
+    char path[4096];
+    int length = snprintf(path, sizeof(path), "%s/inspect-XXXXXX", dir);
+    int fd = length < (int)sizeof(path) ? mkostemp(path, O_CLOEXEC) : -1;
+    FILE *file;
+
+    if (fd < 0) {
+        return NULL;
+    }
+    (void)unlink(path);
+    file = fdopen(fd, "w+");
+    if (file == NULL) {
+        close(fd);
+    }
+    return file;
+}
+
+/* Unless it is open already. */
+static int open_file(struct gord_inspection *inspection)
+{
+    errno = 0;
+    if (inspection->file == NULL) {
+        inspection->file = open_nameless(inspection->dir);
+    }
+    return inspection->file != NULL ? 0 : errno != 0 ? -errno : -EIO;
+}
+
 /* ---- the kinds */
 
 static int write_dump(const struct gord_inspection *inspection, FILE *out)
@@ -64,8 +94,9 @@ static int write_goroutine_profile(const struct gord_inspection *inspection, FIL
     return gor_profile_write(GOR_PROFILE_GOROUTINE, NULL, out);
 }
 
-static int start_cpu_profile(void)
+static int start_cpu_profile(struct gord_inspection *inspection)
 {
+    (void)inspection;
     return gor_cpu_profile_start(NULL);
 }
 
@@ -84,8 +115,9 @@ static int write_cpu_profile(const struct gord_inspection *inspection, FILE *out
 static atomic_bool block_watched; /* somebody does */
 
 /* Watched are all waits, not one in so many: it is for a short time. */
-static int start_block_profile(void)
+static int start_block_profile(struct gord_inspection *inspection)
 {
+    (void)inspection;
     if (atomic_exchange(&block_watched, true)) {
         return -EBUSY;
     }
@@ -106,8 +138,9 @@ static int write_block_profile(const struct gord_inspection *inspection, FILE *o
     return gor_profile_write(GOR_PROFILE_BLOCK, NULL, out);
 }
 
-static int start_mutex_profile(void)
+static int start_mutex_profile(struct gord_inspection *inspection)
 {
+    (void)inspection;
     return gor_set_mutex_profile_fraction(-1) != 0 ? -EBUSY : gor_set_mutex_profile_fraction(1);
 }
 
@@ -121,6 +154,25 @@ static int write_mutex_profile(const struct gord_inspection *inspection, FILE *o
     (void)inspection;
     stop_mutex_profile();
     return gor_profile_write(GOR_PROFILE_MUTEX, NULL, out);
+}
+
+/* It is written while it happens. */
+static int start_trace(struct gord_inspection *inspection)
+{
+    int result = open_file(inspection);
+    return result == 0 ? gor_trace_start(NULL, gor_trace_to_file, inspection->file) : result;
+}
+
+static void stop_trace(void)
+{
+    (void)gor_trace_stop(NULL);
+}
+
+static int write_trace(const struct gord_inspection *inspection, FILE *out)
+{
+    (void)inspection;
+    (void)out;
+    return gor_trace_stop(NULL);
 }
 
 static int write_metrics(const struct gord_inspection *inspection, FILE *out)
@@ -138,6 +190,7 @@ static const struct kind kinds[] = {
                                                        write_block_profile, stop_block_profile},
     [GOR__V1__INSPECT_REQUEST__KIND__MUTEX_PROFILE] = {"mutex profile", start_mutex_profile,
                                                        write_mutex_profile, stop_mutex_profile},
+    [GOR__V1__INSPECT_REQUEST__KIND__TRACE] = {"trace", start_trace, write_trace, stop_trace},
     [GOR__V1__INSPECT_REQUEST__KIND__METRICS] = {"metrics", NULL, write_metrics, NULL},
 };
 
@@ -146,26 +199,6 @@ static const struct kind *find_kind(Gor__V1__InspectRequest__Kind kind)
     size_t index = (size_t)kind;
     return index < sizeof(kinds) / sizeof(kinds[0]) && kinds[index].write != NULL ? &kinds[index]
                                                                                   : NULL;
-}
-
-/* ---- a file without a name */
-
-static FILE *open_nameless(const char *dir)
-{
-    char path[4096];
-    int length = snprintf(path, sizeof(path), "%s/inspect-XXXXXX", dir);
-    int fd = length < (int)sizeof(path) ? mkostemp(path, O_CLOEXEC) : -1;
-    FILE *file;
-
-    if (fd < 0) {
-        return NULL;
-    }
-    (void)unlink(path);
-    file = fdopen(fd, "w+");
-    if (file == NULL) {
-        close(fd);
-    }
-    return file;
 }
 
 /* ---- the end */
@@ -251,15 +284,11 @@ static void write_file(uv_work_t *work)
 {
     struct gord_inspection *inspection = work->data;
 
-    errno = 0;
-    inspection->file = open_nameless(inspection->dir);
-    if (inspection->file == NULL) {
-        inspection->error = errno != 0 ? -errno : -EIO;
-        if (inspection->kind->give_up != NULL) {
-            inspection->kind->give_up();
-        }
-    } else {
+    inspection->error = open_file(inspection);
+    if (inspection->error == 0) {
         inspection->error = inspection->kind->write(inspection, inspection->file);
+    } else if (inspection->kind->give_up != NULL) {
+        inspection->kind->give_up();
     }
     if (inspection->error == 0 && fflush(inspection->file) != 0) {
         inspection->error = -errno;
@@ -319,7 +348,7 @@ static int begin(struct gord_inspection *inspection, int64_t duration_ns)
         begin_to_write(inspection);
         return 0;
     }
-    int result = inspection->kind->start();
+    int result = inspection->kind->start(inspection);
     if (result == 0) {
         inspection->stage = WATCHES;
         uv_timer_start(&inspection->timer, on_watched, (uint64_t)(duration_ns / 1000000), 0);

@@ -8,11 +8,15 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
+
+sys.path.insert(0, os.path.join(e2e.SOURCE, "tests", "trace"))
+import trace_reader  # noqa: E402
 
 
 def states(events):
@@ -369,6 +373,39 @@ class Numbers(ctl.GorctlTest):
         while self.gorctl("profile", "cpu", "--for", "1ms").code != 0:
             pass
 
+    def test_trace(self):
+        job_id = self.submit("--native", "builtin.spin", "600s")
+        self.client.wait_state(job_id, e2e.RUNNING)
+        # On a machine that has little time left the job may not get any meanwhile.
+        for duration in ("100ms", "1s", "10s"):
+            trace = self.ok("trace", "--for", duration).out
+            if f" job {job_id}".encode() in trace:
+                break
+        reader = trace_reader.Reader(trace_reader.load_messages(), trace)
+        runs = [s for s in reader.slices if s.name.endswith(f" job {job_id}")]
+        self.assertTrue(runs)
+        self.assertTrue({reader.track_name(s.track) for s in runs} <=
+                        {f"P {n}" for n in range(1024)})
+        self.ok("cancel", str(job_id))
+
+    def test_trace_that_is_wrong(self):
+        for args in (("x",), ("--for", "1"), ("--for", "2h")):
+            with self.subTest(args=args):
+                self.assertEqual(self.gorctl("trace", *args).code, ctl.USAGE)
+
+    def test_trace_that_nobody_waits_for_makes_room_for_the_next(self):
+        path = os.path.join(self.place, "first.pftrace")
+        first = self.start("trace", "--for", "600s", "-o", path, stderr=subprocess.DEVNULL)
+        done = self.gorctl("trace", "--for", "1ms")
+        while done.code == 0:
+            done = self.gorctl("trace", "--for", "1ms")
+        self.assertIn(b"somebody is taking a trace already", done.err)
+        first.kill()
+        first.communicate()
+        while self.gorctl("trace", "--for", "1ms").code != 0:
+            pass
+        self.assertFalse(os.path.exists(path))
+
     def test_version(self):
         self.assertRegex(self.ok("version").text, r"^gorctl [0-9.]+\ngord [0-9.]+ at .*\n$")
         document = self.ok("version", "--json").json
@@ -384,8 +421,8 @@ class Numbers(ctl.GorctlTest):
         known = set(commands) - {"gorctl"}
         self.assertGreaterEqual(len(known), 16)
         for name in ("submit", "run", "ls", "show", "logs", "cancel", "wait", "watch", "history",
-                     "stats", "gomaxprocs", "goroutines", "dump", "profile", "pause", "resume",
-                     "version"):
+                     "stats", "gomaxprocs", "goroutines", "dump", "profile", "trace", "pause",
+                     "resume", "version"):
             with self.subTest(name=name):
                 self.assertIn(name, known)
                 own = self.ok(name, "--help").text
