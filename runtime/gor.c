@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/debug/deadlock.h"
+#include "runtime/debug/leak.h"
 #include "runtime/debug/on_signal.h"
 #include "runtime/debug/trace_life.h"
 #include "runtime/io/blocking.h"
@@ -35,9 +37,11 @@
 
 enum { STOP_SECONDS = 1 };
 
-/* Guards start and stop against each other; `stuck` says that a thread could not be stopped. */
+/* Guards start and stop against each other; `stuck` says that a thread could not be stopped,
+ * `ends_process` that leaks were found where that is to be the end. */
 static struct gor__mutex life;
 static bool stuck;
+static bool ends_process;
 
 static uint32_t default_procs(const struct gor_opts *opts)
 {
@@ -72,6 +76,7 @@ static void release_everything(void)
     gor__stacks_fini();
     gor__sites_fini();
     /* Ids are not used again even by the next runtime. */
+    gor__deadlock_fini();
     gor__seeded_fini();
     uint64_t last_id = gor__sched.last_id;
     memset(&gor__sched, 0, sizeof gor__sched);
@@ -115,6 +120,8 @@ static int start_locked(const struct gor_opts *opts)
     gor__latency_init();
     gor__world_init();
     gor__seeded_init(&gor__sched.opts);
+    gor__deadlock_init();
+    gor__leaks_init(&gor__sched.opts);
     gor__sched.started_at = gor__clock();
     gor__sched.poll_until = GOR_NEVER;
     uint32_t procs = gor__seeded_on() ? 1 : default_procs(&gor__sched.opts);
@@ -196,6 +203,9 @@ static int stop_locked(void)
     if (gor__m_self() != NULL) {
         return -EPERM;
     }
+    /* Nobody waits in gor_run any more. */
+    __atomic_store_n(&gor__seeded.root_done, NULL, __ATOMIC_RELEASE);
+    ends_process = gor__leaks_at_end();
     __atomic_store_n(&gor__sched.running, false, __ATOMIC_SEQ_CST);
     /* Under the lock: from now on no M takes itself off their list, and none runs another goroutine.
      * Before any thread is waited for: the maker may want a lock that a stopped goroutine holds. */
@@ -226,7 +236,12 @@ int gor_stop(void)
 {
     gor__mutex_lock(&life);
     int result = stop_locked();
+    bool leaked = ends_process;
+    ends_process = false;
     gor__mutex_unlock(&life);
+    if (leaked) {
+        exit(GOR_LEAKS_EXIT_CODE);
+    }
     return result;
 }
 

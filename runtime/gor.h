@@ -69,6 +69,16 @@ GOR_API int64_t gor_after(int64_t ns);
 
 /* ------------------------------------------------------------- life cycle */
 
+/* What is done about leaks (see gor_leak_check) when the root of gor_run has returned, or by gor_stop. */
+enum gor_leaks {
+    GOR_LEAKS_DEFAULT, /* as $GOR_LEAKS says: "1": report; "exit": exit; not set or "0": nothing */
+    GOR_LEAKS_OFF,
+    GOR_LEAKS_REPORT, /* dump them to standard error */
+    GOR_LEAKS_EXIT,   /* and then, if there are any, end the process: exit(GOR_LEAKS_EXIT_CODE) */
+};
+
+enum { GOR_LEAKS_EXIT_CODE = 23 };
+
 /* How the runtime starts. Zero every field you do not set. */
 struct gor_opts {
     unsigned gomaxprocs;      /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
@@ -84,6 +94,7 @@ struct gor_opts {
     bool virtual_time; /* the clock is ours; with a seed, or 1 for one. See below */
     int64_t stack_idle_ns; /* how long stacks keep memory they do not use; 0: 2 s; GOR_NEVER: until
                             * gor_stacks_release */
+    enum gor_leaks leaks; /* what to do about goroutines that have leaked, when the runtime stops */
 };
 
 /* The seeded mode, for tests: of all goroutines that can run, the next one is drawn by a generator that
@@ -918,6 +929,41 @@ GOR_API int gor_dump_on_signal(int signal, int exit_code);
 /* For a debugger: call (void)gor_debug_dump(2). Dumps all goroutines to a descriptor, without waiting
  * for any lock or thread, so that all of them may be halted. [any thread] */
 GOR_API void gor_debug_dump(int fd);
+
+/* ------------------------------------------------- leaks and deadlocks */
+
+/* A goroutine has leaked when it can never run again: it waits, without a deadline, on things that
+ * nobody who could wake it knows how to get at, be it a goroutine that runs or may yet run, a thread of
+ * the host's, a timer or a global. What knows what is guessed from the memory of the process, so some
+ * leaks are not found, but who is said to have leaked has; docs/leaks.md says how. All threads stand
+ * still meanwhile, for some milliseconds and a second per gigabyte. See also gor_opts.leaks. */
+struct gor_leak {
+    struct gor_info info;
+    const char *why; /* why nothing can wake it, in words; lasts */
+};
+
+/* Call visit(arg, leak) for each that has leaked, until it answers non-zero; they do not stand still for
+ * it. `visit` may be NULL. How many have leaked, less those of gor_leak_ignore. -ESRCH: the runtime does
+ * not run. It cannot be told: -EPERM: threads run code of others, and their registers may not be looked
+ * at here (no ptrace, or a debugger is at it); -ETIMEDOUT: one did not stop; -ENOSYS: an emulator, or
+ * valgrind. -ENOMEM. [any thread] */
+GOR_API int gor_leak_check(int (*visit)(void *arg, const struct gor_leak *leak), void *arg);
+
+/* Dump them, each stack once, with the reason; nothing if there are none; or why it cannot be told.
+ * Answers as gor_leak_check, or the error of the stream. [any thread] */
+GOR_API int gor_leak_dump(FILE *out);
+
+/* From now on, say nothing of goroutines that run `fn` (NULL: any) and have this name (NULL: any; the
+ * text is copied): they wait for ever on purpose. -ENOMEM. -EINVAL: both are NULL. [any thread] */
+GOR_API int gor_leak_ignore(void (*fn)(void *arg), const char *name);
+
+/* Have handler(arg, message) called when no goroutine can ever run again, on a thread of the runtime: it
+ * may call what is marked [any thread], and must not block for long. Without one, the default and NULL,
+ * gor_run prints the message and a dump, and ends the process with code 2, as Go does; after gor_start
+ * nothing is said. It is said only where it is certain: nobody waits for a timer, a descriptor or
+ * another thread, and the process has no threads but the runtime's, or they cannot get at what the
+ * goroutines wait on. $GOR_DEADLOCK=off: nothing is looked for. [any thread] */
+GOR_API void gor_on_deadlock(void (*handler)(void *arg, const char *message), void *arg);
 
 /* Counters since the start and gauges of now. */
 struct gor_stats {

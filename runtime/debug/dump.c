@@ -50,6 +50,7 @@ struct group {
 struct dump {
     struct gor__text *text;
     const struct gor_dump_opts *opts;
+    const struct gor__dump_pick *pick; /* NULL: all that `opts` say */
     struct gor__bump bump;
     struct gor__running_list running;
     uint64_t shown;
@@ -64,8 +65,12 @@ struct dump {
 
 /* ---- one goroutine */
 
-static bool is_wanted(const struct gor_dump_opts *opts, const struct gor_info *info)
+static bool is_wanted(const struct dump *dump, const struct gor_info *info)
 {
+    const struct gor_dump_opts *opts = dump->opts;
+    if (dump->pick != NULL && !dump->pick->picks(dump->pick->arg, info->id)) {
+        return false;
+    }
     if (opts->id != 0 && info->id != opts->id) {
         return false;
     }
@@ -134,6 +139,13 @@ static void print_stack(struct gor__text *text, const struct gor_info *info, boo
     gor__text_put(text, "\n");
 }
 
+static void print_note(const struct dump *dump, const struct gor_info *info)
+{
+    if (dump->pick != NULL) {
+        gor__text_format(dump->text, "...%s...\n", dump->pick->note(info->reason));
+    }
+}
+
 static void print_one(struct dump *dump, const struct gor_info *info, bool in_call)
 {
     struct gor__text *text = dump->text;
@@ -141,6 +153,7 @@ static void print_one(struct dump *dump, const struct gor_info *info, bool in_ca
     print_minutes(text, info->waiting_ns, info->waiting_ns);
     print_more(text, info);
     gor__text_put(text, ":\n");
+    print_note(dump, info);
     print_stack(text, info, true);
 }
 
@@ -256,8 +269,9 @@ static bool merge(struct dump *dump, const struct gor_info *info, bool in_call)
     return true;
 }
 
-static void print_group(struct gor__text *text, const struct group *group)
+static void print_group(struct dump *dump, const struct group *group)
 {
+    struct gor__text *text = dump->text;
     gor__text_format(text, "%" PRIu64 " goroutine%s [%s", group->count,
                      group->count == 1 ? "" : "s", state_text(&group->info, group->in_call));
     print_minutes(text, group->min_wait_ns, group->max_wait_ns);
@@ -267,6 +281,7 @@ static void print_group(struct gor__text *text, const struct group *group)
         gor__text_format(text, " %" PRIu64, group->ids[i]);
     }
     gor__text_put(text, group->count > FIRST_IDS ? " ...\n" : "\n");
+    print_note(dump, &group->info);
     print_stack(text, &group->info, false);
 }
 
@@ -287,7 +302,7 @@ static void print_groups(struct dump *dump)
                      dump->shown == 1 ? "" : "s", dump->group_count,
                      dump->group_count == 1 ? "" : "s");
     for (size_t i = 0; i < order.count && i < limit && dump->text->error == 0; i++) {
-        print_group(dump->text, dump->groups[order.list[i].what]);
+        print_group(dump, dump->groups[order.list[i].what]);
     }
 }
 
@@ -313,8 +328,8 @@ static int visit(void *arg, struct gor__g *g)
     const struct gor_dump_opts *opts = dump->opts;
     struct gor_info info;
     /* First without the frames, which cost most. */
-    if (!gor__look(g, false, &info) || !is_wanted(opts, &info) || !gor__look(g, true, &info) ||
-        !is_wanted(opts, &info)) {
+    if (!gor__look(g, false, &info) || !is_wanted(dump, &info) || !gor__look(g, true, &info) ||
+        !is_wanted(dump, &info)) {
         return 0;
     }
     bool in_call = add_running(dump, &info);
@@ -328,21 +343,33 @@ static int visit(void *arg, struct gor__g *g)
     return full || dump->no_memory || dump->text->error != 0;
 }
 
+static int print_all(struct dump *dump, bool may_wait)
+{
+    gor__symbol_refresh();
+    if (!dump->opts->no_running) {
+        gor__running_look(&dump->bump, may_wait, &dump->running);
+    }
+    (void)gor__pool_each(visit, dump);
+    if (dump->opts->merged && !dump->no_memory) {
+        print_groups(dump);
+    }
+    gor__bump_fini(&dump->bump);
+    int error = gor__text_end(dump->text);
+    return error == 0 && dump->no_memory ? -ENOMEM : error;
+}
+
 int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait)
 {
     static const struct gor_dump_opts all;
     struct dump dump = {.text = text, .opts = opts != NULL ? opts : &all};
-    gor__symbol_refresh();
-    if (!dump.opts->no_running) {
-        gor__running_look(&dump.bump, may_wait, &dump.running);
-    }
-    (void)gor__pool_each(visit, &dump);
-    if (dump.opts->merged && !dump.no_memory) {
-        print_groups(&dump);
-    }
-    gor__bump_fini(&dump.bump);
-    int error = gor__text_end(text);
-    return error == 0 && dump.no_memory ? -ENOMEM : error;
+    return print_all(&dump, may_wait);
+}
+
+int gor__dump_picked(struct gor__text *text, const struct gor_dump_opts *opts,
+                     const struct gor__dump_pick *pick)
+{
+    struct dump dump = {.text = text, .opts = opts, .pick = pick};
+    return print_all(&dump, true);
 }
 
 int gor_dump_to(int (*write)(void *arg, const char *text, size_t bytes), void *arg,
@@ -353,7 +380,7 @@ int gor_dump_to(int (*write)(void *arg, const char *text, size_t bytes), void *a
     return gor__dump(&text, opts, true);
 }
 
-static int write_to_stream(void *arg, const char *text, size_t bytes)
+int gor__dump_write_to_stream(void *arg, const char *text, size_t bytes)
 {
     errno = 0;
     if (fwrite(text, 1, bytes, arg) == bytes) {
@@ -364,7 +391,7 @@ static int write_to_stream(void *arg, const char *text, size_t bytes)
 
 int gor_dump_with(FILE *out, const struct gor_dump_opts *opts)
 {
-    int error = gor_dump_to(write_to_stream, out, opts);
+    int error = gor_dump_to(gor__dump_write_to_stream, out, opts);
     errno = 0;
     if (fflush(out) != 0 || ferror(out)) {
         return errno != 0 ? -errno : -EIO;

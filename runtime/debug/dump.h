@@ -11,8 +11,20 @@
  * `write`, or -ENOMEM. Outside the door. */
 int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait);
 
-/* A text's `write` to the descriptor *arg. */
+/* Which goroutines a dump shows, and what it says of each beside its stack. */
+struct gor__dump_pick {
+    bool (*picks)(void *arg, gor_id_t id);
+    const char *(*note)(enum gor_wait_reason reason);
+    void *arg;
+};
+
+/* The same, of those that are picked and that `opts` say. Outside the door. */
+int gor__dump_picked(struct gor__text *text, const struct gor_dump_opts *opts,
+                     const struct gor__dump_pick *pick);
+
+/* A text's `write`: to the descriptor *arg, to the stream `arg`. */
 int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes);
+int gor__dump_write_to_stream(void *arg, const char *text, size_t bytes);
 
 /* How many frames are left out at the inner end. *out_start is where the function of the library begins
  * that is shown then, or 0: stacks that wait in different places of it are alike to whoever called it. */

@@ -400,6 +400,18 @@ int gor__workers_give(struct gor__work *work, struct gor__worker *worker)
     return result;
 }
 
+bool gor__workers_are_idle(void)
+{
+    uint32_t idle = 0;
+    gor__mutex_lock(&pool.lock);
+    for (const struct gor__worker *worker = pool.idle; worker != NULL; worker = worker->next) {
+        idle++;
+    }
+    bool all = idle == pool.threads;
+    gor__mutex_unlock(&pool.lock);
+    return all;
+}
+
 /* ---- the end */
 
 void gor__workers_keep(struct gor__work *work)

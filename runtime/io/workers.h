@@ -38,6 +38,9 @@ struct gor__worker *gor__workers_reserve(void);
  * to it. A goroutine, inside the door. */
 int gor__workers_give(struct gor__work *work, struct gor__worker *worker);
 
+/* Whether none of them is at work, or has some to come. Any thread, outside. */
+bool gor__workers_are_idle(void);
+
 /* Keep work that is done until the runtime has stopped; then it is refused. */
 void gor__workers_keep(struct gor__work *work);
 

@@ -13,7 +13,7 @@
 #include "runtime/sched/panic.h"
 #include "runtime/sched/sched.h"
 
-enum { SIGNAL_STACK = 65536, NEAR = 65536 };
+enum { SIGNAL_STACK = GOR__SIGNAL_STACK_BYTES, NEAR = 65536 };
 
 static const int fault_signals[2] = {SIGSEGV, SIGBUS};
 static struct sigaction former[2];

@@ -10,6 +10,7 @@
  */
 #include <stddef.h>
 
+#include "runtime/sched/asleep.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
@@ -46,6 +47,9 @@ void gor__idle_put_proc(struct gor__p *p)
     p->next_idle = gor__sched.idle_procs;
     gor__sched.idle_procs = p;
     __atomic_store_n(&gor__sched.idle_proc_count, gor__sched.idle_proc_count + 1, __ATOMIC_SEQ_CST);
+    if (gor__sched.idle_proc_count == gor__sched.proc_count) {
+        gor__asleep_notice();
+    }
 }
 
 struct gor__p *gor__idle_take_proc(void)

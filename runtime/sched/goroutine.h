@@ -25,6 +25,7 @@
 
 struct gor__g;
 struct gor__limit;
+struct gor__waitq;
 
 /* Bits of gor__g.flags. */
 enum {
@@ -48,7 +49,7 @@ struct gor__waiter {
     void *elem;     /* what is sent, or where it goes; may be NULL */
     uint32_t index; /* of the select case */
     int result;     /* filled by the waker: 1 done, 0 closed */
-    bool queued;    /* on a queue now; under that queue's lock */
+    struct gor__waitq *queue; /* the one it is on, under that one's lock; NULL: none */
 };
 
 /* Four cache lines, each for one occasion: a million goroutines lie far apart, and every line is a

@@ -271,18 +271,6 @@ bool gor__idle_stacks_rouse(void)
 
 /* ---- all at once */
 
-/* Outside. A goroutine waits by yielding: whoever has the lock may want its P. */
-static void lock_outside(struct gor__mutex *mutex)
-{
-    if (gor__g_self() == NULL) {
-        gor__mutex_lock(mutex);
-        return;
-    }
-    while (!gor__mutex_try_lock(mutex)) {
-        gor_yield();
-    }
-}
-
 /* All that is free to the common lists, whose memory goes. */
 static void empty_free(struct gor__m *m)
 {
@@ -301,8 +289,8 @@ int gor_stacks_release(void)
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return -ESRCH;
     }
-    lock_outside(&idle.lock);
-    lock_outside(&gor__world_lock);
+    gor__lock_outside(&idle.lock);
+    gor__world_lock_outside();
     struct gor__m *m = gor__enter_any();
     empty_free(m);
     gor__leave_any(m);

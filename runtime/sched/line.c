@@ -75,7 +75,7 @@ static int wait_as_host(struct gor__line *line, const struct gor__limit *limit)
             continue;
         }
         gor__spin_lock(&line->lock);
-        bool late = host.waiter.queued;
+        bool late = host.waiter.queue != NULL;
         if (late) {
             give_up(line, &host.waiter);
         }

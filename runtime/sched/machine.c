@@ -16,6 +16,7 @@
 
 #include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/asleep.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/preempt.h"
@@ -26,7 +27,7 @@
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 
 /* Bits of gor__sched.wanted. */
-enum { WANT_MACHINE = 1, WANT_FREE = 2, WANT_STOP = 4, WANT_LOOK = 8 };
+enum { WANT_MACHINE = 1, WANT_FREE = 2, WANT_STOP = 4, WANT_LOOK = 8, WANT_ASLEEP = 16 };
 
 /* Take a P if there is an idle one: whoever wanted this thread left the work to it. */
 static void begin(struct gor__m *m)
@@ -83,6 +84,19 @@ static void free_when_made(struct gor__m *m)
     gor__memory_release(m, sizeof *m);
 }
 
+/* The lowest address of the calling thread's stack, or NULL. */
+static void *end_of_stack(void)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t bytes = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        (void)pthread_attr_getstack(&attributes, &low, &bytes);
+        (void)pthread_attr_destroy(&attributes);
+    }
+    return low;
+}
+
 static void *machine_main(void *arg)
 {
     struct gor__m *m = arg;
@@ -92,6 +106,7 @@ static void *machine_main(void *arg)
     gor__tls_m = m;
     m->errno_address = &errno;
     gor__fiber_init_thread(&m->fiber);
+    m->own_low = end_of_stack();
     gor__fault_thread_init(m);
     gor__preempt_thread_init(m);
     gor__sampler_thread_init();
@@ -169,6 +184,26 @@ void gor__free_trash(void)
     }
 }
 
+/* The maker's; outlives the runtime. */
+static int64_t (*errand)(void);
+
+void gor__maker_errand(int64_t (*fn)(void))
+{
+    errand = fn;
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What the maker does beside making: when it wants to go on with that. */
+static int64_t do_errands(bool asleep)
+{
+    int64_t next = earlier(gor__idle_stacks_look(), gor__asleep_turn(asleep));
+    return errand != NULL ? earlier(next, errand()) : next;
+}
+
 static void *maker_main(void *unused)
 {
     (void)unused;
@@ -181,7 +216,7 @@ static void *maker_main(void *unused)
         if ((wanted & WANT_MACHINE) != 0) {
             make_machine();
         }
-        int64_t next = gor__idle_stacks_look();
+        int64_t next = do_errands((wanted & WANT_ASLEEP) != 0);
         if (wanted == 0) {
             (void)gor__futex_wait(&gor__sched.wanted, 0, next);
         }
@@ -211,6 +246,11 @@ void gor__machine_want(void)
 void gor__maker_look(void)
 {
     want(WANT_LOOK);
+}
+
+void gor__maker_look_asleep(void)
+{
+    want(WANT_ASLEEP);
 }
 
 void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash))

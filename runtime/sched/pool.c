@@ -190,6 +190,20 @@ int gor__pool_each(int (*visit)(void *arg, struct gor__g *g), void *arg)
     return 0;
 }
 
+__attribute__((no_sanitize_thread)) bool gor__pool_table(uint32_t number,
+                                                         struct gor__pool_table *out_table)
+{
+    uint32_t made = __atomic_load_n(&pool.made, __ATOMIC_ACQUIRE);
+    uint32_t before = number * (uint32_t)PER_TABLE;
+    if (made <= before) {
+        return false;
+    }
+    uint32_t count = made - before;
+    *out_table = (struct gor__pool_table){
+        pool.tables[number], count < PER_TABLE ? count : (uint32_t)PER_TABLE, ALL_BYTES};
+    return true;
+}
+
 void gor__pool_fini(void)
 {
     for (uint32_t t = 0; t < pool.table_count; t++) {

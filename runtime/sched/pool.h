@@ -7,6 +7,8 @@
 #ifndef GOR_SCHED_POOL_H
 #define GOR_SCHED_POOL_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct gor__g;
@@ -37,6 +39,15 @@ void gor__pool_flush(struct gor__p *p);
 
 /* Visit every G ever made until `visit` answers non-zero; answers that. Lock-free. */
 int gor__pool_each(int (*visit)(void *arg, struct gor__g *g), void *arg);
+
+/* The Gs of a table, of which those up to `count` were ever made, and what lies behind them. False: there
+ * are not so many tables. Lock-free; also while threads are frozen in the middle of ThreadSanitizer. */
+struct gor__pool_table {
+    const struct gor__g *list;
+    uint32_t count;
+    size_t bytes;
+};
+bool gor__pool_table(uint32_t number, struct gor__pool_table *out_table);
 
 /* Unmap everything; no goroutine may exist. */
 void gor__pool_fini(void);

@@ -206,6 +206,11 @@ void gor__maker_stop(void);
 void gor__machine_want(void);
 /* Have the maker see when to look at idle stacks. */
 void gor__maker_look(void);
+/* Have the maker call errand() whenever it has slept; it answers when it wants to be called again at the
+ * latest, by gor__monotonic. NULL: nothing. While it does not run. */
+void gor__maker_errand(int64_t (*errand)(void));
+/* Have the maker see whether all are asleep for good; see asleep.h. */
+void gor__maker_look_asleep(void);
 /* Have the maker free it: soon, at the latest when the runtime stops. Any thread, inside too. */
 void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash));
 /* Free what was thrown away; outside. */
@@ -232,6 +237,7 @@ static inline void gor__sysmon_notice(void)
 }
 
 /* fault.c: report stack overflows by name. */
+enum { GOR__SIGNAL_STACK_BYTES = 65536 }; /* behind m->signal_stack */
 void gor__fault_init(void);
 void gor__fault_fini(void);
 void gor__fault_thread_init(struct gor__m *m);

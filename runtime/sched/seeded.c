@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/asleep.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/sched.h"
@@ -151,12 +152,11 @@ static bool is_deadlock(const struct gor__p *p)
 
 static void report_deadlock(struct gor__m *m)
 {
-    fprintf(stderr, "all goroutines are asleep - deadlock! (GOR_SEED=%llu)\n\n",
-            (unsigned long long)gor__seeded.seed);
+    char note[40];
+    (void)snprintf(note, sizeof note, " (GOR_SEED=%llu)", (unsigned long long)gor__seeded.seed);
     gor__leave_machine(m);
-    (void)gor_dump(stderr);
-    gor__trace_crash();
-    gor__die("all goroutines are asleep - deadlock!");
+    gor__deadlock_report(note);
+    gor__enter_machine(m);
 }
 
 struct gor__g *gor__seeded_next(struct gor__m *m)

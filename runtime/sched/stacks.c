@@ -354,6 +354,8 @@ bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span)
         .slot_bytes = arena->slot_bytes,
         .slots = __atomic_load_n(&arena->claimed, __ATOMIC_RELAXED),
         .prepared = __atomic_load_n(&arena->prepared, __ATOMIC_ACQUIRE),
+        .bytes = ARENA_BYTES,
+        .table_bytes = table_bytes(arena),
     };
     return true;
 }

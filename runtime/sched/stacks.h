@@ -86,6 +86,8 @@ struct gor__stacks_span {
     size_t slot_bytes;
     uint32_t slots;
     uint32_t prepared; /* of them */
+    size_t bytes;      /* of address space, all of it cut into slots */
+    size_t table_bytes;
 };
 bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span);
 

@@ -19,7 +19,7 @@ enum {
     SLOT_BYTES = sizeof(struct gor__timer_entry) + sizeof(struct gor__timer *) + sizeof(uint32_t),
 };
 
-static size_t memory_bytes(uint32_t capacity)
+__attribute__((no_sanitize_thread)) static size_t memory_bytes(uint32_t capacity)
 {
     return LEAD_BYTES + (size_t)capacity * SLOT_BYTES;
 }
@@ -42,6 +42,20 @@ void gor__timers_fini(struct gor__timers *heap)
         gor__memory_release(heap->memory, memory_bytes(heap->capacity));
     }
     gor__timers_init(heap);
+}
+
+__attribute__((no_sanitize_thread)) void
+gor__timers_each(const struct gor__timers *heap,
+                 void (*visit)(void *arg, const struct gor__timer *timer), void *arg)
+{
+    for (uint32_t i = 0; i < heap->count; i++) {
+        visit(arg, heap->owners[heap->entries[i].slot]);
+    }
+}
+
+__attribute__((no_sanitize_thread)) size_t gor__timers_bytes(const struct gor__timers *heap)
+{
+    return heap->memory != NULL ? memory_bytes(heap->capacity) : 0;
 }
 
 static void publish_first(struct gor__timers *heap)

@@ -77,6 +77,12 @@ size_t gor__timers_run(struct gor__timers *heap, int64_t now);
 /* Move all timers of `from` to `to`. */
 void gor__timers_move(struct gor__timers *from, struct gor__timers *to);
 
+/* The timers that are started, and the memory they are noted in, where there may be more that are not.
+ * While the world stands; also with threads frozen in the middle of ThreadSanitizer. */
+void gor__timers_each(const struct gor__timers *heap,
+                      void (*visit)(void *arg, const struct gor__timer *timer), void *arg);
+size_t gor__timers_bytes(const struct gor__timers *heap);
+
 static inline int64_t gor__timers_first(const struct gor__timers *heap)
 {
     return __atomic_load_n(&heap->first, __ATOMIC_ACQUIRE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* waitq.h - first come, first served: the waiters of one channel direction, mutex, ...
  *
- * Invariants  waiter->queued says whether it is on a queue; a popped waiter's goroutine is the
+ * Invariants  waiter->queue says which queue it is on; a popped waiter's goroutine is the
  *             popper's to wake.
  * Threads     guarded by the lock of the object the queue belongs to.
  * Ownership   waiters belong to their goroutines (g->waiter, g->cases).
@@ -29,7 +29,7 @@ static inline void gor__waitq_push(struct gor__waitq *q, struct gor__waiter *w)
 {
     w->next = NULL;
     w->prev = q->last;
-    w->queued = true;
+    w->queue = q;
     if (q->last != NULL) {
         q->last->next = w;
     } else {
@@ -42,7 +42,7 @@ static inline void gor__waitq_push_first(struct gor__waitq *q, struct gor__waite
 {
     w->prev = NULL;
     w->next = q->first;
-    w->queued = true;
+    w->queue = q;
     if (q->first != NULL) {
         q->first->prev = w;
     } else {
@@ -54,10 +54,10 @@ static inline void gor__waitq_push_first(struct gor__waitq *q, struct gor__waite
 /* Take `w` off; nothing when it is on no queue. */
 static inline void gor__waitq_remove(struct gor__waitq *q, struct gor__waiter *w)
 {
-    if (!w->queued) {
+    if (w->queue == NULL) {
         return;
     }
-    w->queued = false;
+    w->queue = NULL;
     if (w->prev != NULL) {
         w->prev->next = w->next;
     } else {
@@ -85,7 +85,7 @@ static inline struct gor__waiter *gor__waitq_claim(struct gor__waitq *q)
         } else {
             q->last = NULL;
         }
-        w->queued = false;
+        w->queue = NULL;
         if (w->token == 0 || gor__wake_claim(w->g, w->token)) {
             return w;
         }

@@ -10,6 +10,8 @@
  *
  * Orders are permutations of uint16_t, hence the limit of 65,536 cases.
  */
+#include "runtime/sync/select.h"
+
 #include <alloca.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -197,7 +199,7 @@ static void enqueue_all(struct selection *s, struct gor__g *g, uint64_t token)
     for (size_t i = 0; i < s->count; i++) {
         const struct gor_case *c = &s->cases[i];
         struct gor__waiter *w = &s->waiters[i];
-        w->queued = false;
+        w->queue = NULL;
         if (c->chan != NULL) {
             w->g = g;
             w->token = token;
@@ -218,6 +220,25 @@ static void dequeue_losers(struct selection *s, const struct gor__waiter *winner
             gor__unlock(&c->chan->lock);
         }
     }
+}
+
+__attribute__((no_sanitize_thread)) bool
+gor__select_queues(const struct gor__g *g, void (*visit)(void *arg, const struct gor__waitq *queue),
+                   void *arg)
+{
+    const struct selection *s = g->waiter.elem;
+    uint64_t open = __atomic_load_n(&g->wake, __ATOMIC_ACQUIRE);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct gor__waiter *w = &s->waiters[i];
+        if (s->cases[i].chan == NULL) {
+            continue;
+        }
+        if (w->queue == NULL || w->token != open) {
+            return false;
+        }
+        visit(arg, w->queue);
+    }
+    return true;
 }
 
 static bool has_channel(const struct selection *s)

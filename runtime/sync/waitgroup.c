@@ -113,7 +113,7 @@ static int give_up(struct waitgroup *wg, struct gor__waiter *w, int over)
 {
     for (;;) {
         gor__lock(&wg->lock);
-        bool counted = w->queued;
+        bool counted = w->queue != NULL;
         if (counted && count_waiter(wg, -1)) {
             gor__waitq_remove(&wg->queue, w);
             gor__unlock(&wg->lock);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/asleep.h"
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
@@ -80,6 +81,10 @@ struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count)
 uint64_t gor__netpoll_waiters(void)
 {
     return 0;
+}
+
+void gor__asleep_notice(void)
+{
 }
 
 void gor__contention_woken(struct gor__g *g)

@@ -6,6 +6,7 @@ static void send_to_null(void *arg)
 {
     (void)arg;
     int value = 1;
+    leak_on_purpose();
     (void)gor_chan_send(NULL, &value);
     CHECK(!"a send on NULL returned");
 }
@@ -13,6 +14,7 @@ static void send_to_null(void *arg)
 static void recv_from_null(void *arg)
 {
     (void)arg;
+    leak_on_purpose();
     (void)gor_chan_recv(NULL, NULL);
     CHECK(!"a receive from NULL returned");
 }
@@ -20,6 +22,7 @@ static void recv_from_null(void *arg)
 static void select_nothing(void *arg)
 {
     (void)arg;
+    leak_on_purpose();
     (void)gor_select(NULL, 0);
     CHECK(!"an empty select returned");
 }
@@ -29,6 +32,7 @@ static void select_only_null(void *arg)
     (void)arg;
     int value = 1;
     struct gor_case cases[] = {{NULL, &value, GOR_SEND, 0}, {NULL, NULL, GOR_RECV, 0}};
+    leak_on_purpose();
     (void)gor_select(cases, 2);
     CHECK(!"a select of NULL channels returned");
 }

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* deadlock.c - see deadlock.h.
+ *
+ * Nobody runs, no timer is set, nobody waits for a descriptor. What may still come comes from a thread:
+ * one of gor_blocking that is at work, or one of the host's. Without such threads it is a deadlock. With
+ * them it is one if none of them can get at what the goroutines wait on, which the leak finder knows;
+ * as that makes them stand still for a moment, they are given a second first.
+ *
+ * Threads     the maker.
+ */
+#include "runtime/debug/deadlock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/debug/leak_scan.h"
+#include "runtime/debug/threads.h"
+#include "runtime/debug/waits.h"
+#include "runtime/gor.h"
+#include "runtime/io/workers.h"
+#include "runtime/sched/asleep.h"
+#include "runtime/sched/goroutine.h"
+#include "runtime/sched/pool.h"
+#include "runtime/sched/seeded.h"
+
+#define FIRST_NS GOR_SECOND
+#define SOON_NS (5 * GOR_MILLISECOND)
+#define SECOND_NS (30 * GOR_SECOND)
+
+enum { SCANS_MAX = 2 };
+
+/* Of a sleep, which ends when anything runs. */
+static struct {
+    uint64_t progress;
+    unsigned looks;
+    bool certain; /* that it will not end */
+} sleep;
+
+static void ignore(void *unused, uintptr_t address)
+{
+    (void)unused;
+    (void)address;
+}
+
+static int can_be_woken(void *unused, struct gor__g *g)
+{
+    enum gor_state state = gor__g_state(g);
+    (void)unused;
+    return state != GOR_TERMINATED && state != GOR_CREATED &&
+           gor__waits_of(g, ignore, NULL) == GOR__WAKEABLE_ANYWAY;
+}
+
+/* Whether somebody waits for us to say it. */
+static bool is_asked_for(void)
+{
+    const uint32_t *done = __atomic_load_n(&gor__seeded.root_done, __ATOMIC_ACQUIRE);
+    bool root_lives = done != NULL && __atomic_load_n(done, __ATOMIC_ACQUIRE) == 0;
+    return root_lives || gor__deadlock_has_handler();
+}
+
+static bool nobody_can_be_reached(void)
+{
+    struct gor__leak_scan scan;
+    if (gor__leak_scan(&scan) < 0) {
+        return false;
+    }
+    bool none = scan.complete && scan.others == 0 && scan.count > 0 && scan.leaked == scan.count;
+    gor__leak_scan_close(&scan);
+    return none;
+}
+
+/* When to look again, or GOR_NEVER. */
+static int64_t judge(void)
+{
+    static const int64_t pauses[SCANS_MAX + 1] = {FIRST_NS, SECOND_NS, GOR_NEVER};
+    unsigned looks = sleep.looks++;
+    sleep.certain = (gor__workers_are_idle() && gor__threads_are_ours()) ||
+                    (looks > 0 && looks <= SCANS_MAX && nobody_can_be_reached());
+    return looks <= SCANS_MAX ? pauses[looks] : GOR_NEVER;
+}
+
+static int64_t look(void)
+{
+    uint64_t before = 0;
+    uint64_t after = 0;
+    int64_t again = SOON_NS;
+    if (!is_asked_for() || gor_num_goroutine() == 0 || !gor__asleep_is_still(&before)) {
+        return GOR_NEVER;
+    }
+    if (before != sleep.progress) {
+        sleep.progress = before;
+        sleep.looks = 0;
+        sleep.certain = false;
+    }
+    if (gor__pool_each(can_be_woken, NULL) != 0) {
+        return GOR_NEVER;
+    }
+    if (!sleep.certain) {
+        again = judge();
+    }
+    /* The look itself has woken Ms, which may not have found out yet that there is nothing to do. */
+    if (sleep.certain && gor__asleep_is_still(&after) && before == after && is_asked_for()) {
+        gor__deadlock_report("");
+        return GOR_NEVER;
+    }
+    return sleep.certain ? SOON_NS : again;
+}
+
+void gor__deadlock_init(void)
+{
+    const char *wish = getenv("GOR_DEADLOCK");
+    bool off = wish != NULL && strcmp(wish, "off") == 0;
+    memset(&sleep, 0, sizeof sleep);
+    gor__asleep_watch(off || gor__seeded_on() ? NULL : look);
+}
+
+void gor__deadlock_fini(void)
+{
+    gor__asleep_watch(NULL);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* leaks_at_end.c - what has leaked when the runtime stops. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/debug/dump.h"
+#include "runtime/debug/leak.h"
+#include "runtime/sched/sched.h"
+#include "runtime/sched/seeded.h"
+
+static enum gor_leaks mode;
+
+static enum gor_leaks mode_of(const char *word)
+{
+    if (word == NULL || strcmp(word, "") == 0 || strcmp(word, "0") == 0) {
+        return GOR_LEAKS_OFF;
+    }
+    bool ends = strcmp(word, "exit") == 0 || strcmp(word, "verify") == 0;
+    return ends ? GOR_LEAKS_EXIT : GOR_LEAKS_REPORT;
+}
+
+void gor__leaks_init(const struct gor_opts *opts)
+{
+    const char *word = getenv("GOR_LEAKS");
+    mode = opts->leaks != GOR_LEAKS_DEFAULT ? opts->leaks : mode_of(word);
+    bool verify = word != NULL && strcmp(word, "verify") == 0;
+    if (verify) {
+        gor__leak_verify_init();
+    }
+    gor__maker_errand(verify ? gor__leak_verify : NULL);
+}
+
+bool gor__leaks_at_end(void)
+{
+    struct gor__text text;
+    int fd = STDERR_FILENO;
+    if (mode == GOR_LEAKS_OFF) {
+        return false;
+    }
+    gor__text_init(&text, gor__dump_write_to_fd, &fd);
+    return gor__leak_dump(&text) > 0 && mode == GOR_LEAKS_EXIT;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* What is said of leaks and deadlocks, and when. Who has leaked: leak_cases_test. */
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/runtime/help.h"
+
+/* ---- a child and what it says */
+
+struct end {
+    int status;
+    char said[16384]; /* on standard error */
+};
+
+static void run_child(void (*body)(void), struct end *end)
+{
+    static const struct rlimit no_core = {0, 0};
+    size_t length = 0;
+    ssize_t got = 0;
+    int ends_of_pipe[2];
+    CHECK_EQ(pipe(ends_of_pipe), 0);
+    pid_t pid = fork();
+    CHECK_INT(pid, >=, 0);
+    if (pid == 0) {
+        (void)setrlimit(RLIMIT_CORE, &no_core);
+        (void)dup2(ends_of_pipe[1], STDERR_FILENO);
+        (void)unsetenv("GOR_LEAKS");
+        body();
+        _exit(0);
+    }
+    (void)close(ends_of_pipe[1]);
+    while (length < sizeof end->said - 1 &&
+           (got = read(ends_of_pipe[0], end->said + length, sizeof end->said - 1 - length)) > 0) {
+        length += (size_t)got;
+    }
+    end->said[length] = '\0';
+    (void)close(ends_of_pipe[0]);
+    CHECK_EQ(waitpid(pid, &end->status, 0), pid);
+}
+
+static void check_exit(const struct end *end, int code)
+{
+    if (!WIFEXITED(end->status) || WEXITSTATUS(end->status) != code) {
+        test_fail(__FILE__, __LINE__, "status %x instead of code %d: %s", (unsigned)end->status,
+                  code, end->said);
+    }
+}
+
+static void check_says(const struct end *end, const char *words)
+{
+    if (strstr(end->said, words) == NULL) {
+        test_fail(__FILE__, __LINE__, "\"%s\" is not said: %s", words, end->said);
+    }
+}
+
+/* ---- at the end */
+
+static void wait_for_ever(void *arg)
+{
+    (void)arg;
+    (void)gor_chan_recv(NULL, NULL);
+    test_fail(__FILE__, __LINE__, "for ever is over");
+}
+
+static int leak_two(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        gor_id_t id = 0;
+        CHECK_EQ(gor_go_with(&(struct gor_go_opts){.out_id = &id}, wait_for_ever, NULL), 0);
+        await_waiting(id, GOR_WAIT_CHAN_RECV_NIL);
+    }
+    return 0;
+}
+
+static int leak_none(void *arg)
+{
+    (void)arg;
+    return 5;
+}
+
+static void ends_by_option(void)
+{
+    (void)gor_run(&(struct gor_opts){.leaks = GOR_LEAKS_EXIT}, leak_two, NULL);
+}
+
+static void ends_by_environment(void)
+{
+    (void)setenv("GOR_LEAKS", "exit", 1);
+    (void)gor_run(NULL, leak_two, NULL);
+}
+
+static void reports_and_goes_on(void)
+{
+    (void)setenv("GOR_LEAKS", "1", 1);
+    CHECK_EQ(gor_run(NULL, leak_two, NULL), 0);
+    _exit(7);
+}
+
+static void is_silent(void)
+{
+    (void)setenv("GOR_LEAKS", "exit", 1);
+    CHECK_EQ(gor_run(NULL, leak_none, NULL), 5);
+    (void)setenv("GOR_LEAKS", "0", 1);
+    CHECK_EQ(gor_run(NULL, leak_two, NULL), 0);
+    (void)setenv("GOR_LEAKS", "exit", 1);
+    CHECK_EQ(gor_run(&(struct gor_opts){.leaks = GOR_LEAKS_OFF}, leak_two, NULL), 0);
+    CHECK_EQ(gor_leak_ignore(wait_for_ever, NULL), 0);
+    CHECK_EQ(gor_run(NULL, leak_two, NULL), 0);
+}
+
+static int is_not_waiting(void *arg, const struct gor_info *info)
+{
+    (void)arg;
+    return info->state != GOR_WAITING;
+}
+
+static void ends_at_stop(void)
+{
+    CHECK_EQ(gor_start(&(struct gor_opts){.leaks = GOR_LEAKS_EXIT}), 0);
+    CHECK_EQ(gor_go(wait_for_ever, NULL), 0);
+    while (gor_each(is_not_waiting, NULL) != 0) {
+        usleep(100);
+    }
+    (void)gor_stop();
+}
+
+static void check_report(const struct end *end)
+{
+    check_says(end, "gor: 2 goroutines have leaked, and will never run again:\n");
+    check_says(end, "2 goroutines [chan receive (nil chan)]: ");
+    check_says(end, "\n...a receive from a NULL channel waits for ever...\n");
+    check_says(end, "wait_for_ever");
+}
+
+/* Where memory cannot be looked at there is nothing to report. */
+static bool can_look(void)
+{
+    struct end end;
+    run_child(ends_by_option, &end);
+    if (strstr(end.said, "cannot tell") != NULL) {
+        test_skip("%s", end.said);
+        return false;
+    }
+    return true;
+}
+
+TEST(leaks_are_reported_at_the_end)
+{
+    struct end end;
+    if (!can_look()) {
+        return;
+    }
+    run_child(ends_by_option, &end);
+    check_exit(&end, GOR_LEAKS_EXIT_CODE);
+    check_report(&end);
+    run_child(ends_by_environment, &end);
+    check_exit(&end, GOR_LEAKS_EXIT_CODE);
+    check_report(&end);
+    run_child(reports_and_goes_on, &end);
+    check_exit(&end, 7);
+    check_report(&end);
+    run_child(ends_at_stop, &end);
+    check_exit(&end, GOR_LEAKS_EXIT_CODE);
+    check_says(&end, "gor: 1 goroutine has leaked, and will never run again:\n");
+}
+
+TEST(leaks_are_not_reported_where_there_are_none_or_nobody_asks)
+{
+    struct end end;
+    run_child(is_silent, &end);
+    check_exit(&end, 0);
+    if (strstr(end.said, "cannot tell") == NULL) {
+        CHECK_STR(end.said, "");
+    }
+}
+
+/* ---- where threads cannot be held */
+
+/* As containers do. */
+static void forbid(unsigned call, unsigned other)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, other, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
+    CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        _exit(77);
+    }
+}
+
+static _Atomic bool go_on;
+
+static void *compute(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&go_on)) {
+    }
+    return NULL;
+}
+
+static int dump_leaks(void *arg)
+{
+    (void)leak_two(arg);
+    return gor_leak_dump(stderr);
+}
+
+/* The runtime's own threads hold nothing when they idle. */
+static void looks_without_ptrace(void)
+{
+    forbid(SYS_ptrace, SYS_process_vm_readv);
+    _exit(gor_run(&(struct gor_opts){.gomaxprocs = 1}, dump_leaks, NULL) == 2 ? 0 : 1);
+}
+
+static void cannot_look_without_ptrace(void)
+{
+    pthread_t thread;
+    forbid(SYS_ptrace, SYS_process_vm_readv);
+    CHECK_EQ(pthread_create(&thread, NULL, compute, NULL), 0);
+    int answer = gor_run(NULL, dump_leaks, NULL);
+    atomic_store(&go_on, true);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    _exit(answer == -EPERM ? 0 : 1);
+}
+
+TEST(leaks_are_found_without_ptrace_where_no_other_thread_is)
+{
+    struct end end;
+    if (!can_look()) {
+        return;
+    }
+    run_child(looks_without_ptrace, &end);
+    check_exit(&end, 0);
+    check_report(&end);
+    run_child(cannot_look_without_ptrace, &end);
+    check_exit(&end, 0);
+    check_says(&end, "gor: cannot tell which goroutines have leaked: ");
+    check_says(&end, "ptrace");
+}
+
+/* ---- deadlocks */
+
+static void note(void *arg, const char *message)
+{
+    if (strcmp(message, "all goroutines are asleep - deadlock!") == 0) {
+        atomic_store((_Atomic bool *)arg, true);
+    }
+}
+
+TEST(deadlock_is_told_to_a_handler_of_the_host)
+{
+    static _Atomic bool told;
+    gor_on_deadlock(note, &told);
+    CHECK_EQ(gor_start(NULL), 0);
+    CHECK_EQ(gor_go(wait_for_ever, NULL), 0);
+    int64_t deadline = gor_after(60 * GOR_SECOND);
+    while (!atomic_load(&told) && gor_now() < deadline) {
+        usleep(1000);
+    }
+    gor_on_deadlock(NULL, NULL);
+    CHECK_EQ(gor_leak_ignore(wait_for_ever, NULL), 0);
+    CHECK_EQ(gor_stop(), 0);
+    CHECK(atomic_load(&told));
+}
+
+static int wait_in_vain(void *arg)
+{
+    wait_for_ever(arg);
+    return 0;
+}
+
+static void deadlocks(void)
+{
+    (void)gor_run(NULL, wait_in_vain, NULL);
+}
+
+static int outlast_the_patience(void *arg)
+{
+    (void)arg;
+    return gor_chan_recv_until(NULL, NULL, gor_after(200 * GOR_MILLISECOND)) == -ETIMEDOUT ? 3 : 4;
+}
+
+static void cancel(void *ctx)
+{
+    gor_ctx_cancel(ctx, NULL);
+}
+
+static void *wake_later(void *ctx)
+{
+    usleep(1200000); /* longer than the runtime waits for its second look */
+    CHECK_EQ(gor_go(cancel, ctx), 0);
+    return NULL;
+}
+
+static int wait_for_host(void *arg)
+{
+    pthread_t thread;
+    struct gor_ctx *ctx = NULL;
+    (void)arg;
+    CHECK_EQ(gor_ctx_with_cancel(gor_ctx_background(), &ctx), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, wake_later, ctx), 0);
+    CHECK_EQ(gor_chan_recv(gor_ctx_done(ctx), NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    gor_ctx_unref(ctx);
+    return 3;
+}
+
+TEST(deadlock_is_reported_only_when_nothing_can_come)
+{
+    struct end end;
+    run_child(deadlocks, &end);
+    if (WIFEXITED(end.status) && WEXITSTATUS(end.status) == 2) {
+        check_says(&end, "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine ");
+    }
+    CHECK_EQ(gor_run(NULL, outlast_the_patience, NULL), 3);
+    CHECK_EQ(gor_run(NULL, wait_for_host, NULL), 3);
+}
