@@ -92,7 +92,7 @@ const char *gor__leak_why(enum gor_wait_reason reason)
 /* How a scan that could not see everything is answered. */
 static int error_of(const struct gor__leak_scan *scan)
 {
-    return scan->complete ? 0 : scan->freeze_error;
+    return scan->complete ? 0 : scan->halt_error;
 }
 
 static bool told(const struct gor__leak_finding *finding, bool with_frames,

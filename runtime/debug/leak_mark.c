@@ -90,11 +90,11 @@ static void read_region(struct gor__leak_mark *mark, const struct gor__region *r
 
 /* ---- threads */
 
-static const struct gor__frozen *find_frozen(const struct gor__leak_mark *mark, int tid)
+static const struct gor__halted *find_frozen(const struct gor__leak_mark *mark, int tid)
 {
-    for (size_t i = 0; i < mark->freeze.count; i++) {
-        if (mark->freeze.threads[i].tid == tid) {
-            return &mark->freeze.threads[i];
+    for (size_t i = 0; i < mark->halt.count; i++) {
+        if (mark->halt.threads[i].tid == tid) {
+            return &mark->halt.threads[i];
         }
     }
     return NULL;
@@ -118,7 +118,7 @@ static bool is_on(const struct gor__g *g, uintptr_t sp)
 /* Where the stack of a goroutine that runs on `m` begins to hold something; 0: not known. */
 static uintptr_t running_sp(const struct gor__leak_mark *mark, const struct gor__m *m)
 {
-    const struct gor__frozen *thread = find_frozen(mark, m->tid);
+    const struct gor__halted *thread = find_frozen(mark, m->tid);
     uintptr_t sp = m == mark->self ? mark->sp : 0;
     if (thread != NULL) {
         sp = thread->sp - BELOW_SP;
@@ -131,7 +131,7 @@ static uintptr_t running_sp(const struct gor__leak_mark *mark, const struct gor_
  * what it has for itself at the very top. */
 static void leave_out_machine(struct gor__leak_mark *mark, const struct gor__m *m)
 {
-    const struct gor__frozen *thread = find_frozen(mark, m->tid);
+    const struct gor__halted *thread = find_frozen(mark, m->tid);
     uintptr_t signals = (uintptr_t)m->signal_stack;
     uintptr_t sp = thread != NULL ? thread->sp : 0;
     add_hole(mark, m, (uintptr_t)(m + 1));
@@ -147,7 +147,7 @@ static void leave_out_machine(struct gor__leak_mark *mark, const struct gor__m *
 /* Of other threads nobody knows where their stacks end. */
 static void leave_out_below_first(struct gor__leak_mark *mark)
 {
-    const struct gor__frozen *first = find_frozen(mark, getpid());
+    const struct gor__halted *first = find_frozen(mark, getpid());
     const struct gor__region *region =
         first != NULL ? gor__regions_find(&mark->regions, first->sp) : NULL;
     if (region != NULL && region->kind == GOR__REGION_STACK) {
@@ -174,7 +174,7 @@ static void leave_out(struct gor__leak_mark *mark)
         add_hole(mark, (const void *)run->outer, run->end);
     }
     leave_out_below_first(mark);
-    gor__freeze_memory(&mark->freeze, add_memory, mark);
+    gor__halt_memory(&mark->halt, add_memory, mark);
     /* These know where blocks begin. */
     gor__regions_memory(&mark->regions, add_memory, mark);
     add_memory(mark, mark->holes, holes_bytes());
@@ -184,8 +184,8 @@ static void leave_out(struct gor__leak_mark *mark)
 /* Registers of those that run other code than the scheduler's. */
 static void read_registers(struct gor__leak_mark *mark)
 {
-    for (size_t i = 0; i < mark->freeze.count; i++) {
-        const struct gor__frozen *thread = &mark->freeze.threads[i];
+    for (size_t i = 0; i < mark->halt.count; i++) {
+        const struct gor__halted *thread = &mark->halt.threads[i];
         const struct gor__m *m = find_machine(thread->tid);
         if (m == NULL || m->g != NULL) {
             gor__reach_words(&mark->reach, thread->words, thread->word_count);
@@ -333,11 +333,11 @@ __attribute__((noinline)) int gor__leak_mark(struct gor__leak_mark *mark)
     mark->sp = (uintptr_t)__builtin_frame_address(0) - BELOW_SP;
     /* What our callers keep in registers is to be on the stack. */
     __builtin_unwind_init();
-    mark->scan->freeze_error = gor__freeze(&mark->freeze);
-    mark->frozen = mark->scan->freeze_error == 0;
+    mark->scan->halt_error = gor__halt(&mark->halt);
+    mark->frozen = mark->scan->halt_error == 0;
     if (mark->frozen) {
         int error = mark_frozen(mark);
-        gor__thaw(&mark->freeze);
+        gor__halt_end(&mark->halt);
         mark->scan->complete = true;
         return error;
     }

@@ -7,7 +7,7 @@
 #ifndef GOR_DEBUG_LEAK_MARK_H
 #define GOR_DEBUG_LEAK_MARK_H
 
-#include "runtime/debug/freeze.h"
+#include "runtime/debug/halt.h"
 #include "runtime/debug/leak_scan.h"
 #include "runtime/debug/reach.h"
 #include "runtime/debug/regions.h"
@@ -23,7 +23,7 @@ struct gor__leak_mark {
     bool (*is_alone)(const struct gor__m *self);
     struct gor__reach reach;
     struct gor__regions regions;
-    struct gor__freeze freeze;
+    struct gor__halt halt;
     bool frozen;
     uintptr_t sp;            /* of the caller; what lies above may be read */
     struct gor__hole *holes; /* owned */

@@ -32,9 +32,9 @@ struct gor__leak_scan {
     size_t count;
     size_t room;
     size_t leaked;
-    size_t others;    /* goroutines that live and are not on the list */
-    bool complete;    /* all memory and registers were seen; else nobody is said to have leaked */
-    int freeze_error; /* why threads could not be frozen; 0: they were */
+    size_t others;  /* goroutines that live and are not on the list */
+    bool complete;  /* all memory and registers were seen; else nobody is said to have leaked */
+    int halt_error; /* why threads could not be frozen; 0: they were */
 };
 
 /* 0; -ESRCH: the runtime does not run; -ENOMEM; -ENOSYS: our own memory cannot be read in a safe way

@@ -4,7 +4,7 @@
  * The C library's functions of these names may take a lock that one of the others holds, and a
  * sanitizer's surely do. So do malloc and stdio: none of them may be used then.
  *
- * Threads     any; also the tracer of freeze.c, which is a process of its own in our memory.
+ * Threads     any; also the tracer of halt.c, which is a process of its own in our memory.
  */
 #ifndef GOR_DEBUG_RAW_H
 #define GOR_DEBUG_RAW_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* freeze.c - see freeze.h.
+/* halt.c - see halt.h.
  *
  * Only ptrace shows the registers of a thread that blocks in the kernel, and a process cannot trace
  * its own threads. So a child is made that shares our memory, the tracer; it attaches to every thread
@@ -12,7 +12,7 @@
  *
  * Should the caller die meanwhile, so does the tracer, and the kernel lets all threads go.
  */
-#include "runtime/debug/freeze.h"
+#include "runtime/debug/halt.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -54,7 +54,7 @@ enum { SP_AT = offsetof(struct user_regs_struct, sp) };
 enum step { WORKING, ANSWERED };
 
 struct tracer {
-    struct gor__frozen *threads;
+    struct gor__halted *threads;
     size_t count;
     int pid;    /* of the process that is traced */
     int caller; /* the thread that is not */
@@ -164,7 +164,7 @@ static int attach(struct tracer *t, int tid)
     return 1;
 }
 
-static void read_registers(struct gor__frozen *thread)
+static void read_registers(struct gor__halted *thread)
 {
     struct iovec part = {thread->words, sizeof(struct user_regs_struct)};
     size_t words = 0;
@@ -181,7 +181,7 @@ static void read_registers(struct gor__frozen *thread)
 }
 
 /* 1: it stands; 0: it has ended. */
-static int wait_for(struct gor__frozen *thread)
+static int wait_for(struct gor__halted *thread)
 {
     int status = 0;
     for (int round = 0; round < PATIENCE_ROUNDS; round++) {
@@ -210,7 +210,7 @@ static int add(struct tracer *t, int tid)
     if (t->count == THREADS_MAX) {
         return -ENOMEM;
     }
-    struct gor__frozen *thread = &t->threads[t->count];
+    struct gor__halted *thread = &t->threads[t->count];
     int result = attach(t, tid);
     if (result > 0) {
         thread->tid = tid;
@@ -288,7 +288,7 @@ static int add_all(struct tracer *t)
 static void let_go(const struct tracer *t)
 {
     for (size_t i = 0; i < t->count; i++) {
-        const struct gor__frozen *thread = &t->threads[i];
+        const struct gor__halted *thread = &t->threads[i];
         (void)trace(PTRACE_DETACH, thread->tid, 0, (const void *)(uintptr_t)thread->signal);
     }
 }
@@ -348,7 +348,7 @@ static int tracer_main(void *arg)
 
 static size_t threads_bytes(void)
 {
-    return THREADS_MAX * sizeof(struct gor__frozen);
+    return THREADS_MAX * sizeof(struct gor__halted);
 }
 
 static void release(struct tracer *t)
@@ -402,7 +402,7 @@ static struct tracer *make_tracer(void)
     return t;
 }
 
-int gor__freeze(struct gor__freeze *freeze)
+int gor__halt(struct gor__halt *halt)
 {
     if (RUNNING_ON_VALGRIND) {
         return -ENOSYS;
@@ -425,26 +425,26 @@ int gor__freeze(struct gor__freeze *freeze)
         release(t);
         return error;
     }
-    *freeze = (struct gor__freeze){t->threads, t->count, t};
+    *halt = (struct gor__halt){t->threads, t->count, t};
     return 0;
 }
 
-void gor__freeze_memory(const struct gor__freeze *freeze,
-                        void (*visit)(void *arg, const void *memory, size_t bytes), void *arg)
+void gor__halt_memory(const struct gor__halt *halt,
+                      void (*visit)(void *arg, const void *memory, size_t bytes), void *arg)
 {
-    const struct tracer *t = freeze->tracer;
+    const struct tracer *t = halt->tracer;
     if (t != NULL) {
         visit(arg, t->threads, threads_bytes());
         visit(arg, t->stack, STACK_BYTES);
     }
 }
 
-void gor__thaw(struct gor__freeze *freeze)
+void gor__halt_end(struct gor__halt *halt)
 {
-    struct tracer *t = freeze->tracer;
+    struct tracer *t = halt->tracer;
     set_word(&t->go, 2);
     reap(t);
     (void)prctl(PR_SET_PTRACER, 0, 0, 0, 0);
     release(t);
-    *freeze = (struct gor__freeze){NULL, 0, NULL};
+    *halt = (struct gor__halt){NULL, 0, NULL};
 }
