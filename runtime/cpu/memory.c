@@ -16,6 +16,9 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_GUARD_REMOVE
+#define MADV_GUARD_REMOVE 103
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -30,8 +33,7 @@ static struct {
     size_t grain;
 } kernel;
 
-/* Whether $GOR_MEMORY, a list with commas, names this way. */
-static bool is_forced(const char *way)
+bool gor__memory_is_forced(const char *way)
 {
     const char *forced = getenv("GOR_MEMORY");
     size_t length = strlen(way);
@@ -114,14 +116,14 @@ void gor__memory_probe(void)
     }
     /* 4 KiB to 64 KiB, as the kernel was built; "64k" takes several small ones for one. */
     kernel.grain = (size_t)sysconf(_SC_PAGESIZE);
-    kernel.page = is_forced("64k") && kernel.grain < 65536 ? 65536 : kernel.grain;
+    kernel.page = gor__memory_is_forced("64k") && kernel.grain < 65536 ? 65536 : kernel.grain;
     struct iovec page = {gor__memory_reserve(kernel.page, 1), kernel.page};
     if (page.iov_base == NULL) {
         return;
     }
-    kernel.vectored = !is_forced("single") && can_vector(&page);
-    kernel.populates = !is_forced("no-populate") && can_populate(&page);
-    kernel.guard_markers = !is_forced("mprotect") && can_mark(&page);
+    kernel.vectored = !gor__memory_is_forced("single") && can_vector(&page);
+    kernel.populates = !gor__memory_is_forced("no-populate") && can_populate(&page);
+    kernel.guard_markers = !gor__memory_is_forced("mprotect") && can_mark(&page);
     gor__memory_release(page.iov_base, page.iov_len);
 }
 
@@ -176,6 +178,11 @@ int gor__memory_guard(const struct iovec *ranges, size_t count)
         }
     }
     return 0;
+}
+
+int gor__memory_unguard(const struct iovec *range)
+{
+    return advise_one_by_one(range, 1, MADV_GUARD_REMOVE);
 }
 
 bool gor__memory_guards_split(void)

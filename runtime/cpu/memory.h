@@ -4,8 +4,8 @@
  * The vectored calls work on up to GOR__RANGES_MAX ranges of pages in one system call where the
  * kernel can (process_madvise on oneself, Linux 6.13), else one by one. $GOR_MEMORY forces ways,
  * several with commas between: "mprotect" (no guard markers), "single" (no vectored calls),
- * "no-populate" (memory comes by faults, as before Linux 5.14), "64k" (pages as large as AArch64 may
- * have them); see docs/scheduler.md, "stacks".
+ * "no-populate" (memory comes by faults, as before Linux 5.14), "no-evict" (nobody hibernates; see
+ * evict.h), "64k" (pages as large as AArch64 may have them); see docs/scheduler.md, "stacks".
  *
  * Threads     any. Errors are negative errno.
  */
@@ -35,6 +35,12 @@ void gor__memory_enlarge(void *memory, size_t bytes);
 
 /* Any access to these pages faults from now on. -ENOMEM: out of mappings (vm.max_map_count). */
 int gor__memory_guard(const struct iovec *ranges, size_t count);
+
+/* Take markers off again; the pages are empty. Not of guards by mprotect. */
+int gor__memory_unguard(const struct iovec *range);
+
+/* Whether $GOR_MEMORY names this way. */
+bool gor__memory_is_forced(const char *way);
 
 /* Whether each guard takes a mapping of its own, of which the kernel allows vm.max_map_count. */
 bool gor__memory_guards_split(void);
