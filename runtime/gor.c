@@ -18,6 +18,7 @@
 #include "runtime/sched/ceiling.h"
 #include "runtime/sched/grown.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/hibernate.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/labels.h"
 #include "runtime/sched/latency.h"
@@ -74,6 +75,7 @@ static void release_everything(void)
     gor__pool_fini();
     gor__grown_fini();
     gor__stacks_fini();
+    gor__hibernate_fini();
     gor__sites_fini();
     /* Ids are not used again even by the next runtime. */
     gor__deadlock_fini();
@@ -115,6 +117,7 @@ static int start_locked(const struct gor_opts *opts)
     if (gor__sched.default_class < 0) {
         return -EINVAL;
     }
+    gor__hibernate_init(&gor__sched.opts);
     gor__idle_stacks_init(gor__sched.opts.stack_idle_ns);
     gor__ceiling_init(&gor__sched.opts, gor__sched.default_class);
     gor__latency_init();

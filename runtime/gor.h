@@ -94,6 +94,8 @@ struct gor_opts {
     bool virtual_time; /* the clock is ours; with a seed, or 1 for one. See below */
     int64_t stack_idle_ns; /* how long stacks keep memory they do not use; 0: 2 s; GOR_NEVER: until
                             * gor_stacks_release */
+    bool hibernate;        /* goroutines may hibernate unless they say no; see gor_hibernate */
+    int64_t hibernate_after_ns; /* how long one waits before it does; 0: 10 s */
     enum gor_leaks leaks; /* what to do about goroutines that have leaked, when the runtime stops */
 };
 
@@ -158,6 +160,13 @@ enum gor_at_ceiling {
                          * depend on */
 };
 
+/* Whether one goroutine may hibernate. */
+enum gor_hibernation {
+    GOR_HIBERNATE_DEFAULT, /* as gor_opts.hibernate says */
+    GOR_HIBERNATE_MAY,
+    GOR_HIBERNATE_NEVER,
+};
+
 struct gor_ctx;   /* see "context" */
 struct gor_quota; /* see "quotas" */
 
@@ -167,8 +176,9 @@ struct gor_go_opts {
     const char *name;   /* shown in dumps; the first GOR_NAME_BYTES - 1 are copied; NULL: none */
     void *local;        /* first value of gor_local() */
     gor_id_t *out_id;   /* filled before the goroutine can run; NULL if not wanted */
-    enum gor_at_ceiling at_ceiling; /* what to do where there is no place for it */
-    struct gor_quota *quota;        /* borrowed: it counts in this one; NULL: in its parent's */
+    enum gor_at_ceiling at_ceiling;   /* what to do where there is no place for it */
+    struct gor_quota *quota;          /* borrowed: it counts in this one; NULL: in its parent's */
+    enum gor_hibernation hibernation; /* see gor_hibernate */
 };
 
 /* Run fn(arg) as a new goroutine. Blocks at a ceiling only, and if that is asked for. It gets its stack
@@ -206,6 +216,23 @@ struct gor_quota_stats {
 };
 /* [any thread] */
 GOR_API void gor_quota_stats_get(struct gor_quota *quota, struct gor_quota_stats *out_stats);
+
+/* A goroutine that may hibernate, and has waited for gor_opts.hibernate_after_ns, has what it needs of its
+ * stack put away, mostly less than half a KiB, and all pages of the stack given back. It notices nothing,
+ * nor does who holds a pointer to a variable of its: the first access brings the stack back, at the same
+ * address. Who is woken sooner is left alone. There is a limit:
+ *
+ *     A system call does not bring a stack back: it answers EFAULT. So memory on the stack of a goroutine
+ *     that may hibernate must not be given to a system call while that goroutine waits: no read(2) into it
+ *     by another, no futex, semaphore or pthread mutex there, nothing asynchronous as io_uring. All calls
+ *     of this library may be given it; and a goroutine does not hibernate while it waits in gor_blocking.
+ *
+ * Hence it must be asked for: by gor_opts.hibernate for the program, by gor_go_opts.hibernation for one
+ * goroutine, or here. Nobody hibernates where the kernel or its administrator does not let us do it; see
+ * gor_stats.hibernation_error, and gor_hibernate(3).
+ *
+ * Whether the calling goroutine may from now on; answers whether it might before. */
+GOR_API bool gor_hibernate(bool may);
 
 /* Let others run; this goroutine goes to the tail of its queue. */
 GOR_API void gor_yield(void);
@@ -882,6 +909,7 @@ struct gor_info {
     const void *frames[32];      /* return addresses, innermost first */
     enum gor_frames_end frames_end;
     bool thread_locked; /* by gor_lock_os_thread */
+    bool hibernated;    /* see gor_hibernate */
 };
 
 /* Call visit(arg, info) for every goroutine until it answers non-zero; answers that, else 0. The
@@ -994,6 +1022,14 @@ struct gor_stats {
     uint64_t stacks_committed_bytes; /* memory behind all of them, as the kernel says: now if asked
                                       * `by_state`, else at the last look, see gor_stacks_release */
     int64_t uptime_ns;
+    /* Hibernation: see gor_hibernate. */
+    uint64_t hibernated;             /* goroutines whose stacks are put away now */
+    uint64_t hibernated_bytes;       /* what is kept of those */
+    uint64_t hibernated_memory;      /* and the memory it lies in, with what is free there */
+    uint64_t hibernations;           /* times one was put away */
+    uint64_t hibernations_ended;     /* times one went on, and was brought back for that */
+    uint64_t hibernations_disturbed; /* times one was brought back because another used its stack */
+    int hibernation_error; /* why nobody hibernates though some may: -EPERM, -EOPNOTSUPP, ...; else 0 */
     /* Pressure at the ceilings: that for all, not those of quotas. */
     uint64_t goroutines_max; /* the most there may be just now */
     uint64_t stack_bytes;    /* behind stacks, and promised to goroutines that have none yet */
@@ -1049,7 +1085,7 @@ GOR_API int gor_each_site(int (*visit)(void *arg, const struct gor_site *site), 
 GOR_API int gor_dump_sites(FILE *out);
 
 /* Give all memory of stacks that is not in use back to the system, at once: of those that are free, and
- * what lies below the stack pointers of goroutines that wait. Else that is done in the background, once
+ * what lies below the stack pointers of goroutines that wait; those that may hibernate do. Else that is done in the background, once
  * it has been idle for gor_opts.stack_idle_ns: some free stacks stay warm then, as many as were wanted at
  * a time lately. The world is stopped for a moment. -ESRCH: the runtime does not run. [any thread] */
 GOR_API int gor_stacks_release(void);

@@ -9,11 +9,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Whoever touches memory of a goroutine's may have to bring it back; the kernel ends a process that blocks
+ * what its fault raises. */
+static void let_faults_in(sigset_t *blocked)
+{
+    sigdelset(blocked, SIGSEGV);
+    sigdelset(blocked, SIGBUS);
+}
+
 int gor__thread_start(pthread_t *thread, const sigset_t *blocked, void *(*main)(void *arg),
                       void *arg)
 {
     sigset_t former;
-    pthread_sigmask(SIG_SETMASK, blocked, &former);
+    sigset_t mask = *blocked;
+    let_faults_in(&mask);
+    pthread_sigmask(SIG_SETMASK, &mask, &former);
     int error = pthread_create(thread, NULL, main, arg);
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return -error;
@@ -49,6 +59,7 @@ void gor__thread_let_in(uint64_t signals)
 {
     sigset_t blocked;
     sigfillset(&blocked);
+    let_faults_in(&blocked);
     for (int signal = 1; signal <= GOR__SIGNALS; signal++) {
         if ((signals & gor__signal_bit(signal)) != 0) {
             sigdelset(&blocked, signal);

@@ -13,8 +13,8 @@
 
 #include "runtime/gor.h"
 
-/* Start main(arg) with exactly these signals blocked from its first instruction on. 0, or a negative
- * errno. */
+/* Start main(arg) with exactly these signals blocked from its first instruction on, but for SIGSEGV and
+ * SIGBUS. 0, or a negative errno. */
 int gor__thread_start(pthread_t *thread, const sigset_t *blocked, void *(*main)(void *arg),
                       void *arg);
 
@@ -33,7 +33,7 @@ static inline uint64_t gor__signal_bit(int signal)
     return UINT64_C(1) << (signal - 1);
 }
 
-/* Let these signals in to the calling thread, which has blocked all, and no others. It is to do so again, and
+/* Let these signals in to the calling thread, which has blocked all but SIGSEGV and SIGBUS, and no others. It is to do so again, and
  * wait for no longer than GOR__SIGNAL_PATIENCE_NS at a time. */
 void gor__thread_let_in(uint64_t signals);
 

@@ -30,6 +30,7 @@
 #include "runtime/debug/running.h"
 #include "runtime/debug/spans.h"
 #include "runtime/debug/symbol.h"
+#include "runtime/sched/hibernate.h"
 #include "runtime/sched/pool.h"
 
 #define MINUTE (60 * GOR_SECOND)
@@ -44,6 +45,7 @@ struct group {
     uint64_t count;
     int64_t min_wait_ns;
     int64_t max_wait_ns;
+    uint64_t hibernated;
     gor_id_t ids[FIRST_IDS];
 };
 
@@ -111,6 +113,9 @@ static void print_minutes(struct gor__text *text, int64_t least_ns, int64_t most
 
 static void print_more(struct gor__text *text, const struct gor_info *info)
 {
+    if (info->hibernated) {
+        gor__text_put(text, ", hibernated");
+    }
     if (info->thread_locked) {
         gor__text_put(text, ", locked to thread");
     }
@@ -257,6 +262,9 @@ static bool merge(struct dump *dump, const struct gor_info *info, bool in_call)
         group->ids[group->count] = info->id;
     }
     group->count++;
+    group->hibernated += info->hibernated;
+    /* Said only when it is so of all. */
+    group->info.hibernated = group->hibernated == group->count;
     if (strcmp(group->info.name, info->name) != 0) {
         group->info.name[0] = '\0'; /* not that of all */
     }
@@ -308,6 +316,14 @@ static void print_groups(struct dump *dump)
 
 /* ---- all of them */
 
+static void print_hibernation(struct gor__text *text)
+{
+    int error = gor__hibernate_error();
+    if (error != 0) {
+        gor__text_format(text, "nobody hibernates: error %d, see gor_hibernate(3)\n\n", -error);
+    }
+}
+
 /* Those that are on a thread have their frames from there. */
 static bool add_running(const struct dump *dump, struct gor_info *info)
 {
@@ -348,6 +364,9 @@ static int print_all(struct dump *dump, bool may_wait)
     gor__symbol_refresh();
     if (!dump->opts->no_running) {
         gor__running_look(&dump->bump, may_wait, &dump->running);
+    }
+    if (dump->pick == NULL) {
+        print_hibernation(dump->text);
     }
     (void)gor__pool_each(visit, dump);
     if (dump->opts->merged && !dump->no_memory) {

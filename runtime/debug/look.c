@@ -14,6 +14,7 @@
 
 #include "runtime/debug/unwind.h"
 #include "runtime/sched/byid.h"
+#include "runtime/sched/cold.h"
 #include "runtime/sched/goroutine.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
@@ -82,6 +83,7 @@ RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct mark
     info->thread_locked = g->thread_locks > 0;
     info->stack_bytes = gor__stack_class_bytes(g->stack_class);
     info->stack_used_bytes = 0;
+    info->hibernated = false;
     info->frame_count = 0;
     info->frames_end = mark->state == GOR_RUNNING ? GOR_FRAMES_LOST : GOR_FRAMES_WHOLE;
     if (mark->state == GOR_WAITING) {
@@ -95,6 +97,7 @@ static void follow_stack(uintptr_t sp, const struct gor__stack *stack, struct go
     struct gor__window window;
     uintptr_t words[GOR__STORED_WORDS];
     gor__window_init(&window, (uintptr_t)stack->top);
+    window.stack = stack;
     info->frames_end = GOR_FRAMES_LOST;
     for (unsigned i = 0; i < GOR__STORED_WORDS; i++) {
         if (!gor__window_word(&window, sp + i * sizeof words[0], &words[i])) {
@@ -120,6 +123,7 @@ RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_frames,
         return;
     }
     info->stack_used_bytes = (size_t)(stack->top - (const char *)stored.sp);
+    info->hibernated = gor__cold_state(stack) == GOR__FROZEN;
     if (with_frames) {
         follow_stack((uintptr_t)stored.sp, stack, info);
     }

@@ -5,6 +5,8 @@
 
 #include "runtime/debug/look.h"
 #include "runtime/sched/ceiling.h"
+#include "runtime/sched/cold.h"
+#include "runtime/sched/hibernate.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
@@ -95,6 +97,19 @@ static void add_stacks(struct gor_stats *stats, bool by_state)
         by_state ? gor__idle_stacks_committed() : gor__idle_stacks_committed_lately();
 }
 
+static void add_hibernation(struct gor_stats *stats)
+{
+    struct gor__cold_stats cold;
+    gor__cold_stats(&cold);
+    stats->hibernated = cold.frozen;
+    stats->hibernated_bytes = cold.frozen_bytes;
+    stats->hibernated_memory = cold.cell_bytes;
+    stats->hibernations = cold.freezes;
+    stats->hibernations_ended = cold.thaws;
+    stats->hibernations_disturbed = cold.stray_thaws;
+    stats->hibernation_error = gor__hibernate_error();
+}
+
 static void add_ceiling(struct gor_stats *stats)
 {
     const struct gor__line *line = &gor__ceiling.line;
@@ -132,6 +147,7 @@ int gor_stats_get(struct gor_stats *out_stats, bool by_state)
     }
     add_scheduler(&stats);
     add_stacks(&stats, by_state);
+    add_hibernation(&stats);
     add_ceiling(&stats);
     if (by_state) {
         (void)gor__pool_each(count_state, &stats);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "runtime/debug/symbol.h"
+#include "runtime/sched/cold.h"
 
 enum {
     WORD = sizeof(uintptr_t),
@@ -22,6 +23,7 @@ enum {
 void gor__window_init(struct gor__window *window, uintptr_t top)
 {
     window->top = top;
+    window->stack = NULL;
     window->at = 0;
     window->bytes = 0;
     window->copy = NULL;
@@ -36,13 +38,21 @@ read_directly(char *to, uintptr_t from, size_t bytes)
     }
 }
 
+static ssize_t read_cold(struct gor__window *window, uintptr_t address, size_t bytes)
+{
+    return (ssize_t)gor__cold_read(window->stack, address, window->data, bytes);
+}
+
 static bool fill(struct gor__window *window, uintptr_t address)
 {
     size_t bytes = window->top - address;
     bytes = bytes < sizeof window->data ? bytes : sizeof window->data;
     struct iovec here = {window->data, bytes};
     struct iovec there = {(void *)address, bytes};
-    ssize_t got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+    ssize_t got = window->stack != NULL ? read_cold(window, address, bytes) : 0;
+    if (got == 0) {
+        got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+    }
     if (got < 0 && (errno == ENOSYS || errno == EPERM)) {
         read_directly(window->data, address, bytes);
         got = (ssize_t)bytes;

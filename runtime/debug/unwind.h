@@ -3,7 +3,8 @@
  *
  * By the tables compilers make for that (cfi.h), so that code without frame pointers is no obstacle;
  * where there are none, by frame pointers. The stack is read through the kernel, a page at a time, and
- * may change, or vanish, meanwhile: the frames are wrong or missing then, nothing else.
+ * may change, or vanish, meanwhile: the frames are wrong or missing then, nothing else. One that
+ * hibernates is read where it is kept, and goes on doing so.
  *
  * Threads     any, outside the door.
  */
@@ -13,12 +14,15 @@
 #include "runtime/cpu/registers.h"
 #include "runtime/gor.h"
 
+struct gor__stack;
+
 enum { GOR__WINDOW_BYTES = 2048 };
 
 /* The part of a stack that was read last. */
 struct gor__window {
-    uintptr_t top; /* of the stack */
-    uintptr_t at;  /* what was read begins here */
+    uintptr_t top;                  /* of the stack */
+    const struct gor__stack *stack; /* its record: it may hibernate; NULL: it does not */
+    uintptr_t at;                   /* what was read begins here */
     size_t bytes;
     const char *copy; /* of what was read, which is all there will be; NULL: `data` */
     char data[GOR__WINDOW_BYTES];

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "runtime/io/call.h"
+#include "runtime/io/lend.h"
 
 GOR__NEVER_INLINED int gor__connect_look(int fd)
 {
@@ -42,7 +43,10 @@ static int finish_connect(int fd, const struct gor__limit *limit)
 
 GOR__NEVER_INLINED int gor__connect_try(int fd, const struct sockaddr *addr, socklen_t addr_len)
 {
-    return connect(fd, addr, addr_len) == 0 ? 0 : -errno;
+    bool lent = gor__lend(addr);
+    int error = connect(fd, addr, addr_len) == 0 ? 0 : -errno;
+    gor__take_back(addr, lent);
+    return error;
 }
 
 static int connect_to(int fd, const struct sockaddr *addr, socklen_t addr_len,

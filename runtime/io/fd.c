@@ -18,12 +18,16 @@
 
 #include "runtime/io/call.h"
 #include "runtime/io/file.h"
+#include "runtime/io/lend.h"
 #include "runtime/sched/door.h"
 
 GOR__NEVER_INLINED static ssize_t try_read(int fd, void *buf, size_t len)
 {
+    bool lent = gor__lend(buf);
     ssize_t got = read(fd, buf, len);
-    return got >= 0 ? got : -errno;
+    got = got >= 0 ? got : -errno;
+    gor__take_back(buf, lent);
+    return got;
 }
 
 /* A server reads a request, answers it, and reads again, when there is nothing yet: the poller knows,
@@ -82,11 +86,14 @@ ssize_t gor_read_ctx(int fd, void *buf, size_t len, struct gor_ctx *ctx)
 
 GOR__NEVER_INLINED static ssize_t try_write(int fd, const void *buf, size_t len)
 {
+    bool lent = gor__lend(buf);
     ssize_t put = send(fd, buf, len, MSG_NOSIGNAL);
     if (put < 0 && errno == ENOTSOCK) {
         put = write(fd, buf, len);
     }
-    return put >= 0 ? put : -errno;
+    put = put >= 0 ? put : -errno;
+    gor__take_back(buf, lent);
+    return put;
 }
 
 static ssize_t write_stream(int fd, const void *buf, size_t len, const struct gor__limit *limit)

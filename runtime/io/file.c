@@ -14,6 +14,7 @@
 
 #include "runtime/io/blocking.h"
 #include "runtime/io/call.h"
+#include "runtime/io/lend.h"
 
 /* ---- reading and writing */
 
@@ -28,16 +29,22 @@ struct read_call {
 /* preadv2 does not know the position of what cannot be sought; readv knows no flags. */
 GOR__NEVER_INLINED static ssize_t try_read(const struct read_call *call)
 {
+    bool lent = gor__lend_parts(call->parts, call->count);
     ssize_t got = call->offset == GOR__FILE_POSITION
                       ? readv(call->fd, call->parts, call->count)
                       : preadv(call->fd, call->parts, call->count, call->offset);
-    return got >= 0 ? got : -errno;
+    got = got >= 0 ? got : -errno;
+    gor__take_back_parts(call->parts, call->count, lent);
+    return got;
 }
 
 GOR__NEVER_INLINED static ssize_t try_read_cached(const struct read_call *call)
 {
+    bool lent = gor__lend_parts(call->parts, call->count);
     ssize_t got = preadv2(call->fd, call->parts, call->count, call->offset, RWF_NOWAIT);
-    return got >= 0 ? got : -errno;
+    got = got >= 0 ? got : -errno;
+    gor__take_back_parts(call->parts, call->count, lent);
+    return got;
 }
 
 static int read_on_thread(void *arg)
@@ -70,12 +77,15 @@ ssize_t gor__file_read(int fd, const struct iovec *parts, int count, off_t offse
 GOR__NEVER_INLINED ssize_t gor__file_write(int fd, const struct iovec *parts, int count,
                                            off_t offset)
 {
+    bool lent = gor__lend_parts(parts, count);
     ssize_t put = 0;
     do {
         put = offset == GOR__FILE_POSITION ? writev(fd, parts, count)
                                            : pwritev(fd, parts, count, offset);
     } while (put < 0 && errno == EINTR);
-    return put >= 0 ? put : -errno;
+    put = put >= 0 ? put : -errno;
+    gor__take_back_parts(parts, count, lent);
+    return put;
 }
 
 ssize_t gor_pread(int fd, void *buf, size_t len, off_t offset)

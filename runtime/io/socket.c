@@ -6,15 +6,18 @@
 #include <unistd.h>
 
 #include "runtime/io/call.h"
+#include "runtime/io/lend.h"
 
 GOR__NEVER_INLINED static int try_accept(int fd, struct sockaddr *addr, socklen_t *addr_len)
 {
+    bool addr_lent = gor__lend(addr);
+    bool len_lent = gor__lend(addr_len);
     int client = accept4(fd, addr, addr_len, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (client >= 0) {
-        return client;
-    }
+    client = client >= 0 ? client : -errno;
+    gor__take_back(addr_len, len_lent);
+    gor__take_back(addr, addr_lent);
     /* A client that was gone before it was accepted is nobody's error. */
-    return errno == ECONNABORTED ? -EINTR : -errno;
+    return client != -ECONNABORTED ? client : -EINTR;
 }
 
 static int accept_one(int fd, struct sockaddr *addr, socklen_t *addr_len,
@@ -61,8 +64,11 @@ int gor_accept_ctx(int fd, struct sockaddr *addr, socklen_t *addr_len, struct go
 
 GOR__NEVER_INLINED static ssize_t try_recvmsg(int fd, struct msghdr *message, int flags)
 {
+    bool lent = gor__lend_message(message);
     ssize_t got = recvmsg(fd, message, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    return got >= 0 ? got : -errno;
+    got = got >= 0 ? got : -errno;
+    gor__take_back_message(message, lent);
+    return got;
 }
 
 /* A failed try leaves the header's lengths as they were: recvmsg writes them when it succeeds. */
@@ -107,8 +113,11 @@ ssize_t gor_recvmsg_ctx(int fd, struct msghdr *message, int flags, struct gor_ct
 
 GOR__NEVER_INLINED static ssize_t try_sendmsg(int fd, const struct msghdr *message, int flags)
 {
+    bool lent = gor__lend_message(message);
     ssize_t put = sendmsg(fd, message, flags | MSG_NOSIGNAL | MSG_DONTWAIT);
-    return put >= 0 ? put : -errno;
+    put = put >= 0 ? put : -errno;
+    gor__take_back_message(message, lent);
+    return put;
 }
 
 /* To a Unix socket that is not connected, whose room nothing tells us of. */

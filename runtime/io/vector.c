@@ -10,6 +10,7 @@
 
 #include "runtime/io/call.h"
 #include "runtime/io/file.h"
+#include "runtime/io/lend.h"
 
 enum {
     PARTS_MAX = 1024, /* the kernel's limit, UIO_MAXIOV */
@@ -20,8 +21,11 @@ enum {
 
 GOR__NEVER_INLINED static ssize_t try_readv(int fd, const struct iovec *parts, int count)
 {
+    bool lent = gor__lend_parts(parts, count);
     ssize_t got = readv(fd, parts, count);
-    return got >= 0 ? got : -errno;
+    got = got >= 0 ? got : -errno;
+    gor__take_back_parts(parts, count, lent);
+    return got;
 }
 
 static ssize_t read_stream(int fd, const struct iovec *parts, int count,
@@ -81,11 +85,14 @@ GOR__NEVER_INLINED static ssize_t try_writev(int fd, const struct iovec *parts, 
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
+    bool lent = gor__lend_parts(parts, count);
     ssize_t put = sendmsg(fd, &message, MSG_NOSIGNAL);
     if (put < 0 && errno == ENOTSOCK) {
         put = writev(fd, parts, count);
     }
-    return put >= 0 ? put : -errno;
+    put = put >= 0 ? put : -errno;
+    gor__take_back_parts(parts, count, lent);
+    return put;
 }
 
 static ssize_t write_stream(int fd, const struct iovec *parts, int count,
@@ -211,8 +218,11 @@ int gor_writev_all_ctx(int fd, const struct iovec *parts, int count, struct gor_
 
 GOR__NEVER_INLINED static ssize_t try_sendfile(int out_fd, int in_fd, off_t *offset, size_t count)
 {
+    bool lent = gor__lend(offset);
     ssize_t put = sendfile(out_fd, in_fd, offset, count);
-    return put >= 0 ? put : -errno;
+    put = put >= 0 ? put : -errno;
+    gor__take_back(offset, lent);
+    return put;
 }
 
 static ssize_t send_from_file(int out_fd, int in_fd, off_t *offset, size_t count,

@@ -11,6 +11,7 @@
 #include <spawn.h>
 #include <unistd.h>
 
+#include "runtime/io/lend.h"
 #include "runtime/os/proc.h"
 
 enum { STREAMS = 3 };
@@ -127,6 +128,22 @@ static int set_attributes(posix_spawnattr_t *attributes, const struct gor_proc_o
     return posix_spawnattr_setflags(attributes, flags);
 }
 
+/* The kernel reads all of it by itself. */
+static int spawn_lent(const struct gor__spawn_request *request, char *const *env,
+                      const posix_spawn_file_actions_t *actions,
+                      const posix_spawnattr_t *attributes)
+{
+    bool file_lent = gor__lend(request->file);
+    bool argv_lent = gor__lend_strings(request->argv);
+    bool env_lent = gor__lend_strings(env);
+    int error =
+        posix_spawnp(&request->proc->pid, request->file, actions, attributes, request->argv, env);
+    gor__take_back_strings(env, env_lent);
+    gor__take_back_strings(request->argv, argv_lent);
+    gor__take_back(request->file, file_lent);
+    return error;
+}
+
 static int spawn(const struct gor__spawn_request *request, const struct plan *plan,
                  const int *extra)
 {
@@ -150,8 +167,7 @@ static int spawn(const struct gor__spawn_request *request, const struct plan *pl
         error = posix_spawn_file_actions_addchdir_np(&actions, opts->dir);
     }
     if (error == 0) {
-        error = posix_spawnp(&request->proc->pid, request->file, &actions, &attributes,
-                             request->argv, env);
+        error = spawn_lent(request, env, &actions, &attributes);
     }
     posix_spawnattr_destroy(&attributes);
 destroy_actions:

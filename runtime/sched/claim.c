@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "runtime/base/futex.h"
+#include "runtime/sched/cold.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/preempt.h"
 
@@ -137,6 +138,9 @@ static void wait_for_claimer(const struct gor__g *g)
 void gor__claim_wait(struct gor__g *g)
 {
     wait_for_claimer(g);
+    if (gor__g_has_flag(g, GOR__G_COLD)) {
+        gor__cold_resume(g);
+    }
     if (gor__g_has_flag(g, GOR__G_STAMPED)) {
         gor__latency_runs(g);
     }

@@ -14,8 +14,7 @@
  * The resumer pays a load of a word whose line it has: it counts the resumption, then looks for a claim;
  * the claimer marks, has the kernel fence every thread, then looks at the count. One sees the other.
  *
- * Who wants to do more once a goroutine goes on adds a flag beside GOR__G_CLAIMED to what gor__claim_pass
- * looks for, sets it while it holds the claim, and acts on it in gor__claim_wait after the last line.
+ * A holder may leave something to do for whoever resumes the goroutine: GOR__G_COLD, see cold.h.
  *
  * Threads     as said; a goroutine is claimed by one at a time, others are refused.
  */
@@ -47,7 +46,8 @@ bool gor__claim_note(struct gor__claim *out_claim, struct gor__g *g);
 uint32_t gor__claim(struct gor__claim *list, uint32_t count);
 void gor__unclaim(const struct gor__claim *list, uint32_t count);
 
-/* Until nobody claims `g`; and if it is stamped, count it (latency.h). */
+/* Until nobody claims `g`; then bring its stack back, if it hibernates, and count it, if it is stamped
+ * (latency.h). */
 void gor__claim_wait(struct gor__g *g);
 
 /* Count that `g`, which is RUNNING, is resumed, before anything it will do, to its stack above all; and
@@ -58,7 +58,7 @@ static inline void gor__claim_pass(struct gor__g *g)
     gor__store_fence();
     /* Acquire: pairs with gor__unclaim. */
     if (GOR_UNLIKELY((__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) &
-                      (GOR__G_CLAIMED | GOR__G_STAMPED)) != 0)) {
+                      (GOR__G_CLAIMED | GOR__G_COLD | GOR__G_STAMPED)) != 0)) {
         gor__claim_wait(g);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fault.c - a goroutine that runs into the guard page of its stack is reported by name.
+/* fault.c - a goroutine that runs into the guard page of its stack is reported by name; one that runs into
+ * the stack of another that hibernates brings it back.
  *
  * Every M has a signal stack, since the goroutine's own is used up. Faults elsewhere go to whatever
  * handler was there before us.
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/cold.h"
 #include "runtime/sched/overflow.h"
 #include "runtime/sched/panic.h"
 #include "runtime/sched/sched.h"
@@ -29,6 +31,9 @@ static void on_fault(int signal, siginfo_t *info, void *context)
 {
     struct gor__m *m = gor__m_self();
     struct sigaction *before = &former[signal == fault_signals[0] ? 0 : 1];
+    if (info->si_code > 0 && gor__cold_fault(info->si_addr)) {
+        return;
+    }
     if (m != NULL && is_overflow(m->g, info->si_addr)) {
         gor__overflow_rescue(m, context);
         return;

@@ -12,6 +12,7 @@
 
 #include "runtime/sched/asleep.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/hibernate.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/ready.h"
@@ -533,6 +534,9 @@ static void found(struct gor__m *m)
             gor__wake_idle();
         }
     }
+    if (GOR_UNLIKELY(gor__hibernate_always)) {
+        __atomic_store_n(&m->p->attention, true, __ATOMIC_RELAXED);
+    }
 }
 
 /* Without a P, which went to somebody else: sleep until one is given to the M. */
@@ -556,8 +560,13 @@ static void attend(struct gor__m *m)
         return;
     }
     (void)__atomic_exchange_n(&m->p->attention, false, __ATOMIC_SEQ_CST);
-    gor__end_streak(m->p);
     gor__stacks_restock(m->p);
+    if (GOR_UNLIKELY(gor__hibernate_always)) {
+        /* It calls at every switch, and no streak would ever begin. */
+        gor__hibernate_parked(m);
+    } else {
+        gor__end_streak(m->p);
+    }
     if (__atomic_load_n(&gor__sched.world_stopped, __ATOMIC_SEQ_CST) != 0) {
         gor__world_pause(m);
     }

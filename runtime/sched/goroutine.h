@@ -29,15 +29,18 @@ struct gor__waitq;
 
 /* Bits of gor__g.flags. */
 enum {
-    GOR__G_NAMED = 1,      /* see gor__pool_name */
-    GOR__G_CLAIMED = 2,    /* who resumes it waits; see claim.h */
-    GOR__G_LABELLED = 4,   /* see labels.h */
-    GOR__G_COUNTED = 8,    /* in `quota`; see quota.h */
-    GOR__G_SAMPLE = 16,    /* its stack was clean: memory tells how deep it goes; see sites.h */
-    GOR__G_PANICS = 32,    /* see panic.h */
-    GOR__G_RESCUED = 64,   /* its stack is not its own; see overflow.h */
-    GOR__G_ROOT = 128,     /* gor_run waits for its end */
-    GOR__G_STAMPED = 2048, /* with the time it became runnable at; see latency.h */
+    GOR__G_COLD = 1,          /* who resumes it brings its stack back first; see cold.h */
+    GOR__G_CLAIMED = 2,       /* who resumes it waits; see claim.h */
+    GOR__G_LABELLED = 4,      /* see labels.h */
+    GOR__G_COUNTED = 8,       /* in `quota`; see quota.h */
+    GOR__G_SAMPLE = 16,       /* its stack was clean: memory tells how deep it goes; see sites.h */
+    GOR__G_PANICS = 32,       /* see panic.h */
+    GOR__G_RESCUED = 64,      /* its stack is not its own; see overflow.h */
+    GOR__G_ROOT = 128,        /* gor_run waits for its end */
+    GOR__G_NAMED = 256,       /* see gor__pool_name */
+    GOR__G_HIBERNATES = 512,  /* it may, whatever the program says; see hibernate.h */
+    GOR__G_STAYS_WARM = 1024, /* it may not */
+    GOR__G_STAMPED = 2048,    /* with the time it became runnable at; see latency.h */
 };
 
 /* One place in one queue of waiting goroutines. */

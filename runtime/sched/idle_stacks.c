@@ -13,6 +13,8 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/claim.h"
 #include "runtime/sched/door.h"
+#include "runtime/sched/freeze.h"
+#include "runtime/sched/hibernate.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/sites.h"
 #include "runtime/sched/stacks.h"
@@ -34,6 +36,7 @@ static struct {
     int64_t next;           /* the maker's; by gor__monotonic */
     uint64_t switches;      /* of all Ps at the last look; the maker's */
     uint64_t committed;     /* as of the last look; atomic */
+    bool hibernates;        /* somebody may; the maker's */
     bool asleep;            /* the maker looks no more until it is told; atomic */
 } idle;
 
@@ -41,10 +44,12 @@ static struct {
 
 /* What a look has come to. */
 struct look {
-    int64_t waiting_before; /* those that wait since before that */
-    uint64_t pages;         /* of the kernel, that have memory */
-    uint32_t count;         /* of the claims */
-    bool more;              /* there are some that have not waited for long enough */
+    int64_t now;
+    bool at_once;    /* whoever waits, however long it has */
+    bool hibernates; /* some may */
+    uint64_t pages;  /* of the kernel, that have memory */
+    uint32_t count;  /* of the claims */
+    bool more;       /* there are some that have not waited for long enough */
     struct gor__claim claims[GOR__CLAIMS_MAX];
 };
 
@@ -58,32 +63,59 @@ static struct iovec waste_below(const struct gor__stack *stack, const char *sp)
     return (struct iovec){(void *)begin, end > begin ? end - begin : 0};
 }
 
-static void give_back_parked(struct look *look)
-{
-    struct iovec ranges[GOR__CLAIMS_MAX] = {{0}};
-    uint32_t held = gor__claim(look->claims, look->count);
-    for (uint32_t i = 0; i < held; i++) {
-        const struct gor__claim *claim = &look->claims[i];
-        if ((__atomic_load_n(&claim->g->flags, __ATOMIC_RELAXED) & GOR__G_SAMPLE) != 0) {
-            gor__sites_note(claim->g, claim->stack);
-        }
-        ranges[i] = waste_below(claim->stack, claim->sp);
-    }
-    if (held > 0) {
-        gor__memory_discard(ranges, held);
-    }
-    gor__unclaim(look->claims, held);
-    look->count = 0;
-}
-
 /* Written by its owner while it may go on; see debug/look.c. */
 __attribute__((noinline, no_sanitize_thread)) static int64_t waiting_since(const struct gor__g *g)
 {
     return *(const volatile int64_t *)&g->waiting_since;
 }
 
-/* The stack has memory from `lowest` on: if it belongs to a goroutine that waits further up, that is a
- * candidate. */
+static int64_t waited(const struct look *look, const struct gor__claim *claim)
+{
+    return look->at_once ? GOR_NEVER : look->now - waiting_since(claim->g);
+}
+
+static bool may_freeze(const struct look *look, const struct gor__claim *claim)
+{
+    return look->hibernates && gor__hibernate_may(claim);
+}
+
+/* Freeze those who are to hibernate; of the others, give back what they do not use. */
+static void work_on(const struct look *look, const struct gor__claim *claims, uint32_t count)
+{
+    struct gor__claim to_freeze[GOR__CLAIMS_MAX];
+    struct iovec ranges[GOR__CLAIMS_MAX] = {{0}};
+    uint32_t freezing = 0;
+    uint32_t wasting = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct gor__claim *claim = &claims[i];
+        if (gor__g_has_flag(claim->g, GOR__G_SAMPLE)) {
+            gor__sites_note(claim->g, claim->stack);
+        }
+        if (may_freeze(look, claim) && gor__hibernate_is_due(claim, waited(look, claim))) {
+            to_freeze[freezing++] = *claim;
+        } else {
+            ranges[wasting] = waste_below(claim->stack, claim->sp);
+            wasting += ranges[wasting].iov_len > 0;
+        }
+    }
+    if (freezing > 0) {
+        (void)gor__freeze(to_freeze, freezing);
+    }
+    if (wasting > 0) {
+        gor__memory_discard(ranges, wasting);
+    }
+}
+
+static void work_on_parked(struct look *look)
+{
+    uint32_t held = gor__claim(look->claims, look->count);
+    work_on(look, look->claims, held);
+    gor__unclaim(look->claims, held);
+    look->count = 0;
+}
+
+/* The stack has memory from `lowest` on: if it belongs to a goroutine that waits further up, or may
+ * hibernate, that is a candidate. */
 static void consider(struct look *look, struct gor__stack *stack, const char *lowest)
 {
     struct gor__claim claim;
@@ -92,16 +124,19 @@ static void consider(struct look *look, struct gor__stack *stack, const char *lo
         return;
     }
     struct iovec waste = waste_below(stack, claim.sp);
-    if (waste.iov_len == 0 || lowest >= (const char *)waste.iov_base + waste.iov_len) {
+    bool wastes = waste.iov_len > 0 && lowest < (const char *)waste.iov_base + waste.iov_len;
+    bool may = may_freeze(look, &claim);
+    if (!wastes && !may) {
         return;
     }
-    if (waiting_since(g) > look->waiting_before) {
-        look->more = true;
-        return;
-    }
-    look->claims[look->count++] = claim;
+    int64_t since = waited(look, &claim);
+    bool due = (wastes && since >= idle.idle_ns) || (may && gor__hibernate_is_due(&claim, since));
+    /* What is kept for ever is not waited for. */
+    look->more |= !due && (may || idle.idle_ns != GOR_NEVER);
+    look->claims[look->count] = claim;
+    look->count += due;
     if (look->count == GOR__CLAIMS_MAX) {
-        give_back_parked(look);
+        work_on_parked(look);
     }
 }
 
@@ -120,7 +155,7 @@ static void look_at_slot(struct look *look, struct gor__stack *stack, const char
         }
     }
     look->pages += count;
-    if (count > gor__memory_page() / grain) {
+    if (count > gor__memory_page() / grain || (count > 0 && look->hibernates)) {
         consider(look, stack, memory + lowest * grain);
     }
 }
@@ -143,7 +178,7 @@ static void look_at_arena(struct look *look, const struct gor__stacks_span *span
                          here + i * pages, pages);
         }
     }
-    give_back_parked(look);
+    work_on_parked(look);
 }
 
 /* Every arena; `m` is inside in between only, if there is one. */
@@ -206,22 +241,31 @@ static uint64_t all_switches(void)
     return sum;
 }
 
+/* Between looks. */
+static int64_t pause_ns(void)
+{
+    int64_t after = gor__hibernate_after();
+    return (after < idle.idle_ns ? after : idle.idle_ns) / 2;
+}
+
 void gor__idle_stacks_init(int64_t idle_ns)
 {
     memset(&idle, 0, sizeof idle);
     idle.idle_ns = idle_ns > 0 ? idle_ns : DEFAULT_IDLE_NS;
-    idle.next = gor__monotonic_after(idle.idle_ns / 2);
+    idle.next = gor__monotonic_after(pause_ns());
 }
 
 /* True when nothing more is to be had until something runs. */
 static bool look_round(void)
 {
-    struct look look = {.waiting_before = gor_now() - idle.idle_ns, .pages = 0};
+    struct look look = {.now = gor_now(), .hibernates = gor__hibernate_works()};
     uint64_t switches = all_switches();
     bool quiet = switches == idle.switches;
     idle.switches = switches;
-    trim_procs();
-    gor__stacks_empty_idle(false);
+    if (idle.idle_ns != GOR_NEVER) {
+        trim_procs();
+        gor__stacks_empty_idle(false);
+    }
     look_at_all(&look, false);
     return quiet && !look.more;
 }
@@ -231,7 +275,7 @@ static void look_now(int64_t now)
 {
     bool rests = look_round();
     int64_t took = gor__monotonic() - now;
-    int64_t pause = took * PATIENCE > idle.idle_ns / 2 ? took * PATIENCE : idle.idle_ns / 2;
+    int64_t pause = took * PATIENCE > pause_ns() ? took * PATIENCE : pause_ns();
     idle.next = gor__monotonic_after(pause);
     if (rests) {
         __atomic_store_n(&idle.asleep, true, __ATOMIC_SEQ_CST);
@@ -244,11 +288,14 @@ static void look_now(int64_t now)
 int64_t gor__idle_stacks_look(void)
 {
     int64_t now = gor__monotonic();
-    if (idle.idle_ns == GOR_NEVER) {
+    bool hibernates = gor__hibernate_after() != GOR_NEVER;
+    if (idle.idle_ns == GOR_NEVER && !hibernates) {
         return GOR_NEVER;
     }
-    if (idle.next == GOR_NEVER && !__atomic_load_n(&idle.asleep, __ATOMIC_SEQ_CST)) {
-        idle.next = gor__monotonic_after(idle.idle_ns / 2);
+    if ((idle.next == GOR_NEVER && !__atomic_load_n(&idle.asleep, __ATOMIC_SEQ_CST)) ||
+        idle.hibernates != hibernates) {
+        idle.hibernates = hibernates;
+        idle.next = gor__monotonic_after(pause_ns());
     }
     if (now < idle.next) {
         return idle.next;
@@ -258,7 +305,7 @@ int64_t gor__idle_stacks_look(void)
         look_now(now);
         gor__mutex_unlock(&idle.lock);
     } else {
-        idle.next = gor__monotonic_after(idle.idle_ns / 2);
+        idle.next = gor__monotonic_after(pause_ns());
     }
     return idle.next;
 }
@@ -285,11 +332,12 @@ static void empty_free(struct gor__m *m)
 
 int gor_stacks_release(void)
 {
-    struct look look = {.waiting_before = GOR_NEVER, .pages = 0};
+    struct look look = {.at_once = true};
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return -ESRCH;
     }
     gor__lock_outside(&idle.lock);
+    look.hibernates = gor__hibernate_works();
     gor__world_lock_outside();
     struct gor__m *m = gor__enter_any();
     empty_free(m);

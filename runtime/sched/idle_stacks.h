@@ -2,14 +2,16 @@
 /* idle_stacks.h - memory of stacks that nobody uses goes back to the system, in the background.
  *
  *   parked   a goroutine that has waited for long keeps the pages from its stack pointer up. The
- *            others go while its stack is claimed (claim.h), so whoever wakes it waits for that.
+ *            others go while its stack is claimed (claim.h), so whoever wakes it waits for that. One
+ *            that may hibernate (hibernate.h) is put away altogether, a little later.
  *   free     stacks that the P, then everybody, has not wanted for a whole period are emptied; so what
  *            stays warm is as much as was used at a time lately.
  *
  * Which stacks have memory is asked of the kernel, an arena at a time (mincore: a tenth of a
- * millisecond for 2,048 stacks); goroutines that never went deep are not even looked at. The maker's
- * thread does it (machine.c), twice in gor_opts.stack_idle_ns while anything runs, for a twentieth of a
- * CPU at most, and not at all once nothing has run since the last time.
+ * millisecond for 2,048 stacks); goroutines that never went deep are not even looked at unless somebody
+ * hibernates, and those that do have no memory there. The maker's thread does it (machine.c), twice in
+ * gor_opts.stack_idle_ns while anything runs, for a twentieth of a CPU at most, and not at all once nothing
+ * has run since the last time.
  *
  * Threads     as each says.
  */

@@ -4,6 +4,7 @@
 
 #include "runtime/sched/byid.h"
 #include "runtime/sched/door.h"
+#include "runtime/sched/hibernate.h"
 #include "runtime/sched/labels.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/pool.h"
@@ -29,13 +30,16 @@ init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor_id_t id, st
 {
     __atomic_store_n(&g->id, id, __ATOMIC_RELAXED);
     g->parent = parent != NULL ? parent->id : 0;
-    gor__g_clear_flag(g, GOR__G_NAMED);
+    gor__g_clear_flag(g, GOR__G_NAMED | GOR__G_HIBERNATES | GOR__G_STAYS_WARM);
     g->local = opts != NULL ? opts->local : NULL;
     g->defers = NULL;
     g->on_panic = parent != NULL ? parent->on_panic : NULL;
     g->on_panic_arg = parent != NULL ? parent->on_panic_arg : NULL;
     if (opts != NULL && opts->name != NULL) {
         gor__pool_set_name(g, opts->name);
+    }
+    if (opts != NULL && opts->hibernation != GOR_HIBERNATE_DEFAULT) {
+        gor__hibernate_choose(g, opts->hibernation == GOR_HIBERNATE_MAY);
     }
     if (opts != NULL && opts->out_id != NULL) {
         *opts->out_id = id;

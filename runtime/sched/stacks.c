@@ -23,13 +23,13 @@
 
 enum {
     SMALL_PAGE = 4096,
-    ARENA_BYTES = 256 << 20,
     SLAB = 32, /* slots prepared at once, at most ... */
     SLAB_BYTES =
         8 << 20,       /* ... and as long as they lie within so much: a large stack comes alone */
     LOCAL_MAX = 256,   /* free stacks a P keeps per class */
     COLOURS = 16,      /* places a stack may begin at in its first page */
     COLOUR_BYTES = 64, /* a cache line */
+    PLACES = 1 << 20,  /* for arenas, in the addresses a program can have: 48 bits */
 };
 _Static_assert((int)SLAB <= (int)GOR__RANGES_MAX, "a slab is prepared in one vectored call");
 
@@ -51,6 +51,10 @@ static struct {
     struct gor__stack_list free[GOR__STACK_CLASSES];
     struct gor__stack_list empty[GOR__STACK_CLASSES]; /* without memory */
 } all;
+
+/* The number, plus one, of the arena at each multiple of its size; atomic. Hardly any of it is ever
+ * touched. */
+static uint32_t places[PLACES];
 
 int gor__stack_class(size_t bytes)
 {
@@ -79,6 +83,11 @@ static size_t table_bytes(const struct arena *arena)
     return arena->slots * sizeof(struct gor__stack);
 }
 
+static uint32_t *place_of(const void *address)
+{
+    return &places[(uintptr_t)address / GOR__ARENA_BYTES % PLACES];
+}
+
 static struct arena *open_arena(int class)
 {
     if (all.arena_count == GOR__ARENAS_MAX) {
@@ -86,19 +95,20 @@ static struct arena *open_arena(int class)
     }
     struct arena *arena = &all.arenas[all.arena_count];
     arena->slot_bytes = gor__stack_class_bytes(class);
-    arena->slots = (uint32_t)(ARENA_BYTES / arena->slot_bytes);
+    arena->slots = (uint32_t)(GOR__ARENA_BYTES / arena->slot_bytes);
     arena->claimed = 0;
     arena->prepared = 0;
-    arena->memory = gor__memory_reserve(ARENA_BYTES, 1);
+    arena->memory = gor__memory_reserve(GOR__ARENA_BYTES, GOR__ARENA_BYTES);
     if (arena->memory == NULL) {
         return NULL;
     }
     arena->table = gor__memory_reserve(table_bytes(arena), 1);
     if (arena->table == NULL) {
-        gor__memory_release(arena->memory, ARENA_BYTES);
+        gor__memory_release(arena->memory, GOR__ARENA_BYTES);
         return NULL;
     }
     __atomic_store_n(&all.arena_count, all.arena_count + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(place_of(arena->memory), all.arena_count, __ATOMIC_RELEASE);
     return arena;
 }
 
@@ -107,7 +117,8 @@ static void init_slot(struct arena *arena, uint32_t slot)
     struct gor__stack *stack = &arena->table[slot];
     size_t colour = slot % COLOURS * COLOUR_BYTES;
     stack->low = arena->memory + slot * arena->slot_bytes;
-    stack->top = stack->low + arena->slot_bytes - colour;
+    /* Release: pairs with gor__stack_at. */
+    __atomic_store_n(&stack->top, stack->low + arena->slot_bytes - colour, __ATOMIC_RELEASE);
     stack->clean = slot % SLAB == 0; /* a sample will do */
     (void)VALGRIND_STACK_REGISTER(stack->low + gor__memory_page(), stack->low + arena->slot_bytes);
 }
@@ -354,10 +365,25 @@ bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span)
         .slot_bytes = arena->slot_bytes,
         .slots = __atomic_load_n(&arena->claimed, __ATOMIC_RELAXED),
         .prepared = __atomic_load_n(&arena->prepared, __ATOMIC_ACQUIRE),
-        .bytes = ARENA_BYTES,
+        .bytes = GOR__ARENA_BYTES,
         .table_bytes = table_bytes(arena),
     };
     return true;
+}
+
+struct gor__stack *gor__stack_at(const void *address)
+{
+    uint32_t number = __atomic_load_n(place_of(address), __ATOMIC_ACQUIRE);
+    if (number == 0) {
+        return NULL;
+    }
+    const struct arena *arena = &all.arenas[number - 1];
+    size_t offset = (uintptr_t)address - (uintptr_t)arena->memory;
+    struct gor__stack *stack = &arena->table[offset / arena->slot_bytes];
+    /* Slots are prepared side by side, and need not be finished in order. */
+    bool there =
+        offset < GOR__ARENA_BYTES && __atomic_load_n(&stack->top, __ATOMIC_ACQUIRE) != NULL;
+    return there ? stack : NULL;
 }
 
 uint64_t gor__stacks_resident(const struct gor__stacks_span *span)
@@ -407,7 +433,7 @@ uint64_t gor__stacks_made(void)
 
 uint64_t gor__stacks_most(int class)
 {
-    return (uint64_t)GOR__ARENAS_MAX * (ARENA_BYTES / gor__stack_class_bytes(class));
+    return (uint64_t)GOR__ARENAS_MAX * (GOR__ARENA_BYTES / gor__stack_class_bytes(class));
 }
 
 static uint64_t cached_in(const struct gor__stack_list *lists)
@@ -423,7 +449,7 @@ void gor__stacks_stats(struct gor__stacks_stats *out_stats)
 {
     uint32_t arenas = __atomic_load_n(&all.arena_count, __ATOMIC_ACQUIRE);
     uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
-    out_stats->reserved_bytes = (uint64_t)arenas * ARENA_BYTES;
+    out_stats->reserved_bytes = (uint64_t)arenas * GOR__ARENA_BYTES;
     out_stats->made = gor__stacks_made();
     out_stats->cached = cached_in(all.free);
     out_stats->empty = cached_in(all.empty);
@@ -439,7 +465,8 @@ void gor__stacks_fini(void)
         for (uint32_t slot = 0; slot < arena->claimed; slot++) {
             gor__fiber_fini(&arena->table[slot].fiber);
         }
-        gor__memory_release(arena->memory, ARENA_BYTES);
+        __atomic_store_n(place_of(arena->memory), 0, __ATOMIC_RELEASE);
+        gor__memory_release(arena->memory, GOR__ARENA_BYTES);
         gor__memory_release(arena->table, table_bytes(arena));
     }
     memset(all.current, 0, sizeof all.current);

@@ -23,25 +23,52 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
+#include "runtime/cpu/memory.h"
 #include "runtime/cpu/sanitizer.h"
 
 struct gor__g;
 struct gor__p;
 
 enum {
-    GOR__STACK_CLASSES = 8,  /* 64 KiB << class */
+    GOR__STACK_CLASSES = 8, /* 64 KiB << class */
+    GOR__ARENA_BYTES = 256 << 20,
     GOR__ARENAS_MAX = 65536, /* 16 TiB of address space */
 };
 
 struct gor__stack {
     char *low; /* guard page first */
     char *top;
-    struct gor__stack *next; /* list link of a free list */
-    struct gor__g *g;        /* whose it is; NULL while it is free; atomic */
+    union {
+        struct gor__stack *next; /* list link of a free list */
+        char *cell;              /* while it hibernates: its bytes; see cold.h, as for all below */
+    };
+    struct gor__g *g; /* whose it is; NULL while it is free; atomic */
     struct gor__fiber fiber;
-    bool clean; /* while it is free: nobody has used it since its memory came from the kernel */
+    bool clean;   /* while it is free: nobody has used it since its memory came from the kernel */
+    uint8_t cold; /* enum gor__cold; atomic */
+    uint8_t patience; /* doublings of the time before it hibernates; atomic, relaxed */
+    uint16_t pins;    /* system calls that work on it; atomic */
+    uint16_t words;   /* of 8 bytes, in the cell */
 };
+
+static inline struct iovec gor__stack_part(char *from, char *to)
+{
+    return (struct iovec){from, to > from ? (size_t)(to - from) : 0};
+}
+
+/* The page that the address lies in. */
+static inline char *gor__stack_page(const char *address)
+{
+    return (char *)((uintptr_t)address & ~((uintptr_t)gor__memory_page() - 1));
+}
+
+/* Where its slot ends, and the next one begins. */
+static inline char *gor__stack_end(const struct gor__stack *stack)
+{
+    return gor__stack_page(stack->top - 1) + gor__memory_page();
+}
 
 /* Free stacks, last in first out. */
 struct gor__stack_list {
@@ -90,6 +117,9 @@ struct gor__stacks_span {
     size_t table_bytes;
 };
 bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span);
+
+/* The stack in whose slot this address lies; NULL: in none. Any thread, also in a handler of signals. */
+struct gor__stack *gor__stack_at(const void *address);
 
 /* The memory behind them, of which the kernel is asked: some tenths of a millisecond. */
 uint64_t gor__stacks_resident(const struct gor__stacks_span *span);

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "runtime/sched/cold.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sync/misuse.h"
@@ -100,6 +101,7 @@ static inline __attribute__((always_inline)) int send_now(struct gor_chan *c, co
     }
     struct gor__waiter *receiver = gor__waitq_claim(&c->receivers);
     if (receiver != NULL) {
+        gor__cold_expect(receiver);
         gor__elem_give(c, receiver->elem, elem);
         receiver->result = 1;
         *out_wake = receiver;
@@ -119,6 +121,7 @@ static inline __attribute__((always_inline)) int recv_now(struct gor_chan *c, vo
         pop_element(c, elem);
         struct gor__waiter *sender = gor__waitq_claim(&c->senders);
         if (sender != NULL) {
+            gor__cold_expect(sender);
             push_element(c, sender->elem);
             sender->result = 0;
             *out_wake = sender;
@@ -131,6 +134,7 @@ static inline __attribute__((always_inline)) int recv_now(struct gor_chan *c, vo
     }
     struct gor__waiter *sender = gor__waitq_claim(&c->senders);
     if (sender != NULL) {
+        gor__cold_expect(sender);
         gor__elem_give(c, elem, sender->elem);
         sender->result = 0;
         *out_wake = sender;
@@ -187,6 +191,7 @@ int gor__chan_close_and_set(struct gor_chan *c, int *word, int value)
     }
     gor__wakes_add_all(&woken, &c->receivers, 0);
     for (struct gor__waiter *w = woken.first; w != NULL; w = w->next) {
+        gor__cold_expect(w);
         gor__elem_clear(c, w->elem);
     }
     gor__wakes_add_all(&woken, &c->senders, -EPIPE);

@@ -11,6 +11,7 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/sched/claim.h"
+#include "runtime/sched/cold.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/preempt.h"
 #include "tests/model/model.h"
@@ -41,6 +42,12 @@ void gor__latency_runs(struct gor__g *g)
 {
     (void)g;
     model_fail("nothing is timed here");
+}
+
+/* Nobody hibernates here. */
+void gor__cold_resume(struct gor__g *g)
+{
+    (void)g;
 }
 
 static void store(uint32_t value)

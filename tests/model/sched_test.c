@@ -16,6 +16,7 @@
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
+#include "runtime/sched/hibernate.h"
 #include "runtime/sched/histogram.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
@@ -123,6 +124,14 @@ void gor__histogram_add(struct gor__histogram *histogram, int64_t ns, uint64_t w
 void gor__histogram_clear(struct gor__histogram *histogram)
 {
     (void)histogram;
+}
+
+/* Nobody hibernates here. */
+bool gor__hibernate_always;
+
+void gor__hibernate_parked(struct gor__m *m)
+{
+    (void)m;
 }
 
 void gor__stacks_restock(struct gor__p *p)

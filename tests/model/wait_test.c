@@ -8,6 +8,7 @@
  *
  * model: sync/chan.c sync/select.c sched/limit.c sched/waitq.c sched/goroutine.c sched/timer.c
  */
+#include "runtime/sched/cold.h"
 #include "runtime/sync/chan.h"
 #include "tests/model/goroutines.h"
 
@@ -27,6 +28,12 @@ void gor__park_select(enum gor_wait_reason reason)
     gor__limit_begin(g);
     gor__select_unlock(g);
     wait_until_ready(g);
+}
+
+/* Nobody hibernates here. */
+void gor__cold_warm(struct gor__g *g)
+{
+    (void)g;
 }
 
 /* ---- a small world */
