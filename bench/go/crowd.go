@@ -68,8 +68,13 @@ func parked(b bench) {
 	each := func(bytes int) float64 { return float64(bytes) / float64(count) }
 	report("W9.bytes", each(resident+tables), "B", "count=%d rss=%.0f page_tables=%.0f", count,
 		each(resident), each(tables))
+	// Nothing is put away in Go.
+	report("W9.hibernated", each(resident+tables), "B", "count=%d", count)
 	report("W9.create", float64(took.Nanoseconds())/float64(count), "ns", "count=%d", count)
+	started := time.Now()
 	c.release()
+	report("W9.wake", float64(time.Since(started).Nanoseconds())/float64(count), "ns", "count=%d",
+		count)
 }
 
 // W9w: the second creation in one process.
