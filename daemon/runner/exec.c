@@ -161,7 +161,9 @@ static int start_readers(struct exec *exec)
 
     for (int i = 0; i < 3 && result == 0; i++) {
         /* The job has its place, and could not be told to wait with its process running. */
-        struct gor_go_opts opts = {.name = exec->run->name, .at_ceiling = GOR_CEILING_EXEMPT};
+        struct gor_go_opts opts = {.name = exec->run->name,
+                                   .at_ceiling = GOR_CEILING_EXEMPT,
+                                   .hibernation = GOR_HIBERNATE_MAY};
         gor_waitgroup_add(&exec->readers, 1);
         result = gor_go_with(&opts, bodies[i], args[i]);
         if (result != 0) {

@@ -89,15 +89,19 @@ static struct gor_ctx *context_above(struct gord_runner *runner, const struct go
     return ctx != NULL ? ctx : runner->env.root;
 }
 
-/* On the loop, which must not wait for a place. */
+/* On the loop, which must not wait for a place. Long jobs mostly wait; but what a plug-in does with its stack
+ * is not known. */
 static int put_on_goroutine(struct gord_run *run, struct gor_quota *quota)
 {
     struct gor_go_opts opts = {.name = run->name,
                                .out_id = &run->goroutine,
                                .at_ceiling = GOR_CEILING_REFUSE,
                                .quota = quota};
-    int result = gor_go_with(&opts, gord_run_main, gord_run_ref(run));
 
+    if (run->spec->kind == GORD_EXEC) {
+        opts.hibernation = GOR_HIBERNATE_MAY;
+    }
+    int result = gor_go_with(&opts, gord_run_main, gord_run_ref(run));
     if (result != 0) {
         gord_run_unref(run);
     }
