@@ -2,7 +2,6 @@
 /* figures.c - see figures.h. */
 #include "daemon/service/figures.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -68,7 +67,7 @@ static void put_word(FILE *out, const char *name, const char *label, const char 
 {
     fprintf(out, "%s{%s=\"", name, label);
     for (; *word != '\0'; word++) {
-        putc(tolower((unsigned char)*word), out);
+        (void)fputc(*word >= 'A' && *word <= 'Z' ? *word - 'A' + 'a' : *word, out);
     }
     fprintf(out, "\"} %" PRIu64 "\n", value);
 }
