@@ -210,17 +210,27 @@ static int add(struct tracer *t, int tid)
     if (t->count == THREADS_MAX) {
         return -ENOMEM;
     }
-    struct gor__halted *thread = &t->threads[t->count];
     int result = attach(t, tid);
     if (result > 0) {
-        thread->tid = tid;
-        t->count++;
-        result = wait_for(thread);
-        if (result == 0) {
-            t->count--;
-        }
+        t->threads[t->count++].tid = tid;
     }
     return result;
+}
+
+/* All those since `first`, which were told to stop together: one that computes does not stop before it
+ * is its turn on a CPU. */
+static int wait_for_all(struct tracer *t, size_t first)
+{
+    for (size_t i = first; i < t->count; i++) {
+        int result = wait_for(&t->threads[i]);
+        if (result < 0) {
+            return result;
+        }
+        if (result == 0) {
+            t->threads[i].tid = 0;
+        }
+    }
+    return 0;
 }
 
 static int parse_number(const char *text)
@@ -279,7 +289,10 @@ static int add_all(struct tracer *t)
     }
     int result = 0;
     do {
+        size_t first = t->count;
         result = add_listed(t, folder);
+        int error = wait_for_all(t, first);
+        result = error < 0 ? error : result;
     } while (result > 0);
     gor__raw_close(folder);
     return result;
@@ -289,6 +302,9 @@ static void let_go(const struct tracer *t)
 {
     for (size_t i = 0; i < t->count; i++) {
         const struct gor__halted *thread = &t->threads[i];
+        if (thread->tid == 0) {
+            continue;
+        }
         (void)trace(PTRACE_DETACH, thread->tid, 0, (const void *)(uintptr_t)thread->signal);
     }
 }

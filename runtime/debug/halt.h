@@ -20,7 +20,7 @@ enum { GOR__FREEZE_WORDS = 112 };
 
 /* A thread that stands still. */
 struct gor__halted {
-    int tid;
+    int tid;    /* 0: it has ended */
     int signal; /* that was on its way to it; the tracer's */
     uintptr_t sp;
     size_t word_count; /* of words[]: general and floating-point registers */

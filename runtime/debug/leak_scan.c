@@ -15,6 +15,7 @@
 #include "runtime/debug/threads.h"
 #include "runtime/io/workers.h"
 #include "runtime/sched/door.h"
+#include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/world.h"
@@ -70,6 +71,8 @@ int gor__leak_scan(struct gor__leak_scan *scan)
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return -ESRCH;
     }
+    /* Nobody is about to hibernate meanwhile. */
+    gor__idle_stacks_hold();
     gor__world_lock_outside();
     int error = -ENOSYS;
     if (gor__peek_open()) {
@@ -77,6 +80,7 @@ int gor__leak_scan(struct gor__leak_scan *scan)
         gor__peek_close();
     }
     gor__mutex_unlock(&gor__world_lock);
+    gor__idle_stacks_let_go();
     if (error < 0) {
         gor__leak_scan_close(scan);
     }

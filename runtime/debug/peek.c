@@ -31,8 +31,9 @@ size_t gor__peek_all(void *to, const struct iovec *pieces, size_t count, size_t 
     if (memory_fd >= 0) {
         return from_proc(to, pieces, count);
     }
-    long got = gor__syscall6(SYS_process_vm_readv, (uintptr_t)getpid(), (uintptr_t)&local, 1,
-                             (uintptr_t)pieces, count, 0);
+    const uintptr_t arguments[6] = {
+        (uintptr_t)getpid(), (uintptr_t)&local, 1, (uintptr_t)pieces, count, 0};
+    long got = gor__syscall6(SYS_process_vm_readv, arguments);
     return got > 0 ? (size_t)got : 0;
 }
 

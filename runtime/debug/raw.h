@@ -22,8 +22,13 @@
 /* Zeroed memory that costs nothing until it is used; NULL: there is no address space. */
 static inline void *gor__raw_map(size_t bytes)
 {
-    long memory = gor__syscall6(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, (uintptr_t)-1, 0);
+    const uintptr_t arguments[6] = {0,
+                                    bytes,
+                                    PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                    (uintptr_t)-1,
+                                    0};
+    long memory = gor__syscall6(SYS_mmap, arguments);
     return memory < 0 ? NULL : (void *)(uintptr_t)memory;
 }
 

@@ -13,6 +13,7 @@
 #include "runtime/debug/peek.h"
 #include "runtime/debug/raw.h"
 #include "runtime/debug/waits.h"
+#include "runtime/sched/cold.h"
 #include "runtime/sched/goroutine.h"
 #include "runtime/sched/stacks.h"
 
@@ -237,7 +238,9 @@ static void push_range(struct gor__reach *r, uintptr_t start, uintptr_t end)
 static void push_stack(struct gor__reach *r, const struct gor__g *g, uintptr_t sp)
 {
     const struct gor__stack *stack = g->stack;
-    if (stack != NULL) {
+    if (stack != NULL && gor__cold_state(stack) != GOR__WARM) {
+        push_range(r, (uintptr_t)stack->cell, (uintptr_t)(stack->cell + stack->words * sizeof sp));
+    } else if (stack != NULL) {
         bool inside = sp > (uintptr_t)stack->low && sp <= (uintptr_t)stack->top;
         push_range(r, inside ? sp : (uintptr_t)stack->low, (uintptr_t)stack->top);
     }

@@ -74,7 +74,7 @@ bool gor__reach_add(struct gor__reach *reach, const struct gor__g *g);
 void gor__reach_settle(struct gor__reach *reach);
 
 /* What is in this memory, or is alive, is read. */
-void gor__reach_words(void *reach, const uint64_t *words, size_t count);
+void gor__reach_words(void *arg, const uint64_t *words, size_t count);
 void gor__reach_goroutine(struct gor__reach *reach, const struct gor__g *g, uintptr_t sp);
 
 /* Read on until nothing new is found. 0, or -ENOMEM. */

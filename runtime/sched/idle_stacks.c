@@ -330,6 +330,16 @@ static void empty_free(struct gor__m *m)
     gor__stacks_empty_idle(true);
 }
 
+void gor__idle_stacks_hold(void)
+{
+    gor__lock_outside(&idle.lock);
+}
+
+void gor__idle_stacks_let_go(void)
+{
+    gor__mutex_unlock(&idle.lock);
+}
+
 int gor_stacks_release(void)
 {
     struct look look = {.at_once = true};

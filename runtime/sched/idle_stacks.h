@@ -36,4 +36,9 @@ uint64_t gor__idle_stacks_committed(void);
 /* The same as of the last look. Any thread. */
 uint64_t gor__idle_stacks_committed_lately(void);
 
+/* Keep others from looking, and goroutines from hibernating, until let_go. Outside, before the lock of
+ * world.h. */
+void gor__idle_stacks_hold(void);
+void gor__idle_stacks_let_go(void);
+
 #endif

@@ -206,9 +206,9 @@ void gor__maker_stop(void);
 void gor__machine_want(void);
 /* Have the maker see when to look at idle stacks. */
 void gor__maker_look(void);
-/* Have the maker call errand() whenever it has slept; it answers when it wants to be called again at the
+/* Have the maker call fn() whenever it has slept; it answers when it wants to be called again at the
  * latest, by gor__monotonic. NULL: nothing. While it does not run. */
-void gor__maker_errand(int64_t (*errand)(void));
+void gor__maker_errand(int64_t (*fn)(void));
 /* Have the maker see whether all are asleep for good; see asleep.h. */
 void gor__maker_look_asleep(void);
 /* Have the maker free it: soon, at the latest when the runtime stops. Any thread, inside too. */

@@ -322,6 +322,37 @@ TEST(hibernate_system_call_answers_efault_but_not_by_this_library)
     run_all_may(lend_to_kernel);
 }
 
+/* The name of a program, and its arguments, on a stack that is away. */
+static int spawn_with_strings(void *arg)
+{
+    (void)arg;
+    struct sleeper s;
+    struct gor_proc *proc = NULL;
+    int status = -1;
+    start_sleeper(&s, 4 * FRAMES_MAX);
+    char *name = (char *)(uintptr_t)&s.words[1];
+    char **arguments = (char **)(uintptr_t)&s.words[2];
+    uint64_t kept[3] = {s.words[1], s.words[2], s.words[3]};
+    memcpy(name, "true", sizeof "true");
+    arguments[0] = name;
+    arguments[1] = NULL;
+    put_away(s.id);
+    CHECK_EQ(gor_proc_spawn(name, arguments, NULL, &proc), 0);
+    CHECK_EQ(gor_proc_wait(proc, &status, NULL, GOR_NEVER), 0);
+    CHECK_EQ(status, 0);
+    gor_proc_free(proc);
+    for (int i = 0; i < 3; i++) {
+        s.words[1 + i] = kept[i];
+    }
+    end_sleeper(&s);
+    return 0;
+}
+
+TEST(hibernate_program_is_started_by_strings_on_the_stack)
+{
+    run_all_may(spawn_with_strings);
+}
+
 /* ---- who may */
 
 struct chooser {
