@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-/* Where it was: program counter and frame pointer. */
+/* Where it was: program counter, stack pointer, and frame pointer, which in code that does without may be
+ * anything. */
 struct gor__origin {
     uintptr_t pc;
+    uintptr_t sp;
     uintptr_t frame;
 };
 
@@ -21,6 +23,7 @@ static inline struct gor__origin gor__redirect(ucontext_t *context, void (*entry
     enum { DIRECTION_FLAG = 0x400 };
     greg_t *registers = context->uc_mcontext.gregs;
     place.pc = (uintptr_t)registers[REG_RIP];
+    place.sp = (uintptr_t)registers[REG_RSP];
     place.frame = (uintptr_t)registers[REG_RBP];
     registers[REG_RIP] = (greg_t)(uintptr_t)entry;
     /* As after a call, with nowhere to return to. */
@@ -30,6 +33,7 @@ static inline struct gor__origin gor__redirect(ucontext_t *context, void (*entry
     *(uintptr_t *)(void *)(top - 24) = 0;
 #elif defined(__aarch64__)
     place.pc = (uintptr_t)context->uc_mcontext.pc;
+    place.sp = (uintptr_t)context->uc_mcontext.sp;
     place.frame = (uintptr_t)context->uc_mcontext.regs[29];
     context->uc_mcontext.pc = (uintptr_t)entry;
     context->uc_mcontext.sp = (uintptr_t)(top - 16);

@@ -63,8 +63,8 @@ static bool is_on(uintptr_t sp, uintptr_t low, uintptr_t top)
     return sp >= low && sp < top;
 }
 
-/* The end of the stack that `sp` is on; 0: unknown. In the middle of a switch it is that of the goroutine
- * that is left. */
+/* The end of the stack that `sp` is on; 0: unknown, or in its guard. In the middle of a switch it is that of
+ * the goroutine that is left. */
 static uintptr_t top_of_stack(const struct gor__m *m, const struct gor__thread_stack *own,
                               uintptr_t sp)
 {
@@ -72,7 +72,7 @@ static uintptr_t top_of_stack(const struct gor__m *m, const struct gor__thread_s
     for (int i = 0; i < 2; i++) {
         const struct gor__stack *stack =
             candidates[i] != NULL ? __atomic_load_n(&candidates[i]->stack, __ATOMIC_ACQUIRE) : NULL;
-        if (stack != NULL && is_on(sp, (uintptr_t)stack->low, (uintptr_t)stack->top)) {
+        if (stack != NULL && is_on(sp, gor__stack_floor(stack), (uintptr_t)stack->top)) {
             return (uintptr_t)stack->top;
         }
     }

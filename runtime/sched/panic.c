@@ -50,18 +50,20 @@ static struct {
     struct gor__panic *first;
 } panics;
 
-/* The stack is the calling goroutine's, above where it stands: nobody else writes it. Past frames of code
- * without frame pointers the chain ends or bends, but never leads out of the stack. */
+/* The stack is the calling goroutine's, above where it stands: nobody else writes it. In code without frame
+ * pointers the chain begins anywhere, and past its frames ends or bends; but it never leads out of what
+ * is in use of the stack, below which there may be the guard. */
 __attribute__((no_sanitize_address)) void gor__panic_note_frames(struct gor__panic *panic,
                                                                  const struct gor__stack *stack,
                                                                  struct gor__origin place)
 {
-    uintptr_t low = (uintptr_t)stack->low;
+    uintptr_t floor = gor__stack_floor(stack);
+    uintptr_t low = place.sp > floor ? place.sp : floor;
     uintptr_t top = (uintptr_t)stack->top - 2 * sizeof(uintptr_t);
     panic->count = 0;
     panic->left_out = 0;
     panic->frames[panic->count++] = (const void *)place.pc;
-    while (place.frame > low && place.frame <= top && place.frame % sizeof(uintptr_t) == 0) {
+    while (place.frame >= low && place.frame <= top && place.frame % sizeof(uintptr_t) == 0) {
         const uintptr_t *words = (const uintptr_t *)place.frame;
         const void *address = (const void *)gor__plain_address(words[1]);
         if (address == NULL) {
@@ -72,7 +74,7 @@ __attribute__((no_sanitize_address)) void gor__panic_note_frames(struct gor__pan
         } else {
             panic->left_out++;
         }
-        low = place.frame;
+        low = place.frame + sizeof(uintptr_t);
         place.frame = words[0];
     }
 }
@@ -164,8 +166,9 @@ void gor_panic(const char *format, ...)
     char message[512];
     struct gor__panic panic;
     struct gor__g *g = self();
-    struct gor__origin place = {(uintptr_t)__builtin_return_address(0),
-                                *(uintptr_t *)__builtin_frame_address(0)};
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    struct gor__origin place = {(uintptr_t)__builtin_return_address(0), frame,
+                                *(const uintptr_t *)frame};
     va_list args;
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);

@@ -70,6 +70,13 @@ static inline char *gor__stack_end(const struct gor__stack *stack)
     return gor__stack_page(stack->top - 1) + gor__memory_page();
 }
 
+/* The lowest address that can be read and written: a stack pointer may be below it, in code that has
+ * made its frame and touched nothing of it yet. */
+static inline uintptr_t gor__stack_floor(const struct gor__stack *stack)
+{
+    return (uintptr_t)stack->low + gor__memory_page();
+}
+
 /* Free stacks, last in first out. */
 struct gor__stack_list {
     struct gor__stack *first;
