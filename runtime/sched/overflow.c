@@ -15,6 +15,7 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/cpu/memory.h"
+#include "runtime/cpu/own_code.h"
 #include "runtime/sched/panic.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
@@ -22,7 +23,7 @@
 
 enum {
     RESCUE_CLASS = 2, /* 256 KiB: who panics may look up symbols */
-    MODULES = 4,
+    MODULES = 8,
     MESSAGE = 320,
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     SANITIZED = 1,
@@ -52,14 +53,14 @@ static struct {
     struct rescue *free;
     struct rescue *all;
     struct module modules[MODULES];
-    unsigned module_count;
+    unsigned module_count; /* 0: the C library was linked into the program, nobody knows where */
 } rescues;
 
 /* ---- the C library */
 
-static bool is_untouchable(const char *path)
+static bool is_c_library(const char *path)
 {
-    static const char *const names[] = {"libc.", "libc-", "ld-linux", "ld-musl", "libgor.so"};
+    static const char *const names[] = {"libc.", "libc-", "libpthread", "ld-linux", "ld-musl"};
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -74,7 +75,7 @@ static int note_module(struct dl_phdr_info *info, size_t size, void *unused)
 {
     (void)size;
     (void)unused;
-    if (info->dlpi_name == NULL || !is_untouchable(info->dlpi_name) ||
+    if (info->dlpi_name == NULL || !is_c_library(info->dlpi_name) ||
         rescues.module_count == MODULES) {
         return 0;
     }
@@ -91,7 +92,7 @@ static int note_module(struct dl_phdr_info *info, size_t size, void *unused)
     return 0;
 }
 
-static bool in_library(uintptr_t pc)
+static bool in_c_library(uintptr_t pc)
 {
     for (unsigned i = 0; i < rescues.module_count; i++) {
         if (pc >= rescues.modules[i].from && pc < rescues.modules[i].to) {
@@ -203,6 +204,16 @@ static __attribute__((noreturn)) void die(const struct gor__g *g, const char *wh
         (unsigned long)(gor__stack_class_bytes(g->stack_class) / 1024), why);
 }
 
+static __attribute__((noreturn)) void die_again(const struct gor__g *g)
+{
+    const char *name = name_of(g);
+    gor__die(
+        "stack overflow: goroutine %lu%s%s used up its own stack, and now the %lu KiB that it was "
+        "given to panic on; have its deferred calls and its panic handler use less stack",
+        (unsigned long)g->id, name[0] != '\0' ? " " : "", name,
+        (unsigned long)(rescue_bytes() / 1024));
+}
+
 /* On the rescue stack, outside. */
 static void go_on(void)
 {
@@ -222,21 +233,34 @@ static void go_on(void)
     gor__panic_now(&panic, g, message);
 }
 
-void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
+/* Ends the process where others could not go on without what the goroutine holds. Whoever was called from
+ * there, by the library or the C library, is code of the program's again, and holds none of that. */
+static void die_if_harmful(const struct gor__m *m, const ucontext_t *context)
 {
-    struct gor__g *g = m->g;
+    const struct gor__g *g = m->g;
+    uintptr_t pc = gor__interrupted_at(context);
     if (SANITIZED) {
         die(g, "");
     }
-    if (__atomic_load_n(&m->inside, __ATOMIC_RELAXED)) {
+    if ((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_RESCUED) != 0) {
+        die_again(g);
+    }
+    if (__atomic_load_n(&m->inside, __ATOMIC_RELAXED) || gor__is_own_code(pc)) {
         die(g, ", within a call of this library");
     }
-    if (in_library(gor__interrupted_at(context))) {
+    if (in_c_library(pc)) {
         die(g, ", within the C library, whose locks it may hold");
     }
-    if ((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_RESCUED) != 0) {
-        die(g, ", which it was given to panic on when it had used up its own");
+    if (rescues.module_count == 0) {
+        die(g, ", perhaps within the C library, whose locks it may hold: in a static program that "
+               "cannot be told");
     }
+}
+
+void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
+{
+    struct gor__g *g = m->g;
+    die_if_harmful(m, context);
     struct rescue *rescue = take();
     if (rescue == NULL) {
         die(g, ", and there is no memory for another one to panic on");

@@ -6,8 +6,9 @@
  * The handler of the fault gives it a rescue stack and returns there. From then on that is the
  * goroutine's stack (g->stack); its own stays as it is, and for it alone, until the goroutine has ended.
  *
- * That is not done where it could do harm: inside the runtime, or in the C library, whose locks nobody
- * would unlock; nor under the sanitizers, which would not follow.
+ * That is not done where it could do harm: in code of this library or of the C library, whose locks nobody
+ * would unlock, so nor in a static program, where nobody can tell which code is the C library's; nor under
+ * the sanitizers, which would not follow.
  *
  * Threads     as each says. Rescue stacks are never unmapped while the runtime runs, as any record of a
  *             stack.

@@ -3,6 +3,8 @@
  * its handler is told, and nobody else notices. Where that could do harm, the process ends. */
 #include <stdlib.h>
 
+#include "runtime/sched/goroutine.h"
+#include "runtime/sched/machine.h"
 #include "tests/runtime/help.h"
 #include "tests/runtime/recurse.h"
 #include "tests/runtime/said.h"
@@ -143,6 +145,64 @@ GO_TEST(overflow_goes_to_the_handler_of_who_started_it)
     await_alone();
 }
 
+/* ---- in code that uses the frame pointer for what it likes */
+
+static char *somewhere_in_guard(void)
+{
+    return gor__g_self()->stack->low + 64;
+}
+
+static void fall_with_frame_in_guard(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+#if defined(__x86_64__)
+    __asm__ volatile("mov %0, %%rbp\n\tmovb $0, (%0)" ::"r"(somewhere_in_guard()) : "memory");
+#else
+    __asm__ volatile("mov x29, %0\n\tstrb wzr, [%0]" ::"r"(somewhere_in_guard()) : "memory");
+#endif
+    abort();
+}
+
+static void panic_with_frame_in_guard(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+#if defined(__x86_64__)
+    __asm__ volatile("mov %0, %%rbp\n\tand $-16, %%rsp\n\txor %%eax, %%eax\n\tcall *%2" ::"r"(
+                         somewhere_in_guard()),
+                     "D"("on purpose"), "r"(gor_panic)
+                     : "memory");
+#else
+    gor_panic("on purpose");
+#endif
+    abort();
+}
+
+static void check_is_told(void (*fn)(void *arg), const char *words)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall fall = {.wg = &wg, .with_text = true};
+    gor_waitgroup_add(&wg, 1);
+    spawn(fn, &fall);
+    gor_waitgroup_wait(&wg);
+    CHECK(strstr(fall.message, words) != NULL);
+    CHECK(strstr(fall.text, "with_frame_in_guard") != NULL);
+    await_alone();
+}
+
+GO_TEST(overflow_with_a_frame_pointer_into_the_guard)
+{
+    if (!SKIPPED) {
+        check_is_told(fall_with_frame_in_guard, "stack overflow");
+    }
+}
+
+GO_TEST(panic_with_a_frame_pointer_into_the_guard)
+{
+    if (!SKIPPED) {
+        check_is_told(panic_with_frame_in_guard, "on purpose");
+    }
+}
+
 /* ---- a panic without an overflow is shown likewise */
 
 __attribute__((noinline)) static void panic_deep_down(int depth)
@@ -238,6 +298,41 @@ TEST(overflow_within_the_c_library_ends_the_process)
     }
 }
 
+static int drop(void *arg, const char *text, size_t bytes)
+{
+    (void)arg;
+    (void)text;
+    (void)bytes;
+    return 0;
+}
+
+/* A dump needs more stack than a step to it. */
+__attribute__((noinline)) static int dump_without_end(int depth)
+{
+    volatile char frame[1024];
+    frame[0] = (char)depth;
+    (void)gor_dump_to(drop, NULL, &(struct gor_dump_opts){.no_running = true});
+    return depth < deepest ? dump_without_end(depth + 1) + frame[0] : 0;
+}
+
+static size_t shift;
+
+static int overflow_in_a_dump(void *arg)
+{
+    volatile char *above = __builtin_alloca(shift + 1);
+    above[0] = 0;
+    gor_on_panic(ignore_panic, arg);
+    return dump_without_end(0);
+}
+
+TEST(overflow_within_this_library_ends_the_process)
+{
+    /* Wherever in the dump it is. */
+    for (shift = 0; shift < 1024 && !SKIPPED; shift += 64) {
+        check_dies_saying(overflow_in_a_dump, (const char *[]){"stack overflow", ", within", NULL});
+    }
+}
+
 static void overflow_again(void *arg, const char *message)
 {
     (void)arg;
@@ -254,7 +349,28 @@ static int overflow_twice(void *arg)
 TEST(overflow_of_the_handler_ends_the_process)
 {
     if (!SKIPPED) {
-        check_dies_saying(overflow_twice,
-                          (const char *[]){"stack overflow", "256 KiB", "to panic on", NULL});
+        check_dies_saying(overflow_twice, (const char *[]){"stack overflow", "256 KiB",
+                                                           "to panic on", "use less stack", NULL});
+    }
+}
+
+static void overflow_deferred(void *arg)
+{
+    overflow_again(arg, NULL);
+}
+
+static int overflow_and_defer(void *arg)
+{
+    struct gor_defer defer;
+    gor_on_panic(ignore_panic, arg);
+    gor_defer(&defer, overflow_deferred, NULL);
+    return recurse_without_end(0, NULL);
+}
+
+TEST(overflow_of_a_deferred_call_ends_the_process)
+{
+    if (!SKIPPED) {
+        check_dies_saying(overflow_and_defer,
+                          (const char *[]){"256 KiB", "deferred calls", "use less stack", NULL});
     }
 }
