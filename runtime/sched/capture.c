@@ -8,23 +8,45 @@
 #include "runtime/sched/machine.h"
 #include "runtime/sched/preempt.h"
 
+/* Release: pairs with the exchange of the handler. */
+static void push(struct gor__m *m, struct gor__capture *capture)
+{
+    capture->next = __atomic_load_n(&m->captures, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&m->captures, &capture->next, capture, true,
+                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
+    }
+}
+
 bool gor__capture_ask(struct gor__m *m, struct gor__capture *capture)
 {
-    struct gor__capture *nobody = NULL;
-    /* Release: pairs with the exchange of the handler. */
-    if (__atomic_load_n(&m->preempt_timer, __ATOMIC_RELAXED) == -1 ||
-        !__atomic_compare_exchange_n(&m->capture, &nobody, capture, false, __ATOMIC_RELEASE,
-                                     __ATOMIC_RELAXED)) {
+    if (__atomic_load_n(&m->preempt_timer, __ATOMIC_RELAXED) == -1) {
         return false;
     }
+    push(m, capture);
     gor__preempt_send(m);
     return true;
 }
 
 bool gor__capture_take_back(struct gor__m *m, struct gor__capture *capture)
 {
-    return __atomic_compare_exchange_n(&m->capture, &capture, NULL, false, __ATOMIC_ACQUIRE,
-                                       __ATOMIC_RELAXED);
+    bool found = false;
+    bool others = false;
+    struct gor__capture *all = __atomic_exchange_n(&m->captures, NULL, __ATOMIC_ACQUIRE);
+    while (all != NULL) {
+        struct gor__capture *next = all->next;
+        if (all == capture) {
+            found = true;
+        } else {
+            push(m, all);
+            others = true;
+        }
+        all = next;
+    }
+    if (others) {
+        /* The signal may have come while they were not to be seen. */
+        gor__preempt_send(m);
+    }
+    return found;
 }
 
 /* Word by word: AddressSanitizer would see memcpy run over what lies between variables. */
@@ -43,20 +65,26 @@ copy_stack(struct gor__capture *capture, const struct gor__stack *stack)
     capture->top = (uintptr_t)stack->top;
 }
 
-void gor__capture_answer(struct gor__m *m, const ucontext_t *context)
+static void answer(const struct gor__g *g, const ucontext_t *context, struct gor__capture *capture)
 {
-    struct gor__capture *capture = __atomic_exchange_n(&m->capture, NULL, __ATOMIC_ACQUIRE);
-    if (capture == NULL) {
-        return;
-    }
-    const struct gor__g *g = m->g;
     capture->registers = gor__registers_of(context);
     uintptr_t sp = capture->registers.sp;
-    if (g != NULL && g->stack != NULL && sp % sizeof sp == 0 && sp > (uintptr_t)g->stack->low &&
+    if (g != NULL && g->stack != NULL && sp % sizeof sp == 0 && sp >= gor__stack_floor(g->stack) &&
         sp < (uintptr_t)g->stack->top) {
         capture->id = g->id;
         copy_stack(capture, g->stack);
     }
     __atomic_store_n(&capture->done, 1, __ATOMIC_RELEASE);
     gor__futex_wake(&capture->done, 1);
+}
+
+void gor__capture_answer(struct gor__m *m, const ucontext_t *context)
+{
+    struct gor__capture *capture = __atomic_exchange_n(&m->captures, NULL, __ATOMIC_ACQUIRE);
+    while (capture != NULL) {
+        /* Once it is done it is its asker's again. */
+        struct gor__capture *next = capture->next;
+        answer(m->g, context, capture);
+        capture = next;
+    }
 }

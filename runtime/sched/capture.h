@@ -20,15 +20,16 @@ struct gor__m;
 enum { GOR__CAPTURE_BYTES = 32 << 10 };
 
 struct gor__capture {
-    uint32_t done; /* futex */
-    gor_id_t id;   /* of the goroutine; 0: it ran none */
+    struct gor__capture *next; /* list link of those asked for and not answered yet */
+    uint32_t done;             /* futex */
+    gor_id_t id;               /* of the goroutine; 0: it ran none */
     struct gor__registers registers;
     uintptr_t top; /* of its stack */
     size_t bytes;  /* of the stack that were copied, from registers.sp on */
     char stack[GOR__CAPTURE_BYTES];
 };
 
-/* Ask `m`. False: somebody else asks already, or the thread cannot be sent the signal. */
+/* Ask `m`, beside whoever else does. False: the thread cannot be sent the signal. */
 bool gor__capture_ask(struct gor__m *m, struct gor__capture *capture);
 
 /* True: it will not be answered any more. False: it is, or is just about to be. */

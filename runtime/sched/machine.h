@@ -89,8 +89,8 @@ struct gor__m {
     void *own_low;     /* where its own stack ends; NULL: not known */
 
     /* For those who look at what it does. */
-    struct gor__capture *capture; /* atomic: who asks; see capture.h */
-    uint32_t stopped;             /* atomic: odd while in the handler of preempt.c, and then ... */
+    struct gor__capture *captures; /* atomic: those who ask; see capture.h */
+    uint32_t stopped;              /* atomic: odd while in the handler of preempt.c, and then ... */
     struct gor__registers stopped_at; /* ... where it was interrupted */
 };
 
