@@ -227,11 +227,12 @@ static enum gor__symbol_step ask_step(struct tables *tables, uintptr_t pc,
 
 /* ---- who asks */
 
-/* The caller's own tables; NULL: it has none. */
+/* The caller's own tables; NULL: it has none. A debugger may make its call on the thread that dumps on a
+ * signal, halted with its tables half written: so the debugger's come first. */
 static struct tables *own_tables(void)
 {
     int self = 0;
-    for (int i = 0; i < GOR__LONERS; i++) {
+    for (int i = GOR__LONERS - 1; i >= 0; i--) {
         int thread = __atomic_load_n(&symbols.alone_threads[i], __ATOMIC_RELAXED);
         if (thread != 0) {
             self = self != 0 ? self : (int)syscall(SYS_gettid);

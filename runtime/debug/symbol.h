@@ -57,8 +57,8 @@ void gor__symbol_refresh(void);
 /* For who must not wait, for whoever holds the lock may never give it back: until the matching _end,
  * the calling thread's questions go to tables of their own. One thread at a time of each kind. */
 enum gor__symbol_loner {
-    GOR__LONER_SIGNAL, /* the thread that dumps on a signal */
-    GOR__LONER_DEBUGGER, /* a call from a debugger: all others are halted, and so may be one of these */
+    GOR__LONER_SIGNAL,   /* the thread that dumps on a signal */
+    GOR__LONER_DEBUGGER, /* a call from a debugger, on any thread, also on that one */
     GOR__LONERS,
 };
 void gor__symbol_begin_alone(enum gor__symbol_loner loner);

@@ -490,3 +490,18 @@ TEST(truncated_files_do_no_harm)
     gor__elf_close(&elf);
     free(image.bytes);
 }
+
+/* On the thread that dumps on a signal a debugger's call has tables of its own, too. */
+TEST(symbols_of_a_debugger_do_not_come_from_the_tables_of_who_was_halted)
+{
+    const void *pc = here();
+    gor__symbol_begin_alone(GOR__LONER_SIGNAL);
+    struct gor__symbol halted = find(pc);
+    gor__symbol_begin_alone(GOR__LONER_DEBUGGER);
+    struct gor__symbol called = find(pc);
+    CHECK(called.module != halted.module);
+    CHECK_STR(called.module, halted.module);
+    gor__symbol_end_alone(GOR__LONER_DEBUGGER);
+    CHECK(find(pc).module == halted.module);
+    gor__symbol_end_alone(GOR__LONER_SIGNAL);
+}
