@@ -59,7 +59,7 @@ static uint32_t default_procs(const struct gor_opts *opts)
 
 static void release_everything(void)
 {
-    gor__on_signal_hold(true);
+    gor__on_signal_hold();
     gor__free_trash();
     gor__preempt_fini();
     gor__fault_fini();
@@ -87,7 +87,7 @@ static void release_everything(void)
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = false;
 #endif
-    gor__on_signal_hold(false);
+    gor__on_signal_ended();
 }
 
 static int start_threads(void)

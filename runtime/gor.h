@@ -263,8 +263,10 @@ GOR_API GOR_NORETURN void gor_panic(const char *format, ...) __attribute__((form
 GOR_API void gor_on_panic(void (*handler)(void *arg, const char *message), void *arg);
 
 /* A goroutine that overflows its stack panics, too, and on another stack: deferred calls and handler work
- * as ever. But locks that the frames in between hold stay locked. So the process ends with a report where
- * that could be one of the C library's or ours: in their code; and under the sanitizers.
+ * as ever, with 256 KiB. But locks that the frames in between hold stay locked. So the process ends with a
+ * report where that could be one of the C library's or ours: in their code, so anywhere in a static program,
+ * of which nobody can tell what is the C library's; if the other stack is used up as well; and under the
+ * sanitizers.
  *
  * In a deferred call or a handler, print where the goroutine panicked, as gor_dump does. -EPERM: the caller
  * does not panic; else 0 or the error of the stream. */
@@ -914,7 +916,8 @@ struct gor_info {
 
 /* Call visit(arg, info) for every goroutine until it answers non-zero; answers that, else 0. The
  * world goes on meanwhile: each goroutine is shown as it was at some moment of the call. `visit`
- * may not call the runtime. [any thread] */
+ * may not call the runtime. -ECANCELED: the caller is a goroutine, and the runtime stops; this holds for
+ * whatever walks over all goroutines. [any thread] */
 GOR_API int gor_each(int (*visit)(void *arg, const struct gor_info *info), void *arg);
 
 /* What goroutine `id` does now; -ESRCH: it has ended. [any thread] */
@@ -936,7 +939,7 @@ struct gor_dump_opts {
 
 /* Print all goroutines in the form of Go's tracebacks, with functions, files and lines as far as they
  * are known: from symbol tables and DWARF, in the program and the libraries or in separate debug files.
- * 0 or the error of the stream. [any thread] */
+ * 0 or the error of the stream; -ECANCELED as of gor_each. [any thread] */
 GOR_API int gor_dump(FILE *out);
 
 /* The same for some; `opts` may be NULL. -ENOMEM: merged only. [any thread] */
@@ -948,14 +951,17 @@ GOR_API int gor_dump_to(int (*write)(void *arg, const char *text, size_t bytes),
                         const struct gor_dump_opts *opts);
 
 /* Have all goroutines dumped to standard error whenever `signal` comes, as Go does for SIGQUIT: by a
- * thread of its own that waits for no lock, so also when all others are stuck. With an exit code of 0 or
+ * thread of its own that waits for no lock a goroutine may keep, so also when all others are stuck; it does
+ * wait for whoever reads standard error, and gor_stop does not: that cuts the dump. With an exit code of 0 or
  * more the process ends with it afterwards (Go's is 2); -1: it goes on. Replaces the handler there was,
- * for good. -EINVAL: it cannot be had (SIGKILL, SIGSTOP, those of faults, the one the runtime uses).
- * -EAGAIN: no thread to be had. [any thread] */
+ * for good. Calls of the host's that no handler lets go on, such as poll and sleep, answer EINTR on the
+ * thread that the signal comes to. SIGABRT is dumped for if it is sent, as by a watchdog: abort() ends the
+ * process at once. -EINVAL: it cannot be had (SIGKILL, SIGSTOP, those of faults, the one the runtime
+ * uses). -EAGAIN: no thread to be had. [any thread] */
 GOR_API int gor_dump_on_signal(int signal, int exit_code);
 
 /* For a debugger: call (void)gor_debug_dump(2). Dumps all goroutines to a descriptor, without waiting
- * for any lock or thread, so that all of them may be halted. [any thread] */
+ * for any lock or thread, so that all of them may be halted; only for whoever reads there. [any thread] */
 GOR_API void gor_debug_dump(int fd);
 
 /* ------------------------------------------------- leaks and deadlocks */

@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,8 +56,9 @@ struct dump {
     const struct gor__dump_pick *pick; /* NULL: all that `opts` say */
     struct gor__bump bump;
     struct gor__running_list running;
+    bool may_wait;
     uint64_t shown;
-    bool no_memory;
+    int error; /* -ENOMEM, or -ECANCELED: the runtime stops */
     /* Merged. */
     struct group **groups;
     size_t group_count;
@@ -64,6 +66,12 @@ struct dump {
     size_t *slots; /* hashed: index + 1; 0: free */
     size_t slot_count;
 };
+
+/* A debugger's call goes on all the same: all threads are halted, nobody waits. */
+static bool is_over(const struct dump *dump)
+{
+    return dump->may_wait && gor__look_is_over();
+}
 
 /* ---- one goroutine */
 
@@ -301,7 +309,7 @@ static void print_groups(struct dump *dump)
         struct gor__span span = {
             .low = UINT64_MAX - dump->groups[i]->count, .what = i, .rank = (uint32_t)i};
         if (!gor__spans_add(&order, &dump->bump, span)) {
-            dump->no_memory = true;
+            dump->error = -ENOMEM;
             return;
         }
     }
@@ -310,6 +318,10 @@ static void print_groups(struct dump *dump)
                      dump->shown == 1 ? "" : "s", dump->group_count,
                      dump->group_count == 1 ? "" : "s");
     for (size_t i = 0; i < order.count && i < limit && dump->text->error == 0; i++) {
+        if (is_over(dump)) {
+            dump->error = -ECANCELED;
+            return;
+        }
         print_group(dump, dump->groups[order.list[i].what]);
     }
 }
@@ -343,6 +355,10 @@ static int visit(void *arg, struct gor__g *g)
     struct dump *dump = arg;
     const struct gor_dump_opts *opts = dump->opts;
     struct gor_info info;
+    if (is_over(dump)) {
+        dump->error = -ECANCELED;
+        return 1;
+    }
     /* First without the frames, which cost most. */
     if (!gor__look(g, false, &info) || !is_wanted(dump, &info) || !gor__look(g, true, &info) ||
         !is_wanted(dump, &info)) {
@@ -351,44 +367,44 @@ static int visit(void *arg, struct gor__g *g)
     bool in_call = add_running(dump, &info);
     dump->shown++;
     if (opts->merged) {
-        dump->no_memory = !merge(dump, &info, in_call);
+        dump->error = merge(dump, &info, in_call) ? 0 : -ENOMEM;
     } else {
         print_one(dump, &info, in_call);
     }
     bool full = !opts->merged && opts->limit != 0 && dump->shown >= opts->limit;
-    return full || dump->no_memory || dump->text->error != 0;
+    return full || dump->error != 0 || dump->text->error != 0;
 }
 
-static int print_all(struct dump *dump, bool may_wait)
+static int print_all(struct dump *dump)
 {
     gor__symbol_refresh();
     if (!dump->opts->no_running) {
-        gor__running_look(&dump->bump, may_wait, &dump->running);
+        gor__running_look(&dump->bump, dump->may_wait, &dump->running);
     }
     if (dump->pick == NULL) {
         print_hibernation(dump->text);
     }
     (void)gor__pool_each(visit, dump);
-    if (dump->opts->merged && !dump->no_memory) {
+    if (dump->opts->merged && dump->error == 0) {
         print_groups(dump);
     }
     gor__bump_fini(&dump->bump);
     int error = gor__text_end(dump->text);
-    return error == 0 && dump->no_memory ? -ENOMEM : error;
+    return error == 0 ? dump->error : error;
 }
 
 int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait)
 {
     static const struct gor_dump_opts all;
-    struct dump dump = {.text = text, .opts = opts != NULL ? opts : &all};
-    return print_all(&dump, may_wait);
+    struct dump dump = {.text = text, .opts = opts != NULL ? opts : &all, .may_wait = may_wait};
+    return print_all(&dump);
 }
 
 int gor__dump_picked(struct gor__text *text, const struct gor_dump_opts *opts,
                      const struct gor__dump_pick *pick)
 {
-    struct dump dump = {.text = text, .opts = opts, .pick = pick};
-    return print_all(&dump, true);
+    struct dump dump = {.text = text, .opts = opts, .pick = pick, .may_wait = true};
+    return print_all(&dump);
 }
 
 int gor_dump_to(int (*write)(void *arg, const char *text, size_t bytes), void *arg,
@@ -423,15 +439,31 @@ int gor_dump(FILE *out)
     return gor__shown(gor_dump_with(out, NULL));
 }
 
+/* Whether to try again, once there may be room: a descriptor that does not block is often shared with
+ * whoever made it so. */
+static bool is_tried_again(int fd, int error)
+{
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+        struct pollfd room = {.fd = fd, .events = POLLOUT};
+        return poll(&room, 1, -1) >= 0 || errno == EINTR;
+    }
+    return error == EINTR;
+}
+
 int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes)
 {
+    int fd = *(const int *)arg;
     while (bytes > 0) {
-        ssize_t put = write(*(const int *)arg, text, bytes);
-        if (put < 0 && errno != EINTR) {
-            return -errno;
+        ssize_t put = write(fd, text, bytes);
+        if (put < 0) {
+            int error = errno;
+            if (!is_tried_again(fd, error)) {
+                return -error;
+            }
+            continue;
         }
-        text += put > 0 ? put : 0;
-        bytes -= put > 0 ? (size_t)put : 0;
+        text += put;
+        bytes -= (size_t)put;
     }
     return 0;
 }

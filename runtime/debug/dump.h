@@ -8,7 +8,7 @@
 
 /* A dump, to `text`, which is ended. `may_wait`: else no lock is waited for, and none of the tables of
  * others used: for whom a debugger calls, with all other threads halted. 0, the answer of the text's
- * `write`, or -ENOMEM. Outside the door. */
+ * `write`, -ENOMEM, or -ECANCELED: the runtime stops, and waits for the caller. Outside the door. */
 int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait);
 
 /* Which goroutines a dump shows, and what it says of each beside its stack. */
@@ -22,7 +22,7 @@ struct gor__dump_pick {
 int gor__dump_picked(struct gor__text *text, const struct gor_dump_opts *opts,
                      const struct gor__dump_pick *pick);
 
-/* A text's `write`: to the descriptor *arg, to the stream `arg`. */
+/* A text's `write`: to the descriptor *arg, which waits for whoever reads there; to the stream `arg`. */
 int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes);
 int gor__dump_write_to_stream(void *arg, const char *text, size_t bytes);
 

@@ -165,6 +165,11 @@ bool gor__look(const struct gor__g *g, bool with_frames, struct gor_info *out_in
     return false;
 }
 
+bool gor__look_is_over(void)
+{
+    return gor__m_self() != NULL && __atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE);
+}
+
 struct tour {
     int (*visit)(void *arg, const struct gor_info *info);
     void *arg;
@@ -174,6 +179,9 @@ static int visit_one(void *arg, struct gor__g *g)
 {
     const struct tour *tour = arg;
     struct gor_info info;
+    if (gor__look_is_over()) {
+        return -ECANCELED;
+    }
     return gor__look(g, true, &info) ? tour->visit(tour->arg, &info) : 0;
 }
 

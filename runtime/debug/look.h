@@ -17,4 +17,9 @@ struct gor__g;
  * they are wanted at all, for they cost more than all the rest. */
 bool gor__look(const struct gor__g *g, bool with_frames, struct gor_info *out_info);
 
+/* To be asked at every step of a walk over all goroutines, which passes no door and takes seconds if
+ * there are millions: the runtime stops, and waits for the calling goroutine among others. Never so on
+ * other threads, which may want to know what keeps it from stopping. */
+bool gor__look_is_over(void);
+
 #endif

@@ -3,7 +3,9 @@
  *
  * The handler notes the signal and wakes a thread that is there for nothing else; so it does not matter
  * what the thread does that the signal came to. In case no other thread lets the signal in, that one
- * does. It waits for no lock that a goroutine may have: not stdio's, not malloc's, not the loader's.
+ * does. It waits for no lock that a goroutine may have while it does as it likes: not stdio's, not malloc's,
+ * not the loader's; for the scheduler's only, which is held for moments. And it waits for whoever reads
+ * standard error; the end of the runtime does not wait for him, but cuts the dump.
  */
 #include "runtime/debug/on_signal.h"
 
@@ -26,6 +28,7 @@ enum { GOES_ON = -1 };
 static struct {
     struct gor__mutex lock;    /* of who asks for signals */
     struct gor__mutex dumping; /* held while the thread looks at goroutines */
+    uint64_t ends;             /* of the runtime, so far; under `dumping` */
     bool started;
     pthread_t thread;
     uint64_t caught;                  /* atomic; bit n - 1 is signal n */
@@ -49,23 +52,43 @@ static void handle(int signal)
     errno = error;
 }
 
+/* Whoever reads may take his time, and keeps nobody from stopping the runtime. The goroutines have gone
+ * then. */
+static int write_meanwhile(void *arg, const char *text, size_t bytes)
+{
+    uint64_t ends = on.ends;
+    gor__mutex_unlock(&on.dumping);
+    int error = gor__dump_write_to_fd(arg, text, bytes);
+    gor__mutex_lock(&on.dumping);
+    return error == 0 && ends != on.ends ? -ECANCELED : error;
+}
+
+static void look_and_write(struct gor__text *text, int fd)
+{
+    static const char cut[] = "\n...and more, but the runtime was stopped meanwhile...\n";
+    gor__mutex_lock(&on.dumping);
+    gor__symbol_begin_alone(GOR__LONER_SIGNAL);
+    int error = gor__dump(text, NULL, true);
+    gor__symbol_end_alone(GOR__LONER_SIGNAL);
+    gor__mutex_unlock(&on.dumping);
+    if (error == -ECANCELED) {
+        (void)gor__dump_write_to_fd(&fd, cut, sizeof cut - 1);
+    }
+}
+
 static void dump(int signal)
 {
     struct gor__text text;
     int fd = STDERR_FILENO;
     const char *name = sigabbrev_np(signal);
     const char *what = sigdescr_np(signal);
-    gor__text_init(&text, gor__dump_write_to_fd, &fd);
+    gor__text_init(&text, write_meanwhile, &fd);
     if (name != NULL) {
         gor__text_format(&text, "SIG%s: %s\n\n", name, what != NULL ? what : "");
     } else {
         gor__text_format(&text, "signal %d\n\n", signal);
     }
-    gor__mutex_lock(&on.dumping);
-    gor__symbol_begin_alone(GOR__LONER_SIGNAL);
-    (void)gor__dump(&text, NULL, true);
-    gor__symbol_end_alone(GOR__LONER_SIGNAL);
-    gor__mutex_unlock(&on.dumping);
+    look_and_write(&text, fd);
     int code = __atomic_load_n(&on.exit_codes[signal], __ATOMIC_RELAXED);
     if (code != GOES_ON) {
         /* Not by _exit, which sanitizers take for an occasion to flush all streams. */
@@ -147,11 +170,13 @@ int gor_dump_on_signal(int signal, int exit_code)
     return result;
 }
 
-void gor__on_signal_hold(bool hold)
+void gor__on_signal_hold(void)
 {
-    if (hold) {
-        gor__mutex_lock(&on.dumping);
-    } else {
-        gor__mutex_unlock(&on.dumping);
-    }
+    gor__mutex_lock(&on.dumping);
+}
+
+void gor__on_signal_ended(void)
+{
+    on.ends++;
+    gor__mutex_unlock(&on.dumping);
 }

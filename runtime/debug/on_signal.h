@@ -6,9 +6,9 @@
 #ifndef GOR_DEBUG_ON_SIGNAL_H
 #define GOR_DEBUG_ON_SIGNAL_H
 
-#include <stdbool.h>
-
-/* While it is held no dump begins on a signal; none is under way when this returns. */
-void gor__on_signal_hold(bool hold);
+/* From here on nobody who dumps on a signal looks at goroutines, until the runtime has ended: then a dump
+ * that was under way is cut. It waits for moments only, not for whoever reads the dump. */
+void gor__on_signal_hold(void);
+void gor__on_signal_ended(void);
 
 #endif

@@ -57,6 +57,9 @@ static int add_goroutine(void *arg, struct gor__g *g)
     const struct walk *walk = arg;
     struct gor_info info;
     struct gor__sample_key key;
+    if (gor__look_is_over()) {
+        return -ECANCELED;
+    }
     if (!gor__look(g, true, &info)) {
         return 0;
     }

@@ -69,7 +69,6 @@ static struct gor_site as_seen(uint32_t number, uint64_t live)
 
 int gor_each_site(int (*visit)(void *arg, const struct gor_site *site), void *arg)
 {
-    int result = 0;
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return -ESRCH;
     }
@@ -77,7 +76,7 @@ int gor_each_site(int (*visit)(void *arg, const struct gor_site *site), void *ar
     if (census == NULL) {
         return -ENOMEM;
     }
-    (void)gor__pool_each(count_one, census);
+    int result = gor__pool_each(count_one, census);
     for (uint32_t i = 0; i < GOR__SITES_MAX && result == 0; i++) {
         struct gor_site site = as_seen(i, census->live[i]);
         if (site.live > 0 || site.measured > 0 || site.stack_most_bytes > 0) {

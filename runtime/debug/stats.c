@@ -126,6 +126,9 @@ static int count_state(void *arg, struct gor__g *g)
 {
     struct gor_stats *stats = arg;
     struct gor_info info;
+    if (gor__look_is_over()) {
+        return -ECANCELED;
+    }
     if (gor__look(g, false, &info)) {
         stats->by_state[info.state]++;
     }
@@ -149,8 +152,8 @@ int gor_stats_get(struct gor_stats *out_stats, bool by_state)
     add_stacks(&stats, by_state);
     add_hibernation(&stats);
     add_ceiling(&stats);
-    if (by_state) {
-        (void)gor__pool_each(count_state, &stats);
+    if (by_state && gor__pool_each(count_state, &stats) < 0) {
+        return -ECANCELED;
     }
     *out_stats = stats;
     return 0;

@@ -124,6 +124,85 @@ TEST(quit_without_an_exit_code_dumps_and_goes_on)
     }
 }
 
+/* ---- whoever reads is slow, or does not read at all */
+
+static void park(void *unused)
+{
+    (void)unused;
+    (void)gor_sleep(GOR_SECOND * 1000);
+}
+
+enum { PARKED = 200 };
+
+/* Standard error becomes a small pipe, which a dump of all has filled when this returns. */
+static int fill_with_dump(int flags, int ends[2])
+{
+    if (pipe2(ends, flags | O_CLOEXEC) != 0 || dup2(ends[1], STDERR_FILENO) < 0 ||
+        fcntl(ends[1], F_SETPIPE_SZ, 4096) < 0 || gor_dump_on_signal(SIGQUIT, -1) != 0) {
+        return -1;
+    }
+    for (int i = 0; i < PARKED; i++) {
+        spawn(park, NULL);
+    }
+    (void)kill(getpid(), SIGQUIT);
+    struct pollfd room = {.fd = ends[1], .events = POLLOUT};
+    YIELD_UNTIL(poll(&room, 1, 0) == 0)
+    return 0;
+}
+
+static int read_slowly(void *unused)
+{
+    int ends[2];
+    (void)unused;
+    if (fill_with_dump(O_NONBLOCK, ends) != 0) {
+        return 100;
+    }
+    return await_said(ends[0], "created by", PARKED) ? 7 : 101;
+}
+
+TEST(dump_waits_for_the_reader_of_what_does_not_block)
+{
+    int status = status_of_root(read_slowly, NULL, said, SAID_BYTES);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 7) {
+        test_fail(__FILE__, __LINE__, "status %#x, said: %s", status, said);
+    }
+}
+
+static int read_never(void *unused)
+{
+    int ends[2];
+    (void)unused;
+    return fill_with_dump(0, ends) == 0 ? 7 : 100;
+}
+
+TEST(stop_does_not_wait_for_the_reader_of_a_dump)
+{
+    int status = status_of_root(read_never, NULL, said, SAID_BYTES);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 7) {
+        test_fail(__FILE__, __LINE__, "status %#x, said: %s", status, said);
+    }
+}
+
+static int abort_by_hand(void *unused)
+{
+    (void)unused;
+    if (gor_dump_on_signal(SIGABRT, 2) == 0) {
+        (void)kill(getpid(), SIGABRT);
+        (void)gor_sleep(GOR_SECOND * 1000);
+    }
+    return 100;
+}
+
+TEST(abort_that_is_sent_dumps)
+{
+    int status = status_of_root(abort_by_hand, NULL, said, SAID_BYTES);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 2) {
+        test_fail(__FILE__, __LINE__, "status %#x, said: %s", status, said);
+    }
+    check_said("SIGABRT: ");
+    check_said(", \"main\"]:\n");
+}
+
 static int nothing(void *unused)
 {
     (void)unused;

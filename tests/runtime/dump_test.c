@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* dump_test.c - the printed form of goroutines: of all or some, merged or not, waiting or running. */
+#include <sched.h>
 #include <time.h>
 
+#include "runtime/sched/capture.h"
+#include "runtime/sched/door.h"
+#include "runtime/sched/sched.h"
 #include "tests/runtime/help.h"
 
 /* What instrumentation puts between caller and callee, or delays, is not looked at. */
@@ -341,6 +345,8 @@ GO_TEST(dump_without_running_ones_asks_nobody)
     atomic_store(&there, 0);
     spawn(block_outside, NULL);
     YIELD_UNTIL(atomic_load(&there) == 1)
+    /* There already, it may have been stopped just before it blocks. */
+    await_words("[syscall]:\n");
     char *text = dump_text(&(struct gor_dump_opts){.no_running = true});
     check_has(text, "[running]:\nblock_outside(...)\n");
     check_has(text, "...where it is now could not be found out...\n");
@@ -415,4 +421,129 @@ TEST(dump_without_a_runtime_is_harmless)
     FILE *null = fopen("/dev/null", "w");
     CHECK_INT(gor_dump(null), <=, 0);
     fclose(null);
+}
+
+/* ---- two at once, and the end of the runtime */
+
+static _Atomic int computes;
+
+static void compute_until_told(void *unused)
+{
+    (void)unused;
+    atomic_store(&computes, 1);
+    while (atomic_load(&computes) == 1) {
+        COME_BACK();
+    }
+    atomic_store(&computes, 3);
+}
+
+/* Under the lock. */
+static struct gor__m *find_machine(gor_id_t id)
+{
+    for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        const struct gor__g *g = __atomic_load_n(&m->g, __ATOMIC_RELAXED);
+        if (g != NULL && g->id == id) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* What the second and the third ask for is answered, too, though the first has changed his mind. */
+static void ask_three_times(gor_id_t id)
+{
+    static struct gor__capture captures[3];
+    memset(captures, 0, sizeof captures);
+    gor__enter();
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = find_machine(id);
+    bool asked = m != NULL;
+    for (int i = 0; i < 3; i++) {
+        asked = asked && gor__capture_ask(m, &captures[i]);
+    }
+    bool back = asked && gor__capture_take_back(m, &captures[0]);
+    gor__mutex_unlock(&gor__sched.lock);
+    gor__leave();
+    CHECK(asked);
+    for (int i = back ? 1 : 0; i < 3; i++) {
+        while (__atomic_load_n(&captures[i].done, __ATOMIC_ACQUIRE) == 0) {
+            (void)gor__futex_wait(&captures[i].done, 0, GOR_NEVER);
+        }
+        CHECK_EQ(captures[i].id, id);
+    }
+}
+
+static void check_many_ask(void *unused)
+{
+    (void)unused;
+    gor_id_t id = spawn_id(compute_until_told, NULL);
+    YIELD_UNTIL(atomic_load(&computes) == 1)
+    ask_three_times(id);
+    atomic_store(&computes, 2);
+    await_end(id);
+}
+
+static int run_many_ask(void *arg)
+{
+    check_many_ask(arg);
+    return 0;
+}
+
+/* Two processors, for one of the two computes until it was asked. */
+TEST(thread_answers_all_who_ask_it_at_once)
+{
+    if (STOPS_ANYWHERE) {
+        CHECK_EQ(gor_run(&(struct gor_opts){.gomaxprocs = 2}, run_many_ask, NULL), 0);
+    }
+}
+
+enum { MANY = SCALED(5000, 2000, 1000) };
+
+static _Atomic int written;
+static _Atomic int written_late;
+static _Atomic int result_of_dump;
+
+static void park_for_long(void *unused)
+{
+    (void)unused;
+    (void)gor_sleep(1000 * GOR_SECOND);
+}
+
+/* The first piece is written until the runtime stops. */
+static int write_until_stopping(void *unused, const char *text, size_t bytes)
+{
+    (void)unused;
+    (void)text;
+    (void)bytes;
+    if (atomic_fetch_add(&written, 1) > 0) {
+        atomic_fetch_add(&written_late, 1);
+    }
+    while (!__atomic_load_n(&gor__sched.stopping, __ATOMIC_ACQUIRE)) {
+        COME_BACK();
+    }
+    return 0;
+}
+
+static void dump_slowly(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < MANY; i++) {
+        spawn(park_for_long, NULL);
+    }
+    gor_yield();
+    struct gor_dump_opts opts = {.no_running = true};
+    atomic_store(&result_of_dump, gor_dump_to(write_until_stopping, NULL, &opts));
+}
+
+TEST(dump_by_a_goroutine_does_not_keep_the_runtime_from_stopping)
+{
+    CHECK_EQ(gor_start(NULL), 0);
+    CHECK_EQ(gor_go(dump_slowly, NULL), 0);
+    while (atomic_load(&written) == 0) {
+        (void)sched_yield();
+    }
+    CHECK_EQ(gor_stop(), 0);
+    CHECK_EQ(atomic_load(&result_of_dump), -ECANCELED);
+    /* What was in hand. */
+    CHECK_INT(atomic_load(&written_late), <=, 1);
 }
