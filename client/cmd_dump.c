@@ -61,6 +61,10 @@ static error_t parse_filter(int key, char *arg, struct argp_state *state,
         return 0;
     case 'g':
         filter->goroutine = gorctl_option_number(state, "--goroutine", arg);
+        if (filter->goroutine == 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--goroutine: there is no goroutine 0; they are numbered from 1");
+        }
         return 0;
     case OPTION_MIN_WAIT:
         filter->min_wait_ns = gorctl_option_duration(state, "--min-wait", arg);

@@ -309,6 +309,7 @@ class Numbers(ctl.GorctlTest):
         self.assertNotIn("[sleep", self.ok("dump", "--state", "running").text)
         for args, text in (
                 (("--wait", "godot"), "'godot' is none; there are: "),
+                (("--goroutine", "0"), "there is no goroutine 0"),
                 (("--state", "asleep"), "'asleep' is none; there are: created, runnable, "),
                 (("--name", "n" * 32), "dump.name has 32 bytes; goroutines' names have 31 at most")):
             with self.subTest(args=args):
