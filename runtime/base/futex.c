@@ -22,7 +22,11 @@ int64_t gor__monotonic(void)
 
 int64_t gor__monotonic_after(int64_t ns)
 {
-    return gor__monotonic() + ns;
+    int64_t deadline = 0;
+    if (__builtin_add_overflow(gor__monotonic(), ns, &deadline)) {
+        return INT64_MAX;
+    }
+    return deadline;
 }
 
 bool gor__futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)

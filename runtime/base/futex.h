@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Nanoseconds of CLOCK_MONOTONIC: now, and `ns` from now. For waits of threads; the time of goroutines
- * is gor_now(). */
+/* Nanoseconds of CLOCK_MONOTONIC: now, and `ns` from now, INT64_MAX if that is beyond all time. For waits
+ * of threads; the time of goroutines is gor_now(). */
 int64_t gor__monotonic(void);
 int64_t gor__monotonic_after(int64_t ns);
 
