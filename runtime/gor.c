@@ -25,6 +25,7 @@
 #include "runtime/sched/netpoll.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
+#include "runtime/sched/quota.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/sites.h"
@@ -68,6 +69,7 @@ static void release_everything(void)
         gor__sched.machines = m->next;
         gor__memory_release(m, sizeof *m);
     }
+    gor__quotas_forget();
     gor__procs_fini();
     gor__netpoll_fini();
     gor__byid_fini();
@@ -119,7 +121,6 @@ static int start_locked(const struct gor_opts *opts)
     }
     gor__hibernate_init(&gor__sched.opts);
     gor__idle_stacks_init(gor__sched.opts.stack_idle_ns);
-    gor__ceiling_init(&gor__sched.opts, gor__sched.default_class);
     gor__latency_init();
     gor__world_init();
     gor__seeded_init(&gor__sched.opts);
@@ -138,6 +139,7 @@ static int start_locked(const struct gor_opts *opts)
 #endif
         gor__fault_init();
         gor__preempt_init();
+        gor__ceiling_init(&gor__sched.opts, gor__sched.default_class);
         result = start_threads();
         if (result == 0) {
             __atomic_store_n(&gor__sched.running, true, __ATOMIC_RELEASE);
@@ -217,7 +219,9 @@ static int stop_locked(void)
     gor__close_doors();
     gor__mutex_unlock(&gor__sched.lock);
     wake_everybody();
-    gor__ceiling_fini();
+    gor__ceiling_stop();
+    gor__quotas_stop();
+    gor__spawn_await_hosts();
     if (!gor__seeded_on()) {
         gor__sysmon_stop();
     }

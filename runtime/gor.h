@@ -129,8 +129,9 @@ GOR_API int gor_start(const struct gor_opts *opts);
 /* Stop a runtime started by gor_start. Goroutines are not waited for: each stops at its next call
  * into the runtime, or keeps its thread if it never makes one (-EBUSY then, after a second; the
  * memory stays mapped and gor_start is refused from then on). 0 when nothing runs. No other
- * thread of the host may call the library meanwhile, not even what is marked [any thread]; and a
- * channel or lock that goroutines still wait on is of no use to the next runtime.
+ * thread of the host may call the library meanwhile, not even what is marked [any thread], but for those
+ * that are starting a goroutine: wherever they are then, be it in line at a ceiling, they are told -ESRCH.
+ * A channel or lock that goroutines still wait on is of no use to the next runtime; a quota is.
  * [any thread outside the runtime] */
 GOR_API int gor_stop(void);
 
@@ -147,8 +148,12 @@ enum { GOR_NAME_BYTES = 32 };
  * that, as far as it matters, some milliseconds later. By default that is three quarters of the machine's
  * memory, or of the control group's. At a ceiling whoever starts a goroutine is told -EAGAIN, or waits:
  * parked, or if it is a thread of the host asleep, first come, first served, until one ends. With large
- * ceilings a 64th of it may be kept back. Not counted are the few goroutines that the library runs for
- * itself.
+ * ceilings a 64th of it may be kept back. gor_run's root is let in under any ceiling. So are the goroutines
+ * that the library runs for itself, of which there are few: for a context's deadline, or its cancelling from
+ * elsewhere, for signals, for the output of a process and its end. They count in no ceiling on goroutines
+ * and in no quota, only in the memory that is left.
+ * Where stacks have grown so far that no memory is left, those that exist may be used again.
+ * In the seeded mode it is not found out how far stacks grow, unless by gor_stacks_release.
  * Whoever waits for a place keeps one: when nobody is left that could end, that is a deadlock. The last
  * of those who wait without a limit is told -EDEADLK, if they are all that live; but they may as well
  * wait for goroutines that wait for them otherwise, which is seen in a dump only. */
@@ -178,6 +183,7 @@ struct gor_go_opts {
     gor_id_t *out_id;   /* filled before the goroutine can run; NULL if not wanted */
     enum gor_at_ceiling at_ceiling;   /* what to do where there is no place for it */
     struct gor_quota *quota;          /* borrowed: it counts in this one; NULL: in its parent's */
+    bool no_quota;                    /* with NULL: in none, not even in its parent's */
     enum gor_hibernation hibernation; /* see gor_hibernate */
 };
 
@@ -198,10 +204,11 @@ GOR_API int gor_go_ctx(const struct gor_go_opts *opts, void (*fn)(void *arg), vo
                        struct gor_ctx *ctx);
 
 /* Quotas. A ceiling for some goroutines of their own, below that for all: those started with it, and
- * those they start in turn, unless told another; but not what timers and contexts start. At its ceiling
- * gor_go does as at the other one. Goroutines hold references themselves. */
+ * those they start in turn, unless told another, or none (no_quota); but not what timers and contexts start.
+ * At its ceiling gor_go does as at the other one. Goroutines hold references themselves, until they end or
+ * the runtime stops. */
 
-/* At most so many at a time. The caller owns one reference. NULL: out of memory. [any thread] */
+/* At most so many at a time; 0: nobody, ever. The caller owns one reference. NULL: out of memory. [any thread] */
 GOR_API struct gor_quota *gor_quota_new(uint64_t max_goroutines);
 GOR_API struct gor_quota *gor_quota_ref(struct gor_quota *quota); /* [any thread] */
 GOR_API void gor_quota_unref(struct gor_quota *quota);            /* NULL is fine [any thread] */
@@ -423,7 +430,7 @@ struct gor_waitgroup {
 GOR_API void gor_waitgroup_add(struct gor_waitgroup *wg, int64_t delta);
 GOR_API void gor_waitgroup_done(struct gor_waitgroup *wg);
 /* Add one and run fn(arg) as a goroutine, which counts down at its end, however it ends. 0, or the
- * errors of gor_go with nothing added. */
+ * errors of gor_go with nothing added; and as that it waits at a ceiling under wait_at_ceiling. */
 GOR_API int gor_waitgroup_go(struct gor_waitgroup *wg, void (*fn)(void *arg), void *arg);
 /* Parks until the counter is zero. */
 GOR_API void gor_waitgroup_wait(struct gor_waitgroup *wg);
@@ -554,7 +561,8 @@ GOR_API int64_t gor_ctx_deadline(struct gor_ctx *ctx);
 GOR_API void *gor_ctx_value(struct gor_ctx *ctx, const void *key);
 
 /* Run fn(arg) as a goroutine once ctx is cancelled. *out_handle takes it back: gor_ctx_after_stop
- * answers 1 when fn will not run, 0 when it has started, and frees the handle. -ENOMEM. */
+ * answers 1 when fn will not run, 0 when it has started, and frees the handle. -ENOMEM. -EAGAIN: ctx is
+ * cancelled already, and a ceiling keeps fn from running at once. */
 struct gor_ctx_after;
 GOR_API int gor_ctx_after_func(struct gor_ctx *ctx, void (*fn)(void *arg), void *arg,
                                struct gor_ctx_after **out_handle);
@@ -582,10 +590,11 @@ GOR_API struct gor_ctx *gor_group_ctx(struct gor_group *group);
 GOR_API void gor_group_set_limit(struct gor_group *group, int limit);
 /* Run fn(ctx, arg) as a goroutine; parks while the limit is reached, and those that do are served in
  * their order. A result other than 0 is an error. One that ends by gor_exit, or by a panic that is
- * handled, counts as done without one. 0, or the errors of gor_go. */
+ * handled, counts as done without one. 0, or the errors of gor_go; and as that it waits at a ceiling under
+ * wait_at_ceiling. */
 GOR_API int gor_group_go(struct gor_group *group, int (*fn)(struct gor_ctx *ctx, void *arg),
                          void *arg);
-/* -EAGAIN at the limit. */
+/* -EAGAIN at the limit; else the same, at a ceiling too. */
 GOR_API int gor_group_try_go(struct gor_group *group, int (*fn)(struct gor_ctx *ctx, void *arg),
                              void *arg);
 /* Park until all members have ended, and cancel the context: 0, or the first error. */

@@ -13,6 +13,7 @@
 #include "runtime/base/thread.h"
 #include "runtime/gor.h"
 #include "runtime/sched/preempt.h"
+#include "runtime/sched/sched.h"
 
 static struct {
     /* Between the handler and the goroutine; atomic. */
@@ -173,7 +174,7 @@ int gor__catch_start(void (*deliver)(int signal))
     if (error < 0) {
         goto close_eventfds;
     }
-    error = gor_go_with(&named, read_bell, NULL);
+    error = gor__go_own(&named, read_bell, NULL);
     if (error < 0) {
         goto stop_thread;
     }

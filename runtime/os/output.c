@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "runtime/gor.h"
-#include "runtime/sched/machine.h"
+#include "runtime/sched/sched.h"
 
 enum { GROWTH = 4096 };
 
@@ -85,7 +85,7 @@ static int start_reader(struct gor_proc *proc, int stream, struct gor_ctx *ctx,
         return 0;
     }
     gor_waitgroup_add(capture->readers, 1);
-    int error = gor_go_with(&named, read_all, capture);
+    int error = gor__go_own(&named, read_all, capture);
     if (error < 0) {
         gor_waitgroup_done(capture->readers);
     }

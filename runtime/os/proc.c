@@ -12,7 +12,7 @@
 
 #include "runtime/base/assert.h"
 #include "runtime/io/call.h"
-#include "runtime/sched/machine.h"
+#include "runtime/sched/sched.h"
 
 enum { SEND_TO_GROUP = 4 }; /* PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9 */
 
@@ -241,7 +241,7 @@ void gor_proc_free(struct gor_proc *proc)
     }
     gor__only_inside();
     close_pipes(proc);
-    if (look(proc) || gor_go_with(&named, reap_later, proc) < 0) {
+    if (look(proc) || gor__go_own(&named, reap_later, proc) < 0) {
         unref(proc);
     }
 }

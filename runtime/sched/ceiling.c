@@ -4,11 +4,11 @@
  * What a goroutine may cost is not known when it starts: the reserve of its stack is address space, of
  * which it uses a page or all. Counting the reserve was rejected: a million goroutines of 128 KiB are
  * 128 GB then, and take 5 in truth. So each is charged what it costs at least, and what stacks have grown
- * beyond that is found out while they live (grown.h). Stacks that exist may always be used again, however
- * large they have become: those who end and those who come take no more than there is already.
+ * beyond that is found out while they live (grown.h).
  *
  * One count of places for everybody, taken and given back by each spawn and end, was rejected too: it is
- * a cache line that all Ps write.
+ * a cache line that all Ps write. So was counting stacks as they are made, in place of goroutines: one that
+ * was let in must have its stack, and whoever makes another stack in advance makes room for nobody.
  */
 #include "runtime/sched/ceiling.h"
 
@@ -17,6 +17,7 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/allowance.h"
 #include "runtime/sched/grown.h"
+#include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 
 enum {
@@ -25,6 +26,8 @@ enum {
     TABLE_SPAN = 2 << 20, /* what a page of the kernel's page tables maps */
     TABLE_BYTES = 4096,
     MAPPINGS_OF_HOST = 4096, /* that are left to others where each guard takes one */
+    KEPT_SHARE = 64, /* free stacks that all Ps keep of a class are such a part of the ceiling */
+    KEPT_OTHERS = 8, /* and such a part of that of another class than the usual one */
 };
 
 struct gor__ceiling gor__ceiling;
@@ -72,30 +75,68 @@ void gor__ceiling_init(const struct gor_opts *opts, int stack_class)
         .most = least(asked, most_stacks(stack_class)),
         .bytes = opts->max_stack_bytes != 0 ? opts->max_stack_bytes : default_bytes(),
         .goroutine_bytes = goroutine_bytes(stack_class),
+        .stack_class = stack_class,
+        .watched = !gor__fences_work(),
     };
+    gor__ceiling_resize();
 }
 
-/* Bytes behind the stacks that exist. */
-static uint64_t stack_bytes(uint64_t made)
+/* Goroutines that all have room if none grows. */
+static uint64_t most_of_all(void)
 {
-    int64_t bytes = (int64_t)(made * gor__memory_page()) + gor__grown_bytes();
-    return bytes > 0 ? (uint64_t)bytes : 0;
+    return least(gor__ceiling.most, gor__ceiling.bytes / gor__ceiling.goroutine_bytes);
+}
+
+void gor__ceiling_resize(void)
+{
+    uint64_t procs = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);
+    /* By memory alone: the fewer a P may keep, the more often all meet at the common lists. */
+    uint64_t fit = gor__ceiling.bytes / gor__ceiling.goroutine_bytes;
+    uint32_t most = (uint32_t)least(fit / KEPT_SHARE / procs, GOR__STACKS_LOCAL_MAX);
+    uint64_t kept = 0;
+    for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
+        uint32_t of_class = class == gor__ceiling.stack_class ? most : most / KEPT_OTHERS;
+        gor__stacks_set_local(class, of_class);
+        kept += procs * of_class;
+    }
+    __atomic_store_n(&gor__ceiling.kept, kept, __ATOMIC_RELAXED);
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
+}
+
+static uint64_t stack_bytes(uint64_t warm)
+{
+    return warm * gor__memory_page() + gor__grown_bytes();
+}
+
+bool gor__ceiling_has_memory_for(uint64_t warm_stacks)
+{
+    return stack_bytes(warm_stacks) <= gor__ceiling.bytes;
+}
+
+/* The most goroutines there is memory for, the library's own among them. */
+static uint64_t most_by_memory(void)
+{
+    uint64_t kept = __atomic_load_n(&gor__ceiling.kept, __ATOMIC_RELAXED);
+    uint64_t fit = less(gor__ceiling.bytes, stack_bytes(kept)) / gor__ceiling.goroutine_bytes;
+    uint64_t again = less(gor__stacks_warm_within(), kept);
+    return fit > again ? fit : again;
 }
 
 uint64_t gor__ceiling_now(void)
 {
-    uint64_t made = gor__stacks_made();
-    uint64_t used = stack_bytes(made);
-    uint64_t left = gor__ceiling.bytes > used ? gor__ceiling.bytes - used : 0;
-    return least(gor__ceiling.most, made + left / gor__ceiling.goroutine_bytes);
+    uint64_t own = gor__counted(&gor__ceiling.own);
+    return least(gor__ceiling.most, less(most_by_memory(), own));
 }
 
 uint64_t gor__ceiling_used_bytes(void)
 {
-    uint64_t made = gor__stacks_made();
+    uint64_t warm = gor__stacks_warm();
     uint64_t live = gor_num_goroutine();
-    uint64_t promised = live > made ? live - made : 0;
-    return stack_bytes(made) + promised * gor__ceiling.goroutine_bytes;
+    return stack_bytes(warm) + less(live, warm) * gor__ceiling.goroutine_bytes;
 }
 
 /* ---- counting */
@@ -105,39 +146,54 @@ static uint32_t procs_made(void)
     return __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
 }
 
-/* Goroutines that live and those that have a place. Read in this order, whoever comes or goes meanwhile
- * is counted too much rather than too little: a place is used up after its goroutine is counted. */
-static uint64_t taken(void)
+/* Goroutines that live and those that have a place. */
+struct count {
+    uint64_t all;
+    uint64_t own;    /* of them, the library's */
+    uint64_t places; /* that Ps have in advance */
+};
+
+/* Read in this order, whoever comes or goes meanwhile is counted too much rather than too little: a place
+ * is used up after its goroutine is counted, and then room is noted. One of our own becomes that after it
+ * is counted, and is that no more before its end is. */
+static struct count taken(void)
 {
     uint64_t sum = __atomic_load_n(&gor__ceiling.promised, __ATOMIC_ACQUIRE);
+    uint64_t places = 0;
     uint32_t procs = procs_made();
     for (uint32_t i = 0; i < procs; i++) {
-        const struct gor__p *p = gor__sched.procs[i];
-        sum += __atomic_load_n(&p->places, __ATOMIC_ACQUIRE) - gor__counted(&p->ended);
+        places += gor__counted(&gor__sched.procs[i]->places);
+        sum -= gor__counted(&gor__sched.procs[i]->ended);
     }
+    uint64_t own = gor__counted(&gor__ceiling.own);
     gor__fence();
     sum += gor__counted(&gor__sched.foreign_created);
     procs = procs_made();
     for (uint32_t i = 0; i < procs; i++) {
         sum += gor__counted(&gor__sched.procs[i]->created);
     }
-    return sum;
+    return (struct count){.all = sum + places, .own = own, .places = places};
+}
+
+static uint64_t room_beside(const struct count *count)
+{
+    return least(less(gor__ceiling.most, count->all - count->own),
+                 less(most_by_memory(), count->all));
 }
 
 static uint64_t room(void)
 {
-    uint64_t most = gor__ceiling_now();
-    uint64_t used = taken();
-    return most > used ? most - used : 0;
+    struct count count = taken();
+    return room_beside(&count);
 }
 
-/* Places a P may take at once, of `left`. */
+/* Places a P may take at once, of `left`, which is not 0: half of its share, and so one at last. */
 static uint32_t advance(uint64_t left)
 {
     uint64_t procs = __atomic_load_n(&gor__sched.proc_count, __ATOMIC_RELAXED);
-    uint64_t ceiling = least(gor__ceiling.most, gor__ceiling.bytes / gor__ceiling.goroutine_bytes);
-    uint64_t places = least(ceiling / PLACES_SHARE / procs, PLACES_AT_ONCE);
-    return (uint32_t)least(places > 0 ? places : 1, left);
+    uint64_t places = least(most_of_all() / PLACES_SHARE / procs, PLACES_AT_ONCE);
+    places = least(places, left / procs / 2);
+    return places > 0 ? (uint32_t)places : 1;
 }
 
 static void add_promised(int64_t places)
@@ -152,8 +208,7 @@ static void add_promised(int64_t places)
 static uint64_t serve(struct gor__line_taken *served)
 {
     uint64_t left = room();
-    while (left > 0 && !gor__line_is_empty(&gor__ceiling.line) &&
-           gor__line_take(&gor__ceiling.line, served)) {
+    while (left > 0 && gor__line_take(&gor__ceiling.line, served)) {
         add_promised(1);
         left--;
     }
@@ -169,43 +224,87 @@ void gor__ceiling_serve(void)
     gor__line_wake(&served);
 }
 
-/* With the lock held, which is released: a place without waiting, if nobody does. */
-static bool take_at_once(struct gor__p *p, enum gor__place_kind *out_place)
+void gor__ceiling_came_room(void)
 {
-    struct gor__line_taken served = {NULL, NULL};
-    uint64_t left = serve(&served);
-    bool found = left > 0 && gor__line_is_empty(&gor__ceiling.line);
-    if (found && p != NULL) {
+    gor__fence(); /* pairs with that of gor__line_announce */
+    if (!gor__line_is_empty(&gor__ceiling.line)) {
+        gor__ceiling_serve();
+    }
+}
+
+/* With the lock held: a place without waiting. If there is room after those who wait have been served,
+ * nobody waits any more. */
+static bool take_at_once(struct gor__p *p, struct gor__line_taken *served,
+                         enum gor__place_kind *out_place)
+{
+    uint64_t left = serve(served);
+    if (left == 0) {
+        return false;
+    }
+    if (p != NULL) {
         *out_place = GOR__PLACE_OF_P;
         __atomic_store_n(&p->places, advance(left), __ATOMIC_RELEASE);
-    } else if (found) {
+    } else {
         *out_place = GOR__PLACE_PROMISED;
         add_promised(1);
     }
-    if (served.first != NULL) {
-        gor__spin_unlock(&gor__ceiling.line.lock);
-        gor__line_wake(&served);
-        gor__spin_lock(&gor__ceiling.line.lock);
+    return true;
+}
+
+/* Without the lock: from now on who makes room looks at the line. What he has counted before is seen by
+ * whoever counts after this. */
+static void watch(void)
+{
+    __atomic_store_n(&gor__ceiling.watched, true, __ATOMIC_SEQ_CST);
+    gor__fence_all_threads();
+}
+
+/* With the lock held, while `watched` is set: wait, or 1: there is room after all, and the lock is still
+ * held. */
+static int wait_in_line(const struct gor__limit *limit)
+{
+    struct gor__line *line = &gor__ceiling.line;
+    const struct gor__g *g = gor__g_self();
+    gor__line_announce(line);
+    struct count count = taken();
+    if (room_beside(&count) > 0) {
+        gor__line_withdraw(line);
+        return 1;
     }
-    return found;
+    if (count.places > 0) {
+        gor__call_attention(); /* they are not to be kept back while somebody waits */
+    }
+    gor__ceiling.waited_at = gor__coarse_now();
+    bool own = g != NULL && gor__g_is_own(g);
+    return gor__line_wait(line, own ? 0 : count.all - count.own, limit);
 }
 
 int gor__ceiling_take(struct gor__p *p, const struct gor__patience *patience,
                       enum gor__place_kind *out_place)
 {
-    gor__spin_lock(&gor__ceiling.line.lock);
-    if (take_at_once(p, out_place)) {
-        gor__spin_unlock(&gor__ceiling.line.lock);
-        return 0;
-    }
-    if (!patience->waits) {
-        return gor__line_refuse(&gor__ceiling.line);
-    }
-    *out_place = GOR__PLACE_PROMISED;
-    int result = gor__line_wait(&gor__ceiling.line, gor_num_goroutine(), patience->limit);
-    if (result != 0 && result != -ESRCH) {
-        /* Those behind us were held up as long as we were the first. */
-        gor__ceiling_serve();
+    struct gor__line *line = &gor__ceiling.line;
+    int result = 1;
+    gor__spin_lock(&line->lock);
+    while (result > 0) {
+        struct gor__line_taken served = {NULL, NULL};
+        bool found = take_at_once(p, &served, out_place);
+        bool watched = __atomic_load_n(&gor__ceiling.watched, __ATOMIC_RELAXED);
+        if (!found && !patience->waits && served.first == NULL) {
+            result = gor__line_refuse(line);
+        } else if (!found && watched && served.first == NULL) {
+            *out_place = GOR__PLACE_PROMISED;
+            result = wait_in_line(patience->limit);
+        } else {
+            gor__spin_unlock(&line->lock);
+            gor__line_wake(&served);
+            if (found) {
+                return 0;
+            }
+            if (!watched) {
+                watch();
+            }
+            gor__spin_lock(&line->lock);
+        }
     }
     return result;
 }
@@ -213,23 +312,46 @@ int gor__ceiling_take(struct gor__p *p, const struct gor__patience *patience,
 void gor__ceiling_use_promised(void)
 {
     add_promised(-1);
+    gor__ceiling_note_room();
 }
 
 void gor__ceiling_put_back(enum gor__place_kind place)
 {
     if (place == GOR__PLACE_PROMISED) {
-        add_promised(-1);
-        gor__ceiling_note_end();
+        gor__ceiling_use_promised();
     }
+}
+
+void gor__ceiling_attend(struct gor__p *p)
+{
+    if (p->places != 0 && !gor__line_is_empty(&gor__ceiling.line)) {
+        __atomic_store_n(&p->places, 0, __ATOMIC_RELEASE);
+        gor__ceiling_note_room();
+    }
+}
+
+/* Fences are for when somebody waits now and then. */
+static void stop_watching(int64_t now)
+{
+    enum { PATIENCE_NS = 1000000000 };
+    if (!__atomic_load_n(&gor__ceiling.watched, __ATOMIC_RELAXED) || !gor__fences_work()) {
+        return;
+    }
+    gor__spin_lock(&gor__ceiling.line.lock);
+    if (gor__line_is_empty(&gor__ceiling.line) && now - gor__ceiling.waited_at > PATIENCE_NS) {
+        __atomic_store_n(&gor__ceiling.watched, false, __ATOMIC_RELAXED);
+    }
+    gor__spin_unlock(&gor__ceiling.line.lock);
 }
 
 void gor__ceiling_look(int64_t now)
 {
     gor__grown_look(now, gor__ceiling.bytes);
-    gor__ceiling_note_end();
+    gor__ceiling_note_room();
+    stop_watching(now);
 }
 
-void gor__ceiling_fini(void)
+void gor__ceiling_stop(void)
 {
-    gor__line_close(&gor__ceiling.line);
+    gor__line_stop(&gor__ceiling.line);
 }

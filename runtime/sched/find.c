@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "runtime/sched/asleep.h"
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/hibernate.h"
 #include "runtime/sched/latency.h"
@@ -42,8 +43,8 @@ void gor__idle_put_proc(struct gor__p *p)
     if (gor__give_to_waiting(p)) {
         return;
     }
-    /* Others may want them. */
-    __atomic_store_n(&p->places, 0, __ATOMIC_RELAXED);
+    /* Others may want them: gor__ceiling_note_room follows, without the lock. */
+    __atomic_store_n(&p->places, 0, __ATOMIC_RELEASE);
     p->idle = true;
     p->next_idle = gor__sched.idle_procs;
     gor__sched.idle_procs = p;
@@ -418,8 +419,12 @@ static bool release_proc(struct gor__m *m)
         gor__mutex_unlock(&gor__sched.lock);
         return true;
     }
+    bool had_places = m->p->places != 0;
     gor__idle_put_proc(gor__drop(m));
     gor__mutex_unlock(&gor__sched.lock);
+    if (had_places) {
+        gor__ceiling_note_room();
+    }
     return false;
 }
 
@@ -500,6 +505,7 @@ static void alert_poller(int64_t first)
 
 void gor__proc_came_free(const struct gor__p *p)
 {
+    gor__ceiling_note_room();
     gor__wake_idle();
     alert_poller(gor__timers_first(&p->timers));
 }
@@ -567,6 +573,7 @@ static void attend(struct gor__m *m)
     } else {
         gor__end_streak(m->p);
     }
+    gor__ceiling_attend(m->p);
     if (__atomic_load_n(&gor__sched.world_stopped, __ATOMIC_SEQ_CST) != 0) {
         gor__world_pause(m);
     }

@@ -29,15 +29,15 @@ struct gor__waitq;
 
 /* Bits of gor__g.flags. */
 enum {
-    GOR__G_COLD = 1,          /* who resumes it brings its stack back first; see cold.h */
-    GOR__G_CLAIMED = 2,       /* who resumes it waits; see claim.h */
-    GOR__G_LABELLED = 4,      /* see labels.h */
-    GOR__G_COUNTED = 8,       /* in `quota`; see quota.h */
-    GOR__G_SAMPLE = 16,       /* its stack was clean: memory tells how deep it goes; see sites.h */
-    GOR__G_PANICS = 32,       /* see panic.h */
-    GOR__G_RESCUED = 64,      /* its stack is not its own; see overflow.h */
-    GOR__G_ROOT = 128,        /* gor_run waits for its end */
-    GOR__G_NAMED = 256,       /* see gor__pool_name */
+    GOR__G_COLD = 1,     /* who resumes it brings its stack back first; see cold.h */
+    GOR__G_CLAIMED = 2,  /* who resumes it waits; see claim.h */
+    GOR__G_LABELLED = 4, /* see labels.h */
+    GOR__G_COUNTED = 8,  /* in `quota`; or, if that is NULL, as the library's own: see ceiling.h */
+    GOR__G_SAMPLE = 16,  /* its stack was clean: memory tells how deep it goes; see sites.h */
+    GOR__G_PANICS = 32,  /* see panic.h */
+    GOR__G_RESCUED = 64, /* its stack is not its own; see overflow.h */
+    GOR__G_ROOT = 128,   /* gor_run waits for its end */
+    GOR__G_NAMED = 256,  /* see gor__pool_name */
     GOR__G_HIBERNATES = 512,  /* it may, whatever the program says; see hibernate.h */
     GOR__G_STAYS_WARM = 1024, /* it may not */
     GOR__G_STAMPED = 2048,    /* with the time it became runnable at; see latency.h */
@@ -88,7 +88,7 @@ struct gor__g {
     const void *created_at;
     void *local;
     struct gor_defer *defers;
-    struct gor_quota *quota; /* a reference, if GOR__G_COUNTED */
+    struct gor_quota *quota; /* if GOR__G_COUNTED; then it lives as long as we do */
     void (*on_panic)(void *arg, const char *message);
     void *on_panic_arg;
 } __attribute__((aligned(64)));
@@ -111,6 +111,12 @@ static inline enum gor_state gor__g_state(const struct gor__g *g)
 static inline bool gor__g_has_flag(const struct gor__g *g, uint16_t flags)
 {
     return (__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & flags) != 0;
+}
+
+/* Whether it works for the library itself. */
+static inline bool gor__g_is_own(const struct gor__g *g)
+{
+    return gor__g_has_flag(g, GOR__G_COUNTED) && g->quota == NULL;
 }
 
 /* Who claims a goroutine sets a flag of its while it goes on, so nobody stores the word as a whole. */

@@ -14,18 +14,53 @@
 #include "runtime/base/futex.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/gor.h"
-#include "runtime/sched/stacks.h"
 
 enum { CALM_NS = 10000000 }; /* between looks at an arena; each takes a tenth of a millisecond */
 
 static struct {
-    int64_t looked_at;               /* when sysmon last did */
-    int64_t bytes;                   /* atomic; the sum of beyond[] */
-    struct gor__mutex lock;          /* guards what follows */
-    uint32_t next;                   /* arena to be looked at */
-    uint32_t seen;                   /* arenas that ever were */
-    int64_t beyond[GOR__ARENAS_MAX]; /* bytes of each as of the last look, but for a page a slot */
+    int64_t looked_at;                /* when sysmon last did */
+    uint64_t bytes;                   /* atomic; the sum of beyond[] */
+    struct gor__mutex lock;           /* guards what follows */
+    uint32_t next;                    /* arena to be looked at */
+    uint32_t seen;                    /* arenas that ever were */
+    uint64_t beyond[GOR__ARENAS_MAX]; /* of each arena as of the last look */
 } grown;
+
+/* ---- asking */
+
+static uint64_t resident_in(const unsigned char *here, size_t pages)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < pages; i++) {
+        count += here[i] & 1U;
+    }
+    return count * gor__memory_grain();
+}
+
+struct gor__grown_memory gor__grown_ask(const struct gor__stacks_span *span)
+{
+    enum { PAGES_AT_ONCE = 4096 };
+    unsigned char here[PAGES_AT_ONCE];
+    struct gor__grown_memory memory = {0, 0};
+    size_t pages = span->slot_bytes / gor__memory_grain();
+    uint32_t at_once = (uint32_t)(PAGES_AT_ONCE / pages);
+    for (uint32_t slot = 0; slot < span->slots; slot += at_once) {
+        uint32_t left = span->slots - slot;
+        uint32_t count = left < at_once ? left : at_once;
+        char *low = span->memory + slot * span->slot_bytes;
+        if (gor__memory_resident(low, count * span->slot_bytes, here) < 0) {
+            break;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            uint64_t bytes = resident_in(here + i * pages, pages);
+            memory.bytes += bytes;
+            memory.grown_bytes += bytes > gor__memory_page() ? bytes - gor__memory_page() : 0;
+        }
+    }
+    return memory;
+}
+
+/* ---- when to ask */
 
 /* The most memory this process has ever had: what it has now would take a descriptor to ask for, and the
  * lowest free one is the program's. */
@@ -38,12 +73,11 @@ static uint64_t peak_bytes(void)
 /* With the lock. */
 static void look_at(uint32_t number, const struct gor__stacks_span *span)
 {
-    int64_t first = (int64_t)(span->prepared * gor__memory_page());
-    int64_t bytes = (int64_t)gor__stacks_resident(span) - first;
-    int64_t more = bytes - grown.beyond[number];
+    uint64_t bytes = gor__grown_ask(span).grown_bytes;
+    uint64_t sum = gor__grown_bytes() - grown.beyond[number] + bytes;
     grown.beyond[number] = bytes;
     grown.seen = number >= grown.seen ? number + 1 : grown.seen;
-    __atomic_store_n(&grown.bytes, gor__grown_bytes() + more, __ATOMIC_RELAXED);
+    __atomic_store_n(&grown.bytes, sum, __ATOMIC_RELAXED);
 }
 
 /* Whether the stacks could have more than they may: whatever each has grown to, and by what the process
@@ -83,17 +117,17 @@ void gor__grown_look(int64_t now, uint64_t ceiling_bytes)
     }
 }
 
-void gor__grown_look_at_all(uint32_t most)
+void gor__grown_look_at_all(void)
 {
     struct gor__stacks_span span;
     gor__mutex_lock(&grown.lock);
-    for (uint32_t i = 0; i < most && gor__stacks_arena(i, &span); i++) {
+    for (uint32_t i = 0; gor__stacks_arena(i, &span); i++) {
         look_at(i, &span);
     }
     gor__mutex_unlock(&grown.lock);
 }
 
-int64_t gor__grown_bytes(void)
+uint64_t gor__grown_bytes(void)
 {
     return __atomic_load_n(&grown.bytes, __ATOMIC_RELAXED);
 }

@@ -11,9 +11,11 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/claim.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/freeze.h"
+#include "runtime/sched/grown.h"
 #include "runtime/sched/hibernate.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/sites.h"
@@ -203,7 +205,7 @@ uint64_t gor__idle_stacks_committed(void)
     struct gor__stacks_span span;
     uint64_t bytes = 0;
     for (uint32_t i = 0; gor__stacks_arena(i, &span); i++) {
-        bytes += gor__stacks_resident(&span);
+        bytes += gor__grown_ask(&span).bytes;
     }
     __atomic_store_n(&idle.committed, bytes, __ATOMIC_RELAXED);
     return bytes;
@@ -355,5 +357,10 @@ int gor_stacks_release(void)
     gor__mutex_unlock(&gor__world_lock);
     look_at_all(&look, true);
     gor__mutex_unlock(&idle.lock);
+    /* The ceiling, too, shall know at once. */
+    gor__grown_look_at_all();
+    m = gor__enter_any();
+    gor__ceiling_serve();
+    gor__leave_any(m);
     return 0;
 }

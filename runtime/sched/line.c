@@ -21,9 +21,18 @@ static void add(uint64_t *counter, uint64_t delta)
 
 static void set_count(struct gor__line *line, uint32_t count)
 {
-    /* Sequential: whoever makes room afterwards and does not see it is seen by the look at the room
-     * that comes next, or by sysmon's. */
-    __atomic_store_n(&line->count, count, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&line->count, count, __ATOMIC_RELAXED);
+}
+
+void gor__line_announce(struct gor__line *line)
+{
+    set_count(line, line->count + 1);
+    gor__fence(); /* pairs with that of whoever makes room; see line.h */
+}
+
+void gor__line_withdraw(struct gor__line *line)
+{
+    set_count(line, line->count - 1);
 }
 
 /* ---- waiting */
@@ -32,7 +41,7 @@ static void set_count(struct gor__line *line, uint32_t count)
 static void give_up(struct gor__line *line, struct gor__waiter *w)
 {
     gor__waitq_remove(&line->waiting, w);
-    set_count(line, line->count - 1);
+    gor__line_withdraw(line);
     add(&line->refused, 1);
 }
 
@@ -44,7 +53,6 @@ static int wait_as_goroutine(struct gor__line *line, struct gor__g *g, bool for_
     w->token = gor__limit_arm(g, limit);
     w->index = for_ever;
     line->for_ever += for_ever;
-    set_count(line, line->count + 1);
     gor__waitq_push(&line->waiting, w);
     gor__park_spin(&line->lock, GOR_WAIT_SPAWN);
     int over = gor__limit_disarm(g, limit);
@@ -67,7 +75,6 @@ static int wait_as_host(struct gor__line *line, const struct gor__limit *limit)
 {
     struct host host = {.waiter = {.g = NULL, .index = 0}, .woken = 0};
     int64_t deadline = on_real_clock(limit != NULL ? limit->deadline : GOR_NEVER);
-    set_count(line, line->count + 1);
     gor__waitq_push(&line->waiting, &host.waiter);
     gor__spin_unlock(&line->lock);
     while (__atomic_load_n(&host.woken, __ATOMIC_ACQUIRE) == 0) {
@@ -100,23 +107,30 @@ int gor__line_refuse(struct gor__line *line)
     return turn_away(line, -EAGAIN);
 }
 
-int gor__line_wait(struct gor__line *line, uint64_t live, const struct gor__limit *limit)
+/* With the lock held: what speaks against waiting. */
+static int objection(const struct gor__line *line, uint64_t taken, bool for_ever,
+                     const struct gor__limit *limit)
+{
+    /* Under the lock, which gor__line_stop takes after it was set: who sees it set is told there. */
+    if (!__atomic_load_n(&gor__sched.running, __ATOMIC_RELAXED)) {
+        return -ESRCH;
+    }
+    int over = gor__limit_over(limit);
+    return over == 0 && for_ever && line->for_ever + 1 >= taken ? -EDEADLK : over;
+}
+
+int gor__line_wait(struct gor__line *line, uint64_t taken, const struct gor__limit *limit)
 {
     struct gor__g *g = gor__g_self();
-    int over = gor__limit_over(limit);
-    if (over != 0) {
-        return turn_away(line, over);
-    }
-    bool for_ever = g != NULL && live > 0 && !gor__limit_is_some(limit);
-    if (for_ever && line->for_ever + 1 >= live) {
-        return turn_away(line, -EDEADLK);
+    bool for_ever = g != NULL && taken > 0 && !gor__limit_is_some(limit);
+    int error = objection(line, taken, for_ever, limit);
+    if (error != 0) {
+        gor__line_withdraw(line);
+        return turn_away(line, error);
     }
     int64_t begun = gor_now();
     int result =
         g != NULL ? wait_as_goroutine(line, g, for_ever, limit) : wait_as_host(line, limit);
-    if (result == -ESRCH) {
-        return result; /* there is no runtime any more: touch nothing */
-    }
     add(&line->waited_ns, (uint64_t)(gor_now() - begun));
     if (result == 0) {
         add(&line->waits, 1);
@@ -126,15 +140,8 @@ int gor__line_wait(struct gor__line *line, uint64_t live, const struct gor__limi
 
 /* ---- waking */
 
-bool gor__line_take(struct gor__line *line, struct gor__line_taken *taken)
+static void list(struct gor__line_taken *taken, struct gor__waiter *w)
 {
-    struct gor__waiter *w = gor__waitq_claim(&line->waiting);
-    if (w == NULL) {
-        return false;
-    }
-    set_count(line, line->count - 1);
-    line->for_ever -= w->index;
-    w->result = 0;
     w->next = NULL;
     if (taken->last != NULL) {
         taken->last->next = w;
@@ -142,6 +149,18 @@ bool gor__line_take(struct gor__line *line, struct gor__line_taken *taken)
         taken->first = w;
     }
     taken->last = w;
+}
+
+bool gor__line_take(struct gor__line *line, struct gor__line_taken *taken)
+{
+    struct gor__waiter *w = gor__waitq_claim(&line->waiting);
+    if (w == NULL) {
+        return false;
+    }
+    gor__line_withdraw(line);
+    line->for_ever -= w->index;
+    w->result = 0;
+    list(taken, w);
     return true;
 }
 
@@ -167,17 +186,28 @@ void gor__line_wake(struct gor__line_taken *taken)
     }
 }
 
-void gor__line_close(struct gor__line *line)
+void gor__line_stop(struct gor__line *line)
 {
-    struct gor__waiter *w = NULL;
+    struct gor__line_taken hosts = {NULL, NULL};
     gor__spin_lock(&line->lock);
-    while ((w = line->waiting.first) != NULL) {
-        gor__waitq_remove(&line->waiting, w);
-        set_count(line, line->count - 1);
+    for (struct gor__waiter *w = line->waiting.first, *next = NULL; w != NULL; w = next) {
+        next = w->next;
         if (w->g == NULL) {
+            gor__waitq_remove(&line->waiting, w);
+            gor__line_withdraw(line);
             w->result = -ESRCH;
-            wake(w);
+            list(&hosts, w);
         }
     }
+    gor__spin_unlock(&line->lock);
+    gor__line_wake(&hosts);
+}
+
+void gor__line_forget(struct gor__line *line)
+{
+    gor__spin_lock(&line->lock);
+    line->waiting = (struct gor__waitq){NULL, NULL};
+    line->for_ever = 0;
+    set_count(line, 0);
     gor__spin_unlock(&line->lock);
 }

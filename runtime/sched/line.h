@@ -3,7 +3,11 @@
  * park, and threads of the host, which sleep.
  *
  * Whoever has a place to give takes the first one out of the line under its lock, reserves the place
- * for it there, and wakes it once the lock is released.
+ * for it there, and wakes it once the lock is released. Where places come free without the lock, nobody
+ * may miss the other:
+ *   making room   count the room; full fence; look whether somebody waits.
+ *   waiting       under the lock: gor__line_announce, with its fence; look for room once more; then
+ *                 gor__line_wait, or gor__line_withdraw.
  *
  * Invariants  `count` is not below the number of those that wait; while it is 0 there is nobody.
  * Threads     any; everything is guarded by the lock, and what is marked atomic may be read without.
@@ -38,11 +42,17 @@ static inline bool gor__line_is_empty(const struct gor__line *line)
 /* With the lock held, which is released: turn the caller away. -EAGAIN. */
 int gor__line_refuse(struct gor__line *line);
 
-/* With the lock held, which is released: wait until the caller is given a place, which is then reserved
- * for it, or as long as the limit lets it. 0; -ETIMEDOUT or -ECANCELED: the limit; -ESRCH: the runtime
- * stops; -EDEADLK: each of the `live` goroutines that have a place, of which the caller is one, would wait
- * here for ever. `live` 0: the caller has none. A thread of the host has no limit but a deadline. */
-int gor__line_wait(struct gor__line *line, uint64_t live, const struct gor__limit *limit);
+/* With the lock held: the caller is about to wait, and whoever makes room from now on looks. */
+void gor__line_announce(struct gor__line *line);
+
+/* With the lock held: it need not, after all. */
+void gor__line_withdraw(struct gor__line *line);
+
+/* Announced, with the lock held, which is released: wait until the caller is given a place, which is then
+ * reserved for it, or as long as the limit lets it. 0; -ETIMEDOUT or -ECANCELED: the limit; -ESRCH: the
+ * runtime stops; -EDEADLK: the caller has one of the `taken` places, and all of them belong to those who
+ * wait here for ever. `taken` 0: the caller has none. A thread of the host has no limit but a deadline. */
+int gor__line_wait(struct gor__line *line, uint64_t taken, const struct gor__limit *limit);
 
 /* Those taken out of a line, in their order, to be woken once its lock is released. */
 struct gor__line_taken {
@@ -56,7 +66,11 @@ bool gor__line_take(struct gor__line *line, struct gor__line_taken *taken);
 /* Without the lock. */
 void gor__line_wake(struct gor__line_taken *taken);
 
-/* Without the lock: the end of all waits, with -ESRCH. No goroutine runs any more. */
-void gor__line_close(struct gor__line *line);
+/* Without the lock: the runtime stops, threads of the host wait no more, with -ESRCH; from now on nobody
+ * does. */
+void gor__line_stop(struct gor__line *line);
+
+/* The goroutines that still wait are no more. */
+void gor__line_forget(struct gor__line *line);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/netpoll.h"
@@ -116,8 +117,7 @@ static void empty_proc(struct gor__p *p)
         gor__timers_move(&p->timers, &gor__sched.procs[0]->timers);
     }
     gor__pool_flush(p);
-    gor__stacks_flush(p);
-    __atomic_store_n(&p->places, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&p->places, 0, __ATOMIC_RELEASE);
 }
 
 /* Nobody holds `p` any more, nor will: an M that paused with it finds itself without. */
@@ -161,6 +161,9 @@ static int resize(uint32_t count)
     if (result < 0) {
         return result;
     }
+    for (uint32_t i = 0; i < former; i++) {
+        gor__stacks_flush(gor__sched.procs[i]); /* each may keep more or less from now on */
+    }
     for (uint32_t i = count; i < former; i++) {
         empty_proc(gor__sched.procs[i]);
     }
@@ -172,6 +175,7 @@ static int resize(uint32_t count)
     __atomic_store_n(&gor__sched.proc_count, count, __ATOMIC_RELEASE);
     gor__note_thread(GOR__TRACE_PROCS, count, 0);
     gor__mutex_unlock(&gor__sched.lock);
+    gor__ceiling_resize();
 #if !defined(__SANITIZE_THREAD__)
     gor__solo = count == 1;
 #endif
@@ -189,6 +193,7 @@ static void set_procs(uint32_t count)
         gor__wait_for_proc(m);
     }
     gor__netpoll_break();
+    gor__ceiling_note_room();
     gor__wake_idle(); /* for what went to the global queue meanwhile */
     for (uint32_t i = former; result == 0 && i < count; i++) {
         gor__wake_idle();

@@ -5,7 +5,50 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "runtime/base/futex.h"
 #include "runtime/sched/door.h"
+
+/* All quotas. The lock is taken outside only, before that of a line. */
+static struct {
+    struct gor__mutex lock;
+    struct gor_quota *first;
+} all;
+
+/* ---- the list */
+
+static void enlist(struct gor_quota *quota)
+{
+    gor__mutex_lock(&all.lock);
+    quota->next = all.first;
+    if (all.first != NULL) {
+        all.first->prev = quota;
+    }
+    all.first = quota;
+    gor__mutex_unlock(&all.lock);
+}
+
+/* With the lock. */
+static void destroy_listed(struct gor_quota *quota)
+{
+    if (quota->prev != NULL) {
+        quota->prev->next = quota->next;
+    } else {
+        all.first = quota->next;
+    }
+    if (quota->next != NULL) {
+        quota->next->prev = quota->prev;
+    }
+    free(quota);
+}
+
+static void destroy(struct gor_quota *quota)
+{
+    gor__mutex_lock(&all.lock);
+    destroy_listed(quota);
+    gor__mutex_unlock(&all.lock);
+}
+
+/* ---- references */
 
 struct gor_quota *gor_quota_new(uint64_t max_goroutines)
 {
@@ -13,6 +56,7 @@ struct gor_quota *gor_quota_new(uint64_t max_goroutines)
     if (quota != NULL) {
         quota->most = max_goroutines;
         quota->refs = 1;
+        enlist(quota);
     }
     return quota;
 }
@@ -33,50 +77,56 @@ static bool drop(struct gor_quota *quota)
 void gor_quota_unref(struct gor_quota *quota)
 {
     if (quota != NULL && drop(quota)) {
-        free(quota);
+        destroy(quota);
     }
 }
 
-static void free_trashed(struct gor__trash *trash)
+static void destroy_trashed(struct gor__trash *trash)
 {
-    free((char *)trash - offsetof(struct gor_quota, trash));
+    destroy((struct gor_quota *)(void *)((char *)trash - offsetof(struct gor_quota, trash)));
+}
+
+/* ---- places */
+
+/* With the lock held. */
+static void take(struct gor_quota *quota)
+{
+    if (quota->live++ == 0) {
+        (void)gor_quota_ref(quota);
+    }
 }
 
 /* With the lock held: those who wait, as far as there is room. */
 static void serve(struct gor_quota *quota, struct gor__line_taken *served)
 {
-    while (quota->live < quota->most && !gor__line_is_empty(&quota->line) &&
-           gor__line_take(&quota->line, served)) {
-        quota->live++;
+    while (quota->live < quota->most && gor__line_take(&quota->line, served)) {
+        take(quota);
     }
 }
 
 int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patience)
 {
-    int result = 0;
-    (void)gor_quota_ref(quota);
     gor__spin_lock(&quota->line.lock);
-    if (quota->live < quota->most && gor__line_is_empty(&quota->line)) {
-        quota->live++;
+    /* Nobody waits then: who leaves serves those who do before anybody else can come. */
+    if (quota->live < quota->most) {
+        take(quota);
         gor__spin_unlock(&quota->line.lock);
-    } else if (!patience->waits) {
-        result = gor__line_refuse(&quota->line);
-    } else {
-        const struct gor__g *g = gor__g_self();
-        bool within = g != NULL && gor__g_has_flag(g, GOR__G_COUNTED) && g->quota == quota;
-        __atomic_fetch_add(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
-        result = gor__line_wait(&quota->line, within ? quota->live : 0, patience->limit);
-        __atomic_fetch_sub(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
+        return 0;
     }
-    if (result != 0) {
+    if (!patience->waits) {
         __atomic_fetch_add(&gor__sched.quota_refused, 1, __ATOMIC_RELAXED);
-        /* Those behind us were held up as long as we were the first. */
-        struct gor__line_taken served = {NULL, NULL};
-        gor__spin_lock(&quota->line.lock);
-        serve(quota, &served);
-        gor__spin_unlock(&quota->line.lock);
-        gor__line_wake(&served);
-        (void)drop(quota); /* not the last: the caller has one, or counts in it */
+        return gor__line_refuse(&quota->line);
+    }
+    const struct gor__g *g = gor__g_self();
+    bool within = g != NULL && gor__g_has_flag(g, GOR__G_COUNTED) && g->quota == quota;
+    gor__line_announce(&quota->line);
+    __atomic_fetch_add(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
+    int result = gor__line_wait(&quota->line, within ? quota->live : 0, patience->limit);
+    if (result == 0) {
+        __atomic_fetch_sub(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
+    } else if (result != -ESRCH) {
+        __atomic_fetch_sub(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&gor__sched.quota_refused, 1, __ATOMIC_RELAXED);
     }
     return result;
 }
@@ -85,13 +135,40 @@ void gor__quota_leave(struct gor_quota *quota)
 {
     struct gor__line_taken served = {NULL, NULL};
     gor__spin_lock(&quota->line.lock);
-    quota->live--;
+    bool last = --quota->live == 0;
     serve(quota, &served);
     gor__spin_unlock(&quota->line.lock);
     gor__line_wake(&served);
-    if (drop(quota)) {
-        gor__free_later(&quota->trash, free_trashed);
+    /* If somebody was served, that is a reference of its own. */
+    if (last && drop(quota)) {
+        gor__free_later(&quota->trash, destroy_trashed);
     }
+}
+
+/* ---- the end of the runtime */
+
+void gor__quotas_stop(void)
+{
+    gor__mutex_lock(&all.lock);
+    for (struct gor_quota *quota = all.first; quota != NULL; quota = quota->next) {
+        gor__line_stop(&quota->line);
+    }
+    gor__mutex_unlock(&all.lock);
+}
+
+void gor__quotas_forget(void)
+{
+    gor__mutex_lock(&all.lock);
+    for (struct gor_quota *quota = all.first, *next = NULL; quota != NULL; quota = next) {
+        next = quota->next;
+        bool counted = quota->live > 0;
+        quota->live = 0;
+        gor__line_forget(&quota->line);
+        if (counted && drop(quota)) {
+            destroy_listed(quota);
+        }
+    }
+    gor__mutex_unlock(&all.lock);
 }
 
 void gor_quota_stats_get(struct gor_quota *quota, struct gor_quota_stats *out_stats)

@@ -143,13 +143,22 @@ void gor__run_defers(struct gor__g *g);
  * it counts in the caller's quota, and may park at a ceiling. */
 int gor__go(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller);
 
-/* Start it for nobody in particular: the work of timers and contexts. Never parks; -EAGAIN at the
- * ceiling. */
+/* Start it for nobody in particular: functions of the user's that timers and contexts start. Never parks;
+ * -EAGAIN at the ceiling. */
 int gor__spawn(const struct gor_go_opts *opts, void (*fn)(void *), void *arg, const void *caller);
 
-/* The same for what no ceiling may keep from running, since others wait for it. */
+/* Start it under no ceiling, though it counts. */
 int gor__spawn_always(const struct gor_go_opts *opts, void (*fn)(void *), void *arg,
                       const void *caller);
+
+/* Start one of the library's own, which others wait for: in nobody's quota, under no ceiling, and in
+ * nobody's way, but for its memory. The second one outside. */
+int gor__spawn_own(const struct gor_go_opts *opts, void (*fn)(void *), void *arg);
+int gor__go_own(const struct gor_go_opts *opts, void (*fn)(void *), void *arg);
+
+/* While the runtime stops, after `running` was taken back and those who wait for a place were told: until
+ * no thread of the host starts a goroutine any more. */
+void gor__spawn_await_hosts(void);
 
 /* On a thread's own stack: run goroutines until the runtime stops. */
 void gor__schedule(struct gor__m *m);

@@ -164,7 +164,7 @@ static inline void bury(struct gor__p *p, struct gor__g *g)
     }
     gor__count(&p->ended, 1);
     gor__pool_put(p, g);
-    gor__ceiling_note_end();
+    gor__ceiling_note_room();
 }
 
 static inline __attribute__((always_inline)) void after_switch(struct gor__m *m)
@@ -427,6 +427,17 @@ static inline void run_defers(struct gor__g *g)
 
 enum { AT_END = GOR__G_LABELLED | GOR__G_COUNTED | GOR__G_SAMPLE | GOR__G_PANICS | GOR__G_ROOT };
 
+/* What it counts in. */
+static void leave_company(struct gor__g *g)
+{
+    if (gor__g_is_own(g)) {
+        gor__ceiling_count_own(-1);
+    } else {
+        gor__quota_leave(g->quota);
+    }
+    gor__g_clear_flag(g, GOR__G_COUNTED);
+}
+
 /* For the few: the thread of one that was bound, what it counted in, word to whoever waits for its end. */
 static __attribute__((noinline)) void part(struct gor__m *m, struct gor__g *g)
 {
@@ -444,8 +455,7 @@ static __attribute__((noinline)) void part(struct gor__m *m, struct gor__g *g)
         gor__panic_forget(g);
     }
     if (gor__g_has_flag(g, GOR__G_COUNTED)) {
-        gor__g_clear_flag(g, GOR__G_COUNTED);
-        gor__quota_leave(g->quota);
+        leave_company(g);
     }
     if (gor__g_has_flag(g, GOR__G_ROOT)) {
         gor__g_clear_flag(g, GOR__G_ROOT);

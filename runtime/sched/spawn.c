@@ -50,6 +50,7 @@ init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor_id_t id, st
 /* What a goroutine counts in and under, if it is not simply started by another one. */
 struct terms {
     bool always;  /* under no ceiling */
+    bool own;     /* one of the library's */
     bool nobodys; /* not in its parent's quota */
     struct gor__patience patience;
 };
@@ -64,7 +65,7 @@ static bool waits(const struct gor_go_opts *opts)
 
 static struct gor_quota *quota_of(const struct gor_go_opts *opts, const struct terms *terms)
 {
-    if (opts != NULL && opts->quota != NULL) {
+    if (opts != NULL && (opts->quota != NULL || opts->no_quota)) {
         return opts->quota;
     }
     const struct gor__g *parent = gor__g_self();
@@ -128,6 +129,7 @@ struct birth {
 struct seat {
     enum gor__place_kind place;
     struct gor_quota *quota; /* NULL: none */
+    bool own;                /* it counts among the library's */
     bool simple;             /* there is nothing it counts in or inherits */
 };
 
@@ -138,13 +140,13 @@ static inline int class_of(const struct gor_go_opts *opts)
                                                   : gor__sched.default_class;
 }
 
-static void join_company(struct gor__g *g, struct gor__g *parent, struct gor_quota *quota)
+static void join_company(struct gor__g *g, struct gor__g *parent, const struct seat *seat)
 {
     if (parent != NULL && gor__g_has_flag(parent, GOR__G_LABELLED)) {
         gor__labels_inherit(g, parent);
     }
-    if (quota != NULL) {
-        g->quota = quota;
+    if (seat->quota != NULL || seat->own) {
+        g->quota = seat->quota;
         (void)__atomic_fetch_or(&g->flags, GOR__G_COUNTED, __ATOMIC_RELAXED);
     }
 }
@@ -162,7 +164,7 @@ static inline __attribute__((always_inline)) int make(const struct birth *birth,
     }
     init_goroutine(g, birth->opts, next_id(p), parent);
     if (!seat->simple) {
-        join_company(g, parent, seat->quota);
+        join_company(g, parent, seat);
     }
     g->stack_class = (uint8_t) class;
     g->fn = birth->fn;
@@ -177,6 +179,9 @@ static inline __attribute__((always_inline)) int make(const struct birth *birth,
     }
     if (GOR_UNLIKELY(p == NULL)) {
         __atomic_add_fetch(&gor__sched.foreign_created, 1, __ATOMIC_RELEASE);
+        if (seat->own) {
+            gor__ceiling_count_own(1);
+        }
         if (place == GOR__PLACE_PROMISED) {
             gor__ceiling_use_promised();
         }
@@ -185,18 +190,21 @@ static inline __attribute__((always_inline)) int make(const struct birth *birth,
         return 0;
     }
     gor__count(&p->created, 1);
+    if (seat->own) {
+        gor__ceiling_count_own(1);
+    }
     gor__ceiling_use(p, place);
     gor__put_fresh(p, g);
     return 0;
 }
 
-/* `terms` NULL: for the calling goroutine, or thread of the host. */
-static __attribute__((noinline)) int start(const struct gor_go_opts *opts, void (*fn)(void *),
-                                           void *arg, const void *caller, const struct terms *terms)
+static int start_running(const struct gor_go_opts *opts, void (*fn)(void *), void *arg,
+                         const void *caller, const struct terms *terms)
 {
     struct birth birth = {opts, fn, arg, caller};
-    struct seat seat = {.place = GOR__PLACE_NONE};
-    if (!__atomic_load_n(&gor__sched.running, __ATOMIC_RELAXED)) {
+    struct seat seat = {.place = GOR__PLACE_NONE, .own = terms != NULL && terms->own};
+    /* Sequential: see start(). */
+    if (!__atomic_load_n(&gor__sched.running, __ATOMIC_SEQ_CST)) {
         return -ESRCH;
     }
     int class = class_of(opts);
@@ -209,6 +217,37 @@ static __attribute__((noinline)) int start(const struct gor_go_opts *opts, void 
     }
     struct gor__m *m = gor__m_self();
     return make(&birth, class, m, m != NULL ? m->p : NULL, &seat);
+}
+
+static uint32_t hosts;     /* threads of the host that are starting a goroutine; futex */
+static bool hosts_awaited; /* atomic; the runtime itself may be gone when the last one leaves */
+
+/* `terms` NULL: for the calling goroutine, or thread of the host. Such a thread announces itself before it
+ * looks whether there is a runtime, and gor_stop takes that back before it looks for such threads: so it
+ * finds none, or is waited for, and may wait for a place itself. */
+static __attribute__((noinline)) int start(const struct gor_go_opts *opts, void (*fn)(void *),
+                                           void *arg, const void *caller, const struct terms *terms)
+{
+    if (gor__m_self() != NULL) {
+        return start_running(opts, fn, arg, caller, terms);
+    }
+    __atomic_add_fetch(&hosts, 1, __ATOMIC_SEQ_CST);
+    int result = start_running(opts, fn, arg, caller, terms);
+    if (__atomic_sub_fetch(&hosts, 1, __ATOMIC_SEQ_CST) == 0 &&
+        __atomic_load_n(&hosts_awaited, __ATOMIC_SEQ_CST)) {
+        gor__futex_wake(&hosts, 1);
+    }
+    return result;
+}
+
+void gor__spawn_await_hosts(void)
+{
+    uint32_t count = 0;
+    __atomic_store_n(&hosts_awaited, true, __ATOMIC_SEQ_CST);
+    while ((count = __atomic_load_n(&hosts, __ATOMIC_SEQ_CST)) != 0) {
+        (void)gor__futex_wait(&hosts, count, GOR_NEVER);
+    }
+    __atomic_store_n(&hosts_awaited, false, __ATOMIC_SEQ_CST);
 }
 
 /* The P of `m` has a place for one more, and there is nothing it counts in or inherits: it may be started
@@ -246,6 +285,20 @@ int gor__spawn_always(const struct gor_go_opts *opts, void (*fn)(void *), void *
 {
     static const struct terms terms = {.always = true};
     return start(opts, fn, arg, caller, &terms);
+}
+
+int gor__spawn_own(const struct gor_go_opts *opts, void (*fn)(void *), void *arg)
+{
+    static const struct terms terms = {.always = true, .own = true};
+    return start(opts, fn, arg, (const void *)(uintptr_t)fn, &terms);
+}
+
+int gor__go_own(const struct gor_go_opts *opts, void (*fn)(void *), void *arg)
+{
+    struct gor__m *m = gor__enter_any();
+    int result = gor__spawn_own(opts, fn, arg);
+    gor__leave_any(m);
+    return result;
 }
 
 int gor_go(void (*fn)(void *arg), void *arg)

@@ -9,6 +9,7 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/cpu/memory.h"
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/proc.h"
 #include "runtime/sched/sched.h"
 
@@ -26,7 +27,6 @@ enum {
     SLAB = 32, /* slots prepared at once, at most ... */
     SLAB_BYTES =
         8 << 20,       /* ... and as long as they lie within so much: a large stack comes alone */
-    LOCAL_MAX = 256,   /* free stacks a P keeps per class */
     COLOURS = 16,      /* places a stack may begin at in its first page */
     COLOUR_BYTES = 64, /* a cache line */
     PLACES = 1 << 20,  /* for arenas, in the addresses a program can have: 48 bits */
@@ -38,15 +38,17 @@ struct arena {
     struct gor__stack *table;
     size_t slot_bytes;
     uint32_t slots;
-    uint32_t claimed;  /* slots that somebody has prepared or is about to; atomic for readers */
-    uint32_t prepared; /* how many of these are; atomic */
+    uint32_t claimed; /* slots that somebody has prepared or is about to; atomic for readers */
 };
 
 static struct {
     struct gor__mutex lock;
     struct arena arenas[GOR__ARENAS_MAX];
     uint32_t arena_count; /* atomic for readers: an arena is complete before it is counted */
-    uint64_t made;        /* prepared slots of all arenas; atomic */
+    uint64_t made;        /* prepared slots of all arenas; atomic, as are the next two */
+    uint64_t warm;        /* of them, those with memory */
+    uint64_t warm_within; /* of those, see gor__stacks_warm_within */
+    uint32_t local_most[GOR__STACK_CLASSES];
     struct arena *current[GOR__STACK_CLASSES];
     struct gor__stack_list free[GOR__STACK_CLASSES];
     struct gor__stack_list empty[GOR__STACK_CLASSES]; /* without memory */
@@ -97,7 +99,6 @@ static struct arena *open_arena(int class)
     arena->slot_bytes = gor__stack_class_bytes(class);
     arena->slots = (uint32_t)(GOR__ARENA_BYTES / arena->slot_bytes);
     arena->claimed = 0;
-    arena->prepared = 0;
     arena->memory = gor__memory_reserve(GOR__ARENA_BYTES, GOR__ARENA_BYTES);
     if (arena->memory == NULL) {
         return NULL;
@@ -158,8 +159,8 @@ struct slab {
     uint32_t count;
 };
 
-/* Under the lock; false: no address space left. */
-static bool claim_slab(int class, struct slab *out_slab)
+/* Under the lock: `most` slots, if there are so many; false: no address space left. */
+static bool claim_slab(int class, uint32_t most, struct slab *out_slab)
 {
     struct arena *arena = all.current[class];
     if (arena == NULL || arena->claimed == arena->slots) {
@@ -171,11 +172,51 @@ static bool claim_slab(int class, struct slab *out_slab)
     }
     uint32_t left = arena->slots - arena->claimed;
     uint32_t count = (uint32_t)(SLAB_BYTES / arena->slot_bytes);
-    count = count < SLAB ? count : SLAB;
+    count = count < most ? count : most;
+    count = count > 0 ? count : 1;
     *out_slab = (struct slab){arena, arena->claimed, count < left ? count : left};
     __atomic_store_n(&arena->claimed, arena->claimed + out_slab->count, __ATOMIC_RELAXED);
     return true;
 }
+
+/* ---- counting memory */
+
+static inline void set_atomic(uint64_t *word, uint64_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+static void note_warmed(uint32_t count)
+{
+    gor__mutex_lock(&all.lock);
+    set_atomic(&all.warm, all.warm + count);
+    if (gor__ceiling_has_memory_for(all.warm)) {
+        set_atomic(&all.warm_within, all.warm_within + count);
+    }
+    gor__mutex_unlock(&all.lock);
+}
+
+/* Under the lock. Those that there was no memory for are the first to have lost theirs: else each that is
+ * emptied would make room for one that counts. */
+static void note_emptied(uint32_t count)
+{
+    set_atomic(&all.warm, all.warm - count);
+    if (all.warm_within > all.warm) {
+        set_atomic(&all.warm_within, all.warm);
+    }
+}
+
+uint64_t gor__stacks_warm(void)
+{
+    return gor__counted(&all.warm);
+}
+
+uint64_t gor__stacks_warm_within(void)
+{
+    return gor__counted(&all.warm_within);
+}
+
+/* ---- warm ones */
 
 /* Make its slots usable and `list` hold them. Without the lock: the kernel takes a while for it, and
  * lets several Ps do so at a time. False: no mappings left; then the slots are lost. */
@@ -198,8 +239,8 @@ static bool prepare_slab(const struct slab *slab, struct gor__stack_list *list)
         init_slot(arena, slab->first + i);
         push(list, &arena->table[slab->first + i]);
     }
-    __atomic_add_fetch(&arena->prepared, slab->count, __ATOMIC_RELEASE);
     __atomic_add_fetch(&all.made, slab->count, __ATOMIC_RELEASE);
+    note_warmed(slab->count);
     return true;
 }
 
@@ -214,34 +255,82 @@ static void fill(const struct gor__stack_list *list, int class)
         pages[count++] = (struct iovec){stack->low + gor__stack_class_bytes(class) - page, page};
     }
     gor__memory_populate(pages, count);
+    note_warmed((uint32_t)count);
 }
 
-static bool refill(struct gor__p *p, int class)
+/* Up to GOR__RANGES_MAX of the common free ones; how many. */
+static uint32_t empty_some(int class, uint32_t most)
+{
+    struct iovec ranges[GOR__RANGES_MAX] = {{0}};
+    struct gor__stack_list some = {0};
+    size_t page = gor__memory_page();
+    uint32_t count = 0;
+    gor__mutex_lock(&all.lock);
+    move(&all.free[class], &some, most < GOR__RANGES_MAX ? most : GOR__RANGES_MAX);
+    gor__mutex_unlock(&all.lock);
+    for (struct gor__stack *stack = some.first; stack != NULL; stack = stack->next) {
+        stack->clean = false;
+        ranges[count++] = (struct iovec){stack->low + page, gor__stack_class_bytes(class) - page};
+    }
+    if (count > 0) {
+        gor__memory_discard(ranges, count);
+        gor__mutex_lock(&all.lock);
+        move(&some, &all.empty[class], count);
+        note_emptied(count);
+        gor__mutex_unlock(&all.lock);
+    }
+    return count;
+}
+
+/* `count` stacks of a class are about to get memory: if there is none left, free ones of others give up
+ * theirs. */
+static void make_room(int class, uint32_t count)
+{
+    if (gor__ceiling_has_memory_for(gor__stacks_warm() + count)) {
+        return;
+    }
+    for (int other = 0; other < GOR__STACK_CLASSES && count > 0; other++) {
+        if (other != class) {
+            count -= empty_some(other, count);
+        }
+    }
+}
+
+/* Up to `most` into the list of the P, which is empty; SLAB at most. */
+static bool refill(struct gor__p *p, int class, uint32_t most)
 {
     struct gor__stack_list *list = &p->stacks[class];
     struct gor__stack_list empty = {0};
-    struct slab slab;
-    bool claimed = false;
+    struct slab slab = {.count = 0};
     gor__mutex_lock(&all.lock);
     if (all.free[class].count > 0) {
-        move(&all.free[class], list, SLAB);
+        move(&all.free[class], list, most);
     } else if (all.empty[class].count > 0) {
-        move(&all.empty[class], &empty, SLAB);
-    } else {
-        claimed = claim_slab(class, &slab);
+        move(&all.empty[class], &empty, most);
+    } else if (!claim_slab(class, most, &slab)) {
+        slab.count = 0;
     }
     gor__mutex_unlock(&all.lock);
+    if (empty.count + slab.count > 0) {
+        make_room(class, empty.count + slab.count);
+    }
     if (empty.count > 0) {
         fill(&empty, class);
-        move(&empty, list, SLAB);
+        move(&empty, list, empty.count);
     }
-    return claimed ? prepare_slab(&slab, list) : list->count > 0;
+    return slab.count > 0 ? prepare_slab(&slab, list) : list->count > 0;
+}
+
+/* Stacks a P gets at a time, if it gets any. */
+static inline uint32_t batch(int class)
+{
+    return all.local_most[class] < SLAB ? all.local_most[class] : SLAB;
 }
 
 struct gor__stack *gor__stack_get(struct gor__p *p, int class)
 {
     struct gor__stack_list *list = &p->stacks[class];
-    if (GOR_UNLIKELY(list->count == 0) && !refill(p, class)) {
+    if (GOR_UNLIKELY(list->count == 0) && !refill(p, class, batch(class) > 0 ? batch(class) : 1)) {
         return NULL;
     }
     struct gor__stack *stack = pop(list);
@@ -310,32 +399,9 @@ void gor__stacks_restock(struct gor__p *p)
         if (list->ran_out) {
             list->ran_out = false;
             /* Without success for now: whoever needs one will be told. */
-            (void)(list->count > 0 || refill(p, class));
+            (void)(list->count > 0 || batch(class) == 0 || refill(p, class, batch(class)));
         }
     }
-}
-
-/* Up to GOR__RANGES_MAX of the common free ones; how many. */
-static uint32_t empty_some(int class, uint32_t most)
-{
-    struct iovec ranges[GOR__RANGES_MAX] = {{0}};
-    struct gor__stack_list some = {0};
-    size_t page = gor__memory_page();
-    uint32_t count = 0;
-    gor__mutex_lock(&all.lock);
-    move(&all.free[class], &some, most < GOR__RANGES_MAX ? most : GOR__RANGES_MAX);
-    gor__mutex_unlock(&all.lock);
-    for (struct gor__stack *stack = some.first; stack != NULL; stack = stack->next) {
-        stack->clean = false;
-        ranges[count++] = (struct iovec){stack->low + page, gor__stack_class_bytes(class) - page};
-    }
-    if (count > 0) {
-        gor__memory_discard(ranges, count);
-        gor__mutex_lock(&all.lock);
-        move(&some, &all.empty[class], count);
-        gor__mutex_unlock(&all.lock);
-    }
-    return count;
 }
 
 void gor__stacks_empty_idle(bool whole)
@@ -364,7 +430,6 @@ bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span)
         .table = arena->table,
         .slot_bytes = arena->slot_bytes,
         .slots = __atomic_load_n(&arena->claimed, __ATOMIC_RELAXED),
-        .prepared = __atomic_load_n(&arena->prepared, __ATOMIC_ACQUIRE),
         .bytes = GOR__ARENA_BYTES,
         .table_bytes = table_bytes(arena),
     };
@@ -386,33 +451,14 @@ struct gor__stack *gor__stack_at(const void *address)
     return there ? stack : NULL;
 }
 
-uint64_t gor__stacks_resident(const struct gor__stacks_span *span)
-{
-    enum { PAGES_AT_ONCE = 4096 };
-    unsigned char here[PAGES_AT_ONCE];
-    size_t grain = gor__memory_grain();
-    size_t bytes = span->slots * span->slot_bytes;
-    uint64_t pages = 0;
-    for (size_t at = 0; at < bytes; at += PAGES_AT_ONCE * grain) {
-        size_t part = bytes - at < PAGES_AT_ONCE * grain ? bytes - at : PAGES_AT_ONCE * grain;
-        if (gor__memory_resident(span->memory + at, part, here) < 0) {
-            break;
-        }
-        for (size_t page = 0; page < part / grain; page++) {
-            pages += here[page] & 1U;
-        }
-    }
-    return pages * grain;
-}
-
 void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class)
 {
     struct gor__stack_list *list = &p->stacks[class];
     __atomic_store_n(&stack->g, NULL, __ATOMIC_RELAXED);
     push(list, stack);
-    if (GOR_UNLIKELY(list->count > LOCAL_MAX)) {
+    if (GOR_UNLIKELY(list->count > all.local_most[class])) {
         gor__mutex_lock(&all.lock);
-        move(list, &all.free[class], LOCAL_MAX / 2);
+        move(list, &all.free[class], list->count - all.local_most[class] / 2);
         gor__mutex_unlock(&all.lock);
     }
 }
@@ -426,9 +472,9 @@ void gor__stacks_flush(struct gor__p *p)
     gor__mutex_unlock(&all.lock);
 }
 
-uint64_t gor__stacks_made(void)
+void gor__stacks_set_local(int class, uint32_t most)
 {
-    return __atomic_load_n(&all.made, __ATOMIC_ACQUIRE);
+    all.local_most[class] = most;
 }
 
 uint64_t gor__stacks_most(int class)
@@ -450,7 +496,7 @@ void gor__stacks_stats(struct gor__stacks_stats *out_stats)
     uint32_t arenas = __atomic_load_n(&all.arena_count, __ATOMIC_ACQUIRE);
     uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
     out_stats->reserved_bytes = (uint64_t)arenas * GOR__ARENA_BYTES;
-    out_stats->made = gor__stacks_made();
+    out_stats->made = gor__counted(&all.made);
     out_stats->cached = cached_in(all.free);
     out_stats->empty = cached_in(all.empty);
     for (uint32_t i = 0; i < procs; i++) {
@@ -474,4 +520,6 @@ void gor__stacks_fini(void)
     memset(all.empty, 0, sizeof all.empty);
     all.arena_count = 0;
     all.made = 0;
+    all.warm = 0;
+    all.warm_within = 0;
 }

@@ -7,6 +7,11 @@
  * first page of each stack is populated, the kernel adds more as it grows down. What is free and not
  * wanted for some time is emptied: it keeps its guard only.
  *
+ * A stack with memory is *warm*. It is made warm only for a P that finds none in its own list nor in the
+ * common one, and a P keeps no more than `local_most` of a class to itself. So warm stacks are no more
+ * than those in use and what Ps may keep, and the ceiling (ceiling.h) need not count stacks that are made
+ * in advance; once it has no memory left, free ones of other classes lose theirs first.
+ *
  *     low                                                        top
  *     | guard page | not yet touched ...          | first page | colour |
  *
@@ -35,6 +40,7 @@ enum {
     GOR__STACK_CLASSES = 8, /* 64 KiB << class */
     GOR__ARENA_BYTES = 256 << 20,
     GOR__ARENAS_MAX = 65536, /* 16 TiB of address space */
+    GOR__STACKS_LOCAL_MAX = 256,
 };
 
 struct gor__stack {
@@ -105,6 +111,10 @@ void gor__stacks_trim(struct gor__p *p);
 /* `class` is the stack's, which the caller has at hand: the record is in no cache. */
 void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class);
 
+/* How many free ones of a class a P may keep, GOR__STACKS_LOCAL_MAX at most; Ps that keep more must be
+ * flushed. While the world stands, or before it goes. */
+void gor__stacks_set_local(int class, uint32_t most);
+
 /* Give a P's free lists to the common ones. The holder, or whoever keeps it from having one. */
 void gor__stacks_flush(struct gor__p *p);
 
@@ -119,17 +129,13 @@ struct gor__stacks_span {
     struct gor__stack *table;
     size_t slot_bytes;
     uint32_t slots;
-    uint32_t prepared; /* of them */
-    size_t bytes;      /* of address space, all of it cut into slots */
+    size_t bytes; /* of address space, all of it cut into slots */
     size_t table_bytes;
 };
 bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span);
 
 /* The stack in whose slot this address lies; NULL: in none. Any thread, also in a handler of signals. */
 struct gor__stack *gor__stack_at(const void *address);
-
-/* The memory behind them, of which the kernel is asked: some tenths of a millisecond. */
-uint64_t gor__stacks_resident(const struct gor__stacks_span *span);
 
 struct gor__stacks_stats {
     uint64_t reserved_bytes;
@@ -138,8 +144,12 @@ struct gor__stacks_stats {
     uint64_t empty;  /* free, and their memory given back */
 };
 
-/* Prepared slots of all arenas. Any thread. */
-uint64_t gor__stacks_made(void);
+/* Stacks that have memory. Any thread. */
+uint64_t gor__stacks_warm(void);
+
+/* Of them, those that the ceiling had memory for when they got it. While it has none this only sinks. Any
+ * thread. */
+uint64_t gor__stacks_warm_within(void);
 
 /* The most stacks of a class there can be at a time, if no other is wanted. */
 uint64_t gor__stacks_most(int class);

@@ -122,7 +122,9 @@ int gor_ctx_after_func(struct gor_ctx *ctx, void (*fn)(void *arg), void *arg,
     handle->pending = true;
     handle->parties = 2;
     if (!enlist(handle)) {
-        int result = gor_go(run, handle);
+        struct gor__m *m = gor__enter();
+        int result = gor__spawn(NULL, run, handle, handle->caller);
+        gor__leave_machine(m);
         if (result < 0) {
             drop(handle, 2);
             return result;

@@ -223,7 +223,7 @@ int gor_ctx_cancel_async(struct gor_ctx *ctx, const char *cause)
     if (cause != NULL) {
         strncpy(request->cause, cause, GOR__CAUSE_MAX);
     }
-    int result = gor_go_with(&named, do_request, request);
+    int result = gor__go_own(&named, do_request, request);
     if (result < 0) {
         gor_ctx_unref(ctx);
         free(request);
@@ -262,7 +262,7 @@ static void fire(void *arg, uint64_t token)
     static const struct gor_go_opts named = {.name = "context deadline"};
     struct gor__scope *s = arg;
     (void)token;
-    if (gor__spawn_always(&named, expire, s, (const void *)(uintptr_t)expire) < 0) {
+    if (gor__spawn_own(&named, expire, s) < 0) {
         s->timer.when = gor_after(RETRY_NS);
         gor__timer_start(&s->timer);
     }
@@ -303,7 +303,7 @@ void gor__scope_retire_timer(struct gor__scope *s)
     __atomic_add_fetch(&s->holds, 1, __ATOMIC_RELAXED);
     if (gor__m_self() != NULL) {
         stop_timer(s);
-    } else if (gor_go(stop_timer, s) < 0) {
+    } else if (gor__go_own(NULL, stop_timer, s) < 0) {
         /* Then it fires in vain, and gives up the rest. */
         gor__scope_drop(s);
     }

@@ -13,6 +13,7 @@
 
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/asleep.h"
+#include "runtime/sched/ceiling.h"
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/handoff.h"
@@ -149,6 +150,19 @@ const char *gor__pool_name(const struct gor__g *g)
 uint64_t gor_num_goroutine(void)
 {
     return 0;
+}
+
+/* There is no ceiling. */
+struct gor__ceiling gor__ceiling;
+
+void gor__ceiling_came_room(void)
+{
+    model_fail("nobody waits for a place here");
+}
+
+void gor__ceiling_attend(struct gor__p *p)
+{
+    (void)p;
 }
 
 /* As in machine.c. */

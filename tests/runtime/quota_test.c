@@ -2,6 +2,8 @@
 /* quota_test.c - a ceiling for some goroutines of their own: who counts in it, and that nobody else
  * suffers from it. */
 #include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "tests/runtime/help.h"
 
@@ -247,6 +249,138 @@ static int no_room_anywhere(void *unused)
 TEST(quota_is_not_used_up_by_who_fails_at_the_ceiling_for_all)
 {
     CHECK_EQ(gor_run(&(struct gor_opts){.max_goroutines = 4}, no_room_anywhere, NULL), 0);
+}
+
+/* ------------------------------------------------------- the end of the runtime */
+
+static void *wait_outside(void *arg)
+{
+    wait_for_place(arg);
+    return NULL;
+}
+
+static void sleep_long(void *arg)
+{
+    (void)arg;
+    gor_sleep(1000 * GOR_SECOND);
+}
+
+static _Atomic bool begin;
+
+static void wait_when_told(void *arg)
+{
+    while (!atomic_load(&begin)) {
+        gor_yield();
+    }
+    wait_for_place(arg);
+}
+
+static void await_waiters(struct gor_quota *quota, uint64_t count)
+{
+    while (stats_of(quota).waiting != count) {
+        usleep(100);
+    }
+}
+
+/* Goroutines that never come to their end count no more, nor do they wait; threads of the host are told. */
+TEST(quota_is_free_again_when_the_runtime_has_stopped)
+{
+    struct waiting outside = {gor_quota_new(1), 1};
+    struct waiting inside = {outside.quota, 1};
+    pthread_t thread;
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(gor_start(NULL), 0);
+        start_in(outside.quota, sleep_long, NULL);
+        CHECK_EQ(gor_go(wait_for_place, &inside), 0);
+        await_waiters(outside.quota, 1);
+        CHECK_EQ(pthread_create(&thread, NULL, wait_outside, &outside), 0);
+        await_waiters(outside.quota, 2);
+        CHECK_EQ(gor_stop(), 0);
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+        CHECK_EQ(outside.result, -ESRCH);
+        CHECK_EQ(stats_of(outside.quota).goroutines, 0);
+        CHECK_EQ(stats_of(outside.quota).waiting, 0);
+    }
+    CHECK_EQ(inside.result, 1);
+    gor_quota_unref(outside.quota);
+}
+
+/* The thread has a place in the quota and waits for one under the ceiling; somebody else waits for the
+ * former. */
+TEST(quota_of_a_thread_at_the_ceiling_is_given_to_nobody_at_the_end)
+{
+    for (int i = 0; i < 20; i++) {
+        struct waiting outside = {gor_quota_new(1), 1};
+        struct waiting inside = {outside.quota, 1};
+        struct gor_stats stats = {0};
+        pthread_t thread;
+        CHECK_EQ(gor_start(&(struct gor_opts){.max_goroutines = 2}), 0);
+        atomic_store(&begin, false);
+        CHECK_EQ(gor_go(sleep_long, NULL), 0);
+        CHECK_EQ(gor_go(wait_when_told, &inside), 0);
+        CHECK_EQ(pthread_create(&thread, NULL, wait_outside, &outside), 0);
+        while (stats.spawns_waiting == 0) {
+            CHECK_EQ(gor_stats_get(&stats, false), 0);
+        }
+        atomic_store(&begin, true);
+        await_waiters(outside.quota, 1);
+        CHECK_EQ(gor_stop(), 0);
+        CHECK_EQ(pthread_join(thread, NULL), 0);
+        CHECK_EQ(outside.result, -ESRCH);
+        CHECK_EQ(stats_of(outside.quota).goroutines, 0);
+        gor_quota_unref(outside.quota);
+    }
+}
+
+/* ---------------------------------------------------------------- who does not count */
+
+static _Atomic bool notified;
+
+static void notify(void *arg)
+{
+    int signal = SIGUSR2;
+    CHECK_EQ(gor_signal_notify(arg, &signal, 1), 0);
+    atomic_store(&notified, true);
+}
+
+GO_TEST(quota_does_not_count_what_the_library_runs_for_itself)
+{
+    struct gor_quota *quota = new_quota(1);
+    struct gor_chan *signals = new_chan(sizeof(int), 1);
+    atomic_store(&notified, false);
+    start_in(quota, notify, signals);
+    YIELD_UNTIL(atomic_load(&notified) && gor_num_goroutine() == 2) /* with that for signals */
+    CHECK_EQ(stats_of(quota).goroutines, 0);
+    gor_signal_stop(signals);
+    gor_chan_unref(signals);
+    gor_quota_unref(quota);
+}
+
+struct outsider {
+    struct gor_chan *gate;
+    _Atomic int result;
+};
+
+static void start_outsider(void *arg)
+{
+    struct outsider *o = arg;
+    CHECK_EQ(gor_go(park_on, o->gate), -EAGAIN);
+    atomic_store(&o->result,
+                 gor_go_with(&(struct gor_go_opts){.no_quota = true}, park_on, o->gate));
+}
+
+GO_TEST(quota_is_left_by_whoever_is_started_in_none)
+{
+    struct gor_quota *quota = new_quota(1);
+    struct outsider o = {new_chan(0, 0), 1};
+    start_in(quota, start_outsider, &o);
+    YIELD_UNTIL(atomic_load(&o.result) != 1 && stats_of(quota).goroutines == 0)
+    CHECK_EQ(o.result, 0);
+    CHECK_EQ(gor_num_goroutine(), 2);
+    CHECK_EQ(gor_chan_close(o.gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_chan_unref(o.gate);
+    gor_quota_unref(quota);
 }
 
 /* ---------------------------------------------------------------- host, storm */
