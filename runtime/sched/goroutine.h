@@ -70,7 +70,9 @@ struct gor__g {
     uint16_t flags;        /* atomic, of GOR__G_...; set and cleared one by one */
     uint16_t thread_locks; /* gor_lock_os_thread without its counterpart; see bind.c */
     int saved_errno;
-    uint32_t switches; /* times resumed: tells a reader of its stack that it has run meanwhile */
+    /* Times resumed, or given a P anew: tells a reader of its stack that it has run meanwhile, and one of
+     * a trace which turn is which. */
+    uint32_t switches;
     int64_t waiting_since; /* coarse clock, while WAITING; see also GOR__G_STAMPED */
     void (*fn)(void *arg);
     void *arg;
