@@ -35,7 +35,7 @@ static void note_foreign(const struct gor__m *m)
 
 static inline bool is_observed(void)
 {
-    return gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_LATENCY);
+    return gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_LATENCY | GOR__OBSERVE_TRACE);
 }
 
 static __attribute__((noinline)) void note_woken(struct gor__g *g)
@@ -55,17 +55,9 @@ static void note_ready(const struct gor__g *g)
     }
 }
 
-void gor__ready(struct gor__g *g)
+/* One that is not bound. */
+static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bool observed)
 {
-    GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
-    if (GOR_UNLIKELY(g->thread_locks != 0)) {
-        note_ready(g);
-        gor__ready_bound(g);
-        return;
-    }
-    if (is_observed()) {
-        note_woken(g);
-    }
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
     struct gor__m *m = gor__m_self();
     struct gor__p *p = m != NULL ? m->p : NULL;
@@ -76,13 +68,32 @@ void gor__ready(struct gor__g *g)
         gor__wake_idle();
         return;
     }
-    if (gor__observes(GOR__OBSERVE_TRACE)) {
+    if (observed && gor__observes(GOR__OBSERVE_TRACE)) {
         gor__trace_ready_next(p, g);
     }
     struct gor__g *former = gor__runq_swap_next(&p->runq, g);
     if (former != NULL) {
         gor__put_runnable(p, former);
         gor__offer_work();
+    }
+}
+
+static __attribute__((noinline)) void put_ready_observed(struct gor__g *g)
+{
+    note_woken(g);
+    put_ready(g, true);
+}
+
+void gor__ready(struct gor__g *g)
+{
+    GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
+    if (GOR_UNLIKELY(g->thread_locks != 0)) {
+        note_ready(g);
+        gor__ready_bound(g);
+    } else if (is_observed()) {
+        put_ready_observed(g);
+    } else {
+        put_ready(g, false);
     }
 }
 

@@ -244,22 +244,32 @@ static inline void set_running(struct gor__m *m, struct gor__g *g)
     }
 }
 
+/* What a switch need not ask for. */
+enum switch_kind { SWITCH, SWITCH_UNOBSERVED, SWITCH_AT_END };
+
+static inline bool is_traced(enum switch_kind kind)
+{
+    return kind != SWITCH_UNOBSERVED && gor__observes(GOR__OBSERVE_TRACE);
+}
+
 /* Go from the stack of `self`, whose state and m->after are set, to that of `next`, or to the
  * thread's own when there is none. */
-static inline __attribute__((always_inline)) void
-switch_to(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t control, bool dies)
+static inline __attribute__((always_inline)) void switch_to(struct gor__m *m, struct gor__g *self,
+                                                            struct gor__g *next, uint64_t control,
+                                                            enum switch_kind kind)
 {
+    bool dies = kind == SWITCH_AT_END;
     m->after_g = self;
     gor__m_note_left(m, &self->stack->fiber);
     if (GOR_LIKELY(next != NULL)) {
-        if (gor__observes(GOR__OBSERVE_TRACE)) {
+        if (is_traced(kind)) {
             gor__trace_switch(m->p, self, next);
         }
         set_running(m, next);
         gor__fiber_leave(&self->stack->fiber, &next->stack->fiber, dies);
         gor__switch(&self->context, &next->context, control);
     } else {
-        if (gor__observes(GOR__OBSERVE_TRACE)) {
+        if (is_traced(kind)) {
             gor__trace_leave(m->p, self);
         }
         m->g = NULL;
@@ -271,10 +281,11 @@ switch_to(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t c
 /* Leave `self`, whose state and m->after are set, for `next`; come back when it is resumed, on any
  * thread, whose M is answered. */
 static inline __attribute__((always_inline)) struct gor__m *
-leave(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t control)
+leave(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t control,
+      enum switch_kind kind)
 {
     self->saved_errno = *m->errno_address;
-    switch_to(m, self, next, control, false);
+    switch_to(m, self, next, control, kind);
     /* A stack in use is not to be read: see debug/look.c. */
     self->context.sp = NULL;
     m = gor__m_self();
@@ -284,8 +295,10 @@ leave(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t contr
     return m;
 }
 
-static inline __attribute__((always_inline)) void
-park_since(int64_t now, enum gor__after after, void *held, enum gor_wait_reason reason)
+static inline __attribute__((always_inline)) void park_since(int64_t now, enum gor__after after,
+                                                             void *held,
+                                                             enum gor_wait_reason reason,
+                                                             enum switch_kind kind)
 {
     uint64_t control = gor__float_control();
     struct gor__m *m = gor__m_self();
@@ -294,7 +307,7 @@ park_since(int64_t now, enum gor__after after, void *held, enum gor_wait_reason 
     gor__g_set_state(g, GOR_WAITING, reason);
     m->after = after;
     m->after_lock = held;
-    (void)leave(m, g, next_direct(m->p), control);
+    (void)leave(m, g, next_direct(m->p), control, kind);
 }
 
 static __attribute__((noinline)) void park_observed(enum gor__after after, void *held,
@@ -302,7 +315,7 @@ static __attribute__((noinline)) void park_observed(enum gor__after after, void 
 {
     bool timed = gor__contention_times(reason);
     int64_t began = timed ? gor_now() : gor__coarse_now();
-    park_since(began, after, held, reason);
+    park_since(began, after, held, reason, SWITCH);
     if (timed) {
         gor__contention_waited(reason, began);
     }
@@ -311,10 +324,11 @@ static __attribute__((noinline)) void park_observed(enum gor__after after, void 
 static inline __attribute__((always_inline)) void park(enum gor__after after, void *held,
                                                        enum gor_wait_reason reason)
 {
-    if (gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_MUTEX)) {
+    /* Tracing begins and ends while the world is stopped, so not between here and the switch. */
+    if (gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_MUTEX | GOR__OBSERVE_TRACE)) {
         park_observed(after, held, reason);
     } else {
-        park_since(gor__coarse_now(), after, held, reason);
+        park_since(gor__coarse_now(), after, held, reason, SWITCH_UNOBSERVED);
     }
 }
 
@@ -349,7 +363,7 @@ static inline __attribute__((always_inline)) struct gor__m *yield(struct gor__m 
     } else {
         m->after = GOR_UNLIKELY(m->bound != NULL) ? GOR__AFTER_YIELD_BOUND : GOR__AFTER_YIELD;
     }
-    return leave(m, self, next, control);
+    return leave(m, self, next, control, SWITCH);
 }
 
 void gor__yield(struct gor__m *m)
@@ -365,7 +379,7 @@ void gor_yield(void)
 void gor__abandon(struct gor__m *m)
 {
     m->after = GOR__AFTER_NOTHING;
-    switch_to(m, m->g, NULL, gor__float_control(), false);
+    switch_to(m, m->g, NULL, gor__float_control(), SWITCH);
     __builtin_unreachable();
 }
 
@@ -481,7 +495,7 @@ void gor_exit(void)
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     bool rescued = (__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_RESCUED) != 0;
     m->after = GOR_UNLIKELY(rescued) ? GOR__AFTER_EXIT_RESCUED : GOR__AFTER_EXIT;
-    switch_to(m, g, m->ends ? NULL : next_direct(m->p), gor__float_control(), true);
+    switch_to(m, g, m->ends ? NULL : next_direct(m->p), gor__float_control(), SWITCH_AT_END);
     __builtin_unreachable();
 }
 
@@ -496,7 +510,7 @@ static struct gor__g *succeed(struct gor__g *g)
     gor__g_set_state(g, GOR_TERMINATED, GOR_WAIT_NONE);
     if (next == NULL || next->stack != NULL || next->stack_class != g->stack_class) {
         m->after = GOR__AFTER_EXIT;
-        switch_to(m, g, next, gor__float_control(), true);
+        switch_to(m, g, next, gor__float_control(), SWITCH_AT_END);
         __builtin_unreachable();
     }
     /* Left from an earlier life of its G; a stack in use is not to be read: see debug/look.c. */
