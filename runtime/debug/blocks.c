@@ -15,7 +15,9 @@
  *   - single large chunks in mappings of their own, which the kernel may join into one region.
  *
  * Which chunks are free is not asked: nobody points to those but malloc itself. For that reason the
- * first chunk of a run is left out if it is the list of a thread's free chunks (tcache).
+ * first chunk of a run is left out if it is the list of a thread's free chunks (tcache). Where that lies
+ * elsewhere, the chunks on it are known by their second word, which is the same for all of them: a number
+ * drawn at the start, or before glibc 2.34 the list's address.
  *
  * A thread that was stopped within malloc may leave a run for a moment out of shape. Then it has no
  * blocks, or two of them look like one; never does one look like two.
@@ -23,6 +25,7 @@
 #include "runtime/debug/blocks.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/debug/peek.h"
@@ -368,4 +371,23 @@ void gor__block_bounds(const struct gor__block *block, uintptr_t *out_start, uin
     uintptr_t end = run->start + next * UNIT + sizeof(uint64_t);
     *out_start = run->start + block->number * UNIT + UNIT;
     *out_end = end < run->end ? end : run->end;
+}
+
+static uint64_t kept_free_mark; /* 0: there is none */
+
+void gor__blocks_learn(void)
+{
+    enum { WORDS = 3 };
+    volatile uint64_t *block = malloc(WORDS * sizeof *block);
+    uintptr_t address = (uintptr_t)block;
+    if (block != NULL) {
+        block[1] = 0;
+    }
+    free((void *)address);
+    kept_free_mark = address != 0 ? ((const volatile uint64_t *)address)[1] : 0;
+}
+
+bool gor__block_is_kept_free(uintptr_t start)
+{
+    return kept_free_mark != 0 && ((const volatile uint64_t *)start)[1] == kept_free_mark;
 }

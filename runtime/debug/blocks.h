@@ -42,6 +42,13 @@ struct gor__block {
     size_t number;
 };
 
+/* Find out how malloc marks what a thread keeps free for itself. Before anybody is halted, for it asks for
+ * memory. */
+void gor__blocks_learn(void);
+
+/* Whether the block that begins at `start` is such a one: pointers that are left in it are nobody's. */
+bool gor__block_is_kept_free(uintptr_t start);
+
 int gor__blocks_open(struct gor__blocks *blocks, const struct gor__regions *regions);
 void gor__blocks_close(struct gor__blocks *blocks);
 

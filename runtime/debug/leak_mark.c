@@ -135,8 +135,10 @@ static void leave_out_machine(struct gor__leak_mark *mark, const struct gor__m *
     uintptr_t signals = (uintptr_t)m->signal_stack;
     uintptr_t sp = thread != NULL ? thread->sp : 0;
     add_hole(mark, m, (uintptr_t)(m + 1));
-    if (m->own_low != NULL && m->scheduler.sp > m->own_low) {
-        add_hole(mark, m->own_low, (uintptr_t)m->scheduler.sp + SAVED_BYTES);
+    /* A page without access lies below its stack, so a region begins there. */
+    const struct gor__region *stack = gor__regions_find(&mark->regions, (uintptr_t)m->scheduler.sp);
+    if (stack != NULL) {
+        add_hole(mark, (const void *)stack->start, (uintptr_t)m->scheduler.sp + SAVED_BYTES);
     }
     bool in_handler = sp - signals < GOR__SIGNAL_STACK_BYTES;
     if (m->signal_stack != NULL && !in_handler && (m->g == NULL || mark->frozen)) {

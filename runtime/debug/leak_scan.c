@@ -9,6 +9,7 @@
 
 #include <errno.h>
 
+#include "runtime/debug/blocks.h"
 #include "runtime/debug/leak_mark.h"
 #include "runtime/debug/peek.h"
 #include "runtime/debug/raw.h"
@@ -71,6 +72,7 @@ int gor__leak_scan(struct gor__leak_scan *scan)
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return -ESRCH;
     }
+    gor__blocks_learn();
     /* Nobody is about to hibernate meanwhile. */
     gor__idle_stacks_hold();
     gor__world_lock_outside();

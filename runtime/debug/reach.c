@@ -305,6 +305,9 @@ static void reach_block(struct gor__reach *r, const struct gor__block *block)
     }
     gor__set_bit(block->run->marked, block->number);
     gor__block_bounds(block, &start, &end);
+    if (gor__block_is_kept_free(start)) {
+        return;
+    }
     push_range(r, start, end);
     if (gor__bit(block->run->keyed, block->number)) {
         wake_place(r, start);

@@ -86,7 +86,6 @@ struct gor__m {
     int tid;
     clockid_t cpu_clock;
     int preempt_timer; /* atomic; of the kernel, on the thread's CPU time; -1: none */
-    void *own_low;     /* where its own stack ends; NULL: not known */
 
     /* For those who look at what it does. */
     struct gor__capture *captures; /* atomic: those who ask; see capture.h */

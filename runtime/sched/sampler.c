@@ -36,9 +36,10 @@ enum { CELLS = 4096, NO_TIMER = -1 };
 /* A thread of the runtime's; lies in its thread-locals. */
 struct sampled {
     struct sampled *next; /* list link of all; under sampler.lock */
+    pthread_t thread;
     int tid;
-    int timer; /* of the kernel; NO_TIMER: none; under sampler.lock */
-    struct gor__thread_stack stack;
+    int timer;                      /* of the kernel; NO_TIMER: none; under sampler.lock */
+    struct gor__thread_stack stack; /* found before the timer is started */
 };
 
 /* A timer for a thread of the host's. */
@@ -207,6 +208,28 @@ static void stop_timer(int *timer)
     }
 }
 
+/* The C library asks for memory to answer that, and a thread's first memory may have it open a file: a number
+ * that the program may be about to get. So it is asked only while somebody is profiled. */
+static void find_stack(struct sampled *thread)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t bytes = 0;
+    if (pthread_getattr_np(thread->thread, &attributes) == 0) {
+        if (pthread_attr_getstack(&attributes, &low, &bytes) == 0) {
+            thread->stack = (struct gor__thread_stack){(uintptr_t)low, (uintptr_t)low + bytes};
+        }
+        (void)pthread_attr_destroy(&attributes);
+    }
+}
+
+/* Under the lock. */
+static void sample(struct sampled *thread)
+{
+    find_stack(thread);
+    thread->timer = start_timer(thread->tid);
+}
+
 /* Under the lock. */
 static bool is_runtimes(int tid)
 {
@@ -324,7 +347,7 @@ int gor__sampler_begin(int64_t period_ns, bool all_threads)
     __atomic_store_n(&sampler.ring, cells, __ATOMIC_SEQ_CST);
     sampler.period_ns = period_ns;
     for (struct sampled *thread = sampler.threads; thread != NULL; thread = thread->next) {
-        thread->timer = start_timer(thread->tid);
+        sample(thread);
     }
     gor__mutex_unlock(&sampler.lock);
     if (all_threads) {
@@ -357,26 +380,16 @@ void gor__sampler_fini(void)
 
 /* ---- threads */
 
-static void find_stack(struct gor__thread_stack *out_stack)
-{
-    pthread_attr_t attributes;
-    void *low = NULL;
-    size_t bytes = 0;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        if (pthread_attr_getstack(&attributes, &low, &bytes) == 0) {
-            *out_stack = (struct gor__thread_stack){(uintptr_t)low, (uintptr_t)low + bytes};
-        }
-        (void)pthread_attr_destroy(&attributes);
-    }
-}
-
 void gor__sampler_thread_init(void)
 {
+    self.thread = pthread_self();
     self.tid = (int)syscall(SYS_gettid);
-    find_stack(&self.stack);
     gor__mutex_lock(&sampler.lock);
     stop_host_timers_of(self.tid);
-    self.timer = sampler.period_ns != 0 ? start_timer(self.tid) : NO_TIMER;
+    self.timer = NO_TIMER;
+    if (sampler.period_ns != 0) {
+        sample(&self);
+    }
     self.next = sampler.threads;
     sampler.threads = &self;
     gor__mutex_unlock(&sampler.lock);
