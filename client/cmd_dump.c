@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_dump.c - `gorctl dump`: every goroutine of the daemon with its stack. */
+#include <stdlib.h>
+
 #include "client/alloc.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -36,7 +38,7 @@ struct arguments {
     Gor__V1__DumpOptions filter;
 };
 
-/* One more in a list of the message's; gorctl ends before it would be freed. */
+/* One more in a list of the message's. */
 static void append(char ***list, size_t *count, char *text)
 {
     *list = gorctl_grow(*list, *count + 1, sizeof(**list));
@@ -105,5 +107,8 @@ int gorctl_cmd_dump(struct gorctl *ctl, int argc, char **argv)
     arguments.inspection.request.kind = GOR__V1__INSPECT_REQUEST__KIND__DUMP;
     arguments.inspection.request.dump = &arguments.filter;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    return gorctl_inspect(ctl, &arguments.inspection);
+    int code = gorctl_inspect(ctl, &arguments.inspection);
+    free(arguments.filter.states);
+    free(arguments.filter.wait_reasons);
+    return code;
 }

@@ -11,6 +11,7 @@
 
 #include "runtime/debug/exposition.h"
 #include "runtime/debug/process_metrics.h"
+#include "runtime/sched/door.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/world.h"
@@ -164,6 +165,28 @@ static uint64_t count_lock_wait(void)
     return sum;
 }
 
+/* What its thread sets without a lock: a word read as it is. */
+__attribute__((noinline, no_sanitize_thread)) static bool runs_goroutine(const struct gor__m *m)
+{
+    return *(struct gor__g *const volatile *)&m->g != NULL;
+}
+
+/* Those that have a P. A thread that looks for work may have none yet, so Ps less idle and searching ones
+ * would be too few. */
+static uint64_t count_running(void)
+{
+    struct gor__m *m = gor__enter_any();
+    uint64_t count = 0;
+    gor__mutex_lock(&gor__sched.lock);
+    for (uint32_t i = 0; i < gor__sched.proc_count; i++) {
+        const struct gor__m *holder = gor__sched.procs[i]->holder;
+        count += holder != NULL && runs_goroutine(holder);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    gor__leave_any(m);
+    return count;
+}
+
 /* Each is read at another moment, so they need not add up; as with Go's. */
 static void gather_states(struct values *values)
 {
@@ -172,7 +195,7 @@ static void gather_states(struct values *values)
     values->hogs = gauge(&gor__sched.hogs.count);
     values->runnable =
         stats->global_queue + stats->local_queues + values->hogs + gauge(&gor__sched.waiting.count);
-    values->running = without(stats->gomaxprocs, stats->idle_procs + gauge(&gor__sched.spinning));
+    values->running = count_running();
     values->waiting = without(stats->goroutines, values->runnable + values->running + values->away);
 }
 
