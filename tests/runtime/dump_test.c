@@ -285,11 +285,11 @@ static void block_outside(void *unused)
     COME_BACK();
 }
 
-/* Again until it has been found in a moment when it could be asked. */
-static void await_words(const char *words)
+/* Again until it has been found in a moment when it could be asked, or was not waiting for its P. */
+static void await_words_with(const struct gor_dump_opts *opts, const char *words)
 {
     for (;;) {
-        char *text = dump_text(NULL);
+        char *text = dump_text(opts);
         bool has = strstr(text, words) != NULL;
         free(text);
         if (has) {
@@ -297,6 +297,11 @@ static void await_words(const char *words)
         }
         gor_yield();
     }
+}
+
+static void await_words(const char *words)
+{
+    await_words_with(NULL, words);
 }
 
 static void await_all_gone(void)
@@ -347,10 +352,10 @@ GO_TEST(dump_without_running_ones_asks_nobody)
     YIELD_UNTIL(atomic_load(&there) == 1)
     /* There already, it may have been stopped just before it blocks. */
     await_words("[syscall]:\n");
-    char *text = dump_text(&(struct gor_dump_opts){.no_running = true});
-    check_has(text, "[running]:\nblock_outside(...)\n");
-    check_has(text, "...where it is now could not be found out...\n");
-    free(text);
+    await_words_with(&(struct gor_dump_opts){.no_running = true},
+                     "[running]:\nblock_outside(...)\n");
+    await_words_with(&(struct gor_dump_opts){.no_running = true},
+                     "...where it is now could not be found out...\n");
     await_all_gone();
 }
 
