@@ -39,7 +39,7 @@ struct sampled {
     pthread_t thread;
     int tid;
     int timer;                      /* of the kernel; NO_TIMER: none; under sampler.lock */
-    struct gor__thread_stack stack; /* found before the timer is started */
+    struct gor__thread_stack stack; /* atomic; found before the timer is started */
 };
 
 /* A timer for a thread of the host's. */
@@ -125,9 +125,11 @@ static void take_sample(struct gor__cpu_sample *ring, const siginfo_t *info, con
         return;
     }
     const struct gor__m *m = gor__m_self();
+    struct gor__thread_stack stack = {__atomic_load_n(&self.stack.low, __ATOMIC_RELAXED),
+                                      __atomic_load_n(&self.stack.top, __ATOMIC_RELAXED)};
     sample->weight = weight;
     note_goroutine(sample, m != NULL ? m->g : NULL);
-    sample->frame_count = gor__interrupted_frames(context, m, &self.stack, sample->frames,
+    sample->frame_count = gor__interrupted_frames(context, m, &stack, sample->frames,
                                                   GOR__SAMPLER_FRAMES, &sample->leaf);
     /* Release: pairs with gor__sampler_first. */
     __atomic_store_n(&sample->turn, number + 1, __ATOMIC_RELEASE);
@@ -217,7 +219,8 @@ static void find_stack(struct sampled *thread)
     size_t bytes = 0;
     if (pthread_getattr_np(thread->thread, &attributes) == 0) {
         if (pthread_attr_getstack(&attributes, &low, &bytes) == 0) {
-            thread->stack = (struct gor__thread_stack){(uintptr_t)low, (uintptr_t)low + bytes};
+            __atomic_store_n(&thread->stack.low, (uintptr_t)low, __ATOMIC_RELAXED);
+            __atomic_store_n(&thread->stack.top, (uintptr_t)low + bytes, __ATOMIC_RELAXED);
         }
         (void)pthread_attr_destroy(&attributes);
     }
