@@ -384,6 +384,8 @@ void gor__blocks_learn(void)
         block[1] = 0;
     }
     free((void *)address);
+    /* It is read although it is free: nobody but us need know. */
+    __asm__ volatile("" : "+r"(address));
     kept_free_mark = address != 0 ? ((const volatile uint64_t *)address)[1] : 0;
 }
 
