@@ -379,6 +379,8 @@ static void tell_gap(struct gor__story *story, const struct gor__feed_item *item
     if (item->source != GOR__FEED_COMMON) {
         end_run(story, item->source, ns, unknown, GOR__ACT_UNKNOWN);
         gor__tell_hold_lost(story, item->source, ns);
+    } else {
+        gor__tell_end_world(story, ns);
     }
     end_gap(story, item->source, ns);
     story->lost[item->source] = item->a;
