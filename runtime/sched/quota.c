@@ -122,11 +122,9 @@ int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patien
     gor__line_announce(&quota->line);
     __atomic_fetch_add(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
     int result = gor__line_wait(&quota->line, within ? quota->live : 0, patience->limit);
-    if (result == 0) {
+    if (result != -ESRCH) {
         __atomic_fetch_sub(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
-    } else if (result != -ESRCH) {
-        __atomic_fetch_sub(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
-        __atomic_fetch_add(&gor__sched.quota_refused, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&gor__sched.quota_refused, result != 0, __ATOMIC_RELAXED);
     }
     return result;
 }

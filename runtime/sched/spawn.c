@@ -151,6 +151,16 @@ static void join_company(struct gor__g *g, struct gor__g *parent, const struct s
     }
 }
 
+static __attribute__((noinline)) void note_created(const struct gor__m *m, struct gor__g *g)
+{
+    if (gor__observes(GOR__OBSERVE_LATENCY)) {
+        gor__latency_runnable(g);
+    }
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_created(m, g);
+    }
+}
+
 /* `m` and its P: NULL on a thread of the host. */
 static inline __attribute__((always_inline)) int make(const struct birth *birth, int class,
                                                       struct gor__m *m, struct gor__p *p,
@@ -171,11 +181,8 @@ static inline __attribute__((always_inline)) int make(const struct birth *birth,
     g->arg = birth->arg;
     g->created_at = birth->caller;
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
-    if (gor__observes(GOR__OBSERVE_LATENCY)) {
-        gor__latency_runnable(g);
-    }
-    if (gor__observes(GOR__OBSERVE_TRACE)) {
-        gor__trace_created(m, g);
+    if (gor__observes(GOR__OBSERVE_LATENCY | GOR__OBSERVE_TRACE)) {
+        note_created(m, g);
     }
     if (GOR_UNLIKELY(p == NULL)) {
         __atomic_add_fetch(&gor__sched.foreign_created, 1, __ATOMIC_RELEASE);
