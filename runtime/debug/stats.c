@@ -46,17 +46,11 @@ uint64_t gor_num_goroutine(void)
     return created > ended ? created - ended : 0;
 }
 
-/* `count` belongs to the heap's lock, which this thread may not take: a word read as it is. */
-__attribute__((noinline, no_sanitize_thread)) static uint64_t timers_of(const struct gor__p *p)
-{
-    return *(const volatile uint32_t *)&p->timers.count;
-}
-
 static void add_proc(const struct gor__p *p, struct gor_stats *stats)
 {
     stats->switches += gor__counted(&p->switches);
     stats->steals += gor__counted(&p->steals);
-    stats->timers += timers_of(p);
+    stats->timers += gor__timers_count(&p->timers);
     stats->local_queues += gor__runq_len(&p->runq) + gor__fresh_len(&p->fresh);
     stats->local_queues += __atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL;
 }

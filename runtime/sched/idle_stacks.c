@@ -233,16 +233,6 @@ static void trim_procs(void)
 
 /* ---- when */
 
-static uint64_t all_switches(void)
-{
-    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < procs; i++) {
-        sum += gor__counted(&gor__sched.procs[i]->switches);
-    }
-    return sum;
-}
-
 /* Between looks. */
 static int64_t pause_ns(void)
 {
@@ -261,7 +251,7 @@ void gor__idle_stacks_init(int64_t idle_ns)
 static bool look_round(void)
 {
     struct look look = {.now = gor_now(), .hibernates = gor__hibernate_works()};
-    uint64_t switches = all_switches();
+    uint64_t switches = gor__procs_switches();
     bool quiet = switches == idle.switches;
     idle.switches = switches;
     if (idle.idle_ns != GOR_NEVER) {
@@ -281,7 +271,7 @@ static void look_now(int64_t now)
     idle.next = gor__monotonic_after(pause);
     if (rests) {
         __atomic_store_n(&idle.asleep, true, __ATOMIC_SEQ_CST);
-        if (all_switches() == idle.switches) {
+        if (gor__procs_switches() == idle.switches) {
             idle.next = GOR_NEVER;
         }
     }

@@ -29,16 +29,6 @@ void gor__latency_init(void)
     gor__observe(GOR__OBSERVE_LATENCY, false);
 }
 
-static uint64_t count_switches(void)
-{
-    uint64_t sum = 0;
-    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
-    for (uint32_t i = 0; i < procs; i++) {
-        sum += gor__counted(&gor__sched.procs[i]->switches);
-    }
-    return sum;
-}
-
 /* Below `bound`. The low bits of the processor's counter are as good as drawn, and belong to nobody. */
 static uint32_t draw(uint32_t bound)
 {
@@ -55,7 +45,8 @@ void gor__latency_arm(int64_t now)
                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         return;
     }
-    uint64_t since = count_switches() - __atomic_load_n(&gor__latency.answered, __ATOMIC_RELAXED);
+    uint64_t since =
+        gor__procs_switches() - __atomic_load_n(&gor__latency.answered, __ATOMIC_RELAXED);
     uint32_t most = since < PASS_MAX ? (uint32_t)since + 1 : PASS_MAX;
     __atomic_store_n(&gor__latency.to_pass, draw(most), __ATOMIC_RELAXED);
     gor__observe(GOR__OBSERVE_LATENCY, true);
@@ -78,7 +69,7 @@ void gor__latency_runnable(struct gor__g *g)
 /* How many switches have not been counted yet, or one: that of the caller's goroutine may not show yet. */
 static uint64_t take_weight(void)
 {
-    uint64_t switches = count_switches();
+    uint64_t switches = gor__procs_switches();
     uint64_t answered = __atomic_load_n(&gor__latency.answered, __ATOMIC_RELAXED);
     uint64_t weight = 0;
     do {

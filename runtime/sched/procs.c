@@ -84,6 +84,16 @@ static int make_procs(uint32_t count)
     return 0;
 }
 
+uint64_t gor__procs_switches(void)
+{
+    uint32_t procs = __atomic_load_n(&gor__sched.procs_made, __ATOMIC_ACQUIRE);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < procs; i++) {
+        sum += gor__counted(&gor__sched.procs[i]->switches);
+    }
+    return sum;
+}
+
 int gor__procs_init(uint32_t count)
 {
     int result = make_procs(count);

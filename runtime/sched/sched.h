@@ -201,6 +201,9 @@ void gor__call_attention(void);
 
 /* Ps: procs.c */
 int gor__procs_init(uint32_t count);
+
+/* Times a goroutine was resumed, on all Ps together. Any thread. */
+uint64_t gor__procs_switches(void);
 void gor__procs_fini(void);
 
 /* Something to be freed by fn(trash), which the scheduler itself may not do; part of the thing. */

@@ -77,6 +77,9 @@ size_t gor__timers_run(struct gor__timers *heap, int64_t now);
 /* Move all timers of `from` to `to`. */
 void gor__timers_move(struct gor__timers *from, struct gor__timers *to);
 
+/* How many there are, as any thread may read it: a moment ago. */
+uint32_t gor__timers_count(const struct gor__timers *heap);
+
 /* The timers that are started, and the memory they are noted in, where there may be more that are not.
  * While the world stands; also with threads frozen in the middle of ThreadSanitizer. */
 void gor__timers_each(const struct gor__timers *heap,

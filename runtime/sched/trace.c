@@ -224,12 +224,6 @@ void gor__trace_given(const struct gor__m *m, struct gor__p *p)
     }
 }
 
-/* `count` belongs to the heap's lock, which sysmon may not take: a word read as it is. */
-__attribute__((noinline, no_sanitize_thread)) static uint64_t timers_of(const struct gor__p *p)
-{
-    return *(const volatile uint32_t *)&p->timers.count;
-}
-
 void gor__trace_counts(void)
 {
     uint64_t runnable =
@@ -240,7 +234,7 @@ void gor__trace_counts(void)
         const struct gor__p *p = gor__sched.procs[i];
         runnable += gor__runq_len(&p->runq) + gor__fresh_len(&p->fresh);
         runnable += __atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL;
-        timers += timers_of(p);
+        timers += gor__timers_count(&p->timers);
     }
     gor__trace_at(NULL, GOR__TRACE_COUNTS, gor_num_goroutine(), runnable, timers);
 }
