@@ -18,6 +18,10 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
+/* A function that reads what others may be writing, of frames that may be anybody's: what it has read counts
+ * only if a look afterwards says so. The sanitizers would report that. */
+#define GOR__RACY_BY_DESIGN __attribute__((noinline, no_sanitize_address, no_sanitize_thread))
+
 struct gor__fiber {
 #if defined(__SANITIZE_ADDRESS__)
     const void *bottom; /* lowest address of the stack */

@@ -25,16 +25,8 @@
 #include <time.h>
 
 #include "runtime/cpu/clone.h"
+#include "runtime/cpu/valgrind.h"
 #include "runtime/debug/raw.h"
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef RUNNING_ON_VALGRIND
-#define RUNNING_ON_VALGRIND 0
-#endif
 
 enum {
     THREADS_MAX = 16384,

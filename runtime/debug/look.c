@@ -19,8 +19,6 @@
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 
-#define RACY_BY_DESIGN __attribute__((noinline, no_sanitize_address, no_sanitize_thread))
-
 enum {
     FRAMES_MAX = sizeof(((struct gor_info *)0)->frames) / sizeof(void *),
     TRIES = 8,
@@ -33,7 +31,7 @@ struct mark {
     enum gor_state state;
 };
 
-RACY_BY_DESIGN static struct mark take_mark(const struct gor__g *g)
+GOR__RACY_BY_DESIGN static struct mark take_mark(const struct gor__g *g)
 {
     struct mark mark;
     mark.state = gor__g_state(g);
@@ -48,8 +46,8 @@ static bool same_mark(const struct mark *a, const struct mark *b)
 }
 
 /* The stack is stored, and stays as it is until the next switch to it. */
-RACY_BY_DESIGN static bool is_stored(const struct gor__context *stored,
-                                     const struct gor__stack *stack)
+GOR__RACY_BY_DESIGN static bool is_stored(const struct gor__context *stored,
+                                          const struct gor__stack *stack)
 {
     uintptr_t sp = (uintptr_t)stored->sp;
     return stack != NULL && sp > (uintptr_t)stack->low && sp < (uintptr_t)stack->top &&
@@ -58,7 +56,7 @@ RACY_BY_DESIGN static bool is_stored(const struct gor__context *stored,
 
 /* Byte by byte: memcpy would be seen by the sanitizers. A name that is being written is cut anywhere,
  * but it ends. */
-RACY_BY_DESIGN static void read_name(const struct gor__g *g, struct gor_info *info)
+GOR__RACY_BY_DESIGN static void read_name(const struct gor__g *g, struct gor_info *info)
 {
     const volatile char *name = gor__pool_name(g);
     size_t length = 0;
@@ -69,8 +67,8 @@ RACY_BY_DESIGN static void read_name(const struct gor__g *g, struct gor_info *in
     info->name[length] = '\0';
 }
 
-RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct mark *mark,
-                                       struct gor_info *info)
+GOR__RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct mark *mark,
+                                            struct gor_info *info)
 {
     info->id = mark->id;
     info->parent = g->parent;
@@ -109,8 +107,8 @@ static void follow_stack(uintptr_t sp, const struct gor__stack *stack, struct go
         gor__unwind(&window, &registers, info->frames, FRAMES_MAX, &info->frames_end);
 }
 
-RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_frames,
-                                      struct gor_info *info)
+GOR__RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_frames,
+                                           struct gor_info *info)
 {
     const struct gor__stack *stack = __atomic_load_n(&g->stack, __ATOMIC_ACQUIRE);
     /* Read once: a second reading may be of another stack. */

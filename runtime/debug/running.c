@@ -13,8 +13,6 @@
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
 
-#define RACY_BY_DESIGN __attribute__((noinline, no_sanitize_address, no_sanitize_thread))
-
 enum {
     PATIENCE_MS =
         200, /* for all threads that are asked; the kernel looks at their time 250 times a second */
@@ -85,7 +83,7 @@ static void unlock(struct locking locking)
 /* ---- who there is; under the lock */
 
 /* Its fields are its own thread's, which may be changing them. */
-RACY_BY_DESIGN static bool note(struct gor__m *m, struct probe *probe)
+GOR__RACY_BY_DESIGN static bool note(struct gor__m *m, struct probe *probe)
 {
     const struct gor__g *g = *(struct gor__g *const volatile *)&m->g;
     if (g == NULL) {
@@ -237,7 +235,7 @@ static bool follow_stopped(const struct looking *looking, const struct probe *pr
 }
 
 /* As seen by our caller. */
-RACY_BY_DESIGN static bool follow_ourselves(struct probe *probe)
+GOR__RACY_BY_DESIGN static bool follow_ourselves(struct probe *probe)
 {
     uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
     probe->registers = (struct gor__registers){.fp_is_known = true};

@@ -13,21 +13,11 @@
 #include "runtime/base/futex.h"
 #include "runtime/cpu/evict.h"
 #include "runtime/cpu/memory.h"
+#include "runtime/cpu/valgrind.h"
 #include "runtime/sched/cells.h"
 #include "runtime/sched/claim.h"
 #include "runtime/sched/hibernate.h"
 #include "runtime/sched/sched.h"
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef RUNNING_ON_VALGRIND
-#define RUNNING_ON_VALGRIND 0
-#endif
-
-#define RACY_BY_DESIGN __attribute__((noinline, no_sanitize_address, no_sanitize_thread))
 
 enum {
     WORD = sizeof(uint64_t),
@@ -124,7 +114,7 @@ void gor__cold_count(size_t bytes)
 /* ---- thawing */
 
 /* Word by word, for the sanitizers would take a memcpy of another's frames for an overflow. */
-RACY_BY_DESIGN void gor__cold_copy(char *to, const char *from, size_t bytes)
+GOR__RACY_BY_DESIGN void gor__cold_copy(char *to, const char *from, size_t bytes)
 {
     for (size_t i = 0; i < bytes / WORD; i++) {
         ((volatile uint64_t *)(void *)to)[i] = ((const volatile uint64_t *)(const void *)from)[i];
@@ -286,7 +276,7 @@ bool gor__cold_fault(const void *address)
 
 /* ---- reading */
 
-RACY_BY_DESIGN static void copy_bytes(char *to, const char *from, size_t bytes)
+GOR__RACY_BY_DESIGN static void copy_bytes(char *to, const char *from, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++) {
         ((volatile char *)to)[i] = ((const volatile char *)from)[i];
@@ -294,8 +284,8 @@ RACY_BY_DESIGN static void copy_bytes(char *to, const char *from, size_t bytes)
 }
 
 /* What it reads is checked after, and may be another use's of the record by then. */
-RACY_BY_DESIGN size_t gor__cold_read(const struct gor__stack *stack, uintptr_t address, void *to,
-                                     size_t bytes)
+GOR__RACY_BY_DESIGN size_t gor__cold_read(const struct gor__stack *stack, uintptr_t address,
+                                          void *to, size_t bytes)
 {
     if (gor__cold_state(stack) != GOR__FROZEN) {
         return 0;

@@ -9,18 +9,10 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/cpu/memory.h"
+#include "runtime/cpu/valgrind.h"
 #include "runtime/sched/ceiling.h"
 #include "runtime/sched/proc.h"
 #include "runtime/sched/sched.h"
-
-#if defined(__has_include)
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#endif
-#endif
-#ifndef VALGRIND_STACK_REGISTER
-#define VALGRIND_STACK_REGISTER(low, top) 0
-#endif
 
 enum {
     SMALL_PAGE = 4096,
