@@ -30,6 +30,7 @@
 #include "runtime/debug/look.h"
 #include "runtime/debug/running.h"
 #include "runtime/debug/spans.h"
+#include "runtime/debug/stream.h"
 #include "runtime/debug/symbol.h"
 #include "runtime/sched/hibernate.h"
 #include "runtime/sched/pool.h"
@@ -415,23 +416,11 @@ int gor_dump_to(int (*write)(void *arg, const char *text, size_t bytes), void *a
     return gor__dump(&text, opts, true);
 }
 
-int gor__dump_write_to_stream(void *arg, const char *text, size_t bytes)
-{
-    errno = 0;
-    if (fwrite(text, 1, bytes, arg) == bytes) {
-        return 0;
-    }
-    return errno != 0 ? -errno : -EIO;
-}
-
 int gor_dump_with(FILE *out, const struct gor_dump_opts *opts)
 {
-    int error = gor_dump_to(gor__dump_write_to_stream, out, opts);
-    errno = 0;
-    if (fflush(out) != 0 || ferror(out)) {
-        return errno != 0 ? -errno : -EIO;
-    }
-    return error;
+    int error = gor_dump_to(gor__stream_write, out, opts);
+    int failed = gor__stream_end(out);
+    return failed != 0 ? failed : error;
 }
 
 int gor_dump(FILE *out)

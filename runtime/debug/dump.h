@@ -22,9 +22,8 @@ struct gor__dump_pick {
 int gor__dump_picked(struct gor__text *text, const struct gor_dump_opts *opts,
                      const struct gor__dump_pick *pick);
 
-/* A text's `write`: to the descriptor *arg, which waits for whoever reads there; to the stream `arg`. */
+/* A text's `write`: to the descriptor *arg, which waits for whoever reads there. */
 int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes);
-int gor__dump_write_to_stream(void *arg, const char *text, size_t bytes);
 
 /* How many frames are left out at the inner end. *out_start is where the function of the library begins
  * that is shown then, or 0: stacks that wait in different places of it are alike to whoever called it. */

@@ -11,6 +11,7 @@
 #include "runtime/debug/dump.h"
 #include "runtime/debug/leak_scan.h"
 #include "runtime/debug/look.h"
+#include "runtime/debug/stream.h"
 
 /* ---- who is excused */
 
@@ -215,11 +216,8 @@ int gor__leak_dump(struct gor__text *text)
 int gor_leak_dump(FILE *out)
 {
     struct gor__text text;
-    gor__text_init(&text, gor__dump_write_to_stream, out);
+    gor__text_init(&text, gor__stream_write, out);
     int result = gor__leak_dump(&text);
-    errno = 0;
-    if (fflush(out) != 0 || ferror(out)) {
-        return errno != 0 ? -errno : -EIO;
-    }
-    return result;
+    int failed = gor__stream_end(out);
+    return failed != 0 ? failed : result;
 }

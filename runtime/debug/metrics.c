@@ -5,12 +5,12 @@
  * A name of Go's is taken where the meaning is Go's, and nowhere else: what has another meaning under
  * a known name misleads those who know it.
  */
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "runtime/debug/exposition.h"
 #include "runtime/debug/process_metrics.h"
+#include "runtime/debug/stream.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/idle_stacks.h"
 #include "runtime/sched/seeded.h"
@@ -292,21 +292,8 @@ int gor_metrics_write_to(const struct gor_metrics_opts *opts,
     return gor__text_end(&text);
 }
 
-static int write_to_stream(void *arg, const char *text, size_t bytes)
-{
-    errno = 0;
-    if (fwrite(text, 1, bytes, arg) == bytes) {
-        return 0;
-    }
-    return errno != 0 ? -errno : -EIO;
-}
-
 int gor_metrics_write(const struct gor_metrics_opts *opts, FILE *out)
 {
-    int result = gor_metrics_write_to(opts, write_to_stream, out);
-    errno = 0;
-    if (result == 0 && fflush(out) != 0) {
-        result = errno != 0 ? -errno : -EIO;
-    }
-    return result;
+    int result = gor_metrics_write_to(opts, gor__stream_write, out);
+    return result != 0 ? result : gor__stream_flush(out);
 }

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "runtime/debug/stream.h"
 #include "runtime/debug/symbol.h"
 #include "runtime/gor.h"
 #include "runtime/sched/machine.h"
@@ -59,9 +60,5 @@ int gor_panic_dump(FILE *out)
     }
     gor__symbol_refresh();
     print(out, &panic);
-    errno = 0;
-    if (fflush(out) != 0 || ferror(out)) {
-        return errno != 0 ? -errno : -EIO;
-    }
-    return 0;
+    return gor__stream_end(out);
 }

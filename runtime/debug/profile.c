@@ -10,6 +10,7 @@
 #include "runtime/cpu/frames.h"
 #include "runtime/debug/gzip.h"
 #include "runtime/debug/look.h"
+#include "runtime/debug/stream.h"
 #include "runtime/debug/trim.h"
 #include "runtime/sched/labels.h"
 #include "runtime/sched/pool.h"
@@ -156,19 +157,11 @@ int gor_profile_write_to(enum gor_profile profile, const struct gor_profile_opts
 
 static int write_to_stream(void *arg, const void *bytes, size_t count)
 {
-    errno = 0;
-    if (fwrite(bytes, 1, count, arg) == count) {
-        return 0;
-    }
-    return errno != 0 ? -errno : -EIO;
+    return gor__stream_write(arg, bytes, count);
 }
 
 int gor_profile_write(enum gor_profile profile, const struct gor_profile_opts *opts, FILE *out)
 {
     int result = gor_profile_write_to(profile, opts, write_to_stream, out);
-    errno = 0;
-    if (result == 0 && fflush(out) != 0) {
-        result = errno != 0 ? -errno : -EIO;
-    }
-    return result;
+    return result != 0 ? result : gor__stream_flush(out);
 }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/debug/stream.h"
 #include "runtime/debug/symbol.h"
 #include "runtime/gor.h"
 #include "runtime/sched/goroutine.h"
@@ -163,10 +164,7 @@ int gor_dump_sites(FILE *out)
         for (size_t i = 0; i < listing.count; i++) {
             print(out, &listing.sites[i]);
         }
-        errno = 0;
-        if (fflush(out) != 0 || ferror(out)) {
-            result = errno != 0 ? -errno : -EIO;
-        }
+        result = gor__stream_end(out);
     }
     free(listing.sites);
     return result;
