@@ -28,35 +28,22 @@ static struct {
 
 /* ---- asking */
 
-static uint64_t resident_in(const unsigned char *here, size_t pages)
+static void add_stack(void *arg, struct gor__stack *stack, uint64_t resident_bytes,
+                      const char *lowest)
 {
-    uint64_t count = 0;
-    for (size_t i = 0; i < pages; i++) {
-        count += here[i] & 1U;
-    }
-    return count * gor__memory_grain();
+    struct gor__grown_memory *memory = arg;
+    size_t page = gor__memory_page();
+    (void)stack;
+    (void)lowest;
+    memory->bytes += resident_bytes;
+    memory->grown_bytes += resident_bytes > page ? resident_bytes - page : 0;
 }
 
 struct gor__grown_memory gor__grown_ask(const struct gor__stacks_span *span)
 {
-    enum { PAGES_AT_ONCE = 4096 };
-    unsigned char here[PAGES_AT_ONCE];
     struct gor__grown_memory memory = {0, 0};
-    size_t pages = span->slot_bytes / gor__memory_grain();
-    uint32_t at_once = (uint32_t)(PAGES_AT_ONCE / pages);
-    for (uint32_t slot = 0; slot < span->slots; slot += at_once) {
-        uint32_t left = span->slots - slot;
-        uint32_t count = left < at_once ? left : at_once;
-        char *low = span->memory + slot * span->slot_bytes;
-        if (gor__memory_resident(low, count * span->slot_bytes, here) < 0) {
-            break;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            uint64_t bytes = resident_in(here + i * pages, pages);
-            memory.bytes += bytes;
-            memory.grown_bytes += bytes > gor__memory_page() ? bytes - gor__memory_page() : 0;
-        }
-    }
+    /* Without success it is what could be seen. */
+    (void)gor__stacks_ask(span, add_stack, &memory);
     return memory;
 }
 

@@ -17,7 +17,7 @@
 
 #include "runtime/sched/stacks.h"
 
-/* The memory behind the stacks of an arena, of which the kernel is asked: some tenths of a millisecond. */
+/* The memory behind the stacks of an arena; see gor__stacks_ask. */
 struct gor__grown_memory {
     uint64_t bytes;
     uint64_t grown_bytes; /* of it, beyond a page for each stack */

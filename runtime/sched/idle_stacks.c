@@ -26,7 +26,6 @@
 
 enum {
     RED_ZONE = 128,
-    PAGES_AT_ONCE = 4096,
     PATIENCE = 20, /* a look lasts no more than this part of the time */
 };
 _Static_assert((int)GOR__CLAIMS_MAX <= (int)GOR__RANGES_MAX,
@@ -47,11 +46,11 @@ static struct {
 /* What a look has come to. */
 struct look {
     int64_t now;
-    bool at_once;    /* whoever waits, however long it has */
-    bool hibernates; /* some may */
-    uint64_t pages;  /* of the kernel, that have memory */
-    uint32_t count;  /* of the claims */
-    bool more;       /* there are some that have not waited for long enough */
+    bool at_once;       /* whoever waits, however long it has */
+    bool hibernates;    /* some may */
+    uint64_t committed; /* bytes behind all stacks */
+    uint32_t count;     /* of the claims */
+    bool more;          /* there are some that have not waited for long enough */
     struct gor__claim claims[GOR__CLAIMS_MAX];
 };
 
@@ -144,43 +143,21 @@ static void consider(struct look *look, struct gor__stack *stack, const char *lo
 
 /* ---- arenas */
 
-static void look_at_slot(struct look *look, struct gor__stack *stack, const char *memory,
-                         const unsigned char *here, size_t pages)
+static void look_at_stack(void *arg, struct gor__stack *stack, uint64_t resident_bytes,
+                          const char *lowest)
 {
-    size_t grain = gor__memory_grain();
-    size_t lowest = pages;
-    size_t count = 0;
-    for (size_t i = pages; i-- > 0;) {
-        if ((here[i] & 1U) != 0) {
-            lowest = i;
-            count++;
-        }
-    }
-    look->pages += count;
-    if (count > gor__memory_page() / grain || (count > 0 && look->hibernates)) {
-        consider(look, stack, memory + lowest * grain);
+    struct look *look = arg;
+    look->committed += resident_bytes;
+    if (resident_bytes > gor__memory_page() || (resident_bytes > 0 && look->hibernates)) {
+        consider(look, stack, lowest);
     }
 }
 
-/* All its slots, as many at a time as there is room for the answer. */
 static void look_at_arena(struct look *look, const struct gor__stacks_span *span)
 {
-    unsigned char here[PAGES_AT_ONCE];
-    size_t pages = span->slot_bytes / gor__memory_grain();
-    uint32_t at_once = (uint32_t)(PAGES_AT_ONCE / pages);
-    for (uint32_t slot = 0; slot < span->slots; slot += at_once) {
-        uint32_t left = span->slots - slot;
-        uint32_t count = left < at_once ? left : at_once;
-        char *memory = span->memory + slot * span->slot_bytes;
-        if (gor__memory_resident(memory, count * span->slot_bytes, here) < 0) {
-            return;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            look_at_slot(look, &span->table[slot + i], memory + i * span->slot_bytes,
-                         here + i * pages, pages);
-        }
+    if (gor__stacks_ask(span, look_at_stack, look) == 0) {
+        work_on_parked(look);
     }
-    work_on_parked(look);
 }
 
 /* Every arena; `m` is inside in between only, if there is one. */
@@ -192,7 +169,7 @@ static void look_at_all(struct look *look, bool as_goroutine)
         look_at_arena(look, &span);
         gor__leave_any(m);
     }
-    __atomic_store_n(&idle.committed, look->pages * gor__memory_grain(), __ATOMIC_RELAXED);
+    __atomic_store_n(&idle.committed, look->committed, __ATOMIC_RELAXED);
 }
 
 uint64_t gor__idle_stacks_committed_lately(void)

@@ -428,6 +428,48 @@ bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span)
     return true;
 }
 
+/* Answers the pages of one slot that have memory, and the first of them. */
+static size_t count_pages(const unsigned char *here, size_t pages, size_t *out_lowest)
+{
+    size_t count = 0;
+    for (size_t i = pages; i-- > 0;) {
+        if ((here[i] & 1U) != 0) {
+            *out_lowest = i;
+            count++;
+        }
+    }
+    return count;
+}
+
+/* As many slots at a time as there is room for the answer. */
+int gor__stacks_ask(const struct gor__stacks_span *span,
+                    void (*visit)(void *arg, struct gor__stack *stack, uint64_t resident_bytes,
+                                  const char *lowest),
+                    void *arg)
+{
+    enum { PAGES_AT_ONCE = 4096 };
+    unsigned char here[PAGES_AT_ONCE];
+    size_t grain = gor__memory_grain();
+    size_t pages = span->slot_bytes / grain;
+    uint32_t at_once = (uint32_t)(PAGES_AT_ONCE / pages);
+    for (uint32_t slot = 0; slot < span->slots; slot += at_once) {
+        uint32_t left = span->slots - slot;
+        uint32_t count = left < at_once ? left : at_once;
+        char *memory = span->memory + slot * span->slot_bytes;
+        int result = gor__memory_resident(memory, count * span->slot_bytes, here);
+        if (result < 0) {
+            return result;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            size_t lowest = 0;
+            size_t resident = count_pages(here + i * pages, pages, &lowest);
+            visit(arg, &span->table[slot + i], resident * grain,
+                  memory + i * span->slot_bytes + lowest * grain);
+        }
+    }
+    return 0;
+}
+
 struct gor__stack *gor__stack_at(const void *address)
 {
     uint32_t number = __atomic_load_n(place_of(address), __ATOMIC_ACQUIRE);

@@ -134,6 +134,13 @@ struct gor__stacks_span {
 };
 bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span);
 
+/* Ask the kernel, some tenths of a millisecond long, what memory each of these stacks has, and from where on
+ * (`lowest`, if it has any). 0, or the kernel's error, at which it ends. */
+int gor__stacks_ask(const struct gor__stacks_span *span,
+                    void (*visit)(void *arg, struct gor__stack *stack, uint64_t resident_bytes,
+                                  const char *lowest),
+                    void *arg);
+
 /* The stack in whose slot this address lies; NULL: in none. Any thread, also in a handler of signals. */
 struct gor__stack *gor__stack_at(const void *address);
 
