@@ -82,19 +82,14 @@ static error_t parse_filter(int key, char *arg, struct argp_state *state,
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        gorctl_options_share(state, arguments->ctl, 1);
-        return 0;
-    case 'o':
-        arguments->inspection.output = arg;
-        return 0;
-    case ARGP_KEY_ARG:
+    if (key == ARGP_KEY_ARG) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "'%s' is not expected here", arg);
         return 0;
-    default:
-        return parse_filter(key, arg, state, &arguments->filter);
     }
+    error_t result = parse_filter(key, arg, state, &arguments->filter);
+    return result != ARGP_ERR_UNKNOWN
+               ? result
+               : gorctl_inspection_parse(key, arg, state, arguments->ctl, &arguments->inspection);
 }
 
 int gorctl_cmd_dump(struct gorctl *ctl, int argc, char **argv)

@@ -46,8 +46,7 @@ static const struct profile {
 struct arguments {
     struct gorctl *ctl;
     const struct profile *profile;
-    int64_t duration_ns; /* 0: not told */
-    const char *output;
+    struct gorctl_inspection inspection; /* its duration is 0 while none was told */
 };
 
 static const struct profile *find_profile(const char *name)
@@ -64,7 +63,7 @@ static void check_whole(struct argp_state *state, const struct arguments *argume
 {
     if (arguments->profile == NULL) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "which profile: cpu, block, mutex or goroutine?");
-    } else if (arguments->duration_ns != 0 && !arguments->profile->watches) {
+    } else if (arguments->inspection.request.duration_ns != 0 && !arguments->profile->watches) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "--for: a %s profile is of one moment",
                      arguments->profile->name);
     }
@@ -74,15 +73,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     switch (key) {
-    case ARGP_KEY_INIT:
-        gorctl_options_share(state, arguments->ctl, 1);
-        return 0;
-    case 'f':
-        arguments->duration_ns = gorctl_option_duration(state, "--for", arg);
-        return 0;
-    case 'o':
-        arguments->output = arg;
-        return 0;
     case ARGP_KEY_ARG:
         if (arguments->profile != NULL) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0, "one profile at a time");
@@ -97,7 +87,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         check_whole(state, arguments);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return gorctl_inspection_parse(key, arg, state, arguments->ctl, &arguments->inspection);
     }
 }
 
@@ -108,16 +98,15 @@ int gorctl_cmd_profile(struct gorctl *ctl, int argc, char **argv)
                                      .args_doc = "KIND",
                                      .doc = doc,
                                      .children = gorctl_connection_children};
-    struct arguments arguments = {.ctl = ctl};
+    struct arguments arguments = {
+        .ctl = ctl,
+        .inspection = {.request = GOR__V1__INSPECT_REQUEST__INIT, .hint = "go tool pprof"}};
+    struct gorctl_inspection *inspection = &arguments.inspection;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    struct gorctl_inspection inspection = {.request = GOR__V1__INSPECT_REQUEST__INIT,
-                                           .output = arguments.output,
-                                           .suffix = arguments.profile->suffix,
-                                           .hint = "go tool pprof"};
-    inspection.request.kind = arguments.profile->kind;
-    if (arguments.profile->watches) {
-        inspection.request.duration_ns =
-            arguments.duration_ns != 0 ? arguments.duration_ns : GORCTL_WATCH_NS;
+    inspection->suffix = arguments.profile->suffix;
+    inspection->request.kind = arguments.profile->kind;
+    if (arguments.profile->watches && inspection->request.duration_ns == 0) {
+        inspection->request.duration_ns = GORCTL_WATCH_NS;
     }
-    return gorctl_inspect(ctl, &inspection);
+    return gorctl_inspect(ctl, inspection);
 }

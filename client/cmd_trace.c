@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_trace.c - `gorctl trace`: what the daemon's scheduler does, event by event, for Perfetto. */
-#include <stdio.h>
-
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/inspect.h"
@@ -27,39 +25,25 @@ static const char doc[] =
 
 struct arguments {
     struct gorctl *ctl;
-    int64_t duration_ns;
-    const char *output;
+    struct gorctl_inspection inspection;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        gorctl_options_share(state, arguments->ctl, 1);
-        return 0;
-    case 'f':
-        arguments->duration_ns = gorctl_option_duration(state, "--for", arg);
-        return 0;
-    case 'o':
-        arguments->output = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    return gorctl_inspection_parse(key, arg, state, arguments->ctl, &arguments->inspection);
 }
 
 int gorctl_cmd_trace(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {
         .options = options, .parser = parse, .doc = doc, .children = gorctl_connection_children};
-    struct arguments arguments = {.ctl = ctl, .duration_ns = GORCTL_WATCH_NS};
+    struct arguments arguments = {.ctl = ctl,
+                                  .inspection = {.request = GOR__V1__INSPECT_REQUEST__INIT,
+                                                 .suffix = ".pftrace",
+                                                 .hint = "https://ui.perfetto.dev, which opens"}};
+    arguments.inspection.request.kind = GOR__V1__INSPECT_REQUEST__KIND__TRACE;
+    arguments.inspection.request.duration_ns = GORCTL_WATCH_NS;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    struct gorctl_inspection inspection = {.request = GOR__V1__INSPECT_REQUEST__INIT,
-                                           .output = arguments.output,
-                                           .suffix = ".pftrace",
-                                           .hint = "https://ui.perfetto.dev, which opens"};
-    inspection.request.kind = GOR__V1__INSPECT_REQUEST__KIND__TRACE;
-    inspection.request.duration_ns = arguments.duration_ns;
-    return gorctl_inspect(ctl, &inspection);
+    return gorctl_inspect(ctl, &arguments.inspection);
 }

@@ -13,7 +13,26 @@
 #include "client/alloc.h"
 #include "client/channel.h"
 #include "client/exits.h"
+#include "client/options.h"
 #include "client/when.h"
+
+error_t gorctl_inspection_parse(int key, char *arg, struct argp_state *state, struct gorctl *ctl,
+                                struct gorctl_inspection *inspection)
+{
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, ctl, 1);
+        return 0;
+    case 'f':
+        inspection->request.duration_ns = gorctl_option_duration(state, "--for", arg);
+        return 0;
+    case 'o':
+        inspection->output = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
 
 struct output {
     struct gorctl *ctl;

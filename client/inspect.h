@@ -6,6 +6,7 @@
 #ifndef GOR_CLIENT_INSPECT_H
 #define GOR_CLIENT_INSPECT_H
 
+#include <argp.h>
 #include <stdint.h>
 
 #include "client/gorctl.h"
@@ -21,6 +22,11 @@ struct gorctl_inspection {
         *suffix;      /* of that file's name, ".cpu.pb.gz"; NULL: it is text, fit for a terminal */
     const char *hint; /* how to look at the file: "go tool pprof"; NULL with `suffix` */
 };
+
+/* What the parsers of such commands have in common: the connection's options as their one child, -o, and
+ * --for, how long to watch. ARGP_ERR_UNKNOWN for everything else. */
+error_t gorctl_inspection_parse(int key, char *arg, struct argp_state *state, struct gorctl *ctl,
+                                struct gorctl_inspection *inspection);
 
 /* Make the call and write what comes. An exit code; what went wrong has been said. */
 int gorctl_inspect(struct gorctl *ctl, const struct gorctl_inspection *inspection);
