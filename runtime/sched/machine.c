@@ -4,9 +4,8 @@
  * blocked in foreign code at the same time.
  *
  * A thread of its own makes them, the maker, frees what the scheduler is done with, and looks after idle
- * stacks. Whoever holds a
- * P must not: pthread_create takes malloc's locks, and a goroutine that was stopped may hold one of
- * those and wait for that very P. */
+ * stacks. Whoever holds a P must not: pthread_create takes malloc's locks, and a goroutine that was
+ * stopped may hold one of those and wait for that very P. */
 #include "runtime/sched/machine.h"
 
 #include <errno.h>
@@ -84,16 +83,6 @@ static void free_when_made(struct gor__m *m)
     gor__memory_release(m, sizeof *m);
 }
 
-/* The C library gives a stack to one thread after the other as it is: what is left there by a former one would
- * be taken for ours by whoever looks for leaks. */
-static __attribute__((noinline)) void wipe_stack(void)
-{
-    volatile char frames[4096];
-    for (size_t i = 0; i < sizeof frames; i++) {
-        frames[i] = 0;
-    }
-}
-
 static void *machine_main(void *arg)
 {
     struct gor__m *m = arg;
@@ -108,7 +97,6 @@ static void *machine_main(void *arg)
     gor__sampler_thread_init();
     gor__note_thread(GOR__TRACE_THREAD_BEGAN, m->id, (uint64_t)m->tid);
     begin(m);
-    wipe_stack();
     gor__schedule(m);
     gor__note_thread(GOR__TRACE_THREAD_ENDED, m->id, 0);
     gor__sampler_thread_fini();
