@@ -22,6 +22,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"run", "hand in a job, follow its output, end with its exit code", gorctl_cmd_run, false},
     {"ls", "list jobs that have not ended", gorctl_cmd_ls, true},
     {"show", "everything about one job", gorctl_cmd_show, false},
+    {"tree", "a job, its parents and those below it", gorctl_cmd_tree, false},
     {"logs", "what a job wrote", gorctl_cmd_logs, false},
     {"wait", "wait until jobs have ended", gorctl_cmd_wait, false},
     {"watch", "print every change as it happens", gorctl_cmd_watch, false},

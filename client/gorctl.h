@@ -47,6 +47,7 @@ int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_tree(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_logs(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_cancel(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_wait(struct gorctl *ctl, int argc, char **argv);

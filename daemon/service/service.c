@@ -27,6 +27,8 @@ static const struct rpc_method methods[] = {
      NULL, NULL},
     {"/gor.v1.Jobs/List", RPC_UNARY, MESSAGE(list_request), MESSAGE(list_reply), SMALL,
      gord_jobs_list, NULL, NULL},
+    {"/gor.v1.Jobs/Tree", RPC_UNARY, MESSAGE(tree_request), MESSAGE(tree_reply), SMALL,
+     gord_jobs_tree, NULL, NULL},
     {"/gor.v1.Jobs/Cancel", RPC_UNARY, MESSAGE(cancel_request), MESSAGE(cancel_reply), IDS,
      gord_jobs_cancel, NULL, NULL},
     {"/gor.v1.Jobs/Wait", RPC_UNARY, MESSAGE(wait_request), MESSAGE(wait_reply), IDS,

@@ -100,6 +100,7 @@ GORD_METHOD(gord_jobs_submit);
 GORD_METHOD(gord_jobs_submit_many);
 GORD_METHOD(gord_jobs_get);
 GORD_METHOD(gord_jobs_list);
+GORD_METHOD(gord_jobs_tree);
 GORD_METHOD(gord_jobs_cancel);
 GORD_METHOD(gord_jobs_wait);
 GORD_METHOD(gord_jobs_watch);

@@ -27,6 +27,16 @@ static const char *const statements[READ_COUNT] = {
                     "DESC LIMIT 1",
     [READ_RUNS_FROM] = "SELECT first_seq, events FROM log WHERE first_seq >= ifnull((SELECT "
                        "max(first_seq) FROM log WHERE first_seq <= ?1), 0) ORDER BY first_seq",
+    /* A parent is there before its children, so the topmost has the least id. */
+    [READ_TOP_OF] = "WITH RECURSIVE up (id, parent_id) AS (SELECT id, parent_id FROM jobs WHERE id "
+                    "= ?1 UNION ALL SELECT j.id, j.parent_id FROM up JOIN jobs j ON j.id = "
+                    "up.parent_id) SELECT min(id) FROM up",
+    /* The deepest of those that wait comes next, which is depth first. */
+    [READ_TREE] =
+        "WITH RECURSIVE tree (id, depth) AS (SELECT id, 0 FROM jobs WHERE id = ?1 UNION "
+        "ALL SELECT j.id, tree.depth + 1 FROM tree JOIN jobs j ON j.parent_id = tree.id "
+        "ORDER BY 2 DESC, 1 LIMIT ?2) SELECT " GORD_READER_JOB_COLUMNS ", depth FROM tree "
+        "CROSS JOIN jobs j ON j.id = tree.id",
 };
 
 int gord_reader_open(const char *path, struct gord_reader **out_reader)

@@ -70,6 +70,20 @@ int gord_reader_list(struct gord_reader *reader, const struct gord_filter *filte
                      int (*visit)(void *arg, struct gord_row *row), void *arg,
                      uint64_t *out_next_before_id);
 
+/* Which part of a tree is wanted. */
+struct gord_branch {
+    uint64_t id;
+    bool from_top; /* begin with its topmost parent instead of itself */
+    size_t limit;  /* of jobs; at least 1 */
+};
+
+/* Visit a job and all below it: a parent, then its children by ids, each with what is below it.
+ * *out_more says whether there are more than the limit. No row has its env. -ENOENT. The visitor is
+ * as that of gord_reader_list. */
+int gord_reader_tree(struct gord_reader *reader, const struct gord_branch *branch,
+                     int (*visit)(void *arg, struct gord_row *row, unsigned depth), void *arg,
+                     bool *out_more);
+
 /* An event as read back: kind, seq, job_id, at_ns, state, outcome, codes, text; no spec. `name` is
  * the job's, borrowed for the call; the event too, unless a reference is taken. */
 typedef int (*gord_reader_event_fn)(void *arg, struct gord_event *event, const char *name);

@@ -19,6 +19,8 @@ enum gord_reader_statement {
     READ_LIVE_JOBS,
     READ_RUN_OF,
     READ_RUNS_FROM,
+    READ_TOP_OF,
+    READ_TREE,
     READ_COUNT,
 };
 

@@ -33,6 +33,7 @@ static const char *const steps[] = {
     " stdout_bytes INTEGER, stderr_bytes INTEGER, detail TEXT) STRICT;"
     "CREATE INDEX ended_by_outcome ON ended (outcome);"
     "CREATE TABLE log (first_seq INTEGER PRIMARY KEY, events BLOB NOT NULL) STRICT;",
+    "CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

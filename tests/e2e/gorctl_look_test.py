@@ -120,6 +120,28 @@ class Lists(ctl.GorctlTest):
         self.refused(ctl.USAGE, "which job", "show")
         self.refused(ctl.USAGE, "not a number", "show", "x")
 
+    def test_tree(self):
+        root = self.client.native("builtin.sleep", "10m", name="root")
+        mid = self.client.native("builtin.sleep", "10m", name="mid", parent_id=root)
+        leaf = self.client.native("builtin.echo", "hi", name="leaf", parent_id=mid)
+        last = self.client.native("builtin.sleep", "10m", name="last", parent_id=root)
+        self.client.wait(leaf)
+        lines = self.ok("tree", str(mid)).text.splitlines()
+        self.assertRegex(lines[0], r"^JOB +STATE +TIME +NAME +COMMAND +WHY$")
+        for line, start in zip(lines[1:], (f"{root} ", f"├─ {mid} ", f"│  └─ {leaf} ",
+                                           f"└─ {last} "), strict=True):
+            self.assertTrue(line.startswith(start), (line, start))
+        self.assertRegex(lines[3], "succeeded .* leaf ")
+        below = self.ok("tree", "--below", "--json", str(mid)).json
+        self.assertEqual([job["id"] for job in below["jobs"]], [mid, leaf])
+        self.assertEqual((below["depths"], below["truncated"]), ([0, 1], False))
+        self.assertEqual(self.ok("tree", str(self.done[0])).text.count("\n"), 2)
+        self.refused(ctl.NOT_FOUND, "no job 999999", "tree", "999999")
+        self.refused(ctl.USAGE, "which job", "tree")
+        self.refused(ctl.USAGE, "one job", "tree", "1", "2")
+        self.ok("cancel", str(root))
+        self.client.wait(root, mid, last)
+
     # ------------------------------------------------------------ on a terminal
 
     def on_terminal(self, *args, **more):

@@ -63,6 +63,8 @@ class Refusals(e2e.GordTest):
 
     def test_bad_fields(self):
         jobs = self.client.jobs
+        for limit in (1001, 2**32 - 1):
+            self.assertStatus(INVALID, jobs, "Tree", id=1, limit=limit, text="limit is")
         self.assertStatus(INVALID, jobs, "Wait", text="ids")
         self.assertStatus(INVALID, jobs, "Cancel", text="ids is empty")
         self.assertStatus(INVALID, jobs, "Cancel", ids=[1], all=True, text="exclude")
