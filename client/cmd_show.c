@@ -17,10 +17,11 @@
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { KEY_ENV = 0x3000 };
+enum { KEY_ENV = 0x3000, KEY_REVEAL };
 
 static const struct argp_option options[] = {
-    {"env", KEY_ENV, NULL, 0, "Its environment as well", 0},
+    {"env", KEY_ENV, NULL, 0, "Its environment as well; values of secrets are hidden", 0},
+    {"reveal", KEY_REVEAL, NULL, 0, "With --env: those too; for the job's own user and root", 0},
     {0},
 };
 
@@ -34,7 +35,7 @@ static const char doc[] =
 struct arguments {
     struct gorctl *ctl;
     uint64_t id;
-    bool env;
+    bool env, reveal;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -46,6 +47,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ENV:
         arguments->env = true;
+        return 0;
+    case KEY_REVEAL:
+        arguments->reveal = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->reveal && !arguments->env) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--reveal is about the environment; it needs --env");
+        }
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) {
@@ -231,6 +241,7 @@ int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
     Gor__V1__GetRequest request = GOR__V1__GET_REQUEST__INIT;
     request.id = arguments.id;
     request.with_events = 1;
+    request.reveal = arguments.reveal;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Get",
                                .request = &request.base,
                                .reply = &gor__v1__get_reply__descriptor,

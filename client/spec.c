@@ -3,6 +3,7 @@
 #include "client/spec.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +17,16 @@
 
 /* --------------------------------------------------------------- options */
 
-enum { KEY_TIMEOUT = 0x2000, KEY_GRACE, KEY_PARENT, KEY_NATIVE, KEY_SHELL, KEY_CLEAR_ENV };
+enum {
+    KEY_TIMEOUT = 0x2000,
+    KEY_GRACE,
+    KEY_PARENT,
+    KEY_NATIVE,
+    KEY_SHELL,
+    KEY_CLEAR_ENV,
+    KEY_ENV_ONLY,
+    KEY_ENV_WITHOUT
+};
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "The job:", 1},
@@ -32,6 +42,10 @@ static const struct argp_option options[] = {
     {"cwd", 'C', "DIR", 0, "Run in DIR", 2},
     {"env", 'e', "NAME[=VALUE]", 0, "Set a variable, or take yours after --clear-env", 2},
     {"clear-env", KEY_CLEAR_ENV, NULL, 0, "Begin with no variables", 2},
+    {"env-only", KEY_ENV_ONLY, "PATTERNS", 0,
+     "Take along only variables whose names match one of these, as 'PATH,LC_*'", 2},
+    {"env-without", KEY_ENV_WITHOUT, "PATTERNS", 0,
+     "Leave out variables whose names match one of these, as '*TOKEN,AWS_*'", 2},
     {0},
 };
 
@@ -74,6 +88,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CLEAR_ENV:
         spec->clear_env = true;
+        return 0;
+    case KEY_ENV_ONLY:
+        spec->env_only = arg;
+        return 0;
+    case KEY_ENV_WITHOUT:
+        spec->env_without = arg;
         return 0;
     case ARGP_KEY_ARG:
         spec->words = &state->argv[state->next - 1];
@@ -246,11 +266,47 @@ static int check_kind(const struct gorctl_spec *spec)
     return GORCTL_EXIT_OK;
 }
 
+/* Does the name of a variable match one of the patterns, which have commas between them? */
+static bool name_matches(const ProtobufCBinaryData *variable, const char *patterns)
+{
+    const uint8_t *equals = memchr(variable->data, '=', variable->len);
+    size_t length = equals != NULL ? (size_t)(equals - variable->data) : variable->len;
+    char *name = gorctl_format("%.*s", (int)length, (const char *)variable->data);
+    char *copy = gorctl_strdup(patterns);
+    bool found = false;
+    char *rest;
+    for (char *pattern = strtok_r(copy, ",", &rest); pattern != NULL && !found;
+         pattern = strtok_r(NULL, ",", &rest)) {
+        found = fnmatch(pattern, name, 0) == 0;
+    }
+    free(copy);
+    free(name);
+    return found;
+}
+
+static void filter_environment(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < exec->n_env; i++) {
+        const ProtobufCBinaryData *variable = &exec->env[i];
+        bool wanted = spec->env_only == NULL || name_matches(variable, spec->env_only);
+        bool unwanted = spec->env_without != NULL && name_matches(variable, spec->env_without);
+        if (wanted && !unwanted) {
+            exec->env[kept++] = *variable;
+        } else {
+            free(variable->data);
+        }
+    }
+    exec->n_env = kept;
+}
+
+/* What is set by name comes after the filters and is not held to them. */
 static int add_environment(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 {
     if (spec->clear_env) {
         gorctl_spec_clear_env(exec);
     }
+    filter_environment(spec, exec);
     for (size_t i = 0; i < spec->env_count; i++) {
         const char *given = spec->env[i];
         if (given[0] == '=' || given[0] == '\0') {
@@ -298,9 +354,10 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 
 static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
 {
-    if (spec->directory != NULL || spec->clear_env || spec->env_count > 0) {
-        gorctl_say("--cwd, --env and --clear-env are for programs; a native job runs inside the "
-                   "daemon");
+    if (spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
+        spec->env_only != NULL || spec->env_without != NULL) {
+        gorctl_say("--cwd, --env, --clear-env, --env-only and --env-without are for programs; a "
+                   "native job runs inside the daemon");
         return GORCTL_EXIT_USAGE;
     }
     for (size_t i = 0; i < spec->word_count; i++) {

@@ -27,9 +27,11 @@ struct gorctl_spec {
     const char **env;      /* owned array of "NAME=value" to set and "NAME" to take out */
     size_t env_count;
     bool clear_env;
-    const char *function; /* --native */
-    const char *shell;    /* --shell */
-    char **words;         /* the rest of the command line */
+    const char *env_only;    /* patterns of the variables to take along; NULL: all */
+    const char *env_without; /* patterns of those to leave out; NULL: none */
+    const char *function;    /* --native */
+    const char *shell;       /* --shell */
+    char **words;            /* the rest of the command line */
     size_t word_count;
 };
 

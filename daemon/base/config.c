@@ -28,6 +28,7 @@ enum {
     OPT_STORE,
     OPT_GRACE,
     OPT_LOG_CAP,
+    OPT_HIDE_ENV,
     OPT_PAUSED,
     OPT_LOG_LEVEL,
     OPT_VERSION,
@@ -86,6 +87,11 @@ static const struct argp_option options[] = {
      "sync: acknowledge a job once it is on disk (default); memory: forget all with the daemon", 2},
     {"log-cap", OPT_LOG_CAP, "BYTES", 0,
      "Keep at most so much output of one job, as 64M or 1G (default: 64M)", 2},
+    {"hide-env", OPT_HIDE_ENV, "PATTERNS", 0,
+     "Show no values of variables of jobs whose names match one of these, as 'ACME_*,*_PIN', nor "
+     "of "
+     "those that look like secrets anyway (*TOKEN, *SECRET*, *PASSWORD*, *_KEY, ...)",
+     2},
     {"log-level", OPT_LOG_LEVEL, "LEVEL", 0,
      "Report error, warning, notice (default), info or debug", 2},
     {"help", OPT_HELP, NULL, 0, "Show this and exit", -1},
@@ -313,6 +319,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_LOG_CAP:
     case OPT_LOG_LEVEL:
         return set_mode(state, key, arg);
+    case OPT_HIDE_ENV:
+        return set_text(&config->hide_env, arg);
     case OPT_HELP:
     case OPT_USAGE:
     case OPT_VERSION:
@@ -437,5 +445,7 @@ void gord_config_fini(struct gord_config *config)
     free(config->socket);
     free(config->listen_host);
     free(config->metrics_host);
+    free(config->hide_env);
+    config->hide_env = NULL;
     config->state_dir = config->socket = config->listen_host = config->metrics_host = NULL;
 }

@@ -23,16 +23,18 @@ enum gord_exit {
 };
 
 struct gord_config {
-    char *state_dir;           /* owned; absolute */
-    char *socket;              /* owned; absolute path of the Unix socket */
-    char *listen_host;         /* owned; "127.0.0.1" or "::1"; NULL: no TCP */
-    uint16_t listen_port;      /* with listen_host; 0: any free one */
-    char *metrics_host;        /* owned; where metrics are served, an IP address; NULL: nowhere */
-    uint16_t metrics_port;     /* with metrics_host; 0: any free one */
-    unsigned exec_slots;       /* processes at a time */
-    unsigned native_slots;     /* native jobs at a time */
-    unsigned gomaxprocs;       /* 0: as the runtime decides */
-    unsigned max_goroutines;   /* of native jobs; 0: as many as there is memory for */
+    char *state_dir;         /* owned; absolute */
+    char *socket;            /* owned; absolute path of the Unix socket */
+    char *listen_host;       /* owned; "127.0.0.1" or "::1"; NULL: no TCP */
+    uint16_t listen_port;    /* with listen_host; 0: any free one */
+    char *metrics_host;      /* owned; where metrics are served, an IP address; NULL: nowhere */
+    uint16_t metrics_port;   /* with metrics_host; 0: any free one */
+    char *hide_env;          /* owned; patterns of variables whose values are not shown; NULL: only
+                                * the usual ones */
+    unsigned exec_slots;     /* processes at a time */
+    unsigned native_slots;   /* native jobs at a time */
+    unsigned gomaxprocs;     /* 0: as the runtime decides */
+    unsigned max_goroutines; /* of native jobs; 0: as many as there is memory for */
     uint64_t max_stack_memory; /* of goroutines; 0: as the runtime decides */
     bool refuse_at_ceiling;    /* a job that would have to wait for a place is refused */
     bool store_memory;         /* keep nothing on disk */

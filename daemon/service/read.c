@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/service/redact.h"
 #include "daemon/service/state.h"
 #include "daemon/service/view.h"
 
@@ -112,6 +113,32 @@ static int read_events(struct gord_service *service, uint64_t id, struct event_l
     return result;
 }
 
+/* Secrets go back to whom they came from, if he can be told apart. */
+static bool may_reveal(struct rpc_call *call, const Gor__V1__Job *job)
+{
+    const struct rpc_peer *peer = rpc_call_peer(call);
+
+    return peer->local && (peer->uid == 0 || peer->uid == job->uid);
+}
+
+/* Make the view fit to be shown to the caller; false: the call is answered. */
+static bool hide_secrets(struct gord_service *service, struct rpc_call *call, bool reveal,
+                         struct gord_view *view)
+{
+    if (reveal && !may_reveal(call, &view->job)) {
+        gord_fail(call, WIRE_PERMISSION_DENIED,
+                  "job %" PRIu64 " is user %u's: only that user and root may see its secrets, over "
+                  "the daemon's Unix socket",
+                  view->job.id, view->job.uid);
+        return false;
+    }
+    if (!reveal && gord_redact(view->spec, service->hide_env) < 0) {
+        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+        return false;
+    }
+    return true;
+}
+
 GORD_METHOD(gord_jobs_get)
 {
     struct gord_service *service = user;
@@ -123,6 +150,10 @@ GORD_METHOD(gord_jobs_get)
     int result = gord_view_make(service, request->id, true, &view);
     if (result != 0) {
         fail_lookup(call, request->id, result);
+        return;
+    }
+    if (!hide_secrets(service, call, request->reveal, &view)) {
+        gord_view_fini(&view);
         return;
     }
     if (request->with_events) {
@@ -168,7 +199,8 @@ static int add_row(void *arg, struct gord_row *row)
     if (result != 0) {
         return result;
     }
-    result = gord_views_add(&lister->views, &view);
+    result = lister->with_env ? gord_redact(view.spec, lister->service->hide_env) : 0;
+    result = result < 0 ? result : gord_views_add(&lister->views, &view);
     if (result != 0) {
         gord_view_fini(&view);
     }

@@ -244,6 +244,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     service->runner = opts->runner;
     service->server = opts->server;
     service->state_dir = opts->state_dir;
+    service->hide_env = opts->hide_env;
     service->memory = opts->memory;
     service->started_ns = gor_now();
     int result =

@@ -25,7 +25,8 @@ struct gord_service_opts {
     struct gord_runner *runner;
     struct rpc_server *server;
     const char *state_dir;
-    bool memory; /* the store's mode, for replies */
+    const char *hide_env; /* see redact.h; may be NULL */
+    bool memory;          /* the store's mode, for replies */
 };
 
 /* Add the methods to the server and follow the bus. -ENOMEM, or the server's error. */

@@ -28,6 +28,7 @@ struct gord_service {
     struct gord_runner *runner;
     struct rpc_server *server;
     const char *state_dir;
+    const char *hide_env; /* patterns of names of secrets, besides the usual; NULL: no more */
     bool memory;
     bool draining;
     int store_error;

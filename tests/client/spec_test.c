@@ -87,6 +87,27 @@ TEST(spec_takes_the_caller_s_surroundings)
     gorctl_spec_fini(&spec);
 }
 
+TEST(spec_env_is_filtered_by_name_before_it_is_set)
+{
+    struct gorctl_spec spec = {0}, only = {0};
+    Gor__V1__JobSpec *message;
+    setenv("GOR_FILTER_A", "1", 1);
+    setenv("GOR_FILTER_TOKEN", "1", 1);
+    PARSE(&spec, "--env-without", "NO_SUCH,GOR_FILTER_*", "-e", "GOR_FILTER_B=2", "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(count_env(message->exec, "GOR_FILTER_A=1"), 0);
+    CHECK_EQ(count_env(message->exec, "GOR_FILTER_B=2"), 1);
+    CHECK(message->exec->n_env > 1);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    PARSE(&only, "--env-only", "GOR_FILTER_?,GOR_FILTER_T*", "--env-without", "*TOKEN", "true");
+    CHECK_EQ(gorctl_spec_build(&only, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->n_env, 1);
+    CHECK_EQ(count_env(message->exec, "GOR_FILTER_A=1"), 1);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+    gorctl_spec_fini(&only);
+}
+
 TEST(spec_env_sets_replaces_and_takes_over)
 {
     struct gorctl_spec spec = {0};

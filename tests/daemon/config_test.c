@@ -69,7 +69,8 @@ TEST(every_option_is_taken)
     char said[4096];
     CHECK_EQ(PARSE(&config, said, "--state-dir=/a", "--socket", "/b/c.sock", "--listen=[::1]:7070",
                    "--exec-slots=3", "--native-slots=4", "--gomaxprocs=2", "--store=memory",
-                   "--grace=1m30s", "--log-cap=2M", "--paused", "--log-level=debug"),
+                   "--grace=1m30s", "--log-cap=2M", "--paused", "--log-level=debug",
+                   "--hide-env=ACME_*,*_PIN"),
              0);
     CHECK_STR(config.state_dir, "/a");
     CHECK_STR(config.socket, "/b/c.sock");
@@ -81,6 +82,7 @@ TEST(every_option_is_taken)
     CHECK_EQ(config.grace_ns, 90000000000);
     CHECK_EQ(config.log_cap_bytes, 2 << 20);
     CHECK_EQ(config.log_level, GORD_LOG_DEBUG);
+    CHECK_STR(config.hide_env, "ACME_*,*_PIN");
     CHECK(config.store_memory && config.paused);
     gord_config_fini(&config);
 }

@@ -19,7 +19,15 @@ PYTHON = "/usr/bin/python3"
 
 
 class Submit(ctl.GorctlTest):
-    options = ("--grace", "500ms")
+    options = ("--grace", "500ms", "--hide-env", "ACME_*")
+
+    @classmethod
+    def setUpClass(cls):
+        os.environ.update(GOR_E2E_X="1", GOR_E2E_Y="1")  # the daemon's
+        try:
+            super().setUpClass()
+        finally:
+            del os.environ["GOR_E2E_X"], os.environ["GOR_E2E_Y"]
 
     def test_prints_the_id_and_nothing_else(self):
         first = self.ok("submit", "true")
@@ -68,6 +76,33 @@ class Submit(ctl.GorctlTest):
         names = {bytes.fromhex(k) for k in seen["env"]} - {b"LC_CTYPE"}
         self.assertEqual(names, {b"PATH", b"A", b"GOR_JOB_ID"})
         self.assertEqual(bytes.fromhex(seen["cwd"]), b"/")
+
+    def test_env_is_the_clients_and_never_the_daemons(self):
+        os.environ["GOR_E2E_X"] = "2"
+        try:
+            shown = self.ok("run", "sh", "-c", 'echo "$GOR_E2E_X|${GOR_E2E_Y-unset}"').text
+        finally:
+            del os.environ["GOR_E2E_X"]
+        self.assertEqual(shown, "2|unset\n")
+        seen = self.ok("run", "--env-only", "PATH,HOME", "--env-without", "H*", "-e", "A=1",
+                       PYTHON, "-c", SHOW_SELF).json
+        names = {bytes.fromhex(k) for k in seen["env"]} - {b"LC_CTYPE"}
+        self.assertEqual(names, {b"PATH", b"A", b"GOR_JOB_ID"})
+
+    def test_secrets_run_with_the_job_and_are_not_shown(self):
+        job_id = self.submit("-e", "DB_PASSWORD=hush", "-e", "ACME_ID=quiet", "-e", "OPEN=1",
+                             "sh", "-c", 'echo "$DB_PASSWORD"')
+        self.assertEqual(self.ok("logs", "-f", str(job_id)).text, "hush\n")
+        for args in (("show", "--env"), ("show", "--env", "--json")):
+            shown = self.ok(*args, str(job_id)).text
+            self.assertIn("DB_PASSWORD=(hidden)", shown)
+            self.assertIn("ACME_ID=(hidden)", shown)
+            self.assertIn("OPEN=1", shown)
+            self.assertNotIn("hush", shown)
+        listed = [job for job in self.client.jobs("List").jobs if job.id == job_id][0]
+        self.assertIn(b"DB_PASSWORD=(hidden)", listed.spec.exec.env)
+        self.assertIn("DB_PASSWORD=hush", self.ok("show", "--env", "--reveal", str(job_id)).text)
+        self.refused(ctl.USAGE, "needs --env", "show", "--reveal", str(job_id))
 
     def test_shell_takes_parameters(self):
         self.assertEqual(self.ok("run", "--shell", 'echo "$2|$1|$#"', "a b", "c").out, b"c|a b|2\n")

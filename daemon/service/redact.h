@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* redact.h - environments as they may be shown: secrets have their values hidden.
+ *
+ * What a job was given is kept as it was, for it has to run with it; this is about what leaves the
+ * daemon again. A variable is taken for a secret by its name.
+ * Threads     any; pure but for the message it changes.
+ */
+#ifndef GORD_SERVICE_REDACT_H
+#define GORD_SERVICE_REDACT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gor/v1/jobs.pb-c.h"
+
+#define GORD_REDACTED "(hidden)" /* what stands in place of a value */
+
+/* Is a variable of that name (not NUL-terminated) a secret, by the built-in patterns or those in
+ * `more`: shell patterns with commas between, in any case; NULL: no more. */
+bool gord_is_secret(const char *name, size_t length, const char *more);
+
+/* Hide the values of secrets in the environment of an exec job; nothing happens to other jobs. How
+ * many were hidden. -ENOMEM: some were not, so the message must not be shown. */
+int gord_redact(Gor__V1__JobSpec *spec, const char *more);
+
+#endif
