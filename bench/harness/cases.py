@@ -49,11 +49,14 @@ CASES = [
     Case("W12", "recursive fib split into goroutines", args=(20, 38), quick_args=(10, 20)),
     Case("W13", "sleepers beside one that computes and one that blocks", divide=50, goal={"p99": 1}),
     Case("S1", "native no-op jobs end to end, submitted in batches", kind="service",
-         goal={("", "beanstalkd/1"): 20}),
+         goal={("", "beanstalkd/1"): 20, ("", "redis/100"): 1}),
     Case("S2", "single submits, 100 in flight", kind="service"),
     Case("S3", "exec jobs (`true`), submit to exit recorded", kind="service",
          goal={("", "posix_spawn"): 0.8, ("", "task-spooler"): 5}),
     Case("S4", "the last 1,000 submits of a million into a paused queue", kind="service"),
+    Case("S6", "a job for an idle daemon, from acceptance to its recorded end", kind="service"),
+    Case("S8", "resident memory of a million queued jobs", kind="service"),
+    Case("S9", "statistics asked for while every P computes", kind="service"),
 ]
 
 GROUPS = {"runtime": lambda c: c.kind != "service", "service": lambda c: c.kind == "service"}

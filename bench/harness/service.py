@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""S1 to S4: a private gord under load, beside its peers. Durability stands beside every figure."""
+"""S1 to S9: a private gord under load, beside its peers. Durability stands beside every figure."""
 
 import os
 import shutil
@@ -66,9 +66,22 @@ def wait_ready(listener, process):
     raise measure.RunError(f"gord is not ready: it ended with {process.poll()}")
 
 
+class Daemon:
+    """A gord that runs."""
+
+    def __init__(self, address, process):
+        self.address, self.process = address, process
+
+    def resident_mib(self):
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
+        raise measure.RunError("gord has no resident memory: it ended")
+
+
 @contextmanager
 def gord(programs, root):
-    """The address of a fresh daemon, which lives as long as the block."""
+    """A fresh daemon, which lives as long as the block."""
     with Place(root) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         address, notify = place.sockets / "gord.sock", place.sockets / "notify.sock"
         listener.bind(str(notify))
@@ -78,7 +91,7 @@ def gord(programs, root):
              "sync"], env=dict(os.environ, NOTIFY_SOCKET=str(notify)), stderr=log)
         try:
             wait_ready(listener, process)
-            yield address
+            yield Daemon(address, process)
         except measure.RunError as error:
             log.seek(0)
             raise measure.RunError(f"{error}\n{log.read()[-2000:]}".rstrip()) from None
@@ -92,6 +105,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def wait_listens(port):
+    """Wait for a server that tells nobody when it is ready."""
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+    raise measure.RunError(f"nobody listens at 127.0.0.1:{port}")
+
+
 @contextmanager
 def beanstalkd(root):
     """The port of a beanstalkd that syncs its log after every write."""
@@ -100,12 +124,23 @@ def beanstalkd(root):
         process = subprocess.Popen(["beanstalkd", "-f", "0", "-b", place.state, "-l", "127.0.0.1",
                                     "-p", str(port)], stderr=subprocess.DEVNULL)
         try:
-            for _ in range(200):
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except ConnectionRefusedError:
-                    time.sleep(0.02)
+            wait_listens(port)
+            yield port
+        finally:
+            end(process)
+
+
+@contextmanager
+def redis(root):
+    """The port of a Redis that syncs its log after every write."""
+    with Place(root) as place:
+        port = free_port()
+        process = subprocess.Popen(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir", place.state,
+             "--appendonly", "yes", "--appendfsync", "always", "--save", ""],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_listens(port)
             yield port
         finally:
             end(process)
@@ -122,8 +157,8 @@ class Runs:
                                    measure.time_limit(self.quick), environment)
 
     def daemon(self, name, *numbers):
-        with gord(self.programs, self.root) as address:
-            return self.client(name, address, *numbers)
+        with gord(self.programs, self.root) as daemon:
+            return self.client(name, daemon.address, *numbers)
 
     def native(self):
         return self.daemon("native", *((100, 10) if self.quick else (200000, 1000)))
@@ -136,6 +171,26 @@ class Runs:
 
     def queue(self):
         return self.daemon("queue", *((3000, 100) if self.quick else (1000000, 1000)))
+
+    def memory(self):
+        """What queued jobs cost: resident memory with all of them, less that of an idle daemon."""
+        jobs, some = (3000, 100) if self.quick else (1000000, 1000)
+        with gord(self.programs, self.root) as daemon:
+            idle = daemon.resident_mib()
+            self.client("queue", daemon.address, jobs, some)
+            full = daemon.resident_mib()
+        extras = {"count": str(jobs), "idle": f"{idle:.1f}"}
+        return {"": (full - idle, "MiB", extras)}
+
+    def start(self):
+        return self.daemon("start", 50 if self.quick else 2000)
+
+    def busy(self):
+        return self.daemon("busy", 2 * (os.cpu_count() or 1), 50 if self.quick else 1000)
+
+    def redis(self, depth):
+        with redis(self.root) as port:
+            return self.client("redis", port, 100 if self.quick else 20000, depth)
 
     def beanstalkd(self, depth):
         with beanstalkd(self.root) as port:
@@ -163,23 +218,41 @@ class Runs:
         return {"": (jobs / took, "jobs/s", {})}
 
 
+    def nq(self):
+        """The same with nq, which runs one job at a time."""
+        jobs = 5 if self.quick else 200
+        with Place(self.root) as place:
+            mine = dict(os.environ, NQDIR=str(place.state))
+            started = time.monotonic()
+            self.client("spawn", jobs, "nq", "-q", "true", environment=mine)
+            subprocess.run(["nq", "-w"], env=mine, check=False, stdout=subprocess.DEVNULL,
+                           timeout=measure.time_limit(self.quick))
+            took = time.monotonic() - started
+        return {"": (jobs / took, "jobs/s", {})}
+
+
 def peers_of(case, runs, wanted):
     """{name: (run, durability)} of the peers that are installed."""
     found = {}
     if case.name == "S1" and wanted and shutil.which("beanstalkd"):
         found["beanstalkd/100"] = (lambda: runs.beanstalkd(100), "sync, 100 in flight")
         found["beanstalkd/1"] = (lambda: runs.beanstalkd(1), "sync, one at a time")
+    if case.name == "S1" and wanted and shutil.which("redis-server"):
+        found["redis/100"] = (lambda: runs.redis(100), "sync, 100 in flight")
     if case.name == "S3":
         found["posix_spawn"] = (runs.spawn, "keeps nothing")
         if wanted and shutil.which("tsp"):
             found["task-spooler"] = (runs.task_spooler, "in memory")
+        if wanted and shutil.which("nq"):
+            found["nq"] = (runs.nq, "in log files, no fsync")
     return found
 
 
 def sample(case, runs, peers, count):
     """Ours and the peers', alternating."""
     ours, theirs = measure.Samples(), {name: measure.Samples() for name in peers}
-    run = {"S1": runs.native, "S2": runs.unary, "S3": runs.exec, "S4": runs.queue}[case.name]
+    run = {"S1": runs.native, "S2": runs.unary, "S3": runs.exec, "S4": runs.queue,
+           "S6": runs.start, "S8": runs.memory, "S9": runs.busy}[case.name]
     for _ in range(count):
         ours.add(run())
         for name, (peer_run, _) in peers.items():
@@ -194,7 +267,7 @@ def run_case(case, programs, arguments, out):
     runs = Runs(programs, arguments)
     peers = peers_of(case, runs, not arguments.no_peers)
     # A million submits take long and are a comparison within themselves.
-    count = 1 if case.name == "S4" else arguments.pairs
+    count = 1 if case.name in ("S4", "S8") else arguments.pairs
     with Place(arguments.state) as place:
         mine = f"sync, {file_system(place.state)}"
     procs = machine.facts(programs)["cpus"]

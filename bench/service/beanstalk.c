@@ -1,58 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* The peer of S1: put, reserve and delete on a beanstalkd, one connection, commands pipelined. */
-#include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "bench/service/service.h"
 #include "bench/service/session.h"
+#include "bench/service/tcp.h"
 
 enum { COMMAND_MAX = 64 };
-
-static FILE *connect_to(int64_t port)
-{
-    struct sockaddr_in addr = {.sin_family = AF_INET,
-                               .sin_port = htons((uint16_t)port),
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof addr) != 0) {
-        session_fail("cannot connect to 127.0.0.1:%" PRId64 ": %s", port, strerror(errno));
-    }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-    FILE *server = fdopen(fd, "r+");
-    if (server == NULL) {
-        session_fail("out of memory");
-    }
-    return server;
-}
-
-/* Send what was collected and be ready to read the answers. */
-static void send_commands(FILE *server, const char *commands, size_t size)
-{
-    while (size > 0) {
-        ssize_t sent = send(fileno(server), commands, size, MSG_NOSIGNAL);
-        if (sent < 0) {
-            session_fail("beanstalkd hung up: %s", strerror(errno));
-        }
-        commands += sent;
-        size -= (size_t)sent;
-    }
-}
 
 /* Read one answer line and its job id, if it has one. */
 static uint64_t expect(FILE *server, const char *word)
 {
     char line[256];
 
-    if (fgets(line, sizeof line, server) == NULL || strncmp(line, word, strlen(word)) != 0) {
-        session_fail("beanstalkd did not answer %s", word);
+    tcp_line(server, line, sizeof line);
+    if (strncmp(line, word, strlen(word)) != 0) {
+        session_fail("beanstalkd answered '%s' instead of %s", line, word);
     }
     return strtoull(line + strlen(word), NULL, 10);
 }
@@ -65,7 +31,7 @@ static void run_round(FILE *server, char *commands, uint64_t *ids, int64_t depth
     for (int64_t i = 0; i < depth; i++) {
         size += (size_t)sprintf(commands + size, "put 0 0 60 4\r\nnoop\r\n");
     }
-    send_commands(server, commands, size);
+    tcp_send(server, commands, size);
     for (int64_t i = 0; i < depth; i++) {
         expect(server, "INSERTED");
     }
@@ -73,19 +39,17 @@ static void run_round(FILE *server, char *commands, uint64_t *ids, int64_t depth
     for (int64_t i = 0; i < depth; i++) {
         size += (size_t)sprintf(commands + size, "reserve\r\n");
     }
-    send_commands(server, commands, size);
+    tcp_send(server, commands, size);
     for (int64_t i = 0; i < depth; i++) {
         char body[16];
         ids[i] = expect(server, "RESERVED");
-        if (fgets(body, sizeof body, server) == NULL) {
-            session_fail("beanstalkd hung up");
-        }
+        tcp_line(server, body, sizeof body);
     }
     size = 0;
     for (int64_t i = 0; i < depth; i++) {
         size += (size_t)sprintf(commands + size, "delete %" PRIu64 "\r\n", ids[i]);
     }
-    send_commands(server, commands, size);
+    tcp_send(server, commands, size);
     for (int64_t i = 0; i < depth; i++) {
         expect(server, "DELETED");
     }
@@ -96,7 +60,7 @@ int service_beanstalk(char **args)
 {
     int64_t depth = service_count(args[2]);
     int64_t rounds = (service_count(args[1]) + depth - 1) / depth;
-    FILE *server = connect_to(service_count(args[0]));
+    FILE *server = tcp_connect(service_count(args[0]), "beanstalkd");
     char *commands = malloc((size_t)depth * COMMAND_MAX);
     uint64_t *ids = calloc((size_t)depth, sizeof *ids);
 

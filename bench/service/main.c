@@ -18,8 +18,11 @@ static const struct measurement {
     {"unary", service_unary, 3, "ADDRESS JOBS IN-FLIGHT"},
     {"exec", service_exec, 3, "ADDRESS JOBS IN-FLIGHT"},
     {"queue", service_queue, 3, "ADDRESS JOBS SAMPLE"},
+    {"start", service_start, 2, "ADDRESS JOBS"},
+    {"busy", service_busy, 3, "ADDRESS JOBS CALLS"},
     {"spawn", service_spawn, 2, "JOBS PROGRAM [ARGUMENT]..."},
     {"beanstalk", service_beanstalk, 3, "PORT JOBS IN-FLIGHT"},
+    {"redis", service_redis, 3, "PORT JOBS IN-FLIGHT"},
 };
 
 int64_t service_count(const char *text)

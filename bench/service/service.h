@@ -9,8 +9,10 @@
 typedef int service_fn(char **args);
 
 service_fn service_native, service_unary, service_exec, service_queue; /* jobs.c */
+service_fn service_start, service_busy;                                /* latency.c */
 service_fn service_spawn;                                              /* spawn.c */
 service_fn service_beanstalk;                                          /* beanstalk.c */
+service_fn service_redis;                                              /* redis.c */
 
 /* A count from the command line; exits with 2 unless it is a whole number above 0. */
 int64_t service_count(const char *text);

@@ -54,8 +54,7 @@ void session_close(struct session *s)
     uv_loop_close(&s->loop);
 }
 
-/* Make one call; the reply stays in *result. */
-static void call(struct session *s, const char *path, const ProtobufCMessage *request,
+void session_ask(struct session *s, const char *path, const ProtobufCMessage *request,
                  const ProtobufCMessageDescriptor *reply, struct rpc_result *result)
 {
     if (rpc_client_unary(s->client, path, request, reply, call_timeout_ns, result) != WIRE_OK) {
@@ -68,7 +67,7 @@ void session_call(struct session *s, const char *path, const ProtobufCMessage *r
 {
     struct rpc_result result = {0};
 
-    call(s, path, request, reply, &result);
+    session_ask(s, path, request, reply, &result);
     rpc_result_fini(&result);
 }
 
@@ -77,7 +76,8 @@ uint64_t session_terminated(struct session *s)
     Gor__V1__StatsRequest request = GOR__V1__STATS_REQUEST__INIT;
     struct rpc_result result = {0};
 
-    call(s, "/gor.v1.Runtime/Stats", &request.base, &gor__v1__stats_reply__descriptor, &result);
+    session_ask(s, "/gor.v1.Runtime/Stats", &request.base, &gor__v1__stats_reply__descriptor,
+                &result);
     uint64_t terminated = ((Gor__V1__StatsReply *)result.reply)->jobs_terminated;
     rpc_result_fini(&result);
     return terminated;

@@ -30,6 +30,10 @@ int64_t session_now_ns(void);
 void session_call(struct session *s, const char *path, const ProtobufCMessage *request,
                   const ProtobufCMessageDescriptor *reply);
 
+/* The same with the reply in *result, to be given to rpc_result_fini(). */
+void session_ask(struct session *s, const char *path, const ProtobufCMessage *request,
+                 const ProtobufCMessageDescriptor *reply, struct rpc_result *result);
+
 /* Jobs that have terminated, as the daemon's statistics tell. */
 uint64_t session_terminated(struct session *s);
 
