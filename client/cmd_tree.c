@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "client/alloc.h"
@@ -12,9 +11,9 @@
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "client/row.h"
 #include "client/screen.h"
 #include "client/table.h"
-#include "client/text.h"
 #include "client/when.h"
 #include "proto/decode.h"
 
@@ -92,33 +91,16 @@ static char *branch_text(const Gor__V1__TreeReply *reply, size_t at)
     return text;
 }
 
-static void add_clean(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 static void add_row(struct gorctl_table *table, const Gor__V1__TreeReply *reply, size_t at,
                     uint64_t asked_for)
 {
     const Gor__V1__Job *job = reply->jobs[at];
-    char text[GORCTL_WHEN_ROOM] = "-";
-    char status[GORCTL_WORD_ROOM];
     char *branch = branch_text(reply, at);
     gorctl_table_cell(table, branch, job->id == asked_for ? "\x1b[1m" : NULL);
     free(branch);
-    gorctl_status_text(job, status);
-    gorctl_table_cell(table, status, gorctl_status_style(job->state, job->outcome));
-    if (job->started_ns != 0) {
-        gorctl_duration_text(gorctl_job_took(job, gorctl_now()), text);
-    }
-    gorctl_table_cell(table, text, NULL);
-    add_clean(table, job->spec != NULL ? job->spec->name : "");
-    char *command = gorctl_command_text(job->spec);
-    gorctl_table_cell(table, command, NULL);
-    free(command);
-    add_clean(table, job->detail[0] != '\0' ? job->detail : job->reason);
+    gorctl_row_status(table, job);
+    gorctl_row_took(table, job, gorctl_now());
+    gorctl_row_what(table, job);
 }
 
 static void show(const Gor__V1__TreeReply *reply, uint64_t asked_for)

@@ -16,9 +16,9 @@
 #include "client/exits.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "client/row.h"
 #include "client/screen.h"
 #include "client/table.h"
-#include "client/text.h"
 #include "client/when.h"
 #include "proto/decode.h"
 
@@ -141,35 +141,16 @@ static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
     return code;
 }
 
-static void add_text(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 static void add_row(struct listing *listing, const Gor__V1__Job *job, int64_t now)
 {
     struct gorctl_table *table = listing->table;
     char text[GORCTL_WHEN_ROOM];
-    char status[GORCTL_WORD_ROOM];
-    snprintf(text, sizeof(text), "%" PRIu64, job->id);
-    gorctl_table_cell(table, text, NULL);
-    gorctl_status_text(job, status);
-    gorctl_table_cell(table, status, gorctl_status_style(job->state, job->outcome));
+    gorctl_row_id(table, job);
+    gorctl_row_status(table, job);
     gorctl_time_text(listing->list->ended ? job->finished_ns : job->created_ns, now, text);
     gorctl_table_cell(table, text, NULL);
-    if (job->started_ns == 0) {
-        strcpy(text, "-");
-    } else {
-        gorctl_duration_text(gorctl_job_took(job, now), text);
-    }
-    gorctl_table_cell(table, text, NULL);
-    add_text(table, job->spec != NULL ? job->spec->name : "");
-    char *command = gorctl_command_text(job->spec);
-    gorctl_table_cell(table, command, NULL);
-    free(command);
-    add_text(table, job->detail[0] != '\0' ? job->detail : job->reason);
+    gorctl_row_took(table, job, now);
+    gorctl_row_what(table, job);
 }
 
 static void show_rows(struct listing *listing, const Gor__V1__ListReply *reply)

@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import select
 import shutil
 import subprocess
 
@@ -87,6 +88,52 @@ def run_on_terminal(*args, host=None, columns=80, **more):
     err = process.stderr.read()
     process.stderr.close()
     return Result(process.wait(e2e.PATIENCE), out, err)
+
+
+class Terminal:
+    """A gorctl with a terminal as its stdin and stdout, to read from and to type into."""
+
+    def __init__(self, *args, host=None, rows=24, columns=80):
+        import fcntl
+        import termios
+        self.main, side = pty.openpty()
+        self.resize(rows, columns)
+        self.settings = termios.tcgetattr(side)
+        self.process = subprocess.Popen(command(*args), stdin=side, stdout=side,
+                                        stderr=subprocess.PIPE, start_new_session=True,
+                                        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+                                        env=environment(host, TERM="xterm"))
+        self.side = side
+        self.text = b""
+
+    def resize(self, rows, columns):
+        import fcntl
+        import struct
+        import termios
+        fcntl.ioctl(self.main, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def wait_for(self, part):
+        """Read until that has been written; what came up to its end."""
+        while part not in self.text:
+            ready, _, _ = select.select([self.main], [], [], e2e.PATIENCE)
+            if not ready:
+                raise AssertionError(f"no {part!r} on the terminal:\n{self.text!r}")
+            self.text += os.read(self.main, 65536)
+        before, _, self.text = self.text.partition(part)
+        return before + part
+
+    def type(self, keys):
+        os.write(self.main, keys)
+
+    def close(self):
+        """Wait for its end: exit code, and whether the terminal's settings are as before."""
+        import termios
+        code = self.process.wait(e2e.PATIENCE)
+        restored = termios.tcgetattr(self.side) == self.settings
+        self.process.stderr.close()
+        os.close(self.side)
+        os.close(self.main)
+        return code, restored
 
 
 class GorctlTest(e2e.GordTest):

@@ -156,6 +156,41 @@ class Lists(ctl.GorctlTest):
             if columns >= 60:
                 self.assertLessEqual(max(len(line) for line in plain.splitlines()), columns)
 
+    def test_top(self):
+        text = self.ok("top").text
+        lines = text.splitlines()
+        for line, start in zip(lines, ("gord ", "Jobs ", "Goroutines ", "Scheduler ", "Store "),
+                               strict=False):
+            self.assertTrue(line.startswith(start), line)
+        self.assertRegex(lines[5], "^ *ID +STATE +TIME +NAME +COMMAND +WHY$")
+        self.assertRegex(lines[6], f"^ *{self.running} +running ")  # those that run come first
+        self.assertRegex(lines[7], f"^ *{self.queued} +runnable ")
+        self.refused(ctl.USAGE, "less than 100ms", "top", "-d", "10ms")
+        self.refused(ctl.USAGE, "not expected", "top", "7")
+        self.refused(ctl.NO_DAEMON, "", "-H", "/nowhere.sock", "top", "--once")
+
+    def test_top_on_a_terminal(self):
+        screen = ctl.Terminal("top", "-d", "30m", host=self.gord.socket)
+        before = screen.wait_for(b"sleep 600")
+        self.assertIn(b"\x1b[?1049h", before)
+        screen.type(b" ")  # at once, not in half an hour
+        screen.wait_for(b"sleep 600")
+        screen.resize(24, 60)
+        narrow = screen.wait_for(b"\x1b[J")
+        narrow = screen.wait_for(b"\x1b[J")
+        for line in re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", narrow).split(b"\r\n"):
+            self.assertLessEqual(len(line.decode()), 60, line)
+        screen.type(b"q")
+        screen.wait_for(b"\x1b[?1049l")
+        self.assertEqual(screen.close(), (0, True))
+
+    def test_top_puts_the_terminal_back_when_it_is_ended(self):
+        screen = ctl.Terminal("top", "-d", "30m", host=self.gord.socket)
+        screen.wait_for(b"\x1b[J")
+        screen.process.send_signal(signal.SIGTERM)
+        screen.wait_for(b"\x1b[?1049l")
+        self.assertEqual(screen.close(), (0, True))
+
     def test_no_colour(self):
         self.assertNotIn("\x1b", self.on_terminal("ls", "-a", NO_COLOR="1").text)
         self.assertIn("\x1b", self.on_terminal("ls", "-a", NO_COLOR="").text)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+#include "client/row.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/screen.h"
+#include "client/text.h"
+#include "client/when.h"
+
+void gorctl_row_id(struct gorctl_table *table, const Gor__V1__Job *job)
+{
+    char text[GORCTL_WHEN_ROOM];
+    snprintf(text, sizeof(text), "%" PRIu64, job->id);
+    gorctl_table_cell(table, text, NULL);
+}
+
+void gorctl_row_status(struct gorctl_table *table, const Gor__V1__Job *job)
+{
+    char status[GORCTL_WORD_ROOM];
+    gorctl_status_text(job, status);
+    gorctl_table_cell(table, status, gorctl_status_style(job->state, job->outcome));
+}
+
+void gorctl_row_took(struct gorctl_table *table, const Gor__V1__Job *job, int64_t now_ns)
+{
+    char text[GORCTL_WHEN_ROOM] = "-";
+    if (job->started_ns != 0) {
+        gorctl_duration_text(gorctl_job_took(job, now_ns), text);
+    }
+    gorctl_table_cell(table, text, NULL);
+}
+
+static void add_clean(struct gorctl_table *table, const char *text)
+{
+    char *clean = gorctl_text_escape(text, strlen(text));
+    gorctl_table_cell(table, clean, NULL);
+    free(clean);
+}
+
+void gorctl_row_what(struct gorctl_table *table, const Gor__V1__Job *job)
+{
+    add_clean(table, job->spec != NULL ? job->spec->name : "");
+    char *command = gorctl_command_text(job->spec);
+    gorctl_table_cell(table, command, NULL);
+    free(command);
+    add_clean(table, job->detail[0] != '\0' ? job->detail : job->reason);
+}
