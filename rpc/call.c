@@ -360,6 +360,11 @@ void rpc_call_on(struct rpc_call *call, void (*on_writable)(struct rpc_call *cal
     call->user = user;
 }
 
+void *rpc_call_user(const struct rpc_call *call)
+{
+    return call->user;
+}
+
 bool rpc_call_is_over(const struct rpc_call *call)
 {
     return call->stream_gone || call->finishing;

@@ -46,6 +46,13 @@ int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message);
 /* The same for a message that is packed already: one event to many watchers is packed once. */
 int rpc_call_send_packed(struct rpc_call *call, const void *data, size_t size);
 
+/* Bidi: hold the client's further messages back, or let them come. Those held are bounded by a
+ * window; then the client waits. A full queue of replies holds them as well. */
+void rpc_call_hold(struct rpc_call *call, bool hold);
+
+/* What the handler of this call keeps, as given to rpc_call_on(); NULL before that. */
+void *rpc_call_user(const struct rpc_call *call);
+
 /* May rpc_call_send() take a message now? */
 bool rpc_call_writable(const struct rpc_call *call);
 

@@ -56,6 +56,7 @@ struct rpc_call {
     bool submitted; /* the answer is nghttp2's to send */
     bool deferred;  /* nghttp2 waits for data */
     bool full;      /* the producer waits for on_writable */
+    bool on_hold;   /* the handler wants no more messages for now */
     bool in_feed;   /* its messages are being delivered */
     bool stream_gone;
 };

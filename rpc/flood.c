@@ -2,7 +2,7 @@
 /* flood.c - frames that cost us and bring nothing: a budget for each connection.
  *
  * Every frame costs one, a stream that we must reset more. Credit comes back with time, with bytes
- * that move, and with calls that reach a handler. An honest client never notices: it would have to
+ * that move, and with calls and messages that reach a handler. An honest client never notices: it would have to
  * send thousands of frames without a call among them. nghttp2 itself bounds resets by the client,
  * unanswered SETTINGS and PING, and CONTINUATION.
  */
@@ -15,6 +15,7 @@ enum {
     CREDIT_MAX = 4000,
     CREDIT_PER_SECOND = 400,
     CREDIT_PER_CALL = 20,
+    CREDIT_PER_MESSAGE = 4, /* of a client's stream: its frame, and those its answer brings */
     CREDIT_UNIT_BYTES = 1024,
     EMPTY_DATA_MAX = 100, /* of one stream */
     PING_STRIKES_MAX = 2,
@@ -62,6 +63,11 @@ void rpc_flood_refund(struct rpc_session *session)
 {
     session->served = true;
     add_credit(session, CREDIT_PER_CALL);
+}
+
+void rpc_flood_refund_message(struct rpc_session *session)
+{
+    add_credit(session, CREDIT_PER_MESSAGE);
 }
 
 /* Too many frames without a byte on this stream? */

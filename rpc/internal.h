@@ -113,5 +113,6 @@ bool rpc_flood_ping(struct rpc_session *session);
 void rpc_flood_end(struct rpc_session *session, const char *why);
 void rpc_flood_charge(struct rpc_session *session, int64_t cost);
 void rpc_flood_refund(struct rpc_session *session);
+void rpc_flood_refund_message(struct rpc_session *session);
 
 #endif

@@ -38,7 +38,7 @@ void rpc_call_drop_input(struct rpc_call *call)
 
 static bool is_paused(const struct rpc_call *call)
 {
-    return call->full || call->in_feed;
+    return call->full || call->on_hold || call->in_feed;
 }
 
 static void take_message(struct rpc_call *call, const struct wire_message *bytes)
@@ -59,6 +59,7 @@ static void take_message(struct rpc_call *call, const struct wire_message *bytes
         call->request = message;
         return;
     }
+    rpc_flood_refund_message(call->session);
     call->method->message(call, message, call->method_user);
     wire_decoded_free(message);
 }
@@ -180,4 +181,13 @@ void rpc_call_feed_held(struct rpc_call *call)
         rpc_call_half_closed(call);
     }
     free(held);
+}
+
+void rpc_call_hold(struct rpc_call *call, bool hold)
+{
+    call->on_hold = hold;
+    if (!hold && call->held_size > 0 && !call->stream_gone) {
+        rpc_call_feed_held(call);
+        rpc_connection_mark(&call->session->connection); /* their window goes back */
+    }
 }
