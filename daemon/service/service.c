@@ -23,6 +23,8 @@ static const struct rpc_method methods[] = {
      gord_jobs_submit, NULL, NULL},
     {"/gor.v1.Jobs/SubmitMany", RPC_UNARY, MESSAGE(submit_many_request), MESSAGE(submit_many_reply),
      MANY, gord_jobs_submit_many, NULL, NULL},
+    {"/gor.v1.Jobs/SubmitStream", RPC_BIDI, MESSAGE(submit_request), MESSAGE(submit_result), 0,
+     gord_jobs_submit_stream, gord_jobs_submit_streamed, gord_jobs_submit_stream_ends},
     {"/gor.v1.Jobs/Get", RPC_UNARY, MESSAGE(get_request), MESSAGE(get_reply), SMALL, gord_jobs_get,
      NULL, NULL},
     {"/gor.v1.Jobs/List", RPC_UNARY, MESSAGE(list_request), MESSAGE(list_reply), SMALL,
@@ -78,23 +80,6 @@ enum wire_status gord_store_status_code(int error)
     default:
         return WIRE_UNAVAILABLE;
     }
-}
-
-bool gord_refused(struct gord_service *service, struct rpc_call *call)
-{
-    const char *text = "";
-
-    if (service->draining) {
-        gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; try again when it is back");
-        return true;
-    }
-    if (service->store_error != 0) {
-        gord_bus_store_error(service->bus, &text);
-        gord_fail(call, gord_store_status_code(service->store_error),
-                  "nothing new is taken: the store refuses: %s", text);
-        return true;
-    }
-    return false;
 }
 
 /* ------------------------------------------------------------------ acknowledgements */
@@ -239,6 +224,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->watches);
     rpc_list_init(&service->follows);
     rpc_list_init(&service->inspections);
+    rpc_list_init(&service->submit_streams);
     service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
@@ -273,6 +259,7 @@ void gord_service_end(struct gord_service *service)
 {
     gord_cancels_end(service);
     gord_acks_fail(service, -ECANCELED);
+    gord_submit_streams_end(service);
     gord_waits_end(service);
     gord_watches_end(service);
     gord_follows_end(service);

@@ -37,10 +37,11 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next three */
+    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next four */
     struct rpc_link watches;
     struct rpc_link follows;
     struct rpc_link inspections;
+    struct rpc_link submit_streams;
     struct gord_cancel *cancels; /* owned; those with more to do */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };
@@ -73,9 +74,6 @@ enum wire_status gord_store_status_code(int error);
 
 /* ------------------------------------------------------------------ parts of the service */
 
-/* A call that needs a store or memory that is not there; answers whether it was ended so. */
-bool gord_refused(struct gord_service *service, struct rpc_call *call);
-
 void gord_waits_flush(struct gord_service *service);
 void gord_waits_end(struct gord_service *service);
 void gord_watches_flush(struct gord_service *service);
@@ -84,6 +82,7 @@ void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
+void gord_submit_streams_end(struct gord_service *service);
 void gord_cancels_flush(struct gord_service *service);
 void gord_cancels_end(struct gord_service *service);
 
@@ -99,6 +98,9 @@ int gord_knows(struct gord_service *service, uint64_t id);
     void name(struct rpc_call *call, const ProtobufCMessage *message, void *user)
 GORD_METHOD(gord_jobs_submit);
 GORD_METHOD(gord_jobs_submit_many);
+GORD_METHOD(gord_jobs_submit_stream);   /* a stream begins */
+GORD_METHOD(gord_jobs_submit_streamed); /* one job on it */
+void gord_jobs_submit_stream_ends(struct rpc_call *call, void *user);
 GORD_METHOD(gord_jobs_get);
 GORD_METHOD(gord_jobs_list);
 GORD_METHOD(gord_jobs_tree);

@@ -1,73 +1,100 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs.Submit and Jobs.SubmitMany: checked, entered, acknowledged once they are on disk. */
+#include "daemon/service/submit.h"
+
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/service/check.h"
-#include "daemon/service/state.h"
-
 #define MANY_MAX 100000
 #define LIVE_MAX 20000000
 #define BACKLOG_MAX 2000000 /* events not yet on disk */
 
-static Gor__V1__Durability durability_of(const struct gord_service *service)
+static bool refuse(struct gord_refusal *out_why, enum wire_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static bool refuse(struct gord_refusal *out_why, enum wire_status status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(out_why->text, sizeof(out_why->text), format, args);
+    va_end(args);
+    out_why->status = status;
+    return false;
+}
+
+static void tell(struct rpc_call *call, const struct gord_refusal *why)
+{
+    gord_fail(call, why->status, "%s", why->text);
+}
+
+Gor__V1__Durability gord_submit_durability(const struct gord_service *service)
 {
     return service->memory ? GOR__V1__DURABILITY__MEMORY : GOR__V1__DURABILITY__SYNC;
 }
 
-static uint32_t uid_of(struct rpc_call *call)
+uint32_t gord_submit_uid(struct rpc_call *call)
 {
     const struct rpc_peer *peer = rpc_call_peer(call);
 
     return peer->local ? peer->uid : (uint32_t)geteuid();
 }
 
-/* Is there room for `count` more? */
-static bool has_room(struct gord_service *service, struct rpc_call *call, size_t count)
+enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec)
+{
+    return spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? GORD_NATIVE : GORD_EXEC;
+}
+
+/* ------------------------------------------------------------------ is it taken */
+
+bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why)
 {
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(service->bus));
     uint64_t live = counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE];
     uint64_t backlog = gord_bus_last_seq(service->bus) - gord_bus_committed(service->bus);
+    const char *text = "";
 
+    if (service->draining) {
+        return refuse(out_why, WIRE_UNAVAILABLE,
+                      "the daemon is stopping; try again when it is back");
+    }
+    if (service->store_error != 0) {
+        gord_bus_store_error(service->bus, &text);
+        return refuse(out_why, gord_store_status_code(service->store_error),
+                      "nothing new is taken: the store refuses: %s", text);
+    }
     if (live + count > LIVE_MAX) {
-        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "%" PRIu64 " jobs are queued, which is the most",
-                  live);
-        return false;
+        return refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
+                      "%" PRIu64 " jobs are queued, which is the most", live);
     }
     if (backlog > BACKLOG_MAX) {
-        gord_fail(call, WIRE_RESOURCE_EXHAUSTED,
-                  "too much waits for the disk; try again in a moment");
-        return false;
+        return refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
+                      "too much waits for the disk; try again in a moment");
     }
     return true;
 }
 
-/* May `count` more of that kind be queued, as far as their goroutines go? */
-static bool has_places(struct gord_service *service, struct rpc_call *call, enum gord_job_kind kind,
-                       uint64_t count)
+bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kind, uint64_t count,
+                            struct gord_refusal *out_why)
 {
     char why[160];
 
     if (!gord_runner_refuses(service->runner, kind, count, why, sizeof(why))) {
         return true;
     }
-    gord_fail(call, WIRE_RESOURCE_EXHAUSTED,
-              "not submitted, for it would have to wait (--at-ceiling=refuse): %s; try again when "
-              "jobs have ended",
-              why);
-    return false;
+    return refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
+                  "not submitted, for it would have to wait (--at-ceiling=refuse): %s; try again "
+                  "when jobs have ended",
+                  why);
 }
 
-static enum gord_job_kind kind_of(const Gor__V1__JobSpec *spec)
-{
-    return spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? GORD_NATIVE : GORD_EXEC;
-}
-
-static bool parent_lives(struct gord_service *service, struct rpc_call *call, uint64_t parent_id)
+static bool parent_lives(struct gord_service *service, uint64_t parent_id,
+                         struct gord_refusal *out_why)
 {
     struct gord_job *parent = gord_job_find(gord_bus_table(service->bus), parent_id);
 
@@ -76,28 +103,29 @@ static bool parent_lives(struct gord_service *service, struct rpc_call *call, ui
     }
     int result = gord_knows(service, parent_id);
     if (result == -ENOENT) {
-        gord_fail(call, WIRE_NOT_FOUND, "spec.parent_id: there is no job %" PRIu64, parent_id);
-    } else if (result != 0) {
-        gord_fail(call, wire_status_from_errno(result), "spec.parent_id: cannot look it up: %s",
-                  strerror(-result));
-    } else {
-        gord_fail(call, WIRE_FAILED_PRECONDITION, "spec.parent_id: job %" PRIu64 " has ended",
-                  parent_id);
+        return refuse(out_why, WIRE_NOT_FOUND, "spec.parent_id: there is no job %" PRIu64,
+                      parent_id);
     }
-    return false;
+    if (result != 0) {
+        return refuse(out_why, wire_status_from_errno(result),
+                      "spec.parent_id: cannot look it up: %s", strerror(-result));
+    }
+    return refuse(out_why, WIRE_FAILED_PRECONDITION, "spec.parent_id: job %" PRIu64 " has ended",
+                  parent_id);
 }
 
-static bool accepts(struct gord_service *service, struct rpc_call *call, const char *where,
-                    const Gor__V1__JobSpec *spec)
+bool gord_submit_accepts(struct gord_service *service, const char *where,
+                         const Gor__V1__JobSpec *spec, struct gord_refusal *out_why)
 {
     char error[GORD_ERROR_BYTES] = "";
 
     if (gord_check_spec(spec, error, sizeof(error)) != 0) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
-        return false;
+        return refuse(out_why, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
     }
-    return spec->parent_id == 0 || parent_lives(service, call, spec->parent_id);
+    return spec->parent_id == 0 || parent_lives(service, spec->parent_id, out_why);
 }
+
+/* ------------------------------------------------------------------ entry */
 
 /* Enter one accepted job: SUBMITTED, QUEUED. */
 static int enter(struct gord_service *service, uint64_t id, struct gord_spec *spec, uint32_t uid,
@@ -115,20 +143,26 @@ static int enter(struct gord_service *service, uint64_t id, struct gord_spec *sp
     return result;
 }
 
-static int make_spec(struct gord_service *service, const Gor__V1__JobSpec *wire,
-                     struct gord_spec **out_spec)
+int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
+                      uint64_t *out_id, uint64_t *out_seq)
 {
-    int result = gord_spec_from_wire(wire, service->last_env, out_spec);
+    struct gord_spec *spec = NULL;
 
-    if (result == 0 && (*out_spec)->env != NULL && (*out_spec)->env != service->last_env) {
-        gord_env_unref(service->last_env);
-        service->last_env = gord_env_ref((*out_spec)->env);
+    *out_id = gord_job_next_id(gord_bus_table(service->bus));
+    int result = gord_spec_from_wire(wire, service->last_env, &spec);
+    if (result != 0) {
+        return result;
     }
+    if (spec->env != NULL && spec->env != service->last_env) {
+        gord_env_unref(service->last_env);
+        service->last_env = gord_env_ref(spec->env);
+    }
+    result = enter(service, *out_id, spec, uid, out_seq);
+    gord_spec_unref(spec);
     return result;
 }
 
-/* What was promised to nobody must not run. */
-static void withdraw(struct gord_service *service, uint64_t first_id, uint64_t count)
+void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
         struct gord_job *job = gord_job_find(gord_bus_table(service->bus), first_id + i);
@@ -141,27 +175,35 @@ static void withdraw(struct gord_service *service, uint64_t first_id, uint64_t c
     }
 }
 
-static bool acknowledged(struct gord_service *service, struct gord_ack *ack, int error)
+void gord_submit_failed(struct gord_service *service, const struct gord_ack *ack, int error,
+                        struct gord_refusal *out_why)
 {
     const char *text = "";
+
+    if (error == -ECANCELED) {
+        (void)refuse(out_why, WIRE_UNAVAILABLE,
+                     "the daemon stops; whether the job was kept shows after its next start");
+        return;
+    }
+    gord_submit_withdraw(service, ack->first_id, ack->count);
+    gord_bus_store_error(service->bus, &text);
+    (void)refuse(out_why, gord_store_status_code(error), "not submitted: the store refuses: %s",
+                 text);
+}
+
+/* ------------------------------------------------------------------ one */
+
+static bool acknowledged(struct gord_service *service, struct gord_ack *ack, int error)
+{
+    struct gord_refusal why;
 
     if (error == 0) {
         return true;
     }
-    if (error == -ECANCELED) {
-        gord_fail(ack->call, WIRE_UNAVAILABLE,
-                  "the daemon stops; whether the job was kept shows "
-                  "after its next start");
-        return false;
-    }
-    withdraw(service, ack->first_id, ack->count);
-    gord_bus_store_error(service->bus, &text);
-    gord_fail(ack->call, gord_store_status_code(error), "not submitted: the store refuses: %s",
-              text);
+    gord_submit_failed(service, ack, error, &why);
+    tell(ack->call, &why);
     return false;
 }
-
-/* ------------------------------------------------------------------ one */
 
 static void submit_committed(struct gord_service *service, struct gord_ack *ack, int error)
 {
@@ -169,7 +211,7 @@ static void submit_committed(struct gord_service *service, struct gord_ack *ack,
 
     if (acknowledged(service, ack, error)) {
         reply.id = ack->first_id;
-        reply.durability = durability_of(service);
+        reply.durability = gord_submit_durability(service);
         rpc_call_reply(ack->call, &reply.base);
     }
 }
@@ -178,27 +220,22 @@ GORD_METHOD(gord_jobs_submit)
 {
     struct gord_service *service = user;
     const Gor__V1__SubmitRequest *request = (const Gor__V1__SubmitRequest *)message;
-    struct gord_spec *spec = NULL;
-    uint64_t seq = 0;
+    struct gord_ack ack = {.call = call, .fn = submit_committed, .count = 1};
+    struct gord_refusal why;
 
-    if (gord_refused(service, call) || !has_room(service, call, 1) ||
-        !accepts(service, call, "", request->spec) ||
-        !has_places(service, call, kind_of(request->spec), 1)) {
+    if (!gord_submit_is_open(service, 1, &why) ||
+        !gord_submit_accepts(service, "", request->spec, &why) ||
+        !gord_submit_has_places(service, gord_submit_kind(request->spec), 1, &why)) {
+        tell(call, &why);
         return;
     }
-    uint64_t id = gord_job_next_id(gord_bus_table(service->bus));
-    int result = make_spec(service, request->spec, &spec);
-    if (result == 0) {
-        result = enter(service, id, spec, uid_of(call), &seq);
-        gord_spec_unref(spec);
-    }
-    struct gord_ack ack = {
-        .seq = seq, .call = call, .fn = submit_committed, .first_id = id, .count = 1};
+    int result =
+        gord_submit_enter(service, request->spec, gord_submit_uid(call), &ack.first_id, &ack.seq);
     if (result == 0) {
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {
-        withdraw(service, id, 1);
+        gord_submit_withdraw(service, ack.first_id, 1);
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "not submitted: %s", strerror(-result));
     }
 }
@@ -212,71 +249,76 @@ static void many_committed(struct gord_service *service, struct gord_ack *ack, i
     if (acknowledged(service, ack, error)) {
         reply.first_id = ack->first_id;
         reply.count = ack->count;
-        reply.durability = durability_of(service);
+        reply.durability = gord_submit_durability(service);
         rpc_call_reply(ack->call, &reply.base);
     }
 }
 
-static bool accepts_all(struct gord_service *service, struct rpc_call *call,
-                        const Gor__V1__SubmitManyRequest *request)
+static bool accepts_all(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
+                        struct gord_refusal *out_why)
 {
     char where[48];
 
     if (request->n_specs == 0 || request->n_specs > MANY_MAX) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "specs has %zu entries; it takes 1 to %d",
-                  request->n_specs, MANY_MAX);
-        return false;
+        return refuse(out_why, WIRE_INVALID_ARGUMENT, "specs has %zu entries; it takes 1 to %d",
+                      request->n_specs, MANY_MAX);
     }
     for (size_t i = 0; i < request->n_specs; i++) {
         snprintf(where, sizeof(where), "specs[%zu]: ", i);
-        if (!accepts(service, call, where, request->specs[i])) {
+        if (!gord_submit_accepts(service, where, request->specs[i], out_why)) {
             return false;
         }
     }
     return true;
 }
 
-static bool all_have_places(struct gord_service *service, struct rpc_call *call,
-                            const Gor__V1__SubmitManyRequest *request)
+static bool all_have_places(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
+                            struct gord_refusal *out_why)
 {
     uint64_t counts[GORD_KIND_COUNT] = {0};
 
     for (size_t i = 0; i < request->n_specs; i++) {
-        counts[kind_of(request->specs[i])]++;
+        counts[gord_submit_kind(request->specs[i])]++;
     }
-    return has_places(service, call, GORD_EXEC, counts[GORD_EXEC]) &&
-           has_places(service, call, GORD_NATIVE, counts[GORD_NATIVE]);
+    return gord_submit_has_places(service, GORD_EXEC, counts[GORD_EXEC], out_why) &&
+           gord_submit_has_places(service, GORD_NATIVE, counts[GORD_NATIVE], out_why);
+}
+
+/* All of them, into one transaction. */
+static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
+                     struct gord_ack *ack)
+{
+    uint32_t uid = gord_submit_uid(ack->call);
+    int result = 0;
+
+    for (size_t i = 0; i < request->n_specs && result == 0; i++) {
+        uint64_t id = 0;
+        result = gord_submit_enter(service, request->specs[i], uid, &id, &ack->seq);
+        ack->first_id = i == 0 ? id : ack->first_id;
+        ack->count++;
+    }
+    return result;
 }
 
 GORD_METHOD(gord_jobs_submit_many)
 {
     struct gord_service *service = user;
     const Gor__V1__SubmitManyRequest *request = (const Gor__V1__SubmitManyRequest *)message;
-    struct gord_job_table *table = gord_bus_table(service->bus);
     struct gord_ack ack = {.call = call, .fn = many_committed};
-    int result = 0;
+    struct gord_refusal why;
 
-    if (gord_refused(service, call) || !has_room(service, call, request->n_specs) ||
-        !accepts_all(service, call, request) || !all_have_places(service, call, request)) {
+    if (!gord_submit_is_open(service, request->n_specs, &why) ||
+        !accepts_all(service, request, &why) || !all_have_places(service, request, &why)) {
+        tell(call, &why);
         return;
     }
     gord_store_begin_group(gord_bus_store(service->bus));
-    for (size_t i = 0; i < request->n_specs && result == 0; i++) {
-        struct gord_spec *spec = NULL;
-        uint64_t id = gord_job_next_id(table);
-        ack.first_id = i == 0 ? id : ack.first_id;
-        ack.count++;
-        result = make_spec(service, request->specs[i], &spec);
-        if (result == 0) {
-            result = enter(service, id, spec, uid_of(call), &ack.seq);
-            gord_spec_unref(spec);
-        }
-    }
+    int result = enter_all(service, request, &ack);
     if (result == 0) {
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {
-        withdraw(service, ack.first_id, ack.count);
+        gord_submit_withdraw(service, ack.first_id, ack.count);
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "not submitted: %s", strerror(-result));
     }
     gord_store_end_group(gord_bus_store(service->bus));

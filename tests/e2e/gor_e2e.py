@@ -203,16 +203,19 @@ class Client:
         return getattr(self.messages, name)(**fields)
 
     def call(self, service, method, request=None, timeout=PATIENCE, **fields):
-        """A unary call, or the iterator of a server stream."""
+        """A unary call, or the iterator of a stream; a client stream's `request` is an iterable."""
         self._load()
         found = self.messages.pool.FindServiceByName("gor.v1." + service).FindMethodByName(method)
         in_class = getattr(self.messages, found.input_type.name)
         out_class = getattr(self.messages, found.output_type.name)
-        streams = {"Watch", "Logs", "Goroutines", "Inspect"}
-        make = self.channel.unary_stream if method in streams else self.channel.unary_unary
-        stub = make(f"/gor.v1.{service}/{method}",
-                    request_serializer=lambda m: m.SerializeToString(),
-                    response_deserializer=out_class.FromString)
+        shape = descriptor_pb2.MethodDescriptorProto()
+        found.CopyToProto(shape)
+        ways = tuple("stream" if streaming else "unary"
+                     for streaming in (shape.client_streaming, shape.server_streaming))
+        stub = getattr(self.channel, "_".join(ways))(
+            f"/gor.v1.{service}/{method}",
+            request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=out_class.FromString)
         if request is None:
             request = in_class(**fields)
         return stub(request, timeout=timeout, metadata=self.metadata)

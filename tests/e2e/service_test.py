@@ -61,6 +61,57 @@ class Refusals(e2e.GordTest):
             with self.subTest(method=method):
                 self.assertStatus(NOT_FOUND, self.client.jobs, method, text="77777", **fields)
 
+    def test_submit_stream_answers_each_in_its_order(self):
+        good = self.client.native_spec("builtin.echo")
+        bad = self.client.native_spec("builtin.nosuch")
+        request = self.client.message("SubmitRequest")
+        requests = [type(request)(spec=bad if n % 7 == 3 else good) for n in range(3000)]
+        results = list(self.client.jobs("SubmitStream", iter(requests)))
+        self.assertEqual([result.index for result in results], list(range(3000)))
+        for n, result in enumerate(results):
+            self.assertEqual(result.id == 0, n % 7 == 3)
+            self.assertEqual(result.code, INVALID.value[0] if n % 7 == 3 else 0)
+        ids = [result.id for result in results if result.id != 0]
+        self.assertEqual(ids, sorted(set(ids)))
+        self.client.wait(*ids)
+
+    def test_submit_stream_that_is_left(self):
+        """What was answered is kept, whatever the client does then."""
+        request = self.client.message("SubmitRequest")
+        request.spec.CopyFrom(self.client.native_spec("builtin.echo"))
+        left = threading.Event()
+
+        def requests():
+            for _ in range(500):
+                yield request
+            left.wait(e2e.PATIENCE)
+
+        call = self.client.jobs("SubmitStream", requests())
+        ids = [next(call).id for _ in range(300)]
+        call.cancel()
+        left.set()
+        self.assertEqual({job.outcome for job in
+                          self.client.jobs("Wait", ids=ids).jobs}, {e2e.SUCCEEDED})
+        self.assertEqual(list(self.client.jobs("SubmitStream", iter(()))), [])
+
+    def test_submit_stream_whose_answers_are_not_read(self):
+        """The stream is held back, and others are served."""
+        request = self.client.message("SubmitRequest")
+        request.spec.CopyFrom(self.client.native_spec("builtin.echo"))
+        sent = [0]
+
+        def requests():
+            for sent[0] in range(200000):
+                yield request
+
+        before = self.client.runtime("Stats").jobs_submitted
+        call = self.client.jobs("SubmitStream", requests())
+        next(call)
+        self.assertEqual(self.client.wait(self.client.native("builtin.echo")).outcome,
+                         e2e.SUCCEEDED)
+        call.cancel()
+        self.assertLess(self.client.runtime("Stats").jobs_submitted - before, 200000)
+
     def test_bad_fields(self):
         jobs = self.client.jobs
         for limit in (1001, 2**32 - 1):

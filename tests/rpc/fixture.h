@@ -5,6 +5,7 @@
  *   Jobs/Submit  answers at once: id = how many bytes argv[0] has
  *   Jobs/Get     id NOW: at once; REFUSED: NOT_FOUND with a text; HELD: when the test releases it
  *   Jobs/Logs    `id` chunks of `offset` bytes each, pulled
+ *   Jobs/SubmitStream  counts the requests; with `hold` set, holds the rest back behind each
  */
 #ifndef GOR_TESTS_RPC_FIXTURE_H
 #define GOR_TESTS_RPC_FIXTURE_H
@@ -41,6 +42,9 @@ struct fixture {
     enum wire_status why;
     uint64_t produced; /* messages of all streams that the server has taken */
     bool drained;
+    struct rpc_call *stream; /* of SubmitStream */
+    bool hold;
+    int streamed;
 };
 
 struct producer {
@@ -142,6 +146,29 @@ static inline void fixture_on_logs(struct rpc_call *call, const ProtobufCMessage
     fixture_produce(call, producer);
 }
 
+static inline void fixture_on_submit_stream(struct rpc_call *call, const ProtobufCMessage *message,
+                                            void *user)
+{
+    (void)message;
+    rpc_call_on(call, NULL, fixture_on_held_end, user);
+}
+
+static inline void fixture_on_streamed(struct rpc_call *call, const ProtobufCMessage *message,
+                                       void *user)
+{
+    struct fixture *fixture = user;
+    (void)message;
+    fixture->stream = call;
+    fixture->streamed++;
+    rpc_call_hold(call, fixture->hold);
+}
+
+static inline void fixture_on_streamed_end(struct rpc_call *call, void *user)
+{
+    (void)user;
+    rpc_call_finish(call, WIRE_OK, NULL);
+}
+
 static const struct rpc_method fixture_methods[] = {
     {
         .path = "/gor.v1.Jobs/Submit",
@@ -163,6 +190,15 @@ static const struct rpc_method fixture_methods[] = {
         .request = &gor__v1__logs_request__descriptor,
         .reply = &gor__v1__log_chunk__descriptor,
         .begin = fixture_on_logs,
+    },
+    {
+        .path = "/gor.v1.Jobs/SubmitStream",
+        .kind = RPC_BIDI,
+        .request = &gor__v1__submit_request__descriptor,
+        .reply = &gor__v1__submit_result__descriptor,
+        .begin = fixture_on_submit_stream,
+        .message = fixture_on_streamed,
+        .half_close = fixture_on_streamed_end,
     },
 };
 

@@ -135,6 +135,76 @@ TEST(cancelled_streams_leave_the_window_whole)
     fixture_fini(&fixture);
 }
 
+/* Begin a client stream and send `count` requests of about `size` bytes on it. */
+static void begin_submit_stream(struct fixture *fixture, int count, size_t size,
+                                struct outcome *outcome)
+{
+    struct rpc_client_call_opts opts = {.path = "/gor.v1.Jobs/SubmitStream",
+                                        .keep_open = true,
+                                        .handlers = &outcome_handlers,
+                                        .user = outcome};
+    Gor__V1__SubmitRequest request = GOR__V1__SUBMIT_REQUEST__INIT;
+    Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
+    char *name = malloc(size + 1);
+    CHECK(name != NULL);
+    memset(name, 'x', size);
+    name[size] = '\0';
+    spec.name = name;
+    request.spec = &spec;
+    CHECK_EQ(rpc_client_call(fixture->client, &opts, &outcome->call), 0);
+    for (int i = 0; i < count; i++) {
+        CHECK_EQ(rpc_client_send(outcome->call, &request.base), 0);
+    }
+    rpc_client_half_close(outcome->call);
+    free(name);
+}
+
+TEST(a_held_stream_delivers_one_by_one_and_its_end_last)
+{
+    struct fixture fixture;
+    struct outcome outcome = {0};
+    fixture_init(&fixture, NULL);
+    fixture.hold = true;
+    begin_submit_stream(&fixture, 300, 2000, &outcome); /* several windows */
+    for (int i = 1; i <= 300; i++) {
+        struct rpc_result result; /* a round trip beside it: what could come has come */
+        RUN_UNTIL(&fixture, fixture.streamed == i);
+        CHECK_EQ(submit(fixture.client, 1, &result), WIRE_OK);
+        rpc_result_fini(&result);
+        CHECK_EQ(fixture.streamed, i);
+        if (i <
+            300) { /* behind the last one nothing is held but the end, which is not waited with */
+            CHECK(!outcome.done);
+            rpc_call_hold(fixture.stream, false);
+        }
+    }
+    RUN_UNTIL(&fixture, outcome.done);
+    CHECK_EQ(outcome.status, WIRE_OK);
+    fixture_fini(&fixture);
+}
+
+TEST(a_held_stream_that_is_cancelled_leaves_the_window_whole)
+{
+    struct fixture fixture;
+    fixture_init(&fixture, NULL);
+    fixture.hold = true;
+    for (int i = 0; i < 100; i++) {
+        struct outcome outcome = {0};
+        fixture.streamed = 0;
+        begin_submit_stream(&fixture, 100, 2000, &outcome);
+        RUN_UNTIL(&fixture, fixture.streamed == 1);
+        rpc_client_cancel(outcome.call);
+        CHECK_EQ(outcome.status, WIRE_CANCELLED);
+    }
+    struct outcome last = {0};
+    fixture.hold = false;
+    fixture.streamed = 0;
+    begin_submit_stream(&fixture, 500, 2000, &last);
+    RUN_UNTIL(&fixture, last.done);
+    CHECK_EQ(fixture.streamed, 500);
+    fixture_fini(&fixture);
+}
+
 /* Nothing is sent to a call that has been answered or whose client has gone. */
 static int late_result;
 

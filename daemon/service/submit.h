@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* submit.h - what all ways to hand in jobs share: whether a job is taken, and its entry.
+ *
+ * Threads     loop thread.
+ */
+#ifndef GORD_SERVICE_SUBMIT_H
+#define GORD_SERVICE_SUBMIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/service/check.h"
+#include "daemon/service/state.h"
+
+/* Why something is not taken, for its client. */
+struct gord_refusal {
+    enum wire_status status;
+    char text[GORD_ERROR_BYTES + 64];
+};
+
+/* Does the service take work at all, and is there room for `count` more jobs? */
+bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why);
+
+/* Is the job right, and does its parent live? `where` begins the text. */
+bool gord_submit_accepts(struct gord_service *service, const char *where,
+                         const Gor__V1__JobSpec *spec, struct gord_refusal *out_why);
+
+/* May `count` more of that kind be queued, as far as their goroutines go? */
+bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kind, uint64_t count,
+                            struct gord_refusal *out_why);
+
+enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec);
+
+/* Enter an accepted job: SUBMITTED, QUEUED; *out_seq is that of the last event. An id is used up in
+ * any case. -ENOMEM. */
+int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
+                      uint64_t *out_id, uint64_t *out_seq);
+
+/* What was entered and promised to nobody must not run. */
+void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint64_t count);
+
+/* What became of an acknowledgement that the store's error or the daemon's end overtook. `withdraw`
+ * whatever is not promised then. */
+void gord_submit_failed(struct gord_service *service, const struct gord_ack *ack, int error,
+                        struct gord_refusal *out_why);
+
+/* For whom: the user at the other end, or the daemon's own where that cannot be told. */
+uint32_t gord_submit_uid(struct rpc_call *call);
+
+Gor__V1__Durability gord_submit_durability(const struct gord_service *service);
+
+#endif
