@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -354,7 +353,7 @@ int gorctl_batch_line(const char *line, size_t length, char why[GORCTL_BATCH_WHY
     return 0;
 }
 
-static bool is_blank(const char *line, size_t length)
+bool gorctl_batch_is_blank(const char *line, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
         if (strchr(" \t\r\n", line[i]) == NULL || line[i] == '\0') {
@@ -373,7 +372,7 @@ static int read_lines(FILE *in, const char *name, Gor__V1__SubmitManyRequest *re
     ssize_t length;
     while (code == GORCTL_EXIT_OK && (length = getline(&line, &room, in)) >= 0) {
         number++;
-        if (is_blank(line, (size_t)length)) {
+        if (gorctl_batch_is_blank(line, (size_t)length)) {
             continue;
         }
         char why[GORCTL_BATCH_WHY];

@@ -10,6 +10,7 @@
 #ifndef GOR_CLIENT_BATCH_H
 #define GOR_CLIENT_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -20,6 +21,9 @@ enum { GORCTL_BATCH_WHY = 200 };
 /* One line. 0, or -EINVAL with the reason in `why`. */
 int gorctl_batch_line(const char *line, size_t length, char why[GORCTL_BATCH_WHY],
                       Gor__V1__JobSpec **out_spec);
+
+/* Nothing but blanks? */
+bool gorctl_batch_is_blank(const char *line, size_t length);
 
 /* All of a file; `name` is for messages. An exit code, with a word on stderr that names the line.
  * The request is the caller's: gor__v1__submit_many_request__free_unpacked(request, NULL). */

@@ -289,6 +289,7 @@ int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_
     ctl->channel->stream = &stream;
     struct rpc_client_call_opts opts = {.path = call->path,
                                         .request = call->request,
+                                        .keep_open = call->keep_open,
                                         .timeout_ns = call->timeout_ns,
                                         .handlers = &handlers,
                                         .user = ctl};
@@ -340,5 +341,24 @@ void gorctl_stream_resume(struct gorctl *ctl)
         rpc_client_resume(stream->call);
     } else if (stream->ended) {
         gorctl_stream_stop(ctl, stream->code);
+    }
+}
+
+void gorctl_stream_send(struct gorctl *ctl, const ProtobufCMessage *message)
+{
+    struct stream *stream = ctl->channel->stream;
+    if (stream == NULL || stream->call == NULL) {
+        return;
+    }
+    if (rpc_client_send(stream->call, message) == -ENOMEM) {
+        gorctl_out_of_memory();
+    }
+}
+
+void gorctl_stream_half_close(struct gorctl *ctl)
+{
+    struct stream *stream = ctl->channel->stream;
+    if (stream != NULL && stream->call != NULL) {
+        rpc_client_half_close(stream->call);
     }
 }

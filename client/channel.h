@@ -23,10 +23,11 @@
 #define GORCTL_CALL_NS ((int64_t)30 * 1000000000)
 
 struct gorctl_call {
-    const char *path; /* "/gor.v1.Jobs/Get" */
-    const ProtobufCMessage *request;
+    const char *path;                /* "/gor.v1.Jobs/Get" */
+    const ProtobufCMessage *request; /* NULL with keep_open: none yet */
     const ProtobufCMessageDescriptor *reply;
     int64_t timeout_ns; /* 0: none */
+    bool keep_open;     /* more messages follow: gorctl_stream_send() */
     bool quiet_timeout; /* WIRE_DEADLINE_EXCEEDED is the caller's to explain */
 };
 
@@ -46,6 +47,11 @@ int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_
 void gorctl_stream_stop(struct gorctl *ctl, int code);
 void gorctl_stream_pause(struct gorctl *ctl);
 void gorctl_stream_resume(struct gorctl *ctl);
+
+/* From inside gorctl_stream() of a call kept open: one more message; no more of them. Neither does
+ * anything once the call has ended. */
+void gorctl_stream_send(struct gorctl *ctl, const ProtobufCMessage *message);
+void gorctl_stream_half_close(struct gorctl *ctl);
 
 /* From inside gorctl_stream(): make a call beside it whose reply nobody needs; a failure is
  * explained on stderr. */

@@ -13,15 +13,19 @@
 #include "client/json.h"
 #include "client/options.h"
 #include "client/spec.h"
+#include "client/stream.h"
 #include "client/submit.h"
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { KEY_FROM = 0x3000 };
+enum { KEY_FROM = 0x3000, KEY_STREAM };
 
 static const struct argp_option options[] = {
     {"from", KEY_FROM, "FILE", 0,
      "Hand in many jobs in one transaction: FILE (- is standard input) has one JSON object a line",
+     0},
+    {"stream", KEY_STREAM, NULL, 0,
+     "With --from: hand in each line as it comes, by itself, and go on behind one that is refused",
      0},
     {0},
 };
@@ -39,7 +43,7 @@ static const char doc[] =
     "  gorctl submit --native builtin.fib 30\n"
     "  id=$(gorctl submit sleep 10) && gorctl wait \"$id\"\n"
     "\n"
-    "With --from, each line is a job:\n"
+    "With --from, each line is a job; with --stream, each by itself as it comes:\n"
     "  {\"argv\": [\"convert\", \"a.png\", \"a.jpg\"], \"name\": \"a\", \"timeout\": \"1m\"}\n"
     "  {\"shell\": \"date > now.txt\", \"cwd\": \"/tmp\", \"env\": {\"TZ\": \"UTC\"}}\n"
     "  {\"native\": \"builtin.sleep\", \"args\": [\"1s\"], \"labels\": {\"of\": \"demo\"}}\n";
@@ -48,6 +52,7 @@ struct arguments {
     struct gorctl *ctl;
     struct gorctl_spec spec;
     const char *from;
+    bool stream;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -60,6 +65,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FROM:
         arguments->from = arg;
+        return 0;
+    case KEY_STREAM:
+        arguments->stream = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->stream && arguments->from == NULL) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--stream is about many jobs; it needs --from");
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -109,7 +123,7 @@ static int submit_many(struct gorctl *ctl, const Gor__V1__SubmitManyRequest *req
     return GORCTL_EXIT_OK;
 }
 
-static int submit_from(struct gorctl *ctl, const char *from)
+static int submit_from(struct gorctl *ctl, const char *from, bool stream)
 {
     bool standard = strcmp(from, "-") == 0;
     FILE *in = standard ? stdin : fopen(from, "re");
@@ -117,12 +131,14 @@ static int submit_from(struct gorctl *ctl, const char *from)
         gorctl_say("cannot read '%s': %s", from, strerror(errno));
         return GORCTL_EXIT_NOT_FOUND;
     }
+    const char *name = standard ? "standard input" : from;
     Gor__V1__SubmitManyRequest *request;
-    int code = gorctl_batch_read(in, standard ? "standard input" : from, &request);
+    int code = stream ? gorctl_submit_stream(ctl, fileno(in), name)
+                      : gorctl_batch_read(in, name, &request);
     if (!standard) {
         fclose(in);
     }
-    if (code == GORCTL_EXIT_OK) {
+    if (code == GORCTL_EXIT_OK && !stream) {
         code = submit_many(ctl, request);
         gor__v1__submit_many_request__free_unpacked(request, NULL);
     }
@@ -169,7 +185,7 @@ int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
         gorctl_say("--from takes the jobs from a file; leave the command out");
         code = GORCTL_EXIT_USAGE;
     } else {
-        code = submit_from(ctl, arguments.from);
+        code = submit_from(ctl, arguments.from, arguments.stream);
     }
     gorctl_spec_fini(&arguments.spec);
     return code;

@@ -205,6 +205,44 @@ class Batch(ctl.GorctlTest):
         self.assertIn(b"400 jobs are 38.", result.err)
         self.assertIn(b"clear_env", result.err)
 
+    def stream(self, *args, stdin):
+        return self.gorctl("submit", "--from", "-", "--stream", *args, stdin=stdin)
+
+    def test_a_stream_goes_on_behind_what_is_refused(self):
+        lines = [b'{"native": "builtin.echo", "args": ["%d"]}' % n for n in range(1000)]
+        lines[10] = b"not json"
+        lines[20] = b'{"native": "builtin.nosuch"}'
+        lines[30] = b""
+        result = self.stream(stdin=b"\n".join(lines))
+        ids = [int(line) for line in result.out.split()]
+        self.assertEqual((result.code, len(ids)), (ctl.USAGE, 997), result.err)
+        self.assertEqual(ids, sorted(set(ids)))
+        said = result.err.decode().splitlines()
+        self.assertEqual(len(said), 2)
+        self.assertRegex(said[0], "line 11: not JSON")
+        self.assertRegex(said[1], "line 21: .*builtin.nosuch")
+        self.client.wait(*ids)
+        self.assertEqual(self.client.logs(ids[-1]), b"999\n")
+
+    def test_a_stream_is_taken_as_it_comes(self):
+        with self.start("submit", "--from", "-", "--stream", stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE) as process:
+            for n in range(3):
+                process.stdin.write(b'{"native": "builtin.echo"}\n')
+                process.stdin.flush()
+                job_id = int(process.stdout.readline())  # while more may follow
+                self.assertEqual(self.client.wait(job_id).outcome, e2e.SUCCEEDED)
+            process.stdin.close()
+            self.assertEqual(process.wait(e2e.PATIENCE), 0)
+
+    def test_a_stream_as_json_and_its_usage(self):
+        result = self.stream("--json", stdin=b'{"shell": "true"}\n{"native": "no"}\n')
+        self.assertEqual([(line["index"], line["code"]) for line in result.lines], [(0, 0), (1, 3)])
+        self.assertEqual(result.lines[0]["durability"], "SYNC")
+        self.assertEqual(result.code, ctl.USAGE)
+        self.refused(ctl.USAGE, "needs --from", "submit", "--stream", "true")
+        self.assertEqual(self.stream(stdin=b"").code, 0)
+
     def test_no_file_and_no_job(self):
         self.refused(ctl.NOT_FOUND, "/no/such/file", "submit", "--from", "/no/such/file")
         self.refused(ctl.USAGE, "no job", "submit", "--from", "-", stdin=b"\n")
