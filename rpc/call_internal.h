@@ -75,6 +75,7 @@ void rpc_call_reset(struct rpc_call *call, uint32_t error);
 void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size);
 void rpc_call_feed_held(struct rpc_call *call);
 void rpc_call_drop_input(struct rpc_call *call);
+bool rpc_call_is_paused(const struct rpc_call *call); /* its messages are held */
 
 /* send.c */
 int rpc_call_submit(struct rpc_call *call);

@@ -82,13 +82,21 @@ static bool is_empty_data_flood(struct rpc_session *session, const nghttp2_frame
     return call != NULL && ++call->empty_data > EMPTY_DATA_MAX;
 }
 
+/* Bytes that bring work, or that lie still: what a held stream gets is bounded by its window, and is
+ * no fault of the client's. */
+static bool is_free(struct rpc_session *session, const nghttp2_frame_hd *header)
+{
+    if (header->type != NGHTTP2_DATA || header->length == 0) {
+        return false;
+    }
+    const struct rpc_call *call =
+        nghttp2_session_get_stream_user_data(session->connection.session, header->stream_id);
+    return header->length >= CREDIT_UNIT_BYTES || (call != NULL && rpc_call_is_paused(call));
+}
+
 bool rpc_flood_frame(struct rpc_session *session, const nghttp2_frame_hd *header)
 {
-    int64_t cost = 1;
-    if (header->type == NGHTTP2_DATA && header->length >= CREDIT_UNIT_BYTES) {
-        cost = 0;
-    }
-    rpc_flood_charge(session, cost);
+    rpc_flood_charge(session, is_free(session, header) ? 0 : 1);
     if (session->credit < 0 || is_empty_data_flood(session, header)) {
         rpc_flood_end(session, "too many frames without work");
         return false;

@@ -36,7 +36,7 @@ void rpc_call_drop_input(struct rpc_call *call)
     call->held_size = 0;
 }
 
-static bool is_paused(const struct rpc_call *call)
+bool rpc_call_is_paused(const struct rpc_call *call)
 {
     return call->full || call->on_hold || call->in_feed;
 }
@@ -96,7 +96,7 @@ static int read_on(struct rpc_call *call, const uint8_t *data, size_t size, size
 static size_t feed(struct rpc_call *call, const uint8_t *data, size_t size)
 {
     size_t used = 0;
-    while (used < size && !call->finishing && !is_paused(call)) {
+    while (used < size && !call->finishing && !rpc_call_is_paused(call)) {
         struct wire_message message;
         size_t step;
         int result = read_on(call, data + used, size - used, &step, &message);
@@ -166,7 +166,7 @@ void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size)
 
 void rpc_call_feed_held(struct rpc_call *call)
 {
-    if (call->held_size == 0 || is_paused(call) || call->finishing) {
+    if (call->held_size == 0 || rpc_call_is_paused(call) || call->finishing) {
         return;
     }
     uint8_t *held = call->held;
