@@ -104,6 +104,9 @@ static void show_scheduler(const Gor__V1__StatsReply *stats)
 static void show_jobs(const Gor__V1__StatsReply *stats)
 {
     section(stats->paused ? "Jobs (paused: none is started)" : "Jobs");
+    if (stats->drained[0] != '\0') {
+        text("DRAINED", stats->drained);
+    }
     count("created", stats->jobs_created);
     count("runnable", stats->jobs_runnable);
     count("running", stats->jobs_running);

@@ -30,6 +30,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},
     {"pause", "start no more queued jobs", gorctl_cmd_pause, false},
     {"resume", "start queued jobs again", gorctl_cmd_resume, false},
+    {"drain", "take no new jobs", gorctl_cmd_drain, false},
+    {"undrain", "take new jobs again", gorctl_cmd_undrain, false},
     {"top", "what the daemon does, on the whole terminal", gorctl_cmd_top, true},
     {"stats", "numbers about scheduler, jobs, store and daemon", gorctl_cmd_stats, false},
     {"gomaxprocs", "show or set how many goroutines run at once", gorctl_cmd_gomaxprocs, false},

@@ -43,6 +43,10 @@ static const struct rpc_method methods[] = {
      gord_jobs_pause, NULL, NULL},
     {"/gor.v1.Jobs/Resume", RPC_UNARY, MESSAGE(resume_request), MESSAGE(resume_reply), SMALL,
      gord_jobs_resume, NULL, NULL},
+    {"/gor.v1.Jobs/Drain", RPC_SERVER_STREAM, MESSAGE(drain_request), MESSAGE(drain_status), SMALL,
+     gord_jobs_drain, NULL, NULL},
+    {"/gor.v1.Jobs/Undrain", RPC_UNARY, MESSAGE(undrain_request), MESSAGE(undrain_reply), SMALL,
+     gord_jobs_undrain, NULL, NULL},
     {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
      gord_runtime_stats, NULL, NULL},
     {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
@@ -199,6 +203,7 @@ static void on_flush(void *arg)
 
     gord_cancels_flush(service);
     gord_watches_flush(service);
+    gord_drains_flush(service);
     if (service->ended_some) {
         service->ended_some = false;
         gord_waits_flush(service);
@@ -225,6 +230,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->follows);
     rpc_list_init(&service->inspections);
     rpc_list_init(&service->submit_streams);
+    rpc_list_init(&service->drains);
     service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
@@ -260,6 +266,7 @@ void gord_service_end(struct gord_service *service)
     gord_cancels_end(service);
     gord_acks_fail(service, -ECANCELED);
     gord_submit_streams_end(service);
+    gord_drains_end(service);
     gord_waits_end(service);
     gord_watches_end(service);
     gord_follows_end(service);
@@ -270,6 +277,7 @@ void gord_service_free(struct gord_service *service)
 {
     if (service != NULL) {
         gord_env_unref(service->last_env);
+        free(service->drained);
         free(service);
     }
 }

@@ -29,6 +29,7 @@ struct gord_service {
     struct rpc_server *server;
     const char *state_dir;
     const char *hide_env; /* patterns of names of secrets, besides the usual; NULL: no more */
+    char *drained;        /* owned; by whom and why no new jobs are taken; NULL: they are */
     bool memory;
     bool draining;
     int store_error;
@@ -37,11 +38,12 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next four */
+    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next five */
     struct rpc_link watches;
     struct rpc_link follows;
     struct rpc_link inspections;
     struct rpc_link submit_streams;
+    struct rpc_link drains;
     struct gord_cancel *cancels; /* owned; those with more to do */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };
@@ -83,6 +85,8 @@ void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
 void gord_submit_streams_end(struct gord_service *service);
+void gord_drains_flush(struct gord_service *service);
+void gord_drains_end(struct gord_service *service);
 void gord_cancels_flush(struct gord_service *service);
 void gord_cancels_end(struct gord_service *service);
 
@@ -110,6 +114,8 @@ GORD_METHOD(gord_jobs_watch);
 GORD_METHOD(gord_jobs_logs);
 GORD_METHOD(gord_jobs_pause);
 GORD_METHOD(gord_jobs_resume);
+GORD_METHOD(gord_jobs_drain);
+GORD_METHOD(gord_jobs_undrain);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

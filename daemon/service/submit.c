@@ -122,7 +122,15 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
     if (gord_check_spec(spec, error, sizeof(error)) != 0) {
         return refuse(out_why, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
     }
-    return spec->parent_id == 0 || parent_lives(service, spec->parent_id, out_why);
+    if (spec->parent_id != 0) {
+        return parent_lives(service, spec->parent_id, out_why);
+    }
+    if (service->drained != NULL) {
+        return refuse(out_why, WIRE_UNAVAILABLE,
+                      "the daemon takes no new jobs: drained %s; `gorctl undrain` opens it again",
+                      service->drained);
+    }
+    return true;
 }
 
 /* ------------------------------------------------------------------ entry */

@@ -301,6 +301,40 @@ class Events(ctl.GorctlTest):
 
 
 class Numbers(ctl.GorctlTest):
+    def test_drain_and_undrain(self):
+        parent = self.client.native("builtin.sleep", "10m")
+        self.assertEqual(self.gorctl("drain", "--cause", "new disks").text,
+                         "no new jobs are taken; 1 running, 0 queued, 0 held or for later\n")
+        self.refused(ctl.REFUSED, "drained by user", "submit", "true")
+        self.refused(ctl.REFUSED, "new disks", "submit", "--from", "-", stdin=b'{"shell":"true"}')
+        below = self.submit("--parent", str(parent), "true")
+        self.client.wait(below)
+        self.assertIn("new disks", self.ok("stats").text)
+        with self.start("drain", "-w", stdout=subprocess.PIPE) as waiting:
+            self.assertIn(b" 1 running,", waiting.stdout.readline())
+            self.assertIsNone(waiting.poll())
+            self.ok("cancel", str(parent))
+            self.assertEqual(waiting.wait(e2e.PATIENCE), 0)
+            self.assertIn(b" 0 running, 0 queued,", waiting.stdout.read())
+        with self.start("drain", "-w", "--json", stdout=subprocess.PIPE) as waiting:
+            self.assertEqual(json.loads(waiting.stdout.readline())["running"], 0)
+            self.assertEqual(waiting.wait(e2e.PATIENCE), 0)
+        self.assertEqual(self.ok("undrain").text, "new jobs are taken again\n")
+        self.assertIn("already", self.ok("undrain").text)
+        self.assertNotIn("DRAINED", self.ok("stats").text)
+        self.ok("run", "true")
+        self.refused(ctl.USAGE, "not expected", "drain", "7")
+        self.refused(ctl.USAGE, "cause", "drain", "--cause", "c" * 201)
+
+    def test_undrain_tells_those_who_wait(self):
+        job_id = self.client.native("builtin.sleep", "10m")
+        with self.start("drain", "-w", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
+            waiting.stdout.readline()
+            self.ok("undrain")
+            self.assertEqual(waiting.wait(e2e.PATIENCE), ctl.REFUSED)
+            self.assertIn(b"taken again", waiting.stderr.read())
+        self.ok("cancel", str(job_id))
+
     def test_stats(self):
         self.ok("run", "true")
         text = self.ok("stats").text
