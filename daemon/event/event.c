@@ -112,6 +112,7 @@ void gord_event_unref(struct gord_event *event)
     /* Release and acquire: every user's last look comes before the free. */
     if (event != NULL && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1) {
         gord_spec_unref(event->spec);
+        gord_report_unref(event->report);
         free(event);
     }
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "daemon/base/inbox.h"
+#include "daemon/event/report.h"
 #include "daemon/event/spec.h"
 
 /* X(id, text): the kinds. The numbers are stored: only append. */
@@ -66,6 +67,8 @@ struct gord_event {
     int32_t signal;
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
+    struct gord_report
+        *report;      /* owned reference; FINISHED only, by the maker; NULL: it told nothing */
     const char *text; /* in this allocation; never NULL, "" if there is nothing to say */
 };
 

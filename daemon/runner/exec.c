@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/runner/exec_report.h"
 #include "daemon/runner/proc.h"
 #include "daemon/runner/run.h"
 #include "daemon/runner/spawn.h"
@@ -37,7 +38,8 @@ struct exec {
     struct gor_chan *exited; /* closed when the process has ended */
     struct gor_waitgroup readers;
     struct pipe_reader pipes[2];
-    int child_fds[2];         /* -1 once the child has them */
+    int child_fds[2]; /* -1 once the child has them */
+    struct gord_exec_report report;
     Gor__V1__Outcome stopped; /* why we ended it; 0: we did not */
 };
 
@@ -56,26 +58,46 @@ static char *to_text(const ProtobufCBinaryData *bytes)
     return text;
 }
 
-static char **to_vector(const ProtobufCBinaryData *items, size_t count, const char *extra)
+/* Does `text` set the variable that one of ours sets? Only our own word on those counts. */
+static bool is_ours(const char *text, const char *const *ours)
 {
-    char **vector = calloc(count + 2, sizeof(*vector));
+    for (; *ours != NULL; ours++) {
+        if (strncmp(text, *ours, strcspn(*ours, "=") + 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `ours` are put behind them; ends with NULL. */
+static char **to_vector(const ProtobufCBinaryData *items, size_t count, const char *const *ours)
+{
     size_t at = 0;
+    size_t more = 0;
+
+    while (ours[more] != NULL) {
+        more++;
+    }
+    char **vector = calloc(count + more + 1, sizeof(*vector));
 
     for (size_t i = 0; vector != NULL && i < count; i++) {
         char *text = to_text(&items[i]);
         if (text == NULL) {
             goto free_vector;
         }
-        /* Only our own word on the job's id counts. */
-        if (extra != NULL && strncmp(text, "GOR_JOB_ID=", 11) == 0) {
+        if (is_ours(text, ours)) {
             free(text);
             continue;
         }
         vector[at++] = text;
     }
-    if (vector == NULL || extra == NULL || (vector[at] = strdup(extra)) != NULL) {
-        return vector;
+    for (size_t i = 0; vector != NULL && i < more; i++) {
+        vector[at] = strdup(ours[i]);
+        if (vector[at++] == NULL) {
+            goto free_vector;
+        }
     }
+    return vector;
 free_vector:
     for (size_t i = 0; i < at; i++) {
         free(vector[i]);
@@ -104,7 +126,7 @@ static int open_pipes(struct exec *exec)
         exec->pipes[i] = (struct pipe_reader){exec, i == 0 ? GORD_STDOUT : GORD_STDERR, ends[0]};
         exec->child_fds[i] = ends[1];
     }
-    return 0;
+    return gord_exec_report_open(&exec->report, exec->run);
 }
 
 static void close_child_ends(struct exec *exec)
@@ -115,6 +137,7 @@ static void close_child_ends(struct exec *exec)
             exec->child_fds[i] = -1;
         }
     }
+    gord_exec_report_close_child(&exec->report);
 }
 
 static void close_pipes(struct exec *exec)
@@ -170,7 +193,7 @@ static int start_readers(struct exec *exec)
             gor_waitgroup_done(&exec->readers);
         }
     }
-    return result;
+    return result != 0 ? result : gord_exec_report_start(&exec->report);
 }
 
 /* ------------------------------------------------------------------ start */
@@ -184,8 +207,9 @@ static int spawn(struct exec *exec, const Gor__V1__ExecSpec *spec)
 
     snprintf(id_text, sizeof(id_text), "GOR_JOB_ID=%" PRIu64, run->id);
     snprintf(run->detail, sizeof(run->detail), "out of memory");
-    char **argv = to_vector(spec->argv, spec->n_argv, NULL);
-    char **env = to_vector(spec->env, spec->n_env, id_text);
+    const char *const ours[] = {id_text, GORD_PROGRESS_FD_VARIABLE, GORD_RESULT_FD_VARIABLE, NULL};
+    char **argv = to_vector(spec->argv, spec->n_argv, &ours[3]);
+    char **env = to_vector(spec->env, spec->n_env, ours);
     if (cwd != NULL && argv != NULL && env != NULL && argv[0] != NULL) {
         struct gord_spawn what = {.argv = argv,
                                   .env = env,
@@ -194,6 +218,7 @@ static int spawn(struct exec *exec, const Gor__V1__ExecSpec *spec)
                                   .umask = (mode_t)(spec->umask_plus_1 - 1),
                                   .stdout_fd = exec->child_fds[0],
                                   .stderr_fd = exec->child_fds[1],
+                                  .report_fds = exec->report.child_fds,
                                   .nofile = &run->env->nofile};
         gord_children_begin(&run->env->children);
         result =
@@ -273,6 +298,7 @@ static void end_leftovers(struct exec *exec)
     signal_group(exec, SIGKILL);
     close_pipes(exec);
     gor_waitgroup_wait(&exec->readers);
+    gord_exec_report_end(&exec->report);
 }
 
 static void reap(struct exec *exec, struct gord_result *out_result)
@@ -342,7 +368,10 @@ static int prepare(struct exec *exec, struct gor_ctx **out_ctx)
 
 void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
 {
-    struct exec exec = {.run = run, .child_fds = {-1, -1}, .pipes = {{.fd = -1}, {.fd = -1}}};
+    struct exec exec = {.run = run,
+                        .child_fds = {-1, -1},
+                        .pipes = {{.fd = -1}, {.fd = -1}},
+                        .report = {.fds = {-1, -1}, .child_fds = {-1, -1}}};
     Gor__V1__JobSpec *spec = gord_spec_to_wire(run->spec, 1);
     struct gor_ctx *ctx = NULL;
 
@@ -367,6 +396,7 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
 close_all:
     close_child_ends(&exec);
     close_pipes(&exec);
+    gord_exec_report_end(&exec.report);
     gor_chan_unref(exec.exited);
 free_spec:
     if (spec != NULL) {

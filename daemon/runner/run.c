@@ -62,6 +62,7 @@ void gord_run_unref(struct gord_run *run)
     gor_ctx_unref(run->parent);
     gord_spec_unref(run->spec);
     free((void *)(uintptr_t)atomic_load(&run->cause));
+    gord_reporter_free(atomic_load(&run->reporter));
     free(run);
 }
 
@@ -150,6 +151,7 @@ static void post_finished(struct gord_run *run, const struct gord_result *result
 
     if (event != NULL) {
         gord_logfile_counts(&run->log, &event->stdout_bytes, &event->stderr_bytes);
+        event->report = gord_run_report(run);
     }
     gord_bus_post(run->env->bus, event);
 }

@@ -20,6 +20,7 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/children.h"
 #include "daemon/runner/logfile.h"
+#include "daemon/runner/reporter.h"
 #include "runtime/gor.h"
 
 #define GORD_DETAIL_BYTES 512
@@ -27,7 +28,8 @@
 /* What all runs share; outlives them. */
 struct gord_run_env {
     struct gord_bus *bus;
-    struct gord_inbox *notes; /* log notes: "job N wrote something" */
+    struct gord_inbox *notes;   /* log notes: "job N wrote something" */
+    struct gord_inbox *errands; /* of struct gord_errand */
     struct gord_children children;
     const char *log_root;
     uint64_t log_cap_bytes;
@@ -54,7 +56,9 @@ struct gord_run {
     atomic_bool noted;
     atomic_uint followers;          /* readers that want notes */
     char detail[GORD_DETAIL_BYTES]; /* goroutine only */
-    struct gord_run *prev;          /* list links of the sampler; loop only */
+    _Atomic(struct gord_reporter *)
+        reporter;          /* owned; set once, by the job's first word; NULL: none yet */
+    struct gord_run *prev; /* list links of the sampler; loop only */
     struct gord_run *next;
     Gor__V1__JobState shown; /* state the sampler announced last; loop only */
     atomic_bool panicked;    /* a goroutine of a native job panicked */

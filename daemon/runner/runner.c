@@ -25,6 +25,8 @@ struct gord_runner {
     struct gord_cascade cascade;
     struct gord_admission admission;
     struct gord_inbox notes;
+    struct gord_inbox errands;
+    struct gord_reporters reporters;
     unsigned slots[GORD_KIND_COUNT];
     bool refuse_at_ceiling;
     bool paused;
@@ -220,6 +222,7 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         struct gord_run *run = gord_runner_run_of(job);
         if (run != NULL) {
             gord_sampler_remove(&runner->sampler, run);
+            gord_reporters_remove(&runner->reporters, atomic_load(&run->reporter));
             job->body->run = NULL;
             gord_run_unref(run);
             runner->admission.native_running -= job->kind == GORD_NATIVE;
@@ -311,6 +314,14 @@ static void on_note(void *arg, struct gord_inbox_item *item)
         runner->on_log(runner->on_log_arg, run->id);
     }
     gord_run_unref(run);
+}
+
+static void on_errand(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_errand *errand =
+        (struct gord_errand *)((char *)item - offsetof(struct gord_errand, link));
+
+    errand->fn(arg, errand);
 }
 
 /* ------------------------------------------------------------------ control */
@@ -464,6 +475,21 @@ uint64_t gord_runner_in_line(const struct gord_runner *runner)
     return runner->admission.line_count;
 }
 
+/* The job may have ended since it said its first word. */
+void gord_runner_add_reporter(struct gord_runner *runner, struct gord_reporter *reporter)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), reporter->run->id);
+
+    if (job != NULL && gord_runner_run_of(job) == reporter->run) {
+        gord_reporters_add(&runner->reporters, reporter);
+    }
+}
+
+struct gord_reporters *gord_runner_reporters(struct gord_runner *runner)
+{
+    return &runner->reporters;
+}
+
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg)
 {
     runner->on_log = fn;
@@ -491,6 +517,7 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
     runner->refuse_at_ceiling = opts->refuse_at_ceiling;
     runner->env = (struct gord_run_env){.bus = opts->bus,
                                         .notes = &runner->notes,
+                                        .errands = &runner->errands,
                                         .log_root = opts->log_root,
                                         .log_cap_bytes = opts->log_cap_bytes,
                                         .grace_ns = opts->grace_ns,
@@ -520,10 +547,16 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     if (result != 0) {
         goto free_runner;
     }
+    result = gord_inbox_init(&runner->errands, gord_bus_loop(opts->bus), on_errand, runner);
+    if (result != 0) {
+        gord_inbox_close(&runner->notes);
+        return result; /* the memory stays, as below */
+    }
     result = gord_admission_open(&runner->admission, opts->max_goroutines, gord_bus_loop(opts->bus),
                                  gord_job_counts(gord_bus_table(opts->bus)));
     if (result != 0) {
         gord_inbox_close(&runner->notes);
+        gord_inbox_close(&runner->errands);
         return result; /* the memory stays, as below */
     }
     gord_admission_on_look(&runner->admission, on_places, runner);
@@ -557,6 +590,7 @@ void gord_runner_stop(struct gord_runner *runner)
     }
     runner->stopped = true;
     gord_inbox_close(&runner->notes);
+    gord_inbox_close(&runner->errands);
     gord_admission_close(&runner->admission);
     gord_sampler_close(&runner->sampler);
     gord_reaper_stop(&runner->reaper);

@@ -21,8 +21,9 @@
 
 struct gord_runner;
 
-/* Of each process that runs: its job's, those that read its output, and the one that awaits its end. */
-enum { GORD_EXEC_GOROUTINES = 4 };
+/* Of each process that runs: its job's, those that read its output and its reports, and the one that
+ * awaits its end. */
+enum { GORD_EXEC_GOROUTINES = 6 };
 
 struct gord_runner_opts {
     struct gord_bus *bus;
@@ -81,6 +82,12 @@ uint64_t gord_runner_in_line(const struct gord_runner *runner);
 
 /* The run of a job, while it has one; borrowed. */
 struct gord_run *gord_runner_run_of(const struct gord_job *job);
+
+/* A job has begun to tell of itself; on the loop. */
+void gord_runner_add_reporter(struct gord_runner *runner, struct gord_reporter *reporter);
+
+/* Those of running jobs; borrowed. */
+struct gord_reporters *gord_runner_reporters(struct gord_runner *runner);
 
 /* Have fn(arg, id) called on the loop soon after a followed run wrote to its log. */
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg);

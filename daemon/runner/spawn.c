@@ -75,8 +75,14 @@ IN_CHILD static void child_set_up_stdio(struct child *c)
         CALL(SYS_dup3, c->spec->stderr_fd, 2, 0) < 0) {
         child_fail(c, STEP_STDIO, errno);
     }
+    unsigned first_other = 3;
+    for (; c->spec->report_fds != NULL && first_other < 5; first_other++) {
+        if (CALL(SYS_dup3, c->spec->report_fds[first_other - 3], first_other, 0) < 0) {
+            child_fail(c, STEP_STDIO, errno);
+        }
+    }
     /* Everything of ours is close-on-exec; this is against what we were started with. */
-    CALL(SYS_close_range, 3, ~0U, 0);
+    CALL(SYS_close_range, first_other, ~0U, 0);
 }
 
 /* As execvp: go on to the next folder while the file is missing there, remember that one was there

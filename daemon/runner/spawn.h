@@ -4,8 +4,8 @@
  * posix_spawn cannot set a umask and tells only that something failed, so this does what it does
  * inside (clone with shared memory, parent held until exec) and reports the step that failed.
  *
- * Invariants  the child has stdin from /dev/null, the given stdout and stderr, no other
- *             descriptor, no blocked signal, every signal at its default.
+ * Invariants  the child has stdin from /dev/null, the given stdout and stderr, the report pipes, no
+ *             other descriptor, no blocked signal, every signal at its default.
  * Threads     any thread or goroutine; holds the calling thread until the exec, about a
  *             millisecond.
  * Ownership   the caller owns the pidfd it gets and has to reap the child.
@@ -26,6 +26,7 @@ struct gord_spawn {
     mode_t umask;
     int stdout_fd;               /* borrowed, 3 or above */
     int stderr_fd;               /* borrowed, 3 or above */
+    const int *report_fds;       /* borrowed, 5 or above: become 3 and 4; NULL: none */
     const struct rlimit *nofile; /* borrowed; NULL: as the daemon has it */
 };
 

@@ -156,7 +156,10 @@ GORD_METHOD(gord_jobs_get)
         gord_view_fini(&view);
         return;
     }
-    if (request->with_events) {
+    if (request->with_result) {
+        result = gord_view_add_result(service, &view);
+    }
+    if (result == 0 && request->with_events) {
         result = read_events(service, request->id, &events);
     }
     if (result == 0) {

@@ -245,6 +245,8 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
         free(service);
         return result;
     }
+    uv_timer_init(opts->loop, &service->progress_timer);
+    service->progress_timer.data = service;
     service->hook = (struct gord_bus_hook){.applied = on_applied,
                                            .committed = on_committed,
                                            .health = on_health,
@@ -271,6 +273,7 @@ void gord_service_end(struct gord_service *service)
     gord_watches_end(service);
     gord_follows_end(service);
     gord_inspections_end(service);
+    uv_close((uv_handle_t *)&service->progress_timer, NULL);
 }
 
 void gord_service_free(struct gord_service *service)

@@ -44,6 +44,7 @@ struct gord_service {
     struct rpc_link inspections;
     struct rpc_link submit_streams;
     struct rpc_link drains;
+    uv_timer_t progress_timer;   /* runs while a watch wants progress */
     struct gord_cancel *cancels; /* owned; those with more to do */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };

@@ -20,6 +20,55 @@ static void fill_running(const struct gord_job *job, Gor__V1__Job *out)
     }
 }
 
+void gord_view_progress(const struct gord_report *report, Gor__V1__Progress *out_progress)
+{
+    gor__v1__progress__init(out_progress);
+    out_progress->done = report->progress.done;
+    out_progress->total = report->progress.total;
+    out_progress->at_ns = report->progress.at_ns;
+    out_progress->text = (char *)(uintptr_t)report->progress.text;
+}
+
+/* What the job told of itself in place of what the view had; takes the reference, NULL is fine. */
+static int set_report(struct gord_view *view, struct gord_report *report)
+{
+    gord_report_unref(view->report);
+    view->report = report;
+    view->job.progress = NULL;
+    view->job.has_result = report != NULL && report->has_result;
+    view->job.result_bytes = view->job.has_result ? report->result_bytes : 0;
+    if (report == NULL || !report->has_progress) {
+        return 0;
+    }
+    if (view->progress == NULL) {
+        view->progress = malloc(sizeof(*view->progress));
+    }
+    if (view->progress == NULL) {
+        return -ENOMEM;
+    }
+    gord_view_progress(report, view->progress);
+    view->job.progress = view->progress;
+    return 0;
+}
+
+int gord_view_add_result(struct gord_service *service, struct gord_view *view)
+{
+    if (view->report == NULL || !view->report->has_result) {
+        return 0;
+    }
+    if (view->report->result == NULL) {
+        struct gord_report *whole = NULL;
+        int result = gord_reader_report(gord_bus_reader(service->bus), view->job.id, &whole);
+        result = result != 0 ? result : set_report(view, whole);
+        if (result != 0) {
+            return result;
+        }
+    }
+    view->job.result.data = (uint8_t *)(uintptr_t)view->report->result;
+    view->job.result.len = view->report->result_bytes;
+    return 0;
+}
+
 /* Why a live job is as it is; in `out` or borrowed from the job. */
 static const char *reason_of(struct gord_service *service, const struct gord_job *job, char *out,
                              size_t bytes)
@@ -54,6 +103,7 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
     Gor__V1__Job *out = &view->job;
     char buffer[320];
     const char *text;
+    struct gord_report *report = NULL;
 
     out->state = (Gor__V1__JobState)job->state;
     out->last_seq = job->last_seq;
@@ -64,10 +114,14 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
         GORD_ASSERT(body != NULL); /* an ended job has its last event until it is forgotten */
         fill_finished(body->last, out);
         text = body->last->text;
+        report = body->last->report != NULL ? gord_report_ref(body->last->report) : NULL;
     } else {
+        const struct gord_run *run = gord_runner_run_of(job);
         text = reason_of(service, job, buffer, sizeof(buffer));
         fill_running(job, out);
+        report = run != NULL ? gord_run_progress(run) : NULL;
     }
+    int result = set_report(view, report);
     free(view->text);
     view->text = strdup(text);
     out->reason = (char *)(uintptr_t)protobuf_c_empty_string;
@@ -77,7 +131,7 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
     } else if (view->text != NULL) {
         out->reason = view->text;
     }
-    return view->text != NULL ? 0 : -ENOMEM;
+    return view->text != NULL ? result : -ENOMEM;
 }
 
 int gord_view_from_row(struct gord_service *service, const struct gord_row *row, bool with_env,
@@ -108,6 +162,7 @@ int gord_view_from_row(struct gord_service *service, const struct gord_row *row,
     int result = view.spec != NULL && view.text != NULL ? 0 : -ENOMEM;
     if (result == 0) {
         out->detail = view.text;
+        result = set_report(&view, row->report != NULL ? gord_report_ref(row->report) : NULL);
     }
     if (result == 0 && job != NULL) {
         result = overlay(service, job, &view);
@@ -162,6 +217,8 @@ void gord_view_fini(struct gord_view *view)
         gor__v1__job_spec__free_unpacked(view->spec, NULL);
     }
     free(view->text);
+    free(view->progress);
+    gord_report_unref(view->report);
 }
 
 /* ------------------------------------------------------------------ lists */

@@ -15,9 +15,17 @@
 
 struct gord_view {
     Gor__V1__Job job;
-    Gor__V1__JobSpec *spec; /* owned */
-    char *text;             /* owned: reason or detail */
+    Gor__V1__JobSpec *spec;      /* owned */
+    char *text;                  /* owned: reason or detail */
+    struct gord_report *report;  /* owned reference; NULL: it told nothing */
+    Gor__V1__Progress *progress; /* owned; its text is the report's */
 };
+
+/* With its result, once it has ended; after a make. -ENOMEM, or the reader's error. */
+int gord_view_add_result(struct gord_service *service, struct gord_view *view);
+
+/* Progress for the wire, which borrows the text. */
+void gord_view_progress(const struct gord_report *report, Gor__V1__Progress *out_progress);
 
 /* Job `id`, live or in the store. -ENOENT, -ENOMEM, or the reader's error. */
 int gord_view_make(struct gord_service *service, uint64_t id, bool with_env,

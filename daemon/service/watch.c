@@ -23,8 +23,10 @@ struct watched {
 struct gord_watch {
     struct gord_service *service;
     struct rpc_call *call;
-    uint64_t next_seq; /* the first event not yet looked at */
+    uint64_t next_seq;      /* the first event not yet looked at */
+    uint64_t progress_seen; /* see gord_reporters_each */
     bool until_terminated;
+    bool with_progress;
     bool full; /* the call's queue has no room */
     int error; /* of reading the store */
     unsigned budget;
@@ -121,6 +123,71 @@ static void advance(struct gord_watch *watch)
         }
     }
 }
+
+/* ------------------------------------------------------------------ progress
+ *
+ * It is looked for ten times a second while somebody wants it, so that the fastest job costs no more
+ * than that; only the newest is sent, and never after the job's end.
+ */
+
+#define PROGRESS_PERIOD_MS 100
+
+static int send_progress(void *arg, const struct gord_run *run, const struct gord_report *report)
+{
+    struct gord_watch *watch = arg;
+    Gor__V1__Event event = GOR__V1__EVENT__INIT;
+    Gor__V1__Progress progress;
+
+    if (watch->count > 0 && find(watch, run->id) == NULL) {
+        return 0;
+    }
+    gord_view_progress(report, &progress);
+    event.job_id = run->id;
+    event.at_ns = progress.at_ns;
+    event.state = run->shown;
+    event.name = (char *)(uintptr_t)run->spec->name;
+    event.progress = &progress;
+    int sent = rpc_call_send(watch->call, &event.base);
+    bool full = sent == 0 || sent == -EAGAIN || sent == -EPIPE;
+    watch->full = full;
+    watch->error = sent < 0 && !full ? sent : 0;
+    return sent < 0;
+}
+
+static void advance_progress(struct gord_watch *watch)
+{
+    if (watch->with_progress && !watch->full && watch->error == 0) {
+        (void)gord_reporters_each(gord_runner_reporters(watch->service->runner),
+                                  &watch->progress_seen, send_progress, watch);
+    }
+}
+
+static void on_progress_time(uv_timer_t *timer)
+{
+    struct gord_service *service = timer->data;
+    bool wanted = false;
+
+    gord_reporters_look(gord_runner_reporters(service->runner));
+    for (struct rpc_link *link = service->watches.next; link != &service->watches;
+         link = link->next) {
+        struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
+        wanted |= watch->with_progress;
+        advance_progress(watch);
+    }
+    gord_bus_wake(service->bus); /* an error found is dealt with there */
+    if (!wanted) {
+        uv_timer_stop(timer);
+    }
+}
+
+static void want_progress(struct gord_service *service)
+{
+    if (!uv_is_active((const uv_handle_t *)&service->progress_timer)) {
+        uv_timer_start(&service->progress_timer, on_progress_time, 0, PROGRESS_PERIOD_MS);
+    }
+}
+
+/* ------------------------------------------------------------------ the whole */
 
 /* Go on, and end it if that is due; true when it is gone. */
 static bool pump(struct gord_watch *watch)
@@ -251,6 +318,7 @@ GORD_METHOD(gord_jobs_watch)
     watch->service = service;
     watch->call = call;
     watch->until_terminated = request->until_terminated;
+    watch->with_progress = request->with_progress;
     watch->next_seq =
         1 + (request->from_now ? gord_bus_last_seq(service->bus) : request->after_seq);
     for (size_t i = 0; i < request->n_ids; i++) {
@@ -266,5 +334,7 @@ GORD_METHOD(gord_jobs_watch)
     mark_those_ended(watch);
     rpc_list_append(&service->watches, &watch->link);
     rpc_call_on(call, on_writable, on_end, watch);
-    pump(watch);
+    if (!pump(watch) && request->with_progress) {
+        want_progress(service);
+    }
 }

@@ -118,6 +118,7 @@ static int look_at(struct page *page, sqlite3_stmt *stmt, uint64_t *out_id)
         err = gord_reader_row_rest(page->reader, &row);
         if (err == 0 && matches(&page->want, &row)) {
             err = gord_reader_row_spec(page->reader, stmt, page->filter->with_env, &row);
+            err = err != 0 ? err : gord_reader_row_report(page->reader, &row);
             err = err != 0 ? err : page->visit(page->arg, &row);
             page->visited++;
         }

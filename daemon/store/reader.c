@@ -18,6 +18,9 @@ static const char *const statements[READ_COUNT] = {
                   "id = ?",
     [READ_ENDED] = "SELECT outcome, last_seq, started_ns, finished_ns, exit_code, signal, "
                    "stdout_bytes, stderr_bytes, detail FROM ended WHERE id = ?",
+    [READ_REPORT] = "SELECT at_ns, done, total, text, length(result) FROM reports WHERE id = ?",
+    [READ_RESULT] = "SELECT at_ns, done, total, text, length(result), result FROM reports WHERE id "
+                    "= ?",
     [READ_ENV] = "SELECT bytes FROM envs WHERE id = ?",
     [READ_NAME] = "SELECT name FROM jobs WHERE id = ?",
     [READ_META] = "SELECT key, value FROM meta",
@@ -97,7 +100,9 @@ void gord_reader_end(struct gord_reader *reader)
 void gord_row_fini(struct gord_row *row)
 {
     gord_spec_unref(row->spec);
+    gord_report_unref(row->report);
     free(row->detail);
+    row->report = NULL;
     row->spec = NULL;
     row->detail = NULL;
 }
@@ -171,6 +176,30 @@ static int take_ended(sqlite3_stmt *stmt, struct gord_row *row)
     return row->detail == NULL ? -ENOMEM : 0;
 }
 
+/* NULL: out of memory. `result` is what the last column holds, or NULL: it was not asked for. */
+static struct gord_report *make_report(sqlite3_stmt *stmt, const void *result)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, 3);
+    struct gord_progress progress = {.at_ns = sqlite3_column_int64(stmt, 0),
+                                     .done = (uint64_t)sqlite3_column_int64(stmt, 1),
+                                     .total = (uint64_t)sqlite3_column_int64(stmt, 2),
+                                     .text = text != NULL ? text : ""};
+    size_t bytes = (size_t)sqlite3_column_int64(stmt, 4);
+    struct gord_report *report =
+        gord_report_new(progress.at_ns != 0 ? &progress : NULL, result, result != NULL ? bytes : 0);
+    if (report != NULL && sqlite3_column_type(stmt, 4) != SQLITE_NULL) {
+        report->has_result = true;
+        report->result_bytes = bytes;
+    }
+    return report;
+}
+
+static int take_report(sqlite3_stmt *stmt, struct gord_row *row)
+{
+    row->report = make_report(stmt, NULL);
+    return row->report == NULL ? -ENOMEM : 0;
+}
+
 static int take_live(sqlite3_stmt *stmt, struct gord_row *row)
 {
     row->state = (uint8_t)sqlite3_column_int(stmt, 0);
@@ -208,6 +237,14 @@ int gord_reader_row_rest(struct gord_reader *reader, struct gord_row *row)
                : err;
 }
 
+int gord_reader_row_report(struct gord_reader *reader, struct gord_row *row)
+{
+    int err = row->state == GOR__V1__JOB_STATE__TERMINATED
+                  ? take_from(reader, READ_REPORT, take_report, row)
+                  : 0;
+    return err == 1 ? 0 : err;
+}
+
 static int read_job(struct gord_reader *reader, uint64_t id, bool with_env,
                     struct gord_row *out_row)
 {
@@ -220,6 +257,7 @@ static int read_job(struct gord_reader *reader, uint64_t id, bool with_env,
         gord_reader_row_begin(stmt, &row);
         err = gord_reader_row_spec(reader, stmt, with_env, &row);
         err = err != 0 ? err : gord_reader_row_rest(reader, &row);
+        err = err != 0 ? err : gord_reader_row_report(reader, &row);
         if (err == 0) {
             *out_row = row;
         } else {
@@ -241,6 +279,27 @@ int gord_reader_job(struct gord_reader *reader, uint64_t id, bool with_env,
         err = read_job(reader, id, with_env, out_row);
         gord_reader_end(reader);
     }
+    return err;
+}
+
+int gord_reader_report(struct gord_reader *reader, uint64_t id, struct gord_report **out_report)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_RESULT];
+    if (id > INT64_MAX) {
+        return -ENOENT;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
+    int rc = sqlite3_step(stmt);
+    int err = rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
+    if (rc == SQLITE_ROW) {
+        const void *result = sqlite3_column_blob(stmt, 5);
+        /* An empty one has no address. */
+        bool empty = result == NULL && sqlite3_column_type(stmt, 5) != SQLITE_NULL;
+        struct gord_report *report = make_report(stmt, empty ? "" : result);
+        err = report == NULL ? -ENOMEM : 0;
+        *out_report = report != NULL ? report : *out_report;
+    }
+    (void)sqlite3_reset(stmt);
     return err;
 }
 

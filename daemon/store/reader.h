@@ -33,11 +33,12 @@ struct gord_row {
     int32_t exit_code;
     int32_t signal;
     uint32_t uid;
-    uint8_t kind;           /* enum gord_job_kind */
-    uint8_t state;          /* Gor__V1__JobState */
-    uint8_t outcome;        /* Gor__V1__Outcome */
-    char *detail;           /* owned; "" if none */
-    struct gord_spec *spec; /* owned reference; without env unless asked for */
+    uint8_t kind;               /* enum gord_job_kind */
+    uint8_t state;              /* Gor__V1__JobState */
+    uint8_t outcome;            /* Gor__V1__Outcome */
+    char *detail;               /* owned; "" if none */
+    struct gord_report *report; /* owned reference, without the result; NULL: none; of ended jobs */
+    struct gord_spec *spec;     /* owned reference; without env unless asked for */
 };
 
 void gord_row_fini(struct gord_row *row);
@@ -48,6 +49,9 @@ void gord_reader_close(struct gord_reader *reader);
 /* One job. -ENOENT. */
 int gord_reader_job(struct gord_reader *reader, uint64_t id, bool with_env,
                     struct gord_row *out_row);
+
+/* What an ended job told of itself, with its result. -ENOENT: nothing. */
+int gord_reader_report(struct gord_reader *reader, uint64_t id, struct gord_report **out_report);
 
 /* Which jobs a list wants; zeroes: all. */
 struct gord_filter {

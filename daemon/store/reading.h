@@ -13,6 +13,8 @@ enum gord_reader_statement {
     READ_JOB,
     READ_LIVE,
     READ_ENDED,
+    READ_REPORT,
+    READ_RESULT,
     READ_ENV,
     READ_NAME,
     READ_META,
@@ -59,6 +61,9 @@ int gord_reader_row_spec(struct gord_reader *reader, sqlite3_stmt *stmt, bool wi
 
 /* State, outcome and what belongs to them. -EBADMSG: the job is in neither table. */
 int gord_reader_row_rest(struct gord_reader *reader, struct gord_row *row);
+
+/* What it told of itself, without the result; after the rest. */
+int gord_reader_row_report(struct gord_reader *reader, struct gord_row *row);
 
 /* The errno of the connection's code. */
 int gord_reader_error(const struct gord_reader *reader, int rc);

@@ -135,6 +135,26 @@ static int insert_ended(struct gord_writer *writer, const struct gord_event *eve
     return gord_sql_run(stmt);
 }
 
+/* For the few jobs that told something of themselves. */
+static int put_report(struct gord_writer *writer, const struct gord_event *event,
+                      struct gord_tally *tally)
+{
+    const struct gord_report *report = event->report;
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_REPORT];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
+    (void)bind_unless_zero(stmt, 2, report->progress.at_ns);
+    (void)bind_unless_zero(stmt, 3, (int64_t)report->progress.done);
+    (void)bind_unless_zero(stmt, 4, (int64_t)report->progress.total);
+    (void)bind_text(stmt, 5, report->progress.text);
+    if (report->has_result) {
+        (void)sqlite3_bind_blob64(stmt, 6, report->result, report->result_bytes, SQLITE_STATIC);
+    } else {
+        (void)sqlite3_bind_null(stmt, 6);
+    }
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
 /* Table by table, so that each one's pages and statement stay warm. */
 int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
 {
@@ -156,6 +176,9 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
         if (batch->entries[i].last->kind == GORD_EVENT_FINISHED) {
             rc = insert_ended(writer, batch->entries[i].last, tally);
+        }
+        if (rc == SQLITE_OK && batch->entries[i].last->report != NULL) {
+            rc = put_report(writer, batch->entries[i].last, tally);
         }
     }
     return rc;

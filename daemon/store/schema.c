@@ -34,6 +34,8 @@ static const char *const steps[] = {
     "CREATE INDEX ended_by_outcome ON ended (outcome);"
     "CREATE TABLE log (first_seq INTEGER PRIMARY KEY, events BLOB NOT NULL) STRICT;",
     "CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;",
+    "CREATE TABLE reports (id INTEGER PRIMARY KEY, at_ns INTEGER, done INTEGER, total INTEGER,"
+    " text TEXT, result BLOB) STRICT;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

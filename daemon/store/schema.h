@@ -7,6 +7,7 @@
  *   jobs    what was submitted; written once
  *   live    jobs not terminated: a row comes and goes, so a start reads only what matters
  *   ended   how jobs terminated; written once
+ *   reports the last progress (at_ns NULL: none) and the result (NULL: none) of the jobs that told some
  *   log     every event, packed by pack.h in runs; a job's events are chained by prev_seq from
  *           last_seq in live or ended
  * PRAGMA application_id is 'GORD', user_version counts the steps of schema.c taken.

@@ -29,6 +29,7 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_DELETE_LIVE] = "DELETE FROM live WHERE id = ?",
     [WRITE_INSERT_ENDED] = "INSERT INTO ended VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_INSERT_LOG] = "INSERT INTO log VALUES (?, ?)",
+    [WRITE_PUT_REPORT] = "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?, ?)",
     [WRITE_FIND_ENV] = "SELECT id FROM envs WHERE hash = ? AND bytes = ?",
     [WRITE_INSERT_ENV] = "INSERT INTO envs VALUES (NULL, ?, ?)",
     [WRITE_SET_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = "

@@ -19,6 +19,7 @@ enum gord_writer_statement {
     WRITE_DELETE_LIVE,
     WRITE_INSERT_ENDED,
     WRITE_INSERT_LOG,
+    WRITE_PUT_REPORT,
     WRITE_FIND_ENV,
     WRITE_INSERT_ENV,
     WRITE_SET_META,

@@ -295,3 +295,41 @@ TEST(memory_mode_forgets_all_but_the_numbers)
     snprintf(path, sizeof path, "%s/gord.db", dir);
     CHECK(access(path, F_OK) != 0);
 }
+
+TEST(progress_and_result_are_kept_with_the_end)
+{
+    const char *dir = fresh_dir();
+    struct box box;
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    uint64_t told = box_submit(&box, native_spec("told", 0));
+    uint64_t silent = box_submit(&box, native_spec("silent", 0));
+    struct gord_progress progress = {17, UINT64_MAX, 99, "resizing"};
+    struct gord_event *end = gord_event_finished(told, GOR__V1__OUTCOME__FAILED, 3, 0, "");
+    end->report = gord_report_new(&progress, "", 0);
+    box_put(&box, end);
+    box_put(&box, gord_event_finished(silent, GOR__V1__OUTCOME__SUCCEEDED, 0, 0, ""));
+    CHECK_EQ(box_close(&box), 0);
+
+    CHECK_EQ(ask(dir, "SELECT count(*) FROM reports"), 1);
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    struct gord_reader *reader = box_reader(&box);
+    struct gord_row row;
+    CHECK_EQ(gord_reader_job(reader, told, false, &row), 0);
+    CHECK(row.report != NULL && row.report->has_progress && row.report->has_result);
+    CHECK_EQ(row.report->progress.done, 17);
+    CHECK(row.report->progress.total == UINT64_MAX);
+    CHECK_STR(row.report->progress.text, "resizing");
+    CHECK(row.report->result == NULL);
+    gord_row_fini(&row);
+    CHECK_EQ(gord_reader_job(reader, silent, false, &row), 0);
+    CHECK(row.report == NULL);
+    gord_row_fini(&row);
+    struct gord_report *report = NULL;
+    CHECK_EQ(gord_reader_report(reader, told, &report), 0);
+    CHECK(report->result != NULL && report->result_bytes == 0);
+    gord_report_unref(report);
+    CHECK_EQ(gord_reader_report(reader, silent, &report), -ENOENT);
+    CHECK_EQ(gord_reader_report(reader, UINT64_MAX, &report), -ENOENT);
+    gord_reader_close(reader);
+    CHECK_EQ(box_close(&box), 0);
+}

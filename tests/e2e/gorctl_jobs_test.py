@@ -61,6 +61,8 @@ class Submit(ctl.GorctlTest):
             seen = result.json
             job_env = {bytes.fromhex(k): bytes.fromhex(v) for k, v in seen["env"].items()}
             self.assertEqual(int(job_env.pop(b"GOR_JOB_ID")) > 0, True)
+            self.assertEqual((job_env.pop(b"GOR_PROGRESS_FD"), job_env.pop(b"GOR_RESULT_FD")),
+                             (b"3", b"4"))
             job_env.pop(b"LC_CTYPE", None)  # Python's own doing
             del env[b"GOR_TOKEN"]
             self.assertEqual(job_env, env)
@@ -74,7 +76,7 @@ class Submit(ctl.GorctlTest):
                          PYTHON, "-c", SHOW_SELF)
         seen = result.json
         names = {bytes.fromhex(k) for k in seen["env"]} - {b"LC_CTYPE"}
-        self.assertEqual(names, {b"PATH", b"A", b"GOR_JOB_ID"})
+        self.assertEqual(names, {b"PATH", b"A", b"GOR_JOB_ID", b"GOR_PROGRESS_FD", b"GOR_RESULT_FD"})
         self.assertEqual(bytes.fromhex(seen["cwd"]), b"/")
 
     def test_env_is_the_clients_and_never_the_daemons(self):
@@ -87,7 +89,7 @@ class Submit(ctl.GorctlTest):
         seen = self.ok("run", "--env-only", "PATH,HOME", "--env-without", "H*", "-e", "A=1",
                        PYTHON, "-c", SHOW_SELF).json
         names = {bytes.fromhex(k) for k in seen["env"]} - {b"LC_CTYPE"}
-        self.assertEqual(names, {b"PATH", b"A", b"GOR_JOB_ID"})
+        self.assertEqual(names, {b"PATH", b"A", b"GOR_JOB_ID", b"GOR_PROGRESS_FD", b"GOR_RESULT_FD"})
 
     def test_secrets_run_with_the_job_and_are_not_shown(self):
         job_id = self.submit("-e", "DB_PASSWORD=hush", "-e", "ACME_ID=quiet", "-e", "OPEN=1",

@@ -64,10 +64,12 @@ class Life(e2e.GordTest):
         self.assertIn("cannot enter folder '/no/such/folder'", job.detail)
 
     def test_exec_environment_is_exactly_the_given_one(self):
-        job_id = self.client.exec("/usr/bin/env", env={"B": "2 $HOME", "GOR_JOB_ID": "wrong"})
+        job_id = self.client.exec("/usr/bin/env", env={"B": "2 $HOME", "GOR_JOB_ID": "wrong",
+                                                       "GOR_RESULT_FD": "77"})
         self.client.wait(job_id)
         self.assertEqual(sorted(self.client.logs(job_id).split(b"\n")),
-                         sorted([b"B=2 $HOME", b"GOR_JOB_ID=%d" % job_id, b""]))
+                         sorted([b"B=2 $HOME", b"GOR_JOB_ID=%d" % job_id, b"GOR_PROGRESS_FD=3",
+                                 b"GOR_RESULT_FD=4", b""]))
 
     def test_exec_argv_is_byte_exact(self):
         args = ["a b", "", "$HOME", "line\nbreak", "'\"\\", b"\xff\xfe".decode("utf-8",
@@ -85,7 +87,8 @@ class Life(e2e.GordTest):
         self.client.wait(job_id)
         lines = self.client.logs(job_id, 1).decode().split()
         self.assertEqual(lines[:2], ["/usr", "0027"])
-        self.assertEqual(lines[2], "4", "stdin, stdout, stderr and the one ls reads the list from")
+        self.assertEqual(lines[2], "6", "stdin, stdout, stderr, the two for progress and result, and "
+                         "the one ls reads the list from")
         if len(lines) == 5:  # ps is there
             self.assertEqual(lines[3], lines[4], "leads its own process group")
 
