@@ -236,6 +236,58 @@ void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMess
     }
 }
 
+struct gorctl_aside {
+    struct rpc_client_call *call; /* borrowed; NULL once it has ended */
+    const ProtobufCMessageDescriptor *reply;
+    gorctl_on_message *on_message;
+    void *user;
+};
+
+static void aside_message(struct rpc_client_call *call, const uint8_t *data, size_t size,
+                          void *user)
+{
+    struct gorctl_aside *aside = user;
+    ProtobufCMessage *message;
+    const char *why;
+    (void)call;
+    if (wire_decode(aside->reply, data, size, &message, &why) == WIRE_OK) {
+        (void)aside->on_message(message, aside->user);
+        wire_decoded_free(message);
+    }
+}
+
+static void aside_stream_ended(struct rpc_client_call *call, enum wire_status status,
+                               const char *text, void *user)
+{
+    (void)call;
+    (void)status;
+    (void)text;
+    ((struct gorctl_aside *)user)->call = NULL;
+}
+
+struct gorctl_aside *gorctl_stream_aside(struct gorctl *ctl, const struct gorctl_call *call,
+                                         gorctl_on_message *on_message, void *user)
+{
+    static const struct rpc_client_handlers handlers = {.on_message = aside_message,
+                                                        .on_end = aside_stream_ended};
+    struct gorctl_aside *aside = gorctl_alloc(sizeof(*aside));
+    *aside = (struct gorctl_aside){.reply = call->reply, .on_message = on_message, .user = user};
+    struct rpc_client_call_opts opts = {
+        .path = call->path, .request = call->request, .handlers = &handlers, .user = aside};
+    if (rpc_client_call(ctl->channel->client, &opts, &aside->call) != 0) {
+        gorctl_out_of_memory();
+    }
+    return aside;
+}
+
+void gorctl_aside_stop(struct gorctl_aside *aside)
+{
+    if (aside->call != NULL) {
+        rpc_client_cancel(aside->call);
+    }
+    free(aside);
+}
+
 /* --------------------------------------------------------------- streams */
 
 static void stream_message(struct rpc_client_call *call, const uint8_t *data, size_t size,

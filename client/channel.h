@@ -57,6 +57,13 @@ void gorctl_stream_half_close(struct gorctl *ctl);
  * explained on stderr. */
 void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMessage *request);
 
+/* After gorctl_connect(): a stream beside whatever else goes on, to be shown if it can be had: its
+ * failure is nobody's. It lives until it is stopped. */
+struct gorctl_aside;
+struct gorctl_aside *gorctl_stream_aside(struct gorctl *ctl, const struct gorctl_call *call,
+                                         gorctl_on_message *on_message, void *user);
+void gorctl_aside_stop(struct gorctl_aside *aside);
+
 /* Connect if that has not happened yet. */
 int gorctl_connect(struct gorctl *ctl);
 

@@ -11,6 +11,7 @@
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "client/progress.h"
 #include "client/screen.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -160,8 +161,16 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     line_time("Started", job->started_ns);
     line_time("Ended", job->finished_ns);
     line_duration("Took", gorctl_job_took(job, gorctl_now()));
+    if (job->progress != NULL) {
+        char *progress = gorctl_progress_text(job->progress);
+        line("Progress", progress);
+        free(progress);
+    }
     line_bytes("Stdout", job->stdout_bytes);
     line_bytes("Stderr", job->stderr_bytes);
+    if (job->has_result) {
+        line_bytes("Result", job->result_bytes);
+    }
     line_number("Process", (uint64_t)(job->pid > 0 ? job->pid : 0));
     line_number("Goroutine", job->goroutine);
     printf("%-10s  %" PRIu32 "\n", "User", job->uid);
@@ -242,6 +251,7 @@ int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
     request.id = arguments.id;
     request.with_events = 1;
     request.reveal = arguments.reveal;
+    request.with_result = ctl->json;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Get",
                                .request = &request.base,
                                .reply = &gor__v1__get_reply__descriptor,

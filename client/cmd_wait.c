@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/bar.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -17,6 +18,9 @@
 #include "proto/decode.h"
 
 enum { KEY_ANY = 0x3000, KEY_TIMEOUT };
+
+/* As many as the daemon lets one watch. */
+enum { WATCHED_MOST = 10000 };
 
 static const struct argp_option options[] = {
     {"any", KEY_ANY, NULL, 0, "Until the first of them has ended", 0},
@@ -144,7 +148,15 @@ static int wait_for(const struct arguments *arguments)
                                .timeout_ns = arguments->timeout_ns,
                                .quiet_timeout = arguments->timeout_ns != 0};
     ProtobufCMessage *message;
-    int code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    int code = gorctl_connect(arguments->ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    if (!arguments->quiet && request.n_ids <= WATCHED_MOST) {
+        gorctl_bar_start(arguments->ctl, request.ids, request.n_ids);
+    }
+    code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    gorctl_bar_stop(arguments->ctl);
     if (code == GORCTL_EXIT_TIMED_OUT && !arguments->quiet) {
         gorctl_say("time is up, and %s", arguments->any       ? "none of the jobs has ended"
                                          : request.n_ids == 1 ? "the job has not ended"

@@ -12,15 +12,17 @@
 #include "client/ids.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "client/progress.h"
 #include "client/screen.h"
 #include "client/text.h"
 #include "client/when.h"
 
-enum { KEY_FROM_SEQ = 0x3000 };
+enum { KEY_FROM_SEQ = 0x3000, KEY_PROGRESS };
 
 static const struct argp_option options[] = {
     {"from-seq", KEY_FROM_SEQ, "N", 0,
      "Begin with event N, so that nothing is missed since; 1 is the first there is", 0},
+    {"progress", KEY_PROGRESS, NULL, 0, "How far jobs are as well, as they tell it", 0},
     {0},
 };
 
@@ -39,6 +41,7 @@ struct arguments {
     struct gorctl *ctl;
     struct gorctl_ids ids;
     uint64_t from_seq; /* 0: from now */
+    bool progress;
     struct gorctl_screen screen;
 };
 
@@ -54,6 +57,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (arguments->from_seq == 0) {
             arguments->from_seq = 1;
         }
+        return 0;
+    case KEY_PROGRESS:
+        arguments->progress = true;
         return 0;
     case ARGP_KEY_ARG:
         gorctl_ids_argument(state, &arguments->ids, arg);
@@ -81,13 +87,26 @@ static void show_event(const Gor__V1__Event *event, bool colour)
     free(name);
 }
 
+/* No step of its life, so it has no number. */
+static void show_progress(const Gor__V1__Event *event)
+{
+    char at[GORCTL_WHEN_ROOM];
+    gorctl_time_text(event->at_ns, gorctl_now(), at);
+    char *text = gorctl_progress_text(event->progress);
+    printf("%s  job %" PRIu64 "  progress  %s\n", at, event->job_id, text);
+    free(text);
+}
+
 static bool on_event(const ProtobufCMessage *message, void *user)
 {
     const struct arguments *arguments = user;
+    const Gor__V1__Event *event = (const Gor__V1__Event *)message;
     if (arguments->ctl->json) {
         gorctl_json_print(stdout, gorctl_json_message(message), false);
+    } else if (event->progress != NULL) {
+        show_progress(event);
     } else {
-        show_event((const Gor__V1__Event *)message, arguments->screen.colour);
+        show_event(event, arguments->screen.colour);
     }
     return fflush(stdout) == 0; /* a reader that has gone ends the stream */
 }
@@ -107,6 +126,7 @@ int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv)
     request.from_now = arguments.from_seq == 0;
     request.after_seq = arguments.from_seq > 0 ? arguments.from_seq - 1 : 0;
     request.until_terminated = request.n_ids > 0;
+    request.with_progress = arguments.progress;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
                                .request = &request.base,
                                .reply = &gor__v1__event__descriptor};

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/alloc.h"
+#include "client/bar.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/filter.h"
@@ -89,11 +90,12 @@ static void put_json(struct follower *follower, const Gor__V1__LogChunk *chunk)
     free(text);
 }
 
-static void put_remark(const Gor__V1__LogChunk *chunk)
+static void put_remark(struct follower *follower, const Gor__V1__LogChunk *chunk)
 {
     size_t length = chunk->data.len;
     length -= length > 0 && chunk->data.data[length - 1] == '\n' ? 1 : 0;
     char *text = gorctl_text_escape(chunk->data.data, length);
+    gorctl_bar_hide(follower->ctl);
     fprintf(stderr, "gord: %s\n", text);
     free(text);
 }
@@ -103,6 +105,9 @@ static void put_output(struct follower *follower, const Gor__V1__LogChunk *chunk
     bool is_stderr = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDERR;
     bool to_stderr = is_stderr && !follower->what->only_stderr;
     struct outlet *outlet = &follower->outlets[to_stderr ? 1 : 0];
+    if (outlet->terminal) {
+        gorctl_bar_hide(follower->ctl);
+    }
     if (!outlet->terminal || follower->what->raw) {
         put(follower, outlet, chunk->data.data, chunk->data.len);
         return;
@@ -112,6 +117,14 @@ static void put_output(struct follower *follower, const Gor__V1__LogChunk *chunk
                                    chunk->data.len, &length);
     put(follower, outlet, text, length);
     free(text);
+}
+
+/* The bar is on a line of its own: not behind the half of one. */
+static void show_bar_again(struct follower *follower, const Gor__V1__LogChunk *chunk)
+{
+    if (chunk->data.len > 0 && chunk->data.data[chunk->data.len - 1] == '\n') {
+        gorctl_bar_show(follower->ctl);
+    }
 }
 
 static bool on_chunk(const ProtobufCMessage *message, void *user)
@@ -128,8 +141,9 @@ static bool on_chunk(const ProtobufCMessage *message, void *user)
     } else if (is_stdout || is_stderr) {
         put_output(follower, chunk);
     } else {
-        put_remark(chunk);
+        put_remark(follower, chunk);
     }
+    show_bar_again(follower, chunk);
     return true;
 }
 
@@ -183,7 +197,11 @@ int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow)
     if (follow->on_begin != NULL) {
         follow->on_begin(follow->user);
     }
+    if (follow->follow) {
+        gorctl_bar_start(ctl, &follow->id, 1);
+    }
     code = gorctl_stream(ctl, &call, on_chunk, &follower);
+    gorctl_bar_stop(ctl);
     put_held_back(&follower);
     close_outlets(&follower);
     if (follower.broken_pipe) {

@@ -27,6 +27,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"wait", "wait until jobs have ended", gorctl_cmd_wait, false},
     {"watch", "print every change as it happens", gorctl_cmd_watch, false},
     {"history", "list jobs that have ended", gorctl_cmd_history, false},
+    {"result", "the bytes a job left as its result", gorctl_cmd_result, false},
+    {"progress", "in a job: tell how far it is", gorctl_cmd_progress, false},
     {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},
     {"pause", "start no more queued jobs", gorctl_cmd_pause, false},
     {"resume", "start queued jobs again", gorctl_cmd_resume, false},

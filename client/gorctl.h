@@ -11,6 +11,7 @@
 #include <argp.h>
 #include <stdbool.h>
 
+struct gorctl_bar;
 struct gorctl_channel;
 
 struct gorctl {
@@ -18,6 +19,7 @@ struct gorctl {
     const char *token_file; /* --token-file; borrowed; NULL: $GOR_TOKEN */
     bool json;              /* --json */
     struct gorctl_channel *channel; /* owned; NULL until the first call */
+    struct gorctl_bar *bar;         /* owned by whoever waits; NULL: none */
 };
 
 struct gorctl_command {
@@ -49,6 +51,8 @@ int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_tree(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_logs(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_result(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_progress(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_cancel(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_wait(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv);

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "client/alloc.h"
+#include "client/bar.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "gor/v1/jobs.pb-c.h"
@@ -44,6 +45,7 @@ static void on_signal(uv_signal_t *handle, int number)
     struct gorctl_interrupt *interrupt = handle->data;
     unsigned long long id = interrupt->job_id;
     (void)number;
+    gorctl_bar_hide(interrupt->ctl);
     switch (++interrupt->count) {
     case 1:
         gorctl_say("leaving job %llu to itself; it runs on. Ctrl-C again cancels it.\n"
@@ -59,6 +61,7 @@ static void on_signal(uv_signal_t *handle, int number)
     default:
         gorctl_stream_stop(interrupt->ctl, GORCTL_EXIT_DETACHED);
     }
+    gorctl_bar_show(interrupt->ctl);
 }
 
 struct gorctl_interrupt *gorctl_interrupt_start(struct gorctl *ctl, uint64_t job_id)

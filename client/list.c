@@ -16,6 +16,7 @@
 #include "client/exits.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "client/progress.h"
 #include "client/row.h"
 #include "client/screen.h"
 #include "client/table.h"
@@ -107,7 +108,9 @@ struct listing {
     struct gorctl *ctl;
     const struct gorctl_list *list;
     struct gorctl_screen screen;
-    struct gorctl_table *table; /* owned; NULL with JSON */
+    struct gorctl_table *table;      /* owned; made for the first page; NULL with JSON */
+    bool progress;                   /* it has a column for that */
+    struct gorctl_column columns[8]; /* of the table */
     uint64_t shown;
     uint64_t before; /* of the next page; 0: there is none */
 };
@@ -141,6 +144,13 @@ static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
     return code;
 }
 
+static void add_progress(struct gorctl_table *table, const Gor__V1__Job *job)
+{
+    char *text = job->progress != NULL ? gorctl_progress_text(job->progress) : NULL;
+    gorctl_table_cell(table, text != NULL ? text : "", NULL);
+    free(text);
+}
+
 static void add_row(struct listing *listing, const Gor__V1__Job *job, int64_t now)
 {
     struct gorctl_table *table = listing->table;
@@ -150,7 +160,36 @@ static void add_row(struct listing *listing, const Gor__V1__Job *job, int64_t no
     gorctl_time_text(listing->list->ended ? job->finished_ns : job->created_ns, now, text);
     gorctl_table_cell(table, text, NULL);
     gorctl_row_took(table, job, now);
+    if (listing->progress) {
+        add_progress(table, job);
+    }
     gorctl_row_what(table, job);
+}
+
+/* Of the columns in order; that of progress only if some job on the first page has any, and where it is
+ * of interest: for jobs that run. */
+static struct gorctl_table *make_table(struct listing *listing, const Gor__V1__ListReply *reply)
+{
+    static const struct gorctl_column created[] = {
+        {"ID", true, false},      {"STATE", false, false},   {"SUBMITTED", false, false},
+        {"TIME", true, false},    {"PROGRESS", false, true}, {"NAME", false, true},
+        {"COMMAND", false, true}, {"WHY", false, true}};
+    static const struct gorctl_column ended[] = {{"ID", true, false},     {"OUTCOME", false, false},
+                                                 {"ENDED", false, false}, {"TOOK", true, false},
+                                                 {"NAME", false, true},   {"COMMAND", false, true},
+                                                 {"WHY", false, true}};
+    enum { PROGRESS_COLUMN = 4, COLUMNS = sizeof(created) / sizeof(created[0]) };
+    if (listing->list->ended) {
+        return gorctl_table_new(ended, sizeof(ended) / sizeof(ended[0]));
+    }
+    for (size_t i = 0; i < reply->n_jobs; i++) {
+        listing->progress |= reply->jobs[i]->progress != NULL;
+    }
+    for (size_t i = 0; i < COLUMNS; i++) {
+        size_t from = !listing->progress && i >= PROGRESS_COLUMN ? i + 1 : i;
+        listing->columns[i] = from < COLUMNS ? created[from] : created[i];
+    }
+    return gorctl_table_new(listing->columns, COLUMNS - !listing->progress);
 }
 
 static void show_rows(struct listing *listing, const Gor__V1__ListReply *reply)
@@ -196,15 +235,16 @@ static int show_pages(struct listing *listing)
         if (code != GORCTL_EXIT_OK) {
             return code;
         }
-        if (listing->table != NULL) {
-            show_rows(listing, reply);
-        } else {
+        if (listing->ctl->json) {
             show_json(listing, reply);
+        } else {
+            listing->table = listing->table != NULL ? listing->table : make_table(listing, reply);
+            show_rows(listing, reply);
         }
         listing->shown += reply->n_jobs;
         listing->before = reply->next_before_id;
         bool last = listing->before == 0 || (list->most != 0 && listing->shown >= list->most);
-        if (last && listing->table == NULL) {
+        if (last && listing->ctl->json) {
             end_json(listing, reply);
         }
         wire_decoded_free(&reply->base);
@@ -216,20 +256,8 @@ static int show_pages(struct listing *listing)
 
 int gorctl_list_show(struct gorctl *ctl, const struct gorctl_list *list)
 {
-    static const struct gorctl_column created[] = {
-        {"ID", true, false},   {"STATE", false, false}, {"SUBMITTED", false, false},
-        {"TIME", true, false}, {"NAME", false, true},   {"COMMAND", false, true},
-        {"WHY", false, true}};
-    static const struct gorctl_column ended[] = {{"ID", true, false},     {"OUTCOME", false, false},
-                                                 {"ENDED", false, false}, {"TOOK", true, false},
-                                                 {"NAME", false, true},   {"COMMAND", false, true},
-                                                 {"WHY", false, true}};
     struct listing listing = {.ctl = ctl, .list = list, .before = list->before};
     listing.screen = gorctl_screen_of(STDOUT_FILENO);
-    if (!ctl->json) {
-        listing.table =
-            gorctl_table_new(list->ended ? ended : created, sizeof(created) / sizeof(created[0]));
-    }
     int code = show_pages(&listing);
     if (code == GORCTL_EXIT_OK && listing.before != 0 && listing.screen.terminal && !ctl->json) {
         (void)fflush(stdout);

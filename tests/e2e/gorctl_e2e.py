@@ -136,6 +136,20 @@ class Terminal:
         return code, restored
 
 
+def begin_on_terminal(*args, host=None, columns=80):
+    """Begin gorctl with a terminal as its stdout and stderr: the process, and the terminal's other
+    side, to be closed."""
+    import fcntl
+    import struct
+    import termios
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    process = subprocess.Popen(command(*args), stdin=subprocess.DEVNULL, stdout=side, stderr=side,
+                               env=environment(host, TERM="xterm"))
+    os.close(side)
+    return process, main
+
+
 class GorctlTest(e2e.GordTest):
     """A test class with a daemon of its own for gorctl to talk to."""
 
