@@ -210,6 +210,9 @@ GOR_API int gor_go_ctx(const struct gor_go_opts *opts, void (*fn)(void *arg), vo
 
 /* At most so many at a time; 0: nobody, ever. The caller owns one reference. NULL: out of memory. [any thread] */
 GOR_API struct gor_quota *gor_quota_new(uint64_t max_goroutines);
+/* The same below another one: who gets a place in it has one above, too, or waits for it, or is refused. It
+ * holds a reference to `above`, which may be NULL. NULL: out of memory. [any thread] */
+GOR_API struct gor_quota *gor_quota_new_below(struct gor_quota *above, uint64_t max_goroutines);
 GOR_API struct gor_quota *gor_quota_ref(struct gor_quota *quota); /* [any thread] */
 GOR_API void gor_quota_unref(struct gor_quota *quota);            /* NULL is fine [any thread] */
 

@@ -41,10 +41,30 @@ static void destroy_listed(struct gor_quota *quota)
     free(quota);
 }
 
+/* True: that was the last reference. */
+static bool drop(struct gor_quota *quota)
+{
+    /* Acquire and release: the last one sees what the others did. */
+    return __atomic_sub_fetch(&quota->refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+/* Give up a reference, and with the last one that on the one above; with the lock. */
+static void unref_listed(struct gor_quota *quota)
+{
+    while (quota != NULL && drop(quota)) {
+        struct gor_quota *above = quota->above;
+        destroy_listed(quota);
+        quota = above;
+    }
+}
+
+/* Its last reference is gone. */
 static void destroy(struct gor_quota *quota)
 {
+    struct gor_quota *above = quota->above;
     gor__mutex_lock(&all.lock);
     destroy_listed(quota);
+    unref_listed(above);
     gor__mutex_unlock(&all.lock);
 }
 
@@ -61,17 +81,19 @@ struct gor_quota *gor_quota_new(uint64_t max_goroutines)
     return quota;
 }
 
+struct gor_quota *gor_quota_new_below(struct gor_quota *above, uint64_t max_goroutines)
+{
+    struct gor_quota *quota = gor_quota_new(max_goroutines);
+    if (quota != NULL && above != NULL) {
+        quota->above = gor_quota_ref(above);
+    }
+    return quota;
+}
+
 struct gor_quota *gor_quota_ref(struct gor_quota *quota)
 {
     __atomic_add_fetch(&quota->refs, 1, __ATOMIC_RELAXED);
     return quota;
-}
-
-/* True: that was the last one. */
-static bool drop(struct gor_quota *quota)
-{
-    /* Acquire and release: the last one sees what the others did. */
-    return __atomic_sub_fetch(&quota->refs, 1, __ATOMIC_ACQ_REL) == 0;
 }
 
 void gor_quota_unref(struct gor_quota *quota)
@@ -104,7 +126,18 @@ static void serve(struct gor_quota *quota, struct gor__line_taken *served)
     }
 }
 
-int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patience)
+/* Does the caller count in it, or in one below? */
+static bool is_within(const struct gor_quota *quota)
+{
+    const struct gor__g *g = gor__g_self();
+    const struct gor_quota *own = g != NULL && gor__g_has_flag(g, GOR__G_COUNTED) ? g->quota : NULL;
+    while (own != NULL && own != quota) {
+        own = own->above;
+    }
+    return own != NULL;
+}
+
+static int enter_one(struct gor_quota *quota, const struct gor__patience *patience)
 {
     gor__spin_lock(&quota->line.lock);
     /* Nobody waits then: who leaves serves those who do before anybody else can come. */
@@ -117,8 +150,7 @@ int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patien
         __atomic_fetch_add(&gor__sched.quota_refused, 1, __ATOMIC_RELAXED);
         return gor__line_refuse(&quota->line);
     }
-    const struct gor__g *g = gor__g_self();
-    bool within = g != NULL && gor__g_has_flag(g, GOR__G_COUNTED) && g->quota == quota;
+    bool within = is_within(quota);
     gor__line_announce(&quota->line);
     __atomic_fetch_add(&gor__sched.quota_waiting, 1, __ATOMIC_RELAXED);
     int result = gor__line_wait(&quota->line, within ? quota->live : 0, patience->limit);
@@ -129,7 +161,7 @@ int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patien
     return result;
 }
 
-void gor__quota_leave(struct gor_quota *quota)
+static void leave_one(struct gor_quota *quota)
 {
     struct gor__line_taken served = {NULL, NULL};
     gor__spin_lock(&quota->line.lock);
@@ -140,6 +172,28 @@ void gor__quota_leave(struct gor_quota *quota)
     /* If somebody was served, that is a reference of its own. */
     if (last && drop(quota)) {
         gor__free_later(&quota->trash, destroy_trashed);
+    }
+}
+
+int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patience)
+{
+    int result = enter_one(quota, patience);
+    if (result == 0 && quota->above != NULL) {
+        result = gor__quota_enter(quota->above, patience);
+        if (result < 0) {
+            leave_one(quota);
+        }
+    }
+    return result;
+}
+
+/* What is above lives as long as somebody has a place there. */
+void gor__quota_leave(struct gor_quota *quota)
+{
+    while (quota != NULL) {
+        struct gor_quota *above = quota->above;
+        leave_one(quota);
+        quota = above;
     }
 }
 
@@ -157,14 +211,18 @@ void gor__quotas_stop(void)
 void gor__quotas_forget(void)
 {
     gor__mutex_lock(&all.lock);
-    for (struct gor_quota *quota = all.first, *next = NULL; quota != NULL; quota = next) {
-        next = quota->next;
+    struct gor_quota *quota = all.first != NULL ? gor_quota_ref(all.first) : NULL;
+    while (quota != NULL) {
+        /* The end of this one may be that of others, too, but not of the next. */
+        struct gor_quota *next = quota->next != NULL ? gor_quota_ref(quota->next) : NULL;
         bool counted = quota->live > 0;
         quota->live = 0;
         gor__line_forget(&quota->line);
-        if (counted && drop(quota)) {
-            destroy_listed(quota);
+        if (counted) {
+            (void)drop(quota);
         }
+        unref_listed(quota);
+        quota = next;
     }
     gor__mutex_unlock(&all.lock);
 }

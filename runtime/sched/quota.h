@@ -21,14 +21,15 @@
 struct gor_quota {
     struct gor__line line;
     uint64_t most;
-    uint64_t live;          /* goroutines that count in it, or have a place there */
-    uint32_t refs;          /* atomic */
-    struct gor_quota *next; /* list links, of all quotas */
+    uint64_t live;           /* goroutines that count in it, or have a place there */
+    uint32_t refs;           /* atomic */
+    struct gor_quota *above; /* owned reference: who has a place here has one there; NULL: none */
+    struct gor_quota *next;  /* list links, of all quotas */
     struct gor_quota *prev;
     struct gor__trash trash;
 };
 
-/* A place. Errors as gor__ceiling_take. */
+/* A place, here and in all above. Errors as gor__ceiling_take. */
 int gor__quota_enter(struct gor_quota *quota, const struct gor__patience *patience);
 
 /* It has ended, or did not start; inside. */

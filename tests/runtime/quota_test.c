@@ -383,6 +383,96 @@ GO_TEST(quota_is_left_by_whoever_is_started_in_none)
     gor_quota_unref(quota);
 }
 
+/* ---------------------------------------------------------------- one below another */
+
+GO_TEST(quota_below_another_counts_in_both)
+{
+    struct gor_quota *above = new_quota(5);
+    struct gor_quota *below = gor_quota_new_below(above, UINT64_MAX);
+    struct gor_quota *free_one = gor_quota_new_below(NULL, 1);
+    struct gor_chan *gate = new_chan(0, 0);
+    CHECK(below != NULL && free_one != NULL);
+    gor_quota_unref(above); /* what is below keeps it */
+    for (int i = 0; i < 3; i++) {
+        start_in(below, park_on, gate);
+    }
+    start_in(free_one, park_on, gate);
+    CHECK_EQ(stats_of(below).goroutines, 3);
+    CHECK_EQ(stats_of(above).goroutines, 3);
+    CHECK_EQ(gor_chan_close(gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    CHECK_EQ(stats_of(above).goroutines, 0);
+    gor_quota_unref(below);
+    gor_quota_unref(free_one);
+    gor_chan_unref(gate);
+}
+
+GO_TEST(quota_below_another_is_refused_by_either)
+{
+    struct gor_quota *above = new_quota(3);
+    struct gor_quota *first = gor_quota_new_below(above, 2);
+    struct gor_quota *second = gor_quota_new_below(above, 10);
+    struct gor_go_opts in_first = {.quota = first};
+    struct gor_go_opts in_second = {.quota = second};
+    struct gor_chan *gate = new_chan(0, 0);
+    CHECK_EQ(gor_go_with(&in_first, park_on, gate), 0);
+    CHECK_EQ(gor_go_with(&in_first, park_on, gate), 0);
+    CHECK_EQ(gor_go_with(&in_first, park_on, gate), -EAGAIN);
+    CHECK_EQ(gor_go_with(&in_second, park_on, gate), 0);
+    CHECK_EQ(gor_go_with(&in_second, park_on, gate), -EAGAIN);
+    CHECK_EQ(stats_of(above).goroutines, 3); /* who was refused has given back what he had */
+    CHECK_EQ(stats_of(first).goroutines, 2);
+    CHECK_EQ(stats_of(second).goroutines, 1);
+    CHECK_EQ(gor_chan_close(gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_quota_unref(above);
+    gor_quota_unref(first);
+    gor_quota_unref(second);
+    gor_chan_unref(gate);
+}
+
+GO_TEST(quota_below_another_waits_above)
+{
+    struct gor_quota *above = new_quota(1);
+    struct gor_quota *below = gor_quota_new_below(above, 10);
+    struct gor_chan *gate = new_chan(0, 0);
+    struct gor_go_opts opts = {.quota = below};
+    start_in(above, park_on, gate);
+    CHECK_EQ(gor_go_until(&opts, do_nothing, NULL, gor_after(GOR_MILLISECOND)), -ETIMEDOUT);
+    CHECK_EQ(stats_of(below).goroutines, 0);
+    CHECK_EQ(gor_chan_close(gate), 0);
+    CHECK_EQ(gor_go_until(&opts, do_nothing, NULL, GOR_NEVER), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    CHECK_EQ(stats_of(below).goroutines + stats_of(above).goroutines, 0);
+    gor_quota_unref(above);
+    gor_quota_unref(below);
+    gor_chan_unref(gate);
+}
+
+static struct gor_quota *left_behind;
+
+static int leave_some(void *arg)
+{
+    struct gor_quota *above = new_quota(10);
+    (void)arg;
+    left_behind = gor_quota_new_below(above, 10);
+    for (int i = 0; i < 2; i++) {
+        struct gor_quota *below = gor_quota_new_below(left_behind, 10);
+        struct gor_go_opts opts = {.quota = below};
+        CHECK_EQ(gor_go_with(&opts, park_on, NULL), 0);
+        gor_quota_unref(below);
+    }
+    gor_quota_unref(above);
+    return 0;
+}
+
+TEST(quotas_below_others_end_with_the_runtime)
+{
+    CHECK_EQ(gor_run(NULL, leave_some, NULL), 0);
+    CHECK_EQ(stats_of(left_behind).goroutines, 0);
+    gor_quota_unref(left_behind);
+}
+
 /* ---------------------------------------------------------------- host, storm */
 
 struct beside {
