@@ -193,7 +193,7 @@ static int start_readers(struct exec *exec)
             gor_waitgroup_done(&exec->readers);
         }
     }
-    return result != 0 ? result : gord_exec_report_start(&exec->report);
+    return result;
 }
 
 /* ------------------------------------------------------------------ start */
@@ -277,7 +277,15 @@ static void wait_or_end(struct exec *exec, struct gor_ctx *ctx)
     struct gor_case cases[2] = {{.chan = exec->exited, .op = GOR_RECV},
                                 {.chan = gor_ctx_done(ctx), .op = GOR_RECV}};
 
-    if (gor_select(cases, 2) == 1) {
+    int which = gor_select_until(cases, 2, gor_after(GORD_REPORT_YOUTH_NS));
+    if (which < 0) {
+        if (gord_exec_report_start(&exec->report) != 0) {
+            gord_logfile_remark(&exec->run->log,
+                                "out of memory: its progress is read at its end\n");
+        }
+        which = gor_select(cases, 2);
+    }
+    if (which == 1) {
         exec->stopped = gord_run_stopped(exec->run);
         end_process(exec);
     }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "daemon/runner/progress.h"
@@ -65,6 +66,15 @@ static void take_result(struct gord_exec_report *report, const char *bytes, size
                         GORD_RESULT_BYTES);
 }
 
+static void take(struct gord_exec_report *report, int which, const char *bytes, size_t length)
+{
+    if (which == GORD_PROGRESS_PIPE) {
+        take_progress(report, bytes, length);
+    } else {
+        take_result(report, bytes, length);
+    }
+}
+
 /* What is there now, as far as there is any. False: that was the end. */
 static bool read_some(struct gord_exec_report *report, int which)
 {
@@ -73,13 +83,29 @@ static bool read_some(struct gord_exec_report *report, int which)
 
     for (int i = 0; i < READS_MOST && got == READ_BYTES; i++) {
         got = gor_read(report->fds[which], buffer, sizeof(buffer), 0);
-        if (got > 0 && which == GORD_PROGRESS_PIPE) {
-            take_progress(report, buffer, (size_t)got);
-        } else if (got > 0) {
-            take_result(report, buffer, (size_t)got);
+        if (got > 0) {
+            take(report, which, buffer, (size_t)got);
         }
     }
     return got > 0 || got == -ETIMEDOUT;
+}
+
+/* The same without the poller, of which most pipes have never heard. */
+static void drain(struct gord_exec_report *report, int which)
+{
+    char buffer[READ_BYTES];
+    int there = 0;
+
+    for (int i = 0; i < READS_MOST; i++) {
+        if (ioctl(report->fds[which], FIONREAD, &there) != 0 || there == 0) {
+            return;
+        }
+        ssize_t got = read(report->fds[which], buffer, sizeof(buffer));
+        if (got <= 0) {
+            return;
+        }
+        take(report, which, buffer, (size_t)got);
+    }
 }
 
 /* The descriptor is closed after this has ended: its number must not become another file's while
@@ -128,7 +154,7 @@ static int open_pipe(struct gord_exec_report *report, int which)
 int gord_exec_report_open(struct gord_exec_report *report, struct gord_run *run)
 {
     *report = (struct gord_exec_report){.run = run, .fds = {-1, -1}, .child_fds = {-1, -1}};
-    int result = gor_ctx_with_cancel(gor_ctx_background(), &report->over);
+    int result = 0;
     for (int i = 0; i < GORD_REPORT_PIPES && result == 0; i++) {
         result = open_pipe(report, i);
     }
@@ -155,7 +181,7 @@ int gord_exec_report_start(struct gord_exec_report *report)
     struct gor_go_opts opts = {.name = report->run->name,
                                .at_ceiling = GOR_CEILING_EXEMPT,
                                .hibernation = GOR_HIBERNATE_MAY};
-    int result = 0;
+    int result = gor_ctx_with_cancel(gor_ctx_background(), &report->over);
 
     for (int i = 0; i < GORD_REPORT_PIPES && result == 0; i++) {
         gor_waitgroup_add(&report->readers, 1);
@@ -170,17 +196,17 @@ int gord_exec_report_start(struct gord_exec_report *report)
 void gord_exec_report_end(struct gord_exec_report *report)
 {
     gord_exec_report_close_child(report);
-    if (report->over == NULL) {
-        return; /* never opened, or ended already */
+    bool read_before = report->over != NULL;
+    if (read_before) {
+        gor_ctx_cancel(report->over, "the process has ended");
+        gor_waitgroup_wait(&report->readers);
+        gor_ctx_unref(report->over);
+        report->over = NULL;
     }
-    gor_ctx_cancel(report->over, "the process has ended");
-    gor_waitgroup_wait(&report->readers);
-    gor_ctx_unref(report->over);
-    report->over = NULL;
     for (int i = 0; i < GORD_REPORT_PIPES; i++) {
         if (report->fds[i] >= 0) {
-            (void)read_some(report, i);
-            gor_close(report->fds[i]);
+            drain(report, i);
+            (void)(read_before ? gor_close(report->fds[i]) : close(report->fds[i]));
             report->fds[i] = -1;
         }
     }

@@ -4,6 +4,8 @@
  *
  * The process finds them as descriptors 3 and 4, and their numbers in its environment. What holds
  * them open after it does not keep the job: what was written by then is read, and that is all.
+ * Most processes end before anybody could have looked: while one is young nobody reads, and the pipes
+ * keep what it says.
  *
  * Threads     the job's goroutine; reading is done by goroutines of its own.
  * Ownership   the memory is the caller's, from open to end.
@@ -33,13 +35,16 @@ struct gord_exec_report {
     bool too_long; /* its result is, and is not kept */
 };
 
-/* 0, -ENOMEM, or the errno of pipe2, with nothing open. */
+/* How long nobody reads. */
+#define GORD_REPORT_YOUTH_NS (50 * GOR_MILLISECOND)
+
+/* 0, or the errno of pipe2, with nothing open. */
 int gord_exec_report_open(struct gord_exec_report *report, struct gord_run *run);
 
 /* The process has its ends. */
 void gord_exec_report_close_child(struct gord_exec_report *report);
 
-/* Begin to read; an error of gor_go. */
+/* Begin to read, for the process has become old enough; an error of gor_go. */
 int gord_exec_report_start(struct gord_exec_report *report);
 
 /* The process has ended, or there was none: read what is there, and close. */
