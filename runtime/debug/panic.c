@@ -40,7 +40,7 @@ static void print(FILE *out, const struct gor__panic *panic)
         while (same < panic->count && panic->frames[same] == panic->frames[i]) {
             same++;
         }
-        print_frame(out, (uintptr_t)panic->frames[i], i > 0);
+        print_frame(out, (uintptr_t)panic->frames[i], i > 0 || panic->called);
         if (same - i > 1) {
             fprintf(out, "\t%u times\n", same - i);
         }

@@ -230,6 +230,7 @@ static void go_on(void)
         "by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
         (unsigned long)g->id, name[0] != '\0' ? " " : "", name, bytes / 1024);
     gor__panic_note_frames(&panic, rescue->former, rescue->place);
+    panic.called = false;
     gor__panic_now(&panic, g, message);
 }
 

@@ -174,6 +174,7 @@ void gor_panic(const char *format, ...)
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
     gor__panic_note_frames(&panic, g->stack, place);
+    panic.called = true;
     gor__panic_now(&panic, g, message);
 }
 

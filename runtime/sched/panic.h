@@ -20,8 +20,9 @@ enum { GOR__PANIC_FRAMES = 32 };
 struct gor__panic {
     struct gor__panic *next; /* list link of all under way */
     struct gor__g *g;
-    unsigned count;                        /* of frames[] */
-    unsigned left_out;                     /* frames further out */
+    unsigned count;    /* of frames[] */
+    unsigned left_out; /* frames further out */
+    bool called;       /* the first frame is a return address, too: somebody called gor_panic */
     const void *frames[GOR__PANIC_FRAMES]; /* return addresses, innermost first */
 };
 
