@@ -17,6 +17,7 @@
 #include "daemon/base/notify.h"
 #include "daemon/listen.h"
 #include "daemon/pulse.h"
+#include "daemon/runner/plugin_file.h"
 #include "daemon/runner/runner.h"
 #include "daemon/scrape.h"
 #include "daemon/service/auth.h"
@@ -40,6 +41,7 @@ struct daemon {
     uv_loop_t loop;
     int lock_fd;
     char log_root[PATH_MAX];
+    char plugin_copies[PATH_MAX];
     struct rlimit nofile; /* as we were started, for jobs */
     struct gord_notify notify;
     struct gord_auth auth;
@@ -234,7 +236,9 @@ static enum gord_exit open_state(struct daemon *d)
     char text[GORD_STORE_TEXT] = "";
     int result = make_folder(dir);
 
-    if (snprintf(d->log_root, sizeof(d->log_root), "%s/logs", dir) >= (int)sizeof(d->log_root)) {
+    if (snprintf(d->log_root, sizeof(d->log_root), "%s/logs", dir) >= (int)sizeof(d->log_root) ||
+        snprintf(d->plugin_copies, sizeof(d->plugin_copies), "%s/plugins", dir) >=
+            (int)sizeof(d->plugin_copies)) {
         result = -ENAMETOOLONG;
     }
     if (result == 0 && (result = make_folder(d->log_root)) != 0) {
@@ -299,7 +303,9 @@ static int start_runner(struct daemon *d)
                                       .grace_ns = config->grace_ns,
                                       .log_cap_bytes = config->log_cap_bytes,
                                       .paused = config->paused || gord_bus_was_paused(d->bus),
-                                      .nofile = d->nofile};
+                                      .nofile = d->nofile,
+                                      .plugin_folder = config->plugin_dir,
+                                      .plugin_copies = d->plugin_copies};
     int result = gor_start(&runtime);
 
     if (result != 0) {
@@ -336,6 +342,17 @@ static int start_service(struct daemon *d)
     return result;
 }
 
+static enum gord_exit check_plugin_dir(const struct gord_config *config)
+{
+    char why[GORD_PLUGIN_ERROR];
+
+    if (config->plugin_dir == NULL || gord_plugin_check_folder(config->plugin_dir, why) == 0) {
+        return GORD_EXIT_OK;
+    }
+    gord_log(GORD_LOG_ERROR, 0, "--plugin-dir: %s", why);
+    return GORD_EXIT_USAGE;
+}
+
 static enum gord_exit start(struct daemon *d)
 {
     raise_nofile(d);
@@ -348,7 +365,10 @@ static enum gord_exit start(struct daemon *d)
     if (result != 0) {
         gord_log(GORD_LOG_WARNING, 0, "cannot notify systemd: %s", strerror(-result));
     }
-    enum gord_exit code = open_state(d);
+    enum gord_exit code = check_plugin_dir(d->config);
+    if (code == GORD_EXIT_OK) {
+        code = open_state(d);
+    }
     if (code != GORD_EXIT_OK) {
         return code;
     }

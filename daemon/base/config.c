@@ -29,6 +29,7 @@ enum {
     OPT_GRACE,
     OPT_LOG_CAP,
     OPT_HIDE_ENV,
+    OPT_PLUGIN_DIR,
     OPT_PAUSED,
     OPT_LOG_LEVEL,
     OPT_VERSION,
@@ -91,6 +92,10 @@ static const struct argp_option options[] = {
      "Show no values of variables of jobs whose names match one of these, as 'ACME_*,*_PIN', nor "
      "of "
      "those that look like secrets anyway (*TOKEN, *SECRET*, *PASSWORD*, *_KEY, ...)",
+     2},
+    {"plugin-dir", OPT_PLUGIN_DIR, "DIR", 0,
+     "Load plug-ins from here: files whose names end in .so, each with functions for native jobs "
+     "(default: none)",
      2},
     {"log-level", OPT_LOG_LEVEL, "LEVEL", 0,
      "Report error, warning, notice (default), info or debug", 2},
@@ -297,6 +302,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return set_path(state, "state-dir", arg, &config->state_dir);
     case OPT_SOCKET:
         return set_path(state, "socket", arg, &config->socket);
+    case OPT_PLUGIN_DIR:
+        return set_path(state, "plugin-dir", arg, &config->plugin_dir);
     case OPT_LISTEN:
         return set_listen(state, arg, config);
     case OPT_METRICS_LISTEN:
@@ -447,5 +454,7 @@ void gord_config_fini(struct gord_config *config)
     free(config->metrics_host);
     free(config->hide_env);
     config->hide_env = NULL;
+    free(config->plugin_dir);
+    config->plugin_dir = NULL;
     config->state_dir = config->socket = config->listen_host = config->metrics_host = NULL;
 }

@@ -41,6 +41,7 @@ struct gord_config {
     bool paused;               /* start paused whatever the store says */
     int64_t grace_ns;          /* between SIGTERM and SIGKILL */
     uint64_t log_cap_bytes;    /* of one job's output */
+    char *plugin_dir;          /* owned; absolute; NULL: no plug-ins */
     enum gord_log_level log_level;
 };
 

@@ -84,6 +84,11 @@ static int env_from_wire(const Gor__V1__ExecSpec *exec, struct gord_env *shared,
 
 /* ----------------------------------------------------------------- spec */
 
+static bool is_builtin(const char *function)
+{
+    return strncmp(function, GORD_BUILTIN_PREFIX, strlen(GORD_BUILTIN_PREFIX)) == 0;
+}
+
 /* A spec with room for both texts, its numbers taken from `wire`. */
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
@@ -95,6 +100,8 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     }
     atomic_init(&spec->refs, 1);
     spec->kind = wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC ? GORD_EXEC : GORD_NATIVE;
+    spec->is_plugin =
+        wire->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE && !is_builtin(wire->native->function);
     spec->parent_id = wire->parent_id;
     spec->timeout_ns = wire->timeout_ns;
     spec->grace_ns = wire->grace_ns;

@@ -11,12 +11,16 @@
 #define GORD_EVENT_SPEC_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "gor/v1/jobs.pb-c.h"
 
 enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_KIND_COUNT };
+
+/* What the names of functions begin with that are not a plug-in's. */
+#define GORD_BUILTIN_PREFIX "builtin."
 
 /* One set of environment variables. */
 struct gord_env {
@@ -29,6 +33,7 @@ struct gord_env {
 struct gord_spec {
     atomic_uint refs;
     enum gord_job_kind kind;
+    bool is_plugin; /* native, and not one of ours */
     uint64_t parent_id;
     int64_t timeout_ns;   /* 0: none */
     int64_t grace_ns;     /* 0: the daemon's default */

@@ -82,14 +82,14 @@ static int check_fail(const char *const *args, size_t count, char *error, size_t
     return check_number(args, 1, 255, error, bytes);
 }
 
-static uint64_t number_of(const struct gord_native_call *call)
+static uint64_t number_of(const struct gor_job *job)
 {
-    return strtoull(call->args[0], NULL, 10);
+    return strtoull(gor_job_arg(job, 0), NULL, 10);
 }
 
-static bool is_cancelled(struct gord_native_call *call)
+static bool is_cancelled(struct gor_job *job)
 {
-    struct gor_ctx *ctx = gord_call_ctx(call);
+    struct gor_ctx *ctx = gor_job_ctx(job);
 
     return ctx == NULL || gor_ctx_err(ctx) != 0;
 }
@@ -97,65 +97,65 @@ static bool is_cancelled(struct gord_native_call *call)
 /* ------------------------------------------------------------------ functions */
 
 /* Writes its arguments with blanks between; nothing at all without any. */
-static int run_echo(struct gord_native_call *call)
+static int run_echo(struct gor_job *job)
 {
     size_t bytes = 0;
     size_t at = 0;
 
-    if (call->arg_count == 0) {
+    if (gor_job_arg_count(job) == 0) {
         return 0;
     }
-    for (size_t i = 0; i < call->arg_count; i++) {
-        bytes += strlen(call->args[i]) + 1;
+    for (size_t i = 0; i < gor_job_arg_count(job); i++) {
+        bytes += strlen(gor_job_arg(job, i)) + 1;
     }
-    char *line = malloc(bytes);
+    char *line = malloc(bytes + 1);
     if (line == NULL) {
-        return gord_call_fail(call, 1, "out of memory");
+        return gor_job_fail(job, 1, "out of memory");
     }
-    for (size_t i = 0; i < call->arg_count; i++) {
-        size_t length = strlen(call->args[i]);
-        memcpy(line + at, call->args[i], length);
+    for (size_t i = 0; i < gor_job_arg_count(job); i++) {
+        size_t length = strlen(gor_job_arg(job, i));
+        memcpy(line + at, gor_job_arg(job, i), length);
         at += length;
-        line[at++] = i + 1 < call->arg_count ? ' ' : '\n';
+        line[at++] = i + 1 < gor_job_arg_count(job) ? ' ' : '\n';
     }
-    gord_call_write(call, GORD_STDOUT, line, at);
+    (void)gor_job_write(job, GOR_JOB_STDOUT, line, at);
     free(line);
     return 0;
 }
 
-static int run_sleep(struct gord_native_call *call)
+static int run_sleep(struct gor_job *job)
 {
-    struct gor_ctx *ctx = gord_call_ctx(call);
+    struct gor_ctx *ctx = gor_job_ctx(job);
     int64_t ns = 0;
 
-    gord_parse_duration(call->args[0], &ns);
+    gord_parse_duration(gor_job_arg(job, 0), &ns);
     if (ctx == NULL) {
-        return gord_call_fail(call, 1, "out of memory");
+        return gor_job_fail(job, 1, "out of memory");
     }
     return gor_ctx_sleep_until(ctx, gor_after(ns)) == 0 ? 0 : 1;
 }
 
 /* Burns CPU, but lets others run and looks at its context every millisecond. */
-static int run_spin(struct gord_native_call *call)
+static int run_spin(struct gor_job *job)
 {
     int64_t ns = 0;
     uint64_t turns = 0;
 
-    gord_parse_duration(call->args[0], &ns);
+    gord_parse_duration(gor_job_arg(job, 0), &ns);
     int64_t end = gor_after(ns);
-    while (gor_now() < end && !is_cancelled(call)) {
+    while (gor_now() < end && !is_cancelled(job)) {
         int64_t slice = gor_after(SPIN_SLICE_NS);
         while (gor_now() < slice) {
             turns++;
         }
         gor_yield();
     }
-    gord_call_print(call, "%" PRIu64 " turns\n", turns);
+    gor_job_print(job, GOR_JOB_STDOUT, "%" PRIu64 " turns\n", turns);
     return 0;
 }
 
 struct fib {
-    struct gord_native_call *call;
+    struct gor_job *job;
     unsigned calls;
     bool stop;
 };
@@ -167,7 +167,7 @@ static uint64_t fib_step(struct fib *fib, unsigned n)
     frame[0] = (char)n;
     if (++fib->calls % FIB_CALLS_PER_LOOK == 0) {
         gor_yield();
-        fib->stop = is_cancelled(fib->call);
+        fib->stop = is_cancelled(fib->job);
     }
     if (n < 2 || fib->stop) {
         return (uint64_t)frame[0] & 1U;
@@ -175,15 +175,15 @@ static uint64_t fib_step(struct fib *fib, unsigned n)
     return fib_step(fib, n - 1) + fib_step(fib, n - 2);
 }
 
-static int run_fib(struct gord_native_call *call)
+static int run_fib(struct gor_job *job)
 {
-    struct fib fib = {call, 0, false};
-    uint64_t value = fib_step(&fib, (unsigned)number_of(call));
+    struct fib fib = {job, 0, false};
+    uint64_t value = fib_step(&fib, (unsigned)number_of(job));
 
     if (fib.stop) {
         return 1;
     }
-    gord_call_print(call, "%" PRIu64 "\n", value);
+    gor_job_print(job, GOR_JOB_STDOUT, "%" PRIu64 "\n", value);
     return 0;
 }
 
@@ -223,9 +223,9 @@ static int start_answering(struct gor_chan *ping, struct gor_chan *pong)
     return result;
 }
 
-static int run_pingpong(struct gord_native_call *call)
+static int run_pingpong(struct gor_job *job)
 {
-    uint64_t rounds = number_of(call);
+    uint64_t rounds = number_of(job);
     struct gor_chan *ping = gor_chan_new(sizeof(uint64_t), 0);
     struct gor_chan *pong = gor_chan_new(sizeof(uint64_t), 0);
     int result = -ENOMEM;
@@ -236,19 +236,19 @@ static int run_pingpong(struct gord_native_call *call)
     }
     int64_t begin = gor_now();
     if (result == 0) {
-        while (n < rounds && !(n % 1024 == 0 && is_cancelled(call))) {
+        while (n < rounds && !(n % 1024 == 0 && is_cancelled(job))) {
             uint64_t back;
             gor_chan_send(ping, &n);
             gor_chan_recv(pong, &back);
             n++;
         }
         gor_chan_close(ping);
-        gord_call_print(call, "%" PRIu64 " rounds, %.1f ns each\n", n,
-                        n > 0 ? (double)(gor_now() - begin) / (double)n : 0.0);
+        gor_job_print(job, GOR_JOB_STDOUT, "%" PRIu64 " rounds, %.1f ns each\n", n,
+                      n > 0 ? (double)(gor_now() - begin) / (double)n : 0.0);
     }
     gor_chan_unref(ping);
     gor_chan_unref(pong);
-    return result == 0 ? 0 : gord_call_fail(call, 1, "cannot start: %s", strerror(-result));
+    return result == 0 ? 0 : gor_job_fail(job, 1, "cannot start: %s", strerror(-result));
 }
 
 struct fanout {
@@ -271,18 +271,18 @@ static void add_part(void *arg)
 }
 
 /* N goroutines that each add a number; the caller waits for all. */
-static int run_fanout(struct gord_native_call *call)
+static int run_fanout(struct gor_job *job)
 {
-    uint64_t count = number_of(call);
+    uint64_t count = number_of(job);
     struct fanout all = {0};
     struct fanout_part *parts = calloc(count > 0 ? count : 1, sizeof(*parts));
     uint64_t started = 0;
     int result = 0;
 
     if (parts == NULL) {
-        return gord_call_fail(call, 1, "out of memory");
+        return gor_job_fail(job, 1, "out of memory");
     }
-    while (started < count && result == 0 && !(started % 1024 == 0 && is_cancelled(call))) {
+    while (started < count && result == 0 && !(started % 1024 == 0 && is_cancelled(job))) {
         parts[started] = (struct fanout_part){&all, started + 1};
         gor_waitgroup_add(&all.waitgroup, 1);
         result = gor_go(add_part, &parts[started]);
@@ -294,27 +294,28 @@ static int run_fanout(struct gord_native_call *call)
     }
     gor_waitgroup_wait(&all.waitgroup);
     free(parts);
-    gord_call_print(call, "%" PRIu64 " goroutines, sum %" PRIu64 "\n", started, all.sum);
+    gor_job_print(job, GOR_JOB_STDOUT, "%" PRIu64 " goroutines, sum %" PRIu64 "\n", started,
+                  all.sum);
     if (result == -EAGAIN) {
-        return gord_call_fail(call, 1,
-                              "goroutine %" PRIu64 ": no place for it under the ceilings "
-                              "(--max-goroutines, --max-stack-memory)",
-                              started + 1);
+        return gor_job_fail(job, 1,
+                            "goroutine %" PRIu64 ": no place for it under the ceilings "
+                            "(--max-goroutines, --max-stack-memory)",
+                            started + 1);
     }
-    return result == 0 ? 0
-                       : gord_call_fail(call, 1, "goroutine %" PRIu64 ": %s", started + 1,
-                                        strerror(-result));
+    return result == 0
+               ? 0
+               : gor_job_fail(job, 1, "goroutine %" PRIu64 ": %s", started + 1, strerror(-result));
 }
 
-static int run_fail(struct gord_native_call *call)
+static int run_fail(struct gor_job *job)
 {
-    return gord_call_fail(call, (int)number_of(call), "%s",
-                          call->arg_count > 1 ? call->args[1] : "asked to fail");
+    return gor_job_fail(job, (int)number_of(job), "%s",
+                        gor_job_arg_count(job) > 1 ? gor_job_arg(job, 1) : "asked to fail");
 }
 
-static int run_panic(struct gord_native_call *call)
+static int run_panic(struct gor_job *job)
 {
-    gor_panic("%s", call->arg_count > 0 ? call->args[0] : "asked to panic");
+    gor_panic("%s", gor_job_arg_count(job) > 0 ? gor_job_arg(job, 0) : "asked to panic");
 }
 
 #define OVERFLOW_DEPTH (1U << 20) /* more than any stack has room for */
@@ -327,20 +328,23 @@ static unsigned use_up_stack(unsigned depth)
     return depth < OVERFLOW_DEPTH ? use_up_stack(depth + 1) + (unsigned)frame[0] : 0;
 }
 
-static int run_overflow(struct gord_native_call *call)
+static int run_overflow(struct gor_job *job)
 {
-    return gord_call_fail(call, 1, "the stack had no end: %u", use_up_stack(0));
+    return gor_job_fail(job, 1, "the stack had no end: %u", use_up_stack(0));
 }
 
-const struct gord_native_function gord_builtin_functions[] = {
-    {"builtin.echo", "builtin.echo [TEXT...]", NULL, run_echo},
-    {"builtin.sleep", "builtin.sleep DURATION", check_duration, run_sleep},
-    {"builtin.spin", "builtin.spin DURATION", check_duration, run_spin},
-    {"builtin.fib", "builtin.fib N", check_fib, run_fib},
-    {"builtin.pingpong", "builtin.pingpong ROUNDS", check_rounds, run_pingpong},
-    {"builtin.fanout", "builtin.fanout N", check_fanout, run_fanout},
-    {"builtin.fail", "builtin.fail CODE [MESSAGE]", check_fail, run_fail},
-    {"builtin.panic", "builtin.panic [MESSAGE]", NULL, run_panic},
-    {"builtin.overflow", "builtin.overflow", NULL, run_overflow},
-    {NULL, NULL, NULL, NULL},
+static const struct gor_job_function functions[] = {
+    {"echo", "[TEXT...]", "writes its arguments", NULL, run_echo},
+    {"sleep", "DURATION", "waits", check_duration, run_sleep},
+    {"spin", "DURATION", "computes for so long", check_duration, run_spin},
+    {"fib", "N", "a Fibonacci number, by a recursion that grows the stack", check_fib, run_fib},
+    {"pingpong", "ROUNDS", "two goroutines and two channels", check_rounds, run_pingpong},
+    {"fanout", "N", "so many goroutines that each add a number", check_fanout, run_fanout},
+    {"fail", "CODE [MESSAGE]", "fails", check_fail, run_fail},
+    {"panic", "[MESSAGE]", "panics", NULL, run_panic},
+    {"overflow", NULL, "uses up its stack", NULL, run_overflow},
+    {0},
 };
+
+const struct gor_job_module gord_builtin_module = {
+    .abi = GOR_JOB_ABI, .name = "builtin", .version = GOR_VERSION, .functions = functions};

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/native.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-const struct gord_native_function *gord_native_find(const char *name)
+const struct gor_job_function *gord_native_function(const struct gor_job_module *module,
+                                                    const char *name)
 {
-    for (const struct gord_native_function *f = gord_builtin_functions; f->name != NULL; f++) {
+    for (const struct gor_job_function *f = module->functions; f->name != NULL; f++) {
         if (strcmp(f->name, name) == 0) {
             return f;
         }
@@ -14,17 +15,23 @@ const struct gord_native_function *gord_native_find(const char *name)
     return NULL;
 }
 
-const char *gord_native_list(char *out, size_t out_bytes)
+const struct gor_job_function *gord_native_builtin(const char *name)
 {
-    size_t at = 0;
+    return strncmp(name, GORD_BUILTIN_PREFIX, strlen(GORD_BUILTIN_PREFIX)) == 0
+               ? gord_native_function(&gord_builtin_module, name + strlen(GORD_BUILTIN_PREFIX))
+               : NULL;
+}
 
-    out[0] = '\0';
-    for (const struct gord_native_function *f = gord_builtin_functions; f->name != NULL; f++) {
-        int n = snprintf(out + at, out_bytes - at, "%s%s", at > 0 ? ", " : "", f->name);
-        if (n < 0 || (size_t)n >= out_bytes - at) {
-            break;
-        }
-        at += (size_t)n;
+void gord_native_fini(struct gor_job *job)
+{
+    struct gord_scratch *piece = atomic_load(&job->scratch);
+
+    while (piece != NULL) {
+        struct gord_scratch *next = piece->next;
+        free(piece);
+        piece = next;
     }
-    return out;
+    if (job->spec != NULL) {
+        gor__v1__job_spec__free_unpacked(job->spec, NULL);
+    }
 }

@@ -1,55 +1,61 @@
 /* SPDX-License-Identifier: MIT */
-/* native.h - functions that run as native jobs: what they are and what they are given.
+/* native.h - a native job from the daemon's side: what a struct gor_job is (plugin/gor_job.h).
  *
- * Threads     a function runs on its job's goroutine and may start more; lookup is for any thread.
- * Ownership   a call belongs to the runner and is valid until the function returns.
+ * A job of the module "builtin" is made by its goroutine, on its stack. That of a plug-in is made by
+ * the loop, and outlives its function for as long as goroutines are left that it started: they count
+ * in a quota of the job's, and the code they run must not be unloaded, nor their job be freed.
+ *
+ * Threads     as each field says.
+ * Ownership   see plugins.h for those of plug-ins.
  */
 #ifndef GORD_RUNNER_NATIVE_H
 #define GORD_RUNNER_NATIVE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "daemon/runner/logframe.h"
-#include "runtime/gor.h"
+#include "daemon/runner/run.h"
+#include "plugin/gor_job.h"
 
-/* What a running native function sees of its job. */
-struct gord_native_call {
-    const char *const *args; /* borrowed, UTF-8 */
-    size_t arg_count;
-    void *run; /* the runner's */
+struct gord_plugin;
+
+/* One piece of gor_job_alloc; its bytes follow. */
+struct gord_scratch {
+    struct gord_scratch *next;
+    max_align_t bytes[];
 };
 
-struct gord_native_function {
-    const char *name;  /* "builtin.echo" */
-    const char *usage; /* "builtin.echo [TEXT...]" */
-    /* Are the arguments right? 0, or -EINVAL with a sentence in `error`. NULL: any are. */
-    int (*check)(const char *const *args, size_t arg_count, char *error, size_t error_bytes);
-    /* Do it; the result is the job's exit code, 0 for success. It ends early once its context is
-     * cancelled; what it returns then does not matter. */
-    int (*run)(struct gord_native_call *call);
+struct gor_job {
+    struct gord_run *run;                    /* a plug-in's: owned reference; else borrowed */
+    Gor__V1__JobSpec *spec;                  /* owned: arguments and input lie there */
+    const struct gor_job_function *function; /* borrowed */
+    _Atomic(struct gord_scratch *) scratch;  /* owned list */
+    atomic_bool over;                        /* its function has returned, or left otherwise */
+    struct gord_plugin *plugin;              /* pinned; NULL: a builtin function. Loop only */
+    struct gor_quota *quota;                 /* owned reference; of a plug-in's job. Immutable */
+    struct gor_defer leave;                  /* goroutine only */
+    struct gor_job *next;                    /* list link of those that have ended. Loop only */
 };
 
-/* The function of that name, or NULL. */
-const struct gord_native_function *gord_native_find(const char *name);
+/* The module that is always there. */
+extern const struct gor_job_module gord_builtin_module;
 
-/* "builtin.echo, builtin.sleep, ...": for the message about an unknown one. */
-const char *gord_native_list(char *out, size_t out_bytes);
+/* The function of that name within a module, without "module."; NULL: it has none. */
+const struct gor_job_function *gord_native_function(const struct gor_job_module *module,
+                                                    const char *name);
 
-/* The job's context; made at the first call. NULL when there is no memory for it. */
-struct gor_ctx *gord_call_ctx(struct gord_native_call *call);
+/* The same by the whole name, if it is builtin's; else NULL. */
+const struct gor_job_function *gord_native_builtin(const char *name);
 
-/* Write to the job's log. */
-void gord_call_print(struct gord_native_call *call, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void gord_call_write(struct gord_native_call *call, enum gord_stream stream, const void *data,
-                     size_t length);
+/* Free what the job owns, but not its memory. */
+void gord_native_fini(struct gor_job *job);
 
-/* Set the job's detail (why it failed) and answer `code`. */
-int gord_call_fail(struct gord_native_call *call, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Its goroutine has ended. If nobody has told how, it panicked with a handler of its own, which lets no
+ * other know. NULL is fine. Loop. */
+void gord_plugin_job_lost(struct gor_job *job);
 
-/* The functions of the module "builtin", ends with a NULL name. */
-extern const struct gord_native_function gord_builtin_functions[];
+/* The body of a plug-in's job; gives up the goroutine's reference of its run. [goroutine] */
+void gord_plugin_job_main(struct gor_job *job);
 
 #endif

@@ -1,49 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* A native job's goroutine: calls the function, turns its end into an outcome. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/runner/native.h"
-#include "daemon/runner/run.h"
-
-struct gor_ctx *gord_call_ctx(struct gord_native_call *call)
-{
-    return gord_run_ctx(call->run);
-}
-
-void gord_call_write(struct gord_native_call *call, enum gord_stream stream, const void *data,
-                     size_t length)
-{
-    struct gord_run *run = call->run;
-
-    gord_logfile_append(&run->log, stream, data, length);
-}
-
-void gord_call_print(struct gord_native_call *call, const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-
-    va_start(args, format);
-    int n = vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    if (n > 0) {
-        gord_call_write(call, GORD_STDOUT, text,
-                        (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
-    }
-}
-
-int gord_call_fail(struct gord_native_call *call, int code, const char *format, ...)
-{
-    struct gord_run *run = call->run;
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(run->detail, sizeof(run->detail), format, args);
-    va_end(args);
-    return code;
-}
 
 static void decide(struct gord_run *run, int code, struct gord_result *out_result)
 {
@@ -59,34 +20,104 @@ static void decide(struct gord_run *run, int code, struct gord_result *out_resul
     }
 }
 
-static void free_spec(void *arg)
+/* ------------------------------------------------------------------ builtin */
+
+static void fini(void *arg)
 {
-    gor__v1__job_spec__free_unpacked(arg, NULL);
+    gord_native_fini(arg);
 }
 
 void gord_native_run(struct gord_run *run, struct gord_result *out_result)
 {
-    Gor__V1__JobSpec *spec = gord_spec_to_wire(run->spec, 0);
+    struct gor_job job = {.run = run, .spec = gord_spec_to_wire(run->spec, 0)};
 
-    if (spec == NULL || spec->kind_case != GOR__V1__JOB_SPEC__KIND_NATIVE) {
+    if (job.spec == NULL || job.spec->kind_case != GOR__V1__JOB_SPEC__KIND_NATIVE) {
         snprintf(run->detail, sizeof(run->detail), "out of memory");
         out_result->outcome = GOR__V1__OUTCOME__FAILED;
         out_result->exit_code = 1;
+        gord_native_fini(&job);
         return;
     }
-    struct gor_defer free_later; /* a panic leaves by another door */
-    gor_defer(&free_later, free_spec, spec);
-    const struct gord_native_function *function = gord_native_find(spec->native->function);
-    if (function == NULL) {
-        /* Accepted by an earlier version that had it. */
+    struct gor_defer fini_later; /* a panic leaves by another door */
+    gor_defer(&fini_later, fini, &job);
+    job.function = gord_native_builtin(job.spec->native->function);
+    if (job.function == NULL) {
+        /* Accepted by an earlier version that had it, or when its plug-in was there. */
         snprintf(run->detail, sizeof(run->detail), "there is no native function '%.200s' any more",
-                 spec->native->function);
+                 job.spec->native->function);
         out_result->outcome = GOR__V1__OUTCOME__SPAWN_ERROR;
     } else {
-        struct gord_native_call call = {.args = (const char *const *)spec->native->args,
-                                        .arg_count = spec->native->n_args,
-                                        .run = run};
-        decide(run, function->run(&call), out_result);
+        decide(run, job.function->run(&job), out_result);
     }
-    gor_undefer(&free_later, true);
+    gor_undefer(&fini_later, true);
+}
+
+/* ------------------------------------------------------------------ plug-ins */
+
+/* Once: whoever comes first tells how the job ended. */
+static bool end_job(struct gor_job *job)
+{
+    return !atomic_exchange(&job->over, true);
+}
+
+/* The goroutines of the job, those it left behind too, have this one. */
+static void on_panic(void *arg, const char *message)
+{
+    struct gor_job *job = arg;
+    struct gord_run *run = job->run;
+
+    if (gor_self() == run->goroutine && end_job(job)) {
+        gord_run_end_by_panic(run, message);
+        gord_run_unref(run);
+    } else if (!atomic_load(&job->over)) {
+        gord_run_note_panic(run, message);
+    } else {
+        gord_log(GORD_LOG_WARNING, run->id,
+                 "a goroutine that it left behind panicked, and has ended: %s", message);
+    }
+}
+
+/* The last deferred call of its goroutine. A panic is the handler's to tell; but its function may have
+ * left by gor_exit, or panicked with a handler of its own. */
+static void on_leave(void *arg)
+{
+    struct gor_job *job = arg;
+    struct gord_result result = {.outcome = GOR__V1__OUTCOME__FAILED, .exit_code = 1};
+
+    if (atomic_load(&job->over) || gord_run_is_panicking()) {
+        return;
+    }
+    if (end_job(job)) {
+        snprintf(job->run->detail, sizeof(job->run->detail),
+                 "its goroutine ended without a return from %s (gor_exit)", job->function->name);
+        gord_run_end(job->run, &result);
+        gord_run_unref(job->run);
+    }
+}
+
+void gord_plugin_job_main(struct gor_job *job)
+{
+    struct gord_run *run = job->run;
+    struct gord_result result = {0};
+
+    gor_on_panic(on_panic, job);
+    gor_defer(&job->leave, on_leave, job);
+    int code = job->function->run(job);
+    if (end_job(job)) {
+        decide(run, code, &result);
+        gord_run_end(run, &result);
+        gord_run_unref(run);
+    }
+}
+
+void gord_plugin_job_lost(struct gor_job *job)
+{
+    struct gord_result result = {.outcome = GOR__V1__OUTCOME__PANICKED};
+
+    if (job != NULL && end_job(job)) {
+        snprintf(job->run->detail, sizeof(job->run->detail),
+                 "it panicked, and %s has set a handler of its own for that", job->function->name);
+        gord_run_end(job->run, &result);
+        gord_run_unref(job->run);
+    }
 }

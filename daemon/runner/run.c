@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/runner/native.h"
 #include "daemon/runner/text.h"
 
 /* After each append, on the goroutine: one note under way at a time, and only if somebody reads. */
@@ -63,6 +64,7 @@ void gord_run_unref(struct gord_run *run)
     gord_spec_unref(run->spec);
     free((void *)(uintptr_t)atomic_load(&run->cause));
     gord_reporter_free(atomic_load(&run->reporter));
+    free(atomic_load(&run->panic));
     free(run);
 }
 
@@ -138,16 +140,10 @@ Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
     return GOR__V1__OUTCOME__CANCELLED;
 }
 
-static void post_finished(struct gord_run *run, const struct gord_result *result)
+static void post_finished(struct gord_run *run, const struct gord_result *result, const char *text)
 {
-    char clean[GORD_DETAIL_BYTES];
-    const char *detail = run->detail;
-
-    if (!gord_text_is_utf8(detail, strlen(detail))) {
-        detail = gord_text_clean(detail, strlen(detail), clean, sizeof(clean));
-    }
     struct gord_event *event =
-        gord_event_finished(run->id, result->outcome, result->exit_code, result->signal, detail);
+        gord_event_finished(run->id, result->outcome, result->exit_code, result->signal, text);
 
     if (event != NULL) {
         gord_logfile_counts(&run->log, &event->stdout_bytes, &event->stderr_bytes);
@@ -156,27 +152,110 @@ static void post_finished(struct gord_run *run, const struct gord_result *result
     gord_bus_post(run->env->bus, event);
 }
 
-/* Where it was, into the job's log. */
-static void log_panic(struct gord_run *run)
+void gord_run_end(struct gord_run *run, const struct gord_result *result)
+{
+    char clean[GORD_DETAIL_BYTES];
+    const char *detail = run->detail;
+    const char *panic = atomic_load(&run->panic);
+
+    if (result->outcome == GOR__V1__OUTCOME__PANICKED && panic != NULL) {
+        detail = panic;
+    } else if (!gord_text_is_utf8(detail, strlen(detail))) {
+        detail = gord_text_clean(detail, strlen(detail), clean, sizeof(clean));
+    }
+    post_finished(run, result, detail);
+}
+
+/* ------------------------------------------------------------------ panics */
+
+/* Where it was, the caller's; NULL: the caller does not panic, or there is no memory. */
+static char *trace_panic(void)
 {
     char *text = NULL;
     size_t length = 0;
     FILE *out = open_memstream(&text, &length);
 
     if (out == NULL) {
-        return;
+        return NULL;
     }
-    (void)gor_panic_dump(out);
-    if (fclose(out) == 0) {
-        char *rest = text;
-        char *line;
-        while ((line = strsep(&rest, "\n")) != NULL) {
-            if (line[0] != '\0') {
-                gord_logfile_remark(&run->log, "%s\n", line);
-            }
+    int result = gor_panic_dump(out);
+    if (fclose(out) != 0 || result != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+bool gord_run_is_panicking(void)
+{
+    char *trace = trace_panic();
+    bool is = trace != NULL;
+
+    free(trace);
+    return is;
+}
+
+/* What happened in one line, a blank one, and where it was: what the history has. */
+static char *describe_panic(const char *what, const char *message, const char *trace)
+{
+    char clean[GORD_DETAIL_BYTES];
+    char *text = NULL;
+    bool whole = trace != NULL && gord_text_is_utf8(trace, strlen(trace));
+
+    gord_text_clean(message, strlen(message), clean, sizeof(clean));
+    if (asprintf(&text, "%s: %s%s%s", what, clean, whole ? "\n\n" : "", whole ? trace : "") < 0) {
+        return NULL;
+    }
+    return text;
+}
+
+static void log_lines(struct gord_run *run, char *text)
+{
+    for (char *line; (line = strsep(&text, "\n")) != NULL;) {
+        if (line[0] != '\0') {
+            gord_logfile_remark(&run->log, "%s\n", line);
         }
     }
-    free(text);
+}
+
+/* Into the job's log, and for its end. Only the first counts. */
+static void note_panic(struct gord_run *run, const char *what, const char *message)
+{
+    char *none = NULL;
+    char *trace = trace_panic();
+    char *text = describe_panic(what, message, trace);
+
+    free(trace);
+    if (text != NULL && !atomic_compare_exchange_strong(&run->panic, &none, text)) {
+        free(text);
+        return;
+    }
+    if (text != NULL) {
+        char *lines = strdup(text);
+        log_lines(run, lines);
+        free(lines);
+    }
+}
+
+void gord_run_end_by_panic(struct gord_run *run, const char *message)
+{
+    struct gord_result result = {.outcome = GOR__V1__OUTCOME__PANICKED};
+
+    snprintf(run->detail, sizeof(run->detail), "panic: %s", message);
+    note_panic(run, "panic", message);
+    gord_run_end(run, &result);
+}
+
+void gord_run_note_panic(struct gord_run *run, const char *message)
+{
+    if (atomic_exchange(&run->panicked, true)) {
+        return;
+    }
+    note_panic(run, "panic in a goroutine of this job", message);
+    struct gor_ctx *ctx = atomic_load(&run->ctx);
+    if (ctx != NULL) {
+        gor_ctx_cancel(ctx, message);
+    }
 }
 
 /* The default, a panic, is decided here: it ends this job only. So does a stack that is used up. */
@@ -185,19 +264,10 @@ static void on_panic(void *arg, const char *message)
     struct gord_run *run = arg;
 
     if (gor_self() == run->goroutine) {
-        struct gord_result result = {.outcome = GOR__V1__OUTCOME__PANICKED};
-        snprintf(run->detail, sizeof(run->detail), "panic: %s", message);
-        gord_logfile_remark(&run->log, "panic: %s\n", message);
-        log_panic(run);
-        post_finished(run, &result);
+        gord_run_end_by_panic(run, message);
         gord_run_unref(run);
-    } else if (!atomic_exchange(&run->panicked, true)) {
-        gord_logfile_remark(&run->log, "panic in a goroutine of this job: %s\n", message);
-        log_panic(run);
-        struct gor_ctx *ctx = atomic_load(&run->ctx);
-        if (ctx != NULL) {
-            gor_ctx_cancel(ctx, message);
-        }
+    } else {
+        gord_run_note_panic(run, message);
     }
 }
 
@@ -215,13 +285,17 @@ void gord_run_main(void *arg)
     struct gord_run *run = arg;
     struct gord_result result = {.outcome = GOR__V1__OUTCOME__SUCCEEDED};
 
-    gor_on_panic(on_panic, run);
     label_goroutine(run);
+    if (run->job != NULL) {
+        gord_plugin_job_main(run->job);
+        return;
+    }
+    gor_on_panic(on_panic, run);
     if (run->spec->kind == GORD_EXEC) {
         gord_exec_run(run, &result);
     } else {
         gord_native_run(run, &result);
     }
-    post_finished(run, &result);
+    gord_run_end(run, &result);
     gord_run_unref(run);
 }

@@ -62,6 +62,8 @@ struct gord_run {
     struct gord_run *next;
     Gor__V1__JobState shown; /* state the sampler announced last; loop only */
     atomic_bool panicked;    /* a goroutine of a native job panicked */
+    _Atomic(char *) panic;   /* owned; set once: message and backtrace of the first panic */
+    struct gor_job *job;     /* of a plug-in's function: owned by plugins.h, immutable; else NULL */
 };
 
 /* Make the two contexts, on a goroutine, and wait for it. The runtime's errors. Loop. */
@@ -93,6 +95,17 @@ struct gor_ctx *gord_run_ctx(struct gord_run *run);
 /* 0, or why the run was ended from outside: TIMED_OUT or CANCELLED; the cause goes to the detail.
  * Looks only at a context that was made. [goroutine] */
 Gor__V1__Outcome gord_run_stopped(struct gord_run *run);
+
+/* It has ended so: post that. Whoever calls gives up the goroutine's reference then. [goroutine] */
+void gord_run_end(struct gord_run *run, const struct gord_result *result);
+
+/* In the handler of a panic: of its own goroutine, which ends it; of another one, whose panic cancels it.
+ * Message and backtrace go to its log and its end. [goroutine] */
+void gord_run_end_by_panic(struct gord_run *run, const char *message);
+void gord_run_note_panic(struct gord_run *run, const char *message);
+
+/* Is the caller in a deferred call because it panics? [goroutine] */
+bool gord_run_is_panicking(void);
 
 /* The two kinds. [goroutine] */
 void gord_exec_run(struct gord_run *run, struct gord_result *out_result);

@@ -11,6 +11,8 @@
 #include "daemon/base/log.h"
 #include "daemon/runner/admission.h"
 #include "daemon/runner/cascade.h"
+#include "daemon/runner/child.h"
+#include "daemon/runner/plugins.h"
 #include "daemon/runner/reaper.h"
 #include "daemon/runner/sampler.h"
 #include "daemon/runner/sweep.h"
@@ -27,6 +29,10 @@ struct gord_runner {
     struct gord_inbox notes;
     struct gord_inbox errands;
     struct gord_reporters reporters;
+    struct gord_plugins *plugins;       /* owned */
+    struct gord_child_request *waiting; /* owned list: for jobs to end */
+    void (*on_child)(void *arg, struct gord_child_request *request);
+    void *on_child_arg;
     unsigned slots[GORD_KIND_COUNT];
     bool refuse_at_ceiling;
     bool paused;
@@ -110,6 +116,24 @@ static int put_on_goroutine(struct gord_run *run, struct gor_quota *quota)
     return result;
 }
 
+/* On a goroutine, in the quota of its kind, or in one of its own below that. */
+static int start_run(struct gord_runner *runner, struct gord_run *run)
+{
+    struct gor_quota *quota = gord_admission_quota(&runner->admission, run->spec->kind);
+    int result = 0;
+
+    if (run->spec->is_plugin) {
+        result = gord_plugins_begin(runner->plugins, run, quota);
+    }
+    if (result == 0) {
+        result = put_on_goroutine(run, run->job != NULL ? run->job->quota : quota);
+    }
+    if (result != 0) {
+        gord_plugins_withdraw(runner->plugins, run->job);
+    }
+    return result;
+}
+
 /* A job whose start is on record: onto a goroutine of its own. -EAGAIN: there is no place for it. */
 static int launch(struct gord_runner *runner, struct gord_job *job)
 {
@@ -118,7 +142,7 @@ static int launch(struct gord_runner *runner, struct gord_job *job)
     int result = -ENOMEM;
 
     if (run != NULL) {
-        result = put_on_goroutine(run, gord_admission_quota(&runner->admission, spec->kind));
+        result = start_run(runner, run);
     }
     if (result != 0) {
         gord_run_unref(run);
@@ -223,6 +247,7 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         if (run != NULL) {
             gord_sampler_remove(&runner->sampler, run);
             gord_reporters_remove(&runner->reporters, atomic_load(&run->reporter));
+            gord_plugins_end(runner->plugins, run->job);
             job->body->run = NULL;
             gord_run_unref(run);
             runner->admission.native_running -= job->kind == GORD_NATIVE;
@@ -240,6 +265,9 @@ static void on_committed(void *arg, struct gord_event *const *events, size_t cou
     struct gord_runner *runner = arg;
 
     for (size_t i = 0; i < count; i++) {
+        if (runner->waiting != NULL && events[i]->kind == GORD_EVENT_FINISHED) {
+            gord_child_ended(&runner->waiting, events[i]);
+        }
         if (events[i]->kind != GORD_EVENT_STARTED || events[i]->pid != 0) {
             continue;
         }
@@ -490,6 +518,38 @@ struct gord_reporters *gord_runner_reporters(struct gord_runner *runner)
     return &runner->reporters;
 }
 
+void gord_runner_on_child(struct gord_runner *runner,
+                          void (*fn)(void *arg, struct gord_child_request *request), void *arg)
+{
+    runner->on_child = fn;
+    runner->on_child_arg = arg;
+}
+
+void gord_runner_submit_child(struct gord_runner *runner, struct gord_child_request *request)
+{
+    if (runner->on_child != NULL && !runner->stopped) {
+        runner->on_child(runner->on_child_arg, request);
+    } else {
+        gord_child_answer(request, -ECANCELED);
+    }
+}
+
+void gord_runner_add_waiting(struct gord_runner *runner, struct gord_child_request *request)
+{
+    request->next = runner->waiting;
+    runner->waiting = request;
+}
+
+struct gord_bus *gord_runner_bus(const struct gord_runner *runner)
+{
+    return runner->bus;
+}
+
+struct gord_plugins *gord_runner_plugins(const struct gord_runner *runner)
+{
+    return runner->plugins;
+}
+
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg)
 {
     runner->on_log = fn;
@@ -559,6 +619,13 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
         gord_inbox_close(&runner->errands);
         return result; /* the memory stays, as below */
     }
+    struct gord_plugins_opts plugins = {.loop = gord_bus_loop(opts->bus),
+                                        .folder = opts->plugin_folder,
+                                        .copies = opts->plugin_copies};
+    result = gord_plugins_open(&plugins, &runner->plugins);
+    if (result != 0) {
+        return result; /* likewise */
+    }
     gord_admission_on_look(&runner->admission, on_places, runner);
     gord_sampler_init(&runner->sampler, opts->bus);
     gord_bus_follow(opts->bus, &runner->hook);
@@ -592,6 +659,7 @@ void gord_runner_stop(struct gord_runner *runner)
     gord_inbox_close(&runner->notes);
     gord_inbox_close(&runner->errands);
     gord_admission_close(&runner->admission);
+    gord_plugins_close(runner->plugins);
     gord_sampler_close(&runner->sampler);
     gord_reaper_stop(&runner->reaper);
 }
@@ -602,6 +670,12 @@ void gord_runner_free(struct gord_runner *runner)
         return;
     }
     GORD_ASSERT(runner->stopped);
+    while (runner->waiting != NULL) {
+        struct gord_child_request *request = runner->waiting;
+        runner->waiting = request->next;
+        gord_child_answer(request, -ECANCELED);
+    }
+    gord_plugins_free(runner->plugins);
     gord_cascade_fini(&runner->cascade);
     gord_admission_fini(&runner->admission);
     gord_children_fini(&runner->env.children);

@@ -19,6 +19,8 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/run.h"
 
+struct gord_child_request;
+struct gord_plugins;
 struct gord_runner;
 
 /* Of each process that runs: its job's, those that read its output and its reports, and the one that
@@ -27,15 +29,17 @@ enum { GORD_EXEC_GOROUTINES = 6 };
 
 struct gord_runner_opts {
     struct gord_bus *bus;
-    const char *log_root;    /* exists */
-    unsigned exec_slots;     /* processes at a time */
-    unsigned native_slots;   /* native jobs at a time */
-    uint64_t max_goroutines; /* of native jobs, see admission.h; 0: no quota */
-    bool refuse_at_ceiling;  /* see gord_runner_refuses */
-    int64_t grace_ns;        /* of a job that names none */
-    uint64_t log_cap_bytes;  /* of one job's output */
-    bool paused;             /* begin paused */
-    struct rlimit nofile;    /* descriptor limit for processes */
+    const char *log_root;      /* exists */
+    unsigned exec_slots;       /* processes at a time */
+    unsigned native_slots;     /* native jobs at a time */
+    uint64_t max_goroutines;   /* of native jobs, see admission.h; 0: no quota */
+    bool refuse_at_ceiling;    /* see gord_runner_refuses */
+    int64_t grace_ns;          /* of a job that names none */
+    uint64_t log_cap_bytes;    /* of one job's output */
+    bool paused;               /* begin paused */
+    struct rlimit nofile;      /* descriptor limit for processes */
+    const char *plugin_folder; /* NULL: none */
+    const char *plugin_copies; /* where copies of plug-ins are kept */
 };
 
 /* Settle what a dead daemon left running, then begin. -ENOMEM, or the error of the runtime. */
@@ -82,6 +86,20 @@ uint64_t gord_runner_in_line(const struct gord_runner *runner);
 
 /* The run of a job, while it has one; borrowed. */
 struct gord_run *gord_runner_run_of(const struct gord_job *job);
+
+/* Have fn(arg, request) called on the loop for each job that a running one hands in; it answers by
+ * gord_child_answer. */
+void gord_runner_on_child(struct gord_runner *runner,
+                          void (*fn)(void *arg, struct gord_child_request *request), void *arg);
+void gord_runner_submit_child(struct gord_runner *runner, struct gord_child_request *request);
+
+/* The request is answered when the job that it names has ended, and that is on disk. */
+void gord_runner_add_waiting(struct gord_runner *runner, struct gord_child_request *request);
+
+struct gord_bus *gord_runner_bus(const struct gord_runner *runner);
+
+/* Borrowed; loop. */
+struct gord_plugins *gord_runner_plugins(const struct gord_runner *runner);
 
 /* A job has begun to tell of itself; on the loop. */
 void gord_runner_add_reporter(struct gord_runner *runner, struct gord_reporter *reporter);

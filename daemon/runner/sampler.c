@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/sampler.h"
 
+#include "daemon/runner/native.h"
+
 #define PERIOD_MS 50
 #define PERIOD_NS (PERIOD_MS * GOR_MILLISECOND)
 #define LOOKS_PER_TICK 512
@@ -30,7 +32,8 @@ static void look(struct gord_sampler *sampler, struct gord_run *run)
     const char *reason = "";
 
     if (gor_lookup(run->goroutine, &info) != 0) {
-        return; /* it has ended; its last event is on its way */
+        gord_plugin_job_lost(run->job); /* else its last event is on its way */
+        return;
     }
     if (info.state == GOR_WAITING && info.waiting_ns >= PERIOD_NS) {
         state = GOR__V1__JOB_STATE__WAITING;

@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/runner/native.h"
+#include "daemon/runner/plugins.h"
 #include "daemon/runner/text.h"
 
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
+#define INPUT_BYTES_MAX (1024 * 1024)
 #define CWD_MAX 4095
 #define LABELS_MAX 64
 #define LABEL_KEY_MAX 63
@@ -86,27 +87,45 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
     return check_env(exec, error, bytes);
 }
 
-static int check_native(const Gor__V1__NativeSpec *native, char *error, size_t bytes)
+/* The function's own word on its arguments. */
+static int check_args(const struct gor_job_function *function, const Gor__V1__NativeSpec *native,
+                      char *error, size_t bytes)
 {
-    char list[256];
     char why[256] = "";
+    char clean[256];
+
+    if (function->check == NULL ||
+        function->check((const char *const *)native->args, native->n_args, why, sizeof(why)) == 0) {
+        return 0;
+    }
+    why[sizeof(why) - 1] = '\0';
+    return refuse(error, bytes, "spec.native.args: %s %s (usage: %s%s%s)", native->function,
+                  gord_text_clean(why, strlen(why), clean, sizeof(clean)), native->function,
+                  function->usage != NULL ? " " : "",
+                  function->usage != NULL ? function->usage : "");
+}
+
+static int check_native(const Gor__V1__NativeSpec *native, const struct gord_plugins *plugins,
+                        char *error, size_t bytes)
+{
+    char list[320];
+    char why[64] = "";
 
     if (native->function[0] == '\0') {
         return refuse(error, bytes, "spec.native.function is empty; there are %s",
-                      gord_native_list(list, sizeof(list)));
+                      gord_plugins_list(plugins, native->function, list, sizeof(list)));
     }
-    const struct gord_native_function *function = gord_native_find(native->function);
+    const struct gor_job_function *function = gord_plugins_find(plugins, native->function);
     if (function == NULL) {
         return refuse(error, bytes, "spec.native.function: there is no '%.60s'; there are %s",
                       gord_text_clean(native->function, strlen(native->function), why, 64),
-                      gord_native_list(list, sizeof(list)));
+                      gord_plugins_list(plugins, native->function, list, sizeof(list)));
     }
-    if (function->check != NULL &&
-        function->check((const char *const *)native->args, native->n_args, why, sizeof(why)) != 0) {
-        return refuse(error, bytes, "spec.native.args: %s %s (usage: %s)", function->name, why,
-                      function->usage);
+    if (native->input.len > INPUT_BYTES_MAX) {
+        return refuse(error, bytes, "spec.native.input has %zu bytes, at most %d are kept",
+                      native->input.len, INPUT_BYTES_MAX);
     }
-    return 0;
+    return check_args(function, native, error, bytes);
 }
 
 static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
@@ -136,7 +155,8 @@ static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
-int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
+int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plugins, char *error,
+                    size_t error_bytes)
 {
     int result;
 
@@ -148,7 +168,7 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
         result = check_exec(spec->exec, error, error_bytes);
         break;
     case GOR__V1__JOB_SPEC__KIND_NATIVE:
-        result = check_native(spec->native, error, error_bytes);
+        result = check_native(spec->native, plugins, error, error_bytes);
         break;
     default:
         return refuse(error, error_bytes, "spec.kind is not set: it needs 'exec' or 'native'");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h - is what a client asks for in order? Pure functions, any thread.
+/* check.h - is what a client asks for in order? Pure functions but for what plug-ins check; loop
+ * thread.
  *
  * Each answers 0, or -EINVAL with a sentence in `error` that names the field.
  */
@@ -14,6 +15,10 @@
 #define GORD_NAME_MAX 200
 #define GORD_CAUSE_MAX 200
 
-int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes);
+struct gord_plugins;
+
+/* `plugins`: whose functions there are besides the builtin ones; NULL: none. */
+int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plugins, char *error,
+                    size_t error_bytes);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "daemon/runner/text.h"
 #include "daemon/service/state.h"
+#include "gor/v1/plugins.pb-c.h"
 
 #define MESSAGE(name) &gor__v1__##name##__descriptor
 
@@ -57,6 +58,10 @@ static const struct rpc_method methods[] = {
      MESSAGE(goroutines_reply), SMALL, gord_runtime_goroutines, NULL, NULL},
     {"/gor.v1.Runtime/Inspect", RPC_SERVER_STREAM, MESSAGE(inspect_request), MESSAGE(inspect_chunk),
      SMALL, gord_runtime_inspect, NULL, NULL},
+    {"/gor.v1.Plugins/ListPlugins", RPC_UNARY, MESSAGE(list_plugins_request),
+     MESSAGE(list_plugins_reply), SMALL, gord_plugins_list_all, NULL, NULL},
+    {"/gor.v1.Plugins/ReloadPlugins", RPC_UNARY, MESSAGE(reload_plugins_request),
+     MESSAGE(reload_plugins_reply), SMALL, gord_plugins_reload_all, NULL, NULL},
     {"/gor.v1.Runtime/Version", RPC_UNARY, MESSAGE(version_request), MESSAGE(version_reply), SMALL,
      gord_runtime_version, NULL, NULL},
 };
@@ -254,6 +259,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
                                            .arg = service};
     gord_bus_follow(opts->bus, &service->hook);
     gord_runner_on_log(opts->runner, on_log, service);
+    gord_runner_on_child(opts->runner, gord_submit_child, service);
     *out_service = service;
     return 0;
 }

@@ -98,6 +98,10 @@ bool gord_is_settled(struct gord_service *service, uint64_t id);
 /* Does the store or the table know the job? 0, -ENOENT, or the reader's error. */
 int gord_knows(struct gord_service *service, uint64_t id);
 
+/* A job that a running one hands in: checked and entered as any other; `arg` is the service. */
+struct gord_child_request;
+void gord_submit_child(void *arg, struct gord_child_request *request);
+
 /* The methods; `user` is the service. */
 #define GORD_METHOD(name) \
     void name(struct rpc_call *call, const ProtobufCMessage *message, void *user)
@@ -117,6 +121,8 @@ GORD_METHOD(gord_jobs_pause);
 GORD_METHOD(gord_jobs_resume);
 GORD_METHOD(gord_jobs_drain);
 GORD_METHOD(gord_jobs_undrain);
+GORD_METHOD(gord_plugins_list_all);
+GORD_METHOD(gord_plugins_reload_all);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

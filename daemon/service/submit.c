@@ -119,7 +119,7 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
 {
     char error[GORD_ERROR_BYTES] = "";
 
-    if (gord_check_spec(spec, error, sizeof(error)) != 0) {
+    if (gord_check_spec(spec, gord_runner_plugins(service->runner), error, sizeof(error)) != 0) {
         return refuse(out_why, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
     }
     if (spec->parent_id != 0) {

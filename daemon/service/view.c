@@ -8,6 +8,18 @@
 
 #include "daemon/base/assert.h"
 
+/* The spec for the wire; what may be long, environment and input, only where it was asked for. */
+static Gor__V1__JobSpec *spec_of(const struct gord_spec *spec, bool whole)
+{
+    Gor__V1__JobSpec *wire = gord_spec_to_wire(spec, whole);
+
+    if (wire != NULL && !whole && wire->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE) {
+        free(wire->native->input.data);
+        wire->native->input = (ProtobufCBinaryData){0};
+    }
+    return wire;
+}
+
 /* What a running job's run knows. */
 static void fill_running(const struct gord_job *job, Gor__V1__Job *out)
 {
@@ -142,7 +154,7 @@ int gord_view_from_row(struct gord_service *service, const struct gord_row *row,
     Gor__V1__Job *out = &view.job;
     bool ended = row->state == GOR__V1__JOB_STATE__TERMINATED;
 
-    view.spec = gord_spec_to_wire(row->spec, with_env);
+    view.spec = spec_of(row->spec, with_env);
     view.text = strdup(row->detail);
     out->id = row->id;
     out->spec = view.spec;
@@ -180,7 +192,7 @@ static int from_memory(struct gord_service *service, const struct gord_job *job,
 {
     struct gord_view view = {.job = GOR__V1__JOB__INIT};
 
-    view.spec = gord_spec_to_wire(job->body->spec, with_env);
+    view.spec = spec_of(job->body->spec, with_env);
     view.job.id = job->id;
     view.job.spec = view.spec;
     view.job.created_ns = job->body->created_ns;

@@ -22,7 +22,7 @@ static void refuse_native(const char *function, const char *arg, const char *wan
     native.args = args;
     spec.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
     spec.native = &native;
-    int result = gord_check_spec(&spec, error, sizeof(error));
+    int result = gord_check_spec(&spec, NULL, error, sizeof(error));
     if (want == NULL) {
         CHECK_EQ(result, 0);
         return;
@@ -57,9 +57,9 @@ TEST(check_missing_parts)
     Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
     char error[GORD_ERROR_BYTES] = "";
 
-    CHECK_EQ(gord_check_spec(NULL, error, sizeof(error)), -EINVAL);
+    CHECK_EQ(gord_check_spec(NULL, NULL, error, sizeof(error)), -EINVAL);
     CHECK_STR(error, "spec is missing");
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), -EINVAL);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
     CHECK_STR(error, "spec.kind is not set: it needs 'exec' or 'native'");
 }
 
@@ -75,31 +75,31 @@ TEST(check_times_labels_and_name)
     native.function = "builtin.echo";
     spec.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
     spec.native = &native;
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), 0);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), 0);
     spec.timeout_ns = INT64_MAX;
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), -EINVAL);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
     spec.timeout_ns = 0;
     spec.grace_ns = -1;
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), -EINVAL);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
     spec.grace_ns = 0;
     memset(name, 'n', sizeof(name));
     name[GORD_NAME_MAX + 1] = '\0';
     spec.name = name;
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), -EINVAL);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
     name[GORD_NAME_MAX] = '\0';
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), 0);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), 0);
     label.key = "key";
     for (size_t i = 0; i < 65; i++) {
         labels[i] = &label;
     }
     spec.labels = labels;
     spec.n_labels = 64;
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), 0);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), 0);
     spec.n_labels = 65;
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), -EINVAL);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
     spec.n_labels = 1;
     label.key = "";
-    CHECK_EQ(gord_check_spec(&spec, error, sizeof(error)), -EINVAL);
+    CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
 }
 
 /* ------------------------------------------------------------------ who may call */

@@ -15,7 +15,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = ("README.md", "docs/go-to-libgor.md", "docs/differences.md", "docs/debugging.md",
+PAGES = ("README.md", "docs/go-to-libgor.md", "docs/differences.md", "docs/debugging.md", "docs/plugins.md",
          "docs/man/gor.7")
 RUNS = {
     "README.md": ["hello from a goroutine\n"],
@@ -23,7 +23,7 @@ RUNS = {
     "docs/man/gor.7": ["1\n4\n9\n16\n25\n"],
 }
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wpedantic", "-Wno-unused", "-Werror",
-         "-I", os.path.join(ROOT, "runtime")]
+         "-I", os.path.join(ROOT, "runtime"), "-I", os.path.join(ROOT, "plugin")]
 # What docs/go-to-libgor.md says that its snippets assume.
 PRELUDE = """
 #include <errno.h>

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/child.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/runner/runner.h"
+
+/* ------------------------------------------------------------------ requests */
+
+static void request_unref(struct gord_child_request *request)
+{
+    /* acq_rel: the last one sees what the other did. */
+    if (atomic_fetch_sub_explicit(&request->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    gord_run_unref(request->run);
+    gor_chan_unref(request->ready);
+    if (request->spec != NULL) {
+        gor__v1__job_spec__free_unpacked(request->spec, NULL);
+    }
+    gord_child_end_fini(&request->end);
+    free(request);
+}
+
+/* With both references. */
+static struct gord_child_request *request_new(struct gord_run *run)
+{
+    struct gord_child_request *request = calloc(1, sizeof(*request));
+    struct gor_chan *ready = gor_chan_new(0, 0);
+
+    if (request == NULL || ready == NULL) {
+        gor_chan_unref(ready);
+        free(request);
+        return NULL;
+    }
+    atomic_init(&request->refs, 2);
+    request->run = gord_run_ref(run);
+    request->ready = ready;
+    return request;
+}
+
+static void wake(void *arg)
+{
+    struct gord_child_request *request = arg;
+
+    gor_chan_close(request->ready);
+    request_unref(request);
+}
+
+void gord_child_answer(struct gord_child_request *request, int error)
+{
+    struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_EXEMPT, .no_quota = true};
+
+    request->error = error;
+    if (gor_go_with(&opts, wake, request) != 0) {
+        request_unref(request); /* the runtime stops: nobody waits any more */
+    }
+}
+
+void gord_child_end_fini(struct gord_child_end *end)
+{
+    free(end->detail);
+    gord_report_unref(end->report);
+    *end = (struct gord_child_end){0};
+}
+
+/* ------------------------------------------------------------------ submitting */
+
+static void submit_on_loop(struct gord_runner *runner, struct gord_errand *errand)
+{
+    gord_runner_submit_child(
+        runner, (struct gord_child_request *)((char *)errand -
+                                              offsetof(struct gord_child_request, errand)));
+}
+
+int gord_run_submit(struct gord_run *run, Gor__V1__JobSpec *spec, uint64_t *out_id, char *text)
+{
+    struct gord_child_request *request = request_new(run);
+
+    if (request == NULL) {
+        gor__v1__job_spec__free_unpacked(spec, NULL);
+        return -ENOMEM;
+    }
+    spec->parent_id = run->id;
+    request->spec = spec;
+    request->errand.fn = submit_on_loop;
+    gord_errand_post(run->env->errands, &request->errand);
+    gor_chan_recv(request->ready, NULL);
+    int result = request->error;
+    if (result == 0) {
+        *out_id = request->id;
+    }
+    snprintf(text, GORD_CHILD_TEXT, "%s", request->text);
+    request_unref(request);
+    return result;
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+static int fill_end(struct gord_child_request *request, const struct gord_event *event)
+{
+    struct gord_child_end *end = &request->end;
+
+    end->outcome = (Gor__V1__Outcome)event->outcome;
+    end->exit_code = event->exit_code;
+    end->signal = event->signal;
+    end->report = event->report != NULL ? gord_report_ref(event->report) : NULL;
+    end->detail = strdup(event->text);
+    return end->detail != NULL ? 0 : -ENOMEM;
+}
+
+/* Of a job that the table has forgotten. */
+static int fill_from_store(struct gord_bus *bus, struct gord_child_request *request)
+{
+    struct gord_child_end *end = &request->end;
+    struct gord_row row;
+    int result = gord_reader_job(gord_bus_reader(bus), request->id, false, &row);
+
+    if (result != 0) {
+        return result;
+    }
+    end->outcome = (Gor__V1__Outcome)row.outcome;
+    end->exit_code = row.exit_code;
+    end->signal = row.signal;
+    end->detail = strdup(row.detail);
+    if (row.report != NULL) {
+        result = gord_reader_report(gord_bus_reader(bus), request->id, &end->report);
+    }
+    gord_row_fini(&row);
+    return result == 0 && end->detail == NULL ? -ENOMEM : result;
+}
+
+void gord_child_wait(struct gord_runner *runner, struct gord_child_request *request)
+{
+    struct gord_bus *bus = gord_runner_bus(runner);
+    struct gord_job *job = gord_job_find(gord_bus_table(bus), request->id);
+    bool ended = job != NULL && job->state == GOR__V1__JOB_STATE__TERMINATED &&
+                 job->last_seq <= gord_bus_committed(bus);
+
+    if (job == NULL) {
+        gord_child_answer(request, fill_from_store(bus, request));
+    } else if (ended) {
+        gord_child_answer(request, fill_end(request, job->body->last));
+    } else {
+        gord_runner_add_waiting(runner, request);
+    }
+}
+
+static void wait_on_loop(struct gord_runner *runner, struct gord_errand *errand)
+{
+    gord_child_wait(runner,
+                    (struct gord_child_request *)((char *)errand -
+                                                  offsetof(struct gord_child_request, errand)));
+}
+
+void gord_child_ended(struct gord_child_request **waiting, const struct gord_event *event)
+{
+    while (*waiting != NULL) {
+        struct gord_child_request *request = *waiting;
+        if (request->id != event->job_id) {
+            waiting = &request->next;
+            continue;
+        }
+        *waiting = request->next;
+        gord_child_answer(request, fill_end(request, event));
+    }
+}
+
+int gord_run_await(struct gord_run *run, uint64_t id, struct gord_child_end *out_end)
+{
+    struct gor_ctx *ctx = gord_run_ctx(run);
+    struct gord_child_request *request = ctx != NULL && id != run->id ? request_new(run) : NULL;
+
+    if (request == NULL) {
+        return id == run->id ? -EDEADLK : -ENOMEM;
+    }
+    request->id = id;
+    request->errand.fn = wait_on_loop;
+    gord_errand_post(run->env->errands, &request->errand);
+    int result = gor_chan_recv_ctx(request->ready, NULL, ctx);
+    if (result == 0) {
+        result = request->error;
+        if (result == 0) {
+            *out_end = request->end;
+            request->end = (struct gord_child_end){0};
+        }
+    }
+    request_unref(request);
+    return result;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* What plug-ins call: plugin/gor_job.h, but for jobs below (child.c). Exported by gord. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/runner/native.h"
+#include "daemon/runner/text.h"
+
+/* ------------------------------------------------------------------ what is asked */
+
+uint64_t gor_job_id(const struct gor_job *job)
+{
+    return job->run->id;
+}
+
+size_t gor_job_arg_count(const struct gor_job *job)
+{
+    return job->spec->native->n_args;
+}
+
+const char *gor_job_arg(const struct gor_job *job, size_t index)
+{
+    const Gor__V1__NativeSpec *native = job->spec->native;
+
+    return index < native->n_args ? native->args[index] : NULL;
+}
+
+const void *gor_job_input(const struct gor_job *job, size_t *out_bytes)
+{
+    const ProtobufCBinaryData *input = &job->spec->native->input;
+
+    *out_bytes = input->len;
+    return input->len > 0 ? (const void *)input->data : "";
+}
+
+struct gor_ctx *gor_job_ctx(struct gor_job *job)
+{
+    return gord_run_ctx(job->run);
+}
+
+/* ------------------------------------------------------------------ what is answered */
+
+/* Its end is on record: nothing may be added. Relaxed: whoever is this close to it may come in. */
+static bool is_over(const struct gor_job *job)
+{
+    return atomic_load_explicit(&job->over, memory_order_relaxed);
+}
+
+int gor_job_write(struct gor_job *job, enum gor_job_stream stream, const void *bytes, size_t length)
+{
+    if (is_over(job)) {
+        return -ESRCH;
+    }
+    gord_logfile_append(&job->run->log, stream == GOR_JOB_STDERR ? GORD_STDERR : GORD_STDOUT, bytes,
+                        length);
+    return 0;
+}
+
+int gor_job_print(struct gor_job *job, enum gor_job_stream stream, const char *format, ...)
+{
+    char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    int length = vasprintf(&text, format, args);
+    va_end(args);
+    if (length < 0) {
+        return -ENOMEM;
+    }
+    int result = gor_job_write(job, stream, text, (size_t)length);
+    free(text);
+    return result;
+}
+
+int gor_job_progress(struct gor_job *job, uint64_t done, uint64_t total, const char *text)
+{
+    char clean[4 * GORD_PROGRESS_TEXT_BYTES + 1];
+    const char *fit = text != NULL ? text : "";
+
+    if (is_over(job)) {
+        return -ESRCH;
+    }
+    size_t length = strnlen(fit, GORD_PROGRESS_TEXT_BYTES);
+    return gord_run_tell(job->run, done, total, gord_text_clean(fit, length, clean, sizeof(clean)));
+}
+
+int gor_job_result(struct gor_job *job, const void *bytes, size_t length)
+{
+    return is_over(job) ? -ESRCH : gord_run_set_result(job->run, bytes, length);
+}
+
+int gor_job_fail(struct gor_job *job, int code, const char *format, ...)
+{
+    struct gord_run *run = job->run;
+    va_list args;
+
+    if (!is_over(job)) {
+        va_start(args, format);
+        vsnprintf(run->detail, sizeof(run->detail), format, args);
+        va_end(args);
+    }
+    return code;
+}
+
+void *gor_job_alloc(struct gor_job *job, size_t bytes)
+{
+    struct gord_scratch *piece =
+        bytes <= SIZE_MAX - sizeof(*piece) ? calloc(1, sizeof(*piece) + bytes) : NULL;
+
+    if (piece == NULL) {
+        return NULL;
+    }
+    piece->next = atomic_load_explicit(&job->scratch, memory_order_relaxed);
+    /* Release: whoever frees the list sees the links of others. */
+    while (!atomic_compare_exchange_weak_explicit(&job->scratch, &piece->next, piece,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+    return piece->bytes;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* What plug-ins call for jobs below theirs: see plugin/gor_job.h. Exported by gord. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/runner/child.h"
+#include "daemon/runner/native.h"
+
+static bool is_over(const struct gor_job *job)
+{
+    return atomic_load_explicit(&job->over, memory_order_relaxed);
+}
+
+static size_t count_texts(const char *const *texts)
+{
+    size_t count = 0;
+
+    while (texts != NULL && texts[count] != NULL) {
+        count++;
+    }
+    return count;
+}
+
+/* Borrowed as bytes; the vector is the job's. NULL: no memory. */
+static ProtobufCBinaryData *to_bytes(struct gor_job *job, const char *const *texts, size_t count)
+{
+    ProtobufCBinaryData *bytes = gor_job_alloc(job, (count + 1) * sizeof(*bytes));
+
+    for (size_t i = 0; bytes != NULL && i < count; i++) {
+        bytes[i].data = (uint8_t *)(uintptr_t)texts[i];
+        bytes[i].len = strlen(texts[i]);
+    }
+    return bytes;
+}
+
+static int fill_exec(struct gor_job *job, const struct gor_job_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    gor__v1__exec_spec__init(exec);
+    exec->n_argv = count_texts(spec->argv);
+    exec->argv = to_bytes(job, spec->argv, exec->n_argv);
+    exec->n_env = count_texts(spec->env);
+    exec->env = to_bytes(job, spec->env, exec->n_env);
+    exec->cwd.data = (uint8_t *)(uintptr_t)spec->cwd;
+    exec->cwd.len = spec->cwd != NULL ? strlen(spec->cwd) : 0;
+    return exec->argv != NULL && exec->env != NULL ? 0 : -ENOMEM;
+}
+
+static void fill_native(const struct gor_job_spec *spec, Gor__V1__NativeSpec *native)
+{
+    gor__v1__native_spec__init(native);
+    native->function = (char *)(uintptr_t)spec->function;
+    native->n_args = spec->arg_count;
+    native->args = (char **)(uintptr_t)spec->args;
+    native->input.data = (uint8_t *)(uintptr_t)spec->input;
+    native->input.len = spec->input_bytes;
+}
+
+/* A copy of its own, by way of the wire. NULL: out of memory, or texts that are no UTF-8. */
+static Gor__V1__JobSpec *copy_spec(const Gor__V1__JobSpec *spec)
+{
+    size_t bytes = gor__v1__job_spec__get_packed_size(spec);
+    uint8_t *packed = malloc(bytes + 1);
+    Gor__V1__JobSpec *copy = NULL;
+
+    if (packed != NULL) {
+        gor__v1__job_spec__pack(spec, packed);
+        copy = gor__v1__job_spec__unpack(NULL, bytes, packed);
+        free(packed);
+    }
+    return copy;
+}
+
+static Gor__V1__JobSpec *make_spec(struct gor_job *job, const struct gor_job_spec *spec)
+{
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    Gor__V1__ExecSpec exec;
+    Gor__V1__NativeSpec native;
+
+    if (spec->argv != NULL) {
+        wire.kind_case = GOR__V1__JOB_SPEC__KIND_EXEC;
+        wire.exec = &exec;
+        if (fill_exec(job, spec, &exec) != 0) {
+            return NULL;
+        }
+    } else {
+        wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+        wire.native = &native;
+        fill_native(spec, &native);
+    }
+    wire.name = (char *)(uintptr_t)(spec->name != NULL ? spec->name : "");
+    wire.timeout_ns = spec->timeout_ns;
+    return copy_spec(&wire);
+}
+
+int gor_job_submit(struct gor_job *job, const struct gor_job_spec *spec, uint64_t *out_id,
+                   char *error, size_t error_bytes)
+{
+    char text[GORD_CHILD_TEXT] = "";
+    Gor__V1__JobSpec *wire = NULL;
+    int result = -ESRCH;
+
+    if (!is_over(job) && (spec->function != NULL) == (spec->argv != NULL)) {
+        snprintf(text, sizeof(text), "it needs a function or an argv, and not both");
+        result = -EINVAL;
+    } else if (!is_over(job)) {
+        wire = make_spec(job, spec);
+        result = wire != NULL ? gord_run_submit(job->run, wire, out_id, text) : -ENOMEM;
+    }
+    if (error != NULL && error_bytes > 0) {
+        snprintf(error, error_bytes, "%s",
+                 text[0] != '\0' || result == 0 ? text : strerror(-result));
+    }
+    return result;
+}
+
+/* Into memory of the job's. */
+static int hand_over(struct gor_job *job, const struct gord_child_end *from,
+                     struct gor_job_end *out_end)
+{
+    size_t detail_bytes = strlen(from->detail) + 1;
+    const struct gord_report *report = from->report;
+    bool has_result = report != NULL && report->has_result;
+    size_t result_bytes = has_result ? report->result_bytes : 0;
+    char *detail = gor_job_alloc(job, detail_bytes + result_bytes);
+
+    if (detail == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(detail, from->detail, detail_bytes);
+    *out_end = (struct gor_job_end){.outcome = (int)from->outcome,
+                                    .exit_code = from->exit_code,
+                                    .signal = from->signal,
+                                    .detail = detail};
+    if (has_result) {
+        out_end->result = memcpy(detail + detail_bytes, report->result, result_bytes);
+        out_end->result_bytes = result_bytes;
+    }
+    return 0;
+}
+
+int gor_job_wait(struct gor_job *job, uint64_t id, struct gor_job_end *out_end)
+{
+    struct gord_child_end end = {0};
+
+    if (is_over(job)) {
+        return -ESRCH;
+    }
+    int result = gord_run_await(job->run, id, &end);
+    if (result == 0) {
+        result = hand_over(job, &end, out_end);
+    }
+    gord_child_end_fini(&end);
+    return result;
+}
