@@ -156,7 +156,7 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     printf("%-10s  %s%s%s\n", "State", style != NULL ? style : "", status,
            style != NULL ? "\x1b[0m" : "");
     line_clean("Why", job->reason, strlen(job->reason));
-    line_clean("Detail", job->detail, strlen(job->detail));
+    line_clean("Detail", job->detail, strcspn(job->detail, "\n"));
     line_time("Submitted", job->created_ns);
     line_time("Started", job->started_ns);
     line_time("Ended", job->finished_ns);
@@ -189,7 +189,7 @@ static void add_event(struct gorctl_table *table, const Gor__V1__Event *event, i
     gorctl_event_text(event, status);
     gorctl_table_cell(table, status, gorctl_status_style(event->state, event->outcome));
     const char *why = event->detail[0] != '\0' ? event->detail : event->reason;
-    char *clean = gorctl_text_escape(why, strlen(why));
+    char *clean = gorctl_text_first_line(why);
     gorctl_table_cell(table, clean, NULL);
     free(clean);
 }
@@ -210,6 +210,19 @@ static void show_life(Gor__V1__Event *const *events, size_t count)
     gorctl_table_free(table);
 }
 
+/* What a detail has below its first line: where a native job panicked. */
+static void show_rest(const char *detail)
+{
+    for (const char *at = strchr(detail, '\n'); at != NULL; at = strchr(at, '\n')) {
+        at++;
+        bool indented = *at == '\t';
+        at += indented;
+        char *text = gorctl_text_escape(at, strcspn(at, "\n"));
+        printf("%s%s\n", indented ? "    " : "", text);
+        free(text);
+    }
+}
+
 static void show(const Gor__V1__GetReply *reply, bool with_env)
 {
     const Gor__V1__Job *job = reply->job;
@@ -221,6 +234,7 @@ static void show(const Gor__V1__GetReply *reply, bool with_env)
     if (reply->n_events > 0) {
         show_life(reply->events, reply->n_events);
     }
+    show_rest(job->detail);
 }
 
 /* Environments hold secrets: they are shown to those who ask for them. */

@@ -82,7 +82,7 @@ static void show_job(const Gor__V1__Job *job)
     char took[GORCTL_WHEN_ROOM];
     gorctl_status_text(job, status);
     gorctl_duration_text(gorctl_job_took(job, job->finished_ns), took);
-    char *detail = gorctl_text_escape(job->detail, strlen(job->detail));
+    char *detail = gorctl_text_first_line(job->detail);
     printf("%" PRIu64 "  %s  %s%s%s\n", job->id, status, took, detail[0] != '\0' ? "  " : "",
            detail);
     free(detail);

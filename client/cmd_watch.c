@@ -78,7 +78,7 @@ static void show_event(const Gor__V1__Event *event, bool colour)
     const char *style = colour ? gorctl_status_style(event->state, event->outcome) : NULL;
     char *name = gorctl_text_escape(event->name, strlen(event->name));
     const char *why = event->detail[0] != '\0' ? event->detail : event->reason;
-    char *clean = gorctl_text_escape(why, strlen(why));
+    char *clean = gorctl_text_first_line(why);
     printf("%s  #%" PRIu64 "  job %" PRIu64 "%s%s%s  %s%s%s%s%s\n", at, event->seq, event->job_id,
            name[0] != '\0' ? " (" : "", name, name[0] != '\0' ? ")" : "",
            style != NULL ? style : "", status, style != NULL ? "\x1b[0m" : "",

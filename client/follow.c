@@ -244,7 +244,7 @@ void gorctl_say_how_it_ended(const Gor__V1__Job *job)
     }
     char status[GORCTL_WORD_ROOM];
     gorctl_status_text(job, status);
-    char *detail = gorctl_text_escape(job->detail, strlen(job->detail));
+    char *detail = gorctl_text_first_line(job->detail);
     gorctl_say("job %llu: %s%s%s", (unsigned long long)job->id, status,
                detail[0] != '\0' ? ": " : "", detail);
     free(detail);

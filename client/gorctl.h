@@ -58,6 +58,7 @@ int gorctl_cmd_wait(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_history(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_top(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_plugins(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_stats(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_gomaxprocs(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_goroutines(struct gorctl *ctl, int argc, char **argv);

@@ -46,5 +46,7 @@ void gorctl_row_what(struct gorctl_table *table, const Gor__V1__Job *job)
     char *command = gorctl_command_text(job->spec);
     gorctl_table_cell(table, command, NULL);
     free(command);
-    add_clean(table, job->detail[0] != '\0' ? job->detail : job->reason);
+    char *why = gorctl_text_first_line(job->detail[0] != '\0' ? job->detail : job->reason);
+    gorctl_table_cell(table, why, NULL);
+    free(why);
 }

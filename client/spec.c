@@ -12,6 +12,7 @@
 #include "client/alloc.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
+#include "client/input.h"
 #include "client/options.h"
 #include "client/text.h"
 
@@ -22,6 +23,7 @@ enum {
     KEY_GRACE,
     KEY_PARENT,
     KEY_NATIVE,
+    KEY_INPUT,
     KEY_SHELL,
     KEY_CLEAR_ENV,
     KEY_ENV_ONLY,
@@ -38,6 +40,7 @@ static const struct argp_option options[] = {
     {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
     {"native", KEY_NATIVE, "FUNCTION", 0,
      "Call a function inside the daemon, such as builtin.fib; words after it are its arguments", 1},
+    {"input", KEY_INPUT, "FILE", 0, "Give a native job the bytes of FILE (- is standard input)", 1},
     {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
     {"cwd", 'C', "DIR", 0, "Run in DIR", 2},
     {"env", 'e', "NAME[=VALUE]", 0, "Set a variable, or take yours after --clear-env", 2},
@@ -48,6 +51,8 @@ static const struct argp_option options[] = {
      "Leave out variables whose names match one of these, as '*TOKEN,AWS_*'", 2},
     {0},
 };
+
+enum { INPUT_MOST = 1024 * 1024 }; /* as the daemon takes */
 
 static void append(const char ***list, size_t *count, const char *text)
 {
@@ -79,6 +84,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_NATIVE:
         spec->function = arg;
+        return 0;
+    case KEY_INPUT:
+        spec->input = arg;
         return 0;
     case 'C':
         spec->directory = arg;
@@ -352,6 +360,21 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
     return add_environment(spec, exec);
 }
 
+static int add_input(const char *path, Gor__V1__NativeSpec *native)
+{
+    int rc = gorctl_input_read(path, INPUT_MOST, &native->input.data, &native->input.len);
+    if (rc == 0) {
+        return GORCTL_EXIT_OK;
+    }
+    if (rc == -EFBIG) {
+        gorctl_say("--input: '%s' has more than the 1 MiB that a job takes; give it the name",
+                   path);
+        return GORCTL_EXIT_USAGE;
+    }
+    gorctl_say("--input: cannot read '%s': %s", path, strerror(-rc));
+    return GORCTL_EXIT_NOT_FOUND;
+}
+
 static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
 {
     if (spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
@@ -366,7 +389,7 @@ static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *nati
         }
         gorctl_spec_add_native_argument(native, spec->words[i]);
     }
-    return GORCTL_EXIT_OK;
+    return spec->input != NULL ? add_input(spec->input, native) : GORCTL_EXIT_OK;
 }
 
 static int fill_labels(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)

@@ -30,6 +30,7 @@ struct gorctl_spec {
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
     const char *function;    /* --native */
+    const char *input;       /* --input: a file, or "-" */
     const char *shell;       /* --shell */
     char **words;            /* the rest of the command line */
     size_t word_count;

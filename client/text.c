@@ -181,6 +181,11 @@ static size_t prefix_within(const char *text, unsigned columns, unsigned *out_wi
     return at;
 }
 
+char *gorctl_text_first_line(const char *text)
+{
+    return gorctl_text_escape(text, strcspn(text, "\n"));
+}
+
 unsigned gorctl_text_width(const char *text)
 {
     unsigned width;

@@ -26,6 +26,9 @@ bool gorctl_utf8_valid(const void *bytes, size_t length);
 /* The bytes as one line of harmless text: controls and stray bytes as \n, \t, \x1b, \u202e. */
 char *gorctl_text_escape(const void *bytes, size_t length);
 
+/* The same of its first line: what follows may be a backtrace. */
+char *gorctl_text_first_line(const char *text);
+
 unsigned gorctl_text_width(const char *text);
 
 /* `text` cut to at most `columns`, ending in "…" if something is missing; never inside a
