@@ -85,7 +85,11 @@ struct gor_ctx *gord_run_ctx(struct gord_run *run)
     if (result != 0) {
         return NULL;
     }
-    atomic_store(&run->ctx, ctx);
+    struct gor_ctx *former = NULL;
+    if (!atomic_compare_exchange_strong(&run->ctx, &former, ctx)) {
+        gor_ctx_unref(ctx); /* another goroutine of the job's was faster */
+        return former;
+    }
     const char *cause = atomic_load(&run->cause);
     if (cause != NULL) {
         gor_ctx_cancel(ctx, cause);
@@ -252,7 +256,8 @@ void gord_run_note_panic(struct gord_run *run, const char *message)
         return;
     }
     note_panic(run, "panic in a goroutine of this job", message);
-    struct gor_ctx *ctx = atomic_load(&run->ctx);
+    /* Made now if the job has not asked for it: whenever it does, it is to find it ended. */
+    struct gor_ctx *ctx = gord_run_ctx(run);
     if (ctx != NULL) {
         gor_ctx_cancel(ctx, message);
     }

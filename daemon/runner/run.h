@@ -45,7 +45,7 @@ struct gord_run {
     struct gord_run_env *env;      /* borrowed */
     struct gord_spec *spec;        /* owned reference; immutable */
     struct gor_ctx *parent;        /* owned reference; immutable */
-    _Atomic(struct gor_ctx *) ctx; /* owned; set once by the goroutine */
+    _Atomic(struct gor_ctx *) ctx; /* owned; set once, by a goroutine of the job */
     _Atomic(const char *) cause;   /* owned; set once by the loop */
     atomic_bool hurry;             /* do not wait out the grace; set by the loop */
     int64_t started_at;            /* gor_now() at the start; immutable */
