@@ -121,6 +121,7 @@ static void show_jobs(const Gor__V1__StatsReply *stats)
     section("Slots");
     count("exec", stats->exec_slots);
     count("native", stats->native_slots);
+    count("lua", stats->lua_slots);
 }
 
 static void show_store(const Gor__V1__StatsReply *stats)

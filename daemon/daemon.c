@@ -298,6 +298,7 @@ static int start_runner(struct daemon *d)
                                       .log_root = d->log_root,
                                       .exec_slots = config->exec_slots,
                                       .native_slots = config->native_slots,
+                                      .lua_slots = config->lua_slots,
                                       .max_goroutines = config->max_goroutines,
                                       .refuse_at_ceiling = config->refuse_at_ceiling,
                                       .grace_ns = config->grace_ns,

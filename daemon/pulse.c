@@ -61,8 +61,9 @@ static void on_status(uv_timer_t *timer)
         snprintf(text, sizeof(text), "the store refuses: %.120s", error);
     } else {
         snprintf(text, sizeof(text), "%" PRIu64 " running, %" PRIu64 " queued",
-                 counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE],
-                 counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE]);
+                 counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE] + counts->taken[GORD_LUA],
+                 counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE] +
+                     counts->queued[GORD_LUA]);
     }
     if (strcmp(text, pulse->text) != 0 && gord_notify_status(pulse->notify, text) == 0) {
         memcpy(pulse->text, text, sizeof(text));

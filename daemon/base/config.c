@@ -21,6 +21,7 @@ enum {
     OPT_METRICS_LISTEN,
     OPT_EXEC_SLOTS,
     OPT_NATIVE_SLOTS,
+    OPT_LUA_SLOTS,
     OPT_GOMAXPROCS,
     OPT_MAX_GOROUTINES,
     OPT_MAX_STACK_MEMORY,
@@ -62,13 +63,15 @@ static const struct argp_option options[] = {
      "Run at most N processes at a time (default: 4 for each CPU)", 1},
     {"native-slots", OPT_NATIVE_SLOTS, "N", 0,
      "Run at most N native jobs at a time (default: 10000)", 1},
+    {"lua-slots", OPT_LUA_SLOTS, "N", 0, "Run at most N Lua jobs at a time (default: 1000)", 1},
     {"gomaxprocs", OPT_GOMAXPROCS, "N", 0,
      "Let N goroutines run at the same moment (default: $GOMAXPROCS, else the CPUs this process "
      "may "
      "use)",
      1},
     {"max-goroutines", OPT_MAX_GOROUTINES, "N", 0,
-     "Let native jobs have at most N goroutines, their own and those they start (default: as many "
+     "Let native and Lua jobs have at most N goroutines, their own and those they start (default: "
+     "as many "
      "as "
      "there is memory for)",
      1},
@@ -312,6 +315,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return set_count(state, "exec-slots", arg, SLOTS_MAX, &config->exec_slots);
     case OPT_NATIVE_SLOTS:
         return set_count(state, "native-slots", arg, SLOTS_MAX, &config->native_slots);
+    case OPT_LUA_SLOTS:
+        return set_count(state, "lua-slots", arg, SLOTS_MAX, &config->lua_slots);
     case OPT_GOMAXPROCS:
         return set_count(state, "gomaxprocs", arg, GOMAXPROCS_MAX, &config->gomaxprocs);
     case OPT_MAX_GOROUTINES:
@@ -426,6 +431,7 @@ int gord_config_parse(int argc, char **argv, struct gord_config *out)
     struct parse parse = {
         .config = {.exec_slots = default_exec_slots(),
                    .native_slots = 10000,
+                   .lua_slots = 1000,
                    .grace_ns = 5 * GOR_SECOND,
                    .log_cap_bytes = (uint64_t)64 << 20,
                    .log_level = GORD_LOG_NOTICE},

@@ -33,8 +33,9 @@ struct gord_config {
                                 * the usual ones */
     unsigned exec_slots;     /* processes at a time */
     unsigned native_slots;   /* native jobs at a time */
+    unsigned lua_slots;      /* Lua jobs at a time */
     unsigned gomaxprocs;     /* 0: as the runtime decides */
-    unsigned max_goroutines; /* of native jobs; 0: as many as there is memory for */
+    unsigned max_goroutines; /* of native and Lua jobs; 0: as many as there is memory for */
     uint64_t max_stack_memory; /* of goroutines; 0: as the runtime decides */
     bool refuse_at_ceiling;    /* a job that would have to wait for a place is refused */
     bool store_memory;         /* keep nothing on disk */

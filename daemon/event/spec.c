@@ -89,6 +89,18 @@ static bool is_builtin(const char *function)
     return strncmp(function, GORD_BUILTIN_PREFIX, strlen(GORD_BUILTIN_PREFIX)) == 0;
 }
 
+static enum gord_job_kind kind_of(const Gor__V1__JobSpec *wire)
+{
+    switch (wire->kind_case) {
+    case GOR__V1__JOB_SPEC__KIND_EXEC:
+        return GORD_EXEC;
+    case GOR__V1__JOB_SPEC__KIND_LUA:
+        return GORD_LUA;
+    default:
+        return GORD_NATIVE;
+    }
+}
+
 /* A spec with room for both texts, its numbers taken from `wire`. */
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
@@ -99,7 +111,7 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
         return NULL;
     }
     atomic_init(&spec->refs, 1);
-    spec->kind = wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC ? GORD_EXEC : GORD_NATIVE;
+    spec->kind = kind_of(wire);
     spec->is_plugin =
         wire->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE && !is_builtin(wire->native->function);
     spec->parent_id = wire->parent_id;
@@ -131,6 +143,7 @@ int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
         break;
     }
     case GOR__V1__JOB_SPEC__KIND_NATIVE:
+    case GOR__V1__JOB_SPEC__KIND_LUA:
         break;
     default:
         return -EINVAL;
@@ -199,6 +212,10 @@ Gor__V1__JobSpec *gord_spec_to_wire(const struct gord_spec *spec, int with_env)
     }
     if (with_env && spec->env != NULL && spec->kind == GORD_EXEC && add_env(wire, spec->env) != 0) {
         goto free_wire;
+    }
+    if (!with_env && spec->kind == GORD_LUA) {
+        free(wire->lua->script.data);
+        wire->lua->script = (ProtobufCBinaryData){0, NULL};
     }
     return wire;
 free_wire:

@@ -17,7 +17,7 @@
 
 #include "gor/v1/jobs.pb-c.h"
 
-enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_KIND_COUNT };
+enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_LUA = 2, GORD_KIND_COUNT };
 
 /* What the names of functions begin with that are not a plug-in's. */
 #define GORD_BUILTIN_PREFIX "builtin."
@@ -44,7 +44,7 @@ struct gord_spec {
 };
 
 /* A spec from what a client sent; `shared` is an env to share if it is equal (the one the former
- * job had, say), or NULL. -EINVAL: neither exec nor native. -ENOMEM. */
+ * job had, say), or NULL. -EINVAL: of no kind. -ENOMEM. */
 int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
                         struct gord_spec **out_spec);
 
@@ -53,7 +53,7 @@ int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
 int gord_spec_from_packed(const void *packed, size_t packed_bytes, const char *name,
                           struct gord_env *env, struct gord_spec **out_spec);
 
-/* The wire's form; free it with gor__v1__job_spec__free_unpacked(wire, NULL). NULL: out of
+/* The wire's form, without `with_env` less what is large, environment and script; free it with gor__v1__job_spec__free_unpacked(wire, NULL). NULL: out of
  * memory. */
 Gor__V1__JobSpec *gord_spec_to_wire(const struct gord_spec *spec, int with_env);
 

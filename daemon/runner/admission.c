@@ -56,10 +56,16 @@ void gord_admission_fini(struct gord_admission *admission)
 
 /* ---- places */
 
+static bool is_counted(enum gord_job_kind kind)
+{
+    return kind != GORD_EXEC;
+}
+
 /* Jobs that count in the quota as soon as they run. */
 static uint64_t count_pending(const struct gord_admission *admission)
 {
-    return admission->counts->taken[GORD_NATIVE] - admission->native_running;
+    return admission->counts->taken[GORD_NATIVE] + admission->counts->taken[GORD_LUA] -
+           admission->counted_running;
 }
 
 uint64_t gord_admission_room(const struct gord_admission *admission, enum gord_job_kind kind)
@@ -69,7 +75,7 @@ uint64_t gord_admission_room(const struct gord_admission *admission, enum gord_j
     if (admission->line_count > 0) {
         return 0;
     }
-    if (kind != GORD_NATIVE || admission->quota == NULL) {
+    if (!is_counted(kind) || admission->quota == NULL) {
         return UINT64_MAX;
     }
     gor_quota_stats_get(admission->quota, &stats);
@@ -89,7 +95,7 @@ void gord_admission_why(const struct gord_admission *admission, enum gord_job_ki
     if (admission->quota != NULL) {
         gor_quota_stats_get(admission->quota, &stats);
     }
-    if (kind == GORD_NATIVE && admission->quota != NULL &&
+    if (is_counted(kind) && admission->quota != NULL &&
         stats.goroutines + count_pending(admission) >= stats.max_goroutines) {
         snprintf(out, out_bytes,
                  "waits for a place: jobs have %" PRIu64 " of at most %" PRIu64
@@ -106,7 +112,7 @@ void gord_admission_why(const struct gord_admission *admission, enum gord_job_ki
 struct gor_quota *gord_admission_quota(const struct gord_admission *admission,
                                        enum gord_job_kind kind)
 {
-    return kind == GORD_NATIVE ? admission->quota : NULL;
+    return is_counted(kind) ? admission->quota : NULL;
 }
 
 /* ---- the line */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* admission.h - whether there are places for goroutines of jobs, and which jobs wait for one.
  *
- * Native jobs and what they start count in a quota of libgor's, if gord was told one. What gord itself
+ * Native and Lua jobs and what they start count in a quota of libgor's, if gord was told one. What gord itself
  * runs, and what it runs for processes, does not: the daemon works on whatever its jobs do. The memory
  * of stacks has a ceiling for all of them together.
  *
@@ -28,10 +28,10 @@
 #include "runtime/gor.h"
 
 struct gord_admission {
-    struct gor_quota *quota; /* owned; NULL: native jobs may start as many as they like */
+    struct gor_quota *quota;              /* owned; NULL: jobs may start as many as they like */
     const struct gord_job_counts *counts; /* borrowed */
-    uint64_t native_running;              /* jobs taken whose goroutine has been started */
-    uint64_t *line; /* owned; ids of those that found no place, in their order */
+    uint64_t counted_running; /* jobs taken that count in it, whose goroutine has been started */
+    uint64_t *line;           /* owned; ids of those that found no place, in their order */
     size_t line_first;
     size_t line_count;
     size_t line_room;

@@ -298,6 +298,8 @@ void gord_run_main(void *arg)
     gor_on_panic(on_panic, run);
     if (run->spec->kind == GORD_EXEC) {
         gord_exec_run(run, &result);
+    } else if (run->spec->kind == GORD_LUA) {
+        gord_lua_job_run(run, &result);
     } else {
         gord_native_run(run, &result);
     }

@@ -107,8 +107,9 @@ void gord_run_note_panic(struct gord_run *run, const char *message);
 /* Is the caller in a deferred call because it panics? [goroutine] */
 bool gord_run_is_panicking(void);
 
-/* The two kinds. [goroutine] */
+/* The kinds. [goroutine] */
 void gord_exec_run(struct gord_run *run, struct gord_result *out_result);
 void gord_native_run(struct gord_run *run, struct gord_result *out_result);
+void gord_lua_job_run(struct gord_run *run, struct gord_result *out_result);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
+#include "daemon/lua/script.h"
 #include "daemon/runner/admission.h"
 #include "daemon/runner/cascade.h"
 #include "daemon/runner/child.h"
@@ -43,6 +44,7 @@ struct gord_runner {
     void *emptied_arg;
     void (*on_log)(void *arg, uint64_t id);
     void *on_log_arg;
+    struct gord_subjob_handler subjobs;
     struct gord_reaper reaper;
 };
 
@@ -106,8 +108,11 @@ static int put_on_goroutine(struct gord_run *run, struct gor_quota *quota)
                                .at_ceiling = GOR_CEILING_REFUSE,
                                .quota = quota};
 
-    if (run->spec->kind == GORD_EXEC) {
+    if (run->spec->kind != GORD_NATIVE) {
         opts.hibernation = GOR_HIBERNATE_MAY;
+    }
+    if (run->spec->kind == GORD_LUA) {
+        opts.stack_bytes = GORD_LUA_STACK_BYTES;
     }
     int result = gor_go_with(&opts, gord_run_main, gord_run_ref(run));
     if (result != 0) {
@@ -149,8 +154,8 @@ static int launch(struct gord_runner *runner, struct gord_job *job)
         return result;
     }
     job->body->run = run;
-    if (spec->kind == GORD_NATIVE) {
-        runner->admission.native_running++;
+    if (spec->kind != GORD_EXEC) {
+        runner->admission.counted_running++;
         gord_sampler_add(&runner->sampler, run);
     }
     return 0;
@@ -250,7 +255,7 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
             gord_plugins_end(runner->plugins, run->job);
             job->body->run = NULL;
             gord_run_unref(run);
-            runner->admission.native_running -= job->kind == GORD_NATIVE;
+            runner->admission.counted_running -= job->kind != GORD_EXEC;
         }
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
     } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
@@ -290,7 +295,7 @@ static uint64_t taken_jobs(const struct gord_runner *runner)
 {
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(runner->bus));
 
-    return counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE];
+    return counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE] + counts->taken[GORD_LUA];
 }
 
 /* There may be places now. */
@@ -328,6 +333,7 @@ static void on_flush(void *arg)
     if (!runner->paused && runner->store_error == 0) {
         start_kind(runner, GORD_EXEC);
         start_kind(runner, GORD_NATIVE);
+        start_kind(runner, GORD_LUA);
     }
 }
 
@@ -449,6 +455,8 @@ struct gord_run *gord_runner_run_of(const struct gord_job *job)
 const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
                                    char *out, size_t out_bytes)
 {
+    static const char *const articles[] = {
+        [GORD_EXEC] = "an exec", [GORD_NATIVE] = "a native", [GORD_LUA] = "a Lua"};
     uint64_t taken = gord_job_counts(gord_bus_table(runner->bus))->taken[kind];
 
     out[0] = '\0';
@@ -459,8 +467,8 @@ const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_j
     } else if (runner->store_error != 0) {
         snprintf(out, out_bytes, "the store refuses to write: %s", strerror(-runner->store_error));
     } else if (taken >= runner->slots[kind]) {
-        snprintf(out, out_bytes, "waits for %s slot (%" PRIu64 " of %u busy)",
-                 kind == GORD_EXEC ? "an exec" : "a native", taken, runner->slots[kind]);
+        snprintf(out, out_bytes, "waits for %s slot (%" PRIu64 " of %u busy)", articles[kind],
+                 taken, runner->slots[kind]);
     } else {
         gord_admission_why(&runner->admission, kind, out, out_bytes);
     }
@@ -556,6 +564,20 @@ void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64
     runner->on_log_arg = arg;
 }
 
+void gord_runner_on_subjob(struct gord_runner *runner, const struct gord_subjob_handler *handler)
+{
+    runner->subjobs = *handler;
+}
+
+void gord_runner_ask(struct gord_runner *runner, struct gord_subjob *subjob)
+{
+    if (runner->subjobs.ask == NULL || runner->stopped) {
+        gord_subjob_refuse(subjob, -ESRCH, "the daemon takes no jobs just now");
+    } else {
+        runner->subjobs.ask(runner->subjobs.arg, subjob);
+    }
+}
+
 unsigned gord_runner_slots(const struct gord_runner *runner, enum gord_job_kind kind)
 {
     return runner->slots[kind];
@@ -573,6 +595,7 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
     runner->bus = opts->bus;
     runner->slots[GORD_EXEC] = opts->exec_slots;
     runner->slots[GORD_NATIVE] = opts->native_slots;
+    runner->slots[GORD_LUA] = opts->lua_slots;
     runner->paused = opts->paused;
     runner->refuse_at_ceiling = opts->refuse_at_ceiling;
     runner->env = (struct gord_run_env){.bus = opts->bus,

@@ -18,6 +18,7 @@
 
 #include "daemon/runner/bus.h"
 #include "daemon/runner/run.h"
+#include "daemon/runner/subjob.h"
 
 struct gord_child_request;
 struct gord_plugins;
@@ -32,7 +33,8 @@ struct gord_runner_opts {
     const char *log_root;      /* exists */
     unsigned exec_slots;       /* processes at a time */
     unsigned native_slots;     /* native jobs at a time */
-    uint64_t max_goroutines;   /* of native jobs, see admission.h; 0: no quota */
+    unsigned lua_slots;        /* Lua jobs at a time */
+    uint64_t max_goroutines;   /* of native and Lua jobs, see admission.h; 0: no quota */
     bool refuse_at_ceiling;    /* see gord_runner_refuses */
     int64_t grace_ns;          /* of a job that names none */
     uint64_t log_cap_bytes;    /* of one job's output */
@@ -78,7 +80,7 @@ const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_j
 bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind kind, uint64_t count,
                          char *out, size_t out_bytes);
 
-/* What native jobs have of goroutines; false: there is no quota. */
+/* What native and Lua jobs have of goroutines; false: there is no quota. */
 bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats *out_stats);
 
 /* Jobs that have been started and wait for a place. */
@@ -109,6 +111,11 @@ struct gord_reporters *gord_runner_reporters(struct gord_runner *runner);
 
 /* Have fn(arg, id) called on the loop soon after a followed run wrote to its log. */
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg);
+
+/* Who answers what jobs ask about jobs below them; copied. Until it is told, and after the service has
+ * ended, they are refused. */
+void gord_runner_on_subjob(struct gord_runner *runner, const struct gord_subjob_handler *handler);
+void gord_runner_ask(struct gord_runner *runner, struct gord_subjob *subjob);
 
 /* A job's spec, read from the store if it is not in memory. -ENOENT, or the reader's error. */
 int gord_runner_need_spec(struct gord_runner *runner, struct gord_job *job);

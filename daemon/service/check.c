@@ -2,17 +2,20 @@
 #include "daemon/service/check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/lua/script.h"
 #include "daemon/runner/plugins.h"
 #include "daemon/runner/text.h"
 
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
 #define INPUT_BYTES_MAX (1024 * 1024)
 #define CWD_MAX 4095
+#define LUA_ARGS_MAX 1000
 #define LABELS_MAX 64
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
@@ -128,6 +131,37 @@ static int check_native(const Gor__V1__NativeSpec *native, const struct gord_plu
     return check_args(function, native, error, bytes);
 }
 
+static int check_lua(const Gor__V1__LuaSpec *lua, char *error, size_t bytes)
+{
+    char why[256] = "";
+    char clean[320];
+    struct gord_lua_script script = {.text = (const char *)lua->script.data,
+                                     .bytes = lua->script.len,
+                                     .name = lua->chunk_name[0] != '\0' ? lua->chunk_name
+                                                                        : GORD_LUA_NAME_DEFAULT};
+    uint64_t memory = lua->max_memory_bytes;
+
+    if (strlen(lua->chunk_name) > GORD_NAME_MAX) {
+        return refuse(error, bytes, "spec.lua.chunk_name has %zu bytes, at most %d are kept",
+                      strlen(lua->chunk_name), GORD_NAME_MAX);
+    }
+    if (lua->n_args > LUA_ARGS_MAX) {
+        return refuse(error, bytes, "spec.lua.args has %zu entries, at most %d are taken",
+                      lua->n_args, LUA_ARGS_MAX);
+    }
+    if (memory != 0 && (memory < GORD_LUA_MEMORY_MIN || memory > GORD_LUA_MEMORY_MAX)) {
+        return refuse(error, bytes,
+                      "spec.lua.max_memory_bytes is %" PRIu64 "; it may be %" PRIu64 " to %" PRIu64
+                      ", or 0 for %" PRIu64,
+                      memory, GORD_LUA_MEMORY_MIN, GORD_LUA_MEMORY_MAX, GORD_LUA_MEMORY_DEFAULT);
+    }
+    if (gord_lua_check(&script, why, sizeof(why)) != 0) {
+        return refuse(error, bytes, "spec.lua.script: %s",
+                      gord_text_clean(why, strlen(why), clean, sizeof(clean)));
+    }
+    return 0;
+}
+
 static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     if (spec->n_labels > LABELS_MAX) {
@@ -170,8 +204,12 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plu
     case GOR__V1__JOB_SPEC__KIND_NATIVE:
         result = check_native(spec->native, plugins, error, error_bytes);
         break;
+    case GOR__V1__JOB_SPEC__KIND_LUA:
+        result = check_lua(spec->lua, error, error_bytes);
+        break;
     default:
-        return refuse(error, error_bytes, "spec.kind is not set: it needs 'exec' or 'native'");
+        return refuse(error, error_bytes,
+                      "spec.kind is not set: it needs 'exec', 'native' or 'lua'");
     }
     if (result == 0 && strlen(spec->name) > GORD_NAME_MAX) {
         result = refuse(error, error_bytes, "spec.name has %zu bytes, at most %d are kept",

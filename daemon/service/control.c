@@ -270,7 +270,7 @@ static uint64_t queued_jobs(struct gord_service *service)
 {
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(service->bus));
 
-    return counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE];
+    return counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE] + counts->queued[GORD_LUA];
 }
 
 static void pause_stored(void *arg, int error)

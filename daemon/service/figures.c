@@ -21,7 +21,8 @@ void gord_figures_gather(struct gord_service *service, struct gord_figures *out_
     *out_figures = (struct gord_figures){
         .jobs = *gord_job_counts(gord_bus_table(service->bus)),
         .slots = {[GORD_EXEC] = gord_runner_slots(service->runner, GORD_EXEC),
-                  [GORD_NATIVE] = gord_runner_slots(service->runner, GORD_NATIVE)},
+                  [GORD_NATIVE] = gord_runner_slots(service->runner, GORD_NATIVE),
+                  [GORD_LUA] = gord_runner_slots(service->runner, GORD_LUA)},
         .paused = gord_runner_is_paused(service->runner),
         .memory = service->memory,
         .store_fails = store.error != 0,
@@ -88,11 +89,13 @@ static void put_words(FILE *out, const char *name, const char *label,
     }
 }
 
-static void put_kinds(FILE *out, const char *name, const char *help, uint64_t exec, uint64_t native)
+static void put_kinds(FILE *out, const char *name, const char *help,
+                      const uint64_t values[GORD_KIND_COUNT])
 {
     put_head(out, name, "gauge", help);
-    put_word(out, name, "kind", "exec", exec);
-    put_word(out, name, "kind", "native", native);
+    put_word(out, name, "kind", "exec", values[GORD_EXEC]);
+    put_word(out, name, "kind", "native", values[GORD_NATIVE]);
+    put_word(out, name, "kind", "lua", values[GORD_LUA]);
 }
 
 /* ---- the daemon's */
@@ -113,12 +116,9 @@ static void put_jobs(FILE *out, const struct gord_figures *figures)
              "Jobs that have ended since the daemon started, by how.");
     put_words(out, "gord_jobs_ended_total", "outcome", &gor__v1__outcome__descriptor, jobs->ended,
               GORD_OUTCOME_COUNT);
-    put_kinds(out, "gord_queued_jobs", "Jobs that wait for a slot.", jobs->queued[GORD_EXEC],
-              jobs->queued[GORD_NATIVE]);
-    put_kinds(out, "gord_slots", "How many jobs may run at a time.", figures->slots[GORD_EXEC],
-              figures->slots[GORD_NATIVE]);
-    put_kinds(out, "gord_slots_taken", "Jobs that have a slot.", jobs->taken[GORD_EXEC],
-              jobs->taken[GORD_NATIVE]);
+    put_kinds(out, "gord_queued_jobs", "Jobs that wait for a slot.", jobs->queued);
+    put_kinds(out, "gord_slots", "How many jobs may run at a time.", figures->slots);
+    put_kinds(out, "gord_slots_taken", "Jobs that have a slot.", jobs->taken);
     put_one(out, "gord_jobs_without_place", "gauge",
             "Started jobs that wait for a place for their goroutine.", figures->in_line);
     if (figures->has_quota) {

@@ -23,7 +23,7 @@ struct gord_service;
 struct gord_figures {
     struct gord_job_counts jobs;
     uint64_t terminated; /* that the store has */
-    unsigned slots[GORD_KIND_COUNT];
+    uint64_t slots[GORD_KIND_COUNT];
     bool has_quota;
     struct gor_quota_stats quota; /* of native jobs' goroutines; with has_quota */
     uint64_t in_line;             /* started jobs that wait for a place */

@@ -212,6 +212,7 @@ static void on_flush(void *arg)
     if (service->ended_some) {
         service->ended_some = false;
         gord_waits_flush(service);
+        gord_subjobs_flush(service);
         gord_follows_flush(service);
     }
 }
@@ -260,6 +261,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     gord_bus_follow(opts->bus, &service->hook);
     gord_runner_on_log(opts->runner, on_log, service);
     gord_runner_on_child(opts->runner, gord_submit_child, service);
+    gord_runner_on_subjob(opts->runner, &(struct gord_subjob_handler){gord_subjobs_ask, service});
     *out_service = service;
     return 0;
 }
@@ -276,6 +278,7 @@ void gord_service_end(struct gord_service *service)
     gord_submit_streams_end(service);
     gord_drains_end(service);
     gord_waits_end(service);
+    gord_subjobs_end(service);
     gord_watches_end(service);
     gord_follows_end(service);
     gord_inspections_end(service);

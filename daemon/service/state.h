@@ -21,6 +21,7 @@
 struct gord_ack;
 struct gord_cancel;
 struct gord_inspection;
+struct gord_subjob;
 
 struct gord_service {
     uv_loop_t *loop;
@@ -46,6 +47,7 @@ struct gord_service {
     struct rpc_link drains;
     uv_timer_t progress_timer;   /* runs while a watch wants progress */
     struct gord_cancel *cancels; /* owned; those with more to do */
+    struct gord_subjob *subjobs; /* list of what jobs wait for below them; the loop's references */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };
 
@@ -85,6 +87,9 @@ void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
+void gord_subjobs_ask(void *arg, struct gord_subjob *subjob); /* arg: the service */
+void gord_subjobs_flush(struct gord_service *service);
+void gord_subjobs_end(struct gord_service *service);
 void gord_submit_streams_end(struct gord_service *service);
 void gord_drains_flush(struct gord_service *service);
 void gord_drains_end(struct gord_service *service);

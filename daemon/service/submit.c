@@ -47,7 +47,14 @@ uint32_t gord_submit_uid(struct rpc_call *call)
 
 enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec)
 {
-    return spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? GORD_NATIVE : GORD_EXEC;
+    switch (spec->kind_case) {
+    case GOR__V1__JOB_SPEC__KIND_NATIVE:
+        return GORD_NATIVE;
+    case GOR__V1__JOB_SPEC__KIND_LUA:
+        return GORD_LUA;
+    default:
+        return GORD_EXEC;
+    }
 }
 
 /* ------------------------------------------------------------------ is it taken */
@@ -55,7 +62,8 @@ enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec)
 bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why)
 {
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(service->bus));
-    uint64_t live = counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE];
+    uint64_t live =
+        counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE] + counts->queued[GORD_LUA];
     uint64_t backlog = gord_bus_last_seq(service->bus) - gord_bus_committed(service->bus);
     const char *text = "";
 
@@ -289,7 +297,8 @@ static bool all_have_places(struct gord_service *service, const Gor__V1__SubmitM
         counts[gord_submit_kind(request->specs[i])]++;
     }
     return gord_submit_has_places(service, GORD_EXEC, counts[GORD_EXEC], out_why) &&
-           gord_submit_has_places(service, GORD_NATIVE, counts[GORD_NATIVE], out_why);
+           gord_submit_has_places(service, GORD_NATIVE, counts[GORD_NATIVE], out_why) &&
+           gord_submit_has_places(service, GORD_LUA, counts[GORD_LUA], out_why);
 }
 
 /* All of them, into one transaction. */

@@ -52,6 +52,36 @@ TEST(check_native_arguments)
     refuse_native("builtin.fail", "256", "0 to 255");
 }
 
+static void refuse_lua(const char *script, uint64_t memory, const char *want)
+{
+    Gor__V1__LuaSpec lua = GOR__V1__LUA_SPEC__INIT;
+    Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
+    char error[GORD_ERROR_BYTES] = "";
+
+    lua.script.data = (uint8_t *)(uintptr_t)script;
+    lua.script.len = strlen(script);
+    lua.max_memory_bytes = memory;
+    spec.kind_case = GOR__V1__JOB_SPEC__KIND_LUA;
+    spec.lua = &lua;
+    int result = gord_check_spec(&spec, error, sizeof(error));
+    CHECK_EQ(result, want == NULL ? 0 : -EINVAL);
+    if (want != NULL && strstr(error, want) == NULL) {
+        test_fail(__FILE__, __LINE__, "'%s' does not say '%s'", error, want);
+    }
+}
+
+TEST(check_lua_script_and_budget)
+{
+    refuse_lua("", 0, NULL);
+    refuse_lua("return 1", 256 << 10, NULL);
+    refuse_lua("return 1", (uint64_t)4 << 30, NULL);
+    refuse_lua("return 1", (256 << 10) - 1, "max_memory_bytes is 262143");
+    refuse_lua("return 1", ((uint64_t)4 << 30) + 1, "max_memory_bytes");
+    refuse_lua("return return", 0, "spec.lua.script: script:1:");
+    refuse_lua("\x1bLua", 0, "bytecode");
+    refuse_lua("x = \xff", 0, "spec.lua.script: script:1: unexpected symbol near '<\\255>'");
+}
+
 TEST(check_missing_parts)
 {
     Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
@@ -60,7 +90,7 @@ TEST(check_missing_parts)
     CHECK_EQ(gord_check_spec(NULL, NULL, error, sizeof(error)), -EINVAL);
     CHECK_STR(error, "spec is missing");
     CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
-    CHECK_STR(error, "spec.kind is not set: it needs 'exec' or 'native'");
+    CHECK_STR(error, "spec.kind is not set: it needs 'exec', 'native' or 'lua'");
 }
 
 TEST(check_times_labels_and_name)

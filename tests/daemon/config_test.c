@@ -55,6 +55,7 @@ TEST(defaults_are_complete)
     CHECK(config.listen_host == NULL);
     CHECK(config.exec_slots >= 4 && config.exec_slots % 4 == 0);
     CHECK_EQ(config.native_slots, 10000);
+    CHECK_EQ(config.lua_slots, 1000);
     CHECK_EQ(config.gomaxprocs, 0);
     CHECK_EQ(config.grace_ns, 5000000000);
     CHECK_EQ(config.log_cap_bytes, 64 << 20);

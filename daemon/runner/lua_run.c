@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* A Lua job's goroutine: runs its script, turns its end into an outcome. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/lua/script.h"
+#include "daemon/runner/run.h"
+#include "daemon/runner/subjob.h"
+
+/* What must be freed, also where a panic leaves by another door. */
+struct lua_parts {
+    Gor__V1__JobSpec *spec;
+    struct gord_lua_result result;
+};
+
+static void free_parts(void *arg)
+{
+    struct lua_parts *parts = arg;
+
+    if (parts->spec != NULL) {
+        gor__v1__job_spec__free_unpacked(parts->spec, NULL);
+    }
+    gord_lua_result_fini(&parts->result);
+}
+
+/* ------------------------------------------------------------------ the host */
+
+static void write_output(void *arg, int stream, const void *bytes, size_t count)
+{
+    struct gord_run *run = arg;
+
+    gord_logfile_append(&run->log, stream == 1 ? GORD_STDOUT : GORD_STDERR, bytes, count);
+}
+
+static int tell(void *arg, uint64_t done, uint64_t total, const char *text)
+{
+    return gord_run_tell(arg, done, total, text);
+}
+
+static int set_result(void *arg, const void *bytes, size_t count)
+{
+    return gord_run_set_result(arg, bytes, count);
+}
+
+static void submit(void *arg, const Gor__V1__JobSpec *spec, struct gord_lua_answer *out_answer)
+{
+    gord_subjob_submit(arg, spec, out_answer);
+}
+
+static void wait_for(void *arg, uint64_t id, int64_t deadline, struct gord_lua_answer *out_answer)
+{
+    gord_subjob_wait(arg, id, deadline, out_answer);
+}
+
+/* ------------------------------------------------------------------ how it ended */
+
+/* Its lines into the log; and on one line, as far as there is room, behind the message. */
+static void tell_trace(struct gord_run *run, char *traceback)
+{
+    char *rest = traceback;
+    char *line;
+    const char *between = " (";
+    size_t at = strlen(run->detail);
+
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (line[0] == '\0') {
+            continue;
+        }
+        gord_logfile_remark(&run->log, "%s\n", line);
+        int n = snprintf(run->detail + at, sizeof(run->detail) - at, "%s%s", between,
+                         line + strspn(line, " "));
+        if (n < 0 || (size_t)n + 2 > sizeof(run->detail) - at) {
+            run->detail[at] = '\0';
+            break;
+        }
+        at += (size_t)n;
+        between = ", ";
+    }
+    if (between[0] == ',' && at + 2 <= sizeof(run->detail)) {
+        memcpy(run->detail + at, ")", 2);
+    }
+}
+
+static void failed(struct gord_run *run, struct gord_lua_result *result,
+                   struct gord_result *out_result)
+{
+    out_result->outcome = GOR__V1__OUTCOME__FAILED;
+    out_result->exit_code = 1;
+    snprintf(run->detail, sizeof(run->detail), "%s", result->message);
+    gord_logfile_remark(&run->log, "%s\n", result->message);
+    if (result->traceback != NULL) {
+        tell_trace(run, result->traceback);
+    }
+}
+
+static void decide(struct gord_run *run, struct gord_lua_result *result,
+                   struct gord_result *out_result)
+{
+    Gor__V1__Outcome stopped = gord_run_stopped(run);
+
+    out_result->exit_code = result->exit_code;
+    if (atomic_load(&run->panicked)) {
+        out_result->outcome = GOR__V1__OUTCOME__PANICKED;
+    } else if (stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
+        out_result->outcome = stopped;
+    } else if (result->fate != GORD_LUA_RETURNED) {
+        failed(run, result, out_result);
+    } else {
+        out_result->outcome =
+            result->exit_code == 0 ? GOR__V1__OUTCOME__SUCCEEDED : GOR__V1__OUTCOME__FAILED;
+    }
+    if (result->value != NULL &&
+        gord_run_set_result(run, result->value, result->value_bytes) != 0) {
+        gord_logfile_remark(&run->log, "out of memory: the result is not kept\n");
+    }
+}
+
+static void run_script(struct gord_run *run, struct lua_parts *parts,
+                       struct gord_result *out_result)
+{
+    const Gor__V1__LuaSpec *lua = parts->spec->lua;
+    struct gord_lua_script script = {.text = (const char *)lua->script.data,
+                                     .bytes = lua->script.len,
+                                     .name = lua->chunk_name[0] != '\0' ? lua->chunk_name
+                                                                        : GORD_LUA_NAME_DEFAULT,
+                                     .args = (const char *const *)lua->args,
+                                     .arg_count = lua->n_args,
+                                     .max_steps = lua->max_steps,
+                                     .max_memory_bytes = lua->max_memory_bytes};
+    struct gord_lua_host host = {.arg = run,
+                                 .ctx = gord_run_ctx(run),
+                                 .hurry = run->env->hurry,
+                                 .grace_ns = run->spec->grace_ns > 0 ? run->spec->grace_ns
+                                                                     : run->env->grace_ns,
+                                 .id = run->id,
+                                 .name = run->name,
+                                 .write = write_output,
+                                 .tell = tell,
+                                 .set_result = set_result,
+                                 .submit = submit,
+                                 .wait = wait_for};
+
+    if (host.ctx == NULL) {
+        snprintf(run->detail, sizeof(run->detail), "out of memory");
+        out_result->outcome = GOR__V1__OUTCOME__FAILED;
+        out_result->exit_code = 1;
+        return;
+    }
+    gord_lua_run(&script, &host, &parts->result);
+    decide(run, &parts->result, out_result);
+}
+
+void gord_lua_job_run(struct gord_run *run, struct gord_result *out_result)
+{
+    struct lua_parts parts = {.spec = gord_spec_to_wire(run->spec, 1)};
+    struct gor_defer free_later;
+
+    gor_defer(&free_later, free_parts, &parts);
+    if (parts.spec == NULL || parts.spec->kind_case != GOR__V1__JOB_SPEC__KIND_LUA) {
+        snprintf(run->detail, sizeof(run->detail), "out of memory");
+        out_result->outcome = GOR__V1__OUTCOME__FAILED;
+        out_result->exit_code = 1;
+    } else {
+        run_script(run, &parts, out_result);
+    }
+    gor_undefer(&free_later, true);
+}
