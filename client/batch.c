@@ -13,6 +13,8 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/json.h"
+#include "client/options.h"
+#include "client/script.h"
 #include "client/spec.h"
 #include "client/text.h"
 #include "client/when.h"
@@ -116,7 +118,32 @@ static int read_args(const struct reading *reading, const json_t *list)
         if (rc != 0) {
             return rc;
         }
-        gorctl_spec_add_native_argument(reading->spec->native, text);
+        if (reading->spec->kind_case == GOR__V1__JOB_SPEC__KIND_LUA) {
+            gorctl_script_add_argument(reading->spec->lua, text);
+        } else {
+            gorctl_spec_add_native_argument(reading->spec->native, text);
+        }
+    }
+    return 0;
+}
+
+static int read_max_steps(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0) {
+        complain(reading, "\"max_steps\" must be a number, 0 or above");
+        return -EINVAL;
+    }
+    reading->spec->lua->max_steps = (uint64_t)json_integer_value(value);
+    return 0;
+}
+
+static int read_max_memory(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    if (text_member(reading, "max_memory", value, &text) != 0 ||
+        gorctl_bytes_parse(text, &reading->spec->lua->max_memory_bytes) != 0) {
+        complain(reading, "\"max_memory\" must be a size such as \"64M\"");
+        return -EINVAL;
     }
     return 0;
 }
@@ -225,9 +252,9 @@ static int read_grace(const struct reading *reading, const json_t *value)
 }
 
 /* Which kinds of job a member is for. */
-enum { FOR_EXEC = 1, FOR_NATIVE = 2, FOR_BOTH = 3 };
+enum { FOR_EXEC = 1, FOR_NATIVE = 2, FOR_LUA = 4, FOR_INSIDE = 6, FOR_ALL = 7 };
 
-/* "native" and "clear_env" come first of all and are read by begin_spec(). */
+/* "native", "lua", "lua_file" and "clear_env" come first of all and are read by begin_spec(). */
 static int read_already(const struct reading *reading, const json_t *value)
 {
     (void)reading;
@@ -240,12 +267,22 @@ static const struct member {
     int kinds;
     int (*read)(const struct reading *reading, const json_t *value);
 } members[] = {
-    {"argv", FOR_EXEC, read_argv},         {"shell", FOR_EXEC, read_shell},
-    {"cwd", FOR_EXEC, read_cwd},           {"env", FOR_EXEC, read_env},
-    {"clear_env", FOR_EXEC, read_already}, {"native", FOR_NATIVE, read_already},
-    {"args", FOR_NATIVE, read_args},       {"name", FOR_BOTH, read_name},
-    {"timeout", FOR_BOTH, read_timeout},   {"grace", FOR_BOTH, read_grace},
-    {"parent", FOR_BOTH, read_parent},     {"labels", FOR_BOTH, read_labels},
+    {"argv", FOR_EXEC, read_argv},
+    {"shell", FOR_EXEC, read_shell},
+    {"cwd", FOR_EXEC, read_cwd},
+    {"env", FOR_EXEC, read_env},
+    {"clear_env", FOR_EXEC, read_already},
+    {"native", FOR_NATIVE, read_already},
+    {"lua", FOR_LUA, read_already},
+    {"lua_file", FOR_LUA, read_already},
+    {"max_steps", FOR_LUA, read_max_steps},
+    {"max_memory", FOR_LUA, read_max_memory},
+    {"args", FOR_INSIDE, read_args},
+    {"name", FOR_ALL, read_name},
+    {"timeout", FOR_ALL, read_timeout},
+    {"grace", FOR_ALL, read_grace},
+    {"parent", FOR_ALL, read_parent},
+    {"labels", FOR_ALL, read_labels},
 };
 
 static const struct member *find_member(const char *name)
@@ -258,11 +295,23 @@ static const struct member *find_member(const char *name)
     return NULL;
 }
 
+static int kind_of(const Gor__V1__JobSpec *spec)
+{
+    switch (spec->kind_case) {
+    case GOR__V1__JOB_SPEC__KIND_NATIVE:
+        return FOR_NATIVE;
+    case GOR__V1__JOB_SPEC__KIND_LUA:
+        return FOR_LUA;
+    default:
+        return FOR_EXEC;
+    }
+}
+
 static int read_members(const struct reading *reading, const json_t *object)
 {
     const char *name;
     json_t *value;
-    int kind = reading->spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? FOR_NATIVE : FOR_EXEC;
+    int kind = kind_of(reading->spec);
     json_object_foreach((json_t *)object, name, value)
     {
         const struct member *member = find_member(name);
@@ -273,7 +322,9 @@ static int read_members(const struct reading *reading, const json_t *object)
             rc = -EINVAL;
         } else if ((member->kinds & kind) == 0) {
             complain(reading, "\"%s\" does not go with a %s job", member->name,
-                     kind == FOR_NATIVE ? "native" : "program's");
+                     kind == FOR_NATIVE ? "native"
+                     : kind == FOR_LUA  ? "Lua"
+                                        : "program's");
             rc = -EINVAL;
         } else {
             rc = member->read(reading, value);
@@ -286,25 +337,34 @@ static int read_members(const struct reading *reading, const json_t *object)
     return 0;
 }
 
-/* The message with what must be there before its members are read. */
-static int begin_spec(struct reading *reading, const json_t *object)
+/* A Lua job, from its text or its file. */
+static int begin_lua(struct reading *reading, const json_t *text, const json_t *file)
 {
-    const json_t *native = json_object_get(object, "native");
-    bool has_argv = json_object_get(object, "argv") != NULL;
-    bool has_shell = json_object_get(object, "shell") != NULL;
-    if ((native != NULL) + has_argv + has_shell != 1) {
-        complain(reading, "one of \"argv\", \"shell\" and \"native\" must be there");
-        return -EINVAL;
-    }
-    const char *function;
-    if (native != NULL) {
-        int rc = text_member(reading, "native", native, &function);
+    const char *path;
+    if (text != NULL) {
+        ProtobufCBinaryData bytes;
+        int rc = bytes_member(reading, "lua", text, &bytes);
         if (rc == 0) {
-            reading->spec = gorctl_spec_new_native(function);
+            reading->spec = gorctl_script_new("script", bytes.data, bytes.len);
+            free(bytes.data);
         }
         return rc;
     }
-    const json_t *clear = json_object_get(object, "clear_env");
+    int rc = text_member(reading, "lua_file", file, &path);
+    if (rc == 0 && strcmp(path, "-") == 0) {
+        complain(reading,
+                 "\"lua_file\" must be a path; the lines may be standard input themselves");
+        return -EINVAL;
+    }
+    if (rc == 0 && gorctl_script_read(path, &reading->spec) != GORCTL_EXIT_OK) {
+        complain(reading, "\"lua_file\" cannot be taken");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int begin_exec(struct reading *reading, const json_t *clear)
+{
     if (clear != NULL && !json_is_boolean(clear)) {
         complain(reading, "\"clear_env\" must be true or false");
         return -EINVAL;
@@ -319,6 +379,33 @@ static int begin_spec(struct reading *reading, const json_t *object)
         gorctl_spec_clear_env(reading->spec->exec);
     }
     return 0;
+}
+
+/* The message with what must be there before its members are read. */
+static int begin_spec(struct reading *reading, const json_t *object)
+{
+    const json_t *native = json_object_get(object, "native");
+    const json_t *lua = json_object_get(object, "lua");
+    const json_t *lua_file = json_object_get(object, "lua_file");
+    bool has_argv = json_object_get(object, "argv") != NULL;
+    bool has_shell = json_object_get(object, "shell") != NULL;
+    if ((native != NULL) + (lua != NULL) + (lua_file != NULL) + has_argv + has_shell != 1) {
+        complain(reading, "one of \"argv\", \"shell\", \"native\", \"lua\" and \"lua_file\" must "
+                          "be there");
+        return -EINVAL;
+    }
+    const char *function;
+    if (native != NULL) {
+        int rc = text_member(reading, "native", native, &function);
+        if (rc == 0) {
+            reading->spec = gorctl_spec_new_native(function);
+        }
+        return rc;
+    }
+    if (lua != NULL || lua_file != NULL) {
+        return begin_lua(reading, lua, lua_file);
+    }
+    return begin_exec(reading, json_object_get(object, "clear_env"));
 }
 
 int gorctl_batch_line(const char *line, size_t length, char why[GORCTL_BATCH_WHY],

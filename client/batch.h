@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* batch.h - many jobs from NDJSON: one JSON object a line, each a job.
  *
- * Members: one of "argv" (list), "shell" (text) or "native" (function, with "args"); and "name",
+ * Members: one of "argv" (list), "shell" (text), "native" (function, with "args") or "lua" (a script's
+ * text, or "lua_file", its path; with "args", "max_steps", "max_memory" such as "64M"); and "name",
  * "timeout", "grace" (texts such as "10s"), "parent" (id), "labels" (object), "cwd", "env" (object
  * of names and values, added to the caller's) and "clear_env" (true). A string that is not UTF-8 is
  * written {"base64": "..."}. Blank lines are skipped; an unknown member is an error, as it would

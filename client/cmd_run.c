@@ -31,6 +31,7 @@ static const char doc[] =
     "  gorctl run --timeout 10s -- curl -s https://example.org\n"
     "  gorctl run --shell 'echo $1 | rev' word\n"
     "  gorctl run --native builtin.pingpong 100000\n"
+    "  gorctl run --lua report.lua 2026-11\n"
     "\n"
     "A job that did not end by an exit code: 124 timed out, 128+N signal N,\n"
     "79 cancelled, 80 lost with the daemon, 81 could not be started, 82 panicked.\n"
@@ -99,7 +100,8 @@ int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv)
                                      .parser = parse,
                                      .args_doc = "[--] COMMAND [ARGUMENT...]\n"
                                                  "--shell TEXT [ARGUMENT...]\n"
-                                                 "--native FUNCTION [ARGUMENT...]",
+                                                 "--native FUNCTION [ARGUMENT...]\n"
+                                                 "--lua FILE [ARGUMENT...]",
                                      .doc = doc,
                                      .children = children};
     struct arguments arguments = {.ctl = ctl};

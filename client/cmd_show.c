@@ -118,12 +118,24 @@ static void line_bytes(const char *title, uint64_t bytes)
     line(title, text);
 }
 
+static void show_script(const Gor__V1__LuaSpec *lua)
+{
+    line_bytes("Script", lua->script.len);
+    line_number("Max steps", lua->max_steps);
+    if (lua->max_memory_bytes != 0) {
+        line_bytes("Max memory", lua->max_memory_bytes);
+    }
+}
+
 static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
 {
     line_clean("Name", spec->name, strlen(spec->name));
     char *command = gorctl_command_text(spec);
     line(spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? "Call" : "Command", command);
     free(command);
+    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_LUA && spec->lua != NULL) {
+        show_script(spec->lua);
+    }
     line_duration("Timeout", spec->timeout_ns);
     line_duration("Grace", spec->grace_ns);
     line_number("Parent", spec->parent_id);

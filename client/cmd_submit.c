@@ -41,12 +41,14 @@ static const char doc[] =
     "  gorctl submit --name backup --timeout 1h -- rsync -a /home /mnt\n"
     "  gorctl submit --shell 'sort big.txt | uniq -c > counts.txt'\n"
     "  gorctl submit --native builtin.fib 30\n"
+    "  gorctl submit --lua report.lua 2026-11\n"
     "  id=$(gorctl submit sleep 10) && gorctl wait \"$id\"\n"
     "\n"
     "With --from, each line is a job; with --stream, each by itself as it comes:\n"
     "  {\"argv\": [\"convert\", \"a.png\", \"a.jpg\"], \"name\": \"a\", \"timeout\": \"1m\"}\n"
     "  {\"shell\": \"date > now.txt\", \"cwd\": \"/tmp\", \"env\": {\"TZ\": \"UTC\"}}\n"
-    "  {\"native\": \"builtin.sleep\", \"args\": [\"1s\"], \"labels\": {\"of\": \"demo\"}}\n";
+    "  {\"native\": \"builtin.sleep\", \"args\": [\"1s\"], \"labels\": {\"of\": \"demo\"}}\n"
+    "  {\"lua\": \"return 2 + #args\", \"args\": [\"a\"], \"max_memory\": \"1M\"}\n";
 
 struct arguments {
     struct gorctl *ctl;
@@ -145,22 +147,6 @@ static int submit_from(struct gorctl *ctl, const char *from, bool stream)
     return code;
 }
 
-static int submit_one(struct gorctl *ctl, const struct gorctl_spec *spec)
-{
-    Gor__V1__SubmitReply *reply;
-    int code = gorctl_submit(ctl, spec, &reply);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
-    if (ctl->json) {
-        gorctl_json_show(&reply->base);
-    } else {
-        printf("%" PRIu64 "\n", reply->id);
-    }
-    wire_decoded_free(&reply->base);
-    return GORCTL_EXIT_OK;
-}
-
 int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp_child children[] = {{&gorctl_connection_argp, 0, "Connection:", 10},
@@ -172,6 +158,7 @@ int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
                                      .args_doc = "[--] COMMAND [ARGUMENT...]\n"
                                                  "--shell TEXT [ARGUMENT...]\n"
                                                  "--native FUNCTION [ARGUMENT...]\n"
+                                                 "--lua FILE [ARGUMENT...]\n"
                                                  "--from FILE",
                                      .doc = doc,
                                      .children = children};
@@ -179,9 +166,9 @@ int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
     (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
     int code;
     if (arguments.from == NULL) {
-        code = submit_one(ctl, &arguments.spec);
+        code = gorctl_submit_print(ctl, &arguments.spec);
     } else if (arguments.spec.word_count > 0 || arguments.spec.shell != NULL ||
-               arguments.spec.function != NULL) {
+               arguments.spec.function != NULL || arguments.spec.script != NULL) {
         gorctl_say("--from takes the jobs from a file; leave the command out");
         code = GORCTL_EXIT_USAGE;
     } else {

@@ -20,6 +20,7 @@
 const struct gorctl_command gorctl_commands[] = {
     {"submit", "hand in a job and print its id", gorctl_cmd_submit, false},
     {"run", "hand in a job, follow its output, end with its exit code", gorctl_cmd_run, false},
+    {"lua", "hand in a Lua script and print its id", gorctl_cmd_lua, false},
     {"ls", "list jobs that have not ended", gorctl_cmd_ls, true},
     {"show", "everything about one job", gorctl_cmd_show, false},
     {"tree", "a job, its parents and those below it", gorctl_cmd_tree, false},

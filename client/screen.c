@@ -171,6 +171,21 @@ static char *native_text(const Gor__V1__NativeSpec *native)
     return text;
 }
 
+/* "lua report.lua 2026-11" */
+static char *lua_text(const Gor__V1__LuaSpec *lua)
+{
+    struct gorctl_word *words = gorctl_alloc((lua->n_args + 2) * sizeof(*words));
+    const char *name = lua->chunk_name[0] != '\0' ? lua->chunk_name : "script";
+    words[0] = (struct gorctl_word){"lua", 3};
+    words[1] = (struct gorctl_word){name, strlen(name)};
+    for (size_t i = 0; i < lua->n_args; i++) {
+        words[i + 2] = (struct gorctl_word){lua->args[i], strlen(lua->args[i])};
+    }
+    char *text = gorctl_text_words(words, lua->n_args + 2);
+    free(words);
+    return text;
+}
+
 char *gorctl_command_text(const Gor__V1__JobSpec *spec)
 {
     if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC && spec->exec != NULL) {
@@ -178,6 +193,9 @@ char *gorctl_command_text(const Gor__V1__JobSpec *spec)
     }
     if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE && spec->native != NULL) {
         return native_text(spec->native);
+    }
+    if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_LUA && spec->lua != NULL) {
+        return lua_text(spec->lua);
     }
     return gorctl_strdup("");
 }

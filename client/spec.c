@@ -14,6 +14,7 @@
 #include "client/gorctl.h"
 #include "client/input.h"
 #include "client/options.h"
+#include "client/script.h"
 #include "client/text.h"
 
 /* --------------------------------------------------------------- options */
@@ -27,7 +28,10 @@ enum {
     KEY_SHELL,
     KEY_CLEAR_ENV,
     KEY_ENV_ONLY,
-    KEY_ENV_WITHOUT
+    KEY_ENV_WITHOUT,
+    KEY_LUA,
+    KEY_MAX_STEPS,
+    KEY_MAX_MEMORY
 };
 
 static const struct argp_option options[] = {
@@ -41,6 +45,12 @@ static const struct argp_option options[] = {
     {"native", KEY_NATIVE, "FUNCTION", 0,
      "Call a function inside the daemon, such as builtin.fib; words after it are its arguments", 1},
     {"input", KEY_INPUT, "FILE", 0, "Give a native job the bytes of FILE (- is standard input)", 1},
+    {"lua", KEY_LUA, "FILE", 0,
+     "Run the Lua script in FILE (- is standard input); words after it are its arguments", 1},
+    {"max-steps", KEY_MAX_STEPS, "N", 0,
+     "End a Lua script after so many instructions (default: no limit)", 1},
+    {"max-memory", KEY_MAX_MEMORY, "BYTES", 0,
+     "Let a Lua script have so much memory, as 64M (default: 32M)", 1},
     {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
     {"cwd", 'C', "DIR", 0, "Run in DIR", 2},
     {"env", 'e', "NAME[=VALUE]", 0, "Set a variable, or take yours after --clear-env", 2},
@@ -87,6 +97,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_INPUT:
         spec->input = arg;
+        return 0;
+    case KEY_LUA:
+        spec->script = arg;
+        return 0;
+    case KEY_MAX_STEPS:
+        spec->max_steps = gorctl_option_number(state, "--max-steps", arg);
+        return 0;
+    case KEY_MAX_MEMORY:
+        spec->max_memory_bytes = gorctl_option_bytes(state, "--max-memory", arg);
         return 0;
     case 'C':
         spec->directory = arg;
@@ -260,15 +279,21 @@ static bool is_text(const char *what, const char *text)
     return false;
 }
 
-/* Which of the three ways to say what to run was taken; exactly one must be. */
+/* Which of the four ways to say what to run was taken; exactly one must be. */
 static int check_kind(const struct gorctl_spec *spec)
 {
-    if (spec->function != NULL && spec->shell != NULL) {
-        gorctl_say("--native and --shell are two different jobs; give one of them");
+    int ways = (spec->function != NULL) + (spec->shell != NULL) + (spec->script != NULL);
+    if (ways > 1) {
+        gorctl_say("--native, --shell and --lua are different jobs; give one of them");
         return GORCTL_EXIT_USAGE;
     }
-    if (spec->function == NULL && spec->shell == NULL && spec->word_count == 0) {
-        gorctl_say("there is nothing to run: give a command, --shell TEXT, or --native FUNCTION");
+    if (ways == 0 && spec->word_count == 0) {
+        gorctl_say("there is nothing to run: give a command, --shell TEXT, --native FUNCTION or "
+                   "--lua FILE");
+        return GORCTL_EXIT_USAGE;
+    }
+    if (spec->script == NULL && (spec->max_steps != 0 || spec->max_memory_bytes != 0)) {
+        gorctl_say("--max-steps and --max-memory are for Lua scripts (--lua)");
         return GORCTL_EXIT_USAGE;
     }
     return GORCTL_EXIT_OK;
@@ -375,21 +400,45 @@ static int add_input(const char *path, Gor__V1__NativeSpec *native)
     return GORCTL_EXIT_NOT_FOUND;
 }
 
-static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
+/* What only processes have was not asked for. */
+static int check_inside(const struct gorctl_spec *spec)
 {
     if (spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
         spec->env_only != NULL || spec->env_without != NULL) {
         gorctl_say("--cwd, --env, --clear-env, --env-only and --env-without are for programs; a "
-                   "native job runs inside the daemon");
+                   "%s runs inside the daemon",
+                   spec->script != NULL ? "script" : "native job");
         return GORCTL_EXIT_USAGE;
     }
+    return GORCTL_EXIT_OK;
+}
+
+static int fill_lua(const struct gorctl_spec *spec, Gor__V1__LuaSpec *lua)
+{
+    lua->max_steps = spec->max_steps;
+    lua->max_memory_bytes = spec->max_memory_bytes;
+    for (size_t i = 0; i < spec->word_count; i++) {
+        if (!is_text("an argument of a script", spec->words[i])) {
+            return GORCTL_EXIT_USAGE;
+        }
+        gorctl_script_add_argument(lua, spec->words[i]);
+    }
+    return check_inside(spec);
+}
+
+static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
+{
     for (size_t i = 0; i < spec->word_count; i++) {
         if (!is_text("an argument of a native job", spec->words[i])) {
             return GORCTL_EXIT_USAGE;
         }
         gorctl_spec_add_native_argument(native, spec->words[i]);
     }
-    return spec->input != NULL ? add_input(spec->input, native) : GORCTL_EXIT_OK;
+    int code = check_inside(spec);
+    if (code == GORCTL_EXIT_OK && spec->input != NULL) {
+        code = add_input(spec->input, native);
+    }
+    return code;
 }
 
 static int fill_labels(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
@@ -424,21 +473,40 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
-    return message->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? fill_native(spec, message->native)
-                                                                : fill_exec(spec, message->exec);
+    switch (message->kind_case) {
+    case GOR__V1__JOB_SPEC__KIND_NATIVE:
+        return fill_native(spec, message->native);
+    case GOR__V1__JOB_SPEC__KIND_LUA:
+        return fill_lua(spec, message->lua);
+    default:
+        return fill_exec(spec, message->exec);
+    }
 }
 
-int gorctl_spec_build(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_message)
+/* A message of the right kind. An exit code. */
+static int begin(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_message)
 {
-    int code = check_kind(spec);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
+    if (spec->script != NULL) {
+        return gorctl_script_read(spec->script, out_message);
     }
     if (spec->function != NULL && !is_text("--native", spec->function)) {
         return GORCTL_EXIT_USAGE;
     }
-    Gor__V1__JobSpec *message =
+    *out_message =
         spec->function != NULL ? gorctl_spec_new_native(spec->function) : gorctl_spec_new_exec();
+    return GORCTL_EXIT_OK;
+}
+
+int gorctl_spec_build(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_message)
+{
+    Gor__V1__JobSpec *message = NULL;
+    int code = check_kind(spec);
+    if (code == GORCTL_EXIT_OK) {
+        code = begin(spec, &message);
+    }
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
     code = fill(spec, message);
     if (code != GORCTL_EXIT_OK) {
         gor__v1__job_spec__free_unpacked(message, NULL);

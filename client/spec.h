@@ -32,7 +32,10 @@ struct gorctl_spec {
     const char *function;    /* --native */
     const char *input;       /* --input: a file, or "-" */
     const char *shell;       /* --shell */
-    char **words;            /* the rest of the command line */
+    const char *script;      /* --lua */
+    uint64_t max_steps;
+    uint64_t max_memory_bytes;
+    char **words; /* the rest of the command line */
     size_t word_count;
 };
 

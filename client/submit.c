@@ -2,8 +2,13 @@
 /* submit.c - see submit.h. */
 #include "client/submit.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "client/channel.h"
 #include "client/exits.h"
+#include "client/json.h"
+#include "proto/decode.h"
 
 int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
                   Gor__V1__SubmitReply **out_reply)
@@ -24,4 +29,20 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
         *out_reply = (Gor__V1__SubmitReply *)reply;
     }
     return code;
+}
+
+int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec)
+{
+    Gor__V1__SubmitReply *reply;
+    int code = gorctl_submit(ctl, spec, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    if (ctl->json) {
+        gorctl_json_show(&reply->base);
+    } else {
+        printf("%" PRIu64 "\n", reply->id);
+    }
+    wire_decoded_free(&reply->base);
+    return GORCTL_EXIT_OK;
 }

@@ -10,4 +10,7 @@
 int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
                   Gor__V1__SubmitReply **out_reply);
 
+/* The same, and print the id, or with --json the reply. An exit code. */
+int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec);
+
 #endif

@@ -52,6 +52,19 @@ TEST(batch_line_takes_the_caller_s_environment)
     gor__v1__job_spec__free_unpacked(spec, NULL);
 }
 
+TEST(batch_line_reads_a_script)
+{
+    Gor__V1__JobSpec *spec =
+        read_line("{\"args\": [\"1\"], \"lua\": \"return 1\", \"max_steps\": 5,"
+                  " \"max_memory\": \"64M\"}");
+    CHECK_EQ(spec->kind_case, GOR__V1__JOB_SPEC__KIND_LUA);
+    CHECK_EQ(spec->lua->script.len, 8);
+    CHECK_EQ(spec->lua->n_args, 1);
+    CHECK_EQ(spec->lua->max_steps, 5);
+    CHECK_EQ(spec->lua->max_memory_bytes, 64 << 20);
+    gor__v1__job_spec__free_unpacked(spec, NULL);
+}
+
 TEST(batch_line_reads_a_native_job)
 {
     Gor__V1__JobSpec *spec = read_line("{\"args\": [\"1\", \"2\"], \"native\": \"builtin.echo\"}");
@@ -70,7 +83,17 @@ TEST(batch_line_refuses_with_a_reason)
         {"{\"argv\": [\"a\"]", "not JSON"},
         {"[1]", "not a JSON object"},
         {"7", "not a JSON object"},
-        {"{}", "one of \"argv\", \"shell\" and \"native\""},
+        {"{}", "one of \"argv\", \"shell\", \"native\", \"lua\" and \"lua_file\""},
+        {"{\"lua\": \"\", \"native\": \"x\"}", "one of"},
+        {"{\"lua\": 7}", "\"lua\" must be a string"},
+        {"{\"lua\": \"\", \"cwd\": \"/\"}", "does not go with a Lua job"},
+        {"{\"lua\": \"\", \"args\": [1]}", "\"args\" must be a string"},
+        {"{\"lua\": \"\", \"max_steps\": -1}", "\"max_steps\""},
+        {"{\"lua\": \"\", \"max_memory\": 5}", "\"max_memory\" must be a size"},
+        {"{\"lua\": \"\", \"max_memory\": \"5X\"}", "\"max_memory\" must be a size"},
+        {"{\"lua_file\": \"-\"}", "\"lua_file\" must be a path"},
+        {"{\"lua_file\": \"/nonexistent\"}", "\"lua_file\" cannot be taken"},
+        {"{\"argv\": [\"a\"], \"max_steps\": 1}", "does not go with a program"},
         {"{\"argv\": [\"a\"], \"shell\": \"b\"}", "one of"},
         {"{\"argv\": []}", "\"argv\" must be a list"},
         {"{\"argv\": \"a b\"}", "\"argv\" must be a list"},

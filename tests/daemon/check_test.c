@@ -63,7 +63,7 @@ static void refuse_lua(const char *script, uint64_t memory, const char *want)
     lua.max_memory_bytes = memory;
     spec.kind_case = GOR__V1__JOB_SPEC__KIND_LUA;
     spec.lua = &lua;
-    int result = gord_check_spec(&spec, error, sizeof(error));
+    int result = gord_check_spec(&spec, NULL, error, sizeof(error));
     CHECK_EQ(result, want == NULL ? 0 : -EINVAL);
     if (want != NULL && strstr(error, want) == NULL) {
         test_fail(__FILE__, __LINE__, "'%s' does not say '%s'", error, want);
