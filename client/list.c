@@ -23,7 +23,7 @@
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { PAGE = 1000, KEY_NAME = 0x2000, KEY_BEFORE, KEY_SINCE, KEY_UNTIL, KEY_OUTCOME };
+enum { PAGE = 1000, KEY_NAME = 0x2000, KEY_BEFORE, KEY_SINCE, KEY_UNTIL, KEY_OUTCOME, KEY_LONG };
 
 /* --------------------------------------------------------------- options */
 
@@ -32,11 +32,13 @@ static const struct argp_option options[] = {
     {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
     {"outcome", KEY_OUTCOME, "LIST", 0,
      "Only jobs that ended so: succeeded, failed, signaled, timed-out, cancelled, lost, "
-     "spawn-error, panicked",
+     "spawn-error, panicked, oom-killed",
      2},
     {"since", KEY_SINCE, "TIME", 0, "Only jobs handed in at TIME or later (today, 2h, 2026-03-01)",
      2},
     {"until", KEY_UNTIL, "TIME", 0, "Only jobs handed in before TIME", 2},
+    {"long", KEY_LONG, NULL, 0, "Show what jobs used, too: CPU time, memory, faults", 1},
+    {"columns", 'o', "LIST", 0, "Show these columns, with commas between; `-o help` lists them", 1},
     {"before", KEY_BEFORE, "ID", 0, "Only jobs with ids below ID: the next page", 2},
     {0},
 };
@@ -50,7 +52,7 @@ static void add_outcomes(struct argp_state *state, struct gorctl_list *list, cha
         if (!gorctl_outcome_parse(word, &outcome) || list->outcome_count == GORCTL_LIST_FILTERS) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
                          "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
-                         "timed-out, cancelled, lost, spawn-error, panicked",
+                         "timed-out, cancelled, lost, spawn-error, panicked, oom-killed",
                          word);
         }
         list->outcomes[list->outcome_count++] = outcome;
@@ -73,10 +75,31 @@ void gorctl_list_add_states(struct argp_state *state, struct gorctl_list *list, 
     }
 }
 
+static void choose_columns(struct argp_state *state, struct gorctl_list *list, const char *names)
+{
+    if (strcmp(names, "help") == 0) {
+        gorctl_columns_help(stdout);
+        exit(GORCTL_EXIT_OK);
+    }
+    char *wrong = gorctl_columns_parse(names, &list->columns);
+    if (wrong != NULL) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "-o: there is no column '%s'; `-o help` lists them, and each goes in once",
+                     wrong);
+        free(wrong);
+    }
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct gorctl_list *list = state->input;
     switch (key) {
+    case KEY_LONG:
+        list->columns = gorctl_columns_long;
+        return 0;
+    case 'o':
+        choose_columns(state, list, arg);
+        return 0;
     case 'n':
         list->most = gorctl_option_number(state, "-n", arg);
         return 0;
@@ -109,8 +132,7 @@ struct listing {
     const struct gorctl_list *list;
     struct gorctl_screen screen;
     struct gorctl_table *table;      /* owned; made for the first page; NULL with JSON */
-    bool progress;                   /* it has a column for that */
-    struct gorctl_column columns[8]; /* of the table */
+    struct gorctl_columns columns; /* once the first page is there */
     uint64_t shown;
     uint64_t before; /* of the next page; 0: there is none */
 };
@@ -132,6 +154,7 @@ static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
     request.created_from_ns = list->since_ns;
     request.created_to_ns = list->until_ns;
     request.without_env = true;
+    request.with_use = listing->ctl->json || gorctl_columns_need_use(&list->columns);
     struct gorctl_call call = {.path = "/gor.v1.Jobs/List",
                                .request = &request.base,
                                .reply = &gor__v1__list_reply__descriptor,
@@ -144,59 +167,25 @@ static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
     return code;
 }
 
-static void add_progress(struct gorctl_table *table, const Gor__V1__Job *job)
-{
-    char *text = job->progress != NULL ? gorctl_progress_text(job->progress) : NULL;
-    gorctl_table_cell(table, text != NULL ? text : "", NULL);
-    free(text);
-}
-
-static void add_row(struct listing *listing, const Gor__V1__Job *job, int64_t now)
-{
-    struct gorctl_table *table = listing->table;
-    char text[GORCTL_WHEN_ROOM];
-    gorctl_row_id(table, job);
-    gorctl_row_status(table, job);
-    gorctl_time_text(listing->list->ended ? job->finished_ns : job->created_ns, now, text);
-    gorctl_table_cell(table, text, NULL);
-    gorctl_row_took(table, job, now);
-    if (listing->progress) {
-        add_progress(table, job);
-    }
-    gorctl_row_what(table, job);
-}
-
-/* Of the columns in order; that of progress only if some job on the first page has any, and where it is
- * of interest: for jobs that run. */
+/* What ls shows when it is not told, with how far jobs are if some job on the first page says it. */
 static struct gorctl_table *make_table(struct listing *listing, const Gor__V1__ListReply *reply)
 {
-    static const struct gorctl_column created[] = {
-        {"ID", true, false},      {"STATE", false, false},   {"SUBMITTED", false, false},
-        {"TIME", true, false},    {"PROGRESS", false, true}, {"NAME", false, true},
-        {"COMMAND", false, true}, {"WHY", false, true}};
-    static const struct gorctl_column ended[] = {{"ID", true, false},     {"OUTCOME", false, false},
-                                                 {"ENDED", false, false}, {"TOOK", true, false},
-                                                 {"NAME", false, true},   {"COMMAND", false, true},
-                                                 {"WHY", false, true}};
-    enum { PROGRESS_COLUMN = 4, COLUMNS = sizeof(created) / sizeof(created[0]) };
-    if (listing->list->ended) {
-        return gorctl_table_new(ended, sizeof(ended) / sizeof(ended[0]));
-    }
+    bool progress = false;
     for (size_t i = 0; i < reply->n_jobs; i++) {
-        listing->progress |= reply->jobs[i]->progress != NULL;
+        progress |= reply->jobs[i]->progress != NULL;
     }
-    for (size_t i = 0; i < COLUMNS; i++) {
-        size_t from = !listing->progress && i >= PROGRESS_COLUMN ? i + 1 : i;
-        listing->columns[i] = from < COLUMNS ? created[from] : created[i];
+    listing->columns = listing->list->columns;
+    if (progress && gorctl_columns_are_live(&listing->columns)) {
+        listing->columns = gorctl_columns_progress;
     }
-    return gorctl_table_new(listing->columns, COLUMNS - !listing->progress);
+    return gorctl_columns_table(&listing->columns);
 }
 
 static void show_rows(struct listing *listing, const Gor__V1__ListReply *reply)
 {
     int64_t now = gorctl_now();
     for (size_t i = 0; i < reply->n_jobs; i++) {
-        add_row(listing, reply->jobs[i], now);
+        gorctl_columns_row(&listing->columns, listing->table, reply->jobs[i], now);
     }
     gorctl_table_print(listing->table, stdout, listing->screen.width, listing->screen.colour);
 }

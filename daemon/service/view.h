@@ -19,6 +19,7 @@ struct gord_view {
     char *text;                  /* owned: reason or detail */
     struct gord_report *report;  /* owned reference; NULL: it told nothing */
     Gor__V1__Progress *progress; /* owned; its text is the report's */
+    Gor__V1__ResourceUse *use;   /* owned; NULL: not asked for, or not known */
 };
 
 /* With its result, once it has ended; after a make. -ENOMEM, or the reader's error. */
@@ -36,6 +37,9 @@ int gord_view_from_row(struct gord_service *service, const struct gord_row *row,
                        struct gord_view *out_view);
 void gord_view_fini(struct gord_view *view);
 
+/* Add what an ended job used, if that is known. -ENOMEM, or the reader's error. */
+int gord_view_add_use(struct gord_service *service, struct gord_view *view);
+
 /* A growing list of views, for replies. */
 struct gord_views {
     struct gord_view **items; /* owned */
@@ -52,7 +56,8 @@ void gord_views_fini(struct gord_views *views);
 /* An event for the wire, and the room for a text made for it. */
 struct gord_event_view {
     Gor__V1__Event event;
-    char text[32];
+    Gor__V1__ResourceUse use;
+    char text[GORD_USE_TEXT];
 };
 
 /* Fill *out_view, which borrows from `event` and `name`, and must not move. */
