@@ -11,6 +11,8 @@ static const char doc[] =
     "  gorctl history -n 10\n"
     "  gorctl history --outcome failed,timed-out --since today\n"
     "  gorctl history --before 1200\n"
+    "  gorctl history --long --name build\n"
+    "  gorctl history -o id,outcome,user,system,memory,command\n"
     "  gorctl history -n 0 --json > history.json\n";
 
 struct arguments {
@@ -42,7 +44,8 @@ int gorctl_cmd_history(struct gorctl *ctl, int argc, char **argv)
                                                  {&gorctl_list_argp, 0, NULL, 1},
                                                  {0}};
     static const struct argp argp = {.parser = parse, .doc = doc, .children = children};
-    struct arguments arguments = {.ctl = ctl, .list = {.most = 50, .ended = true}};
+    struct arguments arguments = {.ctl = ctl,
+                                  .list = {.most = 50, .columns = gorctl_columns_ended}};
     arguments.list.states[0] = GOR__V1__JOB_STATE__TERMINATED;
     arguments.list.state_count = 1;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);

@@ -62,7 +62,7 @@ int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv)
                                                  {0}};
     static const struct argp argp = {
         .options = options, .parser = parse, .doc = doc, .children = children};
-    struct arguments arguments = {.ctl = ctl, .list = {.most = 50}};
+    struct arguments arguments = {.ctl = ctl, .list = {.most = 50, .columns = gorctl_columns_live}};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     struct gorctl_list *list = &arguments.list;
     bool chosen = arguments.all || list->state_count > 0 || list->outcome_count > 0;

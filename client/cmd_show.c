@@ -147,6 +147,32 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     }
 }
 
+/* What a program used, a fact a line. */
+static void show_use(const Gor__V1__ResourceUse *use)
+{
+    char user[GORCTL_WHEN_ROOM];
+    char system[GORCTL_WHEN_ROOM];
+    char peak[GORCTL_WHEN_ROOM];
+    gorctl_duration_text(use->user_ns, user);
+    gorctl_duration_text(use->system_ns, system);
+    gorctl_bytes_text(use->peak_memory_bytes, peak);
+    printf("%-10s  %s user, %s system\n", "CPU time", user, system);
+    printf("%-10s  %s%s\n", "Peak mem.", use->peak_is_bound ? "below " : "", peak);
+    printf("%-10s  %" PRIu64 ", %" PRIu64 " waited for the disk\n", "Faults",
+           use->minor_faults + use->major_faults, use->major_faults);
+    printf("%-10s  %" PRIu64 " to wait, %" PRIu64 " for others\n", "Switches",
+           use->voluntary_switches, use->involuntary_switches);
+    if (use->blocks_in + use->blocks_out != 0) {
+        char in[GORCTL_WHEN_ROOM];
+        char out[GORCTL_WHEN_ROOM];
+        gorctl_bytes_text(use->blocks_in * 512, in);
+        gorctl_bytes_text(use->blocks_out * 512, out);
+        printf("%-10s  %s read, %s written\n", "Disk", in, out);
+    }
+    line_number("Processes", use->peak_processes);
+    line_number("Left", use->left_processes);
+}
+
 static void show_state(const Gor__V1__Job *job, bool colour)
 {
     char status[GORCTL_WORD_ROOM];
@@ -165,6 +191,9 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     line_number("Process", (uint64_t)(job->pid > 0 ? job->pid : 0));
     line_number("Goroutine", job->goroutine);
     printf("%-10s  %" PRIu32 "\n", "User", job->uid);
+    if (job->use != NULL) {
+        show_use(job->use);
+    }
 }
 
 static void add_event(struct gorctl_table *table, const Gor__V1__Event *event, int64_t begin_ns)

@@ -44,6 +44,7 @@ int gorctl_exit_of_job(const Gor__V1__Job *job)
     case GOR__V1__OUTCOME__FAILED:
         return one_byte(job->exit_code);
     case GOR__V1__OUTCOME__SIGNALED:
+    case GOR__V1__OUTCOME__OOM_KILLED: /* by SIGKILL */
         return GORCTL_EXIT_SIGNAL + (job->signal & 0x7f);
     case GOR__V1__OUTCOME__TIMED_OUT:
         return GORCTL_EXIT_TIMED_OUT;

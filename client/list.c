@@ -22,7 +22,7 @@
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { PAGE = 1000, KEY_NAME = 0x2000, KEY_BEFORE, KEY_SINCE, KEY_UNTIL, KEY_OUTCOME };
+enum { PAGE = 1000, KEY_NAME = 0x2000, KEY_BEFORE, KEY_SINCE, KEY_UNTIL, KEY_OUTCOME, KEY_LONG };
 
 /* --------------------------------------------------------------- options */
 
@@ -31,11 +31,13 @@ static const struct argp_option options[] = {
     {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
     {"outcome", KEY_OUTCOME, "LIST", 0,
      "Only jobs that ended so: succeeded, failed, signaled, timed-out, cancelled, lost, "
-     "spawn-error, panicked",
+     "spawn-error, panicked, oom-killed",
      2},
     {"since", KEY_SINCE, "TIME", 0, "Only jobs handed in at TIME or later (today, 2h, 2026-03-01)",
      2},
     {"until", KEY_UNTIL, "TIME", 0, "Only jobs handed in before TIME", 2},
+    {"long", KEY_LONG, NULL, 0, "Show what jobs used, too: CPU time, memory, faults", 1},
+    {"columns", 'o', "LIST", 0, "Show these columns, with commas between; `-o help` lists them", 1},
     {"before", KEY_BEFORE, "ID", 0, "Only jobs with ids below ID: the next page", 2},
     {0},
 };
@@ -49,7 +51,7 @@ static void add_outcomes(struct argp_state *state, struct gorctl_list *list, cha
         if (!gorctl_outcome_parse(word, &outcome) || list->outcome_count == GORCTL_LIST_FILTERS) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
                          "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
-                         "timed-out, cancelled, lost, spawn-error, panicked",
+                         "timed-out, cancelled, lost, spawn-error, panicked, oom-killed",
                          word);
         }
         list->outcomes[list->outcome_count++] = outcome;
@@ -72,10 +74,31 @@ void gorctl_list_add_states(struct argp_state *state, struct gorctl_list *list, 
     }
 }
 
+static void choose_columns(struct argp_state *state, struct gorctl_list *list, const char *names)
+{
+    if (strcmp(names, "help") == 0) {
+        gorctl_columns_help(stdout);
+        exit(GORCTL_EXIT_OK);
+    }
+    char *wrong = gorctl_columns_parse(names, &list->columns);
+    if (wrong != NULL) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "-o: there is no column '%s'; `-o help` lists them, and each goes in once",
+                     wrong);
+        free(wrong);
+    }
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct gorctl_list *list = state->input;
     switch (key) {
+    case KEY_LONG:
+        list->columns = gorctl_columns_long;
+        return 0;
+    case 'o':
+        choose_columns(state, list, arg);
+        return 0;
     case 'n':
         list->most = gorctl_option_number(state, "-n", arg);
         return 0;
@@ -129,6 +152,7 @@ static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
     request.created_from_ns = list->since_ns;
     request.created_to_ns = list->until_ns;
     request.without_env = true;
+    request.with_use = listing->table == NULL || gorctl_columns_need_use(&list->columns);
     struct gorctl_call call = {.path = "/gor.v1.Jobs/List",
                                .request = &request.base,
                                .reply = &gor__v1__list_reply__descriptor,
@@ -141,23 +165,11 @@ static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
     return code;
 }
 
-static void add_row(struct listing *listing, const Gor__V1__Job *job, int64_t now)
-{
-    struct gorctl_table *table = listing->table;
-    char text[GORCTL_WHEN_ROOM];
-    gorctl_row_id(table, job);
-    gorctl_row_status(table, job);
-    gorctl_time_text(listing->list->ended ? job->finished_ns : job->created_ns, now, text);
-    gorctl_table_cell(table, text, NULL);
-    gorctl_row_took(table, job, now);
-    gorctl_row_what(table, job);
-}
-
 static void show_rows(struct listing *listing, const Gor__V1__ListReply *reply)
 {
     int64_t now = gorctl_now();
     for (size_t i = 0; i < reply->n_jobs; i++) {
-        add_row(listing, reply->jobs[i], now);
+        gorctl_columns_row(&listing->list->columns, listing->table, reply->jobs[i], now);
     }
     gorctl_table_print(listing->table, stdout, listing->screen.width, listing->screen.colour);
 }
@@ -216,19 +228,10 @@ static int show_pages(struct listing *listing)
 
 int gorctl_list_show(struct gorctl *ctl, const struct gorctl_list *list)
 {
-    static const struct gorctl_column created[] = {
-        {"ID", true, false},   {"STATE", false, false}, {"SUBMITTED", false, false},
-        {"TIME", true, false}, {"NAME", false, true},   {"COMMAND", false, true},
-        {"WHY", false, true}};
-    static const struct gorctl_column ended[] = {{"ID", true, false},     {"OUTCOME", false, false},
-                                                 {"ENDED", false, false}, {"TOOK", true, false},
-                                                 {"NAME", false, true},   {"COMMAND", false, true},
-                                                 {"WHY", false, true}};
     struct listing listing = {.ctl = ctl, .list = list, .before = list->before};
     listing.screen = gorctl_screen_of(STDOUT_FILENO);
     if (!ctl->json) {
-        listing.table =
-            gorctl_table_new(list->ended ? ended : created, sizeof(created) / sizeof(created[0]));
+        listing.table = gorctl_columns_table(&list->columns);
     }
     int code = show_pages(&listing);
     if (code == GORCTL_EXIT_OK && listing.before != 0 && listing.screen.terminal && !ctl->json) {

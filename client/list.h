@@ -4,10 +4,10 @@
 #define GOR_CLIENT_LIST_H
 
 #include <argp.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/columns.h"
 #include "client/gorctl.h"
 #include "gor/v1/jobs.pb-c.h"
 
@@ -22,10 +22,10 @@ struct gorctl_list {
     const char *name;
     uint64_t before;
     int64_t since_ns, until_ns;
-    bool ended; /* show when jobs ended rather than when they were handed in */
+    struct gorctl_columns columns;
 };
 
-/* -n, --name, --before, --since, --until, --outcome; the input is a struct gorctl_list with its
+/* -n, -o, --long, --name, --before, --since, --until, --outcome; the input is a struct gorctl_list with its
  * defaults set. */
 extern const struct argp gorctl_list_argp;
 

@@ -16,7 +16,7 @@ struct cell {
 };
 
 struct gorctl_table {
-    const struct gorctl_column *columns; /* borrowed */
+    struct gorctl_column *columns; /* owned */
     size_t column_count;
     unsigned *widths; /* owned; widest so far */
     struct cell *cells;
@@ -27,7 +27,7 @@ struct gorctl_table {
 struct gorctl_table *gorctl_table_new(const struct gorctl_column *columns, size_t count)
 {
     struct gorctl_table *table = gorctl_alloc(sizeof(*table));
-    table->columns = columns;
+    table->columns = gorctl_copy(columns, count * sizeof(*columns));
     table->column_count = count;
     table->widths = gorctl_alloc(count * sizeof(*table->widths));
     for (size_t i = 0; i < count; i++) {
@@ -51,6 +51,7 @@ void gorctl_table_free(struct gorctl_table *table)
     }
     forget_rows(table);
     free(table->cells);
+    free(table->columns);
     free(table->widths);
     free(table);
 }

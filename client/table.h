@@ -3,7 +3,7 @@
  *
  * Rows are kept until gorctl_table_print(), which may be called again after more rows: long lists
  * are printed a page at a time under one heading, and columns only ever get wider.
- * Ownership   cells are copied; headings are borrowed and must outlive the table.
+ * Ownership   cells and columns are copied; the titles are borrowed and must outlive the table.
  */
 #ifndef GOR_CLIENT_TABLE_H
 #define GOR_CLIENT_TABLE_H

@@ -31,25 +31,33 @@ static size_t kept_bytes(const char *text)
     return bytes;
 }
 
-struct gord_event *gord_event_new(enum gord_event_kind kind, uint64_t job_id, const char *text)
+/* With `extra` bytes for the facts of its kind, then `text_bytes` of text, which ends already. */
+static struct gord_event *event_alloc(enum gord_event_kind kind, uint64_t job_id, size_t extra,
+                                      size_t text_bytes)
 {
     GORD_ASSERT(kind < GORD_EVENT_KIND_COUNT && job_id != 0);
-    size_t bytes = text != NULL ? kept_bytes(text) : 0;
-    struct gord_event *event = malloc(sizeof *event + bytes + 1);
+    struct gord_event *event = malloc(sizeof *event + extra + text_bytes + 1);
     if (event == NULL) {
         return NULL;
     }
     memset(event, 0, sizeof *event);
-    char *copy = (char *)(event + 1);
-    if (bytes > 0) {
-        memcpy(copy, text, bytes);
-    }
-    copy[bytes] = '\0';
+    char *text = (char *)(event + 1) + extra;
+    text[text_bytes] = '\0';
     atomic_init(&event->refs, 1);
     event->kind = (uint8_t)kind;
     event->job_id = job_id;
     event->at_ns = gord_event_clock();
-    event->text = copy;
+    event->text = text;
+    return event;
+}
+
+struct gord_event *gord_event_new(enum gord_event_kind kind, uint64_t job_id, const char *text)
+{
+    size_t bytes = text != NULL ? kept_bytes(text) : 0;
+    struct gord_event *event = event_alloc(kind, job_id, 0, bytes);
+    if (event != NULL && bytes > 0) {
+        memcpy(event + 1, text, bytes);
+    }
     return event;
 }
 
@@ -95,6 +103,24 @@ struct gord_event *gord_event_finished(uint64_t job_id, Gor__V1__Outcome outcome
     if (event != NULL) {
         event->outcome = (uint8_t)outcome;
         event->exit_code = exit_code;
+        event->signal = signal;
+    }
+    return event;
+}
+
+struct gord_event *gord_event_used(uint64_t job_id, const struct gord_use *use)
+{
+    struct gord_event *event = event_alloc(GORD_EVENT_USED, job_id, sizeof *use, 0);
+    if (event != NULL) {
+        event->use = memcpy(event + 1, use, sizeof *use);
+    }
+    return event;
+}
+
+struct gord_event *gord_event_signalled(uint64_t job_id, int32_t signal, const char *by_whom)
+{
+    struct gord_event *event = gord_event_new(GORD_EVENT_SIGNALLED, job_id, by_whom);
+    if (event != NULL) {
         event->signal = signal;
     }
     return event;

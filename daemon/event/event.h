@@ -18,16 +18,26 @@
 
 #include "daemon/base/inbox.h"
 #include "daemon/event/spec.h"
+#include "daemon/event/use.h"
 
 /* X(id, text): the kinds. The numbers are stored: only append. */
-#define GORD_EVENT_KINDS(X)                                                                  \
-    X(SUBMITTED, "submitted")               /* spec, uid; text: none */                      \
-    X(QUEUED, "queued")                     /* text: why it waits, or none */                \
-    X(STARTED, "started")                   /* goroutine, pid, pid_start */                  \
-    X(STATE, "state")                       /* state (RUNNING, WAITING); text: on what */    \
-    X(CANCEL_REQUESTED, "cancel requested") /* text: the cause */                            \
-    X(FINISHED, "finished")                 /* outcome, code, signal, bytes; text: detail */ \
-    X(RECOVERED, "recovered")               /* found running by a new daemon; text: remark */
+#define GORD_EVENT_KINDS(X)                                                                   \
+    X(SUBMITTED, "submitted")               /* spec, uid; text: none */                       \
+    X(QUEUED, "queued")                     /* text: why it waits, or none */                 \
+    X(STARTED, "started")                   /* goroutine, pid, pid_start */                   \
+    X(STATE, "state")                       /* state (RUNNING, WAITING); text: on what */     \
+    X(CANCEL_REQUESTED, "cancel requested") /* text: the cause */                             \
+    X(FINISHED, "finished")                 /* outcome, code, signal, bytes; text: detail */  \
+    X(RECOVERED, "recovered")               /* found running by a new daemon; text: remark */ \
+    X(GATED, "gated")                       /* 7 to 13: numbers in use elsewhere */           \
+    X(RETRYING, "retrying")                                                                   \
+    X(REQUEUED, "requeued")                                                                   \
+    X(UPDATED, "updated")                                                                     \
+    X(REVIVED, "revived")                                                                     \
+    X(REMOVED, "removed")                                                                     \
+    X(TERMINATE_REQUESTED, "terminate requested")                                             \
+    X(USED, "used")           /* use; right before the end of a program's run */              \
+    X(SIGNALLED, "signalled") /* signal; text: by whom */
 
 enum gord_event_kind {
 #define GORD_EVENT_ENUM(id, text) GORD_EVENT_##id,
@@ -39,7 +49,7 @@ enum gord_event_kind {
 /* The wire's numbers of JobState and Outcome are used throughout (GOR__V1__JOB_STATE__RUNNING,
  * GOR__V1__OUTCOME__FAILED): they are stored as well. */
 enum { GORD_STATE_COUNT = GOR__V1__JOB_STATE__TERMINATED + 1 };
-enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__PANICKED + 1 };
+enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__OOM_KILLED + 1 };
 
 struct gord_event {
     struct gord_inbox_item link; /* list link of the inbox it is posted to */
@@ -53,17 +63,18 @@ struct gord_event {
     uint64_t seq;      /* by apply; 0 before */
     uint64_t prev_seq; /* of the job's event before this; by apply; 0: none */
     uint64_t job_id;
-    int64_t at_ns;          /* wall clock, since 1970 */
-    struct gord_spec *spec; /* owned reference; by the maker for SUBMITTED, else by apply, which
+    int64_t at_ns;              /* wall clock, since 1970 */
+    struct gord_spec *spec;     /* owned reference; by the maker for SUBMITTED, else by apply, which
                              * leaves NULL if the job's is not in memory */
-    uint64_t parent_id;     /* SUBMITTED only */
-    int64_t started_ns;     /* of the job; by apply; 0: has not started */
-    uint64_t goroutine;     /* STARTED: by the maker; later events: by apply; 0: none yet */
-    uint64_t pid_start;     /* start time of the process in clock ticks since boot, as in
+    uint64_t parent_id;         /* SUBMITTED only */
+    int64_t started_ns;         /* of the job; by apply; 0: has not started */
+    uint64_t goroutine;         /* STARTED: by the maker; later events: by apply; 0: none yet */
+    uint64_t pid_start;         /* start time of the process in clock ticks since boot, as in
                              * /proc/PID/stat; by whom as `goroutine` */
-    int32_t pid;            /* 0: no process; by whom as `goroutine` */
-    int32_t exit_code;      /* FINISHED only, as the next three */
-    int32_t signal;
+    int32_t pid;                /* 0: no process; by whom as `goroutine` */
+    const struct gord_use *use; /* USED only; in this allocation */
+    int32_t exit_code;          /* FINISHED only, as the next three */
+    int32_t signal;             /* SIGNALLED too */
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
     const char *text; /* in this allocation; never NULL, "" if there is nothing to say */
@@ -83,6 +94,9 @@ struct gord_event *gord_event_started(uint64_t job_id, uint64_t goroutine, int32
 struct gord_event *gord_event_state(uint64_t job_id, Gor__V1__JobState state, const char *reason);
 struct gord_event *gord_event_finished(uint64_t job_id, Gor__V1__Outcome outcome, int32_t exit_code,
                                        int32_t signal, const char *detail);
+
+struct gord_event *gord_event_used(uint64_t job_id, const struct gord_use *use);
+struct gord_event *gord_event_signalled(uint64_t job_id, int32_t signal, const char *by_whom);
 
 struct gord_event *gord_event_ref(struct gord_event *event);
 void gord_event_unref(struct gord_event *event); /* NULL is fine */

@@ -3,7 +3,7 @@
  *
  *     (none) -SUBMITTED-> CREATED -QUEUED-> RUNNABLE -STARTED-> RUNNING <-STATE-> WAITING
  *     every live state -CANCEL_REQUESTED-> itself;  -FINISHED-> TERMINATED
- *     RUNNING, WAITING -RECOVERED-> itself;  RUNNING -STARTED-> itself (its process is known now)
+ *     RUNNING, WAITING -RECOVERED, USED, SIGNALLED-> itself;  RUNNING -STARTED-> itself (its process is known now)
  */
 #include <errno.h>
 
@@ -26,6 +26,8 @@ static const struct {
     [GORD_EVENT_CANCEL_REQUESTED] = {ALIVE, 0},
     [GORD_EVENT_FINISHED] = {ALIVE, GOR__V1__JOB_STATE__TERMINATED},
     [GORD_EVENT_RECOVERED] = {IN(RUNNING) | IN(WAITING), 0},
+    [GORD_EVENT_USED] = {IN(RUNNING) | IN(WAITING), 0},
+    [GORD_EVENT_SIGNALLED] = {IN(RUNNING) | IN(WAITING), 0},
 };
 
 bool gord_job_allows(const struct gord_job *job, enum gord_event_kind kind)
@@ -80,8 +82,11 @@ static void fill_body(struct gord_job_body *body, struct gord_event *event)
     if (event->kind == GORD_EVENT_CANCEL_REQUESTED && body->cancel == NULL) {
         body->cancel = gord_event_ref(event);
     }
-    gord_event_unref(body->last);
-    body->last = gord_event_ref(event);
+    /* These two are asides: the reason stays what it was. */
+    if (event->kind != GORD_EVENT_USED && event->kind != GORD_EVENT_SIGNALLED) {
+        gord_event_unref(body->last);
+        body->last = gord_event_ref(event);
+    }
 }
 
 /* What the job knows goes into the event; the event never changes after this. */

@@ -24,7 +24,8 @@ struct gord_job_table;
 /* What a job has beyond its place in the queue. A queued job far from its turn has none. */
 struct gord_job_body {
     struct gord_spec *spec;    /* owned reference; NULL: dropped, though something else is here */
-    struct gord_event *last;   /* owned reference: newest event; its text is the reason */
+    struct gord_event *last;   /* owned reference: newest event but for asides (USED,
+                                * SIGNALLED); its text is the reason */
     struct gord_event *cancel; /* owned reference: the first cancel request; NULL: none */
     int64_t created_ns;
     int64_t started_ns; /* 0: not yet */

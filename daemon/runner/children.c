@@ -2,7 +2,8 @@
 #include "daemon/runner/children.h"
 
 #include <errno.h>
-#include <stdbool.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,13 +14,21 @@
 
 void gord_children_init(struct gord_children *children)
 {
+    char path[64];
+
     memset(children, 0, sizeof(*children));
     pthread_mutex_init(&children->lock, NULL);
+    /* Who loses its parent gets our first thread for one; that thread starts nobody itself. */
+    snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+    children->list_fd = open(path, O_RDONLY | O_CLOEXEC);
 }
 
 void gord_children_fini(struct gord_children *children)
 {
-    free(children->pids);
+    free(children->items);
+    if (children->list_fd >= 0) {
+        close(children->list_fd);
+    }
     pthread_mutex_destroy(&children->lock);
 }
 
@@ -37,14 +46,14 @@ static int remember(struct gord_children *children, pid_t pid)
 {
     if (children->count == children->room) {
         size_t room = children->room > 0 ? children->room * 2 : 64;
-        pid_t *pids = realloc(children->pids, room * sizeof(*pids));
-        if (pids == NULL) {
+        struct gord_child *items = realloc(children->items, room * sizeof(*items));
+        if (items == NULL) {
             return -ENOMEM;
         }
-        children->pids = pids;
+        children->items = items;
         children->room = room;
     }
-    children->pids[children->count++] = pid;
+    children->items[children->count++] = (struct gord_child){.pid = pid};
     return 0;
 }
 
@@ -61,30 +70,40 @@ int gord_children_end(struct gord_children *children, pid_t pid)
     return result;
 }
 
-void gord_children_forget(struct gord_children *children, pid_t pid)
+/* Caller holds the lock. NULL: it is no job's. */
+static struct gord_child *find_child(const struct gord_children *children, pid_t pid)
+{
+    for (size_t i = 0; i < children->count; i++) {
+        if (children->items[i].pid == pid) {
+            return &children->items[i];
+        }
+    }
+    return NULL;
+}
+
+void gord_children_forget(struct gord_children *children, pid_t pid, struct gord_use *use)
 {
     pthread_mutex_lock(&children->lock);
-    for (size_t i = 0; i < children->count; i++) {
-        if (children->pids[i] == pid) {
-            children->pids[i] = children->pids[--children->count];
-            break;
-        }
+    struct gord_child *child = find_child(children, pid);
+    if (child != NULL) {
+        gord_use_merge(use, &child->left);
+        *child = children->items[--children->count];
     }
     pthread_mutex_unlock(&children->lock);
 }
 
-static bool is_job(const struct gord_children *children, pid_t pid)
+int gord_children_each_orphan(struct gord_children *children, int (*visit)(void *arg, pid_t pid),
+                              void *arg)
 {
-    for (size_t i = 0; i < children->count; i++) {
-        if (children->pids[i] == pid) {
-            return true;
-        }
+    if (children->list_fd < 0) {
+        return gord_proc_each(visit, arg);
     }
-    return false;
+    return gord_proc_each_listed(children->list_fd, visit, arg);
 }
 
+/* ------------------------------------------------------------------ reaping */
+
 struct sweep {
-    struct gord_children *children;
     struct gord_orphan found[GORD_ORPHANS_MAX];
     size_t count;
 };
@@ -97,7 +116,8 @@ static int look_at(void *arg, pid_t pid)
 
     if (gord_proc_read(pid, &proc) == 0 && proc.state == 'Z' && proc.parent == getpid() &&
         sweep->count < GORD_ORPHANS_MAX) {
-        sweep->found[sweep->count++] = (struct gord_orphan){pid, proc.start_ticks, gor_now()};
+        sweep->found[sweep->count++] =
+            (struct gord_orphan){pid, proc.group, proc.start_ticks, gor_now()};
     }
     return 0;
 }
@@ -113,6 +133,17 @@ static int64_t first_seen(const struct gord_children *children, const struct gor
     return orphan->seen_ns;
 }
 
+/* Caller holds the lock. */
+static void reap_orphan(struct gord_children *children, const struct gord_orphan *orphan)
+{
+    struct gord_child *child = find_child(children, orphan->group);
+    struct rusage rusage;
+
+    if (wait4(orphan->pid, NULL, WNOHANG, &rusage) > 0 && child != NULL) {
+        gord_use_add(&child->left, &rusage, 0);
+    }
+}
+
 size_t gord_children_reap(struct gord_children *children)
 {
     struct sweep *sweep = calloc(1, sizeof(*sweep));
@@ -121,20 +152,19 @@ size_t gord_children_reap(struct gord_children *children)
     if (sweep == NULL) {
         return 1;
     }
-    sweep->children = children;
     gord_proc_each(look_at, sweep);
     pthread_mutex_lock(&children->lock);
     int64_t settled = children->spawning == 0 ? gor_now() : children->none_since_ns;
     for (size_t i = 0; i < sweep->count; i++) {
         struct gord_orphan *orphan = &sweep->found[i];
-        if (is_job(children, orphan->pid)) {
+        if (find_child(children, orphan->pid) != NULL) {
             continue;
         }
         orphan->seen_ns = first_seen(children, orphan);
         /* Every spawn that could have made it had ended, and so been entered, since we first saw
          * it unclaimed. */
         if (settled > orphan->seen_ns) {
-            waitpid(orphan->pid, NULL, WNOHANG);
+            reap_orphan(children, orphan);
         } else {
             sweep->found[kept++] = *orphan;
         }

@@ -15,24 +15,34 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "daemon/event/use.h"
+
 enum { GORD_ORPHANS_MAX = 256 };
 
 /* A zombie that nobody claims (yet). */
 struct gord_orphan {
     pid_t pid;
+    pid_t group;
     uint64_t start_ticks;
     int64_t seen_ns;
 };
 
+/* The process of a job. */
+struct gord_child {
+    pid_t pid;
+    struct gord_use left; /* of what it left behind in its group, as far as that is reaped */
+};
+
 struct gord_children {
     pthread_mutex_t lock;
-    pid_t *pids; /* owned; processes of jobs */
+    struct gord_child *items; /* owned */
     size_t count;
     size_t room;
     unsigned spawning;     /* spawns between begin and end */
     int64_t none_since_ns; /* when `spawning` was 0 last */
     struct gord_orphan orphans[GORD_ORPHANS_MAX];
     size_t orphan_count;
+    int list_fd; /* owned: the kernel's list of orphans that came to us; -1: it has none */
 };
 
 void gord_children_init(struct gord_children *children);
@@ -42,8 +52,14 @@ void gord_children_fini(struct gord_children *children);
 void gord_children_begin(struct gord_children *children);
 int gord_children_end(struct gord_children *children, pid_t pid);
 
-/* A job's process has been reaped. */
-void gord_children_forget(struct gord_children *children, pid_t pid);
+/* A job's process has been reaped; what of its group was reaped before is added to *use. */
+void gord_children_forget(struct gord_children *children, pid_t pid, struct gord_use *use);
+
+/* Call visit(arg, pid) for each child of ours that we did not start, and for some that we did, until
+ * it answers non-zero; answers that, else 0. Where the kernel has no list of them (no
+ * CONFIG_PROC_CHILDREN), for every process. */
+int gord_children_each_orphan(struct gord_children *children, int (*visit)(void *arg, pid_t pid),
+                              void *arg);
 
 /* Reap processes left behind by jobs. One that a spawn under way might still claim waits for a later
  * call. Answers how many wait. Reads /proc. One caller at a time. */

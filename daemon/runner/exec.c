@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "daemon/runner/run.h"
 #include "daemon/runner/spawn.h"
 #include "daemon/runner/text.h"
+#include "daemon/runner/tree.h"
 
 #define READ_BYTES (32 * 1024)
 /* After a process that we ended: how long what it left behind may still write. */
@@ -32,13 +34,15 @@ struct pipe_reader {
 
 struct exec {
     struct gord_run *run;
-    pid_t pid;
+    struct gord_tree tree;
     int pidfd;
+    uint64_t floor_bytes;    /* what the process had for a peak before it was itself */
     struct gor_chan *exited; /* closed when the process has ended */
     struct gor_waitgroup readers;
     struct pipe_reader pipes[2];
     int child_fds[2];         /* -1 once the child has them */
     Gor__V1__Outcome stopped; /* why we ended it; 0: we did not */
+    struct gord_use use;
 };
 
 /* ------------------------------------------------------------------ arguments */
@@ -175,6 +179,15 @@ static int start_readers(struct exec *exec)
 
 /* ------------------------------------------------------------------ start */
 
+/* The most memory we ever had. A process that is started shares ours until its exec, and that counts
+ * for it. */
+static uint64_t own_peak(void)
+{
+    struct rusage rusage;
+
+    return getrusage(RUSAGE_SELF, &rusage) == 0 ? (uint64_t)rusage.ru_maxrss * 1024 : 0;
+}
+
 static int spawn(struct exec *exec, const Gor__V1__ExecSpec *spec)
 {
     struct gord_run *run = exec->run;
@@ -195,10 +208,11 @@ static int spawn(struct exec *exec, const Gor__V1__ExecSpec *spec)
                                   .stdout_fd = exec->child_fds[0],
                                   .stderr_fd = exec->child_fds[1],
                                   .nofile = &run->env->nofile};
+        exec->floor_bytes = own_peak();
         gord_children_begin(&run->env->children);
-        result =
-            gord_spawn_start(&what, &exec->pid, &exec->pidfd, run->detail, sizeof(run->detail));
-        gord_children_end(&run->env->children, result == 0 ? exec->pid : 0);
+        result = gord_spawn_start(&what, &exec->tree.leader, &exec->pidfd, run->detail,
+                                  sizeof(run->detail));
+        gord_children_end(&run->env->children, result == 0 ? exec->tree.leader : 0);
     }
     if (result == 0) {
         run->detail[0] = '\0';
@@ -214,17 +228,12 @@ static void post_process(struct exec *exec)
 {
     struct gord_proc proc = {0};
 
-    gord_proc_read(exec->pid, &proc);
+    gord_proc_read(exec->tree.leader, &proc);
     gord_bus_post(exec->run->env->bus, gord_event_started(exec->run->id, exec->run->goroutine,
-                                                          exec->pid, proc.start_ticks));
+                                                          exec->tree.leader, proc.start_ticks));
 }
 
 /* ------------------------------------------------------------------ end */
-
-static void signal_group(const struct exec *exec, int sig)
-{
-    kill(-exec->pid, sig);
-}
 
 static int64_t grace_of(const struct gord_run *run)
 {
@@ -238,10 +247,10 @@ static void end_process(struct exec *exec)
     struct gor_case cases[2] = {{.chan = exec->exited, .op = GOR_RECV},
                                 {.chan = gor_ctx_done(run->env->hurry), .op = GOR_RECV}};
 
-    signal_group(exec, SIGTERM);
-    signal_group(exec, SIGCONT); /* a stopped process would not hear of it */
+    gord_tree_signal(&exec->tree, SIGTERM);
+    gord_tree_signal(&exec->tree, SIGCONT); /* a stopped process would not hear of it */
     if (gor_select_until(cases, 2, gor_after(grace_of(run))) != 0) {
-        signal_group(exec, SIGKILL);
+        gord_tree_signal(&exec->tree, SIGKILL);
         gor_chan_recv(exec->exited, NULL);
     }
 }
@@ -258,8 +267,8 @@ static void wait_or_end(struct exec *exec, struct gor_ctx *ctx)
     }
 }
 
-/* What the process left behind gets a moment to write its last words if it holds the pipes; then
- * the group ends with its job, and whoever left the group loses the pipes. */
+/* What the process left behind gets a moment to write its last words if it holds the pipes; then it
+ * ends with its job, and whoever cannot be found loses the pipes. */
 static void end_leftovers(struct exec *exec)
 {
     struct gord_run *run = exec->run;
@@ -270,7 +279,7 @@ static void end_leftovers(struct exec *exec)
         gord_logfile_remark(&run->log, "processes that the job left behind hold its output; "
                                        "what they write from here on is not kept\n");
     }
-    signal_group(exec, SIGKILL);
+    gord_tree_end(&exec->tree, &exec->use);
     close_pipes(exec);
     gor_waitgroup_wait(&exec->readers);
 }
@@ -278,16 +287,21 @@ static void end_leftovers(struct exec *exec)
 static void reap(struct exec *exec, struct gord_result *out_result)
 {
     struct gord_run *run = exec->run;
+    struct rusage rusage;
     int status = 0;
     pid_t got;
 
     do {
-        got = waitpid(exec->pid, &status, 0);
+        got = wait4(exec->tree.leader, &status, 0, &rusage);
     } while (got < 0 && errno == EINTR);
-    gord_children_forget(&run->env->children, exec->pid);
+    gord_children_forget(&run->env->children, exec->tree.leader, &exec->use);
+    if (got > 0) {
+        gord_use_add(&exec->use, &rusage, exec->floor_bytes);
+        gord_bus_post(run->env->bus, gord_event_used(run->id, &exec->use));
+    }
     if (got < 0) {
         snprintf(run->detail, sizeof(run->detail), "cannot learn how process %d ended: %s",
-                 exec->pid, strerror(errno));
+                 exec->tree.leader, strerror(errno));
         out_result->outcome = GOR__V1__OUTCOME__LOST;
     } else if (WIFSIGNALED(status)) {
         out_result->outcome = GOR__V1__OUTCOME__SIGNALED;
@@ -319,7 +333,7 @@ static void live(struct exec *exec, struct gor_ctx *ctx, struct gord_result *out
         snprintf(exec->run->detail, sizeof(exec->run->detail), "cannot watch the process: %s",
                  strerror(-result));
         exec->stopped = GOR__V1__OUTCOME__SPAWN_ERROR;
-        signal_group(exec, SIGKILL);
+        gord_tree_signal(&exec->tree, SIGKILL);
     }
     end_leftovers(exec);
     gor_close(exec->pidfd);
@@ -345,6 +359,8 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
     struct exec exec = {.run = run, .child_fds = {-1, -1}, .pipes = {{.fd = -1}, {.fd = -1}}};
     Gor__V1__JobSpec *spec = gord_spec_to_wire(run->spec, 1);
     struct gor_ctx *ctx = NULL;
+
+    exec.tree = (struct gord_tree){.children = &run->env->children, .job_id = run->id};
 
     out_result->outcome = GOR__V1__OUTCOME__SPAWN_ERROR;
     if (spec == NULL || spec->kind_case != GOR__V1__JOB_SPEC__KIND_EXEC) {

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,8 @@ int gord_proc_read(pid_t pid, struct gord_proc *out_proc)
     const char *rest = strrchr(text, ')');
     if (rest == NULL ||
         sscanf(rest + 1,
-               " %c %d %d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &proc.state, &proc.parent, &proc.group, &ticks) != 4) {
+               " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &proc.state, &proc.parent, &proc.group, &proc.session, &ticks) != 5) {
         return -EIO;
     }
     proc.start_ticks = ticks;
@@ -68,6 +69,64 @@ int gord_proc_each(int (*visit)(void *arg, pid_t pid), void *arg)
     }
     closedir(dir);
     return result;
+}
+
+int gord_proc_each_listed(int fd, int (*visit)(void *arg, pid_t pid), void *arg)
+{
+    char text[4096];
+    off_t at = 0;
+    int result = 0;
+
+    while (result == 0) {
+        ssize_t got = pread(fd, text, sizeof(text) - 1, at);
+        if (got <= 0) {
+            break;
+        }
+        text[got] = '\0';
+        char *end = strrchr(text, ' '); /* the last number may be cut */
+        if (end == NULL) {
+            break;
+        }
+        *end = '\0';
+        at += end + 1 - text;
+        char *rest = text;
+        char *word;
+        while (result == 0 && (word = strsep(&rest, " ")) != NULL) {
+            result = visit(arg, (pid_t)strtol(word, NULL, 10));
+        }
+    }
+    return result;
+}
+
+int gord_proc_each_child(pid_t pid, int (*visit)(void *arg, pid_t pid), void *arg)
+{
+    char path[320];
+    int result = 0;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return 0;
+    }
+    for (struct dirent *entry; result == 0 && (entry = readdir(dir)) != NULL;) {
+        snprintf(path, sizeof(path), "/proc/%d/task/%s/children", pid, entry->d_name);
+        int fd = entry->d_name[0] != '.' ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+        if (fd >= 0) {
+            result = gord_proc_each_listed(fd, visit, arg);
+            close(fd);
+        }
+    }
+    closedir(dir);
+    return result;
+}
+
+bool gord_proc_carries_id(pid_t pid, uint64_t id)
+{
+    char want[32];
+    char have[32];
+
+    snprintf(want, sizeof(want), "%" PRIu64, id);
+    return gord_proc_env(pid, "GOR_JOB_ID", have, sizeof(have)) == 0 && strcmp(want, have) == 0;
 }
 
 int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes)

@@ -78,15 +78,6 @@ static int add_member(void *arg, pid_t pid)
     return 0;
 }
 
-static bool carries_id(pid_t pid, uint64_t id)
-{
-    char want[32];
-    char have[32];
-
-    snprintf(want, sizeof(want), "%" PRIu64, id);
-    return gord_proc_env(pid, "GOR_JOB_ID", have, sizeof(have)) == 0 && strcmp(want, have) == 0;
-}
-
 /* Whether process group `left->pid` is still the job's. */
 static bool group_is_ours(const struct left *left, const struct group_list *members)
 {
@@ -96,7 +87,8 @@ static bool group_is_ours(const struct left *left, const struct group_list *memb
         return proc.start_ticks == left->pid_start && proc.group == left->pid;
     }
     for (size_t i = 0; i < members->count; i++) {
-        if (members->items[i].group == left->pid && carries_id(members->items[i].pid, left->id)) {
+        if (members->items[i].group == left->pid &&
+            gord_proc_carries_id(members->items[i].pid, left->id)) {
             return true;
         }
     }

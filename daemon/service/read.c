@@ -156,7 +156,8 @@ GORD_METHOD(gord_jobs_get)
         gord_view_fini(&view);
         return;
     }
-    if (request->with_events) {
+    result = gord_view_add_use(service, &view);
+    if (result == 0 && request->with_events) {
         result = read_events(service, request->id, &events);
     }
     if (result == 0) {
@@ -242,6 +243,17 @@ static int make_filter(struct rpc_call *call, const Gor__V1__ListRequest *reques
     return 0;
 }
 
+/* Not while they are listed: no visitor may call the reader. */
+static int add_uses(struct lister *lister)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < lister->views.count && result == 0; i++) {
+        result = gord_view_add_use(lister->service, lister->views.items[i]);
+    }
+    return result;
+}
+
 GORD_METHOD(gord_jobs_list)
 {
     struct lister lister = {.service = user};
@@ -262,6 +274,9 @@ GORD_METHOD(gord_jobs_list)
     if (result == PAGE_FULL) {
         reply.next_before_id = lister.last_id;
         result = 0;
+    }
+    if (result == 0 && request->with_use) {
+        result = add_uses(&lister);
     }
     if (result == 0) {
         reply.n_jobs = lister.views.count;

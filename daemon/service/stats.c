@@ -56,7 +56,8 @@ static void add_jobs(struct gord_service *service, Gor__V1__StatsReply *reply)
     reply->jobs_succeeded = counts->ended[GOR__V1__OUTCOME__SUCCEEDED];
     reply->jobs_failed =
         counts->ended[GOR__V1__OUTCOME__FAILED] + counts->ended[GOR__V1__OUTCOME__SIGNALED] +
-        counts->ended[GOR__V1__OUTCOME__SPAWN_ERROR] + counts->ended[GOR__V1__OUTCOME__PANICKED];
+        counts->ended[GOR__V1__OUTCOME__SPAWN_ERROR] + counts->ended[GOR__V1__OUTCOME__PANICKED] +
+        counts->ended[GOR__V1__OUTCOME__OOM_KILLED];
     reply->jobs_cancelled = counts->ended[GOR__V1__OUTCOME__CANCELLED];
     reply->jobs_timed_out = counts->ended[GOR__V1__OUTCOME__TIMED_OUT];
     reply->jobs_submitted = counts->submitted;

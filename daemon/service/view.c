@@ -162,6 +162,63 @@ void gord_view_fini(struct gord_view *view)
         gor__v1__job_spec__free_unpacked(view->spec, NULL);
     }
     free(view->text);
+    free(view->use);
+}
+
+static void fill_use(const struct gord_use *use, Gor__V1__ResourceUse *out)
+{
+    gor__v1__resource_use__init(out);
+    out->user_ns = (int64_t)use->user_ns;
+    out->system_ns = (int64_t)use->system_ns;
+    out->peak_memory_bytes = use->peak_memory_bytes;
+    out->peak_is_bound = use->peak_is_bound;
+    out->minor_faults = use->minor_faults;
+    out->major_faults = use->major_faults;
+    out->voluntary_switches = use->voluntary_switches;
+    out->involuntary_switches = use->involuntary_switches;
+    out->blocks_in = use->blocks_in;
+    out->blocks_out = use->blocks_out;
+    out->peak_processes = use->peak_processes;
+    out->left_processes = use->left_processes;
+}
+
+/* From the events that are still in memory, as far as they go, else from the store. */
+static int find_use(struct gord_service *service, uint64_t seq, struct gord_use *out_use)
+{
+    const struct gord_event *event;
+
+    while ((event = gord_bus_recent(service->bus, seq)) != NULL) {
+        if (event->kind == GORD_EVENT_USED) {
+            *out_use = *event->use;
+            return 0;
+        }
+        if (event->kind != GORD_EVENT_FINISHED) {
+            return -ENOENT;
+        }
+        seq = event->prev_seq;
+    }
+    return gord_reader_use(gord_bus_reader(service->bus), seq, out_use);
+}
+
+int gord_view_add_use(struct gord_service *service, struct gord_view *view)
+{
+    struct gord_use use;
+
+    if (view->job.state != GOR__V1__JOB_STATE__TERMINATED ||
+        view->job.spec->kind_case != GOR__V1__JOB_SPEC__KIND_EXEC) {
+        return 0;
+    }
+    int result = find_use(service, view->job.last_seq, &use);
+    if (result != 0) {
+        return result == -ENOENT ? 0 : result;
+    }
+    view->use = malloc(sizeof(*view->use));
+    if (view->use == NULL) {
+        return -ENOMEM;
+    }
+    fill_use(&use, view->use);
+    view->job.use = view->use;
+    return 0;
 }
 
 /* ------------------------------------------------------------------ lists */
@@ -235,6 +292,10 @@ void gord_view_event(const struct gord_event *event, const char *name,
     } else if (event->kind == GORD_EVENT_STARTED && event->pid != 0) {
         snprintf(out_view->text, sizeof(out_view->text), "as process %d", event->pid);
         out->reason = out_view->text;
+    } else if (event->kind == GORD_EVENT_USED) {
+        fill_use(event->use, &out_view->use);
+        out->use = &out_view->use;
+        out->reason = (char *)(uintptr_t)gord_use_text(event->use, out_view->text);
     } else {
         out->reason = text;
     }

@@ -15,8 +15,9 @@
 
 struct gord_view {
     Gor__V1__Job job;
-    Gor__V1__JobSpec *spec; /* owned */
-    char *text;             /* owned: reason or detail */
+    Gor__V1__JobSpec *spec;    /* owned */
+    char *text;                /* owned: reason or detail */
+    Gor__V1__ResourceUse *use; /* owned; NULL: not asked for, or not known */
 };
 
 /* Job `id`, live or in the store. -ENOENT, -ENOMEM, or the reader's error. */
@@ -27,6 +28,9 @@ int gord_view_make(struct gord_service *service, uint64_t id, bool with_env,
 int gord_view_from_row(struct gord_service *service, const struct gord_row *row, bool with_env,
                        struct gord_view *out_view);
 void gord_view_fini(struct gord_view *view);
+
+/* Add what an ended job used, if that is known. -ENOMEM, or the reader's error. */
+int gord_view_add_use(struct gord_service *service, struct gord_view *view);
 
 /* A growing list of views, for replies. */
 struct gord_views {
@@ -44,7 +48,8 @@ void gord_views_fini(struct gord_views *views);
 /* An event for the wire, and the room for a text made for it. */
 struct gord_event_view {
     Gor__V1__Event event;
-    char text[32];
+    Gor__V1__ResourceUse use;
+    char text[GORD_USE_TEXT];
 };
 
 /* Fill *out_view, which borrows from `event` and `name`, and must not move. */

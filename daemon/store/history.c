@@ -131,6 +131,24 @@ fini_row:
     return err;
 }
 
+int gord_reader_use(struct gord_reader *reader, uint64_t seq, struct gord_use *out_use)
+{
+    enum { LOOKS = 4 }; /* it comes right before the end */
+    for (int look = 0; look < LOOKS && seq != 0; look++) {
+        const struct gord_packed *record = NULL;
+        int err = find_record(reader, seq, &record);
+        if (err != 0) {
+            return err;
+        }
+        if (record->kind == GORD_EVENT_USED) {
+            *out_use = record->use;
+            return 0;
+        }
+        seq = record->prev_seq;
+    }
+    return -ENOENT;
+}
+
 /* -------------------------------------------------------------- of all */
 
 /* The name of the job in *out, owned by the caller. */

@@ -35,6 +35,44 @@ static uint8_t *put_text(uint8_t *out, const char *text)
     return out + length;
 }
 
+/* The numbers of a use in the order they are packed in; they are stored: only append. */
+enum { USE_NUMBERS = 11 };
+static void use_numbers(struct gord_use *use, uint64_t *out[USE_NUMBERS])
+{
+    uint64_t *const numbers[USE_NUMBERS] = {
+        &use->user_ns,
+        &use->system_ns,
+        &use->peak_memory_bytes,
+        &use->minor_faults,
+        &use->major_faults,
+        &use->voluntary_switches,
+        &use->involuntary_switches,
+        &use->blocks_in,
+        &use->blocks_out,
+        &use->peak_processes,
+        &use->left_processes,
+    };
+    memcpy(out, numbers, sizeof numbers);
+}
+
+static uint8_t *put_use(uint8_t *out, const struct gord_use *use)
+{
+    struct gord_use copy = *use;
+    uint64_t *numbers[USE_NUMBERS];
+    use_numbers(&copy, numbers);
+    *out++ = copy.peak_is_bound;
+    for (int i = 0; i < USE_NUMBERS; i++) {
+        out = put_number(out, *numbers[i]);
+    }
+    return out;
+}
+
+size_t gord_pack_most(const struct gord_event *event)
+{
+    enum { FIXED = 80, NUMBER = 10 };
+    return FIXED + strlen(event->text) + (event->use != NULL ? USE_NUMBERS * NUMBER : 0);
+}
+
 size_t gord_pack_event(struct gord_pack_state *state, const struct gord_event *event, uint8_t *out)
 {
     uint8_t *at = out;
@@ -61,6 +99,13 @@ size_t gord_pack_event(struct gord_pack_state *state, const struct gord_event *e
         at = put_number(at, (uint32_t)event->signal);
         at = put_number(at, event->stdout_bytes);
         at = put_number(at, event->stderr_bytes);
+        at = put_text(at, event->text);
+        break;
+    case GORD_EVENT_USED:
+        at = put_use(at, event->use);
+        break;
+    case GORD_EVENT_SIGNALLED:
+        at = put_number(at, (uint32_t)event->signal);
         at = put_text(at, event->text);
         break;
     default:
@@ -115,6 +160,16 @@ static void get_text(struct bytes *bytes, struct gord_packed *out)
     bytes->at += length;
 }
 
+static void get_use(struct bytes *bytes, struct gord_use *out)
+{
+    uint64_t *numbers[USE_NUMBERS];
+    use_numbers(out, numbers);
+    out->peak_is_bound = get_below(bytes, 2) != 0;
+    for (int i = 0; i < USE_NUMBERS; i++) {
+        *numbers[i] = get_number(bytes);
+    }
+}
+
 static void get_fields(struct bytes *bytes, struct gord_packed *out)
 {
     switch ((enum gord_event_kind)out->kind) {
@@ -134,6 +189,13 @@ static void get_fields(struct bytes *bytes, struct gord_packed *out)
         out->signal = (int32_t)get_below(bytes, (uint64_t)INT32_MAX + 1);
         out->stdout_bytes = get_number(bytes);
         out->stderr_bytes = get_number(bytes);
+        get_text(bytes, out);
+        break;
+    case GORD_EVENT_USED:
+        get_use(bytes, &out->use);
+        break;
+    case GORD_EVENT_SIGNALLED:
+        out->signal = (int32_t)get_below(bytes, (uint64_t)INT32_MAX + 1);
         get_text(bytes, out);
         break;
     default:
@@ -181,7 +243,9 @@ struct gord_event *gord_packed_to_event(const struct gord_packed *packed)
         }
     }
     struct gord_event *event =
-        gord_event_new((enum gord_event_kind)packed->kind, packed->job_id, text);
+        packed->kind == GORD_EVENT_USED
+            ? gord_event_used(packed->job_id, &packed->use)
+            : gord_event_new((enum gord_event_kind)packed->kind, packed->job_id, text);
     free(text);
     if (event == NULL) {
         return NULL;

@@ -10,6 +10,10 @@
  *     SUBMITTED   job kind, uid, parent id
  *     STARTED     goroutine, pid, pid_start
  *     FINISHED    outcome, exit code (signed), signal, stdout bytes, stderr bytes, text
+ *     USED        whether the peak is a bound (0, 1), then the numbers of struct gord_use: user and
+ *                 system time, peak memory, minor and major faults, voluntary and involuntary
+ *                 switches, blocks in and out, peak processes, left processes
+ *     SIGNALLED   signal, text
  *     the others  text
  *     text        length, bytes
  *
@@ -23,8 +27,8 @@
 
 #include "daemon/event/event.h"
 
-/* The most bytes a record takes besides its text. */
-enum { GORD_PACK_FIXED = 80 };
+/* The most bytes the event's record takes. */
+size_t gord_pack_most(const struct gord_event *event);
 
 /* What one record builds on. Zero at the start of a run. */
 struct gord_pack_state {
@@ -32,8 +36,7 @@ struct gord_pack_state {
     int64_t at_ns;
 };
 
-/* Append `event` at `out`, which has GORD_PACK_FIXED bytes and its text's length to spare. The
- * bytes written. */
+/* Append `event` at `out`, which has gord_pack_most() bytes to spare. The bytes written. */
 size_t gord_pack_event(struct gord_pack_state *state, const struct gord_event *event, uint8_t *out);
 
 /* One record as read; the text is borrowed from the run, without NUL. */
@@ -55,6 +58,7 @@ struct gord_packed {
     uint64_t pid_start;
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
+    struct gord_use use;
     const uint8_t *text;
     size_t text_bytes;
 };

@@ -96,6 +96,10 @@ int gord_reader_events(struct gord_reader *reader, uint64_t after_seq, size_t li
 int gord_reader_job_events(struct gord_reader *reader, uint64_t id, size_t limit,
                            gord_reader_event_fn visit, void *arg);
 
+/* What the job's newest run used, told by an event at or before `seq`, one of its events (the last
+ * one, say). -ENOENT: none of the last few tells. */
+int gord_reader_use(struct gord_reader *reader, uint64_t seq, struct gord_use *out_use);
+
 /* How many jobs have ended, by outcome, and how many live; counters, not a count. */
 struct gord_reader_totals {
     uint64_t ended[GORD_OUTCOME_COUNT];

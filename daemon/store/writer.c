@@ -50,10 +50,10 @@ static int insert_run(struct gord_writer *writer, uint64_t first_seq, size_t byt
     return gord_sql_run(stmt);
 }
 
-/* Room for a record with `text_bytes` of text behind `used`. */
-static int grow_run(struct gord_writer *writer, size_t used, size_t text_bytes)
+/* Room for a record of `most` bytes behind `used`. */
+static int grow_run(struct gord_writer *writer, size_t used, size_t most)
 {
-    size_t need = used + GORD_PACK_FIXED + text_bytes;
+    size_t need = used + most;
     if (need <= writer->run_room) {
         return SQLITE_OK;
     }
@@ -74,14 +74,14 @@ static int write_log(struct gord_writer *writer, struct gord_event *const *event
     size_t used = 0;
     int rc = SQLITE_OK;
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
-        size_t text_bytes = strlen(events[i]->text);
-        if (used > 0 && used + GORD_PACK_FIXED + text_bytes > RUN_BYTES) {
+        size_t most = gord_pack_most(events[i]);
+        if (used > 0 && used + most > RUN_BYTES) {
             rc = insert_run(writer, first_seq, used, tally);
             state = (struct gord_pack_state){0, 0};
             first_seq = events[i]->seq;
             used = 0;
         }
-        rc = rc != SQLITE_OK ? rc : grow_run(writer, used, text_bytes);
+        rc = rc != SQLITE_OK ? rc : grow_run(writer, used, most);
         if (rc == SQLITE_OK) {
             used += gord_pack_event(&state, events[i], writer->run + used);
         }

@@ -63,7 +63,8 @@ static const uint8_t after[GORD_EVENT_KIND_COUNT][GORD_STATE_COUNT] = {
     [GORD_EVENT_SUBMITTED] = {1, 0, 0, 0, 0, 0},        [GORD_EVENT_QUEUED] = {0, 2, 0, 0, 0, 0},
     [GORD_EVENT_STARTED] = {0, 0, 3, 3, 0, 0},          [GORD_EVENT_STATE] = {0, 0, 0, 4, 4, 0},
     [GORD_EVENT_CANCEL_REQUESTED] = {0, 1, 2, 3, 4, 0}, [GORD_EVENT_FINISHED] = {0, 5, 5, 5, 5, 0},
-    [GORD_EVENT_RECOVERED] = {0, 0, 0, 3, 4, 0},
+    [GORD_EVENT_RECOVERED] = {0, 0, 0, 3, 4, 0},        [GORD_EVENT_USED] = {0, 0, 0, 3, 4, 0},
+    [GORD_EVENT_SIGNALLED] = {0, 0, 0, 3, 4, 0},
 };
 
 static void check_legal(int kind, int state)
@@ -85,7 +86,12 @@ static void check_legal(int kind, int state)
     CHECK_STR(event->spec->name, "one");
     CHECK_EQ(job->last_seq, seq);
     CHECK_EQ(gord_job_next_seq(table), seq + 1);
-    CHECK_STR(gord_job_reason(job), event->text);
+    bool aside = kind == GORD_EVENT_USED || kind == GORD_EVENT_SIGNALLED;
+    if (aside) {
+        CHECK(strcmp(gord_job_reason(job), "why") != 0);
+    } else {
+        CHECK_STR(gord_job_reason(job), event->text);
+    }
     CHECK_EQ(gord_job_counts(table)->by_state[job->state], 1);
     CHECK(gord_job_table_is_valid(table));
     gord_event_unref(event);

@@ -207,7 +207,9 @@ TEST(children_reaps_orphans_and_never_a_job)
     CHECK_EQ(gord_children_reap(&children), 0);
     CHECK_EQ(waitpid(orphan, NULL, WNOHANG), -1);
     CHECK_EQ(waitpid(job, NULL, WNOHANG), job);
-    gord_children_forget(&children, job);
+    struct gord_use use = {0};
+    gord_children_forget(&children, job, &use);
+    CHECK_EQ(use.peak_memory_bytes, 0); /* the orphan was not in the job's group */
     gord_children_fini(&children);
 }
 

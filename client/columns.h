@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* columns.h - which facts of a job a list shows, and how each is written. */
+#ifndef GOR_CLIENT_COLUMNS_H
+#define GOR_CLIENT_COLUMNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "client/table.h"
+#include "gor/v1/jobs.pb-c.h"
+
+enum { GORCTL_COLUMNS_MAX = 32 };
+
+struct gorctl_columns {
+    uint8_t which[GORCTL_COLUMNS_MAX]; /* indexes into the table of all there are */
+    size_t count;
+};
+
+/* What ls shows, what history shows, and all that --long shows. */
+extern const struct gorctl_columns gorctl_columns_live;
+extern const struct gorctl_columns gorctl_columns_ended;
+extern const struct gorctl_columns gorctl_columns_long;
+
+/* Names with commas between. NULL, or a copy of the name that is unknown or one too many. */
+char *gorctl_columns_parse(const char *names, struct gorctl_columns *out_columns);
+
+/* Every name with what it shows. */
+void gorctl_columns_help(FILE *out);
+
+/* Does one of them need Job.use? */
+bool gorctl_columns_need_use(const struct gorctl_columns *columns);
+
+/* An empty table with these heads; one more row of it. */
+struct gorctl_table *gorctl_columns_table(const struct gorctl_columns *columns);
+void gorctl_columns_row(const struct gorctl_columns *columns, struct gorctl_table *table,
+                        const Gor__V1__Job *job, int64_t now_ns);
+
+#endif
