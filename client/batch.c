@@ -14,6 +14,7 @@
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/spec.h"
+#include "client/stops.h"
 #include "client/text.h"
 #include "client/when.h"
 
@@ -224,6 +225,27 @@ static int read_grace(const struct reading *reading, const json_t *value)
     return duration_member(reading, "grace", value, &reading->spec->grace_ns);
 }
 
+static int read_signal(const struct reading *reading, const json_t *value)
+{
+    char why[GORCTL_STOPS_WHY];
+    const char *text;
+    int rc = text_member(reading, "signal", value, &text);
+    if (rc == 0 && (rc = gorctl_stops_add(reading->spec->exec, text, why)) != 0) {
+        complain(reading, "\"signal\": %s", why);
+    }
+    return rc;
+}
+
+static int read_skips_pauses(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_boolean(value)) {
+        complain(reading, "\"timeout_skips_pauses\" must be true or false");
+        return -EINVAL;
+    }
+    reading->spec->exec->timeout_skips_pauses = json_is_true(value);
+    return 0;
+}
+
 /* Which kinds of job a member is for. */
 enum { FOR_EXEC = 1, FOR_NATIVE = 2, FOR_BOTH = 3 };
 
@@ -246,6 +268,7 @@ static const struct member {
     {"args", FOR_NATIVE, read_args},       {"name", FOR_BOTH, read_name},
     {"timeout", FOR_BOTH, read_timeout},   {"grace", FOR_BOTH, read_grace},
     {"parent", FOR_BOTH, read_parent},     {"labels", FOR_BOTH, read_labels},
+    {"signal", FOR_EXEC, read_signal},     {"timeout_skips_pauses", FOR_EXEC, read_skips_pauses},
 };
 
 static const struct member *find_member(const char *name)

@@ -12,6 +12,7 @@
 #include "client/json.h"
 #include "client/options.h"
 #include "client/screen.h"
+#include "client/stops.h"
 #include "client/table.h"
 #include "client/text.h"
 #include "client/when.h"
@@ -141,6 +142,11 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_clean("Directory", exec->cwd.data, exec->cwd.len);
     if (exec->umask_plus_1 != 0) {
         printf("%-10s  %04o\n", "Umask", (unsigned)exec->umask_plus_1 - 1);
+    }
+    if (exec->n_stop_signals > 0) {
+        char *stops = gorctl_stops_text(exec);
+        line("Ended by", stops);
+        free(stops);
     }
     for (size_t i = 0; with_env && i < exec->n_env; i++) {
         line_clean(i == 0 ? "Environ" : "", exec->env[i].data, exec->env[i].len);

@@ -13,6 +13,7 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/options.h"
+#include "client/stops.h"
 #include "client/text.h"
 
 /* --------------------------------------------------------------- options */
@@ -25,7 +26,9 @@ enum {
     KEY_SHELL,
     KEY_CLEAR_ENV,
     KEY_ENV_ONLY,
-    KEY_ENV_WITHOUT
+    KEY_ENV_WITHOUT,
+    KEY_SIGNAL,
+    KEY_SKIPS_PAUSES
 };
 
 static const struct argp_option options[] = {
@@ -33,6 +36,12 @@ static const struct argp_option options[] = {
     {"name", 'n', "TEXT", 0, "A name for people", 1},
     {"timeout", KEY_TIMEOUT, "DURATION", 0, "End the run after this long (10s, 1h30m)", 1},
     {"grace", KEY_GRACE, "DURATION", 0, "Time between SIGTERM and SIGKILL when it must end", 1},
+    {"signal", KEY_SIGNAL, "LIST", 0,
+     "What it is sent when it must end, and how long each may take: INT@10s,TERM@5s (default: TERM "
+     "and the grace); SIGKILL comes last",
+     1},
+    {"timeout-skips-pauses", KEY_SKIPS_PAUSES, NULL, 0,
+     "Time that the job is paused does not count for --timeout", 1},
     {"label", 'l', "KEY=VALUE", 0, "Attach a label; may be repeated", 1},
     {"parent", KEY_PARENT, "ID", 0, "Cancel this job when job ID is cancelled", 1},
     {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
@@ -67,6 +76,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_GRACE:
         spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        return 0;
+    case KEY_SIGNAL:
+        spec->stops = arg;
+        return 0;
+    case KEY_SKIPS_PAUSES:
+        spec->skips_pauses = true;
         return 0;
     case 'l':
         append(&spec->labels, &spec->label_count, arg);
@@ -327,6 +342,18 @@ static int add_environment(const struct gorctl_spec *spec, Gor__V1__ExecSpec *ex
     return GORCTL_EXIT_OK;
 }
 
+/* How it is steered while it runs. */
+static int add_steering(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    char why[GORCTL_STOPS_WHY];
+    exec->timeout_skips_pauses = spec->skips_pauses;
+    if (spec->stops != NULL && gorctl_stops_add(exec, spec->stops, why) != 0) {
+        gorctl_say("--signal: %s", why);
+        return GORCTL_EXIT_USAGE;
+    }
+    return GORCTL_EXIT_OK;
+}
+
 static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 {
     if (spec->shell != NULL) {
@@ -349,15 +376,22 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
                    strerror(-rc));
         return GORCTL_EXIT_USAGE;
     }
-    return add_environment(spec, exec);
+    int code = add_environment(spec, exec);
+    return code == GORCTL_EXIT_OK ? add_steering(spec, exec) : code;
+}
+
+static bool is_for_program(const struct gorctl_spec *spec)
+{
+    return spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
+           spec->env_only != NULL || spec->env_without != NULL || spec->stops != NULL ||
+           spec->skips_pauses;
 }
 
 static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
 {
-    if (spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
-        spec->env_only != NULL || spec->env_without != NULL) {
-        gorctl_say("--cwd, --env, --clear-env, --env-only and --env-without are for programs; a "
-                   "native job runs inside the daemon");
+    if (is_for_program(spec)) {
+        gorctl_say("--cwd, --env, --clear-env, --env-only, --env-without, --signal and "
+                   "--timeout-skips-pauses are for programs; a native job runs inside the daemon");
         return GORCTL_EXIT_USAGE;
     }
     for (size_t i = 0; i < spec->word_count; i++) {

@@ -29,6 +29,8 @@ struct gorctl_spec {
     bool clear_env;
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
+    const char *stops;       /* --signal; NULL: TERM and the grace */
+    bool skips_pauses;       /* --timeout-skips-pauses */
     const char *function;    /* --native */
     const char *shell;       /* --shell */
     char **words;            /* the rest of the command line */

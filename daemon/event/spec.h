@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* spec.h - what a job is to do, as submitted: immutable, shared, small.
  *
- * The environment is by far the largest part and the same for most jobs, so it is apart and shared:
- * `packed` is the wire's JobSpec without name and environment, `env` an ExecSpec that has nothing
- * but its env.
+ * The environment is by far the largest part and the same for most jobs, so it is apart and shared,
+ * and the submitter's resource limits with it: `packed` is the wire's JobSpec without name and those
+ * two, `env` an ExecSpec that has nothing but its env and rlimits.
  * Threads     immutable; ref and unref from any thread.
  * Ownership   counted references; a spec holds one on its env.
  */
@@ -11,6 +11,7 @@
 #define GORD_EVENT_SPEC_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,7 @@
 
 enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_KIND_COUNT };
 
-/* One set of environment variables. */
+/* One set of environment variables and resource limits. */
 struct gord_env {
     atomic_uint refs;
     uint64_t hash; /* of the bytes; equal hashes need not mean equal sets */
@@ -32,6 +33,7 @@ struct gord_spec {
     uint64_t parent_id;
     int64_t timeout_ns;   /* 0: none */
     int64_t grace_ns;     /* 0: the daemon's default */
+    bool skips_pauses;    /* time spent paused does not count for the timeout */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
     const char *name;     /* in this allocation; "" if it has none */
     size_t packed_bytes;

@@ -20,6 +20,7 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/children.h"
 #include "daemon/runner/logfile.h"
+#include "daemon/runner/process.h"
 #include "runtime/gor.h"
 
 #define GORD_DETAIL_BYTES 512
@@ -50,6 +51,8 @@ struct gord_run {
     gor_id_t goroutine;            /* set before it runs */
     char name[32];                 /* "job 7", for dumps */
     struct gord_logfile log;       /* goroutines write, the loop reads its end */
+    struct gord_process process;   /* of an exec job */
+    struct gor_chan *poked;        /* owned; see gord_run_poke; NULL: nobody wants to know */
     struct gord_inbox_item note;   /* link of env->notes while `noted` */
     atomic_bool noted;
     atomic_uint followers;          /* readers that want notes */
@@ -83,8 +86,15 @@ void gord_run_main(void *arg);
 /* Cancel with that cause, the first one counts. Loop. */
 void gord_run_cancel(struct gord_run *run, const char *cause);
 
+/* A pause has begun or ended: have the run's goroutine look at its deadline again, if it has one that
+ * pauses move. Loop. */
+void gord_run_poke(struct gord_run *run);
+
 /* The context of the run, made at the first call; NULL: out of memory. [goroutine] */
 struct gor_ctx *gord_run_ctx(struct gord_run *run);
+
+/* Its own timeout has passed, as its goroutine found: end what is below it too. [goroutine] */
+void gord_run_time_out(struct gord_run *run);
 
 /* 0, or why the run was ended from outside: TIMED_OUT or CANCELLED; the cause goes to the detail.
  * Looks only at a context that was made. [goroutine] */

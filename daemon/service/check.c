@@ -11,10 +11,13 @@
 #include "daemon/runner/text.h"
 
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
+#define ARGUMENT_BYTES_MAX (128 * 1024)       /* MAX_ARG_STRLEN: 32 pages, its end included */
 #define CWD_MAX 4095
 #define LABELS_MAX 64
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
+#define STOPS_MAX 16
+#define SIGNAL_MAX 64
 #define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
 
 static int refuse(char *error, size_t bytes, const char *format, ...)
@@ -42,8 +45,37 @@ static int check_env(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
         if (has_nul(item)) {
             return refuse(error, bytes, "spec.exec.env[%zu] holds a NUL byte", i);
         }
+        if (item->len >= ARGUMENT_BYTES_MAX) {
+            return refuse(error, bytes,
+                          "spec.exec.env[%zu] has %zu bytes; a variable has less "
+                          "than %d",
+                          i, item->len, ARGUMENT_BYTES_MAX);
+        }
         if (item->len == 0 || item->data[0] == '=' || memchr(item->data, '=', item->len) == NULL) {
             return refuse(error, bytes, "spec.exec.env[%zu] is not of the form NAME=value", i);
+        }
+    }
+    return 0;
+}
+
+static int check_stops(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
+{
+    if (exec->n_stop_signals > STOPS_MAX) {
+        return refuse(error, bytes, "spec.exec.stop_signals has %zu entries, at most %d are sent",
+                      exec->n_stop_signals, STOPS_MAX);
+    }
+    for (size_t i = 0; i < exec->n_stop_signals; i++) {
+        const Gor__V1__StopSignal *step = exec->stop_signals[i];
+        if (step->signal < 1 || step->signal > SIGNAL_MAX) {
+            return refuse(error, bytes,
+                          "spec.exec.stop_signals[%zu].signal is %d; signals are 1 to %d", i,
+                          step->signal, SIGNAL_MAX);
+        }
+        if (step->wait_ns < 0 || step->wait_ns > DURATION_MAX_NS) {
+            return refuse(error, bytes,
+                          "spec.exec.stop_signals[%zu].wait_ns is out of range: 0 (the grace) to "
+                          "ten years",
+                          i);
         }
     }
     return 0;
@@ -62,6 +94,11 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
     for (size_t i = 0; i < exec->n_argv; i++) {
         if (has_nul(&exec->argv[i])) {
             return refuse(error, bytes, "spec.exec.argv[%zu] holds a NUL byte", i);
+        }
+        if (exec->argv[i].len >= ARGUMENT_BYTES_MAX) {
+            return refuse(error, bytes,
+                          "spec.exec.argv[%zu] has %zu bytes; one argument has less than %d", i,
+                          exec->argv[i].len, ARGUMENT_BYTES_MAX);
         }
         total += exec->argv[i].len + 1;
     }
@@ -83,7 +120,8 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
         return refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
                       exec->umask_plus_1);
     }
-    return check_env(exec, error, bytes);
+    int result = check_env(exec, error, bytes);
+    return result == 0 ? check_stops(exec, error, bytes) : result;
 }
 
 static int check_native(const Gor__V1__NativeSpec *native, char *error, size_t bytes)
