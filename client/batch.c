@@ -13,6 +13,7 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/json.h"
+#include "client/limits.h"
 #include "client/spec.h"
 #include "client/stops.h"
 #include "client/text.h"
@@ -236,6 +237,27 @@ static int read_signal(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_limits(const struct reading *reading, const json_t *value)
+{
+    char why[GORCTL_LIMITS_WHY];
+    const char *text;
+    int rc = text_member(reading, "limit", value, &text);
+    if (rc == 0 && (rc = gorctl_limits_add(reading->spec->exec, text, why)) != 0) {
+        complain(reading, "\"limit\": %s", why);
+    }
+    return rc;
+}
+
+static int read_strict(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_boolean(value)) {
+        complain(reading, "\"limit_strict\" must be true or false");
+        return -EINVAL;
+    }
+    gorctl_limits_of(reading->spec->exec)->strict = json_is_true(value);
+    return 0;
+}
+
 static int read_skips_pauses(const struct reading *reading, const json_t *value)
 {
     if (!json_is_boolean(value)) {
@@ -268,6 +290,7 @@ static const struct member {
     {"args", FOR_NATIVE, read_args},       {"name", FOR_BOTH, read_name},
     {"timeout", FOR_BOTH, read_timeout},   {"grace", FOR_BOTH, read_grace},
     {"parent", FOR_BOTH, read_parent},     {"labels", FOR_BOTH, read_labels},
+    {"limit", FOR_EXEC, read_limits},      {"limit_strict", FOR_EXEC, read_strict},
     {"signal", FOR_EXEC, read_signal},     {"timeout_skips_pauses", FOR_EXEC, read_skips_pauses},
 };
 

@@ -10,6 +10,7 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/json.h"
+#include "client/limits.h"
 #include "client/options.h"
 #include "client/screen.h"
 #include "client/stops.h"
@@ -142,6 +143,16 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_clean("Directory", exec->cwd.data, exec->cwd.len);
     if (exec->umask_plus_1 != 0) {
         printf("%-10s  %04o\n", "Umask", (unsigned)exec->umask_plus_1 - 1);
+    }
+    if (exec->limits != NULL) {
+        char *limits = gorctl_limits_text(exec->limits);
+        line("Limits", limits);
+        free(limits);
+    }
+    if (with_env && exec->n_rlimits > 0) {
+        char *limits = gorctl_rlimits_text(exec->rlimits, exec->n_rlimits);
+        line("Caller's", limits);
+        free(limits);
     }
     if (exec->n_stop_signals > 0) {
         char *stops = gorctl_stops_text(exec);

@@ -12,6 +12,7 @@
 #include "client/alloc.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
+#include "client/limits.h"
 #include "client/options.h"
 #include "client/stops.h"
 #include "client/text.h"
@@ -28,6 +29,8 @@ enum {
     KEY_ENV_ONLY,
     KEY_ENV_WITHOUT,
     KEY_SIGNAL,
+    KEY_LIMIT,
+    KEY_LIMIT_STRICT,
     KEY_SKIPS_PAUSES
 };
 
@@ -55,6 +58,11 @@ static const struct argp_option options[] = {
      "Take along only variables whose names match one of these, as 'PATH,LC_*'", 2},
     {"env-without", KEY_ENV_WITHOUT, "PATTERNS", 0,
      "Leave out variables whose names match one of these, as '*TOKEN,AWS_*'", 2},
+    {"limit", KEY_LIMIT, "LIST", 0,
+     "What it may have: mem=2G, cpu=1.5, pids=100 for all its processes together; nofile=, fsize=, "
+     "core=, stack=, cputime=, as=, ... for each, soft:hard or both",
+     2},
+    {"limit-strict", KEY_LIMIT_STRICT, NULL, 0, "Rather do not run it than without its limits", 2},
     {0},
 };
 
@@ -76,6 +84,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_GRACE:
         spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        return 0;
+    case KEY_LIMIT:
+        append(&spec->limits, &spec->limit_count, arg);
+        return 0;
+    case KEY_LIMIT_STRICT:
+        spec->limits_strict = true;
         return 0;
     case KEY_SIGNAL:
         spec->stops = arg;
@@ -126,6 +140,7 @@ void gorctl_spec_fini(struct gorctl_spec *spec)
 {
     free(spec->labels);
     free(spec->env);
+    free(spec->limits);
 }
 
 /* ---------------------------------------------------------------- pieces */
@@ -227,6 +242,7 @@ int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec)
     mode_t mask = umask(0);
     (void)umask(mask);
     exec->umask_plus_1 = (uint32_t)mask + 1;
+    gorctl_limits_capture(exec);
     for (char **variable = environ; variable != NULL && *variable != NULL; variable++) {
         /* The store keeps the environment; the key to the daemon has no business there. */
         if (strncmp(*variable, "GOR_TOKEN=", 10) != 0) {
@@ -354,6 +370,21 @@ static int add_steering(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
     return GORCTL_EXIT_OK;
 }
 
+static int add_limits(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    char why[GORCTL_LIMITS_WHY];
+    for (size_t i = 0; i < spec->limit_count; i++) {
+        if (gorctl_limits_add(exec, spec->limits[i], why) != 0) {
+            gorctl_say("--limit: %s", why);
+            return GORCTL_EXIT_USAGE;
+        }
+    }
+    if (spec->limits_strict) {
+        gorctl_limits_of(exec)->strict = true;
+    }
+    return GORCTL_EXIT_OK;
+}
+
 static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 {
     if (spec->shell != NULL) {
@@ -377,6 +408,7 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
         return GORCTL_EXIT_USAGE;
     }
     int code = add_environment(spec, exec);
+    code = code == GORCTL_EXIT_OK ? add_limits(spec, exec) : code;
     return code == GORCTL_EXIT_OK ? add_steering(spec, exec) : code;
 }
 
@@ -384,14 +416,15 @@ static bool is_for_program(const struct gorctl_spec *spec)
 {
     return spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
            spec->env_only != NULL || spec->env_without != NULL || spec->stops != NULL ||
-           spec->skips_pauses;
+           spec->skips_pauses || spec->limit_count > 0 || spec->limits_strict;
 }
 
 static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
 {
     if (is_for_program(spec)) {
-        gorctl_say("--cwd, --env, --clear-env, --env-only, --env-without, --signal and "
-                   "--timeout-skips-pauses are for programs; a native job runs inside the daemon");
+        gorctl_say("--cwd, --env, --clear-env, --env-only, --env-without, --limit, "
+                   "--signal and --timeout-skips-pauses are for programs; a native job runs inside "
+                   "the daemon");
         return GORCTL_EXIT_USAGE;
     }
     for (size_t i = 0; i < spec->word_count; i++) {

@@ -2,7 +2,8 @@
 /* spec.h - a job described on the command line, as the message that is submitted.
  *
  * Words are bytes and stay so from the shell to exec: nothing is split, joined or interpreted. The
- * caller's environment (without GOR_TOKEN), working directory and umask go along.
+ * caller's environment (without GOR_TOKEN), working directory, umask and resource limits go
+ * along.
  * Ownership   a struct gorctl_spec borrows from argv; a built message is the caller's, to be freed
  *             with gor__v1__job_spec__free_unpacked(spec, NULL).
  */
@@ -29,11 +30,14 @@ struct gorctl_spec {
     bool clear_env;
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
-    const char *stops;       /* --signal; NULL: TERM and the grace */
-    bool skips_pauses;       /* --timeout-skips-pauses */
-    const char *function;    /* --native */
-    const char *shell;       /* --shell */
-    char **words;            /* the rest of the command line */
+    const char **limits;     /* owned array of --limit */
+    size_t limit_count;
+    bool limits_strict;   /* --limit-strict */
+    const char *stops;    /* --signal; NULL: TERM and the grace */
+    bool skips_pauses;    /* --timeout-skips-pauses */
+    const char *function; /* --native */
+    const char *shell;    /* --shell */
+    char **words;         /* the rest of the command line */
     size_t word_count;
 };
 

@@ -299,7 +299,8 @@ static int start_runner(struct daemon *d)
                                       .grace_ns = config->grace_ns,
                                       .log_cap_bytes = config->log_cap_bytes,
                                       .paused = config->paused || gord_bus_was_paused(d->bus),
-                                      .nofile = d->nofile};
+                                      .nofile = d->nofile,
+                                      .cgroup = config->cgroup != NULL ? config->cgroup : "auto"};
     int result = gor_start(&runtime);
 
     if (result != 0) {

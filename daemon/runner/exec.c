@@ -2,116 +2,14 @@
 /* exec.c - an exec job's goroutine: starts the process and sees it to its end; see exec.h. */
 #include "daemon/runner/exec.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
+#include "daemon/runner/limits.h"
 #include "daemon/runner/proc.h"
 #include "daemon/runner/spawn.h"
 #include "daemon/runner/text.h"
-
-/* ------------------------------------------------------------------ arguments */
-
-static char *to_text(const ProtobufCBinaryData *bytes)
-{
-    char *text = malloc(bytes->len + 1);
-
-    if (text != NULL && bytes->len > 0) {
-        memcpy(text, bytes->data, bytes->len);
-    }
-    if (text != NULL) {
-        text[bytes->len] = '\0';
-    }
-    return text;
-}
-
-static char **to_vector(const ProtobufCBinaryData *items, size_t count, const char *extra)
-{
-    char **vector = calloc(count + 2, sizeof(*vector));
-    size_t at = 0;
-
-    for (size_t i = 0; vector != NULL && i < count; i++) {
-        char *text = to_text(&items[i]);
-        if (text == NULL) {
-            goto free_vector;
-        }
-        /* Only our own word on the job's id counts. */
-        if (extra != NULL && strncmp(text, "GOR_JOB_ID=", 11) == 0) {
-            free(text);
-            continue;
-        }
-        vector[at++] = text;
-    }
-    if (vector == NULL || extra == NULL || (vector[at] = strdup(extra)) != NULL) {
-        return vector;
-    }
-free_vector:
-    for (size_t i = 0; i < at; i++) {
-        free(vector[i]);
-    }
-    free(vector);
-    return NULL;
-}
-
-static void free_vector(char **vector)
-{
-    for (char **p = vector; vector != NULL && *p != NULL; p++) {
-        free(*p);
-    }
-    free(vector);
-}
-
-/* ------------------------------------------------------------------ start */
-
-/* The most memory we ever had. A process that is started shares ours until its exec, and that counts
- * for it. */
-static uint64_t own_peak(void)
-{
-    struct rusage rusage;
-
-    return getrusage(RUSAGE_SELF, &rusage) == 0 ? (uint64_t)rusage.ru_maxrss * 1024 : 0;
-}
-
-static int spawn(struct gord_exec *exec)
-{
-    const Gor__V1__ExecSpec *spec = exec->spec;
-    struct gord_run *run = exec->run;
-    char id_text[48];
-    char *cwd = to_text(&spec->cwd);
-    int result = -ENOMEM;
-
-    snprintf(id_text, sizeof(id_text), "GOR_JOB_ID=%" PRIu64, run->id);
-    snprintf(run->detail, sizeof(run->detail), "out of memory");
-    char **argv = to_vector(spec->argv, spec->n_argv, NULL);
-    char **env = to_vector(spec->env, spec->n_env, id_text);
-    if (cwd != NULL && argv != NULL && env != NULL && argv[0] != NULL) {
-        struct gord_spawn what = {.argv = argv,
-                                  .env = env,
-                                  .cwd = cwd,
-                                  .has_umask = spec->umask_plus_1 != 0,
-                                  .umask = (mode_t)(spec->umask_plus_1 - 1),
-                                  .stdout_fd = exec->child_fds[0],
-                                  .stderr_fd = exec->child_fds[1],
-                                  .nofile = &run->env->nofile};
-        exec->floor_bytes = own_peak();
-        gord_children_begin(&run->env->children);
-        result = gord_spawn_start(&what, &exec->tree.leader, &exec->pidfd, run->detail,
-                                  sizeof(run->detail));
-        gord_children_end(&run->env->children, result == 0 ? exec->tree.leader : 0);
-    }
-    if (result == 0) {
-        run->detail[0] = '\0';
-    }
-    free_vector(argv);
-    free_vector(env);
-    free(cwd);
-    return result;
-}
 
 /* The start is on record already; this adds which process it became. */
 static void post_process(struct gord_exec *exec)
@@ -125,11 +23,25 @@ static void post_process(struct gord_exec *exec)
 
 /* ------------------------------------------------------------------ the whole */
 
+/* What of the limits it asked for holds. */
+static void post_limits(struct gord_exec *exec)
+{
+    const Gor__V1__Limits *limits = exec->spec->limits;
+    char text[GORD_LIMITS_TEXT];
+
+    if (limits != NULL && (gord_limits_want_group(limits) || limits->n_rlimits > 0)) {
+        gord_limits_text(limits, &exec->run->env->cgroups, exec->tree.leader, text);
+        gord_bus_post(exec->run->env->bus,
+                      gord_event_state(exec->run->id, GOR__V1__JOB_STATE__RUNNING, text));
+    }
+}
+
 /* The process runs: to its end. */
 static void live(struct gord_exec *exec, struct gor_ctx *ctx, struct gord_result *out_result)
 {
     gord_process_begin(&exec->run->process, &exec->tree);
     post_process(exec);
+    post_limits(exec);
     int result = gord_exec_start_readers(exec);
 
     if (result == 0) {
@@ -166,7 +78,7 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
     Gor__V1__JobSpec *spec = gord_spec_to_wire(run->spec, 1);
     struct gor_ctx *ctx = NULL;
 
-    exec.tree = (struct gord_tree){.children = &run->env->children, .job_id = run->id};
+    exec.tree = (struct gord_tree){.children = &run->env->children, .job_id = run->id, .group = -1};
     out_result->outcome = GOR__V1__OUTCOME__SPAWN_ERROR;
     if (spec == NULL || spec->kind_case != GOR__V1__JOB_SPEC__KIND_EXEC) {
         snprintf(run->detail, sizeof(run->detail), "out of memory");
@@ -181,11 +93,14 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
         out_result->outcome = stopped; /* cancelled between its turn and now */
         goto close_all;
     }
-    if (spawn(&exec) == 0) {
+    if (gord_exec_start(&exec) == 0) {
         gord_exec_close_child_ends(&exec);
         live(&exec, ctx, out_result);
     }
 close_all:
+    if (exec.tree.group >= 0) {
+        gord_cgroup_remove(&run->env->cgroups, run->id, exec.tree.group);
+    }
     gord_exec_close_child_ends(&exec);
     gord_exec_close_pipes(&exec);
     gor_chan_unref(exec.exited);

@@ -29,8 +29,15 @@ struct gord_exec {
     struct gord_exec_pipe pipes[2];
     int child_fds[2];         /* -1 once the child has them */
     Gor__V1__Outcome stopped; /* why we ended it; 0: we did not */
+    bool oom;                 /* the kernel killed it for want of memory */
     struct gord_use use;
 };
+
+/* ------------------------------------------------------------------ exec_start.c */
+
+/* Start the process: in a control group if it asks for one, with its limits. 0, or -errno with the
+ * run's detail. */
+int gord_exec_start(struct gord_exec *exec);
 
 /* ------------------------------------------------------------------ exec_pipes.c */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* exec_end.c - how a process ends: by itself or asked to, with all it left behind. */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +99,9 @@ void gord_exec_end_leftovers(struct gord_exec *exec)
                                        "what they write from here on is not kept\n");
     }
     gord_tree_end(&exec->tree, &exec->use);
+    if (exec->tree.group >= 0) {
+        exec->oom = gord_cgroup_was_oom(exec->tree.group);
+    }
     gord_exec_close_pipes(exec);
     gor_waitgroup_wait(&exec->readers);
 }
@@ -116,6 +120,9 @@ void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result)
     gord_children_forget(&run->env->children, exec->tree.leader, &exec->use);
     if (got > 0) {
         gord_use_add(&exec->use, &rusage, exec->floor_bytes);
+        if (exec->tree.group >= 0) {
+            gord_cgroup_use(exec->tree.group, &exec->use);
+        }
         gord_bus_post(run->env->bus, gord_event_used(run->id, &exec->use));
     }
     if (got < 0) {
@@ -125,6 +132,12 @@ void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result)
     } else if (WIFSIGNALED(status)) {
         out_result->outcome = GOR__V1__OUTCOME__SIGNALED;
         out_result->signal = WTERMSIG(status);
+        if (exec->oom && out_result->signal == SIGKILL) {
+            out_result->outcome = GOR__V1__OUTCOME__OOM_KILLED;
+            snprintf(run->detail, sizeof(run->detail),
+                     "it wanted more than its memory limit, %" PRIu64 " bytes",
+                     exec->spec->limits != NULL ? exec->spec->limits->memory_bytes : 0);
+        }
         if (WCOREDUMP(status) && run->detail[0] == '\0') {
             snprintf(run->detail, sizeof(run->detail), "core dumped");
         }

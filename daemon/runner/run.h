@@ -14,13 +14,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 #include "daemon/event/event.h"
 #include "daemon/runner/bus.h"
+#include "daemon/runner/cgroup.h"
 #include "daemon/runner/children.h"
 #include "daemon/runner/logfile.h"
 #include "daemon/runner/process.h"
+#include "daemon/runner/rlimits.h"
 #include "runtime/gor.h"
 
 #define GORD_DETAIL_BYTES 512
@@ -35,7 +36,8 @@ struct gord_run_env {
     int64_t grace_ns;      /* of a job that names none */
     struct gor_ctx *root;  /* above every job that has no parent */
     struct gor_ctx *hurry; /* cancelled: no more grace for anybody */
-    struct rlimit nofile;
+    struct gord_rlimits_own rlimits;
+    struct gord_cgroups cgroups;
 };
 
 struct gord_run {

@@ -11,6 +11,7 @@
 #include "daemon/base/log.h"
 #include "daemon/runner/admission.h"
 #include "daemon/runner/cascade.h"
+#include "daemon/runner/limits.h"
 #include "daemon/runner/reaper.h"
 #include "daemon/runner/sampler.h"
 #include "daemon/runner/sweep.h"
@@ -450,6 +451,12 @@ bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind ki
     return true;
 }
 
+bool gord_runner_can_hold(const struct gord_runner *runner, const Gor__V1__Limits *limits,
+                          char *out, size_t out_bytes)
+{
+    return gord_limits_can_hold(limits, &runner->env.cgroups, out, out_bytes);
+}
+
 bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats *out_stats)
 {
     if (runner->admission.quota == NULL) {
@@ -493,8 +500,8 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                         .notes = &runner->notes,
                                         .log_root = opts->log_root,
                                         .log_cap_bytes = opts->log_cap_bytes,
-                                        .grace_ns = opts->grace_ns,
-                                        .nofile = opts->nofile};
+                                        .grace_ns = opts->grace_ns};
+    gord_rlimits_read_own(&runner->env.rlimits, &opts->nofile);
     gord_children_init(&runner->env.children);
     runner->hook = (struct gord_bus_hook){.applied = on_applied,
                                           .committed = on_committed,
@@ -512,7 +519,12 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
         return -ENOMEM;
     }
     fill(runner, opts);
-    int result = gord_run_env_open(&runner->env);
+    int result = gord_cgroups_open(&runner->env.cgroups, opts->cgroup);
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "%s", runner->env.cgroups.why);
+        goto free_runner;
+    }
+    result = gord_run_env_open(&runner->env);
     if (result != 0) {
         goto free_runner;
     }
@@ -545,6 +557,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     *out_runner = runner;
     return 0;
 free_runner:
+    gord_cgroups_close(&runner->env.cgroups);
     gord_children_fini(&runner->env.children);
     free(runner);
     return result;
@@ -571,6 +584,7 @@ void gord_runner_free(struct gord_runner *runner)
     gord_cascade_fini(&runner->cascade);
     gord_admission_fini(&runner->admission);
     gord_children_fini(&runner->env.children);
+    gord_cgroups_close(&runner->env.cgroups);
     gord_run_env_close(&runner->env);
     free(runner);
 }

@@ -15,8 +15,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/resource.h>
 #include <sys/types.h>
+
+#include "daemon/runner/rlimits.h"
 
 struct gord_spawn {
     char *const *argv; /* borrowed, ends with NULL, at least one */
@@ -24,9 +25,11 @@ struct gord_spawn {
     const char *cwd;   /* borrowed; "" or NULL: "/" */
     bool has_umask;    /* else the daemon's */
     mode_t umask;
-    int stdout_fd;               /* borrowed, 3 or above */
-    int stderr_fd;               /* borrowed, 3 or above */
-    const struct rlimit *nofile; /* borrowed; NULL: as the daemon has it */
+    int stdout_fd;                      /* borrowed, 3 or above */
+    int stderr_fd;                      /* borrowed, 3 or above */
+    const struct gord_rlimits *rlimits; /* borrowed; NULL: as the daemon has them */
+    bool has_cgroup;
+    int cgroup_fd; /* borrowed: cgroup.procs of the control group it enters */
 };
 
 /* Start it: 0 with *out_pid and *out_pidfd, else a negative errno and a sentence in `error` that

@@ -2,7 +2,6 @@
 #include "daemon/service/check.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,22 +15,6 @@
 #define LABELS_MAX 64
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
-#define STOPS_MAX 16
-#define SIGNAL_MAX 64
-#define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
-
-static int refuse(char *error, size_t bytes, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int refuse(char *error, size_t bytes, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(error, bytes, format, args);
-    va_end(args);
-    return -EINVAL;
-}
 
 static bool has_nul(const ProtobufCBinaryData *data)
 {
@@ -43,39 +26,17 @@ static int check_env(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
     for (size_t i = 0; i < exec->n_env; i++) {
         const ProtobufCBinaryData *item = &exec->env[i];
         if (has_nul(item)) {
-            return refuse(error, bytes, "spec.exec.env[%zu] holds a NUL byte", i);
+            return gord_check_refuse(error, bytes, "spec.exec.env[%zu] holds a NUL byte", i);
         }
         if (item->len >= ARGUMENT_BYTES_MAX) {
-            return refuse(error, bytes,
-                          "spec.exec.env[%zu] has %zu bytes; a variable has less "
-                          "than %d",
-                          i, item->len, ARGUMENT_BYTES_MAX);
+            return gord_check_refuse(error, bytes,
+                                     "spec.exec.env[%zu] has %zu bytes; a variable has less "
+                                     "than %d",
+                                     i, item->len, ARGUMENT_BYTES_MAX);
         }
         if (item->len == 0 || item->data[0] == '=' || memchr(item->data, '=', item->len) == NULL) {
-            return refuse(error, bytes, "spec.exec.env[%zu] is not of the form NAME=value", i);
-        }
-    }
-    return 0;
-}
-
-static int check_stops(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
-{
-    if (exec->n_stop_signals > STOPS_MAX) {
-        return refuse(error, bytes, "spec.exec.stop_signals has %zu entries, at most %d are sent",
-                      exec->n_stop_signals, STOPS_MAX);
-    }
-    for (size_t i = 0; i < exec->n_stop_signals; i++) {
-        const Gor__V1__StopSignal *step = exec->stop_signals[i];
-        if (step->signal < 1 || step->signal > SIGNAL_MAX) {
-            return refuse(error, bytes,
-                          "spec.exec.stop_signals[%zu].signal is %d; signals are 1 to %d", i,
-                          step->signal, SIGNAL_MAX);
-        }
-        if (step->wait_ns < 0 || step->wait_ns > DURATION_MAX_NS) {
-            return refuse(error, bytes,
-                          "spec.exec.stop_signals[%zu].wait_ns is out of range: 0 (the grace) to "
-                          "ten years",
-                          i);
+            return gord_check_refuse(error, bytes,
+                                     "spec.exec.env[%zu] is not of the form NAME=value", i);
         }
     }
     return 0;
@@ -86,19 +47,20 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
     size_t total = 0;
 
     if (exec->n_argv == 0) {
-        return refuse(error, bytes, "spec.exec.argv is empty: it needs at least the program");
+        return gord_check_refuse(error, bytes,
+                                 "spec.exec.argv is empty: it needs at least the program");
     }
     if (exec->argv[0].len == 0) {
-        return refuse(error, bytes, "spec.exec.argv[0], the program, is an empty text");
+        return gord_check_refuse(error, bytes, "spec.exec.argv[0], the program, is an empty text");
     }
     for (size_t i = 0; i < exec->n_argv; i++) {
         if (has_nul(&exec->argv[i])) {
-            return refuse(error, bytes, "spec.exec.argv[%zu] holds a NUL byte", i);
+            return gord_check_refuse(error, bytes, "spec.exec.argv[%zu] holds a NUL byte", i);
         }
         if (exec->argv[i].len >= ARGUMENT_BYTES_MAX) {
-            return refuse(error, bytes,
-                          "spec.exec.argv[%zu] has %zu bytes; one argument has less than %d", i,
-                          exec->argv[i].len, ARGUMENT_BYTES_MAX);
+            return gord_check_refuse(
+                error, bytes, "spec.exec.argv[%zu] has %zu bytes; one argument has less than %d", i,
+                exec->argv[i].len, ARGUMENT_BYTES_MAX);
         }
         total += exec->argv[i].len + 1;
     }
@@ -106,22 +68,22 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
         total += exec->env[i].len + 1;
     }
     if (total > ARGUMENTS_BYTES_MAX) {
-        return refuse(error, bytes,
-                      "spec.exec: argv and env together have %zu bytes, at most %d "
-                      "can be handed to a program",
-                      total, ARGUMENTS_BYTES_MAX);
+        return gord_check_refuse(error, bytes,
+                                 "spec.exec: argv and env together have %zu bytes, at most %d "
+                                 "can be handed to a program",
+                                 total, ARGUMENTS_BYTES_MAX);
     }
     if (has_nul(&exec->cwd) || exec->cwd.len > CWD_MAX ||
         (exec->cwd.len > 0 && exec->cwd.data[0] != '/')) {
-        return refuse(error, bytes, "spec.exec.cwd must be an absolute path of at most %d bytes",
-                      CWD_MAX);
+        return gord_check_refuse(
+            error, bytes, "spec.exec.cwd must be an absolute path of at most %d bytes", CWD_MAX);
     }
     if (exec->umask_plus_1 > 01000) {
-        return refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
-                      exec->umask_plus_1);
+        return gord_check_refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
+                                 exec->umask_plus_1);
     }
     int result = check_env(exec, error, bytes);
-    return result == 0 ? check_stops(exec, error, bytes) : result;
+    return result == 0 ? gord_check_steering(exec, error, bytes) : result;
 }
 
 static int check_native(const Gor__V1__NativeSpec *native, char *error, size_t bytes)
@@ -130,19 +92,20 @@ static int check_native(const Gor__V1__NativeSpec *native, char *error, size_t b
     char why[256] = "";
 
     if (native->function[0] == '\0') {
-        return refuse(error, bytes, "spec.native.function is empty; there are %s",
-                      gord_native_list(list, sizeof(list)));
+        return gord_check_refuse(error, bytes, "spec.native.function is empty; there are %s",
+                                 gord_native_list(list, sizeof(list)));
     }
     const struct gord_native_function *function = gord_native_find(native->function);
     if (function == NULL) {
-        return refuse(error, bytes, "spec.native.function: there is no '%.60s'; there are %s",
-                      gord_text_clean(native->function, strlen(native->function), why, 64),
-                      gord_native_list(list, sizeof(list)));
+        return gord_check_refuse(
+            error, bytes, "spec.native.function: there is no '%.60s'; there are %s",
+            gord_text_clean(native->function, strlen(native->function), why, 64),
+            gord_native_list(list, sizeof(list)));
     }
     if (function->check != NULL &&
         function->check((const char *const *)native->args, native->n_args, why, sizeof(why)) != 0) {
-        return refuse(error, bytes, "spec.native.args: %s %s (usage: %s)", function->name, why,
-                      function->usage);
+        return gord_check_refuse(error, bytes, "spec.native.args: %s %s (usage: %s)",
+                                 function->name, why, function->usage);
     }
     return 0;
 }
@@ -150,14 +113,15 @@ static int check_native(const Gor__V1__NativeSpec *native, char *error, size_t b
 static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     if (spec->n_labels > LABELS_MAX) {
-        return refuse(error, bytes, "spec.labels has %zu entries, at most %d are kept",
-                      spec->n_labels, LABELS_MAX);
+        return gord_check_refuse(error, bytes, "spec.labels has %zu entries, at most %d are kept",
+                                 spec->n_labels, LABELS_MAX);
     }
     for (size_t i = 0; i < spec->n_labels; i++) {
         size_t key = strlen(spec->labels[i]->key);
         if (key == 0 || key > LABEL_KEY_MAX || strlen(spec->labels[i]->value) > LABEL_VALUE_MAX) {
-            return refuse(error, bytes, "spec.labels: a key has 1 to %d bytes, a value at most %d",
-                          LABEL_KEY_MAX, LABEL_VALUE_MAX);
+            return gord_check_refuse(error, bytes,
+                                     "spec.labels: a key has 1 to %d bytes, a value at most %d",
+                                     LABEL_KEY_MAX, LABEL_VALUE_MAX);
         }
     }
     return 0;
@@ -165,11 +129,13 @@ static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 
 static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
-    if (spec->timeout_ns < 0 || spec->timeout_ns > DURATION_MAX_NS) {
-        return refuse(error, bytes, "spec.timeout_ns is out of range: 0 (none) to ten years");
+    if (spec->timeout_ns < 0 || spec->timeout_ns > GORD_DURATION_MAX_NS) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.timeout_ns is out of range: 0 (none) to ten years");
     }
-    if (spec->grace_ns < 0 || spec->grace_ns > DURATION_MAX_NS) {
-        return refuse(error, bytes, "spec.grace_ns is out of range: 0 (the default) to ten years");
+    if (spec->grace_ns < 0 || spec->grace_ns > GORD_DURATION_MAX_NS) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.grace_ns is out of range: 0 (the default) to ten years");
     }
     return 0;
 }
@@ -179,7 +145,7 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
     int result;
 
     if (spec == NULL) {
-        return refuse(error, error_bytes, "spec is missing");
+        return gord_check_refuse(error, error_bytes, "spec is missing");
     }
     switch (spec->kind_case) {
     case GOR__V1__JOB_SPEC__KIND_EXEC:
@@ -189,11 +155,13 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
         result = check_native(spec->native, error, error_bytes);
         break;
     default:
-        return refuse(error, error_bytes, "spec.kind is not set: it needs 'exec' or 'native'");
+        return gord_check_refuse(error, error_bytes,
+                                 "spec.kind is not set: it needs 'exec' or 'native'");
     }
     if (result == 0 && strlen(spec->name) > GORD_NAME_MAX) {
-        result = refuse(error, error_bytes, "spec.name has %zu bytes, at most %d are kept",
-                        strlen(spec->name), GORD_NAME_MAX);
+        result =
+            gord_check_refuse(error, error_bytes, "spec.name has %zu bytes, at most %d are kept",
+                              strlen(spec->name), GORD_NAME_MAX);
     }
     if (result == 0) {
         result = check_times(spec, error, error_bytes);

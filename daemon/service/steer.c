@@ -77,7 +77,7 @@ static Gor__V1__ControlResult__Status status_of(const struct gord_job *job, int 
         return GOR__V1__CONTROL_RESULT__STATUS__ENDED_ALREADY;
     case -ESRCH:
         /* Between the end of its process and its own. */
-        return job->body != NULL && job->body->pid != 0
+        return job != NULL && job->body != NULL && job->body->pid != 0
                    ? GOR__V1__CONTROL_RESULT__STATUS__ENDED_ALREADY
                    : GOR__V1__CONTROL_RESULT__STATUS__NOT_RUNNING;
     case -EALREADY:
