@@ -196,6 +196,17 @@ static int read_cwd(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_stdin(const struct reading *reading, const json_t *value)
+{
+    ProtobufCBinaryData bytes;
+    int rc = bytes_member(reading, "stdin", value, &bytes);
+    if (rc == 0) {
+        (void)gorctl_spec_set_input(reading->spec->exec, (const char *)bytes.data);
+        free(bytes.data);
+    }
+    return rc;
+}
+
 static int read_name(const struct reading *reading, const json_t *value)
 {
     const char *text = "";
@@ -284,14 +295,23 @@ static const struct member {
     int kinds;
     int (*read)(const struct reading *reading, const json_t *value);
 } members[] = {
-    {"argv", FOR_EXEC, read_argv},         {"shell", FOR_EXEC, read_shell},
-    {"cwd", FOR_EXEC, read_cwd},           {"env", FOR_EXEC, read_env},
-    {"clear_env", FOR_EXEC, read_already}, {"native", FOR_NATIVE, read_already},
-    {"args", FOR_NATIVE, read_args},       {"name", FOR_BOTH, read_name},
-    {"timeout", FOR_BOTH, read_timeout},   {"grace", FOR_BOTH, read_grace},
-    {"parent", FOR_BOTH, read_parent},     {"labels", FOR_BOTH, read_labels},
-    {"limit", FOR_EXEC, read_limits},      {"limit_strict", FOR_EXEC, read_strict},
-    {"signal", FOR_EXEC, read_signal},     {"timeout_skips_pauses", FOR_EXEC, read_skips_pauses},
+    {"argv", FOR_EXEC, read_argv},
+    {"shell", FOR_EXEC, read_shell},
+    {"cwd", FOR_EXEC, read_cwd},
+    {"env", FOR_EXEC, read_env},
+    {"clear_env", FOR_EXEC, read_already},
+    {"native", FOR_NATIVE, read_already},
+    {"args", FOR_NATIVE, read_args},
+    {"name", FOR_BOTH, read_name},
+    {"timeout", FOR_BOTH, read_timeout},
+    {"grace", FOR_BOTH, read_grace},
+    {"parent", FOR_BOTH, read_parent},
+    {"labels", FOR_BOTH, read_labels},
+    {"stdin", FOR_EXEC, read_stdin},
+    {"limit", FOR_EXEC, read_limits},
+    {"limit_strict", FOR_EXEC, read_strict},
+    {"signal", FOR_EXEC, read_signal},
+    {"timeout_skips_pauses", FOR_EXEC, read_skips_pauses},
 };
 
 static const struct member *find_member(const char *name)

@@ -57,6 +57,15 @@ void gorctl_stream_half_close(struct gorctl *ctl);
  * explained on stderr. */
 void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMessage *request);
 
+/* The same with on_end(status, text, user) called when it ends: by itself, after any time, or inside
+ * gorctl_beside_cancel(). */
+struct gorctl_beside;
+typedef void gorctl_on_end(enum wire_status status, const char *text, void *user);
+struct gorctl_beside *gorctl_call_beside(struct gorctl *ctl, const char *path,
+                                         const ProtobufCMessage *request, gorctl_on_end *on_end,
+                                         void *user);
+void gorctl_beside_cancel(struct gorctl_beside *beside);
+
 /* Connect if that has not happened yet. */
 int gorctl_connect(struct gorctl *ctl);
 

@@ -144,6 +144,10 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     if (exec->umask_plus_1 != 0) {
         printf("%-10s  %04o\n", "Umask", (unsigned)exec->umask_plus_1 - 1);
     }
+    line_clean("Stdin", exec->stdin_path.data, exec->stdin_path.len);
+    if (exec->stdin_pipe) {
+        line("Stdin", "what is sent to it");
+    }
     if (exec->limits != NULL) {
         char *limits = gorctl_limits_text(exec->limits);
         line("Limits", limits);

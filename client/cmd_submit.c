@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/batch.h"
 #include "client/channel.h"
 #include "client/exits.h"
+#include "client/feed.h"
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/options.h"
@@ -145,6 +147,13 @@ static int submit_from(struct gorctl *ctl, const char *from, bool stream)
     return code;
 }
 
+/* A terminal has no end: what is to come is sent by `gorctl send`. */
+static int feed_job(struct gorctl *ctl, uint64_t id)
+{
+    return isatty(STDIN_FILENO) == 1 ? GORCTL_EXIT_OK
+                                     : gorctl_feed_all(ctl, id, STDIN_FILENO, true);
+}
+
 static int submit_one(struct gorctl *ctl, const struct gorctl_spec *spec)
 {
     Gor__V1__SubmitReply *reply;
@@ -157,8 +166,13 @@ static int submit_one(struct gorctl *ctl, const struct gorctl_spec *spec)
     } else {
         printf("%" PRIu64 "\n", reply->id);
     }
+    uint64_t id = reply->id;
     wire_decoded_free(&reply->base);
-    return GORCTL_EXIT_OK;
+    if (!gorctl_spec_takes_input(spec)) {
+        return GORCTL_EXIT_OK;
+    }
+    (void)fflush(stdout); /* whoever reads the id need not wait for the job to read */
+    return feed_job(ctl, id);
 }
 
 int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)

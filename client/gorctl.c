@@ -30,6 +30,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},
     {"pause", "hold running jobs, or start no more queued ones", gorctl_cmd_pause, false},
     {"resume", "let jobs go on, or start queued ones again", gorctl_cmd_resume, false},
+    {"send", "write to the standard input of a job", gorctl_cmd_send, false},
     {"signal", "send a signal to running jobs", gorctl_cmd_signal, false},
     {"drain", "take no new jobs", gorctl_cmd_drain, false},
     {"undrain", "take new jobs again", gorctl_cmd_undrain, false},

@@ -31,6 +31,7 @@ enum {
     KEY_SIGNAL,
     KEY_LIMIT,
     KEY_LIMIT_STRICT,
+    KEY_STDIN,
     KEY_SKIPS_PAUSES
 };
 
@@ -58,6 +59,10 @@ static const struct argp_option options[] = {
      "Take along only variables whose names match one of these, as 'PATH,LC_*'", 2},
     {"env-without", KEY_ENV_WITHOUT, "PATTERNS", 0,
      "Leave out variables whose names match one of these, as '*TOKEN,AWS_*'", 2},
+    {"stdin", KEY_STDIN, "FILE", 0,
+     "Have it read FILE, which the daemon opens when it starts; -: what we read from our own "
+     "standard input, and what `gorctl send` sends (default: nothing)",
+     2},
     {"limit", KEY_LIMIT, "LIST", 0,
      "What it may have: mem=2G, cpu=1.5, pids=100 for all its processes together; nofile=, fsize=, "
      "core=, stack=, cputime=, as=, ... for each, soft:hard or both",
@@ -84,6 +89,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_GRACE:
         spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        return 0;
+    case KEY_STDIN:
+        spec->input = arg;
         return 0;
     case KEY_LIMIT:
         append(&spec->limits, &spec->limit_count, arg);
@@ -252,22 +260,33 @@ int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec)
     return 0;
 }
 
-int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory)
+/* `path` absolute, seen from where we are, in place of what is in *out. */
+static int set_path(ProtobufCBinaryData *out, const char *path)
 {
     char *absolute;
-    if (directory[0] == '/') {
-        absolute = gorctl_strdup(directory);
+    if (path[0] == '/') {
+        absolute = gorctl_strdup(path);
     } else {
         char *here = getcwd(NULL, 0);
         if (here == NULL) {
             return -errno;
         }
-        absolute = gorctl_format("%s/%s", here, directory);
+        absolute = gorctl_format("%s/%s", here, path);
         free(here);
     }
-    free(exec->cwd.data);
-    exec->cwd = (ProtobufCBinaryData){strlen(absolute), (uint8_t *)absolute};
+    free(out->data);
+    *out = (ProtobufCBinaryData){strlen(absolute), (uint8_t *)absolute};
     return 0;
+}
+
+int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory)
+{
+    return set_path(&exec->cwd, directory);
+}
+
+int gorctl_spec_set_input(Gor__V1__ExecSpec *exec, const char *path)
+{
+    return set_path(&exec->stdin_path, path);
 }
 
 /* -------------------------------------------------------------- building */
@@ -281,6 +300,11 @@ static bool is_text(const char *what, const char *text)
     gorctl_say("%s must be UTF-8 text; '%s' is not", what, shown);
     free(shown);
     return false;
+}
+
+bool gorctl_spec_takes_input(const struct gorctl_spec *spec)
+{
+    return spec->input != NULL && strcmp(spec->input, "-") == 0;
 }
 
 /* Which of the three ways to say what to run was taken; exactly one must be. */
@@ -402,9 +426,12 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
     if (rc == 0 && spec->directory != NULL) {
         rc = gorctl_spec_set_directory(exec, spec->directory);
     }
+    exec->stdin_pipe = gorctl_spec_takes_input(spec);
+    if (rc == 0 && spec->input != NULL && !exec->stdin_pipe) {
+        rc = gorctl_spec_set_input(exec, spec->input);
+    }
     if (rc != 0) {
-        gorctl_say("the current directory cannot be told (%s); give an absolute --cwd",
-                   strerror(-rc));
+        gorctl_say("the current directory cannot be told (%s); give absolute paths", strerror(-rc));
         return GORCTL_EXIT_USAGE;
     }
     int code = add_environment(spec, exec);
@@ -416,13 +443,14 @@ static bool is_for_program(const struct gorctl_spec *spec)
 {
     return spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
            spec->env_only != NULL || spec->env_without != NULL || spec->stops != NULL ||
-           spec->skips_pauses || spec->limit_count > 0 || spec->limits_strict;
+           spec->skips_pauses || spec->limit_count > 0 || spec->limits_strict ||
+           spec->input != NULL;
 }
 
 static int fill_native(const struct gorctl_spec *spec, Gor__V1__NativeSpec *native)
 {
     if (is_for_program(spec)) {
-        gorctl_say("--cwd, --env, --clear-env, --env-only, --env-without, --limit, "
+        gorctl_say("--cwd, --env, --clear-env, --env-only, --env-without, --stdin, --limit, "
                    "--signal and --timeout-skips-pauses are for programs; a native job runs inside "
                    "the daemon");
         return GORCTL_EXIT_USAGE;

@@ -30,6 +30,7 @@ struct gorctl_spec {
     bool clear_env;
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
+    const char *input;       /* --stdin; NULL: nothing; "-": what is sent */
     const char **limits;     /* owned array of --limit */
     size_t limit_count;
     bool limits_strict;   /* --limit-strict */
@@ -48,6 +49,9 @@ extern const struct argp gorctl_spec_argp;
 /* GORCTL_EXIT_OK and a message, or an exit code with a word on stderr. */
 int gorctl_spec_build(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_message);
 
+/* Is its standard input what we read from ours? */
+bool gorctl_spec_takes_input(const struct gorctl_spec *spec);
+
 void gorctl_spec_fini(struct gorctl_spec *spec);
 
 /* Pieces for other sources of jobs (batch.h): a message with the caller's surroundings and no argv;
@@ -62,7 +66,8 @@ void gorctl_spec_set_env(Gor__V1__ExecSpec *exec, const char *assignment);
 void gorctl_spec_clear_env(Gor__V1__ExecSpec *exec);
 /* 0, or -errno of getcwd(). */
 int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec);
-/* Absolute, seen from where we are. */
+/* Absolute, seen from where we are. 0, or -errno of getcwd(). */
 int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory);
+int gorctl_spec_set_input(Gor__V1__ExecSpec *exec, const char *path);
 
 #endif

@@ -100,8 +100,9 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->parent_id = wire->parent_id;
     spec->timeout_ns = wire->timeout_ns;
     spec->grace_ns = wire->grace_ns;
-    spec->skips_pauses =
-        wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC && wire->exec->timeout_skips_pauses;
+    bool is_exec = wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC;
+    spec->takes_input = is_exec && wire->exec->stdin_pipe;
+    spec->skips_pauses = is_exec && wire->exec->timeout_skips_pauses;
     spec->env = NULL;
     spec->packed_bytes = packed_bytes;
     spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);

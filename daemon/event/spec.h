@@ -33,6 +33,7 @@ struct gord_spec {
     uint64_t parent_id;
     int64_t timeout_ns;   /* 0: none */
     int64_t grace_ns;     /* 0: the daemon's default */
+    bool takes_input;     /* its standard input is a pipe of ours */
     bool skips_pauses;    /* time spent paused does not count for the timeout */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
     const char *name;     /* in this allocation; "" if it has none */

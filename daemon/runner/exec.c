@@ -74,7 +74,8 @@ static int prepare(struct gord_exec *exec, struct gor_ctx **out_ctx)
 
 void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
 {
-    struct gord_exec exec = {.run = run, .child_fds = {-1, -1}, .pipes = {{.fd = -1}, {.fd = -1}}};
+    struct gord_exec exec = {
+        .run = run, .child_fds = {-1, -1}, .stdin_fd = -1, .pipes = {{.fd = -1}, {.fd = -1}}};
     Gor__V1__JobSpec *spec = gord_spec_to_wire(run->spec, 1);
     struct gor_ctx *ctx = NULL;
 
@@ -88,12 +89,13 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
     if (prepare(&exec, &ctx) != 0) {
         goto close_all;
     }
+    int opened = gord_exec_open_stdin(&exec, ctx);
     Gor__V1__Outcome stopped = gord_run_stopped(run);
     if (stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
         out_result->outcome = stopped; /* cancelled between its turn and now */
         goto close_all;
     }
-    if (gord_exec_start(&exec) == 0) {
+    if (opened == 0 && gord_exec_start(&exec) == 0) {
         gord_exec_close_child_ends(&exec);
         live(&exec, ctx, out_result);
     }
@@ -101,6 +103,7 @@ close_all:
     if (exec.tree.group >= 0) {
         gord_cgroup_remove(&run->env->cgroups, run->id, exec.tree.group);
     }
+    gord_input_shut(&run->input);
     gord_exec_close_child_ends(&exec);
     gord_exec_close_pipes(&exec);
     gor_chan_unref(exec.exited);

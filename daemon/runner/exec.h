@@ -28,6 +28,7 @@ struct gord_exec {
     struct gor_waitgroup readers;
     struct gord_exec_pipe pipes[2];
     int child_fds[2];         /* -1 once the child has them */
+    int stdin_fd;             /* the same; -1: /dev/null */
     Gor__V1__Outcome stopped; /* why we ended it; 0: we did not */
     bool oom;                 /* the kernel killed it for want of memory */
     struct gord_use use;
@@ -44,6 +45,10 @@ int gord_exec_start(struct gord_exec *exec);
 int gord_exec_open_pipes(struct gord_exec *exec);
 void gord_exec_close_child_ends(struct gord_exec *exec);
 void gord_exec_close_pipes(struct gord_exec *exec);
+
+/* What it is to read: a file, a pipe of which run->input gets the other end, or nothing. 0, or a
+ * negative errno with the run's detail. */
+int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx);
 
 /* Have the pipes read and the end of the process told, by goroutines in exec->readers. The runtime's
  * errors. */

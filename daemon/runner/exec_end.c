@@ -102,6 +102,7 @@ void gord_exec_end_leftovers(struct gord_exec *exec)
     if (exec->tree.group >= 0) {
         exec->oom = gord_cgroup_was_oom(exec->tree.group);
     }
+    gord_input_shut(&run->input);
     gord_exec_close_pipes(exec);
     gor_waitgroup_wait(&exec->readers);
 }

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* exec_pipes.c - what a process writes, on its way to the log. */
+/* exec_pipes.c - what a process reads, and what it writes, on its way to the log. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/runner/exec.h"
+#include "daemon/runner/text.h"
 
 #define READ_BYTES (32 * 1024)
 
@@ -22,8 +26,62 @@ int gord_exec_open_pipes(struct gord_exec *exec)
     return 0;
 }
 
+/* Opening may take any time (a FIFO, a file far away), but no longer than the job is wanted. */
+static int open_file(struct gord_exec *exec, struct gor_ctx *ctx)
+{
+    const ProtobufCBinaryData *bytes = &exec->spec->stdin_path;
+    struct gord_run *run = exec->run;
+    char path[PATH_MAX] = "";
+    char clean[256];
+
+    if (bytes->len >= sizeof(path)) {
+        return -ENAMETOOLONG;
+    }
+    memcpy(path, bytes->data, bytes->len);
+    int fd = gor_open_ctx(path, O_RDONLY | O_NOCTTY, 0, ctx);
+    if (fd < 0) {
+        snprintf(run->detail, sizeof(run->detail), "cannot open '%s' for its standard input: %s",
+                 gord_text_clean(path, strlen(path), clean, sizeof(clean)), strerror(-fd));
+        return fd;
+    }
+    exec->stdin_fd = fd;
+    return 0;
+}
+
+static int open_input(struct gord_exec *exec)
+{
+    struct gord_run *run = exec->run;
+    int ends[2] = {-1, -1};
+    int result = pipe2(ends, O_CLOEXEC) == 0 ? 0 : -errno;
+
+    if (result == 0) {
+        exec->stdin_fd = ends[0];
+        result = gord_input_open(&run->input, ends[1]);
+        if (result != 0) {
+            close(ends[1]);
+        }
+    }
+    if (result != 0) {
+        snprintf(run->detail, sizeof(run->detail), "cannot make a pipe for its standard input: %s",
+                 strerror(-result));
+    }
+    return result;
+}
+
+int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx)
+{
+    if (exec->spec->stdin_path.len > 0) {
+        return open_file(exec, ctx);
+    }
+    return exec->spec->stdin_pipe ? open_input(exec) : 0;
+}
+
 void gord_exec_close_child_ends(struct gord_exec *exec)
 {
+    if (exec->stdin_fd >= 0) {
+        close(exec->stdin_fd);
+        exec->stdin_fd = -1;
+    }
     for (int i = 0; i < 2; i++) {
         if (exec->child_fds[i] >= 0) {
             close(exec->child_fds[i]);

@@ -166,6 +166,8 @@ int gord_exec_start(struct gord_exec *exec)
                                   .cwd = cwd,
                                   .has_umask = spec->umask_plus_1 != 0,
                                   .umask = (mode_t)(spec->umask_plus_1 - 1),
+                                  .has_stdin = exec->stdin_fd >= 0,
+                                  .stdin_fd = exec->stdin_fd,
                                   .stdout_fd = exec->child_fds[0],
                                   .stderr_fd = exec->child_fds[1]};
         struct gord_rlimits rlimits;

@@ -43,6 +43,7 @@ struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord
     run->log.appended = on_appended;
     run->log.appended_arg = run;
     gord_process_init(&run->process);
+    run->input.fd = -1;
     if (spec->skips_pauses && spec->timeout_ns > 0) {
         run->poked = gor_chan_new(0, 1);
         if (run->poked == NULL) {
@@ -67,6 +68,7 @@ void gord_run_unref(struct gord_run *run)
     }
     gord_logfile_fini(&run->log);
     gord_process_fini(&run->process);
+    gord_input_fini(&run->input);
     gor_chan_unref(run->poked);
     struct gor_ctx *ctx = atomic_load(&run->ctx);
     if (ctx != NULL) {

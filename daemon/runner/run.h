@@ -19,6 +19,7 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/cgroup.h"
 #include "daemon/runner/children.h"
+#include "daemon/runner/input.h"
 #include "daemon/runner/logfile.h"
 #include "daemon/runner/process.h"
 #include "daemon/runner/rlimits.h"
@@ -29,7 +30,8 @@
 /* What all runs share; outlives them. */
 struct gord_run_env {
     struct gord_bus *bus;
-    struct gord_inbox *notes; /* log notes: "job N wrote something" */
+    struct gord_inbox *notes;   /* log notes: "job N wrote something" */
+    struct gord_inbox *written; /* writes to the input of jobs that have ended */
     struct gord_children children;
     const char *log_root;
     uint64_t log_cap_bytes;
@@ -54,6 +56,7 @@ struct gord_run {
     char name[32];                 /* "job 7", for dumps */
     struct gord_logfile log;       /* goroutines write, the loop reads its end */
     struct gord_process process;   /* of an exec job */
+    struct gord_input input;       /* of an exec job that takes some */
     struct gor_chan *poked;        /* owned; see gord_run_poke; NULL: nobody wants to know */
     struct gord_inbox_item note;   /* link of env->notes while `noted` */
     atomic_bool noted;

@@ -26,6 +26,7 @@ struct gord_runner {
     struct gord_cascade cascade;
     struct gord_admission admission;
     struct gord_inbox notes;
+    struct gord_inbox written;
     unsigned slots[GORD_KIND_COUNT];
     bool refuse_at_ceiling;
     bool paused;
@@ -314,6 +315,21 @@ static void on_note(void *arg, struct gord_inbox_item *item)
     gord_run_unref(run);
 }
 
+static void on_written(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_input_write *write =
+        (struct gord_input_write *)((char *)item - offsetof(struct gord_input_write, link));
+    struct gor_ctx *ctx = atomic_load(&write->ctx);
+
+    (void)arg;
+    gord_run_unref(write->run);
+    write->run = NULL;
+    if (ctx != NULL) {
+        gor_ctx_unref(ctx);
+    }
+    write->done(write);
+}
+
 /* ------------------------------------------------------------------ control */
 
 int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const char *cause,
@@ -498,6 +514,7 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
     runner->refuse_at_ceiling = opts->refuse_at_ceiling;
     runner->env = (struct gord_run_env){.bus = opts->bus,
                                         .notes = &runner->notes,
+                                        .written = &runner->written,
                                         .log_root = opts->log_root,
                                         .log_cap_bytes = opts->log_cap_bytes,
                                         .grace_ns = opts->grace_ns};
@@ -508,6 +525,20 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                           .health = on_health,
                                           .flush = on_flush,
                                           .arg = runner};
+}
+
+static int open_inboxes(struct gord_runner *runner)
+{
+    uv_loop_t *loop = gord_bus_loop(runner->bus);
+    int result = gord_inbox_init(&runner->notes, loop, on_note, runner);
+
+    if (result == 0) {
+        result = gord_inbox_init(&runner->written, loop, on_written, runner);
+        if (result != 0) {
+            gord_inbox_close(&runner->notes);
+        }
+    }
+    return result;
 }
 
 int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner)
@@ -528,7 +559,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     if (result != 0) {
         goto free_runner;
     }
-    result = gord_inbox_init(&runner->notes, gord_bus_loop(opts->bus), on_note, runner);
+    result = open_inboxes(runner);
     if (result != 0) {
         goto free_runner;
     }
@@ -536,6 +567,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
                                  gord_job_counts(gord_bus_table(opts->bus)));
     if (result != 0) {
         gord_inbox_close(&runner->notes);
+        gord_inbox_close(&runner->written);
         return result; /* the memory stays, as below */
     }
     gord_admission_on_look(&runner->admission, on_places, runner);
@@ -570,6 +602,7 @@ void gord_runner_stop(struct gord_runner *runner)
     }
     runner->stopped = true;
     gord_inbox_close(&runner->notes);
+    gord_inbox_close(&runner->written);
     gord_admission_close(&runner->admission);
     gord_sampler_close(&runner->sampler);
     gord_reaper_stop(&runner->reaper);

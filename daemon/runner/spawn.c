@@ -69,9 +69,11 @@ IN_CHILD static void child_reset_signals(void)
 
 IN_CHILD static void child_set_up_stdio(struct child *c)
 {
-    long null_fd = CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+    long in_fd = c->spec->has_stdin
+                     ? c->spec->stdin_fd
+                     : CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
 
-    if (null_fd < 0 || CALL(SYS_dup3, null_fd, 0, 0) < 0 ||
+    if (in_fd < 0 || CALL(SYS_dup3, in_fd, 0, 0) < 0 ||
         CALL(SYS_dup3, c->spec->stdout_fd, 1, 0) < 0 ||
         CALL(SYS_dup3, c->spec->stderr_fd, 2, 0) < 0) {
         child_fail(c, STEP_STDIO, errno);

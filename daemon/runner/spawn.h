@@ -4,7 +4,7 @@
  * posix_spawn cannot set a umask and tells only that something failed, so this does what it does
  * inside (clone with shared memory, parent held until exec) and reports the step that failed.
  *
- * Invariants  the child has stdin from /dev/null, the given stdout and stderr, no other
+ * Invariants  the child has the given stdin (or /dev/null), stdout and stderr, no other
  *             descriptor, no blocked signal, every signal at its default.
  * Threads     any thread or goroutine; holds the calling thread until the exec, about a
  *             millisecond.
@@ -25,6 +25,8 @@ struct gord_spawn {
     const char *cwd;   /* borrowed; "" or NULL: "/" */
     bool has_umask;    /* else the daemon's */
     mode_t umask;
+    bool has_stdin;
+    int stdin_fd;                       /* borrowed, 3 or above; with has_stdin */
     int stdout_fd;                      /* borrowed, 3 or above */
     int stderr_fd;                      /* borrowed, 3 or above */
     const struct gord_rlimits *rlimits; /* borrowed; NULL: as the daemon has them */

@@ -78,6 +78,16 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
         return gord_check_refuse(
             error, bytes, "spec.exec.cwd must be an absolute path of at most %d bytes", CWD_MAX);
     }
+    if (has_nul(&exec->stdin_path) || exec->stdin_path.len > CWD_MAX ||
+        (exec->stdin_path.len > 0 && exec->stdin_path.data[0] != '/')) {
+        return gord_check_refuse(
+            error, bytes, "spec.exec.stdin_path must be an absolute path of at most %d bytes",
+            CWD_MAX);
+    }
+    if (exec->stdin_path.len > 0 && exec->stdin_pipe) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.exec: stdin_path and stdin_pipe exclude each other");
+    }
     if (exec->umask_plus_1 > 01000) {
         return gord_check_refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
                                  exec->umask_plus_1);
