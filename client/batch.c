@@ -13,9 +13,11 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/json.h"
+#include "client/limits.h"
 #include "client/options.h"
 #include "client/script.h"
 #include "client/spec.h"
+#include "client/stops.h"
 #include "client/text.h"
 #include "client/when.h"
 
@@ -221,6 +223,17 @@ static int read_cwd(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_stdin(const struct reading *reading, const json_t *value)
+{
+    ProtobufCBinaryData bytes;
+    int rc = bytes_member(reading, "stdin", value, &bytes);
+    if (rc == 0) {
+        (void)gorctl_spec_set_input(reading->spec->exec, (const char *)bytes.data);
+        free(bytes.data);
+    }
+    return rc;
+}
+
 static int read_name(const struct reading *reading, const json_t *value)
 {
     const char *text = "";
@@ -249,6 +262,48 @@ static int read_timeout(const struct reading *reading, const json_t *value)
 static int read_grace(const struct reading *reading, const json_t *value)
 {
     return duration_member(reading, "grace", value, &reading->spec->grace_ns);
+}
+
+static int read_signal(const struct reading *reading, const json_t *value)
+{
+    char why[GORCTL_STOPS_WHY];
+    const char *text;
+    int rc = text_member(reading, "signal", value, &text);
+    if (rc == 0 && (rc = gorctl_stops_add(reading->spec->exec, text, why)) != 0) {
+        complain(reading, "\"signal\": %s", why);
+    }
+    return rc;
+}
+
+static int read_limits(const struct reading *reading, const json_t *value)
+{
+    char why[GORCTL_LIMITS_WHY];
+    const char *text;
+    int rc = text_member(reading, "limit", value, &text);
+    if (rc == 0 && (rc = gorctl_limits_add(reading->spec->exec, text, why)) != 0) {
+        complain(reading, "\"limit\": %s", why);
+    }
+    return rc;
+}
+
+static int read_strict(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_boolean(value)) {
+        complain(reading, "\"limit_strict\" must be true or false");
+        return -EINVAL;
+    }
+    gorctl_limits_of(reading->spec->exec)->strict = json_is_true(value);
+    return 0;
+}
+
+static int read_skips_pauses(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_boolean(value)) {
+        complain(reading, "\"timeout_skips_pauses\" must be true or false");
+        return -EINVAL;
+    }
+    reading->spec->exec->timeout_skips_pauses = json_is_true(value);
+    return 0;
 }
 
 /* Which kinds of job a member is for. */
@@ -283,6 +338,11 @@ static const struct member {
     {"grace", FOR_ALL, read_grace},
     {"parent", FOR_ALL, read_parent},
     {"labels", FOR_ALL, read_labels},
+    {"stdin", FOR_EXEC, read_stdin},
+    {"limit", FOR_EXEC, read_limits},
+    {"limit_strict", FOR_EXEC, read_strict},
+    {"signal", FOR_EXEC, read_signal},
+    {"timeout_skips_pauses", FOR_EXEC, read_skips_pauses},
 };
 
 static const struct member *find_member(const char *name)

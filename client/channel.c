@@ -288,6 +288,43 @@ void gorctl_aside_stop(struct gorctl_aside *aside)
     free(aside);
 }
 
+/* A call with a reply that is nothing but its status. */
+struct gorctl_beside {
+    struct rpc_client_call *call; /* borrowed */
+    gorctl_on_end *on_end;
+    void *user;
+};
+
+static void beside_ended(struct rpc_client_call *call, enum wire_status status, const char *text,
+                         void *user)
+{
+    struct gorctl_beside *beside = user;
+    (void)call;
+    beside->on_end(status, text[0] != '\0' ? text : wire_status_name(status), beside->user);
+    free(beside);
+}
+
+struct gorctl_beside *gorctl_call_beside(struct gorctl *ctl, const char *path,
+                                         const ProtobufCMessage *request, gorctl_on_end *on_end,
+                                         void *user)
+{
+    static const struct rpc_client_handlers handlers = {.on_end = beside_ended};
+    struct gorctl_beside *beside = gorctl_alloc(sizeof(*beside));
+    beside->on_end = on_end;
+    beside->user = user;
+    struct rpc_client_call_opts opts = {
+        .path = path, .request = request, .handlers = &handlers, .user = beside};
+    if (rpc_client_call(ctl->channel->client, &opts, &beside->call) != 0) {
+        gorctl_out_of_memory();
+    }
+    return beside;
+}
+
+void gorctl_beside_cancel(struct gorctl_beside *beside)
+{
+    rpc_client_cancel(beside->call);
+}
+
 /* --------------------------------------------------------------- streams */
 
 static void stream_message(struct rpc_client_call *call, const uint8_t *data, size_t size,

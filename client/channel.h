@@ -64,6 +64,15 @@ struct gorctl_aside *gorctl_stream_aside(struct gorctl *ctl, const struct gorctl
                                          gorctl_on_message *on_message, void *user);
 void gorctl_aside_stop(struct gorctl_aside *aside);
 
+/* The same with on_end(status, text, user) called when it ends: by itself, after any time, or inside
+ * gorctl_beside_cancel(). */
+struct gorctl_beside;
+typedef void gorctl_on_end(enum wire_status status, const char *text, void *user);
+struct gorctl_beside *gorctl_call_beside(struct gorctl *ctl, const char *path,
+                                         const ProtobufCMessage *request, gorctl_on_end *on_end,
+                                         void *user);
+void gorctl_beside_cancel(struct gorctl_beside *beside);
+
 /* Connect if that has not happened yet. */
 int gorctl_connect(struct gorctl *ctl);
 

@@ -6,6 +6,7 @@
 
 #include "client/channel.h"
 #include "client/exits.h"
+#include "client/feed.h"
 #include "client/follow.h"
 #include "client/gorctl.h"
 #include "client/interrupt.h"
@@ -32,6 +33,7 @@ static const char doc[] =
     "  gorctl run --shell 'echo $1 | rev' word\n"
     "  gorctl run --native builtin.pingpong 100000\n"
     "  gorctl run --lua report.lua 2026-11\n"
+    "  tar c . | gorctl run --stdin - -- sh -c 'cat > /tmp/all.tar'\n"
     "\n"
     "A job that did not end by an exit code: 124 timed out, 128+N signal N,\n"
     "79 cancelled, 80 lost with the daemon, 81 could not be started, 82 panicked.\n"
@@ -60,11 +62,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static int follow_to_the_end(struct gorctl *ctl, uint64_t id, bool raw)
+static int follow_to_the_end(struct gorctl *ctl, uint64_t id, bool raw, bool feeds)
 {
     struct gorctl_follow follow = {.id = id, .follow = true, .raw = raw};
     struct gorctl_interrupt *interrupt = gorctl_interrupt_start(ctl, id);
+    struct gorctl_feed *feed = feeds ? gorctl_feed_start(ctl, id, STDIN_FILENO) : NULL;
     int code = gorctl_follow(ctl, &follow);
+    gorctl_feed_stop(feed);
     gorctl_interrupt_stop(interrupt);
     /* An output that cannot be shown has been told; how the job ends is asked for all the same. */
     if (code == GORCTL_EXIT_OK || code == GORCTL_EXIT_INTERNAL) {
@@ -89,7 +93,7 @@ static int run_job(struct gorctl *ctl, const struct gorctl_spec *spec, bool raw)
     if (isatty(STDERR_FILENO) == 1) {
         gorctl_say("job %" PRIu64, id);
     }
-    return follow_to_the_end(ctl, id, raw);
+    return follow_to_the_end(ctl, id, raw, gorctl_spec_takes_input(spec));
 }
 
 int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv)

@@ -10,9 +10,11 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/json.h"
+#include "client/limits.h"
 #include "client/options.h"
 #include "client/progress.h"
 #include "client/screen.h"
+#include "client/stops.h"
 #include "client/table.h"
 #include "client/text.h"
 #include "client/when.h"
@@ -154,6 +156,25 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_clean("Directory", exec->cwd.data, exec->cwd.len);
     if (exec->umask_plus_1 != 0) {
         printf("%-10s  %04o\n", "Umask", (unsigned)exec->umask_plus_1 - 1);
+    }
+    line_clean("Stdin", exec->stdin_path.data, exec->stdin_path.len);
+    if (exec->stdin_pipe) {
+        line("Stdin", "what is sent to it");
+    }
+    if (exec->limits != NULL) {
+        char *limits = gorctl_limits_text(exec->limits);
+        line("Limits", limits);
+        free(limits);
+    }
+    if (with_env && exec->n_rlimits > 0) {
+        char *limits = gorctl_rlimits_text(exec->rlimits, exec->n_rlimits);
+        line("Caller's", limits);
+        free(limits);
+    }
+    if (exec->n_stop_signals > 0) {
+        char *stops = gorctl_stops_text(exec);
+        line("Ended by", stops);
+        free(stops);
     }
     for (size_t i = 0; with_env && i < exec->n_env; i++) {
         line_clean(i == 0 ? "Environ" : "", exec->env[i].data, exec->env[i].len);

@@ -34,7 +34,7 @@ static const char doc[] =
     "Hand in a job. Prints its id once the daemon has it on disk; the job runs whether you stay or "
     "not.\v"
     "Words are given to the program byte for byte; there is no shell unless you ask for one.\n"
-    "Environment (without GOR_TOKEN), directory and umask are yours.\n"
+    "Environment (without GOR_TOKEN), directory, umask and resource limits are yours.\n"
     "\n"
     "Examples:\n"
     "  gorctl submit make -j4\n"

@@ -44,13 +44,6 @@ static void put_time(struct gorctl_table *table, int64_t ns, int64_t now_ns)
     gorctl_table_cell(table, text, NULL);
 }
 
-static void put_text(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 #define CELL(name) \
     static void name(struct gorctl_table *table, const Gor__V1__Job *job, int64_t now)
 
@@ -97,21 +90,19 @@ CELL(cell_progress)
 CELL(cell_name)
 {
     (void)now;
-    put_text(table, job->spec != NULL ? job->spec->name : "");
+    gorctl_row_name(table, job);
 }
 
 CELL(cell_command)
 {
     (void)now;
-    char *command = gorctl_command_text(job->spec);
-    gorctl_table_cell(table, command, NULL);
-    free(command);
+    gorctl_row_command(table, job);
 }
 
 CELL(cell_why)
 {
     (void)now;
-    put_text(table, job->detail[0] != '\0' ? job->detail : job->reason);
+    gorctl_row_why(table, job);
 }
 
 CELL(cell_uid)

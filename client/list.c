@@ -131,7 +131,7 @@ struct listing {
     struct gorctl *ctl;
     const struct gorctl_list *list;
     struct gorctl_screen screen;
-    struct gorctl_table *table;      /* owned; made for the first page; NULL with JSON */
+    struct gorctl_table *table;    /* owned; made for the first page; NULL with JSON */
     struct gorctl_columns columns; /* once the first page is there */
     uint64_t shown;
     uint64_t before; /* of the next page; 0: there is none */

@@ -40,13 +40,28 @@ static void add_clean(struct gorctl_table *table, const char *text)
     free(clean);
 }
 
-void gorctl_row_what(struct gorctl_table *table, const Gor__V1__Job *job)
+void gorctl_row_name(struct gorctl_table *table, const Gor__V1__Job *job)
 {
     add_clean(table, job->spec != NULL ? job->spec->name : "");
+}
+
+void gorctl_row_command(struct gorctl_table *table, const Gor__V1__Job *job)
+{
     char *command = gorctl_command_text(job->spec);
     gorctl_table_cell(table, command, NULL);
     free(command);
+}
+
+void gorctl_row_why(struct gorctl_table *table, const Gor__V1__Job *job)
+{
     char *why = gorctl_text_first_line(job->detail[0] != '\0' ? job->detail : job->reason);
     gorctl_table_cell(table, why, NULL);
     free(why);
+}
+
+void gorctl_row_what(struct gorctl_table *table, const Gor__V1__Job *job)
+{
+    gorctl_row_name(table, job);
+    gorctl_row_command(table, job);
+    gorctl_row_why(table, job);
 }

@@ -13,7 +13,12 @@ void gorctl_row_id(struct gorctl_table *table, const Gor__V1__Job *job);
 void gorctl_row_status(struct gorctl_table *table, const Gor__V1__Job *job);
 void gorctl_row_took(struct gorctl_table *table, const Gor__V1__Job *job, int64_t now_ns);
 
-/* Three: name, command, why it is as it is. */
+/* Its name; what it runs; why it is as it is, the first line of that. */
+void gorctl_row_name(struct gorctl_table *table, const Gor__V1__Job *job);
+void gorctl_row_command(struct gorctl_table *table, const Gor__V1__Job *job);
+void gorctl_row_why(struct gorctl_table *table, const Gor__V1__Job *job);
+
+/* Those three. */
 void gorctl_row_what(struct gorctl_table *table, const Gor__V1__Job *job);
 
 #endif

@@ -13,8 +13,10 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/input.h"
+#include "client/limits.h"
 #include "client/options.h"
 #include "client/script.h"
+#include "client/stops.h"
 #include "client/text.h"
 
 /* --------------------------------------------------------------- options */
@@ -29,6 +31,11 @@ enum {
     KEY_CLEAR_ENV,
     KEY_ENV_ONLY,
     KEY_ENV_WITHOUT,
+    KEY_SIGNAL,
+    KEY_LIMIT,
+    KEY_LIMIT_STRICT,
+    KEY_STDIN,
+    KEY_SKIPS_PAUSES,
     KEY_LUA,
     KEY_MAX_STEPS,
     KEY_MAX_MEMORY
@@ -39,6 +46,12 @@ static const struct argp_option options[] = {
     {"name", 'n', "TEXT", 0, "A name for people", 1},
     {"timeout", KEY_TIMEOUT, "DURATION", 0, "End the run after this long (10s, 1h30m)", 1},
     {"grace", KEY_GRACE, "DURATION", 0, "Time between SIGTERM and SIGKILL when it must end", 1},
+    {"signal", KEY_SIGNAL, "LIST", 0,
+     "What it is sent when it must end, and how long each may take: INT@10s,TERM@5s (default: TERM "
+     "and the grace); SIGKILL comes last",
+     1},
+    {"timeout-skips-pauses", KEY_SKIPS_PAUSES, NULL, 0,
+     "Time that the job is paused does not count for --timeout", 1},
     {"label", 'l', "KEY=VALUE", 0, "Attach a label; may be repeated", 1},
     {"parent", KEY_PARENT, "ID", 0, "Cancel this job when job ID is cancelled", 1},
     {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
@@ -59,6 +72,15 @@ static const struct argp_option options[] = {
      "Take along only variables whose names match one of these, as 'PATH,LC_*'", 2},
     {"env-without", KEY_ENV_WITHOUT, "PATTERNS", 0,
      "Leave out variables whose names match one of these, as '*TOKEN,AWS_*'", 2},
+    {"stdin", KEY_STDIN, "FILE", 0,
+     "Have it read FILE, which the daemon opens when it starts; -: what we read from our own "
+     "standard input, and what `gorctl send` sends (default: nothing)",
+     2},
+    {"limit", KEY_LIMIT, "LIST", 0,
+     "What it may have: mem=2G, cpu=1.5, pids=100 for all its processes together; nofile=, fsize=, "
+     "core=, stack=, cputime=, as=, ... for each, soft:hard or both",
+     2},
+    {"limit-strict", KEY_LIMIT_STRICT, NULL, 0, "Rather do not run it than without its limits", 2},
     {0},
 };
 
@@ -82,6 +104,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_GRACE:
         spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        return 0;
+    case KEY_STDIN:
+        spec->stdin_from = arg;
+        return 0;
+    case KEY_LIMIT:
+        append(&spec->limits, &spec->limit_count, arg);
+        return 0;
+    case KEY_LIMIT_STRICT:
+        spec->limits_strict = true;
+        return 0;
+    case KEY_SIGNAL:
+        spec->stops = arg;
+        return 0;
+    case KEY_SKIPS_PAUSES:
+        spec->skips_pauses = true;
         return 0;
     case 'l':
         append(&spec->labels, &spec->label_count, arg);
@@ -138,6 +175,7 @@ void gorctl_spec_fini(struct gorctl_spec *spec)
 {
     free(spec->labels);
     free(spec->env);
+    free(spec->limits);
 }
 
 /* ---------------------------------------------------------------- pieces */
@@ -239,6 +277,7 @@ int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec)
     mode_t mask = umask(0);
     (void)umask(mask);
     exec->umask_plus_1 = (uint32_t)mask + 1;
+    gorctl_limits_capture(exec);
     for (char **variable = environ; variable != NULL && *variable != NULL; variable++) {
         /* The store keeps the environment; the key to the daemon has no business there. */
         if (strncmp(*variable, "GOR_TOKEN=", 10) != 0) {
@@ -248,22 +287,33 @@ int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec)
     return 0;
 }
 
-int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory)
+/* `path` absolute, seen from where we are, in place of what is in *out. */
+static int set_path(ProtobufCBinaryData *out, const char *path)
 {
     char *absolute;
-    if (directory[0] == '/') {
-        absolute = gorctl_strdup(directory);
+    if (path[0] == '/') {
+        absolute = gorctl_strdup(path);
     } else {
         char *here = getcwd(NULL, 0);
         if (here == NULL) {
             return -errno;
         }
-        absolute = gorctl_format("%s/%s", here, directory);
+        absolute = gorctl_format("%s/%s", here, path);
         free(here);
     }
-    free(exec->cwd.data);
-    exec->cwd = (ProtobufCBinaryData){strlen(absolute), (uint8_t *)absolute};
+    free(out->data);
+    *out = (ProtobufCBinaryData){strlen(absolute), (uint8_t *)absolute};
     return 0;
+}
+
+int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory)
+{
+    return set_path(&exec->cwd, directory);
+}
+
+int gorctl_spec_set_input(Gor__V1__ExecSpec *exec, const char *path)
+{
+    return set_path(&exec->stdin_path, path);
 }
 
 /* -------------------------------------------------------------- building */
@@ -277,6 +327,11 @@ static bool is_text(const char *what, const char *text)
     gorctl_say("%s must be UTF-8 text; '%s' is not", what, shown);
     free(shown);
     return false;
+}
+
+bool gorctl_spec_takes_input(const struct gorctl_spec *spec)
+{
+    return spec->stdin_from != NULL && strcmp(spec->stdin_from, "-") == 0;
 }
 
 /* Which of the four ways to say what to run was taken; exactly one must be. */
@@ -360,6 +415,33 @@ static int add_environment(const struct gorctl_spec *spec, Gor__V1__ExecSpec *ex
     return GORCTL_EXIT_OK;
 }
 
+/* How it is steered while it runs. */
+static int add_steering(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    char why[GORCTL_STOPS_WHY];
+    exec->timeout_skips_pauses = spec->skips_pauses;
+    if (spec->stops != NULL && gorctl_stops_add(exec, spec->stops, why) != 0) {
+        gorctl_say("--signal: %s", why);
+        return GORCTL_EXIT_USAGE;
+    }
+    return GORCTL_EXIT_OK;
+}
+
+static int add_limits(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
+{
+    char why[GORCTL_LIMITS_WHY];
+    for (size_t i = 0; i < spec->limit_count; i++) {
+        if (gorctl_limits_add(exec, spec->limits[i], why) != 0) {
+            gorctl_say("--limit: %s", why);
+            return GORCTL_EXIT_USAGE;
+        }
+    }
+    if (spec->limits_strict) {
+        gorctl_limits_of(exec)->strict = true;
+    }
+    return GORCTL_EXIT_OK;
+}
+
 static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 {
     if (spec->shell != NULL) {
@@ -377,12 +459,25 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
     if (rc == 0 && spec->directory != NULL) {
         rc = gorctl_spec_set_directory(exec, spec->directory);
     }
+    exec->stdin_pipe = gorctl_spec_takes_input(spec);
+    if (rc == 0 && spec->stdin_from != NULL && !exec->stdin_pipe) {
+        rc = gorctl_spec_set_input(exec, spec->stdin_from);
+    }
     if (rc != 0) {
-        gorctl_say("the current directory cannot be told (%s); give an absolute --cwd",
-                   strerror(-rc));
+        gorctl_say("the current directory cannot be told (%s); give absolute paths", strerror(-rc));
         return GORCTL_EXIT_USAGE;
     }
-    return add_environment(spec, exec);
+    int code = add_environment(spec, exec);
+    code = code == GORCTL_EXIT_OK ? add_limits(spec, exec) : code;
+    return code == GORCTL_EXIT_OK ? add_steering(spec, exec) : code;
+}
+
+static bool is_for_program(const struct gorctl_spec *spec)
+{
+    return spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
+           spec->env_only != NULL || spec->env_without != NULL || spec->stops != NULL ||
+           spec->skips_pauses || spec->limit_count > 0 || spec->limits_strict ||
+           spec->stdin_from != NULL;
 }
 
 static int add_input(const char *path, Gor__V1__NativeSpec *native)
@@ -403,10 +498,10 @@ static int add_input(const char *path, Gor__V1__NativeSpec *native)
 /* What only processes have was not asked for. */
 static int check_inside(const struct gorctl_spec *spec)
 {
-    if (spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
-        spec->env_only != NULL || spec->env_without != NULL) {
-        gorctl_say("--cwd, --env, --clear-env, --env-only and --env-without are for programs; a "
-                   "%s runs inside the daemon",
+    if (is_for_program(spec)) {
+        gorctl_say("--cwd, --env, --clear-env, --env-only, --env-without, --stdin, --limit, "
+                   "--signal and --timeout-skips-pauses are for programs; a %s runs inside the "
+                   "daemon",
                    spec->script != NULL ? "script" : "native job");
         return GORCTL_EXIT_USAGE;
     }

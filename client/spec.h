@@ -2,7 +2,8 @@
 /* spec.h - a job described on the command line, as the message that is submitted.
  *
  * Words are bytes and stay so from the shell to exec: nothing is split, joined or interpreted. The
- * caller's environment (without GOR_TOKEN), working directory and umask go along.
+ * caller's environment (without GOR_TOKEN), working directory, umask and resource limits go
+ * along.
  * Ownership   a struct gorctl_spec borrows from argv; a built message is the caller's, to be freed
  *             with gor__v1__job_spec__free_unpacked(spec, NULL).
  */
@@ -29,10 +30,16 @@ struct gorctl_spec {
     bool clear_env;
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
-    const char *function;    /* --native */
-    const char *input;       /* --input: a file, or "-" */
-    const char *shell;       /* --shell */
-    const char *script;      /* --lua */
+    const char *stdin_from;  /* --stdin; NULL: nothing; "-": what is sent */
+    const char **limits;     /* owned array of --limit */
+    size_t limit_count;
+    bool limits_strict;   /* --limit-strict */
+    const char *stops;    /* --signal; NULL: TERM and the grace */
+    bool skips_pauses;    /* --timeout-skips-pauses */
+    const char *function; /* --native */
+    const char *input;    /* --input: a file, or "-" */
+    const char *shell;    /* --shell */
+    const char *script;   /* --lua */
     uint64_t max_steps;
     uint64_t max_memory_bytes;
     char **words; /* the rest of the command line */
@@ -45,6 +52,9 @@ extern const struct argp gorctl_spec_argp;
 
 /* GORCTL_EXIT_OK and a message, or an exit code with a word on stderr. */
 int gorctl_spec_build(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_message);
+
+/* Is its standard input what we read from ours? */
+bool gorctl_spec_takes_input(const struct gorctl_spec *spec);
 
 void gorctl_spec_fini(struct gorctl_spec *spec);
 
@@ -60,7 +70,8 @@ void gorctl_spec_set_env(Gor__V1__ExecSpec *exec, const char *assignment);
 void gorctl_spec_clear_env(Gor__V1__ExecSpec *exec);
 /* 0, or -errno of getcwd(). */
 int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec);
-/* Absolute, seen from where we are. */
+/* Absolute, seen from where we are. 0, or -errno of getcwd(). */
 int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory);
+int gorctl_spec_set_input(Gor__V1__ExecSpec *exec, const char *path);
 
 #endif

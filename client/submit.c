@@ -4,9 +4,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "client/channel.h"
 #include "client/exits.h"
+#include "client/feed.h"
 #include "client/json.h"
 #include "proto/decode.h"
 
@@ -31,6 +33,13 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
     return code;
 }
 
+/* A terminal has no end: what is to come is sent by `gorctl send`. */
+static int feed_job(struct gorctl *ctl, uint64_t id)
+{
+    return isatty(STDIN_FILENO) == 1 ? GORCTL_EXIT_OK
+                                     : gorctl_feed_all(ctl, id, STDIN_FILENO, true);
+}
+
 int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec)
 {
     Gor__V1__SubmitReply *reply;
@@ -43,6 +52,11 @@ int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec)
     } else {
         printf("%" PRIu64 "\n", reply->id);
     }
+    uint64_t id = reply->id;
     wire_decoded_free(&reply->base);
-    return GORCTL_EXIT_OK;
+    if (!gorctl_spec_takes_input(spec)) {
+        return GORCTL_EXIT_OK;
+    }
+    (void)fflush(stdout); /* whoever reads the id need not wait for the job to read */
+    return feed_job(ctl, id);
 }

@@ -10,7 +10,8 @@
 int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
                   Gor__V1__SubmitReply **out_reply);
 
-/* The same, and print the id, or with --json the reply. An exit code. */
+/* The same, and print the id, or with --json the reply; then what is on standard input is sent to a job
+ * that takes it. An exit code. */
 int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec);
 
 #endif

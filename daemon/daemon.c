@@ -306,7 +306,8 @@ static int start_runner(struct daemon *d)
                                       .paused = config->paused || gord_bus_was_paused(d->bus),
                                       .nofile = d->nofile,
                                       .plugin_folder = config->plugin_dir,
-                                      .plugin_copies = d->plugin_copies};
+                                      .plugin_copies = d->plugin_copies,
+                                      .cgroup = config->cgroup != NULL ? config->cgroup : "auto"};
     int result = gor_start(&runtime);
 
     if (result != 0) {

@@ -26,6 +26,7 @@ enum {
     OPT_MAX_GOROUTINES,
     OPT_MAX_STACK_MEMORY,
     OPT_AT_CEILING,
+    OPT_CGROUP,
     OPT_STORE,
     OPT_GRACE,
     OPT_LOG_CAP,
@@ -83,6 +84,10 @@ static const struct argp_option options[] = {
      "A job for whose goroutine there is no place: queue (default) lets it wait, refuse does not "
      "take "
      "it",
+     1},
+    {"cgroup", OPT_CGROUP, "WHERE", 0,
+     "Control groups for jobs with limits: auto (default) below the daemon's own if that is "
+     "delegated to it, off, or the absolute path of one to make them in",
      1},
     {"grace", OPT_GRACE, "TIME", 0,
      "Time between SIGTERM and SIGKILL for a job that says none (default: 5s)", 1},
@@ -251,6 +256,17 @@ static error_t set_ceiling(struct argp_state *state, int key, const char *arg,
     }
 }
 
+static error_t set_cgroup(struct argp_state *state, const char *arg, struct gord_config *config)
+{
+    if (strcmp(arg, "auto") != 0 && strcmp(arg, "off") != 0 && arg[0] != '/') {
+        return COMPLAIN(state,
+                        "--cgroup is '%s'; it must be auto, off, or an absolute path such as "
+                        "/sys/fs/cgroup/gord",
+                        arg);
+    }
+    return set_text(&config->cgroup, arg);
+}
+
 static error_t set_mode(struct argp_state *state, int key, char *arg)
 {
     struct gord_config *config = &((struct parse *)state->input)->config;
@@ -323,6 +339,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_MAX_STACK_MEMORY:
     case OPT_AT_CEILING:
         return set_ceiling(state, key, arg, config);
+    case OPT_CGROUP:
+        return set_cgroup(state, arg, config);
     case OPT_PAUSED:
         config->paused = true;
         return 0;
@@ -462,5 +480,7 @@ void gord_config_fini(struct gord_config *config)
     config->hide_env = NULL;
     free(config->plugin_dir);
     config->plugin_dir = NULL;
+    free(config->cgroup);
     config->state_dir = config->socket = config->listen_host = config->metrics_host = NULL;
+    config->cgroup = NULL;
 }

@@ -39,6 +39,7 @@ struct gord_config {
     uint64_t max_stack_memory; /* of goroutines; 0: as the runtime decides */
     bool refuse_at_ceiling;    /* a job that would have to wait for a place is refused */
     bool store_memory;         /* keep nothing on disk */
+    char *cgroup;              /* owned; "auto", "off", or a control group's folder; NULL: auto */
     bool paused;               /* start paused whatever the store says */
     int64_t grace_ns;          /* between SIGTERM and SIGKILL */
     uint64_t log_cap_bytes;    /* of one job's output */

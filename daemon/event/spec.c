@@ -60,12 +60,14 @@ static int env_from_wire(const Gor__V1__ExecSpec *exec, struct gord_env *shared,
                          struct gord_env **out)
 {
     *out = NULL;
-    if (exec->n_env == 0) {
+    if (exec->n_env == 0 && exec->n_rlimits == 0) {
         return 0;
     }
     Gor__V1__ExecSpec only = GOR__V1__EXEC_SPEC__INIT;
     only.n_env = exec->n_env;
     only.env = exec->env;
+    only.n_rlimits = exec->n_rlimits;
+    only.rlimits = exec->rlimits;
     struct gord_env *env = env_alloc(gor__v1__exec_spec__get_packed_size(&only));
     if (env == NULL) {
         return -ENOMEM;
@@ -117,6 +119,9 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->parent_id = wire->parent_id;
     spec->timeout_ns = wire->timeout_ns;
     spec->grace_ns = wire->grace_ns;
+    bool is_exec = wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC;
+    spec->takes_input = is_exec && wire->exec->stdin_pipe;
+    spec->skips_pauses = is_exec && wire->exec->timeout_skips_pauses;
     spec->env = NULL;
     spec->packed_bytes = packed_bytes;
     spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);
@@ -139,6 +144,8 @@ int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
         exec = *wire->exec;
         exec.n_env = 0;
         exec.env = NULL;
+        exec.n_rlimits = 0;
+        exec.rlimits = NULL;
         bare.exec = &exec;
         break;
     }
@@ -184,18 +191,22 @@ int gord_spec_from_packed(const void *packed, size_t packed_bytes, const char *n
     return 0;
 }
 
-/* Move the env's strings into the job's ExecSpec. -1: out of memory, or not an ExecSpec. */
+/* Move what the env holds into the job's ExecSpec. -1: out of memory, or not an ExecSpec. */
 static int add_env(Gor__V1__JobSpec *wire, const struct gord_env *env)
 {
     Gor__V1__ExecSpec *only = gor__v1__exec_spec__unpack(NULL, env->bytes, env->packed);
     if (only == NULL) {
         return -1;
     }
-    GORD_ASSERT(wire->exec->n_env == 0);
+    GORD_ASSERT(wire->exec->n_env == 0 && wire->exec->n_rlimits == 0);
     wire->exec->n_env = only->n_env;
     wire->exec->env = only->env;
     only->n_env = 0;
     only->env = NULL;
+    wire->exec->n_rlimits = only->n_rlimits;
+    wire->exec->rlimits = only->rlimits;
+    only->n_rlimits = 0;
+    only->rlimits = NULL;
     gor__v1__exec_spec__free_unpacked(only, NULL);
     return 0;
 }

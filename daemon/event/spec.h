@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* spec.h - what a job is to do, as submitted: immutable, shared, small.
  *
- * The environment is by far the largest part and the same for most jobs, so it is apart and shared:
- * `packed` is the wire's JobSpec without name and environment, `env` an ExecSpec that has nothing
- * but its env.
+ * The environment is by far the largest part and the same for most jobs, so it is apart and shared,
+ * and the submitter's resource limits with it: `packed` is the wire's JobSpec without name and those
+ * two, `env` an ExecSpec that has nothing but its env and rlimits.
  * Threads     immutable; ref and unref from any thread.
  * Ownership   counted references; a spec holds one on its env.
  */
@@ -22,7 +22,7 @@ enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_LUA = 2, GORD_KIND_COU
 /* What the names of functions begin with that are not a plug-in's. */
 #define GORD_BUILTIN_PREFIX "builtin."
 
-/* One set of environment variables. */
+/* One set of environment variables and resource limits. */
 struct gord_env {
     atomic_uint refs;
     uint64_t hash; /* of the bytes; equal hashes need not mean equal sets */
@@ -37,6 +37,8 @@ struct gord_spec {
     uint64_t parent_id;
     int64_t timeout_ns;   /* 0: none */
     int64_t grace_ns;     /* 0: the daemon's default */
+    bool takes_input;     /* its standard input is a pipe of ours */
+    bool skips_pauses;    /* time spent paused does not count for the timeout */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
     const char *name;     /* in this allocation; "" if it has none */
     size_t packed_bytes;

@@ -10,6 +10,9 @@
 #include "daemon/runner/native.h"
 #include "daemon/runner/text.h"
 
+/* What the context of a run says that it was ended by gord_run_time_out(). */
+#define TIMEOUT_CAUSE "the timeout of its parent job passed"
+
 /* After each append, on the goroutine: one note under way at a time, and only if somebody reads. */
 static void on_appended(void *arg)
 {
@@ -40,6 +43,15 @@ struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord
     gord_logfile_init(&run->log, env->log_root, id, env->log_cap_bytes);
     run->log.appended = on_appended;
     run->log.appended_arg = run;
+    gord_process_init(&run->process);
+    run->input.fd = -1;
+    if (spec->skips_pauses && spec->timeout_ns > 0) {
+        run->poked = gor_chan_new(0, 1);
+        if (run->poked == NULL) {
+            gord_run_unref(run);
+            return NULL;
+        }
+    }
     return run;
 }
 
@@ -56,6 +68,9 @@ void gord_run_unref(struct gord_run *run)
         return;
     }
     gord_logfile_fini(&run->log);
+    gord_process_fini(&run->process);
+    gord_input_fini(&run->input);
+    gor_chan_unref(run->poked);
     struct gor_ctx *ctx = atomic_load(&run->ctx);
     if (ctx != NULL) {
         gor_ctx_unref(ctx);
@@ -77,7 +92,7 @@ struct gor_ctx *gord_run_ctx(struct gord_run *run)
     if (ctx != NULL) {
         return ctx;
     }
-    if (timeout > 0 && timeout < GOR_NEVER - run->started_at) {
+    if (timeout > 0 && timeout < GOR_NEVER - run->started_at && !run->spec->skips_pauses) {
         deadline = run->started_at + timeout;
     }
     int result = deadline == GOR_NEVER ? gor_ctx_with_cancel(run->parent, &ctx)
@@ -113,6 +128,36 @@ void gord_run_cancel(struct gord_run *run, const char *cause)
     }
 }
 
+static void poke(void *arg)
+{
+    struct gord_run *run = arg;
+
+    (void)gor_chan_try_send(run->poked, NULL); /* a full one says it already */
+    gord_run_unref(run);
+}
+
+void gord_run_poke(struct gord_run *run)
+{
+    struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_EXEMPT};
+
+    /* A channel is for goroutines only. Without one the job keeps the deadline it knows. */
+    if (run->poked != NULL && gor_go_with(&opts, poke, gord_run_ref(run)) != 0) {
+        gord_run_unref(run);
+    }
+}
+
+static void say_timeout(struct gord_run *run)
+{
+    snprintf(run->detail, sizeof(run->detail), "its timeout of %.9g s passed",
+             (double)run->spec->timeout_ns / (double)GOR_SECOND);
+}
+
+void gord_run_time_out(struct gord_run *run)
+{
+    say_timeout(run);
+    gor_ctx_cancel(gord_run_ctx(run), TIMEOUT_CAUSE);
+}
+
 Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
 {
     struct gor_ctx *ctx = atomic_load(&run->ctx);
@@ -122,18 +167,21 @@ Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
         return GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
     }
     if (error == -ETIMEDOUT) {
-        bool own =
-            run->spec->timeout_ns > 0 && gor_now() >= run->started_at + run->spec->timeout_ns;
+        bool own = run->spec->timeout_ns > 0 && !run->spec->skips_pauses &&
+                   gor_now() >= run->started_at + run->spec->timeout_ns;
         if (own) {
-            snprintf(run->detail, sizeof(run->detail), "its timeout of %.9g s passed",
-                     (double)run->spec->timeout_ns / (double)GOR_SECOND);
+            say_timeout(run);
         } else {
-            snprintf(run->detail, sizeof(run->detail), "the timeout of its parent job passed");
+            snprintf(run->detail, sizeof(run->detail), TIMEOUT_CAUSE);
         }
         return GOR__V1__OUTCOME__TIMED_OUT;
     }
     /* Its parent's context may have brought it before the loop did. */
     const char *cause = atomic_load(&run->cause);
+    if (cause == NULL && strcmp(gor_ctx_cause(ctx), TIMEOUT_CAUSE) == 0) {
+        snprintf(run->detail, sizeof(run->detail), TIMEOUT_CAUSE);
+        return GOR__V1__OUTCOME__TIMED_OUT;
+    }
     if (cause == NULL && run->spec->parent_id != 0) {
         snprintf(run->detail, sizeof(run->detail), "its parent job %" PRIu64 " was cancelled: %s",
                  run->spec->parent_id, gor_ctx_cause(ctx));

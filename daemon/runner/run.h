@@ -14,13 +14,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/resource.h>
 
 #include "daemon/event/event.h"
 #include "daemon/runner/bus.h"
+#include "daemon/runner/cgroup.h"
 #include "daemon/runner/children.h"
+#include "daemon/runner/input.h"
 #include "daemon/runner/logfile.h"
+#include "daemon/runner/process.h"
 #include "daemon/runner/reporter.h"
+#include "daemon/runner/rlimits.h"
 #include "runtime/gor.h"
 
 #define GORD_DETAIL_BYTES 512
@@ -30,13 +33,15 @@ struct gord_run_env {
     struct gord_bus *bus;
     struct gord_inbox *notes;   /* log notes: "job N wrote something" */
     struct gord_inbox *errands; /* of struct gord_errand */
+    struct gord_inbox *written; /* writes to the input of jobs that have ended */
     struct gord_children children;
     const char *log_root;
     uint64_t log_cap_bytes;
     int64_t grace_ns;      /* of a job that names none */
     struct gor_ctx *root;  /* above every job that has no parent */
     struct gor_ctx *hurry; /* cancelled: no more grace for anybody */
-    struct rlimit nofile;
+    struct gord_rlimits_own rlimits;
+    struct gord_cgroups cgroups;
 };
 
 struct gord_run {
@@ -52,6 +57,9 @@ struct gord_run {
     gor_id_t goroutine;            /* set before it runs */
     char name[32];                 /* "job 7", for dumps */
     struct gord_logfile log;       /* goroutines write, the loop reads its end */
+    struct gord_process process;   /* of an exec job */
+    struct gord_input input;       /* of an exec job that takes some */
+    struct gor_chan *poked;        /* owned; see gord_run_poke; NULL: nobody wants to know */
     struct gord_inbox_item note;   /* link of env->notes while `noted` */
     atomic_bool noted;
     atomic_uint followers;          /* readers that want notes */
@@ -89,8 +97,15 @@ void gord_run_main(void *arg);
 /* Cancel with that cause, the first one counts. Loop. */
 void gord_run_cancel(struct gord_run *run, const char *cause);
 
+/* A pause has begun or ended: have the run's goroutine look at its deadline again, if it has one that
+ * pauses move. Loop. */
+void gord_run_poke(struct gord_run *run);
+
 /* The context of the run, made at the first call; NULL: out of memory. [goroutine] */
 struct gor_ctx *gord_run_ctx(struct gord_run *run);
+
+/* Its own timeout has passed, as its goroutine found: end what is below it too. [goroutine] */
+void gord_run_time_out(struct gord_run *run);
 
 /* 0, or why the run was ended from outside: TIMED_OUT or CANCELLED; the cause goes to the detail.
  * Looks only at a context that was made. [goroutine] */

@@ -13,6 +13,7 @@
 #include "daemon/runner/admission.h"
 #include "daemon/runner/cascade.h"
 #include "daemon/runner/child.h"
+#include "daemon/runner/limits.h"
 #include "daemon/runner/plugins.h"
 #include "daemon/runner/reaper.h"
 #include "daemon/runner/sampler.h"
@@ -29,6 +30,7 @@ struct gord_runner {
     struct gord_admission admission;
     struct gord_inbox notes;
     struct gord_inbox errands;
+    struct gord_inbox written;
     struct gord_reporters reporters;
     struct gord_plugins *plugins;       /* owned */
     struct gord_child_request *waiting; /* owned list: for jobs to end */
@@ -358,6 +360,21 @@ static void on_errand(void *arg, struct gord_inbox_item *item)
     errand->fn(arg, errand);
 }
 
+static void on_written(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_input_write *write =
+        (struct gord_input_write *)((char *)item - offsetof(struct gord_input_write, link));
+    struct gor_ctx *ctx = atomic_load(&write->ctx);
+
+    (void)arg;
+    gord_run_unref(write->run);
+    write->run = NULL;
+    if (ctx != NULL) {
+        gor_ctx_unref(ctx);
+    }
+    write->done(write);
+}
+
 /* ------------------------------------------------------------------ control */
 
 int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const char *cause,
@@ -497,6 +514,12 @@ bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind ki
     return true;
 }
 
+bool gord_runner_can_hold(const struct gord_runner *runner, const Gor__V1__Limits *limits,
+                          char *out, size_t out_bytes)
+{
+    return gord_limits_can_hold(limits, &runner->env.cgroups, out, out_bytes);
+}
+
 bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats *out_stats)
 {
     if (runner->admission.quota == NULL) {
@@ -601,16 +624,31 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
     runner->env = (struct gord_run_env){.bus = opts->bus,
                                         .notes = &runner->notes,
                                         .errands = &runner->errands,
+                                        .written = &runner->written,
                                         .log_root = opts->log_root,
                                         .log_cap_bytes = opts->log_cap_bytes,
-                                        .grace_ns = opts->grace_ns,
-                                        .nofile = opts->nofile};
+                                        .grace_ns = opts->grace_ns};
+    gord_rlimits_read_own(&runner->env.rlimits, &opts->nofile);
     gord_children_init(&runner->env.children);
     runner->hook = (struct gord_bus_hook){.applied = on_applied,
                                           .committed = on_committed,
                                           .health = on_health,
                                           .flush = on_flush,
                                           .arg = runner};
+}
+
+static int open_inboxes(struct gord_runner *runner)
+{
+    uv_loop_t *loop = gord_bus_loop(runner->bus);
+    int result = gord_inbox_init(&runner->notes, loop, on_note, runner);
+
+    if (result == 0) {
+        result = gord_inbox_init(&runner->written, loop, on_written, runner);
+        if (result != 0) {
+            gord_inbox_close(&runner->notes);
+        }
+    }
+    return result;
 }
 
 int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner)
@@ -622,11 +660,16 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
         return -ENOMEM;
     }
     fill(runner, opts);
-    int result = gord_run_env_open(&runner->env);
+    int result = gord_cgroups_open(&runner->env.cgroups, opts->cgroup);
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "%s", runner->env.cgroups.why);
+        goto free_runner;
+    }
+    result = gord_run_env_open(&runner->env);
     if (result != 0) {
         goto free_runner;
     }
-    result = gord_inbox_init(&runner->notes, gord_bus_loop(opts->bus), on_note, runner);
+    result = open_inboxes(runner);
     if (result != 0) {
         goto free_runner;
     }
@@ -640,6 +683,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     if (result != 0) {
         gord_inbox_close(&runner->notes);
         gord_inbox_close(&runner->errands);
+        gord_inbox_close(&runner->written);
         return result; /* the memory stays, as below */
     }
     struct gord_plugins_opts plugins = {.loop = gord_bus_loop(opts->bus),
@@ -668,6 +712,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     *out_runner = runner;
     return 0;
 free_runner:
+    gord_cgroups_close(&runner->env.cgroups);
     gord_children_fini(&runner->env.children);
     free(runner);
     return result;
@@ -681,6 +726,7 @@ void gord_runner_stop(struct gord_runner *runner)
     runner->stopped = true;
     gord_inbox_close(&runner->notes);
     gord_inbox_close(&runner->errands);
+    gord_inbox_close(&runner->written);
     gord_admission_close(&runner->admission);
     gord_plugins_close(runner->plugins);
     gord_sampler_close(&runner->sampler);
@@ -702,6 +748,7 @@ void gord_runner_free(struct gord_runner *runner)
     gord_cascade_fini(&runner->cascade);
     gord_admission_fini(&runner->admission);
     gord_children_fini(&runner->env.children);
+    gord_cgroups_close(&runner->env.cgroups);
     gord_run_env_close(&runner->env);
     free(runner);
 }

@@ -42,9 +42,11 @@ struct gord_runner_opts {
     struct rlimit nofile;      /* descriptor limit for processes */
     const char *plugin_folder; /* NULL: none */
     const char *plugin_copies; /* where copies of plug-ins are kept */
+    const char *cgroup;        /* see gord_cgroups_open; borrowed for the call */
 };
 
-/* Settle what a dead daemon left running, then begin. -ENOMEM, or the error of the runtime. */
+/* Settle what a dead daemon left running, then begin. -ENOMEM, or the error of the runtime, or of the
+ * control group that was named, which has been logged then. */
 int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner);
 
 /* After the bus is closed; its jobs' goroutines must have ended, or never run again. The loop must
@@ -79,6 +81,10 @@ const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_j
  * daemon was told to refuse those; why, in that case. */
 bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind kind, uint64_t count,
                          char *out, size_t out_bytes);
+
+/* Whether what a strict job asks for can be held; else a sentence in `out`. */
+bool gord_runner_can_hold(const struct gord_runner *runner, const Gor__V1__Limits *limits,
+                          char *out, size_t out_bytes);
 
 /* What native and Lua jobs have of goroutines; false: there is no quota. */
 bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats *out_stats);

@@ -20,7 +20,7 @@
 /* The child runs on the parent's memory: a sanitizer's bookkeeping of it would outlive it. */
 #define IN_CHILD __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
 
-enum step { STEP_NONE, STEP_CWD, STEP_STDIO, STEP_EXEC };
+enum step { STEP_NONE, STEP_CGROUP, STEP_CWD, STEP_STDIO, STEP_LIMIT, STEP_EXEC };
 
 /* clone() under the name that TSan does not put its own in front of: that one takes the child for a
  * fork with memory of its own, and stops looking at the parent. */
@@ -33,6 +33,7 @@ struct child {
     char **candidates; /* owned: the paths to try, in order, ends with NULL */
     volatile enum step failed_step;
     volatile int failed_errno;
+    volatile int failed_resource; /* with STEP_LIMIT */
 };
 
 /* In the child every call is the bare system call: libc's wrappers keep books (and sanitizers', on
@@ -68,9 +69,11 @@ IN_CHILD static void child_reset_signals(void)
 
 IN_CHILD static void child_set_up_stdio(struct child *c)
 {
-    long null_fd = CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
+    long in_fd = c->spec->has_stdin
+                     ? c->spec->stdin_fd
+                     : CALL(SYS_openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC, 0);
 
-    if (null_fd < 0 || CALL(SYS_dup3, null_fd, 0, 0) < 0 ||
+    if (in_fd < 0 || CALL(SYS_dup3, in_fd, 0, 0) < 0 ||
         CALL(SYS_dup3, c->spec->stdout_fd, 1, 0) < 0 ||
         CALL(SYS_dup3, c->spec->stderr_fd, 2, 0) < 0) {
         child_fail(c, STEP_STDIO, errno);
@@ -83,6 +86,27 @@ IN_CHILD static void child_set_up_stdio(struct child *c)
     }
     /* Everything of ours is close-on-exec; this is against what we were started with. */
     CALL(SYS_close_range, first_other, ~0U, 0);
+}
+
+/* Only a privileged process may raise a hard limit; others get as near as they may. */
+IN_CHILD static void child_set_limits(struct child *c, const struct gord_rlimits *limits)
+{
+    for (size_t i = 0; i < limits->count; i++) {
+        const struct gord_rlimit *item = &limits->items[i];
+        struct rlimit now;
+        if (CALL(SYS_prlimit64, 0, item->resource, &item->value, NULL) == 0) {
+            continue;
+        }
+        if (item->strict) {
+            c->failed_resource = item->resource;
+            child_fail(c, STEP_LIMIT, errno);
+        }
+        if (CALL(SYS_prlimit64, 0, item->resource, NULL, &now) == 0) {
+            now.rlim_cur =
+                item->value.rlim_cur < now.rlim_max ? item->value.rlim_cur : now.rlim_max;
+            CALL(SYS_prlimit64, 0, item->resource, &now, NULL);
+        }
+    }
 }
 
 /* As execvp: go on to the next folder while the file is missing there, remember that one was there
@@ -114,13 +138,17 @@ IN_CHILD static int child_main(void *arg)
     if (spec->has_umask) {
         CALL(SYS_umask, spec->umask);
     }
-    if (spec->nofile != NULL) {
-        CALL(SYS_prlimit64, 0, RLIMIT_NOFILE, spec->nofile, NULL);
+    /* First, so that everything it does counts there. */
+    if (spec->has_cgroup && CALL(SYS_write, spec->cgroup_fd, "0", 1) != 1) {
+        child_fail(c, STEP_CGROUP, errno);
     }
     if (CALL(SYS_chdir, cwd) != 0) {
         child_fail(c, STEP_CWD, errno);
     }
     child_set_up_stdio(c);
+    if (spec->rlimits != NULL) {
+        child_set_limits(c, spec->rlimits);
+    }
     CALL(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, KERNEL_MASK_BYTES);
     child_exec(c);
     return 127;
@@ -202,6 +230,13 @@ static void describe(const struct gord_spawn *spec, const struct child *c, char 
         gord_text_clean(spec->cwd, strlen(spec->cwd), extra, sizeof(extra));
         snprintf(out, bytes, "cannot start '%s': cannot enter folder '%s': %s", program, extra,
                  strerror(c->failed_errno));
+    } else if (c->failed_step == STEP_CGROUP) {
+        snprintf(out, bytes, "cannot start '%s': cannot enter its control group: %s", program,
+                 strerror(c->failed_errno));
+    } else if (c->failed_step == STEP_LIMIT) {
+        snprintf(out, bytes,
+                 "cannot start '%s': the limit '%s' cannot be set as asked (it is strict): %s",
+                 program, gord_rlimit_name(c->failed_resource), strerror(c->failed_errno));
     } else if (c->failed_step == STEP_STDIO) {
         snprintf(out, bytes, "cannot start '%s': cannot set up its standard files: %s", program,
                  strerror(c->failed_errno));

@@ -4,7 +4,7 @@
  * posix_spawn cannot set a umask and tells only that something failed, so this does what it does
  * inside (clone with shared memory, parent held until exec) and reports the step that failed.
  *
- * Invariants  the child has stdin from /dev/null, the given stdout and stderr, the report pipes, no
+ * Invariants  the child has the given stdin (or /dev/null), stdout and stderr, the report pipes, no
  *             other descriptor, no blocked signal, every signal at its default.
  * Threads     any thread or goroutine; holds the calling thread until the exec, about a
  *             millisecond.
@@ -15,8 +15,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/resource.h>
 #include <sys/types.h>
+
+#include "daemon/runner/rlimits.h"
 
 struct gord_spawn {
     char *const *argv; /* borrowed, ends with NULL, at least one */
@@ -24,10 +25,14 @@ struct gord_spawn {
     const char *cwd;   /* borrowed; "" or NULL: "/" */
     bool has_umask;    /* else the daemon's */
     mode_t umask;
-    int stdout_fd;               /* borrowed, 3 or above */
-    int stderr_fd;               /* borrowed, 3 or above */
-    const int *report_fds;       /* borrowed, 5 or above: become 3 and 4; NULL: none */
-    const struct rlimit *nofile; /* borrowed; NULL: as the daemon has it */
+    bool has_stdin;
+    int stdin_fd;                       /* borrowed, 5 or above; with has_stdin */
+    int stdout_fd;                      /* borrowed, 5 or above */
+    int stderr_fd;                      /* borrowed, 5 or above */
+    const int *report_fds;              /* borrowed, 5 or above: become 3 and 4; NULL: none */
+    const struct gord_rlimits *rlimits; /* borrowed; NULL: as the daemon has them */
+    bool has_cgroup;
+    int cgroup_fd; /* borrowed: cgroup.procs of the control group it enters */
 };
 
 /* Start it: 0 with *out_pid and *out_pidfd, else a negative errno and a sentence in `error` that

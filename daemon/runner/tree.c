@@ -75,11 +75,20 @@ static int end_orphan(void *arg, pid_t pid)
     return 0;
 }
 
+/* On a thread of its own, for it waits. */
+static int kill_group(void *arg)
+{
+    return gord_cgroup_kill(*(const int *)arg);
+}
+
 void gord_tree_end(const struct gord_tree *tree, struct gord_use *use)
 {
     struct ending ending = {.tree = tree, .use = use};
 
     gord_tree_signal(tree, SIGKILL);
+    if (tree->group >= 0) {
+        (void)gor_blocking(kill_group, (void *)(uintptr_t)&tree->group);
+    }
     /* The children of one that ends become ours before it is seen to have ended. */
     do {
         ending.ended = 0;
@@ -155,10 +164,14 @@ static void signal_all(const struct gord_tree *tree, int sig)
 
 void gord_tree_stop(const struct gord_tree *tree)
 {
-    signal_all(tree, SIGSTOP);
+    if (tree->group < 0 || gord_cgroup_freeze(tree->group, true) != 0) {
+        signal_all(tree, SIGSTOP);
+    }
 }
 
 void gord_tree_go_on(const struct gord_tree *tree)
 {
-    signal_all(tree, SIGCONT);
+    if (tree->group < 0 || gord_cgroup_freeze(tree->group, false) != 0) {
+        signal_all(tree, SIGCONT);
+    }
 }

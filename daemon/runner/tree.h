@@ -15,18 +15,20 @@
 #include <sys/types.h>
 
 #include "daemon/event/use.h"
+#include "daemon/runner/cgroup.h"
 #include "daemon/runner/children.h"
 
 struct gord_tree {
     struct gord_children *children; /* borrowed */
     uint64_t job_id;
     pid_t leader;
+    int group; /* borrowed: its control group's folder; -1: it has none */
 };
 
-/* To its group. */
+/* To its process group. */
 void gord_tree_signal(const struct gord_tree *tree, int sig);
 
-/* SIGSTOP or SIGCONT to its group, to all that descend from its leader, and to those that left. */
+/* Freeze or thaw its control group; without one SIGSTOP or SIGCONT to its group, to all that descend from its leader, and to those that left. */
 void gord_tree_stop(const struct gord_tree *tree);
 void gord_tree_go_on(const struct gord_tree *tree);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,25 +13,12 @@
 
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
 #define INPUT_BYTES_MAX (1024 * 1024)
+#define ARGUMENT_BYTES_MAX (128 * 1024) /* MAX_ARG_STRLEN: 32 pages, its end included */
 #define CWD_MAX 4095
 #define LUA_ARGS_MAX 1000
 #define LABELS_MAX 64
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
-#define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
-
-static int refuse(char *error, size_t bytes, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int refuse(char *error, size_t bytes, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(error, bytes, format, args);
-    va_end(args);
-    return -EINVAL;
-}
 
 static bool has_nul(const ProtobufCBinaryData *data)
 {
@@ -44,10 +30,17 @@ static int check_env(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
     for (size_t i = 0; i < exec->n_env; i++) {
         const ProtobufCBinaryData *item = &exec->env[i];
         if (has_nul(item)) {
-            return refuse(error, bytes, "spec.exec.env[%zu] holds a NUL byte", i);
+            return gord_check_refuse(error, bytes, "spec.exec.env[%zu] holds a NUL byte", i);
+        }
+        if (item->len >= ARGUMENT_BYTES_MAX) {
+            return gord_check_refuse(error, bytes,
+                                     "spec.exec.env[%zu] has %zu bytes; a variable has less "
+                                     "than %d",
+                                     i, item->len, ARGUMENT_BYTES_MAX);
         }
         if (item->len == 0 || item->data[0] == '=' || memchr(item->data, '=', item->len) == NULL) {
-            return refuse(error, bytes, "spec.exec.env[%zu] is not of the form NAME=value", i);
+            return gord_check_refuse(error, bytes,
+                                     "spec.exec.env[%zu] is not of the form NAME=value", i);
         }
     }
     return 0;
@@ -58,14 +51,20 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
     size_t total = 0;
 
     if (exec->n_argv == 0) {
-        return refuse(error, bytes, "spec.exec.argv is empty: it needs at least the program");
+        return gord_check_refuse(error, bytes,
+                                 "spec.exec.argv is empty: it needs at least the program");
     }
     if (exec->argv[0].len == 0) {
-        return refuse(error, bytes, "spec.exec.argv[0], the program, is an empty text");
+        return gord_check_refuse(error, bytes, "spec.exec.argv[0], the program, is an empty text");
     }
     for (size_t i = 0; i < exec->n_argv; i++) {
         if (has_nul(&exec->argv[i])) {
-            return refuse(error, bytes, "spec.exec.argv[%zu] holds a NUL byte", i);
+            return gord_check_refuse(error, bytes, "spec.exec.argv[%zu] holds a NUL byte", i);
+        }
+        if (exec->argv[i].len >= ARGUMENT_BYTES_MAX) {
+            return gord_check_refuse(
+                error, bytes, "spec.exec.argv[%zu] has %zu bytes; one argument has less than %d", i,
+                exec->argv[i].len, ARGUMENT_BYTES_MAX);
         }
         total += exec->argv[i].len + 1;
     }
@@ -73,21 +72,32 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
         total += exec->env[i].len + 1;
     }
     if (total > ARGUMENTS_BYTES_MAX) {
-        return refuse(error, bytes,
-                      "spec.exec: argv and env together have %zu bytes, at most %d "
-                      "can be handed to a program",
-                      total, ARGUMENTS_BYTES_MAX);
+        return gord_check_refuse(error, bytes,
+                                 "spec.exec: argv and env together have %zu bytes, at most %d "
+                                 "can be handed to a program",
+                                 total, ARGUMENTS_BYTES_MAX);
     }
     if (has_nul(&exec->cwd) || exec->cwd.len > CWD_MAX ||
         (exec->cwd.len > 0 && exec->cwd.data[0] != '/')) {
-        return refuse(error, bytes, "spec.exec.cwd must be an absolute path of at most %d bytes",
-                      CWD_MAX);
+        return gord_check_refuse(
+            error, bytes, "spec.exec.cwd must be an absolute path of at most %d bytes", CWD_MAX);
+    }
+    if (has_nul(&exec->stdin_path) || exec->stdin_path.len > CWD_MAX ||
+        (exec->stdin_path.len > 0 && exec->stdin_path.data[0] != '/')) {
+        return gord_check_refuse(
+            error, bytes, "spec.exec.stdin_path must be an absolute path of at most %d bytes",
+            CWD_MAX);
+    }
+    if (exec->stdin_path.len > 0 && exec->stdin_pipe) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.exec: stdin_path and stdin_pipe exclude each other");
     }
     if (exec->umask_plus_1 > 01000) {
-        return refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
-                      exec->umask_plus_1);
+        return gord_check_refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
+                                 exec->umask_plus_1);
     }
-    return check_env(exec, error, bytes);
+    int result = check_env(exec, error, bytes);
+    return result == 0 ? gord_check_steering(exec, error, bytes) : result;
 }
 
 /* The function's own word on its arguments. */
@@ -102,10 +112,10 @@ static int check_args(const struct gor_job_function *function, const Gor__V1__Na
         return 0;
     }
     why[sizeof(why) - 1] = '\0';
-    return refuse(error, bytes, "spec.native.args: %s %s (usage: %s%s%s)", native->function,
-                  gord_text_clean(why, strlen(why), clean, sizeof(clean)), native->function,
-                  function->usage != NULL ? " " : "",
-                  function->usage != NULL ? function->usage : "");
+    return gord_check_refuse(
+        error, bytes, "spec.native.args: %s %s (usage: %s%s%s)", native->function,
+        gord_text_clean(why, strlen(why), clean, sizeof(clean)), native->function,
+        function->usage != NULL ? " " : "", function->usage != NULL ? function->usage : "");
 }
 
 static int check_native(const Gor__V1__NativeSpec *native, const struct gord_plugins *plugins,
@@ -115,18 +125,20 @@ static int check_native(const Gor__V1__NativeSpec *native, const struct gord_plu
     char why[64] = "";
 
     if (native->function[0] == '\0') {
-        return refuse(error, bytes, "spec.native.function is empty; there are %s",
-                      gord_plugins_list(plugins, native->function, list, sizeof(list)));
+        return gord_check_refuse(error, bytes, "spec.native.function is empty; there are %s",
+                                 gord_plugins_list(plugins, native->function, list, sizeof(list)));
     }
     const struct gor_job_function *function = gord_plugins_find(plugins, native->function);
     if (function == NULL) {
-        return refuse(error, bytes, "spec.native.function: there is no '%.60s'; there are %s",
-                      gord_text_clean(native->function, strlen(native->function), why, 64),
-                      gord_plugins_list(plugins, native->function, list, sizeof(list)));
+        return gord_check_refuse(
+            error, bytes, "spec.native.function: there is no '%.60s'; there are %s",
+            gord_text_clean(native->function, strlen(native->function), why, 64),
+            gord_plugins_list(plugins, native->function, list, sizeof(list)));
     }
     if (native->input.len > INPUT_BYTES_MAX) {
-        return refuse(error, bytes, "spec.native.input has %zu bytes, at most %d are kept",
-                      native->input.len, INPUT_BYTES_MAX);
+        return gord_check_refuse(error, bytes,
+                                 "spec.native.input has %zu bytes, at most %d are kept",
+                                 native->input.len, INPUT_BYTES_MAX);
     }
     return check_args(function, native, error, bytes);
 }
@@ -142,22 +154,25 @@ static int check_lua(const Gor__V1__LuaSpec *lua, char *error, size_t bytes)
     uint64_t memory = lua->max_memory_bytes;
 
     if (strlen(lua->chunk_name) > GORD_NAME_MAX) {
-        return refuse(error, bytes, "spec.lua.chunk_name has %zu bytes, at most %d are kept",
-                      strlen(lua->chunk_name), GORD_NAME_MAX);
+        return gord_check_refuse(error, bytes,
+                                 "spec.lua.chunk_name has %zu bytes, at most %d are kept",
+                                 strlen(lua->chunk_name), GORD_NAME_MAX);
     }
     if (lua->n_args > LUA_ARGS_MAX) {
-        return refuse(error, bytes, "spec.lua.args has %zu entries, at most %d are taken",
-                      lua->n_args, LUA_ARGS_MAX);
+        return gord_check_refuse(error, bytes,
+                                 "spec.lua.args has %zu entries, at most %d are taken", lua->n_args,
+                                 LUA_ARGS_MAX);
     }
     if (memory != 0 && (memory < GORD_LUA_MEMORY_MIN || memory > GORD_LUA_MEMORY_MAX)) {
-        return refuse(error, bytes,
-                      "spec.lua.max_memory_bytes is %" PRIu64 "; it may be %" PRIu64 " to %" PRIu64
-                      ", or 0 for %" PRIu64,
-                      memory, GORD_LUA_MEMORY_MIN, GORD_LUA_MEMORY_MAX, GORD_LUA_MEMORY_DEFAULT);
+        return gord_check_refuse(error, bytes,
+                                 "spec.lua.max_memory_bytes is %" PRIu64 "; it may be %" PRIu64
+                                 " to %" PRIu64 ", or 0 for %" PRIu64,
+                                 memory, GORD_LUA_MEMORY_MIN, GORD_LUA_MEMORY_MAX,
+                                 GORD_LUA_MEMORY_DEFAULT);
     }
     if (gord_lua_check(&script, why, sizeof(why)) != 0) {
-        return refuse(error, bytes, "spec.lua.script: %s",
-                      gord_text_clean(why, strlen(why), clean, sizeof(clean)));
+        return gord_check_refuse(error, bytes, "spec.lua.script: %s",
+                                 gord_text_clean(why, strlen(why), clean, sizeof(clean)));
     }
     return 0;
 }
@@ -165,14 +180,15 @@ static int check_lua(const Gor__V1__LuaSpec *lua, char *error, size_t bytes)
 static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     if (spec->n_labels > LABELS_MAX) {
-        return refuse(error, bytes, "spec.labels has %zu entries, at most %d are kept",
-                      spec->n_labels, LABELS_MAX);
+        return gord_check_refuse(error, bytes, "spec.labels has %zu entries, at most %d are kept",
+                                 spec->n_labels, LABELS_MAX);
     }
     for (size_t i = 0; i < spec->n_labels; i++) {
         size_t key = strlen(spec->labels[i]->key);
         if (key == 0 || key > LABEL_KEY_MAX || strlen(spec->labels[i]->value) > LABEL_VALUE_MAX) {
-            return refuse(error, bytes, "spec.labels: a key has 1 to %d bytes, a value at most %d",
-                          LABEL_KEY_MAX, LABEL_VALUE_MAX);
+            return gord_check_refuse(error, bytes,
+                                     "spec.labels: a key has 1 to %d bytes, a value at most %d",
+                                     LABEL_KEY_MAX, LABEL_VALUE_MAX);
         }
     }
     return 0;
@@ -180,11 +196,13 @@ static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 
 static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
-    if (spec->timeout_ns < 0 || spec->timeout_ns > DURATION_MAX_NS) {
-        return refuse(error, bytes, "spec.timeout_ns is out of range: 0 (none) to ten years");
+    if (spec->timeout_ns < 0 || spec->timeout_ns > GORD_DURATION_MAX_NS) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.timeout_ns is out of range: 0 (none) to ten years");
     }
-    if (spec->grace_ns < 0 || spec->grace_ns > DURATION_MAX_NS) {
-        return refuse(error, bytes, "spec.grace_ns is out of range: 0 (the default) to ten years");
+    if (spec->grace_ns < 0 || spec->grace_ns > GORD_DURATION_MAX_NS) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.grace_ns is out of range: 0 (the default) to ten years");
     }
     return 0;
 }
@@ -195,7 +213,7 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plu
     int result;
 
     if (spec == NULL) {
-        return refuse(error, error_bytes, "spec is missing");
+        return gord_check_refuse(error, error_bytes, "spec is missing");
     }
     switch (spec->kind_case) {
     case GOR__V1__JOB_SPEC__KIND_EXEC:
@@ -208,12 +226,13 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plu
         result = check_lua(spec->lua, error, error_bytes);
         break;
     default:
-        return refuse(error, error_bytes,
-                      "spec.kind is not set: it needs 'exec', 'native' or 'lua'");
+        return gord_check_refuse(error, error_bytes,
+                                 "spec.kind is not set: it needs 'exec', 'native' or 'lua'");
     }
     if (result == 0 && strlen(spec->name) > GORD_NAME_MAX) {
-        result = refuse(error, error_bytes, "spec.name has %zu bytes, at most %d are kept",
-                        strlen(spec->name), GORD_NAME_MAX);
+        result =
+            gord_check_refuse(error, error_bytes, "spec.name has %zu bytes, at most %d are kept",
+                              strlen(spec->name), GORD_NAME_MAX);
     }
     if (result == 0) {
         result = check_times(spec, error, error_bytes);

@@ -15,10 +15,19 @@
 #define GORD_NAME_MAX 200
 #define GORD_CAUSE_MAX 200
 
+#define GORD_DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
+
 struct gord_plugins;
 
 /* `plugins`: whose functions there are besides the builtin ones; NULL: none. */
 int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plugins, char *error,
                     size_t error_bytes);
+
+/* Of a program: limits, and what it is sent to end. */
+int gord_check_steering(const Gor__V1__ExecSpec *exec, char *error, size_t error_bytes);
+
+/* Write the sentence; -EINVAL. */
+int gord_check_refuse(char *error, size_t error_bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -16,6 +16,8 @@
 /* Requests that are a few numbers need no 4 MiB; lists of ids do. */
 #define SMALL 4096
 #define IDS ((size_t)1024 * 1024)
+/* What goes to a job's input at once, and what is wrapped around it. */
+#define SEND ((size_t)128 * 1024)
 /* Each of many programs brings its environment; below what a connection may have in flight. */
 #define MANY ((size_t)24 * 1024 * 1024)
 
@@ -48,6 +50,14 @@ static const struct rpc_method methods[] = {
      gord_jobs_drain, NULL, NULL},
     {"/gor.v1.Jobs/Undrain", RPC_UNARY, MESSAGE(undrain_request), MESSAGE(undrain_reply), SMALL,
      gord_jobs_undrain, NULL, NULL},
+    {"/gor.v1.Jobs/PauseJobs", RPC_UNARY, MESSAGE(pause_jobs_request), MESSAGE(control_reply), IDS,
+     gord_jobs_pause_jobs, NULL, NULL},
+    {"/gor.v1.Jobs/ResumeJobs", RPC_UNARY, MESSAGE(resume_jobs_request), MESSAGE(control_reply),
+     IDS, gord_jobs_resume_jobs, NULL, NULL},
+    {"/gor.v1.Jobs/Signal", RPC_UNARY, MESSAGE(signal_request), MESSAGE(control_reply), IDS,
+     gord_jobs_signal, NULL, NULL},
+    {"/gor.v1.Jobs/Send", RPC_UNARY, MESSAGE(send_request), MESSAGE(send_reply), SEND,
+     gord_jobs_send, NULL, NULL},
     {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
      gord_runtime_stats, NULL, NULL},
     {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
@@ -173,6 +183,8 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
     (void)job;
     /* While the store refuses, nobody waits for the commit. */
     service->ended_some |= event->kind == GORD_EVENT_FINISHED && service->store_error != 0;
+    service->moved_some |= event->kind == GORD_EVENT_FINISHED ||
+                           (event->kind == GORD_EVENT_STARTED && event->pid != 0);
     /* Those who follow its log from before its start join it now. */
     if (event->kind == GORD_EVENT_STARTED && !rpc_list_is_empty(&service->follows)) {
         gord_follows_log(service, event->job_id);
@@ -209,6 +221,10 @@ static void on_flush(void *arg)
     gord_cancels_flush(service);
     gord_watches_flush(service);
     gord_drains_flush(service);
+    if (service->moved_some) {
+        service->moved_some = false;
+        gord_sends_flush(service);
+    }
     if (service->ended_some) {
         service->ended_some = false;
         gord_waits_flush(service);
@@ -237,6 +253,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->inspections);
     rpc_list_init(&service->submit_streams);
     rpc_list_init(&service->drains);
+    rpc_list_init(&service->sends);
     service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
@@ -282,6 +299,7 @@ void gord_service_end(struct gord_service *service)
     gord_watches_end(service);
     gord_follows_end(service);
     gord_inspections_end(service);
+    gord_sends_end(service);
     uv_close((uv_handle_t *)&service->progress_timer, NULL);
 }
 

@@ -39,16 +39,19 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next five */
+    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next six */
     struct rpc_link watches;
     struct rpc_link follows;
     struct rpc_link inspections;
     struct rpc_link submit_streams;
     struct rpc_link drains;
-    uv_timer_t progress_timer;   /* runs while a watch wants progress */
+    uv_timer_t progress_timer; /* runs while a watch wants progress */
+    struct rpc_link sends;
+    size_t send_count;
     struct gord_cancel *cancels; /* owned; those with more to do */
     struct gord_subjob *subjobs; /* list of what jobs wait for below them; the loop's references */
     bool ended_some;             /* a FINISHED was committed since the last flush */
+    bool moved_some;             /* a job has got its process, or has ended, since then */
 };
 
 /* End the call with an error; the text is made fit for the wire. */
@@ -93,6 +96,8 @@ void gord_subjobs_end(struct gord_service *service);
 void gord_submit_streams_end(struct gord_service *service);
 void gord_drains_flush(struct gord_service *service);
 void gord_drains_end(struct gord_service *service);
+void gord_sends_flush(struct gord_service *service);
+void gord_sends_end(struct gord_service *service);
 void gord_cancels_flush(struct gord_service *service);
 void gord_cancels_end(struct gord_service *service);
 
@@ -128,6 +133,10 @@ GORD_METHOD(gord_jobs_drain);
 GORD_METHOD(gord_jobs_undrain);
 GORD_METHOD(gord_plugins_list_all);
 GORD_METHOD(gord_plugins_reload_all);
+GORD_METHOD(gord_jobs_pause_jobs);
+GORD_METHOD(gord_jobs_resume_jobs);
+GORD_METHOD(gord_jobs_signal);
+GORD_METHOD(gord_jobs_send);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

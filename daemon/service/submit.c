@@ -122,6 +122,17 @@ static bool parent_lives(struct gord_service *service, uint64_t parent_id,
                   parent_id);
 }
 
+/* What a job that would rather not run than run without its limits asks for. */
+static bool can_hold(struct gord_service *service, const Gor__V1__JobSpec *spec, char *error,
+                     size_t bytes)
+{
+    const Gor__V1__Limits *limits =
+        spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC ? spec->exec->limits : NULL;
+
+    return limits == NULL || !limits->strict ||
+           gord_runner_can_hold(service->runner, limits, error, bytes);
+}
+
 bool gord_submit_accepts(struct gord_service *service, const char *where,
                          const Gor__V1__JobSpec *spec, struct gord_refusal *out_why)
 {
@@ -129,6 +140,10 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
 
     if (gord_check_spec(spec, gord_runner_plugins(service->runner), error, sizeof(error)) != 0) {
         return refuse(out_why, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
+    }
+    if (!can_hold(service, spec, error, sizeof(error))) {
+        return refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.limits are strict: %s", where,
+                      error);
     }
     if (spec->parent_id != 0) {
         return parent_lives(service, spec->parent_id, out_why);

@@ -365,6 +365,12 @@ void gord_view_event(const struct gord_event *event, const char *name,
         fill_use(event->use, &out_view->use);
         out->use = &out_view->use;
         out->reason = (char *)(uintptr_t)gord_use_text(event->use, out_view->text);
+    } else if (event->kind == GORD_EVENT_SIGNALLED) {
+        const char *word = sigabbrev_np(event->signal);
+        out->signal = event->signal;
+        snprintf(out_view->text, sizeof(out_view->text), "signal %d (%s) sent %.100s",
+                 event->signal, word != NULL ? word : "real-time", event->text);
+        out->reason = out_view->text;
     } else {
         out->reason = text;
     }

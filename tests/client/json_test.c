@@ -62,7 +62,10 @@ TEST(json_message_shows_oneof_bytes_and_maps)
     spec.n_labels = 1;
     check_json(&spec.base,
                "{\"exec\":{\"argv\":[\"ls\",{\"base64\":\"/w==\"}],\"env\":[],\"cwd\":\"\","
-               "\"umask_plus_1\":0},\"name\":\"\",\"timeout_ns\":0,\"grace_ns\":0,\"parent_id\":0,"
+               "\"umask_plus_1\":0,\"rlimits\":[],\"limits\":null,\"stdin_path\":\"\",\"stdin_"
+               "pipe\":false,\"stop_signals\":[],"
+               "\"timeout_skips_pauses\":false},\"name\":\"\",\"timeout_ns\":0,\"grace_ns\":0,"
+               "\"parent_id\":0,"
                "\"labels\":{\"of\":\"\\\"demo\\\"\"}}");
 }
 

@@ -297,7 +297,7 @@ class Events(ctl.GorctlTest):
         self.assertEqual(self.ok("logs", "-f", job_id).out, b"hello\n")
         self.assertEqual(self.ok("pause", "--json").json, {"queued": 0})
         self.assertIn("resumed", self.ok("resume").text)
-        self.refused(ctl.USAGE, "not expected", "pause", "7")
+        self.refused(ctl.USAGE, "names no job", "pause", "all")
 
 
 class Numbers(ctl.GorctlTest):

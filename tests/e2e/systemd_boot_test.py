@@ -95,6 +95,19 @@ class Booted(unittest.TestCase):
     def test_jobs_may_trace_and_renice_their_own_processes(self):
         self.assertEqual(self.job("nice -n 5 sh -c 'nice'"), (0, "5\n"))
 
+    def test_jobs_with_limits_have_a_control_group_below_the_units(self):
+        script = "grep ^0:: /proc/self/cgroup; grep ^0:: /proc/$PPID/cgroup"
+        result = self.gorctl("run", "--limit", "pids=100", "--", "sh", "-c", script)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        job, daemon = result.stdout.split()
+        self.assertRegex(job, r"/gord\.service/jobs/\d+$")
+        self.assertTrue(daemon.endswith("/gord.service/gord"), daemon)
+        # The group ends with its job, and the unit with all its groups.
+        left = self.machine.run("sh", "-c", "ls -d /sys/fs/cgroup/system.slice/gord.service/jobs/[0-9]*")
+        self.assertNotEqual(left.returncode, 0, left.stdout)
+        self.systemctl("stop", "gord.service")
+        self.assertEqual(self.show("Result"), "success")
+
     def test_jobs_do_not_see_the_notify_socket(self):
         self.assertEqual(self.job("echo ${NOTIFY_SOCKET-unset} ${LISTEN_FDS-unset} "
                                   "${WATCHDOG_USEC-unset}"), (0, "unset unset unset\n"))

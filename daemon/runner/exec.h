@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* exec.h - an exec job's run from inside; for the files exec*.c of this room only.
+ *
+ * The process stays a zombie until everything about it is over: as long as it does, its pid and its
+ * group cannot be taken by others, so that a signal can never hit a stranger.
+ * Threads     the job's goroutine, but for the pipes' readers.
+ */
+#ifndef GORD_RUNNER_EXEC_H
+#define GORD_RUNNER_EXEC_H
+
+#include "daemon/runner/exec_report.h"
+#include "daemon/runner/run.h"
+#include "daemon/runner/tree.h"
+
+/* One of the two pipes. */
+struct gord_exec_pipe {
+    struct gord_exec *exec;
+    enum gord_stream stream;
+    int fd; /* owned by the goroutine of the job */
+};
+
+struct gord_exec {
+    struct gord_run *run;
+    const Gor__V1__ExecSpec *spec;
+    struct gord_tree tree;
+    int pidfd;
+    uint64_t floor_bytes;    /* what the process had for a peak before it was itself */
+    struct gor_chan *exited; /* closed when the process has ended */
+    struct gor_waitgroup readers;
+    struct gord_exec_pipe pipes[2];
+    int child_fds[2];               /* -1 once the child has them */
+    int stdin_fd;                   /* the same; -1: /dev/null */
+    struct gord_exec_report report; /* of how far it is, and its result */
+    Gor__V1__Outcome stopped;       /* why we ended it; 0: we did not */
+    bool oom;                       /* the kernel killed it for want of memory */
+    struct gord_use use;
+};
+
+/* ------------------------------------------------------------------ exec_start.c */
+
+/* Start the process: in a control group if it asks for one, with its limits. 0, or -errno with the
+ * run's detail. */
+int gord_exec_start(struct gord_exec *exec);
+
+/* ------------------------------------------------------------------ exec_pipes.c */
+
+int gord_exec_open_pipes(struct gord_exec *exec);
+void gord_exec_close_child_ends(struct gord_exec *exec);
+void gord_exec_close_pipes(struct gord_exec *exec);
+
+/* What it is to read: a file, a pipe of which run->input gets the other end, or nothing. 0, or a
+ * negative errno with the run's detail. */
+int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx);
+
+/* Have the pipes read and the end of the process told, by goroutines in exec->readers. The runtime's
+ * errors. */
+int gord_exec_start_readers(struct gord_exec *exec);
+
+/* ------------------------------------------------------------------ exec_end.c */
+
+/* Until the process has ended, by itself or by us. */
+void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx);
+
+/* It has ended: end and close whatever is left of it. */
+void gord_exec_end_leftovers(struct gord_exec *exec);
+
+/* Take its status, and tell what it used. */
+void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result);
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/* exec_end.c - how a process ends: by itself or asked to, with all it left behind. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "daemon/runner/exec.h"
+
+/* After a process that we ended: how long what it left behind may still write. */
+#define STOPPED_LINGER_NS (100 * GOR_MILLISECOND)
+
+static int64_t grace_of(const struct gord_run *run)
+{
+    return run->spec->grace_ns > 0 ? run->spec->grace_ns : run->env->grace_ns;
+}
+
+/* Whether it ends within that time; no longer than a moment once the daemon is in a hurry. */
+static bool ends_within(struct gord_exec *exec, int64_t ns)
+{
+    struct gor_case cases[2] = {{.chan = exec->exited, .op = GOR_RECV},
+                                {.chan = gor_ctx_done(exec->run->env->hurry), .op = GOR_RECV}};
+
+    return gor_select_until(cases, 2, gor_after(ns)) == 0;
+}
+
+/* Ask as the job says, TERM and its grace if it says nothing; then KILL. */
+static void end_process(struct gord_exec *exec)
+{
+    const Gor__V1__ExecSpec *spec = exec->spec;
+    Gor__V1__StopSignal usual = GOR__V1__STOP_SIGNAL__INIT;
+    size_t count = spec->n_stop_signals > 0 ? spec->n_stop_signals : 1;
+
+    usual.signal = SIGTERM;
+    for (size_t i = 0; i < count; i++) {
+        const Gor__V1__StopSignal *step = spec->n_stop_signals > 0 ? spec->stop_signals[i] : &usual;
+        gord_tree_signal(&exec->tree, step->signal);
+        /* One that is paused, or stopped by others, would not hear of it. */
+        (void)gord_process_resume(&exec->run->process);
+        gord_tree_signal(&exec->tree, SIGCONT);
+        if (ends_within(exec, step->wait_ns > 0 ? step->wait_ns : grace_of(exec->run))) {
+            return;
+        }
+    }
+    gord_tree_signal(&exec->tree, SIGKILL);
+    gor_chan_recv(exec->exited, NULL);
+}
+
+/* When its own timeout is over, if pauses move that: then it is not its context's. */
+static int64_t own_deadline(struct gord_exec *exec)
+{
+    const struct gord_run *run = exec->run;
+    bool paused = false;
+
+    if (run->poked == NULL) {
+        return GOR_NEVER;
+    }
+    int64_t skipped = gord_process_paused_ns(&exec->run->process, &paused);
+    int64_t left = GOR_NEVER - run->started_at - skipped;
+    return paused || run->spec->timeout_ns > left
+               ? GOR_NEVER
+               : run->started_at + run->spec->timeout_ns + skipped;
+}
+
+/* It has run for a while: what it reports is read from now on. */
+static void begin_reports(struct gord_exec *exec)
+{
+    if (gord_exec_report_start(&exec->report) != 0) {
+        gord_logfile_remark(&exec->run->log, "out of memory: its progress is read at its end\n");
+    }
+}
+
+void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
+{
+    enum { EXITED, STOPPED, POKED };
+    struct gor_case cases[3] = {[EXITED] = {.chan = exec->exited, .op = GOR_RECV},
+                                [STOPPED] = {.chan = gor_ctx_done(ctx), .op = GOR_RECV},
+                                [POKED] = {.chan = exec->run->poked, .op = GOR_RECV}};
+    int64_t young = gor_after(GORD_REPORT_YOUTH_NS);
+    int got = POKED;
+
+    while (got == POKED || (got == -ETIMEDOUT && gor_now() < own_deadline(exec))) {
+        int64_t until = own_deadline(exec);
+        if (young != GOR_NEVER && gor_now() >= young) {
+            begin_reports(exec);
+            young = GOR_NEVER;
+        }
+        until = until < young ? until : young;
+        got = gor_select_until(cases, exec->run->poked != NULL ? 3 : 2, until);
+    }
+    if (got == -ETIMEDOUT) {
+        exec->stopped = GOR__V1__OUTCOME__TIMED_OUT;
+        gord_run_time_out(exec->run);
+    } else if (got == STOPPED) {
+        exec->stopped = gord_run_stopped(exec->run);
+    }
+    if (got != EXITED) {
+        end_process(exec);
+    }
+}
+
+/* What the process left behind gets a moment to write its last words if it holds the pipes; then it
+ * ends with its job, and whoever cannot be found loses the pipes. */
+void gord_exec_end_leftovers(struct gord_exec *exec)
+{
+    struct gord_run *run = exec->run;
+    bool stopped = exec->stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
+    int64_t linger = stopped ? STOPPED_LINGER_NS : grace_of(run);
+
+    if (gor_waitgroup_wait_until(&exec->readers, gor_after(linger)) != 0) {
+        gord_logfile_remark(&run->log, "processes that the job left behind hold its output; "
+                                       "what they write from here on is not kept\n");
+    }
+    gord_tree_end(&exec->tree, &exec->use);
+    if (exec->tree.group >= 0) {
+        exec->oom = gord_cgroup_was_oom(exec->tree.group);
+    }
+    gord_input_shut(&run->input);
+    gord_exec_close_pipes(exec);
+    gor_waitgroup_wait(&exec->readers);
+    gord_exec_report_end(&exec->report);
+}
+
+void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result)
+{
+    struct gord_run *run = exec->run;
+    struct rusage rusage;
+    int status = 0;
+    pid_t got;
+
+    gord_process_end(&run->process);
+    do {
+        got = wait4(exec->tree.leader, &status, 0, &rusage);
+    } while (got < 0 && errno == EINTR);
+    gord_children_forget(&run->env->children, exec->tree.leader, &exec->use);
+    if (got > 0) {
+        gord_use_add(&exec->use, &rusage, exec->floor_bytes);
+        if (exec->tree.group >= 0) {
+            gord_cgroup_use(exec->tree.group, &exec->use);
+        }
+        gord_bus_post(run->env->bus, gord_event_used(run->id, &exec->use));
+    }
+    if (got < 0) {
+        snprintf(run->detail, sizeof(run->detail), "cannot learn how process %d ended: %s",
+                 exec->tree.leader, strerror(errno));
+        out_result->outcome = GOR__V1__OUTCOME__LOST;
+    } else if (WIFSIGNALED(status)) {
+        out_result->outcome = GOR__V1__OUTCOME__SIGNALED;
+        out_result->signal = WTERMSIG(status);
+        if (exec->oom && out_result->signal == SIGKILL) {
+            out_result->outcome = GOR__V1__OUTCOME__OOM_KILLED;
+            snprintf(run->detail, sizeof(run->detail),
+                     "it wanted more than its memory limit, %" PRIu64 " bytes",
+                     exec->spec->limits != NULL ? exec->spec->limits->memory_bytes : 0);
+        }
+        if (WCOREDUMP(status) && run->detail[0] == '\0') {
+            snprintf(run->detail, sizeof(run->detail), "core dumped");
+        }
+    } else {
+        out_result->exit_code = WEXITSTATUS(status);
+        out_result->outcome =
+            out_result->exit_code == 0 ? GOR__V1__OUTCOME__SUCCEEDED : GOR__V1__OUTCOME__FAILED;
+    }
+    if (exec->stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
+        out_result->outcome = exec->stopped;
+    }
+}
