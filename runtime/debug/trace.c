@@ -85,6 +85,7 @@ static void give_ring(struct gor__p *p)
 {
     p->trace.mask = control.records - 1;
     p->trace.brief = false;
+    p->trace.woken = NULL;
     __atomic_store_n(&p->trace.head, 0, __ATOMIC_RELEASE);
     p->trace.records = control.memory[p->index];
     if (p->trace.records == NULL) {
@@ -382,12 +383,23 @@ static int snapshot_locked(int64_t last_ns, gor_trace_write *write, void *arg,
     return result;
 }
 
+/* Whom the caller has just woken belongs to what is asked for. */
+static void settle_own(void)
+{
+    struct gor__m *m = gor__enter_any();
+    if (m != NULL && m->p != NULL && gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_settle(m->p);
+    }
+    gor__leave_any(m);
+}
+
 int gor_trace_snapshot(int64_t last_ns, gor_trace_write *write, void *arg,
                        struct gor_trace_summary *out_summary)
 {
     if (write == NULL || last_ns < 0) {
         return -EINVAL;
     }
+    settle_own();
     gor__lock_outside(&control.lock);
     int result = snapshot_locked(last_ns, write, arg, out_summary);
     gor__mutex_unlock(&control.lock);

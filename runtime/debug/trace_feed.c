@@ -47,17 +47,17 @@ static enum gor__trace_event event_of(const struct gor__trace_record *record)
     return (enum gor__trace_event)(record->what & ((1 << GOR__TRACE_EVENT_BITS) - 1));
 }
 
-/* Room for CHUNK more and a gap behind those that are held. */
+/* Room for CHUNK more, each with a READY that was left out, and a gap behind those that are held. */
 static bool make_room(struct gor__feed_source *s)
 {
     if (s->first > 0) {
         memmove(s->held, s->held + s->first, s->count * sizeof *s->held);
         s->first = 0;
     }
-    if (s->room - s->count >= CHUNK + GAP_RECORDS) {
+    if (s->room - s->count >= 2 * CHUNK + GAP_RECORDS) {
         return true;
     }
-    size_t room = s->room != 0 ? 2 * s->room : (size_t)2 * CHUNK;
+    size_t room = s->room != 0 ? 2 * s->room : (size_t)4 * CHUNK;
     struct gor__trace_record *held = realloc(s->held, room * sizeof *held);
     if (held == NULL) {
         return false;
@@ -89,6 +89,44 @@ static size_t mark_gap(struct gor__feed_source *s, struct gor__trace_record *got
     return count + GAP_RECORDS;
 }
 
+static bool leaves_ready_out(const struct gor__trace_record *record)
+{
+    const uint64_t woken = gor__trace_what(0, GOR__TRACE_WOKEN);
+    return event_of(record) == GOR__TRACE_SWITCHED && (record->what & woken) != 0;
+}
+
+/* The wake-up that the record of a switch stands for, too; at `ticks`, when its waker began to run. */
+static struct gor__trace_record ready_before(const struct gor__trace_record *switched,
+                                             uint64_t ticks)
+{
+    uint64_t turn = switched->what >> GOR__TRACE_EVENT_BITS >> GOR__TRACE_TURN_AT;
+    uint64_t a = GOR__TRACE_BY_GOROUTINE | GOR__TRACE_UNTIMED | turn << GOR__TRACE_TURN_AT;
+    return (struct gor__trace_record){
+        .ticks = ticks, .id = switched->id, .what = gor__trace_what(GOR__TRACE_READY, a)};
+}
+
+/* Put what was left out back where it belongs among the `count` records that were copied last; how many
+ * there are then. From the end on, so that none is overwritten before it was moved. */
+static size_t put_back(const struct gor__feed_source *s, struct gor__trace_record *got,
+                       size_t count)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < count; i++) {
+        missing += leaves_ready_out(&got[i]);
+    }
+    size_t total = count + missing;
+    for (size_t i = count; missing > 0; i--) {
+        struct gor__trace_record record = got[i - 1];
+        got[i - 1 + missing] = record;
+        if (leaves_ready_out(&record)) {
+            uint64_t before = i > 1 ? got[i - 2].ticks : s->lost == 0 ? s->last_ticks : 0;
+            missing--;
+            got[i - 1 + missing] = ready_before(&record, before != 0 ? before : record.ticks);
+        }
+    }
+    return total;
+}
+
 static void note_last(struct gor__feed_source *s)
 {
     for (size_t i = s->count; i > 0; i--) {
@@ -118,6 +156,7 @@ static size_t fill_one(struct gor__feed *feed, struct gor__feed_source *s,
         size_t got = gor__trace_ring_read(ring, &s->from, at, CHUNK, &lost);
         s->lost += lost;
         feed->lost += lost;
+        got = put_back(s, at, got);
         s->count += mark_gap(s, at, got);
         note_last(s);
     }

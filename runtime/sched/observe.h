@@ -28,10 +28,16 @@ enum {
 
 extern uint32_t gor__observed __attribute__((visibility("hidden")));
 
+/* Which of `bits` are on. */
+static inline uint32_t gor__observed_of(uint32_t bits)
+{
+    return __atomic_load_n(&gor__observed, __ATOMIC_RELAXED) & bits;
+}
+
 /* Whether any of `bits` is on. */
 static inline bool gor__observes(uint32_t bits)
 {
-    return GOR_UNLIKELY((__atomic_load_n(&gor__observed, __ATOMIC_RELAXED) & bits) != 0);
+    return GOR_UNLIKELY(gor__observed_of(bits) != 0);
 }
 
 /* Switch `bits` on or off; the others stay. */

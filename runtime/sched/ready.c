@@ -9,7 +9,7 @@
 #include "runtime/sched/contention.h"
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/latency.h"
-#include "runtime/sched/trace.h"
+#include "runtime/sched/trace_felt.h"
 
 void gor__put_overflowing(struct gor__p *p, struct gor__g *g)
 {
@@ -33,10 +33,7 @@ static void note_foreign(const struct gor__m *m)
     }
 }
 
-static inline bool is_observed(void)
-{
-    return gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_LATENCY | GOR__OBSERVE_TRACE);
-}
+enum { OBSERVED = GOR__OBSERVE_BLOCK | GOR__OBSERVE_LATENCY | GOR__OBSERVE_TRACE };
 
 static __attribute__((noinline)) void note_woken(struct gor__g *g)
 {
@@ -56,7 +53,7 @@ static void note_ready(const struct gor__g *g)
 }
 
 /* One that is not bound. */
-static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bool observed)
+static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bool traced)
 {
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
     struct gor__m *m = gor__m_self();
@@ -68,7 +65,7 @@ static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bo
         gor__wake_idle();
         return;
     }
-    if (observed && gor__observes(GOR__OBSERVE_TRACE)) {
+    if (traced) {
         gor__trace_ready_next(p, g);
     }
     struct gor__g *former = gor__runq_swap_next(&p->runq, g);
@@ -78,22 +75,35 @@ static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bo
     }
 }
 
+/* The cost of a trace is felt where nothing else looks on. */
+static __attribute__((noinline)) void put_ready_traced(struct gor__g *g)
+{
+    put_ready(g, true);
+}
+
 static __attribute__((noinline)) void put_ready_observed(struct gor__g *g)
 {
     note_woken(g);
-    put_ready(g, true);
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        put_ready(g, true);
+    } else {
+        put_ready(g, false);
+    }
 }
 
 void gor__ready(struct gor__g *g)
 {
     GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
+    uint32_t observed = gor__observed_of(OBSERVED);
     if (GOR_UNLIKELY(g->thread_locks != 0)) {
         note_ready(g);
         gor__ready_bound(g);
-    } else if (is_observed()) {
-        put_ready_observed(g);
-    } else {
+    } else if (GOR_LIKELY(observed == 0)) {
         put_ready(g, false);
+    } else if (observed == GOR__OBSERVE_TRACE) {
+        put_ready_traced(g);
+    } else {
+        put_ready_observed(g);
     }
 }
 
@@ -112,7 +122,7 @@ static struct gor__g *mark_runnable(struct gor__g *first, struct gor__g **out_la
             gor__ready_bound(g);
             continue;
         }
-        if (is_observed()) {
+        if (gor__observes(OBSERVED)) {
             note_woken(g);
         }
         gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);

@@ -22,7 +22,7 @@
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/sites.h"
-#include "runtime/sched/trace.h"
+#include "runtime/sched/trace_felt.h"
 
 enum {
     FRESH_TICKS = 8, /* every so often a fresh one goes before woken ones */
@@ -244,12 +244,32 @@ static inline void set_running(struct gor__m *m, struct gor__g *g)
     }
 }
 
-/* What a switch need not ask for. */
-enum switch_kind { SWITCH, SWITCH_UNOBSERVED, SWITCH_AT_END };
+/* What a switch need not ask for: whether there is a trace, or whether the stack is left for good. */
+enum switch_kind { SWITCH, SWITCH_UNOBSERVED, SWITCH_TRACED, SWITCH_AT_END };
+
+/* Not in line, for it would take registers from those who go without. */
+static __attribute__((noinline)) void trace_switch(struct gor__p *p, const struct gor__g *left,
+                                                   const struct gor__g *next)
+{
+    gor__trace_switch(p, left, next);
+}
+
+static inline __attribute__((always_inline)) void note_switch(struct gor__p *p,
+                                                              const struct gor__g *left,
+                                                              const struct gor__g *next,
+                                                              enum switch_kind kind)
+{
+    if (kind == SWITCH_TRACED) {
+        gor__trace_switch(p, left, next);
+    } else if (kind != SWITCH_UNOBSERVED && gor__observes(GOR__OBSERVE_TRACE)) {
+        trace_switch(p, left, next);
+    }
+}
 
 static inline bool is_traced(enum switch_kind kind)
 {
-    return kind != SWITCH_UNOBSERVED && gor__observes(GOR__OBSERVE_TRACE);
+    return kind == SWITCH_TRACED ||
+           (kind != SWITCH_UNOBSERVED && gor__observes(GOR__OBSERVE_TRACE));
 }
 
 /* Go from the stack of `self`, whose state and m->after are set, to that of `next`, or to the
@@ -262,9 +282,7 @@ static inline __attribute__((always_inline)) void switch_to(struct gor__m *m, st
     m->after_g = self;
     gor__m_note_left(m, &self->stack->fiber);
     if (GOR_LIKELY(next != NULL)) {
-        if (is_traced(kind)) {
-            gor__trace_switch(m->p, self, next);
-        }
+        note_switch(m->p, self, next, kind);
         set_running(m, next);
         gor__fiber_leave(&self->stack->fiber, &next->stack->fiber, dies);
         gor__switch(&self->context, &next->context, control);
@@ -310,8 +328,14 @@ static inline __attribute__((always_inline)) void park_since(int64_t now, enum g
     (void)leave(m, g, next_direct(m->p), control, kind);
 }
 
-static __attribute__((noinline)) void park_observed(enum gor__after after, void *held,
-                                                    enum gor_wait_reason reason)
+static __attribute__((noinline)) void park_traced(enum gor__after after, void *held,
+                                                  enum gor_wait_reason reason)
+{
+    park_since(gor__coarse_now(), after, held, reason, SWITCH_TRACED);
+}
+
+static __attribute__((noinline)) void park_timed(enum gor__after after, void *held,
+                                                 enum gor_wait_reason reason)
 {
     bool timed = gor__contention_times(reason);
     int64_t began = timed ? gor_now() : gor__coarse_now();
@@ -325,10 +349,14 @@ static inline __attribute__((always_inline)) void park(enum gor__after after, vo
                                                        enum gor_wait_reason reason)
 {
     /* Tracing begins and ends while the world is stopped, so not between here and the switch. */
-    if (gor__observes(GOR__OBSERVE_BLOCK | GOR__OBSERVE_MUTEX | GOR__OBSERVE_TRACE)) {
-        park_observed(after, held, reason);
-    } else {
+    uint32_t observed =
+        gor__observed_of(GOR__OBSERVE_BLOCK | GOR__OBSERVE_MUTEX | GOR__OBSERVE_TRACE);
+    if (GOR_LIKELY(observed == 0)) {
         park_since(gor__coarse_now(), after, held, reason, SWITCH_UNOBSERVED);
+    } else if (observed == GOR__OBSERVE_TRACE) {
+        park_traced(after, held, reason);
+    } else {
+        park_timed(after, held, reason);
     }
 }
 
@@ -518,9 +546,7 @@ static struct gor__g *succeed(struct gor__g *g)
     __atomic_store_n(&g->stack->g, next, __ATOMIC_RELAXED);
     __atomic_store_n(&next->stack, g->stack, __ATOMIC_RELEASE);
     __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
-    if (gor__observes(GOR__OBSERVE_TRACE)) {
-        gor__trace_switch(m->p, g, next);
-    }
+    note_switch(m->p, g, next, SWITCH);
     bury(m->p, g);
     set_running(m, next);
     return next;

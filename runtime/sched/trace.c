@@ -13,6 +13,7 @@
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/trace_felt.h"
 
 struct gor__trace_ring gor__trace_common;
 struct gor__trace_record gor__trace_nowhere[1];
@@ -27,11 +28,21 @@ void gor__trace_set_common(struct gor__trace_record *records, uint64_t count)
     gor__spin_unlock(&common_lock);
 }
 
+void gor__trace_settle(struct gor__p *p)
+{
+    struct gor__trace_ring *ring = &p->trace;
+    if (ring->woken != NULL) {
+        gor__trace_put_ready(ring, ring->woken);
+        ring->woken = NULL;
+    }
+    ring->brief = false;
+}
+
 static void put(const struct gor__m *m, const struct gor__trace_record *records, uint32_t count)
 {
     struct gor__p *p = m != NULL ? m->p : NULL;
     if (p != NULL) {
-        p->trace.brief = false;
+        gor__trace_settle(p);
         gor__trace_ring_push(&p->trace, records, count);
         return;
     }
@@ -46,7 +57,7 @@ void gor__trace_proc(struct gor__p *p, enum gor__trace_event event, uint64_t id,
                      uint64_t b)
 {
     struct gor__trace_record record = {gor__cpu_ticks(), id, gor__trace_what(event, a), b};
-    p->trace.brief = false;
+    gor__trace_settle(p);
     gor__trace_ring_put(&p->trace, &record);
 }
 
@@ -112,65 +123,17 @@ void gor__trace_outside(enum gor__trace_event event, uint64_t id, uint64_t b, co
 
 /* ---- goroutines */
 
-_Static_assert(offsetof(struct gor__g, reason) == offsetof(struct gor__g, state) + 1,
-               "why a goroutine stops is read in one");
-
-/* Both are its own until it is made runnable again, which whoever might must wait for. */
-static inline uint64_t why(const struct gor__g *g)
-{
-    uint16_t both;
-    memcpy(&both, &g->state, sizeof both);
-    return both;
-}
-
-static inline uint64_t turn_of(const struct gor__g *g)
-{
-    return (uint64_t)g->switches << GOR__TRACE_TURN_AT;
-}
-
-/* Before it has a stack it has not run. */
-static inline uint64_t turn_of_next(const struct gor__g *next)
-{
-    return turn_of(next) | (next->stack == NULL ? GOR__TRACE_FIRST : 0);
-}
-
-/* The path that is felt: some thirty instructions. */
-void gor__trace_switch(struct gor__p *p, const struct gor__g *left, const struct gor__g *next)
-{
-    struct gor__trace_ring *ring = &p->trace;
-    struct gor__trace_record record = {
-        gor__cpu_ticks(), next->id,
-        gor__trace_what(GOR__TRACE_SWITCHED, why(left) | turn_of_next(next)), (uintptr_t)next->fn};
-    gor__trace_ring_put(ring, &record);
-    ring->brief = (record.ticks - ring->last_ticks) >> GOR__TRACE_BRIEF_BITS == 0;
-    ring->last_ticks = record.ticks;
-}
-
-void gor__trace_ready_next(struct gor__p *p, const struct gor__g *g)
-{
-    struct gor__trace_ring *ring = &p->trace;
-    if (GOR_UNLIKELY(!ring->brief)) {
-        gor__trace_ready(g, false);
-        return;
-    }
-    struct gor__trace_record record = {ring->last_ticks, g->id,
-                                       gor__trace_what(GOR__TRACE_READY, GOR__TRACE_BY_GOROUTINE |
-                                                                             GOR__TRACE_UNTIMED |
-                                                                             turn_of(g)),
-                                       0};
-    gor__trace_ring_put(ring, &record);
-}
-
 void gor__trace_leave(struct gor__p *p, const struct gor__g *left)
 {
     if (p != NULL) {
-        gor__trace_proc(p, GOR__TRACE_SWITCHED, 0, why(left), 0);
+        gor__trace_proc(p, GOR__TRACE_SWITCHED, 0, gor__trace_why(left), 0);
     }
 }
 
 void gor__trace_resume(struct gor__p *p, const struct gor__g *next)
 {
-    gor__trace_proc(p, GOR__TRACE_SWITCHED, next->id, turn_of_next(next), (uintptr_t)next->fn);
+    gor__trace_proc(p, GOR__TRACE_SWITCHED, next->id, gor__trace_next_turn(next),
+                    (uintptr_t)next->fn);
     p->trace.last_ticks = 0;
 }
 
@@ -194,7 +157,7 @@ void gor__trace_ready(const struct gor__g *g, bool from_network)
     } else if (m != NULL) {
         kind = GOR__TRACE_BY_TIMER;
     }
-    gor__trace_at(m, GOR__TRACE_READY, g->id, kind | turn_of(g), 0);
+    gor__trace_at(m, GOR__TRACE_READY, g->id, kind | gor__trace_turn(g), 0);
 }
 
 /* ---- Ps and Ms */
@@ -213,14 +176,15 @@ void gor__trace_held(const struct gor__m *m, struct gor__p *p)
 void gor__trace_taken(const struct gor__m *m, struct gor__p *p, enum gor__trace_loss loss)
 {
     if (m->g != NULL) {
-        gor__trace_proc(p, GOR__TRACE_TAKEN, m->g->id, loss | turn_of(m->g), m->id);
+        gor__trace_proc(p, GOR__TRACE_TAKEN, m->g->id, loss | gor__trace_turn(m->g), m->id);
     }
 }
 
 void gor__trace_given(const struct gor__m *m, struct gor__p *p)
 {
     if (m->g != NULL) {
-        gor__trace_proc(p, GOR__TRACE_GIVEN, m->g->id, m->id | turn_of(m->g), (uintptr_t)m->g->fn);
+        gor__trace_proc(p, GOR__TRACE_GIVEN, m->g->id, m->id | gor__trace_turn(m->g),
+                        (uintptr_t)m->g->fn);
     }
 }
 

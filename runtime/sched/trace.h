@@ -18,6 +18,13 @@
  * the clock for each wake-up would be felt. While switches come that fast, a wake-up has the time of the
  * switch before it and says so. The times of switches are always exact.
  *
+ * Most often the next that happens is that the waker stops and the P goes to the one woken: then the
+ * record of the switch says both. So, while the runtime is solo, such a wake-up is not written until it
+ * is known what comes next, which is before anything else is written in that ring. With more Ps another
+ * might take the one woken meanwhile, and tell of that first. debug/trace_feed.c, through which all
+ * readers look, puts the READY back where it was left out. Only a snapshot by somebody else may come
+ * before a wake-up is written, and miss that one.
+ *
  * Threads     the ring of a P has one writer at a time: its holder while that is inside (no signal stops
  *             it there, and nobody takes the P), or whoever takes the P from one that is outside, under
  *             gor__sched.lock and after the fence of door.h. The P changes hands under that lock, which
@@ -47,7 +54,8 @@ struct gor__p;
     X(NAMED)         /* g; bytes of the name, which follows in TEXTs */                \
     X(READY)         /* g; enum gor__trace_waker, GOR__TRACE_UNTIMED, turn */          \
     X(SWITCHED)      /* g or 0; state and reason of the one that stops, or 0, */       \
-                     /* turn and GOR__TRACE_FIRST of the one that goes on; function */ \
+                     /* turn, GOR__TRACE_FIRST and GOR__TRACE_WOKEN of the one that */ \
+                     /* goes on; function */                                           \
     X(TAKEN)         /* g that runs on without a P; enum gor__trace_loss, turn; m */   \
     X(GIVEN)         /* g that runs on with a P; m, turn; its function */              \
     X(HELD)          /* m that holds the P from now on; its tid */                     \
@@ -98,6 +106,7 @@ enum gor__trace_loss {
 enum {
     GOR__TRACE_TEXT_BYTES = 31, /* of one TEXT: all but the event */
     GOR__TRACE_TEXT_MAX = (GOR__TRACE_UNIT_MAX - 1) * GOR__TRACE_TEXT_BYTES,
+    GOR__TRACE_WOKEN = 1 << 22, /* with SWITCHED: a READY before it is left out */
     GOR__TRACE_FIRST = 1 << 23, /* with SWITCHED: its first turn */
     GOR__TRACE_TURN_AT = 24,
     GOR__TRACE_BRIEF_BITS = 9, /* of cpu ticks: some 200 ns, how fast switches come; see above */
@@ -122,6 +131,10 @@ void gor__trace_crash(void);
 /* With the world standing: what is so when a trace begins. `m`: who has stopped it, or NULL. */
 void gor__trace_begin(const struct gor__m *m);
 
+/* Write the wake-up that was to go with the next switch of `p`, if there is one, for something else comes
+ * before that. The writer of its ring. */
+void gor__trace_settle(struct gor__p *p);
+
 /* ---- noting down; while it is on. Those with an `m`: to the ring of its P, if it has one. */
 
 /* Any event: in the ring of a P, as its holder or under gor__sched.lock; or where `m`, which may be
@@ -144,16 +157,13 @@ void gor__trace_unpack(const struct gor__trace_record *record, char *out_text);
 void gor__trace_outside(enum gor__trace_event event, uint64_t id, uint64_t b, const char *text,
                         size_t bytes);
 
-/* On `p`: from `left`, whose state is set, to `next`; from `left` to the scheduler's stack (NULL: the
- * runtime stops); from there to `next`. */
-void gor__trace_switch(struct gor__p *p, const struct gor__g *left, const struct gor__g *next);
+/* On `p`: from `left`, whose state is set, to the scheduler's stack (NULL: the runtime stops); from there
+ * to `next`. From one to the other, and that one is to run next: trace_felt.h. */
 void gor__trace_leave(struct gor__p *p, const struct gor__g *left);
 void gor__trace_resume(struct gor__p *p, const struct gor__g *next);
 void gor__trace_created(const struct gor__m *m, const struct gor__g *g);
 /* `from_network`: it is in a list from the poller, unless a goroutine runs. */
 void gor__trace_ready(const struct gor__g *g, bool from_network);
-/* The same for one that is to run next on `p`, which the caller holds. */
-void gor__trace_ready_next(struct gor__p *p, const struct gor__g *g);
 void gor__trace_held(const struct gor__m *m, struct gor__p *p);
 void gor__trace_taken(const struct gor__m *m, struct gor__p *p, enum gor__trace_loss loss);
 void gor__trace_given(const struct gor__m *m, struct gor__p *p);

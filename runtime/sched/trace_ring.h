@@ -25,6 +25,8 @@
 
 #include "runtime/base/lock.h"
 
+struct gor__g;
+
 /* Two of them fill a cache line. */
 struct gor__trace_record {
     uint64_t ticks; /* gor__cpu_ticks() */
@@ -44,8 +46,9 @@ struct gor__trace_ring {
     uint64_t head;                     /* atomic */
 
     /* The writer's own; see trace.h. */
-    uint64_t last_ticks; /* of the last switch */
-    bool brief;          /* that one came soon after the one before, and nothing else since */
+    const struct gor__g *woken; /* whose READY is not written yet; NULL: nobody's */
+    uint64_t last_ticks;        /* of the last switch */
+    bool brief; /* that one came soon after the one before, and nothing else since */
 } __attribute__((aligned(64)));
 
 static inline uint64_t gor__trace_what(uint32_t event, uint64_t a)
