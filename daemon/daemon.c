@@ -405,6 +405,7 @@ static void finish(struct daemon *d)
     if (!quiet) {
         gord_log(GORD_LOG_WARNING, 0, "a native job does not end; leaving it behind");
     }
+    gord_service_end(d->service);
     rpc_server_free(d->server);
     if (d->bus != NULL && gord_bus_close(d->bus) != 0) {
         gord_log(GORD_LOG_ERROR, 0, "the last events could not be stored");

@@ -290,6 +290,10 @@ void gord_service_refuse_work(struct gord_service *service)
 
 void gord_service_end(struct gord_service *service)
 {
+    if (service == NULL || service->ended) {
+        return;
+    }
+    service->ended = true;
     gord_cancels_end(service);
     gord_acks_fail(service, -ECANCELED);
     gord_submit_streams_end(service);

@@ -35,7 +35,8 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
 /* From now on new work is refused: the daemon stops. */
 void gord_service_refuse_work(struct gord_service *service);
 
-/* End every call that waits, as UNAVAILABLE. */
+/* End every call that waits, as UNAVAILABLE, and close what the loop has of it. Once is enough; NULL is
+ * fine. */
 void gord_service_end(struct gord_service *service);
 
 void gord_service_free(struct gord_service *service);

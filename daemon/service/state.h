@@ -33,6 +33,7 @@ struct gord_service {
     char *drained;        /* owned; by whom and why no new jobs are taken; NULL: they are */
     bool memory;
     bool draining;
+    bool ended; /* gord_service_end was called */
     int store_error;
     int64_t started_ns; /* monotonic */
     struct gord_bus_hook hook;
