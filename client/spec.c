@@ -92,40 +92,11 @@ static void append(const char ***list, size_t *count, const char *text)
     (*list)[(*count)++] = text;
 }
 
-static error_t parse_option(int key, char *arg, struct argp_state *state)
+/* What it runs, and within what. */
+static error_t parse_kind(int key, char *arg, struct argp_state *state)
 {
     struct gorctl_spec *spec = state->input;
     switch (key) {
-    case 'n':
-        spec->name = arg;
-        return 0;
-    case KEY_TIMEOUT:
-        spec->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
-        return 0;
-    case KEY_GRACE:
-        spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
-        return 0;
-    case KEY_STDIN:
-        spec->stdin_from = arg;
-        return 0;
-    case KEY_LIMIT:
-        append(&spec->limits, &spec->limit_count, arg);
-        return 0;
-    case KEY_LIMIT_STRICT:
-        spec->limits_strict = true;
-        return 0;
-    case KEY_SIGNAL:
-        spec->stops = arg;
-        return 0;
-    case KEY_SKIPS_PAUSES:
-        spec->skips_pauses = true;
-        return 0;
-    case 'l':
-        append(&spec->labels, &spec->label_count, arg);
-        return 0;
-    case KEY_PARENT:
-        spec->parent_id = gorctl_option_number(state, "--parent", arg);
-        return 0;
     case KEY_SHELL:
         spec->shell = arg;
         return 0;
@@ -144,6 +115,21 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_MAX_MEMORY:
         spec->max_memory_bytes = gorctl_option_bytes(state, "--max-memory", arg);
         return 0;
+    case ARGP_KEY_ARG:
+        spec->words = &state->argv[state->next - 1];
+        spec->word_count = (size_t)(state->argc - state->next) + 1;
+        state->next = state->argc;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* What only programs have. */
+static error_t parse_surroundings(int key, char *arg, struct argp_state *state)
+{
+    struct gorctl_spec *spec = state->input;
+    switch (key) {
     case 'C':
         spec->directory = arg;
         return 0;
@@ -159,13 +145,47 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_ENV_WITHOUT:
         spec->env_without = arg;
         return 0;
-    case ARGP_KEY_ARG:
-        spec->words = &state->argv[state->next - 1];
-        spec->word_count = (size_t)(state->argc - state->next) + 1;
-        state->next = state->argc;
+    case KEY_STDIN:
+        spec->stdin_from = arg;
+        return 0;
+    case KEY_LIMIT:
+        append(&spec->limits, &spec->limit_count, arg);
+        return 0;
+    case KEY_LIMIT_STRICT:
+        spec->limits_strict = true;
+        return 0;
+    case KEY_SIGNAL:
+        spec->stops = arg;
+        return 0;
+    case KEY_SKIPS_PAUSES:
+        spec->skips_pauses = true;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_kind(key, arg, state);
+    }
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct gorctl_spec *spec = state->input;
+    switch (key) {
+    case 'n':
+        spec->name = arg;
+        return 0;
+    case 'l':
+        append(&spec->labels, &spec->label_count, arg);
+        return 0;
+    case KEY_TIMEOUT:
+        spec->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
+        return 0;
+    case KEY_GRACE:
+        spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        return 0;
+    case KEY_PARENT:
+        spec->parent_id = gorctl_option_number(state, "--parent", arg);
+        return 0;
+    default:
+        return parse_surroundings(key, arg, state);
     }
 }
 

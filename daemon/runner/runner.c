@@ -642,11 +642,69 @@ static int open_inboxes(struct gord_runner *runner)
     uv_loop_t *loop = gord_bus_loop(runner->bus);
     int result = gord_inbox_init(&runner->notes, loop, on_note, runner);
 
+    if (result != 0) {
+        return result;
+    }
+    result = gord_inbox_init(&runner->errands, loop, on_errand, runner);
     if (result == 0) {
         result = gord_inbox_init(&runner->written, loop, on_written, runner);
         if (result != 0) {
-            gord_inbox_close(&runner->notes);
+            gord_inbox_close(&runner->errands);
         }
+    }
+    if (result != 0) {
+        gord_inbox_close(&runner->notes);
+    }
+    return result;
+}
+
+static void close_inboxes(struct gord_runner *runner)
+{
+    gord_inbox_close(&runner->notes);
+    gord_inbox_close(&runner->errands);
+    gord_inbox_close(&runner->written);
+}
+
+/* What jobs run in: control groups, contexts, ways to the loop. */
+static int open_env(struct gord_runner *runner, const struct gord_runner_opts *opts)
+{
+    int result = gord_cgroups_open(&runner->env.cgroups, opts->cgroup);
+
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "%s", runner->env.cgroups.why);
+        return result;
+    }
+    result = gord_run_env_open(&runner->env);
+    return result != 0 ? result : open_inboxes(runner);
+}
+
+/* Where they get their places and functions from. */
+static int open_supplies(struct gord_runner *runner, const struct gord_runner_opts *opts)
+{
+    const struct gord_plugins_opts plugins = {.loop = gord_bus_loop(opts->bus),
+                                              .folder = opts->plugin_folder,
+                                              .copies = opts->plugin_copies};
+    int result =
+        gord_admission_open(&runner->admission, opts->max_goroutines, gord_bus_loop(opts->bus),
+                            gord_job_counts(gord_bus_table(opts->bus)));
+
+    if (result != 0) {
+        close_inboxes(runner);
+        return result;
+    }
+    return gord_plugins_open(&plugins, &runner->plugins);
+}
+
+static int settle(struct gord_runner *runner)
+{
+    size_t settled = 0;
+    int result = gord_sweep(runner->bus, &settled);
+
+    if (result == 0 && settled > 0) {
+        gord_log(GORD_LOG_WARNING, 0,
+                 "%zu jobs that were running when the last daemon ended are "
+                 "settled as lost",
+                 settled);
     }
     return result;
 }
@@ -654,68 +712,34 @@ static int open_inboxes(struct gord_runner *runner)
 int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner)
 {
     struct gord_runner *runner = calloc(1, sizeof(*runner));
-    size_t settled = 0;
 
     if (runner == NULL) {
         return -ENOMEM;
     }
     fill(runner, opts);
-    int result = gord_cgroups_open(&runner->env.cgroups, opts->cgroup);
+    int result = open_env(runner, opts);
     if (result != 0) {
-        gord_log(GORD_LOG_ERROR, 0, "%s", runner->env.cgroups.why);
-        goto free_runner;
+        gord_cgroups_close(&runner->env.cgroups);
+        gord_children_fini(&runner->env.children);
+        free(runner);
+        return result;
     }
-    result = gord_run_env_open(&runner->env);
+    result = open_supplies(runner, opts);
     if (result != 0) {
-        goto free_runner;
-    }
-    result = open_inboxes(runner);
-    if (result != 0) {
-        goto free_runner;
-    }
-    result = gord_inbox_init(&runner->errands, gord_bus_loop(opts->bus), on_errand, runner);
-    if (result != 0) {
-        gord_inbox_close(&runner->notes);
-        return result; /* the memory stays, as below */
-    }
-    result = gord_admission_open(&runner->admission, opts->max_goroutines, gord_bus_loop(opts->bus),
-                                 gord_job_counts(gord_bus_table(opts->bus)));
-    if (result != 0) {
-        gord_inbox_close(&runner->notes);
-        gord_inbox_close(&runner->errands);
-        gord_inbox_close(&runner->written);
-        return result; /* the memory stays, as below */
-    }
-    struct gord_plugins_opts plugins = {.loop = gord_bus_loop(opts->bus),
-                                        .folder = opts->plugin_folder,
-                                        .copies = opts->plugin_copies};
-    result = gord_plugins_open(&plugins, &runner->plugins);
-    if (result != 0) {
-        return result; /* likewise */
+        return result; /* its handles are open: the process is about to end, so the memory stays */
     }
     gord_admission_on_look(&runner->admission, on_places, runner);
     gord_sampler_init(&runner->sampler, opts->bus);
     gord_bus_follow(opts->bus, &runner->hook);
     gord_reaper_start(&runner->reaper, gord_bus_loop(opts->bus), &runner->env.children);
-    result = gord_sweep(opts->bus, &settled);
+    result = settle(runner);
     if (result != 0) {
         gord_runner_stop(runner);
-        return result; /* its handles are open: the process is about to end, so the memory stays */
-    }
-    if (settled > 0) {
-        gord_log(GORD_LOG_WARNING, 0,
-                 "%zu jobs that were running when the last daemon ended are "
-                 "settled as lost",
-                 settled);
+        return result; /* as above */
     }
     gord_bus_wake(opts->bus);
     *out_runner = runner;
     return 0;
-free_runner:
-    gord_cgroups_close(&runner->env.cgroups);
-    gord_children_fini(&runner->env.children);
-    free(runner);
-    return result;
 }
 
 void gord_runner_stop(struct gord_runner *runner)
@@ -724,9 +748,7 @@ void gord_runner_stop(struct gord_runner *runner)
         return;
     }
     runner->stopped = true;
-    gord_inbox_close(&runner->notes);
-    gord_inbox_close(&runner->errands);
-    gord_inbox_close(&runner->written);
+    close_inboxes(runner);
     gord_admission_close(&runner->admission);
     gord_plugins_close(runner->plugins);
     gord_sampler_close(&runner->sampler);
