@@ -37,6 +37,7 @@ enum {
 
 enum { SLOTS_MAX = 1000000, GOMAXPROCS_MAX = 1024, GOROUTINES_MAX = 1000000000 };
 
+#define LOG_CAP_MIN ((uint64_t)64 << 10)
 #define STACK_MEMORY_MIN ((uint64_t)16 << 20) /* gord's own must have room */
 
 static const struct argp_option options[] = {
@@ -85,7 +86,9 @@ static const struct argp_option options[] = {
     {"store", OPT_STORE, "MODE", 0,
      "sync: acknowledge a job once it is on disk (default); memory: forget all with the daemon", 2},
     {"log-cap", OPT_LOG_CAP, "BYTES", 0,
-     "Keep at most so much output of one job, as 64M or 1G (default: 64M)", 2},
+     "Keep at most so much output of a job that says nothing else, as 64K or 1G, its beginning and "
+     "its end (default: 64M)",
+     2},
     {"log-level", OPT_LOG_LEVEL, "LEVEL", 0,
      "Report error, warning, notice (default), info or debug", 2},
     {"help", OPT_HELP, NULL, 0, "Show this and exit", -1},
@@ -255,8 +258,12 @@ static error_t set_mode(struct argp_state *state, int key, char *arg)
         }
         return 0;
     case OPT_LOG_CAP:
-        if (gord_parse_bytes(arg, &config->log_cap_bytes) != 0) {
-            return COMPLAIN(state, "--log-cap is '%s'; it must be a size such as 64M or 1G", arg);
+        if (gord_parse_bytes(arg, &config->log_cap_bytes) != 0 ||
+            config->log_cap_bytes < LOG_CAP_MIN) {
+            return COMPLAIN(state,
+                            "--log-cap is '%s'; it must be a size of 64K or more, such as 64M or "
+                            "1G",
+                            arg);
         }
         return 0;
     default:
