@@ -28,6 +28,10 @@ enum {
     OPT_STORE,
     OPT_GRACE,
     OPT_LOG_CAP,
+    OPT_KEEP_AGE,
+    OPT_KEEP_FAILED,
+    OPT_KEEP_JOBS,
+    OPT_KEEP_SIZE,
     OPT_PAUSED,
     OPT_LOG_LEVEL,
     OPT_VERSION,
@@ -37,6 +41,7 @@ enum {
 
 enum { SLOTS_MAX = 1000000, GOMAXPROCS_MAX = 1024, GOROUTINES_MAX = 1000000000 };
 
+#define KEEP_SIZE_MIN ((uint64_t)1 << 20)
 #define LOG_CAP_MIN ((uint64_t)64 << 10)
 #define STACK_MEMORY_MIN ((uint64_t)16 << 20) /* gord's own must have room */
 
@@ -88,6 +93,18 @@ static const struct argp_option options[] = {
     {"log-cap", OPT_LOG_CAP, "BYTES", 0,
      "Keep at most so much output of a job that says nothing else, as 64K or 1G, its beginning and "
      "its end (default: 64M)",
+     2},
+    {"keep-age", OPT_KEEP_AGE, "TIME", 0,
+     "Remove jobs, with their output and history, so long after they ended, as 30d (default: "
+     "never)",
+     2},
+    {"keep-failed", OPT_KEEP_FAILED, "TIME", 0,
+     "The same for jobs that did not succeed (default: as --keep-age)", 2},
+    {"keep-jobs", OPT_KEEP_JOBS, "N", 0,
+     "Of the jobs that have ended keep the last N (default: all)", 2},
+    {"keep-size", OPT_KEEP_SIZE, "BYTES", 0,
+     "Remove the oldest jobs that have ended when the database and all output take more, as 10G "
+     "(default: never)",
      2},
     {"log-level", OPT_LOG_LEVEL, "LEVEL", 0,
      "Report error, warning, notice (default), info or debug", 2},
@@ -240,6 +257,34 @@ static error_t set_ceiling(struct argp_state *state, int key, const char *arg,
     }
 }
 
+static error_t set_keep(struct argp_state *state, int key, const char *arg,
+                        struct gord_config *config)
+{
+    unsigned count = 0;
+    error_t err;
+    switch (key) {
+    case OPT_KEEP_AGE:
+    case OPT_KEEP_FAILED: {
+        int64_t *field = key == OPT_KEEP_AGE ? &config->keep_age_ns : &config->keep_failed_ns;
+        if (gord_parse_duration(arg, field) != 0 || *field == 0) {
+            return COMPLAIN(state, "--%s is '%s'; it must be a time such as 12h or 30d",
+                            key == OPT_KEEP_AGE ? "keep-age" : "keep-failed", arg);
+        }
+        return 0;
+    }
+    case OPT_KEEP_JOBS:
+        err = set_count(state, "keep-jobs", arg, UINT_MAX, &count);
+        config->keep_jobs = count;
+        return err;
+    default:
+        if (gord_parse_bytes(arg, &config->keep_bytes) != 0 || config->keep_bytes < KEEP_SIZE_MIN) {
+            return COMPLAIN(
+                state, "--keep-size is '%s'; it must be a size of 1M or more, such as 10G", arg);
+        }
+        return 0;
+    }
+}
+
 static error_t set_mode(struct argp_state *state, int key, char *arg)
 {
     struct gord_config *config = &((struct parse *)state->input)->config;
@@ -320,6 +365,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_LOG_CAP:
     case OPT_LOG_LEVEL:
         return set_mode(state, key, arg);
+    case OPT_KEEP_AGE:
+    case OPT_KEEP_FAILED:
+    case OPT_KEEP_JOBS:
+    case OPT_KEEP_SIZE:
+        return set_keep(state, key, arg, config);
     case OPT_HELP:
     case OPT_USAGE:
     case OPT_VERSION:

@@ -39,6 +39,10 @@ struct gord_config {
     bool paused;               /* start paused whatever the store says */
     int64_t grace_ns;          /* between SIGTERM and SIGKILL */
     uint64_t log_cap_bytes;    /* of one job's output */
+    int64_t keep_age_ns;       /* jobs that have ended, for so long; 0, as below: without limit */
+    int64_t keep_failed_ns;    /* the same for those that did not succeed; 0: as the others */
+    uint64_t keep_jobs;        /* jobs that have ended, at most */
+    uint64_t keep_bytes;       /* of database and output, at most */
     enum gord_log_level log_level;
 };
 

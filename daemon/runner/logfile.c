@@ -20,6 +20,7 @@
 
 /* A frame is cut at the end of a part if at least so much of it fits there. */
 #define PIECE_LEAST 256
+#define FOLDER_TRIES 5
 
 static int64_t wall_now(void)
 {
@@ -59,7 +60,8 @@ static int open_part(const struct gord_logfile *log, enum gord_output_part part)
     }
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
     int fd = open(path, flags, 0600);
-    if (fd < 0 && errno == ENOENT) {
+    /* More than once: a folder is removed when its last log is, which may be just now. */
+    for (int tries = 0; fd < 0 && errno == ENOENT && tries < FOLDER_TRIES; tries++) {
         char *slash = strrchr(path, '/');
         *slash = '\0';
         if (mkdir(path, 0700) != 0 && errno != EEXIST) {
