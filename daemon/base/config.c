@@ -33,6 +33,8 @@ enum {
     OPT_KEEP_JOBS,
     OPT_KEEP_SIZE,
     OPT_PAUSED,
+    OPT_CHECK_STORE,
+    OPT_REPAIR,
     OPT_LOG_LEVEL,
     OPT_VERSION,
     OPT_HELP,
@@ -106,6 +108,10 @@ static const struct argp_option options[] = {
      "Remove the oldest jobs that have ended when the database and all output take more, as 10G "
      "(default: never)",
      2},
+    {"check-store", OPT_CHECK_STORE, NULL, 0,
+     "Look whether the store is sound, say what is not, and exit; no daemon may run on it", 3},
+    {"repair", OPT_REPAIR, NULL, 0,
+     "With --check-store: set counters right and remove what belongs to no job", 3},
     {"log-level", OPT_LOG_LEVEL, "LEVEL", 0,
      "Report error, warning, notice (default), info or debug", 2},
     {"help", OPT_HELP, NULL, 0, "Show this and exit", -1},
@@ -360,6 +366,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_PAUSED:
         config->paused = true;
         return 0;
+    case OPT_CHECK_STORE:
+        config->check_store = true;
+        return 0;
+    case OPT_REPAIR:
+        config->repair = true;
+        return 0;
+    case ARGP_KEY_END:
+        return config->repair && !config->check_store
+                   ? COMPLAIN(state, "--repair goes with --check-store only")
+                   : 0;
     case OPT_STORE:
     case OPT_GRACE:
     case OPT_LOG_CAP:
@@ -463,7 +479,8 @@ int gord_config_parse(int argc, char **argv, struct gord_config *out)
         .doc =
             "gord takes jobs over gRPC, runs each as a goroutine and keeps their history.\v"
             "Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 the store cannot "
-            "be read, 4 another gord has the state directory, 5 cannot listen.",
+            "be read, 4 another gord has the state directory, 5 cannot listen, 6 --check-store has "
+            "found something.",
     };
     struct parse parse = {
         .config = {.exec_slots = default_exec_slots(),
