@@ -16,9 +16,14 @@
 #include "daemon/store/schema.h"
 #include "daemon/store/writing.h"
 
+/* Pages in the journal that make a checkpoint worthwhile; tests want more of them. */
+#ifndef GORD_CHECKPOINT_FRAMES
+#define GORD_CHECKPOINT_FRAMES 4096
+#endif
+
 /* A run fills one page: 4096 less the B-tree's overhead (SQLite keeps up to 4061 bytes of a row in
  * its page). */
-enum { RUN_BYTES = 4000, CHECKPOINT_FRAMES = 4096, IDLE_REMOVALS = 500, LEAST_REMOVALS = 16 };
+enum { RUN_BYTES = 4000, IDLE_REMOVALS = 500, LEAST_REMOVALS = 16 };
 
 static const char *const statements[WRITE_COUNT] = {
     [WRITE_BEGIN] = "BEGIN IMMEDIATE",
@@ -222,7 +227,7 @@ int gord_writer_commit(struct gord_writer *writer, struct gord_event *const *eve
 
 int gord_writer_checkpoint(struct gord_writer *writer, char *out_text, bool *out_fatal)
 {
-    if (writer->journal_frames < CHECKPOINT_FRAMES) {
+    if (writer->journal_frames < GORD_CHECKPOINT_FRAMES) {
         return 0;
     }
     writer->journal_frames = 0;
