@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/store/output.h"
 
@@ -148,6 +149,7 @@ static int rotate(struct gord_logfile *log)
     int result = log->in_tail ? age_tail(log) : 0;
 
     gord_tail_encode(&tail, header);
+    GORD_CRASHPOINT(OUTPUT_ROTATE);
     if (result == 0) {
         result = begin_part(log, GORD_OUTPUT_TAIL, header, sizeof(header));
     }
@@ -195,7 +197,9 @@ static int write_frame(struct gord_logfile *log, enum gord_stream stream, const 
     gord_frame_encode(&frame, at, header);
     struct iovec parts[2] = {{header, sizeof(header)}, {(void *)(uintptr_t)data, length}};
     ssize_t want = (ssize_t)(sizeof(header) + length);
+    GORD_CRASHPOINT(OUTPUT_WRITE);
     ssize_t put = pwritev(log->fd, parts, 2, (off_t)(at - log->shift));
+    GORD_CRASHPOINT(OUTPUT_WRITTEN);
     if (put == want) {
         atomic_store_explicit(&log->end, at + (uint64_t)want, memory_order_release);
         return 0;

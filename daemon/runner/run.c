@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/runner/text.h"
 
 /* After each append, on the goroutine: one note under way at a time, and only if somebody reads. */
@@ -222,5 +223,6 @@ void gord_run_main(void *arg)
         gord_native_run(run, &result);
     }
     post_finished(run, &result);
+    GORD_CRASHPOINT(EXIT_POSTED);
     gord_run_unref(run);
 }

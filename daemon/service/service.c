@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/state.h"
 
@@ -123,7 +124,9 @@ static void finish_first(struct gord_service *service, int error)
     if (service->acks == NULL) {
         service->acks_last = NULL;
     }
+    GORD_CRASHPOINT(ACK_BEFORE);
     ack->fn(service, ack, error);
+    GORD_CRASHPOINT(ACK_AFTER);
     free(ack);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/service/check.h"
 #include "daemon/service/state.h"
 
@@ -192,6 +193,7 @@ GORD_METHOD(gord_jobs_submit)
         result = enter(service, id, spec, uid_of(call), &seq);
         gord_spec_unref(spec);
     }
+    GORD_CRASHPOINT(SUBMIT_ENTERED);
     struct gord_ack ack = {
         .seq = seq, .call = call, .fn = submit_committed, .first_id = id, .count = 1};
     if (result == 0) {

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/store/writing.h"
 
 enum {
@@ -213,6 +214,7 @@ int gord_retain_remove(struct gord_writer *writer, struct gord_tally *tally, uin
     bool found = false, had_row = false;
     int64_t env_id = 0, outcome = 0;
     gord_usage_remove(&writer->retain.usage, job_id);
+    GORD_CRASHPOINT(REMOVE_OUTPUT);
     int rc = ask(writer, WRITE_DELETE_JOB, job_id, &had_row, &env_id);
     rc = rc != SQLITE_OK ? rc : ask(writer, WRITE_DELETE_ENDED, job_id, &found, &outcome);
     if (rc == SQLITE_OK && found && outcome >= 0 && outcome < GORD_OUTCOME_COUNT) {
@@ -220,6 +222,7 @@ int gord_retain_remove(struct gord_writer *writer, struct gord_tally *tally, uin
         tally->rows += 2;
     }
     rc = rc != SQLITE_OK ? rc : release_env(writer, env_id);
+    GORD_CRASHPOINT(REMOVE_ROWS);
     return rc != SQLITE_OK ? rc : release_events(writer, job_id, last_seq);
 }
 

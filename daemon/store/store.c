@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/writer.h"
 
@@ -511,6 +512,7 @@ int gord_store_close(struct gord_store *store)
     /* The thread is gone, and its work is done here: what it left, and what the callbacks add. One
      * failure ends it; after a failed fsync nothing is tried at all. */
     gord_store_queue_move(&store->pending, &store->incoming);
+    GORD_CRASHPOINT(STOP_COMMIT);
     while (!gord_store_queue_is_empty(&store->pending) && !store->status.fatal &&
            commit_some(store)) {
         deliver(store);

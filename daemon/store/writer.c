@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/store/pack.h"
 #include "daemon/store/schema.h"
 #include "daemon/store/writing.h"
@@ -167,12 +168,18 @@ static int write_all(struct gord_writer *writer, struct gord_event *const *event
                      int paused, struct gord_tally *tally)
 {
     errno = 0; /* see gord_sql_errno */
+    GORD_CRASHPOINT(COMMIT_BEGIN);
     int rc = gord_sql_run(writer->stmts[WRITE_BEGIN]);
     rc = rc != SQLITE_OK ? rc : gord_writer_rows_write(writer, tally);
+    GORD_CRASHPOINT(COMMIT_ROWS);
     rc = rc != SQLITE_OK ? rc : write_log(writer, events, count, tally);
+    GORD_CRASHPOINT(COMMIT_LOG);
     rc = rc != SQLITE_OK ? rc : gord_retain_step(writer, tally, removals(tally, count));
     rc = rc != SQLITE_OK ? rc : write_meta(writer, writer->next_seq + count, paused, tally);
-    return rc != SQLITE_OK ? rc : gord_sql_run(writer->stmts[WRITE_COMMIT]);
+    GORD_CRASHPOINT(COMMIT_READY);
+    rc = rc != SQLITE_OK ? rc : gord_sql_run(writer->stmts[WRITE_COMMIT]);
+    GORD_CRASHPOINT(COMMIT_DONE);
+    return rc;
 }
 
 /* Say what happened, and get out of the transaction. */
@@ -232,7 +239,9 @@ int gord_writer_checkpoint(struct gord_writer *writer, char *out_text, bool *out
     }
     writer->journal_frames = 0;
     errno = 0;
+    GORD_CRASHPOINT(CHECKPOINT_BEGIN);
     int rc = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    GORD_CRASHPOINT(CHECKPOINT_DONE);
     /* Busy: somebody reads an old state; the next time will do. */
     return (rc & 0xff) == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY
                ? 0
