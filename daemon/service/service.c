@@ -40,6 +40,8 @@ static const struct rpc_method methods[] = {
      gord_jobs_pause, NULL, NULL},
     {"/gor.v1.Jobs/Resume", RPC_UNARY, MESSAGE(resume_request), MESSAGE(resume_reply), SMALL,
      gord_jobs_resume, NULL, NULL},
+    {"/gor.v1.Store/Backup", RPC_SERVER_STREAM, MESSAGE(backup_request), MESSAGE(inspect_chunk),
+     SMALL, gord_store_backup, NULL, NULL},
     {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
      gord_runtime_stats, NULL, NULL},
     {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
@@ -240,6 +242,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->watches);
     rpc_list_init(&service->follows);
     rpc_list_init(&service->inspections);
+    rpc_list_init(&service->backups);
     service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
@@ -277,6 +280,7 @@ void gord_service_end(struct gord_service *service)
     gord_watches_end(service);
     gord_follows_end(service);
     gord_inspections_end(service);
+    gord_backups_end(service);
 }
 
 void gord_service_free(struct gord_service *service)

@@ -196,6 +196,7 @@ class Client:
                 self.messages.channel = grpc.intercept_channel(ask, _AddToken(self.metadata))
             self.messages.load("gor.v1.Jobs")
             self.messages.load("gor.v1.Runtime")
+            self.messages.load("gor.v1.Store")
             self.loaded = True
 
     def message(self, name, /, **fields):
@@ -208,7 +209,7 @@ class Client:
         found = self.messages.pool.FindServiceByName("gor.v1." + service).FindMethodByName(method)
         in_class = getattr(self.messages, found.input_type.name)
         out_class = getattr(self.messages, found.output_type.name)
-        streams = {"Watch", "Logs", "Goroutines", "Inspect"}
+        streams = {"Watch", "Logs", "Goroutines", "Inspect", "Backup"}
         make = self.channel.unary_stream if method in streams else self.channel.unary_unary
         stub = make(f"/gor.v1.{service}/{method}",
                     request_serializer=lambda m: m.SerializeToString(),
