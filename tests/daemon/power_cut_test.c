@@ -201,7 +201,7 @@ static void after(const struct shim_event *event)
     pthread_mutex_unlock(&disk.lock);
 }
 
-static const struct shim_hooks hooks = {on_open, before, after};
+static const struct shim_hooks hooks = {on_open, before, after, NULL};
 
 /* ------------------------------------------------------------- the child */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* crashpoint.c - the places of daemon/base/crashpoint.h, armed by $GORD_CRASHPOINT. Those inside
- * SQLite are met by looking on at its files. With $GORD_CRASHPOINT=list the labels are printed. */
+ * SQLite are met by looking on at its files. With $GORD_CRASHPOINT=list the labels are printed. With
+ * $GORD_FAIL_FLUSH=FILE flushes of the journal fail as long as that file is there. */
 #include "daemon/base/crashpoint.h"
 
 #include <signal.h>
@@ -24,6 +25,7 @@ static const char *const texts[] = {
 #undef CRASHPOINT_TEXT
 };
 
+static const char *fail_flush; /* NULL: none fails */
 static int armed = -1;
 static atomic_long left;
 
@@ -52,6 +54,11 @@ static void after(const struct shim_event *event)
     }
 }
 
+static bool fails(const struct shim_event *event)
+{
+    return event->journal && fail_flush != NULL && access(fail_flush, F_OK) == 0;
+}
+
 static void list(void)
 {
     for (int i = 0; i < GORD_CRASHPOINT_COUNT; i++) {
@@ -62,8 +69,12 @@ static void list(void)
 
 __attribute__((constructor)) static void arm(void)
 {
-    static const struct shim_hooks hooks = {NULL, before, after};
+    static const struct shim_hooks hooks = {NULL, before, after, fails};
     const char *what = getenv("GORD_CRASHPOINT");
+    fail_flush = getenv("GORD_FAIL_FLUSH");
+    if (fail_flush != NULL) {
+        shim_install(&hooks);
+    }
     if (what == NULL) {
         return;
     }

@@ -72,6 +72,9 @@ static int shim_sync(sqlite3_file *file, int flags)
     if (is_watched(file)) {
         hooks->before(&event);
     }
+    if (is_watched(file) && hooks->fails != NULL && hooks->fails(&event)) {
+        return SQLITE_IOERR_FSYNC;
+    }
     int rc = real_of(file)->pMethods->xSync(real_of(file), flags);
     if (is_watched(file) && rc == SQLITE_OK) {
         hooks->after(&event);

@@ -27,6 +27,7 @@ struct shim_hooks {
     void (*opened)(const char *path); /* may be NULL */
     void (*before)(const struct shim_event *event);
     void (*after)(const struct shim_event *event);
+    bool (*fails)(const struct shim_event *event); /* this flush fails; NULL: none does */
 };
 
 /* Have all files that are opened from here on looked at. The hooks stay in use. */
