@@ -106,6 +106,21 @@ class Backup(ctl.GorctlTest):
                     self.assertEqual(archive.extractfile(members[name]).read(), file.read())
         self.assertEqual([n for n in os.listdir(self.gord.state) if n.startswith("backup")], [])
 
+    def test_export_has_every_job_with_its_history(self):
+        ids = [self.submit("--name", f"n{i}", "--label", "a=b", "--shell", f"exit {i % 3}")
+               for i in range(30)]
+        self.client.wait(*ids)
+        lines = {line["job"]["id"]: line for line in self.ok("export").lines}
+        for job_id in ids:
+            line = lines[job_id]
+            self.assertEqual(line["job"], self.ok("show", "--json", "--env",
+                                                  str(job_id)).json["job"])
+            self.assertEqual([e["seq"] for e in line["events"]],
+                             [e.seq for e in self.client.events(job_id)])
+        self.assertEqual(sorted(lines), list(lines))
+        some = [line["job"]["id"] for line in self.ok("export", "--from-id", str(ids[20])).lines]
+        self.assertEqual(some[:10], ids[20:])
+
     def test_wrong_words_and_a_full_output(self):
         self.refused(ctl.USAGE, "into which file?", "backup")
         self.refused(ctl.OUTPUT, "cannot write /nowhere/b.tar", "backup", "/nowhere/b.tar")
