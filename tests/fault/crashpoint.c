@@ -69,7 +69,7 @@ static void list(void)
 
 __attribute__((constructor)) static void arm(void)
 {
-    static const struct shim_hooks hooks = {NULL, before, after, fails};
+    static const struct shim_hooks hooks = {NULL, before, after, fails, false};
     const char *what = getenv("GORD_CRASHPOINT");
     fail_flush = getenv("GORD_FAIL_FLUSH");
     if (fail_flush != NULL) {

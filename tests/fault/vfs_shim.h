@@ -28,9 +28,10 @@ struct shim_hooks {
     void (*before)(const struct shim_event *event);
     void (*after)(const struct shim_event *event);
     bool (*fails)(const struct shim_event *event); /* this flush fails; NULL: none does */
+    bool no_flush; /* none is really made: whoever looks on is the disk */
 };
 
-/* Have all files that are opened from here on looked at. The hooks stay in use. */
+/* Have all files that are opened from here on looked at, or by others. The hooks stay in use. */
 void shim_install(const struct shim_hooks *hooks);
 
 #endif
