@@ -13,6 +13,7 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/json.h"
+#include "client/options.h"
 #include "client/spec.h"
 #include "client/text.h"
 #include "client/when.h"
@@ -224,6 +225,17 @@ static int read_grace(const struct reading *reading, const json_t *value)
     return duration_member(reading, "grace", value, &reading->spec->grace_ns);
 }
 
+static int read_output_max(const struct reading *reading, const json_t *value)
+{
+    const char *text = "";
+    int rc = text_member(reading, "output_max", value, &text);
+    if (rc == 0 && gorctl_bytes_parse(text, &reading->spec->output_max_bytes) != 0) {
+        complain(reading, "\"output_max\" must be a size such as \"512K\" or \"64M\"");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
 /* Which kinds of job a member is for. */
 enum { FOR_EXEC = 1, FOR_NATIVE = 2, FOR_BOTH = 3 };
 
@@ -240,12 +252,19 @@ static const struct member {
     int kinds;
     int (*read)(const struct reading *reading, const json_t *value);
 } members[] = {
-    {"argv", FOR_EXEC, read_argv},         {"shell", FOR_EXEC, read_shell},
-    {"cwd", FOR_EXEC, read_cwd},           {"env", FOR_EXEC, read_env},
-    {"clear_env", FOR_EXEC, read_already}, {"native", FOR_NATIVE, read_already},
-    {"args", FOR_NATIVE, read_args},       {"name", FOR_BOTH, read_name},
-    {"timeout", FOR_BOTH, read_timeout},   {"grace", FOR_BOTH, read_grace},
-    {"parent", FOR_BOTH, read_parent},     {"labels", FOR_BOTH, read_labels},
+    {"argv", FOR_EXEC, read_argv},
+    {"shell", FOR_EXEC, read_shell},
+    {"cwd", FOR_EXEC, read_cwd},
+    {"env", FOR_EXEC, read_env},
+    {"clear_env", FOR_EXEC, read_already},
+    {"native", FOR_NATIVE, read_already},
+    {"args", FOR_NATIVE, read_args},
+    {"name", FOR_BOTH, read_name},
+    {"timeout", FOR_BOTH, read_timeout},
+    {"grace", FOR_BOTH, read_grace},
+    {"parent", FOR_BOTH, read_parent},
+    {"labels", FOR_BOTH, read_labels},
+    {"output_max", FOR_BOTH, read_output_max},
 };
 
 static const struct member *find_member(const char *name)

@@ -126,6 +126,9 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_duration("Timeout", spec->timeout_ns);
     line_duration("Grace", spec->grace_ns);
     line_number("Parent", spec->parent_id);
+    if (spec->output_max_bytes != 0) {
+        line_bytes("Output kept", spec->output_max_bytes);
+    }
     for (size_t i = 0; i < spec->n_labels; i++) {
         char *label = gorctl_text_words(
             (struct gorctl_word[]){{spec->labels[i]->key, strlen(spec->labels[i]->key)},

@@ -40,6 +40,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"dump", "every goroutine with its stack, as text", gorctl_cmd_dump, false},
     {"profile", "where CPU time goes, or goroutines wait, for pprof", gorctl_cmd_profile, false},
     {"trace", "what the scheduler does, for Perfetto", gorctl_cmd_trace, false},
+    {"export", "every job with its history, as lines of JSON", gorctl_cmd_export, false},
+    {"backup", "a copy of all that the daemon keeps", gorctl_cmd_backup, false},
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, true},
     {"help", "help, also about one command", gorctl_cmd_help, false},

@@ -61,6 +61,8 @@ int gorctl_cmd_dump(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_metrics(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_profile(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_trace(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_export(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_backup(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_pause(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_resume(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_drain(struct gorctl *ctl, int argc, char **argv);

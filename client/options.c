@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/exits.h"
 #include "client/when.h"
@@ -104,6 +105,37 @@ uint64_t gorctl_option_number(struct argp_state *state, const char *what, const 
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "%s: '%s' is not a number", what, text);
     }
     return number;
+}
+
+int gorctl_bytes_parse(const char *text, uint64_t *out_bytes)
+{
+    static const char units[] = "KMGT";
+    if (!isdigit((unsigned char)*text)) {
+        return -EINVAL;
+    }
+    char *end;
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = *end != '\0' ? strchr(units, *end) : NULL;
+    if (*end != '\0' && (unit == NULL || end[1] != '\0')) {
+        return -EINVAL;
+    }
+    unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (errno == ERANGE || number > UINT64_MAX >> shift) {
+        return -ERANGE;
+    }
+    *out_bytes = (uint64_t)number << shift;
+    return 0;
+}
+
+uint64_t gorctl_option_bytes(struct argp_state *state, const char *what, const char *text)
+{
+    uint64_t bytes = 0;
+    if (gorctl_bytes_parse(text, &bytes) != 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "%s: '%s' is not a size; write 512K, 64M or 1G",
+                     what, text);
+    }
+    return bytes;
 }
 
 int64_t gorctl_option_duration(struct argp_state *state, const char *what, const char *text)

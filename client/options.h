@@ -24,13 +24,17 @@ extern const struct argp_child gorctl_read_children[];
 /* Give the first `count` children `ctl` as their input. */
 void gorctl_options_share(struct argp_state *state, struct gorctl *ctl, unsigned count);
 
-/* A number, a duration or a time from the command line; what cannot be read ends the program with a
+/* A number, a size, a duration or a time from the command line; what cannot be read ends the program with a
  * text that names `what` ("--timeout") and GORCTL_EXIT_USAGE. */
 uint64_t gorctl_option_number(struct argp_state *state, const char *what, const char *text);
+uint64_t gorctl_option_bytes(struct argp_state *state, const char *what, const char *text);
 int64_t gorctl_option_duration(struct argp_state *state, const char *what, const char *text);
 int64_t gorctl_option_time(struct argp_state *state, const char *what, const char *text);
 
 /* 0: an unsigned decimal number and nothing else; -EINVAL, -ERANGE. */
 int gorctl_number_parse(const char *text, uint64_t *out_number);
+
+/* The same with an optional unit K, M, G or T (powers of 1024). */
+int gorctl_bytes_parse(const char *text, uint64_t *out_bytes);
 
 #endif

@@ -25,7 +25,8 @@ enum {
     KEY_SHELL,
     KEY_CLEAR_ENV,
     KEY_ENV_ONLY,
-    KEY_ENV_WITHOUT
+    KEY_ENV_WITHOUT,
+    KEY_OUTPUT_MAX
 };
 
 static const struct argp_option options[] = {
@@ -33,6 +34,8 @@ static const struct argp_option options[] = {
     {"name", 'n', "TEXT", 0, "A name for people", 1},
     {"timeout", KEY_TIMEOUT, "DURATION", 0, "End the run after this long (10s, 1h30m)", 1},
     {"grace", KEY_GRACE, "DURATION", 0, "Time between SIGTERM and SIGKILL when it must end", 1},
+    {"output-max", KEY_OUTPUT_MAX, "BYTES", 0,
+     "Keep at most so much of its output (64K or more), its beginning and its end", 1},
     {"label", 'l', "KEY=VALUE", 0, "Attach a label; may be repeated", 1},
     {"parent", KEY_PARENT, "ID", 0, "Cancel this job when job ID is cancelled", 1},
     {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
@@ -67,6 +70,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_GRACE:
         spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        return 0;
+    case KEY_OUTPUT_MAX:
+        spec->output_max = gorctl_option_bytes(state, "--output-max", arg);
         return 0;
     case 'l':
         append(&spec->labels, &spec->label_count, arg);
@@ -397,6 +403,7 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     message->timeout_ns = spec->timeout_ns;
     message->grace_ns = spec->grace_ns;
     message->parent_id = spec->parent_id;
+    message->output_max_bytes = spec->output_max;
     int code = fill_labels(spec, message);
     if (code != GORCTL_EXIT_OK) {
         return code;

@@ -21,6 +21,7 @@ struct gorctl_spec {
     int64_t timeout_ns;
     int64_t grace_ns;
     uint64_t parent_id;
+    uint64_t output_max; /* bytes; 0: the daemon's default */
     const char **labels; /* owned array of "key=value" */
     size_t label_count;
     const char *directory; /* NULL: the caller's */

@@ -32,6 +32,7 @@ struct gord_spec {
     uint64_t parent_id;
     int64_t timeout_ns;   /* 0: none */
     int64_t grace_ns;     /* 0: the daemon's default */
+    uint64_t output_max;  /* bytes; 0: the daemon's default */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
     const char *name;     /* in this allocation; "" if it has none */
     size_t packed_bytes;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/runner/proc.h"
 #include "daemon/runner/run.h"
 #include "daemon/runner/spawn.h"
@@ -323,7 +324,9 @@ static void live(struct exec *exec, struct gor_ctx *ctx, struct gord_result *out
     }
     end_leftovers(exec);
     gor_close(exec->pidfd);
+    GORD_CRASHPOINT(EXIT_SEEN);
     reap(exec, out_result);
+    GORD_CRASHPOINT(EXIT_REAPED);
 }
 
 static int prepare(struct exec *exec, struct gor_ctx **out_ctx)
@@ -359,9 +362,12 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
         out_result->outcome = stopped; /* cancelled between its turn and now */
         goto close_all;
     }
+    GORD_CRASHPOINT(SPAWN_BEFORE);
     if (spawn(&exec, spec->exec) == 0) {
         close_child_ends(&exec);
+        GORD_CRASHPOINT(SPAWN_AFTER);
         post_process(&exec);
+        GORD_CRASHPOINT(SPAWN_POSTED);
         live(&exec, ctx, out_result);
     }
 close_all:

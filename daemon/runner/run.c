@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/runner/text.h"
 
 /* After each append, on the goroutine: one note under way at a time, and only if somebody reads. */
@@ -36,7 +37,8 @@ struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord
     run->started_at = gor_now();
     run->shown = GOR__V1__JOB_STATE__RUNNING;
     snprintf(run->name, sizeof(run->name), "job %" PRIu64, id);
-    gord_logfile_init(&run->log, env->log_root, id, env->log_cap_bytes);
+    gord_logfile_init(&run->log, env->log_root, id,
+                      spec->output_max != 0 ? spec->output_max : env->log_cap_bytes);
     run->log.appended = on_appended;
     run->log.appended_arg = run;
     return run;
@@ -221,5 +223,6 @@ void gord_run_main(void *arg)
         gord_native_run(run, &result);
     }
     post_finished(run, &result);
+    GORD_CRASHPOINT(EXIT_POSTED);
     gord_run_unref(run);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/runner/admission.h"
 #include "daemon/runner/cascade.h"
@@ -242,7 +243,9 @@ static void on_committed(void *arg, struct gord_event *const *events, size_t cou
         }
         struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), events[i]->job_id);
         if (job != NULL && job->state == GOR__V1__JOB_STATE__RUNNING && is_to_launch(job)) {
+            GORD_CRASHPOINT(START_COMMITTED);
             launch_or_line_up(runner, job);
+            GORD_CRASHPOINT(START_LAUNCHED);
         }
     }
 }
@@ -329,6 +332,7 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
         result = gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_CANCEL_REQUESTED, id, cause),
                                &seq);
     }
+    GORD_CRASHPOINT(CANCEL_ENTERED);
     struct gord_run *run = gord_runner_run_of(job);
     if (result == 0 && run != NULL) {
         gord_run_cancel(run, cause);

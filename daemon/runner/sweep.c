@@ -4,19 +4,24 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
 #include "daemon/runner/proc.h"
+#include "runtime/gor.h"
 
 /* A job that had started when the last daemon ended. */
 struct left {
     uint64_t id;
-    pid_t pid; /* 0: native */
+    bool program;
+    pid_t pid; /* 0: none on record */
     uint64_t pid_start;
+    int64_t started_ns;
 };
 
 struct left_list {
@@ -41,7 +46,8 @@ static int collect(void *arg, struct gord_job *job)
         list->items = items;
         list->room = room;
     }
-    list->items[list->count++] = (struct left){job->id, job->body->pid, job->body->pid_start};
+    list->items[list->count++] = (struct left){job->id, job->kind == GORD_EXEC, job->body->pid,
+                                               job->body->pid_start, job->body->started_ns};
     return 0;
 }
 
@@ -103,16 +109,84 @@ static bool group_is_ours(const struct left *left, const struct group_list *memb
     return false;
 }
 
+/* ------------------------------------------------------------------ processes not on record */
+
+/* Between a process and its number on record the daemon may die. It is found by what it was given, when
+ * it was made, and that it leads its group under a parent that is no daemon of ours. */
+#define UNRECORDED_BEFORE_NS \
+    (2 * GOR_SECOND) /* clocks are read one after the other, and in ticks */
+#define UNRECORDED_AFTER_NS (60 * GOR_SECOND) /* the record would have been there by then */
+
+struct search {
+    const struct left *left;
+    int64_t booted_ns; /* wall clock */
+    pid_t found;
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * GOR_SECOND + now.tv_nsec;
+}
+
+static bool is_a_gord(pid_t pid)
+{
+    char path[64];
+    char name[16] = "";
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        (void)fgets(name, sizeof(name), file);
+        fclose(file);
+    }
+    return strncmp(name, "gord", 4) == 0;
+}
+
+static int look_for_unrecorded(void *arg, pid_t pid)
+{
+    struct search *search = arg;
+    struct gord_proc proc;
+
+    if (gord_proc_read(pid, &proc) != 0 || proc.group != pid || proc.state == 'Z') {
+        return 0;
+    }
+    int64_t made_ns =
+        search->booted_ns + (int64_t)proc.start_ticks * (GOR_SECOND / sysconf(_SC_CLK_TCK));
+    int64_t after_ns = made_ns - search->left->started_ns;
+    if (after_ns < -UNRECORDED_BEFORE_NS || after_ns > UNRECORDED_AFTER_NS ||
+        !carries_id(pid, search->left->id) || is_a_gord(proc.parent)) {
+        return 0;
+    }
+    search->found = pid;
+    return 1;
+}
+
+/* The process of a job of which none is on record; 0: it has none. */
+static pid_t find_unrecorded(const struct left *left)
+{
+    struct search search = {.left = left,
+                            .booted_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME)};
+
+    if (left->program && left->pid == 0) {
+        gord_proc_each(look_for_unrecorded, &search);
+    }
+    return search.found;
+}
+
 static int settle(struct gord_bus *bus, const struct left *left, const struct group_list *members)
 {
     char remark[160] = "found as running when the daemon started";
     const char *detail = "the daemon ended while it ran";
 
-    if (left->pid > 1 && group_is_ours(left, members) && kill(-left->pid, SIGKILL) == 0) {
+    pid_t group = left->pid > 1 && group_is_ours(left, members) ? left->pid : find_unrecorded(left);
+    if (group > 1 && kill(-group, SIGKILL) == 0) {
         snprintf(remark, sizeof(remark),
                  "found running when the daemon started; process group %d "
                  "was killed",
-                 left->pid);
+                 group);
         detail = "the daemon ended while it ran; its processes were killed";
     }
     gord_log(GORD_LOG_WARNING, left->id, "%s", remark);

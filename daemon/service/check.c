@@ -2,6 +2,7 @@
 #include "daemon/service/check.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #define LABELS_MAX 64
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
+#define OUTPUT_LEAST ((uint64_t)64 * 1024)
+#define OUTPUT_MOST ((uint64_t)1 << 50)
 #define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
 
 static int refuse(char *error, size_t bytes, const char *format, ...)
@@ -136,6 +139,18 @@ static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
+static int check_output(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    uint64_t most = spec->output_max_bytes;
+
+    if (most != 0 && (most < OUTPUT_LEAST || most > OUTPUT_MOST)) {
+        return refuse(
+            error, bytes,
+            "spec.output_max_bytes is %" PRIu64 "; it is 0 (the default) or 64 KiB to 1 PiB", most);
+    }
+    return 0;
+}
+
 int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
 {
     int result;
@@ -159,6 +174,9 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
     }
     if (result == 0) {
         result = check_times(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_output(spec, error, error_bytes);
     }
     if (result == 0) {
         result = check_labels(spec, error, error_bytes);

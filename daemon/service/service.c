@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/state.h"
 
@@ -47,6 +48,8 @@ static const struct rpc_method methods[] = {
      gord_jobs_drain, NULL, NULL},
     {"/gor.v1.Jobs/Undrain", RPC_UNARY, MESSAGE(undrain_request), MESSAGE(undrain_reply), SMALL,
      gord_jobs_undrain, NULL, NULL},
+    {"/gor.v1.Store/Backup", RPC_SERVER_STREAM, MESSAGE(backup_request), MESSAGE(inspect_chunk),
+     SMALL, gord_store_backup, NULL, NULL},
     {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
      gord_runtime_stats, NULL, NULL},
     {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
@@ -114,7 +117,9 @@ static void finish_first(struct gord_service *service, int error)
     if (service->acks == NULL) {
         service->acks_last = NULL;
     }
+    GORD_CRASHPOINT(ACK_BEFORE);
     ack->fn(service, ack, error);
+    GORD_CRASHPOINT(ACK_AFTER);
     free(ack);
 }
 
@@ -231,6 +236,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->inspections);
     rpc_list_init(&service->submit_streams);
     rpc_list_init(&service->drains);
+    rpc_list_init(&service->backups);
     service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
@@ -271,6 +277,7 @@ void gord_service_end(struct gord_service *service)
     gord_watches_end(service);
     gord_follows_end(service);
     gord_inspections_end(service);
+    gord_backups_end(service);
 }
 
 void gord_service_free(struct gord_service *service)

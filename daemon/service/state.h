@@ -15,6 +15,7 @@
 #include "daemon/runner/runner.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
+#include "gor/v1/store.pb-c.h"
 #include "rpc/list.h"
 #include "rpc/server.h"
 
@@ -38,12 +39,13 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next five */
+    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next six */
     struct rpc_link watches;
     struct rpc_link follows;
     struct rpc_link inspections;
     struct rpc_link submit_streams;
     struct rpc_link drains;
+    struct rpc_link backups;
     struct gord_cancel *cancels; /* owned; those with more to do */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };
@@ -83,6 +85,7 @@ void gord_watches_end(struct gord_service *service);
 void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
+void gord_backups_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
 void gord_submit_streams_end(struct gord_service *service);
 void gord_drains_flush(struct gord_service *service);
@@ -116,6 +119,7 @@ GORD_METHOD(gord_jobs_pause);
 GORD_METHOD(gord_jobs_resume);
 GORD_METHOD(gord_jobs_drain);
 GORD_METHOD(gord_jobs_undrain);
+GORD_METHOD(gord_store_backup);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

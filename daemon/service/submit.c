@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/crashpoint.h"
+
 #define MANY_MAX 100000
 #define LIVE_MAX 20000000
 #define BACKLOG_MAX 2000000 /* events not yet on disk */
@@ -239,6 +241,7 @@ GORD_METHOD(gord_jobs_submit)
     }
     int result =
         gord_submit_enter(service, request->spec, gord_submit_uid(call), &ack.first_id, &ack.seq);
+    GORD_CRASHPOINT(SUBMIT_ENTERED);
     if (result == 0) {
         result = gord_acks_add(service, &ack);
     }

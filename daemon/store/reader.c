@@ -248,7 +248,7 @@ int gord_reader_job(struct gord_reader *reader, uint64_t id, bool with_env,
 
 int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *out_totals)
 {
-    struct gord_reader_totals totals = {0};
+    struct gord_reader_totals totals = {.kept_from = 1};
     sqlite3_stmt *stmt = reader->stmts[READ_META];
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -260,6 +260,8 @@ int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *ou
         unsigned outcome;
         if (strcmp(key, "live") == 0) {
             totals.live = value;
+        } else if (strcmp(key, "kept_from") == 0) {
+            totals.kept_from = value;
         } else if (strcmp(key, "next_seq") == 0) {
             totals.last_seq = value - 1;
         } else if (sscanf(key, "ended.%u", &outcome) == 1 && outcome < GORD_OUTCOME_COUNT) {

@@ -102,6 +102,7 @@ struct gord_reader_totals {
     uint64_t terminated; /* their sum */
     uint64_t live;
     uint64_t last_seq;
+    uint64_t kept_from; /* every event from this seq on is there */
 };
 int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *out_totals);
 

@@ -31,6 +31,16 @@ void gord_writer_forget_envs(struct gord_writer *writer)
     }
 }
 
+void gord_writer_forget_env(struct gord_writer *writer, int64_t env_id)
+{
+    for (size_t i = 0; i < GORD_ENV_CACHE; i++) {
+        if (writer->envs[i].env != NULL && writer->envs[i].id == env_id) {
+            gord_env_unref(writer->envs[i].env);
+            writer->envs[i].env = NULL;
+        }
+    }
+}
+
 /* The row of `env` in *out_id, made if need be; 0 for none. SQLite's code. */
 static int put_env(struct gord_writer *writer, struct gord_env *env, int64_t *out_id)
 {
@@ -129,6 +139,7 @@ static int insert_ended(struct gord_writer *writer, const struct gord_event *eve
     (void)bind_unless_zero(stmt, 8, (int64_t)event->stdout_bytes);
     (void)bind_unless_zero(stmt, 9, (int64_t)event->stderr_bytes);
     (void)bind_text(stmt, 10, event->text);
+    gord_usage_add(&writer->retain.usage, event->job_id);
     tally->live--;
     tally->ended[event->outcome]++;
     tally->rows++;

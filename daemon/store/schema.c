@@ -13,6 +13,9 @@
 #include "daemon/store/sql.h"
 #include "daemon/store/store.h"
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define PAGE_BYTES TEXT(GORD_PAGE_BYTES)
 #define APPLICATION_ID "1196380740" /* 'GORD' */
 
 /* Step N brings version N to N + 1. Never edit one that was released; append. */
@@ -34,9 +37,17 @@ static const char *const steps[] = {
     "CREATE INDEX ended_by_outcome ON ended (outcome);"
     "CREATE TABLE log (first_seq INTEGER PRIMARY KEY, events BLOB NOT NULL) STRICT;",
     "CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;",
+    /* To remove: is an environment in use; removed jobs of which events are left to look at. */
+    "CREATE INDEX jobs_by_env ON jobs (env_id) WHERE env_id IS NOT NULL;"
+    "CREATE TABLE leftovers (job_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };
+
+int gord_schema_version(void)
+{
+    return VERSION;
+}
 
 void gord_schema_explain(int err, const char *path, const char *said, char *out_text)
 {
@@ -167,8 +178,10 @@ int gord_schema_open(const char *path, bool sync, char *out_text, sqlite3 **out_
     if (err != 0) {
         goto close_db;
     }
-    /* page_size counts only while the file is empty. Checkpoints are made by the writer. */
-    rc = execute(db, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;"
+    /* page_size counts only while the file is empty. Checkpoints are made by the writer. What is
+     * deleted is overwritten where that costs no write of its own. */
+    rc = execute(db, "PRAGMA page_size = " PAGE_BYTES "; PRAGMA journal_mode = WAL;"
+                     "PRAGMA secure_delete = FAST;"
                      "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;"
                      "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864");
     rc = rc != SQLITE_OK

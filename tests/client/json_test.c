@@ -63,7 +63,7 @@ TEST(json_message_shows_oneof_bytes_and_maps)
     check_json(&spec.base,
                "{\"exec\":{\"argv\":[\"ls\",{\"base64\":\"/w==\"}],\"env\":[],\"cwd\":\"\","
                "\"umask_plus_1\":0},\"name\":\"\",\"timeout_ns\":0,\"grace_ns\":0,\"parent_id\":0,"
-               "\"labels\":{\"of\":\"\\\"demo\\\"\"}}");
+               "\"labels\":{\"of\":\"\\\"demo\\\"\"},\"output_max_bytes\":0}");
 }
 
 TEST(json_message_shows_an_absent_message_as_null)

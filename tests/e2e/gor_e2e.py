@@ -196,6 +196,7 @@ class Client:
                 self.messages.channel = grpc.intercept_channel(ask, _AddToken(self.metadata))
             self.messages.load("gor.v1.Jobs")
             self.messages.load("gor.v1.Runtime")
+            self.messages.load("gor.v1.Store")
             self.loaded = True
 
     def message(self, name, /, **fields):
