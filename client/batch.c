@@ -11,6 +11,7 @@
 
 #include "client/alloc.h"
 #include "client/exits.h"
+#include "client/gates.h"
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/spec.h"
@@ -224,6 +225,43 @@ static int read_grace(const struct reading *reading, const json_t *value)
     return duration_member(reading, "grace", value, &reading->spec->grace_ns);
 }
 
+static int read_hold(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_boolean(value)) {
+        complain(reading, "\"hold\" must be true or false");
+        return -EINVAL;
+    }
+    reading->spec->held = json_is_true(value);
+    return 0;
+}
+
+static int read_in(const struct reading *reading, const json_t *value)
+{
+    return duration_member(reading, "in", value, &reading->spec->delay_ns);
+}
+
+static int moment_member(const struct reading *reading, const char *name, const json_t *value,
+                         int64_t *out_ns)
+{
+    const char *text;
+    int rc = text_member(reading, name, value, &text);
+    if (rc == 0 && gorctl_moment_parse(text, NULL, gorctl_now(), out_ns) != 0) {
+        complain(reading, "\"%s\" must be a time such as \"2026-03-01 12:30\" or \"2h\"", name);
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_at(const struct reading *reading, const json_t *value)
+{
+    return moment_member(reading, "at", value, &reading->spec->not_before_ns);
+}
+
+static int read_start_before(const struct reading *reading, const json_t *value)
+{
+    return moment_member(reading, "start_before", value, &reading->spec->start_before_ns);
+}
+
 /* Which kinds of job a member is for. */
 enum { FOR_EXEC = 1, FOR_NATIVE = 2, FOR_BOTH = 3 };
 
@@ -240,12 +278,22 @@ static const struct member {
     int kinds;
     int (*read)(const struct reading *reading, const json_t *value);
 } members[] = {
-    {"argv", FOR_EXEC, read_argv},         {"shell", FOR_EXEC, read_shell},
-    {"cwd", FOR_EXEC, read_cwd},           {"env", FOR_EXEC, read_env},
-    {"clear_env", FOR_EXEC, read_already}, {"native", FOR_NATIVE, read_already},
-    {"args", FOR_NATIVE, read_args},       {"name", FOR_BOTH, read_name},
-    {"timeout", FOR_BOTH, read_timeout},   {"grace", FOR_BOTH, read_grace},
-    {"parent", FOR_BOTH, read_parent},     {"labels", FOR_BOTH, read_labels},
+    {"argv", FOR_EXEC, read_argv},
+    {"shell", FOR_EXEC, read_shell},
+    {"cwd", FOR_EXEC, read_cwd},
+    {"env", FOR_EXEC, read_env},
+    {"clear_env", FOR_EXEC, read_already},
+    {"native", FOR_NATIVE, read_already},
+    {"args", FOR_NATIVE, read_args},
+    {"name", FOR_BOTH, read_name},
+    {"timeout", FOR_BOTH, read_timeout},
+    {"grace", FOR_BOTH, read_grace},
+    {"parent", FOR_BOTH, read_parent},
+    {"labels", FOR_BOTH, read_labels},
+    {"hold", FOR_BOTH, read_hold},
+    {"in", FOR_BOTH, read_in},
+    {"at", FOR_BOTH, read_at},
+    {"start_before", FOR_BOTH, read_start_before},
 };
 
 static const struct member *find_member(const char *name)

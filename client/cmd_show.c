@@ -126,6 +126,10 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_duration("Timeout", spec->timeout_ns);
     line_duration("Grace", spec->grace_ns);
     line_number("Parent", spec->parent_id);
+    line_time("Not before", spec->not_before_ns);
+    line_clean("Zone", spec->zone, strlen(spec->zone));
+    line_duration("Delay", spec->delay_ns);
+    line_time("Expires", spec->start_before_ns);
     for (size_t i = 0; i < spec->n_labels; i++) {
         char *label = gorctl_text_words(
             (struct gorctl_word[]){{spec->labels[i]->key, strlen(spec->labels[i]->key)},

@@ -28,6 +28,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"watch", "print every change as it happens", gorctl_cmd_watch, false},
     {"history", "list jobs that have ended", gorctl_cmd_history, false},
     {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},
+    {"hold", "keep jobs from starting", gorctl_cmd_hold, false},
+    {"release", "let held jobs go", gorctl_cmd_release, false},
     {"pause", "start no more queued jobs", gorctl_cmd_pause, false},
     {"resume", "start queued jobs again", gorctl_cmd_resume, false},
     {"drain", "take no new jobs", gorctl_cmd_drain, false},

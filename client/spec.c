@@ -59,6 +59,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct gorctl_spec *spec = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &spec->gates;
+        return 0;
     case 'n':
         spec->name = arg;
         return 0;
@@ -105,7 +108,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-const struct argp gorctl_spec_argp = {.options = options, .parser = parse_option};
+static const struct argp_child children[] = {{&gorctl_gates_argp, 0, NULL, 0}, {0}};
+
+const struct argp gorctl_spec_argp = {
+    .options = options, .parser = parse_option, .children = children};
 
 void gorctl_spec_fini(struct gorctl_spec *spec)
 {
@@ -397,7 +403,10 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     message->timeout_ns = spec->timeout_ns;
     message->grace_ns = spec->grace_ns;
     message->parent_id = spec->parent_id;
-    int code = fill_labels(spec, message);
+    int code = gorctl_gates_fill(&spec->gates, message);
+    if (code == GORCTL_EXIT_OK) {
+        code = fill_labels(spec, message);
+    }
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

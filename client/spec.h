@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/gates.h"
 #include "gor/v1/jobs.pb-c.h"
 
 struct gorctl_spec {
@@ -29,9 +30,10 @@ struct gorctl_spec {
     bool clear_env;
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
-    const char *function;    /* --native */
-    const char *shell;       /* --shell */
-    char **words;            /* the rest of the command line */
+    struct gorctl_gates gates;
+    const char *function; /* --native */
+    const char *shell;    /* --shell */
+    char **words;         /* the rest of the command line */
     size_t word_count;
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/event/clock.h"
 
 /* ------------------------------------------------------------------ env */
 
@@ -98,6 +99,8 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->parent_id = wire->parent_id;
     spec->timeout_ns = wire->timeout_ns;
     spec->grace_ns = wire->grace_ns;
+    spec->gated =
+        wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 || wire->start_before_ns != 0;
     spec->env = NULL;
     spec->packed_bytes = packed_bytes;
     spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);
@@ -197,6 +200,27 @@ Gor__V1__JobSpec *gord_spec_to_wire(const struct gord_spec *spec, int with_env)
 free_wire:
     gor__v1__job_spec__free_unpacked(wire, NULL);
     return NULL;
+}
+
+int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_standing)
+{
+    if (!spec->gated) {
+        *out_standing = NULL;
+        return 0;
+    }
+    Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
+    struct gord_standing *standing = wire != NULL ? gord_standing_copy(NULL) : NULL;
+    if (standing != NULL) {
+        standing->held = wire->held;
+        standing->due_ns = wire->not_before_ns;
+        standing->expires_ns = wire->start_before_ns;
+        if (wire->delay_ns != 0) {
+            gord_clock_delay(standing, wire->delay_ns);
+        }
+        *out_standing = standing;
+    }
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return standing != NULL ? 0 : -ENOMEM;
 }
 
 struct gord_spec *gord_spec_ref(struct gord_spec *spec)

@@ -11,9 +11,11 @@
 #define GORD_EVENT_SPEC_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/event/standing.h"
 #include "gor/v1/jobs.pb-c.h"
 
 enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_KIND_COUNT };
@@ -32,6 +34,7 @@ struct gord_spec {
     uint64_t parent_id;
     int64_t timeout_ns;   /* 0: none */
     int64_t grace_ns;     /* 0: the daemon's default */
+    bool gated;           /* has a gate, or an end of its wait: its standing says which */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
     const char *name;     /* in this allocation; "" if it has none */
     size_t packed_bytes;
@@ -47,6 +50,9 @@ int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
  * -ENOMEM. */
 int gord_spec_from_packed(const void *packed, size_t packed_bytes, const char *name,
                           struct gord_env *env, struct gord_spec **out_spec);
+
+/* The standing a job begins with, now; NULL with 0: it needs none. -ENOMEM. */
+int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_standing);
 
 /* The wire's form; free it with gor__v1__job_spec__free_unpacked(wire, NULL). NULL: out of
  * memory. */

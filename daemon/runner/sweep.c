@@ -124,18 +124,6 @@ static int settle(struct gord_bus *bus, const struct left *left, const struct gr
     return result;
 }
 
-/* A job whose submission was on disk when the last daemon died, but not yet its place in the queue.
- */
-static int queue_created(void *arg, struct gord_job *job)
-{
-    struct gord_bus *bus = arg;
-
-    if (job->state != GOR__V1__JOB_STATE__CREATED) {
-        return 0;
-    }
-    return gord_bus_emit(bus, gord_event_new(GORD_EVENT_QUEUED, job->id, ""), NULL);
-}
-
 int gord_sweep(struct gord_bus *bus, size_t *out_settled)
 {
     struct left_list left = {0};
@@ -147,9 +135,6 @@ int gord_sweep(struct gord_bus *bus, size_t *out_settled)
     }
     for (size_t i = 0; i < left.count && result == 0; i++) {
         result = settle(bus, &left.items[i], &members);
-    }
-    if (result == 0) {
-        result = gord_job_each(gord_bus_table(bus), queue_created, bus);
     }
     *out_settled = left.count;
     free(left.items);

@@ -13,6 +13,7 @@
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
 #define CWD_MAX 4095
 #define LABELS_MAX 64
+#define ZONE_MAX 63
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
 #define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
@@ -136,6 +137,32 @@ static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
+static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (spec->delay_ns < 0 || spec->delay_ns > DURATION_MAX_NS) {
+        return refuse(error, bytes, "spec.delay_ns is out of range: 0 (none) to ten years");
+    }
+    if (spec->not_before_ns < 0) {
+        return refuse(error, bytes, "spec.not_before_ns is before 1970; 0 means at once");
+    }
+    if (spec->delay_ns != 0 && spec->not_before_ns != 0) {
+        return refuse(error, bytes,
+                      "spec.delay_ns and spec.not_before_ns exclude each other: give one of them");
+    }
+    if (spec->start_before_ns < 0) {
+        return refuse(error, bytes, "spec.start_before_ns is before 1970; 0 means never");
+    }
+    if (spec->start_before_ns != 0 && spec->start_before_ns <= spec->not_before_ns) {
+        return refuse(error, bytes,
+                      "spec.start_before_ns is not after spec.not_before_ns: it could never start");
+    }
+    if (strlen(spec->zone) > ZONE_MAX) {
+        return refuse(error, bytes, "spec.zone has %zu bytes, at most %d are kept",
+                      strlen(spec->zone), ZONE_MAX);
+    }
+    return 0;
+}
+
 int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
 {
     int result;
@@ -162,6 +189,9 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
     }
     if (result == 0) {
         result = check_labels(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_gates(spec, error, error_bytes);
     }
     return result;
 }

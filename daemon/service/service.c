@@ -47,6 +47,10 @@ static const struct rpc_method methods[] = {
      gord_jobs_drain, NULL, NULL},
     {"/gor.v1.Jobs/Undrain", RPC_UNARY, MESSAGE(undrain_request), MESSAGE(undrain_reply), SMALL,
      gord_jobs_undrain, NULL, NULL},
+    {"/gor.v1.Jobs/Hold", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS, gord_jobs_hold,
+     NULL, NULL},
+    {"/gor.v1.Jobs/Release", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
+     gord_jobs_release, NULL, NULL},
     {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
      gord_runtime_stats, NULL, NULL},
     {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
@@ -202,6 +206,7 @@ static void on_flush(void *arg)
     struct gord_service *service = arg;
 
     gord_cancels_flush(service);
+    gord_acts_flush(service);
     gord_watches_flush(service);
     gord_drains_flush(service);
     if (service->ended_some) {
@@ -264,6 +269,7 @@ void gord_service_refuse_work(struct gord_service *service)
 void gord_service_end(struct gord_service *service)
 {
     gord_cancels_end(service);
+    gord_acts_end(service);
     gord_acks_fail(service, -ECANCELED);
     gord_submit_streams_end(service);
     gord_drains_end(service);

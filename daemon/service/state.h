@@ -19,6 +19,7 @@
 #include "rpc/server.h"
 
 struct gord_ack;
+struct gord_act;
 struct gord_cancel;
 struct gord_inspection;
 
@@ -45,6 +46,7 @@ struct gord_service {
     struct rpc_link submit_streams;
     struct rpc_link drains;
     struct gord_cancel *cancels; /* owned; those with more to do */
+    struct gord_act *acts;       /* likewise */
     bool ended_some;             /* a FINISHED was committed since the last flush */
 };
 
@@ -89,6 +91,8 @@ void gord_drains_flush(struct gord_service *service);
 void gord_drains_end(struct gord_service *service);
 void gord_cancels_flush(struct gord_service *service);
 void gord_cancels_end(struct gord_service *service);
+void gord_acts_flush(struct gord_service *service);
+void gord_acts_end(struct gord_service *service);
 
 /* Has job `id` terminated, and is that committed (or can it not be for now)? False for a job that
  * lives. */
@@ -116,6 +120,8 @@ GORD_METHOD(gord_jobs_pause);
 GORD_METHOD(gord_jobs_resume);
 GORD_METHOD(gord_jobs_drain);
 GORD_METHOD(gord_jobs_undrain);
+GORD_METHOD(gord_jobs_hold);
+GORD_METHOD(gord_jobs_release);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

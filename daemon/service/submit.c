@@ -135,18 +135,21 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
 
 /* ------------------------------------------------------------------ entry */
 
-/* Enter one accepted job: SUBMITTED, QUEUED. */
+/* Enter one accepted job: SUBMITTED, then QUEUED or GATED. */
 static int enter(struct gord_service *service, uint64_t id, struct gord_spec *spec, uint32_t uid,
                  uint64_t *out_seq)
 {
-    char reason[160];
-    struct gord_event *queued;
-    int result = gord_bus_emit(service->bus, gord_event_submitted(id, spec, uid), out_seq);
+    struct gord_event *submitted = gord_event_submitted(id, spec, uid);
+    int result = submitted != NULL ? gord_spec_standing(spec, &submitted->standing) : -ENOMEM;
 
+    if (result != 0) {
+        gord_event_unref(submitted);
+        return result;
+    }
+    result = gord_bus_emit(service->bus, submitted, out_seq);
     if (result == 0) {
-        gord_runner_why_queued(service->runner, spec->kind, reason, sizeof(reason));
-        queued = gord_event_new(GORD_EVENT_QUEUED, id, reason);
-        result = gord_bus_emit(service->bus, queued, out_seq);
+        result = gord_runner_admit(service->runner, gord_job_find(gord_bus_table(service->bus), id),
+                                   out_seq);
     }
     return result;
 }

@@ -135,6 +135,30 @@ static int insert_ended(struct gord_writer *writer, const struct gord_event *eve
     return gord_sql_run(stmt);
 }
 
+/* What keeps a live job, and how often it ran; of an ended one only the latter. */
+static int write_standing(struct gord_writer *writer, const struct gord_event *event,
+                          struct gord_tally *tally)
+{
+    const struct gord_standing *standing = event->standing;
+    tally->rows++;
+    if (event->kind == GORD_EVENT_FINISHED && !gord_standing_is_kept(standing)) {
+        sqlite3_stmt *gone = writer->stmts[WRITE_DELETE_STANDING];
+        (void)sqlite3_bind_int64(gone, 1, (int64_t)event->job_id);
+        return gord_sql_run(gone);
+    }
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_STANDING];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
+    (void)sqlite3_bind_int(stmt, 2, standing->held);
+    (void)sqlite3_bind_int64(stmt, 3, standing->attempt);
+    (void)sqlite3_bind_int64(stmt, 4, standing->losses);
+    (void)sqlite3_bind_int64(stmt, 5, standing->version);
+    (void)bind_unless_zero(stmt, 6, standing->due_ns);
+    (void)bind_unless_zero(stmt, 7, standing->due_boot);
+    (void)bind_unless_zero(stmt, 8, (int64_t)standing->boot);
+    (void)bind_unless_zero(stmt, 9, standing->expires_ns);
+    return gord_sql_run(stmt);
+}
+
 /* Table by table, so that each one's pages and statement stay warm. */
 int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
 {
@@ -156,6 +180,11 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
         if (batch->entries[i].last->kind == GORD_EVENT_FINISHED) {
             rc = insert_ended(writer, batch->entries[i].last, tally);
+        }
+    }
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
+        if (batch->entries[i].last->standing != NULL) {
+            rc = write_standing(writer, batch->entries[i].last, tally);
         }
     }
     return rc;

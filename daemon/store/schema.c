@@ -34,6 +34,13 @@ static const char *const steps[] = {
     "CREATE INDEX ended_by_outcome ON ended (outcome);"
     "CREATE TABLE log (first_seq INTEGER PRIMARY KEY, events BLOB NOT NULL) STRICT;",
     "CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;",
+    /* A job is removed here or by whatever else deletes jobs. */
+    "CREATE TABLE standing (id INTEGER PRIMARY KEY, held INTEGER NOT NULL, attempt INTEGER NOT "
+    "NULL,"
+    " losses INTEGER NOT NULL, version INTEGER NOT NULL, due_ns INTEGER, due_boot INTEGER,"
+    " boot INTEGER, expires_ns INTEGER) STRICT;"
+    "CREATE TRIGGER standing_of_removed AFTER DELETE ON jobs BEGIN"
+    " DELETE FROM standing WHERE id = old.id; END;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };
