@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "client/after.h"
 #include "client/alloc.h"
 #include "client/exits.h"
 #include "client/gates.h"
@@ -257,6 +258,18 @@ static int read_at(const struct reading *reading, const json_t *value)
     return moment_member(reading, "at", value, &reading->spec->not_before_ns);
 }
 
+static int read_after(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "after", value, &text);
+    if (rc == 0 && gorctl_after_add(reading->spec, text, true) != 0) {
+        complain(reading, "\"after\" must name jobs, such as \"7,any:8?9\", or \"@1\" for the "
+                          "first job of this file");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
 static int read_start_before(const struct reading *reading, const json_t *value)
 {
     return moment_member(reading, "start_before", value, &reading->spec->start_before_ns);
@@ -294,6 +307,7 @@ static const struct member {
     {"in", FOR_BOTH, read_in},
     {"at", FOR_BOTH, read_at},
     {"start_before", FOR_BOTH, read_start_before},
+    {"after", FOR_BOTH, read_after},
 };
 
 static const struct member *find_member(const char *name)

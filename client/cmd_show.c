@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/after.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -129,6 +130,9 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_time("Not before", spec->not_before_ns);
     line_clean("Zone", spec->zone, strlen(spec->zone));
     line_duration("Delay", spec->delay_ns);
+    char *after = gorctl_after_text(spec);
+    line_clean("After", after, strlen(after));
+    free(after);
     line_time("Expires", spec->start_before_ns);
     for (size_t i = 0; i < spec->n_labels; i++) {
         char *label = gorctl_text_words(

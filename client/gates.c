@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "client/after.h"
 #include "client/alloc.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -17,7 +18,7 @@
 
 #define SECOND 1000000000
 
-enum { KEY_HOLD = 0x2200, KEY_IN, KEY_AT, KEY_TZ, KEY_START_BEFORE };
+enum { KEY_HOLD = 0x2200, KEY_IN, KEY_AT, KEY_TZ, KEY_START_BEFORE, KEY_AFTER };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "When it may start:", 3},
@@ -26,6 +27,10 @@ static const struct argp_option options[] = {
      "Not before so much time has passed, whatever the clock is set to", 3},
     {"at", KEY_AT, "TIME", 0, "Not before this time (14:30, '2026-03-01 12:30')", 3},
     {"tz", KEY_TZ, "ZONE", 0, "The zone that times are meant in, as Europe/Berlin (default: yours)",
+     3},
+    {"after", KEY_AFTER, "[ok|any|notok|start:]ID...", 0,
+     "Not before job ID has succeeded (or ended, failed, started); ',' between two is and, '?' is "
+     "or",
      3},
     {"start-before", KEY_START_BEFORE, "TIME", 0,
      "Give up if it has not started by then; a duration counts from now", 3},
@@ -47,6 +52,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TZ:
         gates->zone = arg;
+        return 0;
+    case KEY_AFTER:
+        gates->after = gorctl_grow(gates->after, gates->after_count + 1, sizeof(*gates->after));
+        gates->after[gates->after_count++] = arg;
         return 0;
     case KEY_START_BEFORE:
         gates->start_before = arg;
@@ -147,6 +156,24 @@ static int fill_time(const struct gorctl_gates *gates, const char *option, const
     return GORCTL_EXIT_OK;
 }
 
+void gorctl_gates_fini(struct gorctl_gates *gates)
+{
+    free(gates->after);
+}
+
+static int fill_after(const struct gorctl_gates *gates, Gor__V1__JobSpec *message)
+{
+    for (size_t i = 0; i < gates->after_count; i++) {
+        if (gorctl_after_add(message, gates->after[i], false) != 0) {
+            gorctl_say("--after: '%s' cannot be read; write ids, each with ok:, any:, notok: or "
+                       "start: before it, with ',' for and, '?' for or between",
+                       gates->after[i]);
+            return GORCTL_EXIT_USAGE;
+        }
+    }
+    return GORCTL_EXIT_OK;
+}
+
 int gorctl_gates_fill(const struct gorctl_gates *gates, Gor__V1__JobSpec *message)
 {
     if (gates->delay_ns != 0 && gates->at != NULL) {
@@ -158,6 +185,9 @@ int gorctl_gates_fill(const struct gorctl_gates *gates, Gor__V1__JobSpec *messag
     int code = fill_time(gates, "--at", gates->at, &message->not_before_ns);
     if (code == GORCTL_EXIT_OK) {
         code = fill_time(gates, "--start-before", gates->start_before, &message->start_before_ns);
+    }
+    if (code == GORCTL_EXIT_OK) {
+        code = fill_after(gates, message);
     }
     if (code == GORCTL_EXIT_OK && gates->zone != NULL && gates->at == NULL &&
         gates->start_before == NULL) {

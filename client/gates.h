@@ -17,7 +17,9 @@ struct gorctl_gates {
     int64_t delay_ns;
     const char *at;           /* NULL: no such */
     const char *start_before; /* likewise */
-    const char *zone;         /* of both; NULL: the local one */
+    const char **after;       /* owned array of texts */
+    size_t after_count;
+    const char *zone; /* of both; NULL: the local one */
 };
 
 /* The input is a struct gorctl_gates, zeroed. */
@@ -25,6 +27,8 @@ extern const struct argp gorctl_gates_argp;
 
 /* GORCTL_EXIT_OK with the message filled, or an exit code with a word on stderr. */
 int gorctl_gates_fill(const struct gorctl_gates *gates, Gor__V1__JobSpec *message);
+
+void gorctl_gates_fini(struct gorctl_gates *gates);
 
 /* A moment to come: as gorctl_time_parse, or "14:30[:15]" for the next time it is that, or a duration
  * from now on. It is meant in `zone` (a name such as "Europe/Berlin"; NULL: the local one) unless

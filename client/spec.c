@@ -115,6 +115,7 @@ const struct argp gorctl_spec_argp = {
 
 void gorctl_spec_fini(struct gorctl_spec *spec)
 {
+    gorctl_gates_fini(&spec->gates);
     free(spec->labels);
     free(spec->env);
 }

@@ -99,8 +99,8 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->parent_id = wire->parent_id;
     spec->timeout_ns = wire->timeout_ns;
     spec->grace_ns = wire->grace_ns;
-    spec->gated =
-        wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 || wire->start_before_ns != 0;
+    spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
+                  wire->start_before_ns != 0 || wire->n_after != 0;
     spec->env = NULL;
     spec->packed_bytes = packed_bytes;
     spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);

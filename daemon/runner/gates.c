@@ -16,8 +16,15 @@ struct gate {
     struct gord_job *job;        /* borrowed; outlives it */
     struct gord_alarm_entry due; /* of the alarm that `by_boot` says */
     struct gord_alarm_entry expiry;
+    struct gord_after *after; /* owned; NULL: it waits for no other */
     bool by_boot;
     bool is_due;
+};
+
+/* A start or an end that somebody waits for. */
+struct gord_gate_news {
+    uint64_t id;
+    struct gord_after_facts facts;
 };
 
 static struct gate *gate_of(const struct gord_job *job)
@@ -34,7 +41,8 @@ static bool is_parked(const struct gord_job *job)
 
 static bool keeps(const struct gate *gate)
 {
-    return gate->job->body->standing->held || !gate->is_due;
+    return gate->job->body->standing->held || !gate->is_due ||
+           gord_after_verdict(gate->after) != GORD_AFTER_HOLDS;
 }
 
 /* ------------------------------------------------------------------ making them */
@@ -62,6 +70,38 @@ static int set_times(struct gord_gates *gates, struct gate *gate)
     return result;
 }
 
+static void facts_of_job(const struct gord_job *job, struct gord_after_facts *out)
+{
+    const struct gord_standing *standing = job->body != NULL ? job->body->standing : NULL;
+
+    out->exists = true;
+    out->ended = job->state == GOR__V1__JOB_STATE__TERMINATED;
+    out->outcome = (Gor__V1__Outcome)job->outcome;
+    out->started = (job->body != NULL && job->body->started_ns != 0) ||
+                   (standing != NULL && standing->attempt + standing->losses > 0);
+}
+
+/* From memory or the store. */
+static int look_up(void *arg, uint64_t id, struct gord_after_facts *out)
+{
+    struct gord_gates *gates = arg;
+    const struct gord_job *job = gord_job_find(gord_bus_table(gates->bus), id);
+    struct gord_row row;
+
+    if (job != NULL) {
+        facts_of_job(job, out);
+        return 0;
+    }
+    int result = gord_reader_job(gord_bus_reader(gates->bus), id, false, &row);
+    if (result == 0) {
+        *out = (struct gord_after_facts){true, row.started_ns != 0,
+                                         row.state == GOR__V1__JOB_STATE__TERMINATED,
+                                         (Gor__V1__Outcome)row.outcome};
+        gord_row_fini(&row);
+    }
+    return result == -ENOENT ? 0 : result;
+}
+
 int gord_gates_enter(struct gord_gates *gates, struct gord_job *job)
 {
     struct gate *gate = gate_of(job);
@@ -76,6 +116,10 @@ int gord_gates_enter(struct gord_gates *gates, struct gord_job *job)
         job->body->gate = gate;
     }
     int result = set_times(gates, gate);
+    if (result == 0 && gate->after == NULL && job->state == GOR__V1__JOB_STATE__CREATED) {
+        result =
+            gord_after_new(&gates->index, job->id, job->body->spec, look_up, gates, &gate->after);
+    }
     if (result != 0) {
         gord_gates_leave(gates, job);
         return result;
@@ -94,6 +138,7 @@ void gord_gates_leave(struct gord_gates *gates, struct gord_job *job)
     if (gate != NULL) {
         gord_alarm_clear(gate->by_boot ? &gates->boot : &gates->wall, &gate->due);
         gord_alarm_clear(&gates->expiries, &gate->expiry);
+        gord_after_free(&gates->index, gate->after);
         job->body->gate = NULL;
         free(gate);
     }
@@ -106,13 +151,94 @@ static void look(struct gord_gates *gates, struct gate *gate)
 {
     struct gord_job *job = gate->job;
 
-    if (!is_parked(job) || keeps(gate)) {
+    if (!is_parked(job)) {
+        return;
+    }
+    if (gord_after_verdict(gate->after) == GORD_AFTER_NEVER) {
+        char detail[GORD_GATE_TEXT];
+        gord_after_text(gate->after, detail, sizeof(detail));
+        gates->failed(gates->arg, job, detail);
+        return;
+    }
+    if (keeps(gate)) {
         return;
     }
     if (job->body->standing->expires_ns == 0) {
         gord_gates_leave(gates, job);
     }
     gates->opened(gates->arg, job);
+}
+
+void gord_gates_look(struct gord_gates *gates, struct gord_job *job)
+{
+    struct gate *gate = gate_of(job);
+
+    if (gate != NULL) {
+        look(gates, gate);
+    }
+}
+
+int gord_gates_tell(struct gord_gates *gates, const struct gord_job *job)
+{
+    if (gord_after_waiting(&gates->index, job->id, NULL, 0) == 0) {
+        return 0;
+    }
+    if (gates->news_count == gates->news_room) {
+        size_t room = gates->news_room > 0 ? gates->news_room * 2 : 16;
+        struct gord_gate_news *news = realloc(gates->news, room * sizeof(*news));
+        if (news == NULL) {
+            return -ENOMEM;
+        }
+        gates->news = news;
+        gates->news_room = room;
+    }
+    struct gord_gate_news *news = &gates->news[gates->news_count++];
+    news->id = job->id;
+    facts_of_job(job, &news->facts);
+    return 0;
+}
+
+/* Those that wait are found by id, for each may end and take others along. */
+static int tell_all(struct gord_gates *gates, const struct gord_gate_news *news)
+{
+    size_t count = gord_after_waiting(&gates->index, news->id, NULL, 0);
+    uint64_t *ids = calloc(count + 1, sizeof(*ids));
+
+    if (ids == NULL) {
+        return -ENOMEM;
+    }
+    gord_after_waiting(&gates->index, news->id, ids, count);
+    for (size_t i = 0; i < count; i++) {
+        struct gord_job *job = gord_job_find(gord_bus_table(gates->bus), ids[i]);
+        struct gate *gate = job != NULL ? gate_of(job) : NULL;
+        if (gate != NULL && gate->after != NULL) {
+            gord_after_tell(gate->after, news->id, &news->facts);
+            look(gates, gate);
+        }
+    }
+    free(ids);
+    return 0;
+}
+
+void gord_gates_flush(struct gord_gates *gates)
+{
+    size_t done = 0;
+
+    /* What this causes is told behind it. */
+    while (done < gates->news_count) {
+        struct gord_gate_news news = gates->news[done];
+        if (tell_all(gates, &news) != 0) {
+            break; /* out of memory: again in the next turn */
+        }
+        done++;
+    }
+    if (done > 0) {
+        gates->news_count -= done;
+        memmove(gates->news, gates->news + done, gates->news_count * sizeof(*gates->news));
+    }
+    if (gates->news_count > 0) {
+        gord_bus_wake(gates->bus);
+    }
 }
 
 static void on_due(void *arg, struct gord_alarm_entry *entry)
@@ -132,8 +258,11 @@ static void on_expiry(void *arg, struct gord_alarm_entry *entry)
     gates->expired(gates->arg, gate->job);
 }
 
-int gord_gates_open(struct gord_gates *gates, uv_loop_t *loop)
+int gord_gates_open(struct gord_gates *gates, struct gord_bus *bus)
 {
+    uv_loop_t *loop = gord_bus_loop(bus);
+
+    gates->bus = bus;
     int result = gord_alarm_open(&gates->wall, loop, CLOCK_REALTIME, on_due, gates);
 
     if (result != 0) {
@@ -165,6 +294,8 @@ void gord_gates_fini(struct gord_gates *gates)
     gord_alarm_fini(&gates->wall);
     gord_alarm_fini(&gates->boot);
     gord_alarm_fini(&gates->expiries);
+    gord_after_index_fini(&gates->index);
+    free(gates->news);
 }
 
 /* ------------------------------------------------------------------ telling */
@@ -223,6 +354,11 @@ const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT])
     }
     if (!gate->is_due) {
         add_time(job->body->standing, out);
+    }
+    if (gord_after_verdict(gate->after) == GORD_AFTER_PENDING) {
+        char jobs[GORD_GATE_TEXT - 16];
+        gord_after_text(gate->after, jobs, sizeof(jobs));
+        add(out, "waits for %s", jobs);
     }
     return out;
 }

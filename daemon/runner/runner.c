@@ -233,8 +233,12 @@ int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t
     if (result <= 0) {
         return result < 0 ? result : queue(runner, job, out_seq);
     }
-    return gord_bus_emit(
+    result = gord_bus_emit(
         runner->bus, gord_event_new(GORD_EVENT_GATED, job->id, gord_gates_why(job, why)), out_seq);
+    if (result == 0) {
+        gord_gates_look(&runner->gates, job);
+    }
+    return result;
 }
 
 static void gate_opened(void *arg, struct gord_job *job)
@@ -245,6 +249,15 @@ static void gate_opened(void *arg, struct gord_job *job)
     if (queue(runner, job, NULL) != 0) {
         fail_to_start(runner, id, "cannot queue it", -ENOMEM);
     }
+}
+
+static void gate_failed(void *arg, struct gord_job *job, const char *detail)
+{
+    struct gord_runner *runner = arg;
+
+    gord_bus_emit(runner->bus,
+                  gord_event_finished(job->id, GOR__V1__OUTCOME__DEPENDENCY_FAILED, 0, 0, detail),
+                  NULL);
 }
 
 static void gate_expired(void *arg, struct gord_job *job)
@@ -309,6 +322,11 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
     if (job->body != NULL && job->body->gate != NULL &&
         (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_STARTED)) {
         gord_gates_leave(&runner->gates, job);
+    }
+    if (runner->gates.index.count > 0 &&
+        (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_STARTED) &&
+        gord_gates_tell(&runner->gates, job) != 0) {
+        gord_log(GORD_LOG_ERROR, job->id, "out of memory: jobs that wait for it learn it late");
     }
     if (event->kind == GORD_EVENT_FINISHED) {
         struct gord_run *run = gord_runner_run_of(job);
@@ -379,6 +397,9 @@ static void on_flush(void *arg)
     struct gord_runner *runner = arg;
 
     gord_cascade_run(&runner->cascade, gord_bus_table(runner->bus), cancel_child, runner);
+    if (runner->gates.news_count > 0) {
+        gord_gates_flush(&runner->gates);
+    }
     if (runner->draining) {
         if (runner->emptied != NULL && taken_jobs(runner) == 0) {
             void (*emptied)(void *) = runner->emptied;
@@ -614,6 +635,7 @@ static int take_back(void *arg, struct gord_job *job)
     if (result == 0 && job->state != GOR__V1__JOB_STATE__RUNNABLE) {
         return queue(runner, job, NULL);
     }
+    gord_gates_look(&runner->gates, job);
     return result < 0 ? result : 0;
 }
 
@@ -640,13 +662,14 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
         gord_inbox_close(&runner->notes);
         return result; /* the memory stays, as below */
     }
-    result = gord_gates_open(&runner->gates, gord_bus_loop(opts->bus));
+    result = gord_gates_open(&runner->gates, opts->bus);
     if (result != 0) {
         gord_inbox_close(&runner->notes);
         gord_admission_close(&runner->admission);
         return result;
     }
     runner->gates.opened = gate_opened;
+    runner->gates.failed = gate_failed;
     runner->gates.expired = gate_expired;
     runner->gates.arg = runner;
     gord_admission_on_look(&runner->admission, on_places, runner);

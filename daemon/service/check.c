@@ -14,6 +14,7 @@
 #define CWD_MAX 4095
 #define LABELS_MAX 64
 #define ZONE_MAX 63
+#define AFTER_MAX 1000
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
 #define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
@@ -137,6 +138,46 @@ static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
+static int check_dependency(const Gor__V1__JobSpec *spec, const Gor__V1__Dependency *of,
+                            char *error, size_t bytes)
+{
+    if ((of->id == 0) == (of->line == 0)) {
+        return refuse(error, bytes, "spec.after: each names a job by either id or line");
+    }
+    if ((unsigned)of->condition > GOR__V1__DEPENDENCY__CONDITION__START) {
+        return refuse(error, bytes,
+                      "spec.after: condition %d is not known; they are OK, ANY, NOTOK, START",
+                      (int)of->condition);
+    }
+    if (of->id != 0 && of->id == spec->parent_id &&
+        of->condition != GOR__V1__DEPENDENCY__CONDITION__START) {
+        return refuse(error, bytes,
+                      "spec.after: it is to run after its parent, but it ends with that one");
+    }
+    return 0;
+}
+
+static int check_after(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    size_t total = 0;
+    int result = 0;
+
+    for (size_t i = 0; i < spec->n_after && result == 0; i++) {
+        if (spec->after[i]->n_of == 0) {
+            return refuse(error, bytes, "spec.after[%zu] names no job", i);
+        }
+        total += spec->after[i]->n_of;
+        for (size_t k = 0; k < spec->after[i]->n_of && result == 0; k++) {
+            result = check_dependency(spec, spec->after[i]->of[k], error, bytes);
+        }
+    }
+    if (result == 0 && total > AFTER_MAX) {
+        return refuse(error, bytes, "spec.after names %zu jobs, at most %d are taken", total,
+                      AFTER_MAX);
+    }
+    return result;
+}
+
 static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     if (spec->delay_ns < 0 || spec->delay_ns > DURATION_MAX_NS) {
@@ -192,6 +233,9 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
     }
     if (result == 0) {
         result = check_gates(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_after(spec, error, error_bytes);
     }
     return result;
 }

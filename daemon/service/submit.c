@@ -114,13 +114,52 @@ static bool parent_lives(struct gord_service *service, uint64_t parent_id,
                   parent_id);
 }
 
+static bool dependency_exists(struct gord_service *service, const char *where,
+                              const Gor__V1__Dependency *of, size_t earlier,
+                              struct gord_refusal *out_why)
+{
+    if (of->line > earlier) {
+        return refuse(out_why, WIRE_INVALID_ARGUMENT,
+                      "%sspec.after: line %u does not stand before this job in the same request",
+                      where, of->line);
+    }
+    int result = of->line == 0 ? gord_knows(service, of->id) : 0;
+    if (result == -ENOENT) {
+        return refuse(out_why, WIRE_NOT_FOUND, "%sspec.after: there is no job %" PRIu64, where,
+                      of->id);
+    }
+    if (result != 0) {
+        return refuse(out_why, wire_status_from_errno(result),
+                      "%sspec.after: cannot look job %" PRIu64 " up: %s", where, of->id,
+                      strerror(-result));
+    }
+    return true;
+}
+
+static bool dependencies_exist(struct gord_service *service, const char *where,
+                               const Gor__V1__JobSpec *spec, size_t earlier,
+                               struct gord_refusal *out_why)
+{
+    for (size_t i = 0; i < spec->n_after; i++) {
+        for (size_t k = 0; k < spec->after[i]->n_of; k++) {
+            if (!dependency_exists(service, where, spec->after[i]->of[k], earlier, out_why)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool gord_submit_accepts(struct gord_service *service, const char *where,
-                         const Gor__V1__JobSpec *spec, struct gord_refusal *out_why)
+                         const Gor__V1__JobSpec *spec, size_t earlier, struct gord_refusal *out_why)
 {
     char error[GORD_ERROR_BYTES] = "";
 
     if (gord_check_spec(spec, error, sizeof(error)) != 0) {
         return refuse(out_why, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
+    }
+    if (!dependencies_exist(service, where, spec, earlier, out_why)) {
+        return false;
     }
     if (spec->parent_id != 0) {
         return parent_lives(service, spec->parent_id, out_why);
@@ -235,7 +274,7 @@ GORD_METHOD(gord_jobs_submit)
     struct gord_refusal why;
 
     if (!gord_submit_is_open(service, 1, &why) ||
-        !gord_submit_accepts(service, "", request->spec, &why) ||
+        !gord_submit_accepts(service, "", request->spec, 0, &why) ||
         !gord_submit_has_places(service, gord_submit_kind(request->spec), 1, &why)) {
         tell(call, &why);
         return;
@@ -276,7 +315,7 @@ static bool accepts_all(struct gord_service *service, const Gor__V1__SubmitManyR
     }
     for (size_t i = 0; i < request->n_specs; i++) {
         snprintf(where, sizeof(where), "specs[%zu]: ", i);
-        if (!gord_submit_accepts(service, where, request->specs[i], out_why)) {
+        if (!gord_submit_accepts(service, where, request->specs[i], i, out_why)) {
             return false;
         }
     }
@@ -295,6 +334,18 @@ static bool all_have_places(struct gord_service *service, const Gor__V1__SubmitM
            gord_submit_has_places(service, GORD_NATIVE, counts[GORD_NATIVE], out_why);
 }
 
+/* Ids of one request follow each other, so a line's is known once the first job has its own. */
+static void name_lines(const Gor__V1__JobSpec *spec, uint64_t first_id)
+{
+    for (size_t i = 0; i < spec->n_after; i++) {
+        for (size_t k = 0; k < spec->after[i]->n_of; k++) {
+            Gor__V1__Dependency *of = spec->after[i]->of[k];
+            of->id = of->line != 0 ? first_id + of->line - 1 : of->id;
+            of->line = 0;
+        }
+    }
+}
+
 /* All of them, into one transaction. */
 static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
                      struct gord_ack *ack)
@@ -304,6 +355,7 @@ static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequ
 
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {
         uint64_t id = 0;
+        name_lines(request->specs[i], ack->first_id);
         result = gord_submit_enter(service, request->specs[i], uid, &id, &ack->seq);
         ack->first_id = i == 0 ? id : ack->first_id;
         ack->count++;

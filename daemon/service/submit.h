@@ -22,9 +22,11 @@ struct gord_refusal {
 /* Does the service take work at all, and is there room for `count` more jobs? */
 bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why);
 
-/* Is the job right, and does its parent live? `where` begins the text. */
+/* Is the job right, does its parent live, are there the jobs it is to run after? `where` begins the
+ * text; `earlier` jobs of the same request stand before it. */
 bool gord_submit_accepts(struct gord_service *service, const char *where,
-                         const Gor__V1__JobSpec *spec, struct gord_refusal *out_why);
+                         const Gor__V1__JobSpec *spec, size_t earlier,
+                         struct gord_refusal *out_why);
 
 /* May `count` more of that kind be queued, as far as their goroutines go? */
 bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kind, uint64_t count,

@@ -169,7 +169,7 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
     uint64_t index = s->asked;
     struct answer *answer = add_answer(s);
     if (!gord_submit_is_open(s->service, 1, &why) ||
-        !gord_submit_accepts(s->service, "", request->spec, &why) ||
+        !gord_submit_accepts(s->service, "", request->spec, 0, &why) ||
         !gord_submit_has_places(s->service, gord_submit_kind(request->spec), 1, &why)) {
         refuse(answer, why.status, why.text);
     } else if (enter(s, request->spec, index) != 0) {
