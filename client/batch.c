@@ -270,6 +270,28 @@ static int read_after(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_retries(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > 1000000) {
+        complain(reading, "\"retries\" must be a number from 0 to 1000000");
+        return -EINVAL;
+    }
+    gorctl_retry_policy(reading->spec)->retries = (uint32_t)json_integer_value(value);
+    return 0;
+}
+
+static int read_backoff(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "backoff", value, &text);
+    if (rc == 0 && gorctl_backoff_parse(text, gorctl_retry_policy(reading->spec)) != 0) {
+        complain(reading, "\"backoff\" must be a wait such as \"10s\", \"1s..5m\", \"fixed:10s\"");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
 static int read_start_before(const struct reading *reading, const json_t *value)
 {
     return moment_member(reading, "start_before", value, &reading->spec->start_before_ns);
@@ -308,6 +330,8 @@ static const struct member {
     {"at", FOR_BOTH, read_at},
     {"start_before", FOR_BOTH, read_start_before},
     {"after", FOR_BOTH, read_after},
+    {"retries", FOR_BOTH, read_retries},
+    {"backoff", FOR_BOTH, read_backoff},
 };
 
 static const struct member *find_member(const char *name)

@@ -133,6 +133,7 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     char *after = gorctl_after_text(spec);
     line_clean("After", after, strlen(after));
     free(after);
+    line_number("Retries", spec->retry != NULL ? spec->retry->retries : 0);
     line_time("Expires", spec->start_before_ns);
     for (size_t i = 0; i < spec->n_labels; i++) {
         char *label = gorctl_text_words(
@@ -172,6 +173,8 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     line_bytes("Stderr", job->stderr_bytes);
     line_number("Process", (uint64_t)(job->pid > 0 ? job->pid : 0));
     line_number("Goroutine", job->goroutine);
+    line_number("Failed", job->attempt);
+    line_number("Losses", job->losses);
     printf("%-10s  %" PRIu32 "\n", "User", job->uid);
 }
 

@@ -61,6 +61,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &spec->gates;
+        state->child_inputs[1] = &spec->retry;
         return 0;
     case 'n':
         spec->name = arg;
@@ -108,7 +109,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&gorctl_gates_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+    {&gorctl_gates_argp, 0, NULL, 0}, {&gorctl_retry_argp, 0, NULL, 0}, {0}};
 
 const struct argp gorctl_spec_argp = {
     .options = options, .parser = parse_option, .children = children};
@@ -405,6 +407,9 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     message->grace_ns = spec->grace_ns;
     message->parent_id = spec->parent_id;
     int code = gorctl_gates_fill(&spec->gates, message);
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_retry_fill(&spec->retry, message);
+    }
     if (code == GORCTL_EXIT_OK) {
         code = fill_labels(spec, message);
     }

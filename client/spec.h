@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "client/gates.h"
+#include "client/retry.h"
 #include "gor/v1/jobs.pb-c.h"
 
 struct gorctl_spec {
@@ -31,6 +32,7 @@ struct gorctl_spec {
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
     struct gorctl_gates gates;
+    struct gorctl_retry retry;
     const char *function; /* --native */
     const char *shell;    /* --shell */
     char **words;         /* the rest of the command line */

@@ -85,6 +85,12 @@ static int env_from_wire(const Gor__V1__ExecSpec *exec, struct gord_env *shared,
 
 /* ----------------------------------------------------------------- spec */
 
+static bool requeues(const Gor__V1__RetryPolicy *retry)
+{
+    return retry->requeue == GOR__V1__RETRY_POLICY__REQUEUE__ALWAYS ||
+           (retry->requeue == GOR__V1__RETRY_POLICY__REQUEUE__WITH_RETRIES && retry->retries > 0);
+}
+
 /* A spec with room for both texts, its numbers taken from `wire`. */
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
@@ -99,6 +105,8 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->parent_id = wire->parent_id;
     spec->timeout_ns = wire->timeout_ns;
     spec->grace_ns = wire->grace_ns;
+    spec->retries = wire->retry != NULL ? wire->retry->retries : 0;
+    spec->requeues = wire->retry != NULL && requeues(wire->retry);
     spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
                   wire->start_before_ns != 0 || wire->n_after != 0;
     spec->env = NULL;

@@ -34,6 +34,8 @@ struct gord_spec {
     uint64_t parent_id;
     int64_t timeout_ns;   /* 0: none */
     int64_t grace_ns;     /* 0: the daemon's default */
+    uint32_t retries;     /* 0: none */
+    bool requeues;        /* runs again if a daemon dies under it */
     bool gated;           /* has a gate, or an end of its wait: its standing says which */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
     const char *name;     /* in this allocation; "" if it has none */

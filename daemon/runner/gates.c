@@ -349,6 +349,9 @@ const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT])
     if (gate == NULL) {
         return out;
     }
+    if (job->state == GOR__V1__JOB_STATE__WAITING) {
+        add(out, "retry %u of %u", job->body->standing->attempt, job->body->spec->retries);
+    }
     if (job->body->standing->held) {
         add(out, "held; `gorctl release %" PRIu64 "` lets it go", job->id);
     }

@@ -70,7 +70,7 @@ static int open_file(struct gord_logfile *log)
     if (result != 0) {
         return result;
     }
-    int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+    int flags = O_WRONLY | O_CREAT | (log->goes_on ? 0 : O_TRUNC) | O_CLOEXEC;
     int fd = open(path, flags, 0600);
     if (fd < 0 && errno == ENOENT) {
         char *slash = strrchr(path, '/');
@@ -83,6 +83,12 @@ static int open_file(struct gord_logfile *log)
     }
     if (fd < 0) {
         return -errno;
+    }
+    off_t end = lseek(fd, 0, SEEK_END);
+    if (end >= GORD_LOGFILE_MAGIC_BYTES) {
+        log->fd = fd;
+        atomic_store_explicit(&log->end, (uint64_t)end, memory_order_release);
+        return 0;
     }
     if (write(fd, GORD_LOGFILE_MAGIC, GORD_LOGFILE_MAGIC_BYTES) != GORD_LOGFILE_MAGIC_BYTES) {
         result = errno != 0 ? -errno : -ENOSPC;

@@ -25,6 +25,7 @@ struct gord_logfile {
     uint64_t cap_bytes;
     uint64_t dropped_bytes; /* since the last remark about it; guarded by lock */
     int fd;                 /* -1: no file yet; guarded by lock */
+    bool goes_on;           /* a former run of the job has written; before the first byte */
     bool capped;            /* guarded by lock */
     bool warned;            /* that it cannot be written; guarded by lock */
     _Atomic uint64_t end;   /* release: frames below are written. acquire: gord_logfile_end() */

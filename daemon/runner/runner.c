@@ -114,7 +114,7 @@ static int put_on_goroutine(struct gord_run *run, struct gor_quota *quota)
 static int launch(struct gord_runner *runner, struct gord_job *job)
 {
     struct gord_spec *spec = job->body->spec;
-    struct gord_run *run = gord_run_new(&runner->env, job->id, spec, context_above(runner, spec));
+    struct gord_run *run = gord_run_new(&runner->env, job, context_above(runner, spec));
     int result = -ENOMEM;
 
     if (run != NULL) {
@@ -315,6 +315,38 @@ int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const 
 
 /* ------------------------------------------------------------------ following the ring */
 
+static void end_run(struct gord_runner *runner, struct gord_job *job)
+{
+    struct gord_run *run = gord_runner_run_of(job);
+
+    if (run != NULL) {
+        gord_sampler_remove(&runner->sampler, run);
+        job->body->run = NULL;
+        gord_run_unref(run);
+        runner->admission.native_running -= job->kind == GORD_NATIVE;
+    }
+}
+
+/* Unless it was cancelled after its run had decided how it ended. */
+static void wait_for_retry(struct gord_runner *runner, struct gord_job *job)
+{
+    uint64_t id = job->id;
+    int result = 0;
+
+    if (job->body->cancel != NULL) {
+        result = gord_bus_emit(
+            runner->bus,
+            gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, job->body->cancel->text),
+            NULL);
+    } else {
+        result = gord_gates_enter(&runner->gates, job);
+        result = result == 0 ? queue(runner, job, NULL) : result;
+    }
+    if (result < 0) {
+        fail_to_start(runner, id, "cannot wait for the retry", result);
+    }
+}
+
 static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
 {
     struct gord_runner *runner = arg;
@@ -328,15 +360,12 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         gord_gates_tell(&runner->gates, job) != 0) {
         gord_log(GORD_LOG_ERROR, job->id, "out of memory: jobs that wait for it learn it late");
     }
-    if (event->kind == GORD_EVENT_FINISHED) {
-        struct gord_run *run = gord_runner_run_of(job);
-        if (run != NULL) {
-            gord_sampler_remove(&runner->sampler, run);
-            job->body->run = NULL;
-            gord_run_unref(run);
-            runner->admission.native_running -= job->kind == GORD_NATIVE;
-        }
+    if (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_RETRYING) {
+        end_run(runner, job);
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
+        if (event->kind == GORD_EVENT_RETRYING) {
+            wait_for_retry(runner, job);
+        }
     } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
         char what[256];
         snprintf(what, sizeof(what), "was cancelled: %s", event->text);

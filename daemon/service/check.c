@@ -15,6 +15,8 @@
 #define LABELS_MAX 64
 #define ZONE_MAX 63
 #define AFTER_MAX 1000
+#define RETRIES_MAX 1000000
+#define CODES_MAX 256
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
 #define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
@@ -178,6 +180,33 @@ static int check_after(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return result;
 }
 
+static int check_retry(const Gor__V1__RetryPolicy *retry, char *error, size_t bytes)
+{
+    if (retry->retries > RETRIES_MAX) {
+        return refuse(error, bytes, "spec.retry.retries is %u, at most %d are taken",
+                      retry->retries, RETRIES_MAX);
+    }
+    if (retry->backoff_ns < 0 || retry->backoff_ns > DURATION_MAX_NS || retry->max_ns < 0 ||
+        retry->max_ns > DURATION_MAX_NS) {
+        return refuse(error, bytes,
+                      "spec.retry: backoff_ns and max_ns go from 0 (the default) to ten years");
+    }
+    if (retry->jitter_percent > 100) {
+        return refuse(error, bytes, "spec.retry.jitter_percent is %u; it goes from 0 to 100",
+                      retry->jitter_percent);
+    }
+    if (retry->n_exit_codes > CODES_MAX) {
+        return refuse(error, bytes, "spec.retry.exit_codes has %zu entries, at most %d are taken",
+                      retry->n_exit_codes, CODES_MAX);
+    }
+    if ((unsigned)retry->requeue > GOR__V1__RETRY_POLICY__REQUEUE__NEVER) {
+        return refuse(error, bytes,
+                      "spec.retry.requeue %d is not known; they are WITH_RETRIES, ALWAYS, NEVER",
+                      (int)retry->requeue);
+    }
+    return 0;
+}
+
 static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     if (spec->delay_ns < 0 || spec->delay_ns > DURATION_MAX_NS) {
@@ -236,6 +265,9 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
     }
     if (result == 0) {
         result = check_after(spec, error, error_bytes);
+    }
+    if (result == 0 && spec->retry != NULL) {
+        result = check_retry(spec->retry, error, error_bytes);
     }
     return result;
 }

@@ -250,6 +250,12 @@ void gord_view_event(const struct gord_event *event, const char *name,
         out->exit_code = event->exit_code;
         out->signal = event->signal;
         out->detail = text;
+    } else if (event->kind == GORD_EVENT_RETRYING) {
+        out->outcome =
+            (Gor__V1__Outcome)event->outcome; /* of that run; the state says it is not over */
+        out->exit_code = event->exit_code;
+        out->signal = event->signal;
+        out->reason = text;
     } else if (event->kind == GORD_EVENT_STARTED && event->pid != 0) {
         snprintf(out_view->text, sizeof(out_view->text), "as process %d", event->pid);
         out->reason = out_view->text;
