@@ -25,7 +25,8 @@ enum {
     KEY_SHELL,
     KEY_CLEAR_ENV,
     KEY_ENV_ONLY,
-    KEY_ENV_WITHOUT
+    KEY_ENV_WITHOUT,
+    KEY_REQUEST_ID
 };
 
 static const struct argp_option options[] = {
@@ -38,6 +39,8 @@ static const struct argp_option options[] = {
     {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
     {"native", KEY_NATIVE, "FUNCTION", 0,
      "Call a function inside the daemon, such as builtin.fib; words after it are its arguments", 1},
+    {"request-id", KEY_REQUEST_ID, "HEX", 0,
+     "32 hex digits that name this submission: repeated within a day it makes no second job", 1},
     {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
     {"cwd", 'C', "DIR", 0, "Run in DIR", 2},
     {"env", 'e', "NAME[=VALUE]", 0, "Set a variable, or take yours after --clear-env", 2},
@@ -98,6 +101,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ENV_WITHOUT:
         spec->env_without = arg;
+        return 0;
+    case KEY_REQUEST_ID:
+        if (gorctl_request_parse(arg, &spec->request) != 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--request-id: '%s' is not 32 hex digits",
+                         arg);
+        }
         return 0;
     case ARGP_KEY_ARG:
         spec->words = &state->argv[state->next - 1];

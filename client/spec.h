@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "client/gates.h"
+#include "client/request.h"
 #include "client/retry.h"
 #include "gor/v1/jobs.pb-c.h"
 
@@ -33,9 +34,10 @@ struct gorctl_spec {
     const char *env_without; /* patterns of those to leave out; NULL: none */
     struct gorctl_gates gates;
     struct gorctl_retry retry;
-    const char *function; /* --native */
-    const char *shell;    /* --shell */
-    char **words;         /* the rest of the command line */
+    struct gorctl_request request; /* --request-id */
+    const char *function;          /* --native */
+    const char *shell;             /* --shell */
+    char **words;                  /* the rest of the command line */
     size_t word_count;
 };
 

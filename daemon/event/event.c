@@ -125,6 +125,7 @@ void gord_event_unref(struct gord_event *event)
     if (event != NULL && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1) {
         gord_spec_unref(event->spec);
         gord_standing_unref(event->standing);
+        free(event->request);
         free(event);
     }
 }

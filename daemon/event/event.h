@@ -49,6 +49,13 @@ enum gord_event_kind {
 enum { GORD_STATE_COUNT = GOR__V1__JOB_STATE__TERMINATED + 1 };
 enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__EXPIRED + 1 };
 
+/* The id that a client gave its submission. */
+enum { GORD_REQUEST_BYTES = 16 };
+struct gord_request {
+    uint8_t id[GORD_REQUEST_BYTES];
+    uint64_t count; /* of the jobs, whose first is the event's */
+};
+
 struct gord_event {
     struct gord_inbox_item link; /* list link of the inbox it is posted to */
     atomic_uint refs;
@@ -64,6 +71,7 @@ struct gord_event {
     int64_t at_ns;          /* wall clock, since 1970 */
     struct gord_spec *spec; /* owned reference; by the maker for SUBMITTED, else by apply, which
                              * leaves NULL if the job's is not in memory */
+    struct gord_request *request;   /* owned; by the maker; SUBMITTED only; NULL: it had no id */
     struct gord_standing *standing; /* owned reference; by the maker if this event changes it, else
                                      * by apply; NULL: the job has none */
     uint64_t parent_id;             /* SUBMITTED only */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/runner/text.h"
+#include "daemon/service/request.h"
 #include "daemon/service/state.h"
 
 #define MESSAGE(name) &gor__v1__##name##__descriptor
@@ -186,6 +187,7 @@ static void on_committed(void *arg, struct gord_event *const *events, size_t cou
         service->ended_some = events[i]->kind == GORD_EVENT_FINISHED;
     }
     gord_acks_committed(service);
+    gord_requests_settle(service, 0);
 }
 
 static void on_health(void *arg, int error, const char *text)
@@ -196,6 +198,7 @@ static void on_health(void *arg, int error, const char *text)
     service->store_error = error;
     if (error != 0) {
         gord_acks_fail(service, error);
+        gord_requests_settle(service, error);
         service->ended_some = true; /* those who wait need not wait for the disk */
     }
     rpc_health_set(service->server, "gor.v1.Jobs", error == 0);
@@ -282,6 +285,7 @@ void gord_service_end(struct gord_service *service)
 void gord_service_free(struct gord_service *service)
 {
     if (service != NULL) {
+        gord_requests_settle(service, -ECANCELED);
         gord_env_unref(service->last_env);
         free(service->drained);
         free(service);

@@ -19,6 +19,7 @@
 #include "rpc/server.h"
 
 struct gord_ack;
+struct gord_underway;
 struct gord_act;
 struct gord_cancel;
 struct gord_inspection;
@@ -45,9 +46,12 @@ struct gord_service {
     struct rpc_link inspections;
     struct rpc_link submit_streams;
     struct rpc_link drains;
-    struct gord_cancel *cancels; /* owned; those with more to do */
-    struct gord_act *acts;       /* likewise */
-    bool ended_some;             /* a FINISHED was committed since the last flush */
+    struct gord_cancel *cancels;    /* owned; those with more to do */
+    struct gord_act *acts;          /* likewise */
+    struct gord_underway *underway; /* owned; submissions with ids, see request.h */
+    struct gord_underway *underway_last;
+    struct gord_underway *underway_by_id[256];
+    bool ended_some; /* a FINISHED was committed since the last flush */
 };
 
 /* End the call with an error; the text is made fit for the wire. */

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/service/request.h"
+
 #define MANY_MAX 100000
 #define LIVE_MAX 20000000
 #define BACKLOG_MAX 2000000 /* events not yet on disk */
@@ -176,11 +178,16 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
 
 /* Enter one accepted job: SUBMITTED, then QUEUED or GATED. */
 static int enter(struct gord_service *service, uint64_t id, struct gord_spec *spec, uint32_t uid,
-                 uint64_t *out_seq)
+                 struct gord_request *request, uint64_t *out_seq)
 {
     struct gord_event *submitted = gord_event_submitted(id, spec, uid);
     int result = submitted != NULL ? gord_spec_standing(spec, &submitted->standing) : -ENOMEM;
 
+    if (submitted != NULL) {
+        submitted->request = request;
+    } else {
+        free(request);
+    }
     if (result != 0) {
         gord_event_unref(submitted);
         return result;
@@ -194,20 +201,21 @@ static int enter(struct gord_service *service, uint64_t id, struct gord_spec *sp
 }
 
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
-                      uint64_t *out_id, uint64_t *out_seq)
+                      struct gord_request *request, uint64_t *out_id, uint64_t *out_seq)
 {
     struct gord_spec *spec = NULL;
 
     *out_id = gord_job_next_id(gord_bus_table(service->bus));
     int result = gord_spec_from_wire(wire, service->last_env, &spec);
     if (result != 0) {
+        free(request);
         return result;
     }
     if (spec->env != NULL && spec->env != service->last_env) {
         gord_env_unref(service->last_env);
         service->last_env = gord_env_ref(spec->env);
     }
-    result = enter(service, *out_id, spec, uid, out_seq);
+    result = enter(service, *out_id, spec, uid, request, out_seq);
     gord_spec_unref(spec);
     return result;
 }
@@ -217,10 +225,10 @@ void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint6
     for (uint64_t i = 0; i < count; i++) {
         struct gord_job *job = gord_job_find(gord_bus_table(service->bus), first_id + i);
         if (job != NULL && job->state != GOR__V1__JOB_STATE__TERMINATED) {
-            gord_bus_emit(service->bus,
-                          gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0,
-                                              "its submission was refused: it could not be stored"),
-                          NULL);
+            gord_bus_emit(
+                service->bus,
+                gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, GORD_WITHDRAWN),
+                NULL);
         }
     }
 }
@@ -266,6 +274,36 @@ static void submit_committed(struct gord_service *service, struct gord_ack *ack,
     }
 }
 
+/* Answered again if it is a repetition; true: nothing more is to be done. */
+static bool is_answered(struct gord_service *service, const ProtobufCBinaryData *id,
+                        struct gord_ack *ack)
+{
+    struct gord_request_known known;
+    struct gord_refusal why;
+    int result = gord_request_find(service, id, gord_submit_uid(ack->call), &known, &why);
+
+    if (result < 0) {
+        tell(ack->call, &why);
+    } else if (result > 0) {
+        ack->first_id = known.first_id;
+        ack->count = known.count;
+        ack->seq = known.seq;
+        if (gord_acks_add(service, ack) != 0) {
+            gord_fail(ack->call, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
+        }
+    }
+    return result != 0;
+}
+
+/* So that it is known until the store knows it. */
+static void remember(struct gord_service *service, const ProtobufCBinaryData *id,
+                     const struct gord_ack *ack)
+{
+    struct gord_request_known known = {ack->first_id, ack->count, ack->seq};
+
+    gord_request_add(service, id, gord_submit_uid(ack->call), &known);
+}
+
 GORD_METHOD(gord_jobs_submit)
 {
     struct gord_service *service = user;
@@ -273,15 +311,23 @@ GORD_METHOD(gord_jobs_submit)
     struct gord_ack ack = {.call = call, .fn = submit_committed, .count = 1};
     struct gord_refusal why;
 
+    if (is_answered(service, &request->request_id, &ack)) {
+        return;
+    }
     if (!gord_submit_is_open(service, 1, &why) ||
         !gord_submit_accepts(service, "", request->spec, 0, &why) ||
         !gord_submit_has_places(service, gord_submit_kind(request->spec), 1, &why)) {
         tell(call, &why);
         return;
     }
-    int result =
-        gord_submit_enter(service, request->spec, gord_submit_uid(call), &ack.first_id, &ack.seq);
+    int result = 0;
+    struct gord_request *made = gord_request_new(&request->request_id, 1, &result);
     if (result == 0) {
+        result = gord_submit_enter(service, request->spec, gord_submit_uid(call), made,
+                                   &ack.first_id, &ack.seq);
+    }
+    if (result == 0) {
+        remember(service, &request->request_id, &ack);
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {
@@ -352,11 +398,13 @@ static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequ
 {
     uint32_t uid = gord_submit_uid(ack->call);
     int result = 0;
+    struct gord_request *made = gord_request_new(&request->request_id, request->n_specs, &result);
 
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {
         uint64_t id = 0;
         name_lines(request->specs[i], ack->first_id);
-        result = gord_submit_enter(service, request->specs[i], uid, &id, &ack->seq);
+        result = gord_submit_enter(service, request->specs[i], uid, i == 0 ? made : NULL, &id,
+                                   &ack->seq);
         ack->first_id = i == 0 ? id : ack->first_id;
         ack->count++;
     }
@@ -370,6 +418,9 @@ GORD_METHOD(gord_jobs_submit_many)
     struct gord_ack ack = {.call = call, .fn = many_committed};
     struct gord_refusal why;
 
+    if (is_answered(service, &request->request_id, &ack)) {
+        return;
+    }
     if (!gord_submit_is_open(service, request->n_specs, &why) ||
         !accepts_all(service, request, &why) || !all_have_places(service, request, &why)) {
         tell(call, &why);
@@ -378,6 +429,7 @@ GORD_METHOD(gord_jobs_submit_many)
     gord_store_begin_group(gord_bus_store(service->bus));
     int result = enter_all(service, request, &ack);
     if (result == 0) {
+        remember(service, &request->request_id, &ack);
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {

@@ -35,9 +35,10 @@ bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kin
 enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec);
 
 /* Enter an accepted job: SUBMITTED, then QUEUED or GATED; *out_seq is that of the last event. An id is used up in
- * any case. -ENOMEM. */
+ * any case. `request` is taken over; NULL: the submission has no id, or is not the first of its
+ * request. -ENOMEM. */
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
-                      uint64_t *out_id, uint64_t *out_seq);
+                      struct gord_request *request, uint64_t *out_id, uint64_t *out_seq);
 
 /* What was entered and promised to nobody must not run. */
 void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint64_t count);

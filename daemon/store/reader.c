@@ -20,6 +20,9 @@ static const char *const statements[READ_COUNT] = {
                    "stdout_bytes, stderr_bytes, detail FROM ended WHERE id = ?",
     [READ_STANDING] = "SELECT held, attempt, losses, version, due_ns, due_boot, boot, expires_ns "
                       "FROM standing WHERE id = ?",
+    [READ_REQUEST] = "SELECT first_id, count FROM requests r WHERE id = ? AND uid = ? AND NOT "
+                     "EXISTS (SELECT 1 FROM ended e WHERE e.id = r.first_id AND e.detail = "
+                     "'" GORD_WITHDRAWN "')",
     [READ_ENV] = "SELECT bytes FROM envs WHERE id = ?",
     [READ_NAME] = "SELECT name FROM jobs WHERE id = ?",
     [READ_META] = "SELECT key, value FROM meta",
@@ -267,6 +270,22 @@ int gord_reader_job(struct gord_reader *reader, uint64_t id, bool with_env,
         err = read_job(reader, id, with_env, out_row);
         gord_reader_end(reader);
     }
+    return err;
+}
+
+int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUEST_BYTES],
+                        uint32_t uid, uint64_t *out_first_id, uint64_t *out_count)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_REQUEST];
+    (void)sqlite3_bind_blob(stmt, 1, id, GORD_REQUEST_BYTES, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(stmt, 2, uid);
+    int rc = sqlite3_step(stmt);
+    int err = rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
+    if (rc == SQLITE_ROW) {
+        *out_first_id = (uint64_t)sqlite3_column_int64(stmt, 0);
+        *out_count = (uint64_t)sqlite3_column_int64(stmt, 1);
+    }
+    (void)sqlite3_reset(stmt);
     return err;
 }
 

@@ -106,6 +106,14 @@ struct gord_reader_totals {
 };
 int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *out_totals);
 
+/* The jobs that a submission with that id made, for a day. -ENOENT: there is none, or it was refused
+ * after all. */
+int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUEST_BYTES],
+                        uint32_t uid, uint64_t *out_first_id, uint64_t *out_count);
+
+/* What a job says that ended because its submission was refused after it had been entered. */
+#define GORD_WITHDRAWN "its submission was refused: it could not be stored"
+
 /* Specs (with env) of live jobs from first_id on, at most `limit`: what gord_job_give_spec wants.
  */
 int gord_reader_specs(struct gord_reader *reader, uint64_t first_id, size_t limit,

@@ -14,6 +14,7 @@ enum gord_reader_statement {
     READ_LIVE,
     READ_ENDED,
     READ_STANDING,
+    READ_REQUEST,
     READ_ENV,
     READ_NAME,
     READ_META,

@@ -41,6 +41,9 @@ static const char *const steps[] = {
     " boot INTEGER, expires_ns INTEGER) STRICT;"
     "CREATE TRIGGER standing_of_removed AFTER DELETE ON jobs BEGIN"
     " DELETE FROM standing WHERE id = old.id; END;",
+    "CREATE TABLE requests (id BLOB NOT NULL, uid INTEGER NOT NULL, first_id INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, at_ns INTEGER NOT NULL, PRIMARY KEY (id, uid)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX requests_by_time ON requests (at_ns);",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

@@ -31,6 +31,8 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_INSERT_LOG] = "INSERT INTO log VALUES (?, ?)",
     [WRITE_PUT_STANDING] = "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_DELETE_STANDING] = "DELETE FROM standing WHERE id = ?",
+    [WRITE_PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)",
+    [WRITE_DELETE_REQUESTS] = "DELETE FROM requests WHERE at_ns < ?",
     [WRITE_FIND_ENV] = "SELECT id FROM envs WHERE hash = ? AND bytes = ?",
     [WRITE_INSERT_ENV] = "INSERT INTO envs VALUES (NULL, ?, ?)",
     [WRITE_SET_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = "

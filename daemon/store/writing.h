@@ -21,6 +21,8 @@ enum gord_writer_statement {
     WRITE_INSERT_LOG,
     WRITE_PUT_STANDING,
     WRITE_DELETE_STANDING,
+    WRITE_PUT_REQUEST,
+    WRITE_DELETE_REQUESTS,
     WRITE_FIND_ENV,
     WRITE_INSERT_ENV,
     WRITE_SET_META,
@@ -55,7 +57,8 @@ struct gord_writer {
     uint64_t next_seq;
     uint64_t next_id;
     uint64_t rows;
-    int journal_frames; /* since the last checkpoint */
+    int64_t requests_swept_ns; /* when requests that are too old were deleted last */
+    int journal_frames;        /* since the last checkpoint */
 };
 
 /* The rows that the batch comes to; adds to the tally. SQLite's code. */
