@@ -166,6 +166,10 @@ static int submit_one(struct gorctl *ctl, const struct gorctl_spec *spec)
         gorctl_json_show(&reply->base);
     } else {
         printf("%" PRIu64 "\n", reply->id);
+        if (reply->existing) {
+            gorctl_say("job %" PRIu64 " has the key '%s'; no new one was made", reply->id,
+                       spec->unique);
+        }
     }
     wire_decoded_free(&reply->base);
     return GORCTL_EXIT_OK;

@@ -19,6 +19,7 @@ int gorctl_exit_of_status(enum wire_status status)
     case WIRE_RESOURCE_EXHAUSTED:
     case WIRE_UNAVAILABLE:
     case WIRE_ABORTED:
+    case WIRE_ALREADY_EXISTS: /* until that one has ended */
     case WIRE_DEADLINE_EXCEEDED:
         return GORCTL_EXIT_REFUSED;
     default:

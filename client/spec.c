@@ -26,7 +26,9 @@ enum {
     KEY_CLEAR_ENV,
     KEY_ENV_ONLY,
     KEY_ENV_WITHOUT,
-    KEY_REQUEST_ID
+    KEY_REQUEST_ID,
+    KEY_UNIQUE,
+    KEY_ON_CONFLICT
 };
 
 static const struct argp_option options[] = {
@@ -39,6 +41,9 @@ static const struct argp_option options[] = {
     {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
     {"native", KEY_NATIVE, "FUNCTION", 0,
      "Call a function inside the daemon, such as builtin.fib; words after it are its arguments", 1},
+    {"unique", KEY_UNIQUE, "KEY", 0, "Not beside another job with this key", 1},
+    {"on-conflict", KEY_ON_CONFLICT, "POLICY", 0,
+     "What to do if there is one: skip (print its id), replace, queue, fail", 1},
     {"request-id", KEY_REQUEST_ID, "HEX", 0,
      "32 hex digits that name this submission: repeated within a day it makes no second job", 1},
     {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
@@ -101,6 +106,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ENV_WITHOUT:
         spec->env_without = arg;
+        return 0;
+    case KEY_UNIQUE:
+        spec->unique = arg;
+        return 0;
+    case KEY_ON_CONFLICT:
+        spec->on_conflict = arg;
         return 0;
     case KEY_REQUEST_ID:
         if (gorctl_request_parse(arg, &spec->request) != 0) {
@@ -404,6 +415,37 @@ static int fill_labels(const struct gorctl_spec *spec, Gor__V1__JobSpec *message
     return GORCTL_EXIT_OK;
 }
 
+static int fill_unique(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
+{
+    static const char *const policies[] = {"skip", "replace", "queue", "fail"};
+    if (spec->unique == NULL) {
+        if (spec->on_conflict != NULL) {
+            gorctl_say("--on-conflict is about --unique; give that one too");
+        }
+        return spec->on_conflict != NULL ? GORCTL_EXIT_USAGE : GORCTL_EXIT_OK;
+    }
+    if (!is_text("--unique", spec->unique)) {
+        return GORCTL_EXIT_USAGE;
+    }
+    if (spec->unique[0] == '\0') {
+        gorctl_say("--unique: the key is an empty text");
+        return GORCTL_EXIT_USAGE;
+    }
+    message->unique_key = gorctl_strdup(spec->unique);
+    for (int i = 0; spec->on_conflict != NULL; i++) {
+        if (i == sizeof(policies) / sizeof(policies[0])) {
+            gorctl_say("--on-conflict: '%s' is none of skip, replace, queue, fail",
+                       spec->on_conflict);
+            return GORCTL_EXIT_USAGE;
+        }
+        if (strcmp(spec->on_conflict, policies[i]) == 0) {
+            message->on_conflict = (Gor__V1__OnConflict)i;
+            break;
+        }
+    }
+    return GORCTL_EXIT_OK;
+}
+
 static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
 {
     if (spec->name != NULL) {
@@ -418,6 +460,9 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     int code = gorctl_gates_fill(&spec->gates, message);
     if (code == GORCTL_EXIT_OK) {
         code = gorctl_retry_fill(&spec->retry, message);
+    }
+    if (code == GORCTL_EXIT_OK) {
+        code = fill_unique(spec, message);
     }
     if (code == GORCTL_EXIT_OK) {
         code = fill_labels(spec, message);

@@ -34,6 +34,8 @@ struct gorctl_spec {
     const char *env_without; /* patterns of those to leave out; NULL: none */
     struct gorctl_gates gates;
     struct gorctl_retry retry;
+    const char *unique;            /* --unique; NULL: none */
+    const char *on_conflict;       /* NULL: skip */
     struct gorctl_request request; /* --request-id */
     const char *function;          /* --native */
     const char *shell;             /* --shell */

@@ -95,8 +95,8 @@ static bool requeues(const Gor__V1__RetryPolicy *retry)
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
 {
-    size_t name_bytes = strlen(name) + 1;
-    struct gord_spec *spec = malloc(sizeof *spec + packed_bytes + name_bytes);
+    size_t name_bytes = strlen(name) + 1, unique_bytes = strlen(wire->unique_key) + 1;
+    struct gord_spec *spec = malloc(sizeof *spec + packed_bytes + name_bytes + unique_bytes);
     if (spec == NULL) {
         return NULL;
     }
@@ -108,10 +108,11 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->retries = wire->retry != NULL ? wire->retry->retries : 0;
     spec->requeues = wire->retry != NULL && requeues(wire->retry);
     spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
-                  wire->start_before_ns != 0 || wire->n_after != 0;
+                  wire->start_before_ns != 0 || wire->n_after != 0 || wire->unique_key[0] != '\0';
     spec->env = NULL;
     spec->packed_bytes = packed_bytes;
     spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);
+    spec->unique = memcpy(spec->packed + packed_bytes + name_bytes, wire->unique_key, unique_bytes);
     return spec;
 }
 
@@ -248,5 +249,5 @@ void gord_spec_unref(struct gord_spec *spec)
 
 size_t gord_spec_footprint(const struct gord_spec *spec)
 {
-    return sizeof *spec + spec->packed_bytes + strlen(spec->name) + 1;
+    return sizeof *spec + spec->packed_bytes + strlen(spec->name) + strlen(spec->unique) + 2;
 }

@@ -38,9 +38,10 @@ struct gord_spec {
     bool requeues;        /* runs again if a daemon dies under it */
     bool gated;           /* has a gate, or an end of its wait: its standing says which */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
+    const char *unique;   /* its unique_key, in this allocation; "" if it has none */
     const char *name;     /* in this allocation; "" if it has none */
     size_t packed_bytes;
-    uint8_t packed[]; /* followed by the name */
+    uint8_t packed[]; /* followed by the name and the unique key */
 };
 
 /* A spec from what a client sent; `shared` is an env to share if it is equal (the one the former

@@ -207,6 +207,23 @@ static int check_retry(const Gor__V1__RetryPolicy *retry, char *error, size_t by
     return 0;
 }
 
+static int check_unique(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (strlen(spec->unique_key) > GORD_NAME_MAX) {
+        return refuse(error, bytes, "spec.unique_key has %zu bytes, at most %d are taken",
+                      strlen(spec->unique_key), GORD_NAME_MAX);
+    }
+    if ((unsigned)spec->on_conflict > GOR__V1__ON_CONFLICT__FAIL) {
+        return refuse(error, bytes,
+                      "spec.on_conflict %d is not known; they are SKIP, REPLACE, QUEUE, FAIL",
+                      (int)spec->on_conflict);
+    }
+    if (spec->on_conflict != 0 && spec->unique_key[0] == '\0') {
+        return refuse(error, bytes, "spec.on_conflict is set, but spec.unique_key is empty");
+    }
+    return 0;
+}
+
 static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     if (spec->delay_ns < 0 || spec->delay_ns > DURATION_MAX_NS) {
@@ -265,6 +282,9 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
     }
     if (result == 0) {
         result = check_after(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_unique(spec, error, error_bytes);
     }
     if (result == 0 && spec->retry != NULL) {
         result = check_retry(spec->retry, error, error_bytes);

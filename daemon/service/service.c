@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/request.h"
 #include "daemon/service/state.h"
@@ -166,11 +167,39 @@ int gord_knows(struct gord_service *service, uint64_t id)
 
 /* ------------------------------------------------------------------ following the bus */
 
+static int take_back_key(void *arg, struct gord_job *job)
+{
+    struct gord_service *service = arg;
+
+    if (job->body == NULL || job->body->spec == NULL || job->body->spec->unique[0] == '\0') {
+        return 0;
+    }
+    return gord_unique_add(&service->unique, job->body->spec->unique, job->id);
+}
+
+/* A job has its unique key from its submission to its end. */
+static void follow_key(struct gord_service *service, const struct gord_event *event,
+                       struct gord_job *job)
+{
+    const struct gord_spec *spec = job->body != NULL ? job->body->spec : NULL;
+
+    if (spec == NULL || spec->unique[0] == '\0') {
+        return;
+    }
+    if (event->kind == GORD_EVENT_FINISHED) {
+        gord_unique_remove(&service->unique, spec->unique, job->id);
+    } else if (take_back_key(service, job) != 0) {
+        gord_log(GORD_LOG_ERROR, job->id, "out of memory: its unique key is not kept");
+    }
+}
+
 static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
 {
     struct gord_service *service = arg;
 
-    (void)job;
+    if (event->kind == GORD_EVENT_SUBMITTED || event->kind == GORD_EVENT_FINISHED) {
+        follow_key(service, event, job);
+    }
     /* While the store refuses, nobody waits for the commit. */
     service->ended_some |= event->kind == GORD_EVENT_FINISHED && service->store_error != 0;
     /* Those who follow its log from before its start join it now. */
@@ -247,8 +276,13 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     service->hide_env = opts->hide_env;
     service->memory = opts->memory;
     service->started_ns = gor_now();
-    int result =
-        rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
+    int result = gord_job_each(gord_bus_table(opts->bus), take_back_key, service);
+    if (result != 0) {
+        gord_unique_fini(&service->unique);
+        free(service);
+        return result;
+    }
+    result = rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
     if (result != 0) {
         free(service);
         return result;
@@ -286,6 +320,7 @@ void gord_service_free(struct gord_service *service)
 {
     if (service != NULL) {
         gord_requests_settle(service, -ECANCELED);
+        gord_unique_fini(&service->unique);
         gord_env_unref(service->last_env);
         free(service->drained);
         free(service);

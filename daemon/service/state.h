@@ -13,6 +13,7 @@
 
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
+#include "daemon/service/unique.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
 #include "rpc/list.h"
@@ -48,6 +49,7 @@ struct gord_service {
     struct rpc_link drains;
     struct gord_cancel *cancels;    /* owned; those with more to do */
     struct gord_act *acts;          /* likewise */
+    struct gord_unique unique;      /* keys of live jobs */
     struct gord_underway *underway; /* owned; submissions with ids, see request.h */
     struct gord_underway *underway_last;
     struct gord_underway *underway_by_id[256];

@@ -174,6 +174,96 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
     return true;
 }
 
+/* ------------------------------------------------------------------ unique keys */
+
+enum gord_conflict gord_submit_conflict(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                                        uint64_t *out_id, uint64_t *out_seq,
+                                        struct gord_refusal *out_why)
+{
+    uint64_t id = 0;
+
+    if (spec->unique_key[0] == '\0' ||
+        gord_unique_find(&service->unique, spec->unique_key, &id, 1) == 0) {
+        return GORD_CONFLICT_NONE;
+    }
+    if (spec->on_conflict == GOR__V1__ON_CONFLICT__FAIL) {
+        (void)refuse(out_why, WIRE_ALREADY_EXISTS,
+                     "spec.unique_key: job %" PRIu64 " has it and has not ended", id);
+        return GORD_CONFLICT_REFUSED;
+    }
+    if (spec->on_conflict == GOR__V1__ON_CONFLICT__SKIP) {
+        *out_id = id;
+        *out_seq = gord_job_find(gord_bus_table(service->bus), id)->last_seq;
+        return GORD_CONFLICT_SKIP;
+    }
+    return GORD_CONFLICT_NONE;
+}
+
+/* Cancel those that have the key. What is queued ends at once, and takes itself from the list. */
+static void replace_holders(struct gord_service *service, const uint64_t *ids, size_t count,
+                            uint64_t by)
+{
+    char cause[64];
+
+    snprintf(cause, sizeof(cause), "replaced by job %" PRIu64 " with its unique key", by);
+    for (size_t i = 0; i < count; i++) {
+        struct gord_job *job = gord_job_find(gord_bus_table(service->bus), ids[i]);
+        if (job != NULL) {
+            (void)gord_runner_cancel(service->runner, job, cause, NULL);
+        }
+    }
+}
+
+/* The spec of a job that is to run once those with its key have ended, and, if it replaces them, that
+ * they do: it waits for each of them. */
+static int spec_behind_holders(struct gord_service *service, const Gor__V1__JobSpec *wire,
+                               uint64_t id, struct gord_spec **out_spec)
+{
+    size_t count = wire->unique_key[0] != '\0'
+                       ? gord_unique_find(&service->unique, wire->unique_key, NULL, 0)
+                       : 0;
+
+    if (count == 0) {
+        return gord_spec_from_wire(wire, service->last_env, out_spec);
+    }
+    uint64_t *ids = calloc(count, sizeof(*ids));
+    Gor__V1__Dependency *of = calloc(count, sizeof(*of));
+    Gor__V1__Dependency **each = calloc(count, sizeof(*each));
+    Gor__V1__AnyOf *clauses = calloc(count, sizeof(*clauses));
+    Gor__V1__AnyOf **after = calloc(wire->n_after + count, sizeof(*after));
+    int result =
+        ids != NULL && of != NULL && each != NULL && clauses != NULL && after != NULL ? 0 : -ENOMEM;
+    if (result == 0) {
+        Gor__V1__JobSpec behind = *wire;
+        gord_unique_find(&service->unique, wire->unique_key, ids, count);
+        for (size_t i = 0; i < wire->n_after; i++) {
+            after[i] = wire->after[i];
+        }
+        for (size_t i = 0; i < count; i++) {
+            gor__v1__dependency__init(&of[i]);
+            gor__v1__any_of__init(&clauses[i]);
+            of[i].id = ids[i];
+            of[i].condition = GOR__V1__DEPENDENCY__CONDITION__ANY;
+            each[i] = &of[i];
+            clauses[i].n_of = 1;
+            clauses[i].of = &each[i];
+            after[wire->n_after + i] = &clauses[i];
+        }
+        behind.n_after += count;
+        behind.after = after;
+        result = gord_spec_from_wire(&behind, service->last_env, out_spec);
+    }
+    if (result == 0 && wire->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
+        replace_holders(service, ids, count, id);
+    }
+    free(ids);
+    free(of);
+    free(each);
+    free(clauses);
+    free(after);
+    return result;
+}
+
 /* ------------------------------------------------------------------ entry */
 
 /* Enter one accepted job: SUBMITTED, then QUEUED or GATED. */
@@ -206,7 +296,7 @@ int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire
     struct gord_spec *spec = NULL;
 
     *out_id = gord_job_next_id(gord_bus_table(service->bus));
-    int result = gord_spec_from_wire(wire, service->last_env, &spec);
+    int result = spec_behind_holders(service, wire, *out_id, &spec);
     if (result != 0) {
         free(request);
         return result;
@@ -274,6 +364,21 @@ static void submit_committed(struct gord_service *service, struct gord_ack *ack,
     }
 }
 
+/* The job that has the key is not this call's, whatever the store says. */
+static void skip_committed(struct gord_service *service, struct gord_ack *ack, int error)
+{
+    Gor__V1__SubmitReply reply = GOR__V1__SUBMIT_REPLY__INIT;
+
+    if (error == -ECANCELED) {
+        gord_fail(ack->call, WIRE_UNAVAILABLE, "the daemon stops; try again when it is back");
+        return;
+    }
+    reply.id = ack->first_id;
+    reply.existing = true;
+    reply.durability = gord_submit_durability(service);
+    rpc_call_reply(ack->call, &reply.base);
+}
+
 /* Answered again if it is a repetition; true: nothing more is to be done. */
 static bool is_answered(struct gord_service *service, const ProtobufCBinaryData *id,
                         struct gord_ack *ack)
@@ -320,6 +425,19 @@ GORD_METHOD(gord_jobs_submit)
         tell(call, &why);
         return;
     }
+    switch (gord_submit_conflict(service, request->spec, &ack.first_id, &ack.seq, &why)) {
+    case GORD_CONFLICT_REFUSED:
+        tell(call, &why);
+        return;
+    case GORD_CONFLICT_SKIP:
+        ack.fn = skip_committed;
+        if (gord_acks_add(service, &ack) != 0) {
+            gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
+        }
+        return;
+    case GORD_CONFLICT_NONE:
+        break;
+    }
     int result = 0;
     struct gord_request *made = gord_request_new(&request->request_id, 1, &result);
     if (result == 0) {
@@ -363,6 +481,14 @@ static bool accepts_all(struct gord_service *service, const Gor__V1__SubmitManyR
         snprintf(where, sizeof(where), "specs[%zu]: ", i);
         if (!gord_submit_accepts(service, where, request->specs[i], i, out_why)) {
             return false;
+        }
+        if (request->specs[i]->unique_key[0] != '\0' &&
+            (request->specs[i]->on_conflict == GOR__V1__ON_CONFLICT__SKIP ||
+             request->specs[i]->on_conflict == GOR__V1__ON_CONFLICT__FAIL)) {
+            return refuse(out_why, WIRE_INVALID_ARGUMENT,
+                          "%sspec.on_conflict: of many jobs in one request none can be skipped or "
+                          "fail; choose REPLACE or QUEUE, or submit it by itself",
+                          where);
         }
     }
     return true;

@@ -40,6 +40,14 @@ enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec);
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
                       struct gord_request *request, uint64_t *out_id, uint64_t *out_seq);
 
+/* What the job's unique key comes to. */
+enum gord_conflict { GORD_CONFLICT_NONE, GORD_CONFLICT_SKIP, GORD_CONFLICT_REFUSED };
+
+/* SKIP: the id of the job that has the key in *out_id, the seq of its newest event in *out_seq. */
+enum gord_conflict gord_submit_conflict(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                                        uint64_t *out_id, uint64_t *out_seq,
+                                        struct gord_refusal *out_why);
+
 /* What was entered and promised to nobody must not run. */
 void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint64_t count);
 

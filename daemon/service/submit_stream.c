@@ -183,8 +183,9 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
 {
     struct stream *s = rpc_call_user(call);
     const Gor__V1__SubmitRequest *request = (const Gor__V1__SubmitRequest *)message;
-    struct gord_request_known found;
+    struct gord_request_known found = {0};
     struct gord_refusal why;
+    enum gord_conflict conflict;
 
     (void)user;
     uint64_t index = s->asked;
@@ -200,7 +201,10 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
                !gord_submit_accepts(s->service, "", request->spec, 0, &why) ||
                !gord_submit_has_places(s->service, gord_submit_kind(request->spec), 1, &why)) {
         refuse(answer, why.status, why.text);
-    } else if (enter(s, request, index, NULL) != 0) {
+    } else if ((conflict = gord_submit_conflict(s->service, request->spec, &found.first_id,
+                                                &found.seq, &why)) == GORD_CONFLICT_REFUSED) {
+        refuse(answer, why.status, why.text);
+    } else if (enter(s, request, index, conflict == GORD_CONFLICT_SKIP ? &found : NULL) != 0) {
         refuse(answer, WIRE_RESOURCE_EXHAUSTED, "not submitted: out of memory");
     }
     go_on(s);
