@@ -135,6 +135,7 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     free(after);
     line_number("Retries", spec->retry != NULL ? spec->retry->retries : 0);
     line_clean("Unique", spec->unique_key, strlen(spec->unique_key));
+    line_number("Rerun of", spec->rerun_of);
     line_time("Expires", spec->start_before_ns);
     for (size_t i = 0; i < spec->n_labels; i++) {
         char *label = gorctl_text_words(

@@ -28,6 +28,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"watch", "print every change as it happens", gorctl_cmd_watch, false},
     {"history", "list jobs that have ended", gorctl_cmd_history, false},
     {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},
+    {"terminate", "end jobs by force", gorctl_cmd_terminate, false},
+    {"rerun", "hand in again what jobs were to do", gorctl_cmd_rerun, false},
     {"hold", "keep jobs from starting", gorctl_cmd_hold, false},
     {"release", "let held jobs go", gorctl_cmd_release, false},
     {"pause", "start no more queued jobs", gorctl_cmd_pause, false},

@@ -61,6 +61,8 @@ int gorctl_cmd_dump(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_metrics(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_profile(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_trace(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_terminate(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_hold(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_release(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_pause(struct gorctl *ctl, int argc, char **argv);

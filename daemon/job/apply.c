@@ -2,7 +2,7 @@
 /* apply.c - the life of a job as a table of steps, and the one function that takes them.
  *
  *     (none) -SUBMITTED-> CREATED -QUEUED-> RUNNABLE -STARTED-> RUNNING <-STATE-> WAITING
- *     every live state -CANCEL_REQUESTED-> itself;  -FINISHED-> TERMINATED
+ *     every live state -CANCEL_REQUESTED, TERMINATE_REQUESTED-> itself;  -FINISHED-> TERMINATED
  *     CREATED, RUNNABLE, WAITING for a retry -GATED-> CREATED
  *     RUNNING, WAITING -RETRYING-> WAITING -QUEUED-> RUNNABLE;  RUNNING, WAITING -REQUEUED-> RUNNABLE
  *     RUNNING, WAITING -RECOVERED-> itself;  RUNNING -STARTED-> itself (its process is known now)
@@ -26,6 +26,7 @@ static const struct {
     [GORD_EVENT_STARTED] = {IN(RUNNABLE) | IN(RUNNING), GOR__V1__JOB_STATE__RUNNING},
     [GORD_EVENT_STATE] = {IN(RUNNING) | IN(WAITING), 0}, /* the event says which */
     [GORD_EVENT_CANCEL_REQUESTED] = {ALIVE, 0},
+    [GORD_EVENT_TERMINATE_REQUESTED] = {ALIVE, 0},
     [GORD_EVENT_FINISHED] = {ALIVE, GOR__V1__JOB_STATE__TERMINATED},
     [GORD_EVENT_RECOVERED] = {IN(RUNNING) | IN(WAITING), 0},
     [GORD_EVENT_GATED] = {IN(CREATED) | IN(RUNNABLE) | IN(WAITING), GOR__V1__JOB_STATE__CREATED},
@@ -100,7 +101,9 @@ static void fill_body(struct gord_job_body *body, struct gord_event *event)
         body->pid = event->pid != 0 ? event->pid : body->pid;
         body->pid_start = event->pid_start != 0 ? event->pid_start : body->pid_start;
     }
-    if (event->kind == GORD_EVENT_CANCEL_REQUESTED && body->cancel == NULL) {
+    if ((event->kind == GORD_EVENT_CANCEL_REQUESTED && body->cancel == NULL) ||
+        event->kind == GORD_EVENT_TERMINATE_REQUESTED) {
+        gord_event_unref(body->cancel);
         body->cancel = gord_event_ref(event);
     }
     if (event->standing != NULL) {

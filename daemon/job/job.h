@@ -25,7 +25,8 @@ struct gord_job_table;
 struct gord_job_body {
     struct gord_spec *spec;    /* owned reference; NULL: dropped, though something else is here */
     struct gord_event *last;   /* owned reference: newest event; its text is the reason */
-    struct gord_event *cancel; /* owned reference: the first cancel request; NULL: none */
+    struct gord_event *cancel; /* owned reference: the first request to end, or the one to end by
+                                * force; NULL: none */
     struct gord_standing *standing; /* owned reference; NULL: nothing to say */
     int64_t created_ns;
     int64_t started_ns; /* 0: not yet */

@@ -66,6 +66,10 @@ void gord_run_unref(struct gord_run *run)
     if (ctx != NULL) {
         gor_ctx_unref(ctx);
     }
+    struct gor_ctx *force = atomic_load(&run->force);
+    if (force != NULL) {
+        gor_ctx_unref(force);
+    }
     gor_ctx_unref(run->parent);
     gord_spec_unref(run->spec);
     gord_standing_unref(run->standing);
@@ -112,6 +116,28 @@ void gord_run_cancel(struct gord_run *run, const char *cause)
     if (ctx != NULL) {
         gor_ctx_cancel_async(ctx, cause);
     }
+}
+
+void gord_run_force(struct gord_run *run, const char *cause)
+{
+    atomic_store(&run->forced, true);
+    gord_run_cancel(run, cause);
+    struct gor_ctx *force = atomic_load(&run->force);
+    if (force != NULL) {
+        gor_ctx_cancel_async(force, cause);
+    }
+}
+
+struct gor_ctx *gord_run_force_ctx(struct gord_run *run)
+{
+    struct gor_ctx *force = NULL;
+
+    if (gor_ctx_with_cancel(gor_ctx_background(), &force) != 0) {
+        return NULL;
+    }
+    atomic_store(&run->force, force);
+    /* After the store: either this sees the flag, or the loop sees the context. */
+    return atomic_load(&run->forced) ? NULL : force;
 }
 
 Gor__V1__Outcome gord_run_stopped(struct gord_run *run)

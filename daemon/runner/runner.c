@@ -362,14 +362,16 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
     }
     if (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_RETRYING) {
         end_run(runner, job);
-        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended", false);
         if (event->kind == GORD_EVENT_RETRYING) {
             wait_for_retry(runner, job);
         }
-    } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
+    } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED ||
+               event->kind == GORD_EVENT_TERMINATE_REQUESTED) {
+        bool force = event->kind == GORD_EVENT_TERMINATE_REQUESTED;
         char what[256];
-        snprintf(what, sizeof(what), "was cancelled: %s", event->text);
-        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, what);
+        snprintf(what, sizeof(what), "was %s: %s", force ? "terminated" : "cancelled", event->text);
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, what, force);
     }
 }
 
@@ -411,12 +413,14 @@ static void on_places(void *arg)
     gord_bus_wake(runner->bus);
 }
 
-static void cancel_child(void *arg, uint64_t id, const char *cause)
+static void cancel_child(void *arg, uint64_t id, const char *cause, bool force)
 {
     struct gord_runner *runner = arg;
     struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), id);
 
-    if (job != NULL) {
+    if (job != NULL && force) {
+        gord_runner_terminate(runner, job, cause, NULL);
+    } else if (job != NULL) {
         gord_runner_cancel(runner, job, cause, NULL);
     }
 }
@@ -483,6 +487,31 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
     }
     if (result == 0 && out_seq != NULL) {
         *out_seq = seq;
+    }
+    return result;
+}
+
+int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                          uint64_t *out_seq)
+{
+    uint64_t id = job->id;
+
+    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        return -EINVAL;
+    }
+    if (job->body != NULL && job->body->cancel != NULL &&
+        job->body->cancel->kind == GORD_EVENT_TERMINATE_REQUESTED) {
+        return -EALREADY;
+    }
+    int result = gord_bus_emit(runner->bus,
+                               gord_event_new(GORD_EVENT_TERMINATE_REQUESTED, id, cause), out_seq);
+    struct gord_run *run = gord_runner_run_of(job);
+    if (result == 0 && run != NULL) {
+        gord_run_force(run, cause);
+    } else if (result == 0) {
+        result = gord_bus_emit(runner->bus,
+                               gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause),
+                               out_seq);
     }
     return result;
 }

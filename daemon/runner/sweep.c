@@ -111,7 +111,9 @@ static int take_cause(void *arg, struct gord_event *event, const char *name)
     struct gord_event **cancel = arg;
 
     (void)name;
-    if (event->kind == GORD_EVENT_CANCEL_REQUESTED && *cancel == NULL) {
+    if ((event->kind == GORD_EVENT_CANCEL_REQUESTED ||
+         event->kind == GORD_EVENT_TERMINATE_REQUESTED) &&
+        *cancel == NULL) {
         *cancel = gord_event_ref(event);
     }
     return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Verbs on many jobs: Jobs.Hold, Jobs.Release. Each job is done by itself and told of by itself. */
+/* Verbs on many jobs: Jobs.Hold, Jobs.Release, Jobs.Terminate; Jobs.Rerun is in rerun.c. Each job is done by itself and told of by itself. */
 #include "daemon/service/act.h"
 
 #include <errno.h>
@@ -78,6 +78,7 @@ static void note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status s
     gor__v1__act_result__init(result);
     result->id = id;
     result->status = status;
+    result->new_id = act->new_id;
     char *copy = message[0] != '\0' ? strdup(message) : NULL;
     if (copy != NULL) {
         result->message = copy;
@@ -89,6 +90,7 @@ static void note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status s
 static int do_one(struct gord_act *act, uint64_t id)
 {
     char why[GORD_ACT_TEXT] = "";
+    act->new_id = 0;
     int result = act->verb->act(act, id, why);
 
     switch (result) {
@@ -343,6 +345,32 @@ GORD_METHOD(gord_jobs_hold)
 GORD_METHOD(gord_jobs_release)
 {
     static const struct gord_act_verb verb = {"release", "released", release_one, is_held};
+
+    gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
+}
+
+/* ------------------------------------------------------------------ terminate */
+
+static int terminate_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
+{
+    struct gord_job *job = NULL;
+    int result = gord_act_find(act, id, why, &job);
+
+    if (result == 0) {
+        result = gord_runner_terminate(act->service->runner, job, act->cause, &act->seq);
+        result = settle_hold(result, why, "it is being terminated already");
+    }
+    return result;
+}
+
+static bool lives(const struct gord_job *job)
+{
+    return job->state != GOR__V1__JOB_STATE__TERMINATED;
+}
+
+GORD_METHOD(gord_jobs_terminate)
+{
+    static const struct gord_act_verb verb = {"terminate", "terminated", terminate_one, lives};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }

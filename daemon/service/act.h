@@ -35,6 +35,7 @@ struct gord_act {
     Gor__V1__ActResult *results;   /* owned, as their messages */
     Gor__V1__ActResult **pointers; /* owned */
     size_t count;
+    uint64_t new_id; /* of the job at hand; the verb sets it */
 };
 
 /* Answer the call with what becomes of the jobs in the request. */

@@ -226,6 +226,9 @@ static int check_unique(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 
 static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
+    if (spec->rerun_of != 0) {
+        return refuse(error, bytes, "spec.rerun_of is set by Rerun, not by Submit");
+    }
     if (spec->delay_ns < 0 || spec->delay_ns > DURATION_MAX_NS) {
         return refuse(error, bytes, "spec.delay_ns is out of range: 0 (none) to ten years");
     }

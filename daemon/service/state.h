@@ -128,6 +128,8 @@ GORD_METHOD(gord_jobs_drain);
 GORD_METHOD(gord_jobs_undrain);
 GORD_METHOD(gord_jobs_hold);
 GORD_METHOD(gord_jobs_release);
+GORD_METHOD(gord_jobs_terminate);
+GORD_METHOD(gord_jobs_rerun);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

@@ -60,11 +60,17 @@ static struct gord_event *event_of(enum gord_event_kind kind, struct gord_spec *
 /* The state after each kind from each state; 0: illegal. */
 static const uint8_t after[GORD_EVENT_KIND_COUNT][GORD_STATE_COUNT] = {
     /*                   none C  R  r  W  T */
-    [GORD_EVENT_SUBMITTED] = {1, 0, 0, 0, 0, 0},        [GORD_EVENT_QUEUED] = {0, 2, 0, 0, 0, 0},
-    [GORD_EVENT_STARTED] = {0, 0, 3, 3, 0, 0},          [GORD_EVENT_STATE] = {0, 0, 0, 4, 4, 0},
-    [GORD_EVENT_CANCEL_REQUESTED] = {0, 1, 2, 3, 4, 0}, [GORD_EVENT_FINISHED] = {0, 5, 5, 5, 5, 0},
-    [GORD_EVENT_RECOVERED] = {0, 0, 0, 3, 4, 0},        [GORD_EVENT_GATED] = {0, 1, 0, 0, 0, 0},
-    [GORD_EVENT_RETRYING] = {0, 0, 0, 4, 4, 0},         [GORD_EVENT_REQUEUED] = {0, 0, 0, 2, 2, 0},
+    [GORD_EVENT_SUBMITTED] = {1, 0, 0, 0, 0, 0},
+    [GORD_EVENT_QUEUED] = {0, 2, 0, 0, 0, 0},
+    [GORD_EVENT_STARTED] = {0, 0, 3, 3, 0, 0},
+    [GORD_EVENT_STATE] = {0, 0, 0, 4, 4, 0},
+    [GORD_EVENT_CANCEL_REQUESTED] = {0, 1, 2, 3, 4, 0},
+    [GORD_EVENT_FINISHED] = {0, 5, 5, 5, 5, 0},
+    [GORD_EVENT_RECOVERED] = {0, 0, 0, 3, 4, 0},
+    [GORD_EVENT_GATED] = {0, 1, 0, 0, 0, 0},
+    [GORD_EVENT_TERMINATE_REQUESTED] = {0, 1, 2, 3, 4, 0},
+    [GORD_EVENT_RETRYING] = {0, 0, 0, 4, 4, 0},
+    [GORD_EVENT_REQUEUED] = {0, 0, 0, 2, 2, 0},
 };
 
 static void check_legal(int kind, int state)
