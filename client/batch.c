@@ -9,8 +9,10 @@
 
 #include <jansson.h>
 
+#include "client/after.h"
 #include "client/alloc.h"
 #include "client/exits.h"
+#include "client/gates.h"
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/options.h"
@@ -236,6 +238,77 @@ static int read_output_max(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_hold(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_boolean(value)) {
+        complain(reading, "\"hold\" must be true or false");
+        return -EINVAL;
+    }
+    reading->spec->held = json_is_true(value);
+    return 0;
+}
+
+static int read_in(const struct reading *reading, const json_t *value)
+{
+    return duration_member(reading, "in", value, &reading->spec->delay_ns);
+}
+
+static int moment_member(const struct reading *reading, const char *name, const json_t *value,
+                         int64_t *out_ns)
+{
+    const char *text;
+    int rc = text_member(reading, name, value, &text);
+    if (rc == 0 && gorctl_moment_parse(text, NULL, gorctl_now(), out_ns) != 0) {
+        complain(reading, "\"%s\" must be a time such as \"2026-03-01 12:30\" or \"2h\"", name);
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_at(const struct reading *reading, const json_t *value)
+{
+    return moment_member(reading, "at", value, &reading->spec->not_before_ns);
+}
+
+static int read_after(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "after", value, &text);
+    if (rc == 0 && gorctl_after_add(reading->spec, text, true) != 0) {
+        complain(reading, "\"after\" must name jobs, such as \"7,any:8?9\", or \"@1\" for the "
+                          "first job of this file");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_retries(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > 1000000) {
+        complain(reading, "\"retries\" must be a number from 0 to 1000000");
+        return -EINVAL;
+    }
+    gorctl_retry_policy(reading->spec)->retries = (uint32_t)json_integer_value(value);
+    return 0;
+}
+
+static int read_backoff(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "backoff", value, &text);
+    if (rc == 0 && gorctl_backoff_parse(text, gorctl_retry_policy(reading->spec)) != 0) {
+        complain(reading, "\"backoff\" must be a wait such as \"10s\", \"1s..5m\", \"fixed:10s\"");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_start_before(const struct reading *reading, const json_t *value)
+{
+    return moment_member(reading, "start_before", value, &reading->spec->start_before_ns);
+}
+
 /* Which kinds of job a member is for. */
 enum { FOR_EXEC = 1, FOR_NATIVE = 2, FOR_BOTH = 3 };
 
@@ -265,6 +338,13 @@ static const struct member {
     {"parent", FOR_BOTH, read_parent},
     {"labels", FOR_BOTH, read_labels},
     {"output_max", FOR_BOTH, read_output_max},
+    {"hold", FOR_BOTH, read_hold},
+    {"in", FOR_BOTH, read_in},
+    {"at", FOR_BOTH, read_at},
+    {"start_before", FOR_BOTH, read_start_before},
+    {"after", FOR_BOTH, read_after},
+    {"retries", FOR_BOTH, read_retries},
+    {"backoff", FOR_BOTH, read_backoff},
 };
 
 static const struct member *find_member(const char *name)

@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/gates.h"
+#include "client/request.h"
+#include "client/retry.h"
 #include "gor/v1/jobs.pb-c.h"
 
 struct gorctl_spec {
@@ -30,9 +33,14 @@ struct gorctl_spec {
     bool clear_env;
     const char *env_only;    /* patterns of the variables to take along; NULL: all */
     const char *env_without; /* patterns of those to leave out; NULL: none */
-    const char *function;    /* --native */
-    const char *shell;       /* --shell */
-    char **words;            /* the rest of the command line */
+    struct gorctl_gates gates;
+    struct gorctl_retry retry;
+    const char *unique;            /* --unique; NULL: none */
+    const char *on_conflict;       /* NULL: skip */
+    struct gorctl_request request; /* --request-id */
+    const char *function;          /* --native */
+    const char *shell;             /* --shell */
+    char **words;                  /* the rest of the command line */
     size_t word_count;
 };
 

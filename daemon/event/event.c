@@ -100,6 +100,18 @@ struct gord_event *gord_event_finished(uint64_t job_id, Gor__V1__Outcome outcome
     return event;
 }
 
+struct gord_event *gord_event_standing(enum gord_event_kind kind, uint64_t job_id,
+                                       struct gord_standing *standing, const char *text)
+{
+    struct gord_event *event = standing != NULL ? gord_event_new(kind, job_id, text) : NULL;
+    if (event == NULL) {
+        gord_standing_unref(standing);
+        return NULL;
+    }
+    event->standing = standing;
+    return event;
+}
+
 struct gord_event *gord_event_ref(struct gord_event *event)
 {
     /* Relaxed: the caller has a reference, so nobody frees it meanwhile. */
@@ -112,6 +124,8 @@ void gord_event_unref(struct gord_event *event)
     /* Release and acquire: every user's last look comes before the free. */
     if (event != NULL && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1) {
         gord_spec_unref(event->spec);
+        gord_standing_unref(event->standing);
+        free(event->request);
         free(event);
     }
 }

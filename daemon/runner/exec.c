@@ -232,16 +232,20 @@ static int64_t grace_of(const struct gord_run *run)
     return run->spec->grace_ns > 0 ? run->spec->grace_ns : run->env->grace_ns;
 }
 
-/* TERM, grace (unless the daemon is in a hurry), KILL. */
+/* TERM, grace (unless the daemon is in a hurry, or the job is forced), KILL. */
 static void end_process(struct exec *exec)
 {
     struct gord_run *run = exec->run;
-    struct gor_case cases[2] = {{.chan = exec->exited, .op = GOR_RECV},
+    struct gor_ctx *force = gord_run_force_ctx(run);
+    struct gor_case cases[3] = {{.chan = exec->exited, .op = GOR_RECV},
                                 {.chan = gor_ctx_done(run->env->hurry), .op = GOR_RECV}};
 
-    signal_group(exec, SIGTERM);
-    signal_group(exec, SIGCONT); /* a stopped process would not hear of it */
-    if (gor_select_until(cases, 2, gor_after(grace_of(run))) != 0) {
+    if (force != NULL) {
+        cases[2] = (struct gor_case){.chan = gor_ctx_done(force), .op = GOR_RECV};
+        signal_group(exec, SIGTERM);
+        signal_group(exec, SIGCONT); /* a stopped process would not hear of it */
+    }
+    if (force == NULL || gor_select_until(cases, 3, gor_after(grace_of(run))) != 0) {
         signal_group(exec, SIGKILL);
         gor_chan_recv(exec->exited, NULL);
     }

@@ -22,6 +22,7 @@
 /* A frame is cut at the end of a part if at least so much of it fits there. */
 #define PIECE_LEAST 256
 #define FOLDER_TRIES 5
+#define SCAN_BYTES 4096
 
 static int64_t wall_now(void)
 {
@@ -39,6 +40,11 @@ void gord_logfile_init(struct gord_logfile *log, const char *root, uint64_t id, 
     log->id = id;
     log->cap_bytes = cap_bytes;
     log->fd = -1;
+}
+
+void gord_logfile_go_on(struct gord_logfile *log)
+{
+    atomic_store_explicit(&log->end, GORD_LOGFILE_FORMER, memory_order_release);
 }
 
 void gord_logfile_fini(struct gord_logfile *log)
@@ -121,6 +127,135 @@ static int begin_head(struct gord_logfile *log)
     return result;
 }
 
+/* ------------------------------------------------------------------ going on */
+
+/* What whole frames of a part come to. */
+struct extent {
+    off_t end;       /* of the last one, in the file */
+    uint64_t output; /* bytes in them */
+};
+
+/* The frames from `at` on; `shift` as in the log. 0 or -errno. */
+static int measure(int fd, off_t at, uint64_t shift, struct extent *out)
+{
+    uint8_t buffer[SCAN_BYTES];
+    struct stat file;
+    struct gord_frame frame;
+    off_t from = at;
+    ssize_t have = 0;
+
+    *out = (struct extent){at, 0};
+    if (fstat(fd, &file) != 0) {
+        return -errno;
+    }
+    while (file.st_size - out->end >= GORD_FRAME_HEADER_BYTES) {
+        if (out->end + GORD_FRAME_HEADER_BYTES > from + have) {
+            from = out->end;
+            have = pread(fd, buffer, sizeof(buffer), from);
+        }
+        if (have < GORD_FRAME_HEADER_BYTES) {
+            return have < 0 ? -errno : 0;
+        }
+        off_t room = file.st_size - out->end - GORD_FRAME_HEADER_BYTES;
+        if (!gord_frame_decode(buffer + (out->end - from), (uint64_t)out->end + shift, &frame) ||
+            (off_t)frame.length > room) {
+            return 0;
+        }
+        out->end += GORD_FRAME_HEADER_BYTES + (off_t)frame.length;
+        out->output += frame.stream != GORD_REMARK ? frame.length : 0;
+    }
+    return 0;
+}
+
+/* Read the header of a part; that of the head says nothing more. 1, 0: there is none, or -errno. */
+static int read_header(int fd, enum gord_output_part part, struct gord_tail *out_tail)
+{
+    uint8_t header[GORD_TAIL_HEADER_BYTES];
+    ssize_t got = pread(fd, header, sizeof(header), 0);
+
+    *out_tail = (struct gord_tail){0};
+    if (got < 0) {
+        return -errno;
+    }
+    if (part == GORD_OUTPUT_HEAD) {
+        return got >= GORD_LOGFILE_MAGIC_BYTES &&
+               memcmp(header, GORD_LOGFILE_MAGIC, GORD_LOGFILE_MAGIC_BYTES) == 0;
+    }
+    return got == (ssize_t)sizeof(header) && gord_tail_decode(header, out_tail);
+}
+
+/* Have what follows written behind the last whole frame of a part that is open. */
+static int append_to(struct gord_logfile *log, int fd, enum gord_output_part part,
+                     const struct gord_tail *tail)
+{
+    bool in_tail = part != GORD_OUTPUT_HEAD;
+    off_t first = in_tail ? GORD_TAIL_HEADER_BYTES : GORD_LOGFILE_MAGIC_BYTES;
+    uint64_t shift = in_tail ? tail->first - GORD_TAIL_HEADER_BYTES : 0;
+    struct extent extent;
+    int result = measure(fd, first, shift, &extent);
+
+    if (result == 0 && ftruncate(fd, extent.end) != 0) {
+        result = -errno;
+    }
+    if (result == 0) {
+        log->fd = fd;
+        log->in_tail = in_tail;
+        log->shift = shift;
+        log->head_end = tail->head_end;
+        log->tail_bytes = in_tail ? tail->before + extent.output : 0;
+        atomic_store_explicit(&log->end, (uint64_t)extent.end + shift, memory_order_release);
+    }
+    return result;
+}
+
+/* Go on in `part`. -ENOENT: there is none. */
+static int go_on_in(struct gord_logfile *log, enum gord_output_part part)
+{
+    char path[PATH_MAX];
+    struct gord_tail tail;
+    int result = gord_output_path(log->root, log->id, part, path, sizeof(path));
+    int fd = result == 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+
+    if (fd < 0) {
+        return result != 0 ? result : -errno;
+    }
+    result = read_header(fd, part, &tail);
+    if (result > 0) {
+        result = append_to(log, fd, part, &tail);
+    } else if (result == 0) {
+        result = remove_part(log, part); /* a part without its header is none */
+        result = result != 0 ? result : -ENOENT;
+    }
+    if (result != 0) {
+        close(fd);
+    }
+    return result;
+}
+
+/* From the newest part back: the newer one of the tail is missing if a daemon died between two. */
+static int go_on(struct gord_logfile *log)
+{
+    static const enum gord_output_part parts[] = {GORD_OUTPUT_TAIL, GORD_OUTPUT_TAIL_OLD,
+                                                  GORD_OUTPUT_HEAD};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        int result = go_on_in(log, parts[i]);
+        if (result != -ENOENT) {
+            return result;
+        }
+    }
+    return begin_head(log);
+}
+
+static int begin(struct gord_logfile *log)
+{
+    bool former = atomic_load_explicit(&log->end, memory_order_relaxed) == GORD_LOGFILE_FORMER;
+
+    return former ? go_on(log) : begin_head(log);
+}
+
+/* ------------------------------------------------------------------ appending */
+
 /* The newer part of the tail becomes the older one, whose place it takes. */
 static int age_tail(const struct gord_logfile *log)
 {
@@ -175,7 +310,7 @@ static uint64_t room_in_part(const struct gord_logfile *log)
 static int make_room(struct gord_logfile *log, size_t want, size_t *out_room)
 {
     size_t least = GORD_FRAME_HEADER_BYTES + (want < PIECE_LEAST ? want : PIECE_LEAST);
-    int result = log->fd >= 0 ? 0 : begin_head(log);
+    int result = log->fd >= 0 ? 0 : begin(log);
 
     if (result == 0 && room_in_part(log) < least) {
         result = rotate(log);

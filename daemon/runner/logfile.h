@@ -5,6 +5,8 @@
  * the head's, the rest belongs to two parts of the tail, of which the newer is written to and the
  * older removed when that is full. The files appear with the first byte of output and never have more
  * than the cap together, at any moment.
+ * The runs of a job that is run again write one log: each goes on where the one before it stopped. What
+ * a daemon's death left of a frame is cut off.
  * A log never holds its job up: while the disk is full output is counted and dropped, and the log
  * says so; the first time, the daemon's own log does too.
  *
@@ -43,11 +45,17 @@ struct gord_logfile {
     void *appended_arg;
 };
 
+/* The end of a log that was written by a former run, before this one has written. */
+#define GORD_LOGFILE_FORMER UINT64_MAX
+
 /* The least a cap may be. */
 #define GORD_LOGFILE_CAP_MIN 4096
 
 /* `root` must outlive the log. */
 void gord_logfile_init(struct gord_logfile *log, const char *root, uint64_t id, uint64_t cap_bytes);
+
+/* A former run of the job may have written: keep that, and append to it. Before anything else. */
+void gord_logfile_go_on(struct gord_logfile *log);
 
 /* Closes the file. */
 void gord_logfile_fini(struct gord_logfile *log);
@@ -60,7 +68,8 @@ void gord_logfile_append(struct gord_logfile *log, enum gord_stream stream, cons
 void gord_logfile_remark(struct gord_logfile *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Where the written frames end; 0: there is no file. [any thread] */
+/* Where the written frames end; 0: there is no file; GORD_LOGFILE_FORMER: wherever those of the former
+ * run do. [any thread] */
 uint64_t gord_logfile_end(const struct gord_logfile *log);
 
 /* Bytes the job wrote, kept or not. [any thread] */

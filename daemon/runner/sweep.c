@@ -13,7 +13,10 @@
 
 #include "daemon/base/log.h"
 #include "daemon/runner/proc.h"
+#include "daemon/runner/retry.h"
 #include "runtime/gor.h"
+
+#define EVENTS_MAX 1000 /* the newest of a job, among which a request to end it is looked for */
 
 /* A job that had started when the last daemon ended. */
 struct left {
@@ -176,6 +179,54 @@ static pid_t find_unrecorded(const struct left *left)
     return search.found;
 }
 
+/* ------------------------------------------------------------------ settling */
+
+static int take_cause(void *arg, struct gord_event *event, const char *name)
+{
+    struct gord_event **cancel = arg;
+
+    (void)name;
+    if ((event->kind == GORD_EVENT_CANCEL_REQUESTED ||
+         event->kind == GORD_EVENT_TERMINATE_REQUESTED) &&
+        *cancel == NULL) {
+        *cancel = gord_event_ref(event);
+    }
+    return 0;
+}
+
+/* What becomes of a job that a daemon died under: somebody had asked it to end, or it runs again, or
+ * it is lost. */
+static int end_or_requeue(struct gord_bus *bus, uint64_t id, const char *detail)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(bus), id);
+    struct gord_event *cancel = NULL;
+    char text[192];
+
+    int result = gord_reader_job_events(gord_bus_reader(bus), id, EVENTS_MAX, take_cause, &cancel);
+    if (result != 0 && result != -ENOENT) {
+        return result;
+    }
+    if (cancel != NULL) {
+        result = gord_bus_emit(
+            bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cancel->text), NULL);
+        gord_event_unref(cancel);
+        return result;
+    }
+    uint32_t losses = job->body->standing != NULL ? job->body->standing->losses : 0;
+    if (!job->body->spec->requeues || losses >= GORD_LOSSES_MAX) {
+        snprintf(text, sizeof(text), "%s%s", detail,
+                 losses > 0 ? "; it was lost so often that it is not run again" : "");
+        return gord_bus_emit(bus, gord_event_finished(id, GOR__V1__OUTCOME__LOST, 0, 0, text),
+                             NULL);
+    }
+    struct gord_standing *standing = gord_standing_copy(job->body->standing);
+    if (standing != NULL) {
+        standing->losses++;
+    }
+    snprintf(text, sizeof(text), "%s; it is run again", detail);
+    return gord_bus_emit(bus, gord_event_standing(GORD_EVENT_REQUEUED, id, standing, text), NULL);
+}
+
 static int settle(struct gord_bus *bus, const struct left *left, const struct group_list *members)
 {
     char remark[160] = "found as running when the daemon started";
@@ -191,23 +242,7 @@ static int settle(struct gord_bus *bus, const struct left *left, const struct gr
     }
     gord_log(GORD_LOG_WARNING, left->id, "%s", remark);
     int result = gord_bus_emit(bus, gord_event_new(GORD_EVENT_RECOVERED, left->id, remark), NULL);
-    if (result == 0) {
-        result = gord_bus_emit(
-            bus, gord_event_finished(left->id, GOR__V1__OUTCOME__LOST, 0, 0, detail), NULL);
-    }
-    return result;
-}
-
-/* A job whose submission was on disk when the last daemon died, but not yet its place in the queue.
- */
-static int queue_created(void *arg, struct gord_job *job)
-{
-    struct gord_bus *bus = arg;
-
-    if (job->state != GOR__V1__JOB_STATE__CREATED) {
-        return 0;
-    }
-    return gord_bus_emit(bus, gord_event_new(GORD_EVENT_QUEUED, job->id, ""), NULL);
+    return result == 0 ? end_or_requeue(bus, left->id, detail) : result;
 }
 
 int gord_sweep(struct gord_bus *bus, size_t *out_settled)
@@ -221,9 +256,6 @@ int gord_sweep(struct gord_bus *bus, size_t *out_settled)
     }
     for (size_t i = 0; i < left.count && result == 0; i++) {
         result = settle(bus, &left.items[i], &members);
-    }
-    if (result == 0) {
-        result = gord_job_each(gord_bus_table(bus), queue_created, bus);
     }
     *out_settled = left.count;
     free(left.items);

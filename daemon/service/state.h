@@ -13,6 +13,7 @@
 
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
+#include "daemon/service/unique.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
 #include "gor/v1/store.pb-c.h"
@@ -20,6 +21,8 @@
 #include "rpc/server.h"
 
 struct gord_ack;
+struct gord_underway;
+struct gord_act;
 struct gord_cancel;
 struct gord_inspection;
 
@@ -46,8 +49,13 @@ struct gord_service {
     struct rpc_link submit_streams;
     struct rpc_link drains;
     struct rpc_link backups;
-    struct gord_cancel *cancels; /* owned; those with more to do */
-    bool ended_some;             /* a FINISHED was committed since the last flush */
+    struct gord_cancel *cancels;    /* owned; those with more to do */
+    struct gord_act *acts;          /* likewise */
+    struct gord_unique unique;      /* keys of live jobs */
+    struct gord_underway *underway; /* owned; submissions with ids, see request.h */
+    struct gord_underway *underway_last;
+    struct gord_underway *underway_by_id[256];
+    bool ended_some; /* a FINISHED was committed since the last flush */
 };
 
 /* End the call with an error; the text is made fit for the wire. */
@@ -92,6 +100,8 @@ void gord_drains_flush(struct gord_service *service);
 void gord_drains_end(struct gord_service *service);
 void gord_cancels_flush(struct gord_service *service);
 void gord_cancels_end(struct gord_service *service);
+void gord_acts_flush(struct gord_service *service);
+void gord_acts_end(struct gord_service *service);
 
 /* Has job `id` terminated, and is that committed (or can it not be for now)? False for a job that
  * lives. */
@@ -120,6 +130,10 @@ GORD_METHOD(gord_jobs_resume);
 GORD_METHOD(gord_jobs_drain);
 GORD_METHOD(gord_jobs_undrain);
 GORD_METHOD(gord_store_backup);
+GORD_METHOD(gord_jobs_hold);
+GORD_METHOD(gord_jobs_release);
+GORD_METHOD(gord_jobs_terminate);
+GORD_METHOD(gord_jobs_rerun);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

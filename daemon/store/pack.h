@@ -9,7 +9,8 @@
  *                 (0: no former event of the job), at_ns - former record's (signed), then
  *     SUBMITTED   job kind, uid, parent id
  *     STARTED     goroutine, pid, pid_start
- *     FINISHED    outcome, exit code (signed), signal, stdout bytes, stderr bytes, text
+ *     FINISHED, RETRYING
+ *                 outcome, exit code (signed), signal, stdout bytes, stderr bytes, text
  *     the others  text
  *     text        length, bytes
  *

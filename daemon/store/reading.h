@@ -13,6 +13,8 @@ enum gord_reader_statement {
     READ_JOB,
     READ_LIVE,
     READ_ENDED,
+    READ_STANDING,
+    READ_REQUEST,
     READ_ENV,
     READ_NAME,
     READ_META,

@@ -4,6 +4,9 @@
 
 #include "daemon/store/writing.h"
 
+#define HOUR_NS 3600000000000LL
+#define REQUESTS_KEPT_HOURS 24
+
 static int bind_unless_zero(sqlite3_stmt *stmt, int column, int64_t value)
 {
     return value != 0 ? sqlite3_bind_int64(stmt, column, value) : sqlite3_bind_null(stmt, column);
@@ -146,6 +149,55 @@ static int insert_ended(struct gord_writer *writer, const struct gord_event *eve
     return gord_sql_run(stmt);
 }
 
+/* Now and then those go that nobody repeats any more. */
+static int put_request(struct gord_writer *writer, const struct gord_event *event,
+                       struct gord_tally *tally)
+{
+    int rc = SQLITE_OK;
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_REQUEST];
+    if (event->at_ns - writer->requests_swept_ns > HOUR_NS ||
+        event->at_ns < writer->requests_swept_ns) {
+        sqlite3_stmt *old = writer->stmts[WRITE_DELETE_REQUESTS];
+        writer->requests_swept_ns = event->at_ns;
+        (void)sqlite3_bind_int64(old, 1, event->at_ns - REQUESTS_KEPT_HOURS * HOUR_NS);
+        rc = gord_sql_run(old);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_blob(stmt, 1, event->request->id, GORD_REQUEST_BYTES, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(stmt, 2, event->uid);
+    (void)sqlite3_bind_int64(stmt, 3, (int64_t)event->job_id);
+    (void)sqlite3_bind_int64(stmt, 4, (int64_t)event->request->count);
+    (void)sqlite3_bind_int64(stmt, 5, event->at_ns);
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+/* What keeps a live job, and how often it ran; of an ended one only the latter. */
+static int write_standing(struct gord_writer *writer, const struct gord_event *event,
+                          struct gord_tally *tally)
+{
+    const struct gord_standing *standing = event->standing;
+    tally->rows++;
+    if (event->kind == GORD_EVENT_FINISHED && !gord_standing_is_kept(standing)) {
+        sqlite3_stmt *gone = writer->stmts[WRITE_DELETE_STANDING];
+        (void)sqlite3_bind_int64(gone, 1, (int64_t)event->job_id);
+        return gord_sql_run(gone);
+    }
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_STANDING];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
+    (void)sqlite3_bind_int(stmt, 2, standing->held);
+    (void)sqlite3_bind_int64(stmt, 3, standing->attempt);
+    (void)sqlite3_bind_int64(stmt, 4, standing->losses);
+    (void)sqlite3_bind_int64(stmt, 5, standing->version);
+    (void)bind_unless_zero(stmt, 6, standing->due_ns);
+    (void)bind_unless_zero(stmt, 7, standing->due_boot);
+    (void)bind_unless_zero(stmt, 8, (int64_t)standing->boot);
+    (void)bind_unless_zero(stmt, 9, standing->expires_ns);
+    return gord_sql_run(stmt);
+}
+
 /* Table by table, so that each one's pages and statement stay warm. */
 int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
 {
@@ -167,6 +219,15 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
         if (batch->entries[i].last->kind == GORD_EVENT_FINISHED) {
             rc = insert_ended(writer, batch->entries[i].last, tally);
+        }
+    }
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
+        if (batch->entries[i].last->standing != NULL) {
+            rc = write_standing(writer, batch->entries[i].last, tally);
+        }
+        const struct gord_event *submitted = batch->entries[i].submitted;
+        if (rc == SQLITE_OK && submitted != NULL && submitted->request != NULL) {
+            rc = put_request(writer, submitted, tally);
         }
     }
     return rc;

@@ -40,6 +40,16 @@ static const char *const steps[] = {
     /* To remove: is an environment in use; removed jobs of which events are left to look at. */
     "CREATE INDEX jobs_by_env ON jobs (env_id) WHERE env_id IS NOT NULL;"
     "CREATE TABLE leftovers (job_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
+    /* A job is removed here or by whatever else deletes jobs. */
+    "CREATE TABLE standing (id INTEGER PRIMARY KEY, held INTEGER NOT NULL, attempt INTEGER NOT "
+    "NULL,"
+    " losses INTEGER NOT NULL, version INTEGER NOT NULL, due_ns INTEGER, due_boot INTEGER,"
+    " boot INTEGER, expires_ns INTEGER) STRICT;"
+    "CREATE TRIGGER standing_of_removed AFTER DELETE ON jobs BEGIN"
+    " DELETE FROM standing WHERE id = old.id; END;",
+    "CREATE TABLE requests (id BLOB NOT NULL, uid INTEGER NOT NULL, first_id INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, at_ns INTEGER NOT NULL, PRIMARY KEY (id, uid)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX requests_by_time ON requests (at_ns);",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

@@ -35,6 +35,10 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_DELETE_LIVE] = "DELETE FROM live WHERE id = ?",
     [WRITE_INSERT_ENDED] = "INSERT INTO ended VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_INSERT_LOG] = "INSERT INTO log VALUES (?, ?)",
+    [WRITE_PUT_STANDING] = "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_DELETE_STANDING] = "DELETE FROM standing WHERE id = ?",
+    [WRITE_PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)",
+    [WRITE_DELETE_REQUESTS] = "DELETE FROM requests WHERE at_ns < ?",
     [WRITE_FIND_ENV] = "SELECT id FROM envs WHERE hash = ? AND bytes = ?",
     [WRITE_INSERT_ENV] = "INSERT INTO envs VALUES (NULL, ?, ?)",
     [WRITE_SET_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = "
@@ -142,14 +146,13 @@ static int write_meta(struct gord_writer *writer, uint64_t next_seq, int paused,
     }
     for (int i = 0; i < GORD_OUTCOME_COUNT && rc == SQLITE_OK; i++) {
         if (tally->ended[i] != 0) {
-            char key[] = "ended.0";
-            key[sizeof key - 2] = (char)('0' + i);
+            char key[16];
+            snprintf(key, sizeof key, "ended.%d", i);
             rc = put_meta(add, key, tally->ended[i]);
         }
     }
     return rc;
 }
-_Static_assert(GORD_OUTCOME_COUNT <= 10, "the key of an outcome's counter has one digit");
 
 /* --------------------------------------------------------------- commit */
 

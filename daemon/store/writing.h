@@ -21,6 +21,10 @@ enum gord_writer_statement {
     WRITE_DELETE_LIVE,
     WRITE_INSERT_ENDED,
     WRITE_INSERT_LOG,
+    WRITE_PUT_STANDING,
+    WRITE_DELETE_STANDING,
+    WRITE_PUT_REQUEST,
+    WRITE_DELETE_REQUESTS,
     WRITE_FIND_ENV,
     WRITE_INSERT_ENV,
     WRITE_SET_META,
@@ -69,8 +73,9 @@ struct gord_writer {
     uint64_t next_seq;
     uint64_t next_id;
     uint64_t rows;
-    int64_t ended;      /* jobs that have, and are kept */
-    int journal_frames; /* since the last checkpoint */
+    int64_t ended;             /* jobs that have, and are kept */
+    int64_t requests_swept_ns; /* when requests that are too old were deleted last */
+    int journal_frames;        /* since the last checkpoint */
     struct gord_retain retain;
 };
 
