@@ -360,6 +360,92 @@ GO_TEST(logfile_that_cannot_go_on_in_a_new_part_tells_later)
 }
 
 /* A part's header that is damaged in any bit is none. */
+/* ------------------------------------------------------------------ several runs */
+
+static void check_numbers(uint64_t id, uint64_t count, uint64_t at_least)
+{
+    struct gord_logread *reader;
+    struct census census = {0};
+
+    CHECK_EQ(gord_logread_open(test_tmpdir(), id, 0, &reader), 0);
+    take_census(reader, UINT64_MAX, &census);
+    gord_logread_close(reader);
+    CHECK_EQ(census.next, count);
+    CHECK_INT(census.read, >=, at_least);
+    CHECK_INT(census.gaps, <=, 1);
+    CHECK_INT(bytes_in_files(id), <=, CAP);
+}
+
+GO_TEST(logfile_of_several_runs_goes_on_in_any_part)
+{
+    static const uint64_t pieces[] = {1, 3, 60, 64, 128, 129, 1000};
+    uint64_t id = 130;
+
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++, id++) {
+        struct gord_logfile log;
+        for (uint64_t n = 0; n < 3000; n += pieces[i]) {
+            gord_logfile_init(&log, test_tmpdir(), id, CAP);
+            gord_logfile_go_on(&log);
+            CHECK_EQ(gord_logfile_end(&log), GORD_LOGFILE_FORMER);
+            put_numbers(&log, n, n + pieces[i]);
+            CHECK(gord_logfile_end(&log) < GORD_LOGFILE_FORMER);
+            gord_logfile_fini(&log);
+            uint64_t count = n + pieces[i];
+            check_numbers(id, count, count < 190 ? count : 190);
+        }
+        CHECK_EQ(gord_output_remove(test_tmpdir(), id), 0);
+    }
+}
+
+static void output_path(uint64_t id, enum gord_output_part part, char path[PATH_MAX])
+{
+    CHECK_EQ(gord_output_path(test_tmpdir(), id, part, path, PATH_MAX), 0);
+}
+
+/* What a death leaves: half a frame, and a newer part of the tail that is missing or has no header. */
+GO_TEST(logfile_goes_on_behind_what_is_whole)
+{
+    static const uint64_t counts[] = {50, 160, 3000};
+    char path[PATH_MAX];
+    char older[PATH_MAX];
+    uint64_t id = 140;
+
+    for (int torn = 0; torn < 3; torn++) {
+        for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++, id++) {
+            struct gord_logfile log;
+            gord_logfile_init(&log, test_tmpdir(), id, CAP);
+            put_numbers(&log, 0, counts[i]);
+            bool in_tail = log.in_tail;
+            gord_logfile_fini(&log);
+            output_path(id, in_tail ? GORD_OUTPUT_TAIL : GORD_OUTPUT_HEAD, path);
+            output_path(id, GORD_OUTPUT_TAIL_OLD, older);
+            if (torn > 0 && in_tail) {
+                CHECK_EQ(rename(path, older), 0);
+            }
+            FILE *file = fopen(torn == 1 && in_tail ? older : path, "a");
+            CHECK(file != NULL);
+            CHECK_EQ(fwrite(GORD_TAIL_MAGIC "and no more than this", 1, 29, file), 29);
+            CHECK_EQ(fclose(file), 0);
+            gord_logfile_init(&log, test_tmpdir(), id, CAP);
+            gord_logfile_go_on(&log);
+            put_numbers(&log, counts[i], counts[i] + 100);
+            gord_logfile_fini(&log);
+            check_numbers(id, counts[i] + 100, counts[i] < 150 ? counts[i] + 100 : 64);
+        }
+    }
+}
+
+GO_TEST(logfile_goes_on_where_there_was_none)
+{
+    struct gord_logfile log;
+
+    gord_logfile_init(&log, test_tmpdir(), 160, CAP);
+    gord_logfile_go_on(&log);
+    put_numbers(&log, 0, 5);
+    gord_logfile_fini(&log);
+    check_numbers(160, 5, 5);
+}
+
 TEST(logframe_tail_header_round_trip)
 {
     uint8_t header[GORD_TAIL_HEADER_BYTES];
