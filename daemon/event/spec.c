@@ -91,6 +91,15 @@ static bool requeues(const Gor__V1__RetryPolicy *retry)
            (retry->requeue == GOR__V1__RETRY_POLICY__REQUEUE__WITH_RETRIES && retry->retries > 0);
 }
 
+static uint32_t count_after(const Gor__V1__JobSpec *wire)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < wire->n_after; i++) {
+        count += wire->after[i]->n_of;
+    }
+    return (uint32_t)count;
+}
+
 /* A spec with room for both texts, its numbers taken from `wire`. */
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
@@ -107,6 +116,7 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->grace_ns = wire->grace_ns;
     spec->output_max = wire->output_max_bytes;
     spec->retries = wire->retry != NULL ? wire->retry->retries : 0;
+    spec->after_count = count_after(wire);
     spec->requeues = wire->retry != NULL && requeues(wire->retry);
     spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
                   wire->start_before_ns != 0 || wire->n_after != 0 || wire->unique_key[0] != '\0';

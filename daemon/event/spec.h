@@ -36,6 +36,7 @@ struct gord_spec {
     int64_t grace_ns;     /* 0: the daemon's default */
     uint64_t output_max;  /* bytes; 0: the daemon's default */
     uint32_t retries;     /* 0: none */
+    uint32_t after_count; /* jobs it is to run after */
     bool requeues;        /* runs again if a daemon dies under it */
     bool gated;           /* has a gate, or an end of its wait: its standing says which */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */

@@ -18,6 +18,9 @@
 #include "daemon/store/schema.h"
 #include "daemon/store/sql.h"
 
+#define WAITING_TEXT "4"
+_Static_assert(GOR__V1__JOB_STATE__WAITING == 4, "WAITING_TEXT says so too");
+
 enum { SAID_MAX = 20 }; /* problems of one kind that are told one by one */
 
 /* A job as its rows have it, and as the log has it so far. */
@@ -134,6 +137,38 @@ static int visit_stray(struct auditor *auditor, sqlite3_stmt *stmt)
     problem(auditor, "a row in '%s' is of job %lld, of which nothing else is there",
             (const char *)sqlite3_column_text(stmt, 0), sqlite3_column_int64(stmt, 1));
     return 0;
+}
+
+static int visit_lost_wait(struct auditor *auditor, sqlite3_stmt *stmt)
+{
+    problem(auditor, "job %lld waits to run again, but nothing says until when",
+            sqlite3_column_int64(stmt, 0));
+    return 0;
+}
+
+/* What is kept about jobs that wait. */
+static int check_waits(struct auditor *auditor)
+{
+    static const char strays[] =
+        "SELECT 'standing', id FROM standing WHERE id NOT IN (SELECT id FROM jobs) "
+        "UNION ALL SELECT 'awaited', by_id FROM awaited WHERE by_id NOT IN (SELECT id FROM live) "
+        "UNION ALL SELECT 'spared', id FROM spared WHERE id NOT IN (SELECT id FROM ended)";
+    static const char removal[] = "DELETE FROM standing WHERE id NOT IN (SELECT id FROM jobs);"
+                                  "DELETE FROM awaited WHERE by_id NOT IN (SELECT id FROM live);"
+                                  "DELETE FROM spared WHERE id NOT IN (SELECT id FROM ended)";
+    begin_kind(auditor);
+    uint64_t before = auditor->audit->problems;
+    int err = each_row(auditor, strays, visit_stray);
+    if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
+        err = error_of(auditor, sqlite3_exec(auditor->db, removal, NULL, NULL, NULL));
+        auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
+    }
+    begin_kind(auditor);
+    return err != 0 ? err
+                    : each_row(auditor,
+                               "SELECT id FROM live WHERE state = " WAITING_TEXT
+                               " AND started_ns IS NULL AND id NOT IN (SELECT id FROM standing)",
+                               visit_lost_wait);
 }
 
 static int visit_lost_env(struct auditor *auditor, sqlite3_stmt *stmt)
@@ -429,6 +464,7 @@ int gord_audit(const struct gord_audit_opts *opts, struct gord_audit *out_audit)
     err = err != 0 ? err : each_row(&auditor, "PRAGMA integrity_check(20)", visit_integrity);
     /* What is damaged cannot be counted on, but may be read: those who repair want to know. */
     err = err != 0 ? err : check_jobs(&auditor);
+    err = err != 0 ? err : check_waits(&auditor);
     err = err != 0 ? err : check_counters(&auditor);
     err = err != 0 ? err : check_envs(&auditor);
     err = err != 0 ? err : check_log(&auditor);

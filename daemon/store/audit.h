@@ -3,7 +3,8 @@
  *
  * What must hold, and is looked at: SQLite's own structures; counters equal rows; each job is either
  * live or ended; the log has every event from kept_from on, each job's events are chained, and the
- * last one says what the job's row says; every environment is there, and used; no output lies about
+ * last one says what the job's row says; what keeps jobs that wait is there, and of no others; every
+ * environment is there, and used; no output lies about
  * without its job.
  * Threads     one at a time.
  */

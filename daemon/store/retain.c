@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "daemon/base/crashpoint.h"
+#include "daemon/store/awaited.h"
 #include "daemon/store/writing.h"
 
 enum {
@@ -252,7 +253,8 @@ static int is_over_limit(const struct step *step, bool *out_over)
     const struct gord_keep *keep = &step->writer->retain.keep;
     int64_t ended = step->writer->ended + sum_of(step->tally);
     uint64_t bytes = 0;
-    *out_over = keep->jobs != 0 && ended > 0 && (uint64_t)ended > keep->jobs;
+    int64_t counted = ended - (int64_t)step->writer->retain.marks.spared;
+    *out_over = keep->jobs != 0 && counted > 0 && (uint64_t)counted > keep->jobs;
     if (keep->bytes == 0 || *out_over) {
         return SQLITE_OK;
     }
@@ -301,6 +303,11 @@ static int remove_ended(struct step *step, enum gord_walker walker, uint64_t job
     (void)sqlite3_reset(stmt);
     if (!meant) {
         return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+    }
+    bool spared = false;
+    rc = gord_awaited_spare(step->writer, job_id, seq, &spared);
+    if (rc != SQLITE_OK || spared) {
+        return rc;
     }
     step->jobs--;
     return gord_retain_remove(step->writer, step->tally, job_id, seq);
@@ -383,6 +390,10 @@ int gord_retain_open(struct gord_writer *writer, const struct gord_keep *keep, c
               : gord_sql_integer(writer->db, "SELECT 1 FROM leftovers LIMIT 1", &leftovers);
     if (err != 0 && err != -ENOENT) {
         return err;
+    }
+    int rc = sqlite3_exec(writer->db, "DELETE FROM spared", NULL, NULL, NULL);
+    if (rc != SQLITE_OK) {
+        return gord_sql_errno(writer->db, rc);
     }
     retain->marks.kept_from = (uint64_t)kept_from;
     retain->marks.leftovers = leftovers != 0;

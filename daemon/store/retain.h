@@ -29,7 +29,8 @@ enum gord_walker { GORD_WALK_AGE, GORD_WALK_FAILED_AGE, GORD_WALK_COUNT, GORD_WA
 struct gord_retain_marks {
     uint64_t cursors[GORD_WALKERS]; /* seq of the next event to look at */
     uint64_t kept_from;
-    bool leftovers; /* there are rows in `leftovers` */
+    uint64_t spared; /* rows in `spared`: ended, and waited for */
+    bool leftovers;  /* there are rows in `leftovers` */
 };
 
 struct gord_retain {

@@ -2,6 +2,7 @@
 /* rows.c - jobs, environments, and how jobs stand, as rows; the writer's larger half. */
 #include <string.h>
 
+#include "daemon/store/awaited.h"
 #include "daemon/store/writing.h"
 
 #define HOUR_NS 3600000000000LL
@@ -198,6 +199,19 @@ static int write_standing(struct gord_writer *writer, const struct gord_event *e
     return gord_sql_run(stmt);
 }
 
+/* Who waits for whom. Its spec is in memory as long as a job waits for others. */
+static int write_awaited(struct gord_writer *writer, const struct gord_batch_entry *entry,
+                         struct gord_tally *tally)
+{
+    bool ended = entry->last->kind == GORD_EVENT_FINISHED;
+    const struct gord_spec *spec = entry->last->spec;
+    if (spec == NULL || spec->after_count == 0 || ended == (entry->submitted != NULL)) {
+        return SQLITE_OK;
+    }
+    return ended ? gord_awaited_release(writer, entry->job_id, tally)
+                 : gord_awaited_put(writer, entry->submitted, tally);
+}
+
 /* Table by table, so that each one's pages and statement stay warm. */
 int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
 {
@@ -229,6 +243,7 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
         if (rc == SQLITE_OK && submitted != NULL && submitted->request != NULL) {
             rc = put_request(writer, submitted, tally);
         }
+        rc = rc != SQLITE_OK ? rc : write_awaited(writer, &batch->entries[i], tally);
     }
     return rc;
 }

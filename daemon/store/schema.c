@@ -50,6 +50,11 @@ static const char *const steps[] = {
     "CREATE TABLE requests (id BLOB NOT NULL, uid INTEGER NOT NULL, first_id INTEGER NOT NULL,"
     " count INTEGER NOT NULL, at_ns INTEGER NOT NULL, PRIMARY KEY (id, uid)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX requests_by_time ON requests (at_ns);",
+    /* Jobs that are not removed, since others wait for them; what would have been. */
+    "CREATE TABLE awaited (id INTEGER NOT NULL, by_id INTEGER NOT NULL, PRIMARY KEY (id, by_id))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX awaited_by ON awaited (by_id);"
+    "CREATE TABLE spared (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

@@ -39,6 +39,11 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_DELETE_STANDING] = "DELETE FROM standing WHERE id = ?",
     [WRITE_PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)",
     [WRITE_DELETE_REQUESTS] = "DELETE FROM requests WHERE at_ns < ?",
+    [WRITE_PUT_AWAITED] = "INSERT OR IGNORE INTO awaited VALUES (?, ?)",
+    [WRITE_FIND_AWAITED] = "SELECT 1 FROM awaited WHERE id = ? LIMIT 1",
+    [WRITE_DELETE_AWAITED] = "DELETE FROM awaited WHERE by_id = ? RETURNING id",
+    [WRITE_PUT_SPARED] = "INSERT OR IGNORE INTO spared VALUES (?, ?)",
+    [WRITE_DELETE_SPARED] = "DELETE FROM spared WHERE id = ? RETURNING seq",
     [WRITE_FIND_ENV] = "SELECT id FROM envs WHERE hash = ? AND bytes = ?",
     [WRITE_INSERT_ENV] = "INSERT INTO envs VALUES (NULL, ?, ?)",
     [WRITE_SET_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = "

@@ -268,6 +268,57 @@ TEST(job_with_a_long_history_goes_step_by_step)
     CHECK_INT(check_store(dir, "gord.db").events, <, 320);
 }
 
+static struct gord_spec *spec_after(uint64_t id)
+{
+    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    Gor__V1__Dependency of = GOR__V1__DEPENDENCY__INIT;
+    Gor__V1__AnyOf clause = GOR__V1__ANY_OF__INIT;
+    Gor__V1__Dependency *ofs[] = {&of};
+    Gor__V1__AnyOf *clauses[] = {&clause};
+    struct gord_spec *spec;
+    native.function = (char *)(uintptr_t) "builtin.echo";
+    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    wire.native = &native;
+    of.id = id;
+    clause.n_of = 1;
+    clause.of = ofs;
+    wire.n_after = 1;
+    wire.after = clauses;
+    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
+    return spec;
+}
+
+/* A job that another waits for stays, and counts for nothing, until that one has ended. */
+TEST(job_that_another_waits_for_is_spared)
+{
+    struct gord_keep keep = {.jobs = 10};
+    const char *dir = fresh_dir();
+    struct box box;
+    CHECK_EQ(box_open_with(&box, dir, false, &keep), 0);
+    uint64_t first = end_job(&box, native_spec("n", 0), GOR__V1__OUTCOME__SUCCEEDED, 0);
+    uint64_t one = box_submit(&box, spec_after(first));
+    uint64_t other = box_submit(&box, spec_after(first));
+    box_settle(&box);
+    for (int i = 0; i < 1000; i++) {
+        end_job(&box, native_spec("n", 0), GOR__V1__OUTCOME__SUCCEEDED, 0);
+    }
+    box_settle(&box);
+    wait_until_kept(&box, 11);
+    CHECK(is_there(&box, first));
+    box_run(&box, one, GOR__V1__OUTCOME__SUCCEEDED, 0);
+    box_settle(&box);
+    wait_until_kept(&box, 11);
+    CHECK(is_there(&box, first));
+    CHECK_EQ(check_store(dir, "gord.db").jobs, 12);
+    box_run(&box, other, GOR__V1__OUTCOME__SUCCEEDED, 0);
+    box_settle(&box);
+    wait_until_kept(&box, 10);
+    CHECK(!is_there(&box, first));
+    CHECK_EQ(box_close(&box), 0);
+    CHECK_EQ(check_store(dir, "gord.db").jobs, 10);
+}
+
 TEST(environments_go_with_their_last_job)
 {
     struct gord_keep keep = {.jobs = 5};
