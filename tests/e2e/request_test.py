@@ -98,13 +98,14 @@ class Recovery(unittest.TestCase):
         gord.start()
         client = gord.client()
         request = client.message("SubmitRequest", request_id=os.urandom(16),
-                                 spec=client.native_spec("builtin.echo"))
+                                 spec=client.native_spec("builtin.echo", held=True))
         job = client.jobs("Submit", request=request).id
         gord.kill()
         client.close()
         gord.start()
         client = gord.client()
         self.assertEqual(client.jobs("Submit", request=request).id, job)
+        client.jobs("Release", ids=[job])  # had it run before, it might be lost
         self.assertEqual(client.wait(job).outcome, SUCCEEDED)
         client.close()
         self.assertEqual(gord.stop(), 0)
