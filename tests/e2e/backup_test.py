@@ -64,6 +64,36 @@ class Backup(ctl.GorctlTest):
         copy.close()
         self.assertEqual(gord.stop(), 0)
 
+    def test_jobs_that_wait_go_on_waiting_there(self):
+        hour = 3600 * e2e.SECOND
+        done = self.client.exec("true")
+        held = self.client.exec("true", held=True, unique_key="one of these")
+        soon = self.client.exec("true", delay_ns=hour)
+        clauses = [self.client.message("AnyOf", of=[self.client.message("Dependency", id=job)])
+                   for job in (done, held)]
+        after = self.client.exec("true", after=clauses)
+        retry = self.client.message("RetryPolicy", retries=1, backoff_ns=hour)
+        again = self.client.exec("sh", "-c", "echo out; exit 1", retry=retry)
+        self.client.wait_state(again, e2e.WAITING)
+        gord = restore(self.gord.folder, self.backup())
+        self.addCleanup(gord.close)
+        gord.start()
+        copy = gord.client()
+        for job in (held, soon, after, again):
+            self.assertEqual(copy.get(job).state, self.client.get(job).state)
+        self.assertEqual(b"".join(c.data for c in copy.jobs("Logs", id=again)), b"out\n")
+        same = copy.jobs("Submit", spec=copy.exec_spec("true", unique_key="one of these"))
+        self.assertEqual((same.id, same.existing), (held, True))
+        copy.jobs("Release", ids=[held])
+        self.assertEqual([j.outcome for j in copy.wait(held, after)], [e2e.SUCCEEDED] * 2)
+        copy.close()
+        self.assertEqual(gord.stop(), 0)
+        lines = {line["job"]["id"]: line for line in self.ok("export", "--from-id", str(done)).lines}
+        self.assertEqual(lines[again]["job"]["attempt"], 1)
+        self.assertEqual(lines[held]["job"]["spec"]["held"], True)
+        self.assertIn("retry 1 of 1", str(lines[again]["events"]))
+        self.client.jobs("Cancel", ids=[held, soon, after, again])
+
     def test_it_is_sound_while_much_is_written(self):
         stop = threading.Event()
         client = self.gord.client()

@@ -28,6 +28,10 @@ class CheckStore(unittest.TestCase):
         ids = [client.exec("sh", "-c", f"echo {i}; exit {i % 3}", env={"A": str(i)})
                for i in range(12)]
         client.wait(*ids)
+        clause = client.message("AnyOf", of=[client.message("Dependency", id=1, condition=1)])
+        client.exec("true", held=True, after=[clause])
+        retry = client.message("RetryPolicy", retries=1, backoff_ns=1000 * e2e.SECOND)
+        client.wait_state(client.exec("sh", "-c", "echo 14; exit 1", retry=retry), e2e.WAITING)
         client.jobs("Pause")
         client.native("builtin.echo", "waits")
         cls.busy = check(cls.gord.state)
@@ -64,8 +68,8 @@ class CheckStore(unittest.TestCase):
     def test_sound_store_passes(self):
         code, out, err = check(self.copy())
         self.assertEqual((code, err), (OK, ""))
-        self.assertIn("13 jobs (1 live)", out)
-        self.assertIn("12 files of output", out)
+        self.assertIn("15 jobs (3 live)", out)
+        self.assertIn("13 files of output", out)
         self.assertIn("the store is sound", out)
 
     def test_running_daemon_has_the_store(self):
@@ -84,6 +88,16 @@ class CheckStore(unittest.TestCase):
     def test_stray_row_is_told(self):
         self.found(self.damage("DELETE FROM jobs WHERE id = 3"), "of which nothing else is there",
                    False)
+
+    def test_what_jobs_wait_for_is_known_and_stray_rows_are_removed(self):
+        state = self.damage("INSERT INTO standing VALUES (900, 1, 0, 0, 0, 0, 0, 0, 0)")
+        self.found(state, "a row in 'standing' is of job 900", True)
+        shutil.rmtree(state)
+        state = self.damage("DELETE FROM standing WHERE id = 14")
+        self.found(state, "job 14 waits to run again", False)
+        shutil.rmtree(state)
+        state = self.damage("INSERT INTO awaited VALUES (1, 2); INSERT INTO spared VALUES (15, 1)")
+        self.found(state, "a row in 'spared' is of job 15", True)
 
     def test_lost_events_are_told(self):
         self.found(self.damage("DELETE FROM log WHERE first_seq = "
