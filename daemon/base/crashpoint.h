@@ -39,6 +39,9 @@
     X(EXIT_SEEN, "exit.seen", "the process has ended, and is not reaped")                 \
     X(EXIT_REAPED, "exit.reaped", "it is reaped, its end not on record")                  \
     X(EXIT_POSTED, "exit.posted", "its end is on the way to the record")                  \
+    X(RETRY_WAITS, "retry.waits", "a run has failed, the next one is planned in memory")  \
+    X(OUTPUT_RESUME, "output.resume", "what a former run wrote was measured, not cut")    \
+    X(GATE_OPENED, "gate.opened", "what a job waited for has come, it is not queued yet") \
     X(CANCEL_ENTERED, "cancel.entered", "a cancel request is in memory")                  \
     X(REMOVE_OUTPUT, "remove.output", "the output of an old job is removed, the job not") \
     X(REMOVE_ROWS, "remove.rows", "its rows are removed, its events not")                 \

@@ -194,6 +194,7 @@ static int append_to(struct gord_logfile *log, int fd, enum gord_output_part par
     struct extent extent;
     int result = measure(fd, first, shift, &extent);
 
+    GORD_CRASHPOINT(OUTPUT_RESUME);
     if (result == 0 && ftruncate(fd, extent.end) != 0) {
         result = -errno;
     }

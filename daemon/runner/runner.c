@@ -247,6 +247,7 @@ static void gate_opened(void *arg, struct gord_job *job)
     struct gord_runner *runner = arg;
     uint64_t id = job->id;
 
+    GORD_CRASHPOINT(GATE_OPENED);
     if (queue(runner, job, NULL) != 0) {
         fail_to_start(runner, id, "cannot queue it", -ENOMEM);
     }
@@ -341,6 +342,7 @@ static void wait_for_retry(struct gord_runner *runner, struct gord_job *job)
             NULL);
     } else {
         result = gord_gates_enter(&runner->gates, job);
+        GORD_CRASHPOINT(RETRY_WAITS);
         result = result == 0 ? queue(runner, job, NULL) : result;
     }
     if (result < 0) {

@@ -19,6 +19,7 @@ CRASHING = os.environ.get("GORD_CRASHING", "")
 # How many times a place is passed before it kills.
 COUNTS = (1,) if e2e.SANITIZE else (1, 3, 10) if os.environ.get("GOR_LONG") else (1, 4)
 LIMIT = 25
+ENDED = 1  # a condition of dependencies: however it ended
 OPTIONS = ("--log-cap", "64K", "--exec-slots", "4", "--grace", "100ms")
 
 
@@ -44,6 +45,16 @@ class CrashingGord(e2e.Gord):
         return command
 
 
+def wait(client, ids):
+    """Until they have ended; some may be gone already, for there may be a limit."""
+    for job in ids:
+        try:
+            client.wait(job)
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+
+
 class Load:
     """Some of everything; remembers what was acknowledged."""
 
@@ -67,19 +78,29 @@ class Load:
         self.acknowledged += ids
         return ids
 
-    def wait(self, ids):
-        """Until they have ended; some may be gone already, for there is a limit."""
-        try:
-            self.client.jobs("Wait", ids=ids)
-        except grpc.RpcError as error:
-            if error.code() != grpc.StatusCode.NOT_FOUND:
-                raise
+    def gated(self):
+        """A job that fails and is run again, one that runs after it, one that waits for a while."""
+        retry = self.client.message("RetryPolicy", retries=1, backoff_ns=1_000_000)
+        again = self.client.exec_spec("sh", "-c", "head -c 40000 /dev/zero; exit 1", env=self.mark,
+                                      retry=retry)
+        first, = self.submit(again)
+        clause = self.client.message("AnyOf", of=[self.client.message("Dependency", id=first,
+                                                                      condition=ENDED)])
+        then = self.program("true")
+        then.after.append(clause)
+        soon = self.program("true")
+        soon.delay_ns = 20_000_000
+        held = self.program("true")
+        held.held = True
+        self.submit(held)
+        return [first] + self.submit(then, soon)
 
     def run(self):
         """To the end, or until the daemon is gone."""
         try:
             echo = self.client.native_spec("builtin.echo", "x")
             for _ in range(2):
+                gated = self.gated()
                 long, = self.submit(self.program("sleep 1000 & sleep 1000"))
                 programs = self.submit(*[self.program("head -c 100000 /dev/zero")
                                          for _ in range(4)])
@@ -87,7 +108,7 @@ class Load:
                 single = self.submit(echo) + self.submit(echo)
                 self.client.wait_process(long)
                 self.client.jobs("Cancel", ids=[long])
-                self.wait(programs + many + single + [long])
+                wait(self.client, programs + many + single + gated + [long])
             self.submit(self.program("sleep 1000"))
         except (grpc.RpcError, AssertionError):
             pass  # it died
@@ -125,9 +146,13 @@ class CrashPoints(unittest.TestCase):
         sleepers = [i for i in live if b"sleep" in b"".join(listed[i].spec.exec.argv)]
         if sleepers:
             client.jobs("Cancel", ids=sleepers)
-        if live and not gord.limited:
-            client.wait(*live)
+        client.jobs("Release", all=True)
+        wait(client, live)
         return client, listed
+
+    def look(self, client, listed, gord):
+        """As they are now, unless they are about to be removed."""
+        return listed.values() if gord.limited else [client.get(job) for job in listed]
 
     def check(self, place, gord, load, died):
         gord.crashing = False
@@ -143,7 +168,8 @@ class CrashPoints(unittest.TestCase):
             self.assertEqual([i for i in load.acknowledged if i not in listed], [], place)
         next_id = client.native("builtin.echo")
         self.assertGreater(next_id, max([newest, *listed]), place)
-        outcomes = collections.Counter(j.outcome for j in listed.values())
+        outcomes = collections.Counter(j.outcome for j in self.look(client, listed, gord))
+        self.assertEqual(outcomes[e2e.DEPENDENCY_FAILED], 0, place)
         runs = collections.Counter()
         if os.path.exists(load.ran):
             with open(load.ran, encoding="ascii") as file:
