@@ -15,7 +15,7 @@
 #include "proto/prescan.h"
 
 enum {
-    BUDGET_PER_BYTE = 32, /* a job of ten bytes unpacks into some 250 */
+    BUDGET_PER_BYTE = 64, /* a job of ten bytes unpacks into some 350 */
     BUDGET_BASE = 64 * 1024,
     BUDGET_MAX = 128 * 1024 * 1024,
     ALIGNMENT = 16,
