@@ -66,6 +66,39 @@ static void append(const char ***list, size_t *count, const char *text)
     (*list)[(*count)++] = text;
 }
 
+static void set_limit(struct gorctl_spec *spec, int key, const char *arg, struct argp_state *state)
+{
+    if (key == KEY_TIMEOUT) {
+        spec->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
+    } else if (key == KEY_GRACE) {
+        spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+    } else {
+        spec->output_max = gorctl_option_bytes(state, "--output-max", arg);
+    }
+}
+
+/* What tells when a job is one that is there already. */
+static error_t parse_sameness(struct gorctl_spec *spec, int key, char *arg,
+                              struct argp_state *state)
+{
+    switch (key) {
+    case KEY_UNIQUE:
+        spec->unique = arg;
+        return 0;
+    case KEY_ON_CONFLICT:
+        spec->on_conflict = arg;
+        return 0;
+    case KEY_REQUEST_ID:
+        if (gorctl_request_parse(arg, &spec->request) != 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--request-id: '%s' is not 32 hex digits",
+                         arg);
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct gorctl_spec *spec = state->input;
@@ -78,13 +111,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         spec->name = arg;
         return 0;
     case KEY_TIMEOUT:
-        spec->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
-        return 0;
     case KEY_GRACE:
-        spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
-        return 0;
     case KEY_OUTPUT_MAX:
-        spec->output_max = gorctl_option_bytes(state, "--output-max", arg);
+        set_limit(spec, key, arg, state);
         return 0;
     case 'l':
         append(&spec->labels, &spec->label_count, arg);
@@ -113,25 +142,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_ENV_WITHOUT:
         spec->env_without = arg;
         return 0;
-    case KEY_UNIQUE:
-        spec->unique = arg;
-        return 0;
-    case KEY_ON_CONFLICT:
-        spec->on_conflict = arg;
-        return 0;
-    case KEY_REQUEST_ID:
-        if (gorctl_request_parse(arg, &spec->request) != 0) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--request-id: '%s' is not 32 hex digits",
-                         arg);
-        }
-        return 0;
     case ARGP_KEY_ARG:
         spec->words = &state->argv[state->next - 1];
         spec->word_count = (size_t)(state->argc - state->next) + 1;
         state->next = state->argc;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_sameness(spec, key, arg, state);
     }
 }
 
