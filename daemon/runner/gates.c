@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/event/clock.h"
 
 struct gate {
@@ -166,6 +167,7 @@ static void look(struct gord_gates *gates, struct gate *gate)
     if (job->body->standing->expires_ns == 0) {
         gord_gates_leave(gates, job);
     }
+    GORD_CRASHPOINT(GATE_OPENED);
     gates->opened(gates->arg, job);
 }
 

@@ -247,7 +247,6 @@ static void gate_opened(void *arg, struct gord_job *job)
     struct gord_runner *runner = arg;
     uint64_t id = job->id;
 
-    GORD_CRASHPOINT(GATE_OPENED);
     if (queue(runner, job, NULL) != 0) {
         fail_to_start(runner, id, "cannot queue it", -ENOMEM);
     }
@@ -335,6 +334,7 @@ static void wait_for_retry(struct gord_runner *runner, struct gord_job *job)
     uint64_t id = job->id;
     int result = 0;
 
+    GORD_ASSERT(job->body != NULL); /* it has run */
     if (job->body->cancel != NULL) {
         result = gord_bus_emit(
             runner->bus,
