@@ -9,8 +9,10 @@
 
 #include <jansson.h>
 
+#include "client/after.h"
 #include "client/alloc.h"
 #include "client/exits.h"
+#include "client/gates.h"
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/limits.h"
@@ -275,6 +277,88 @@ static int read_signal(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_output_max(const struct reading *reading, const json_t *value)
+{
+    const char *text = "";
+    int rc = text_member(reading, "output_max", value, &text);
+    if (rc == 0 && gorctl_bytes_parse(text, &reading->spec->output_max_bytes) != 0) {
+        complain(reading, "\"output_max\" must be a size such as \"512K\" or \"64M\"");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_hold(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_boolean(value)) {
+        complain(reading, "\"hold\" must be true or false");
+        return -EINVAL;
+    }
+    reading->spec->held = json_is_true(value);
+    return 0;
+}
+
+static int read_in(const struct reading *reading, const json_t *value)
+{
+    return duration_member(reading, "in", value, &reading->spec->delay_ns);
+}
+
+static int moment_member(const struct reading *reading, const char *name, const json_t *value,
+                         int64_t *out_ns)
+{
+    const char *text;
+    int rc = text_member(reading, name, value, &text);
+    if (rc == 0 && gorctl_moment_parse(text, NULL, gorctl_now(), out_ns) != 0) {
+        complain(reading, "\"%s\" must be a time such as \"2026-03-01 12:30\" or \"2h\"", name);
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_at(const struct reading *reading, const json_t *value)
+{
+    return moment_member(reading, "at", value, &reading->spec->not_before_ns);
+}
+
+static int read_after(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "after", value, &text);
+    if (rc == 0 && gorctl_after_add(reading->spec, text, true) != 0) {
+        complain(reading, "\"after\" must name jobs, such as \"7,any:8?9\", or \"@1\" for the "
+                          "first job of this file");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_retries(const struct reading *reading, const json_t *value)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > 1000000) {
+        complain(reading, "\"retries\" must be a number from 0 to 1000000");
+        return -EINVAL;
+    }
+    gorctl_retry_policy(reading->spec)->retries = (uint32_t)json_integer_value(value);
+    return 0;
+}
+
+static int read_backoff(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "backoff", value, &text);
+    if (rc == 0 && gorctl_backoff_parse(text, gorctl_retry_policy(reading->spec)) != 0) {
+        complain(reading, "\"backoff\" must be a wait such as \"10s\", \"1s..5m\", \"fixed:10s\"");
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
+static int read_start_before(const struct reading *reading, const json_t *value)
+{
+    return moment_member(reading, "start_before", value, &reading->spec->start_before_ns);
+}
+
 static int read_limits(const struct reading *reading, const json_t *value)
 {
     char why[GORCTL_LIMITS_WHY];
@@ -343,6 +427,14 @@ static const struct member {
     {"limit_strict", FOR_EXEC, read_strict},
     {"signal", FOR_EXEC, read_signal},
     {"timeout_skips_pauses", FOR_EXEC, read_skips_pauses},
+    {"output_max", FOR_ALL, read_output_max},
+    {"hold", FOR_ALL, read_hold},
+    {"in", FOR_ALL, read_in},
+    {"at", FOR_ALL, read_at},
+    {"start_before", FOR_ALL, read_start_before},
+    {"after", FOR_ALL, read_after},
+    {"retries", FOR_ALL, read_retries},
+    {"backoff", FOR_ALL, read_backoff},
 };
 
 static const struct member *find_member(const char *name)

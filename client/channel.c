@@ -207,6 +207,8 @@ int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_st
     }
     if (status == WIRE_DEADLINE_EXCEEDED && call->quiet_timeout) {
         code = GORCTL_EXIT_TIMED_OUT;
+    } else if (status == WIRE_NOT_FOUND && call->quiet_missing) {
+        code = GORCTL_EXIT_NOT_FOUND;
     } else {
         code = explain_status(ctl->channel, status, result.text);
     }

@@ -29,6 +29,7 @@ struct gorctl_call {
     int64_t timeout_ns; /* 0: none */
     bool keep_open;     /* more messages follow: gorctl_stream_send() */
     bool quiet_timeout; /* WIRE_DEADLINE_EXCEEDED is the caller's to explain */
+    bool quiet_missing; /* WIRE_NOT_FOUND is, too */
 };
 
 /* Make a unary call. GORCTL_EXIT_OK and a reply, else an exit code. `out_status` may be NULL. */

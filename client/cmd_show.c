@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/after.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -141,6 +142,19 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_duration("Timeout", spec->timeout_ns);
     line_duration("Grace", spec->grace_ns);
     line_number("Parent", spec->parent_id);
+    if (spec->output_max_bytes != 0) {
+        line_bytes("Output kept", spec->output_max_bytes);
+    }
+    line_time("Not before", spec->not_before_ns);
+    line_clean("Zone", spec->zone, strlen(spec->zone));
+    line_duration("Delay", spec->delay_ns);
+    char *after = gorctl_after_text(spec);
+    line_clean("After", after, strlen(after));
+    free(after);
+    line_number("Retries", spec->retry != NULL ? spec->retry->retries : 0);
+    line_clean("Unique", spec->unique_key, strlen(spec->unique_key));
+    line_number("Rerun of", spec->rerun_of);
+    line_time("Expires", spec->start_before_ns);
     for (size_t i = 0; i < spec->n_labels; i++) {
         char *label = gorctl_text_words(
             (struct gorctl_word[]){{spec->labels[i]->key, strlen(spec->labels[i]->key)},
@@ -232,6 +246,8 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     }
     line_number("Process", (uint64_t)(job->pid > 0 ? job->pid : 0));
     line_number("Goroutine", job->goroutine);
+    line_number("Failed", job->attempt);
+    line_number("Losses", job->losses);
     printf("%-10s  %" PRIu32 "\n", "User", job->uid);
     if (job->use != NULL) {
         show_use(job->use);

@@ -101,7 +101,8 @@ static void say_size(const Gor__V1__SubmitManyRequest *request)
         request->n_specs, bytes);
 }
 
-static int submit_many(struct gorctl *ctl, const Gor__V1__SubmitManyRequest *request)
+static int submit_many(struct gorctl *ctl, Gor__V1__SubmitManyRequest *request,
+                       struct gorctl_request id)
 {
     struct gorctl_call call = {.path = "/gor.v1.Jobs/SubmitMany",
                                .request = &request->base,
@@ -109,7 +110,15 @@ static int submit_many(struct gorctl *ctl, const Gor__V1__SubmitManyRequest *req
                                .timeout_ns = 4 * GORCTL_CALL_NS};
     ProtobufCMessage *reply;
     enum wire_status status = WIRE_OK;
+    gorctl_request_make(&id);
+    if (id.set) {
+        request->request_id = (ProtobufCBinaryData){sizeof(id.bytes), id.bytes};
+    }
     int code = gorctl_call(ctl, &call, &status, &reply);
+    request->request_id = (ProtobufCBinaryData){0, NULL};
+    if (id.set && (status == WIRE_UNAVAILABLE || status == WIRE_DEADLINE_EXCEEDED)) {
+        gorctl_request_say(&id);
+    }
     if (status == WIRE_RESOURCE_EXHAUSTED) {
         say_size(request);
     }
@@ -125,7 +134,8 @@ static int submit_many(struct gorctl *ctl, const Gor__V1__SubmitManyRequest *req
     return GORCTL_EXIT_OK;
 }
 
-static int submit_from(struct gorctl *ctl, const char *from, bool stream)
+static int submit_from(struct gorctl *ctl, const char *from, bool stream,
+                       const struct gorctl_request *id)
 {
     bool standard = strcmp(from, "-") == 0;
     FILE *in = standard ? stdin : fopen(from, "re");
@@ -141,7 +151,7 @@ static int submit_from(struct gorctl *ctl, const char *from, bool stream)
         fclose(in);
     }
     if (code == GORCTL_EXIT_OK && !stream) {
-        code = submit_many(ctl, request);
+        code = submit_many(ctl, request, *id);
         gor__v1__submit_many_request__free_unpacked(request, NULL);
     }
     return code;
@@ -172,7 +182,7 @@ int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
         gorctl_say("--from takes the jobs from a file; leave the command out");
         code = GORCTL_EXIT_USAGE;
     } else {
-        code = submit_from(ctl, arguments.from, arguments.stream);
+        code = submit_from(ctl, arguments.from, arguments.stream, &arguments.spec.request);
     }
     gorctl_spec_fini(&arguments.spec);
     return code;

@@ -62,6 +62,9 @@ static void show(struct gorctl *ctl, const Gor__V1__VersionReply *reply)
     if (reply != NULL) {
         printf("gord %s at %s (pid %u, store: %s, %s)\n", reply->version, gorctl_address(ctl),
                (unsigned)reply->pid, reply->durability, reply->state_dir);
+        if (reply->store_error[0] != '\0') {
+            printf("it takes no new jobs: %s\n", reply->store_error);
+        }
     }
 }
 

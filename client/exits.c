@@ -19,6 +19,7 @@ int gorctl_exit_of_status(enum wire_status status)
     case WIRE_RESOURCE_EXHAUSTED:
     case WIRE_UNAVAILABLE:
     case WIRE_ABORTED:
+    case WIRE_ALREADY_EXISTS: /* until that one has ended */
     case WIRE_DEADLINE_EXCEEDED:
         return GORCTL_EXIT_REFUSED;
     default:
@@ -56,6 +57,10 @@ int gorctl_exit_of_job(const Gor__V1__Job *job)
         return GORCTL_EXIT_SPAWN;
     case GOR__V1__OUTCOME__PANICKED:
         return GORCTL_EXIT_PANICKED;
+    case GOR__V1__OUTCOME__DEPENDENCY_FAILED:
+        return GORCTL_EXIT_DEPENDENCY;
+    case GOR__V1__OUTCOME__EXPIRED:
+        return GORCTL_EXIT_EXPIRED;
     default:
         return GORCTL_EXIT_INTERNAL;
     }
@@ -72,6 +77,8 @@ void gorctl_exit_list(FILE *out)
           "  80   the job was lost: the daemon died under it\n"
           "  81   the job's program could not be started\n"
           "  82   the native job panicked\n"
+          "  83   the job never ran: what it was to run after cannot come any more\n"
+          "  84   the job never ran: the time it was to start before passed\n"
           "  130  ctrl-C: gorctl left, the job runs on\n"
           "  64   wrong usage, or the daemon refused an argument\n"
           "  66   no such job, or no such input file\n"

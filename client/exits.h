@@ -15,17 +15,19 @@
 
 enum gorctl_exit {
     GORCTL_EXIT_OK = 0,
-    GORCTL_EXIT_USAGE = 64,     /* wrong command line, or the daemon refused an argument */
-    GORCTL_EXIT_NOT_FOUND = 66, /* no such job, or no such input file */
-    GORCTL_EXIT_NO_DAEMON = 69, /* nobody answers at the address */
-    GORCTL_EXIT_INTERNAL = 70,  /* a fault of gorctl's or of gord's */
-    GORCTL_EXIT_OUTPUT = 74,    /* standard output could not be written */
-    GORCTL_EXIT_REFUSED = 75,   /* not now: store full, queue full, daemon stopping; try later */
-    GORCTL_EXIT_DENIED = 77,    /* not allowed */
-    GORCTL_EXIT_CANCELLED = 79, /* the job was cancelled */
-    GORCTL_EXIT_LOST = 80,      /* the daemon died under the job */
-    GORCTL_EXIT_SPAWN = 81,     /* the job's program could not be started */
-    GORCTL_EXIT_PANICKED = 82,  /* the native job panicked */
+    GORCTL_EXIT_USAGE = 64,      /* wrong command line, or the daemon refused an argument */
+    GORCTL_EXIT_NOT_FOUND = 66,  /* no such job, or no such input file */
+    GORCTL_EXIT_NO_DAEMON = 69,  /* nobody answers at the address */
+    GORCTL_EXIT_INTERNAL = 70,   /* a fault of gorctl's or of gord's */
+    GORCTL_EXIT_OUTPUT = 74,     /* standard output could not be written */
+    GORCTL_EXIT_REFUSED = 75,    /* not now: store full, queue full, daemon stopping; try later */
+    GORCTL_EXIT_DENIED = 77,     /* not allowed */
+    GORCTL_EXIT_CANCELLED = 79,  /* the job was cancelled */
+    GORCTL_EXIT_LOST = 80,       /* the daemon died under the job */
+    GORCTL_EXIT_SPAWN = 81,      /* the job's program could not be started */
+    GORCTL_EXIT_PANICKED = 82,   /* the native job panicked */
+    GORCTL_EXIT_DEPENDENCY = 83, /* the job never ran, for its dependency can no longer come */
+    GORCTL_EXIT_EXPIRED = 84,    /* the job never ran, for it could not start in time */
     GORCTL_EXIT_TIMED_OUT = 124,
     GORCTL_EXIT_SIGNAL = 128,   /* + the number of the signal that ended the job */
     GORCTL_EXIT_DETACHED = 130, /* ctrl-C: gorctl left, the job runs on */

@@ -77,15 +77,15 @@ static int open_file(struct output *output)
     return GORCTL_EXIT_OK;
 }
 
-static int open_output(struct output *output, const struct gorctl_inspection *inspection)
+static int open_output(struct output *output, const struct gorctl_fetch *fetch)
 {
-    const char *wanted = inspection->output;
+    const char *wanted = fetch->output;
 
     output->out = stdout;
     if (wanted != NULL && strcmp(wanted, "-") != 0) {
         output->path = gorctl_strdup(wanted);
-    } else if (wanted == NULL && inspection->suffix != NULL && isatty(STDOUT_FILENO)) {
-        output->path = invent_name(inspection->suffix);
+    } else if (wanted == NULL && fetch->suffix != NULL && isatty(STDOUT_FILENO)) {
+        output->path = invent_name(fetch->suffix);
     }
     return output->path != NULL ? open_file(output) : GORCTL_EXIT_OK;
 }
@@ -94,7 +94,8 @@ static int open_output(struct output *output, const struct gorctl_inspection *in
 static int close_output(struct output *output, int code)
 {
     if (output->temporary != NULL && output->out != NULL) {
-        int failed = fclose(output->out) != 0 ? errno : 0;
+        int failed = fflush(output->out) != 0 || fsync(fileno(output->out)) != 0 ? errno : 0;
+        failed = fclose(output->out) != 0 && failed == 0 ? errno : failed;
         if (code == GORCTL_EXIT_OK && failed == 0 && rename(output->temporary, output->path) != 0) {
             failed = errno;
         }
@@ -125,25 +126,35 @@ static bool on_chunk(const ProtobufCMessage *message, void *user)
     return true;
 }
 
-int gorctl_inspect(struct gorctl *ctl, const struct gorctl_inspection *inspection)
+int gorctl_fetch(struct gorctl *ctl, const struct gorctl_fetch *fetch)
 {
     struct output output = {.ctl = ctl};
-    struct gorctl_call call = {.path = "/gor.v1.Runtime/Inspect",
-                               .request = &inspection->request.base,
-                               .reply = &gor__v1__inspect_chunk__descriptor,
-                               .timeout_ns = GORCTL_CALL_NS + inspection->request.duration_ns};
-    int code = open_output(&output, inspection);
+    int code = open_output(&output, fetch);
 
     if (code == GORCTL_EXIT_OK) {
-        code = gorctl_stream(ctl, &call, on_chunk, &output);
+        code = gorctl_stream(ctl, &fetch->call, on_chunk, &output);
     }
     code = close_output(&output, code);
-    if (code == GORCTL_EXIT_OK && output.path != NULL && inspection->output == NULL) {
+    if (code == GORCTL_EXIT_OK && output.path != NULL && fetch->output == NULL) {
         char size[GORCTL_WHEN_ROOM];
         gorctl_bytes_text(output.bytes, size);
-        fprintf(stderr, "%s, %s; look at it with: %s %s\n", output.path, size, inspection->hint,
+        fprintf(stderr, "%s, %s; look at it with: %s %s\n", output.path, size, fetch->hint,
                 output.path);
     }
     free(output.path);
     return code;
+}
+
+int gorctl_inspect(struct gorctl *ctl, const struct gorctl_inspection *inspection)
+{
+    struct gorctl_fetch fetch = {
+        .call = {.path = "/gor.v1.Runtime/Inspect",
+                 .request = &inspection->request.base,
+                 .reply = &gor__v1__inspect_chunk__descriptor,
+                 .timeout_ns = GORCTL_CALL_NS + inspection->request.duration_ns},
+        .output = inspection->output,
+        .suffix = inspection->suffix,
+        .hint = inspection->hint};
+
+    return gorctl_fetch(ctl, &fetch);
 }

@@ -9,6 +9,7 @@
 #include <argp.h>
 #include <stdint.h>
 
+#include "client/channel.h"
 #include "client/gorctl.h"
 #include "gor/v1/runtime.pb-c.h"
 
@@ -28,7 +29,16 @@ struct gorctl_inspection {
 error_t gorctl_inspection_parse(int key, char *arg, struct argp_state *state, struct gorctl *ctl,
                                 struct gorctl_inspection *inspection);
 
+/* A stream of InspectChunk into a file. */
+struct gorctl_fetch {
+    struct gorctl_call call;
+    const char *output; /* as in gorctl_inspection, as the next two */
+    const char *suffix;
+    const char *hint;
+};
+
 /* Make the call and write what comes. An exit code; what went wrong has been said. */
+int gorctl_fetch(struct gorctl *ctl, const struct gorctl_fetch *fetch);
 int gorctl_inspect(struct gorctl *ctl, const struct gorctl_inspection *inspection);
 
 #endif

@@ -52,7 +52,8 @@ static void add_outcomes(struct argp_state *state, struct gorctl_list *list, cha
         if (!gorctl_outcome_parse(word, &outcome) || list->outcome_count == GORCTL_LIST_FILTERS) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
                          "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
-                         "timed-out, cancelled, lost, spawn-error, panicked, oom-killed",
+                         "timed-out, cancelled, lost, spawn-error, panicked, oom-killed, "
+                         "dependency-failed, expired",
                          word);
         }
         list->outcomes[list->outcome_count++] = outcome;

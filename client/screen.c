@@ -41,15 +41,15 @@ struct gorctl_screen gorctl_screen_of(int fd)
 /* In the contract's order. */
 static const char *const state_words[] = {"unknown", "created", "runnable",
                                           "running", "waiting", "terminated"};
-static const char *const outcome_words[] = {"unknown",   "succeeded", "failed", "signaled",
-                                            "timed out", "cancelled", "lost",   "not started",
-                                            "panicked",  "oom killed"};
+static const char *const outcome_words[] = {
+    "unknown", "succeeded",   "failed",   "signaled",   "timed out",         "cancelled",
+    "lost",    "not started", "panicked", "oom killed", "dependency failed", "expired"};
 enum {
     STATES = sizeof(state_words) / sizeof(state_words[0]),
     OUTCOMES = sizeof(outcome_words) / sizeof(outcome_words[0]),
 };
 _Static_assert(STATES == GOR__V1__JOB_STATE__TERMINATED + 1, "a word for every state");
-_Static_assert(OUTCOMES == GOR__V1__OUTCOME__OOM_KILLED + 1, "a word for every outcome");
+_Static_assert(OUTCOMES == GOR__V1__OUTCOME__EXPIRED + 1, "a word for every outcome");
 
 const char *gorctl_state_word(Gor__V1__JobState state)
 {

@@ -38,7 +38,11 @@ enum {
     KEY_SKIPS_PAUSES,
     KEY_LUA,
     KEY_MAX_STEPS,
-    KEY_MAX_MEMORY
+    KEY_MAX_MEMORY,
+    KEY_OUTPUT_MAX,
+    KEY_REQUEST_ID,
+    KEY_UNIQUE,
+    KEY_ON_CONFLICT
 };
 
 static const struct argp_option options[] = {
@@ -52,6 +56,8 @@ static const struct argp_option options[] = {
      1},
     {"timeout-skips-pauses", KEY_SKIPS_PAUSES, NULL, 0,
      "Time that the job is paused does not count for --timeout", 1},
+    {"output-max", KEY_OUTPUT_MAX, "BYTES", 0,
+     "Keep at most so much of its output (64K or more), its beginning and its end", 1},
     {"label", 'l', "KEY=VALUE", 0, "Attach a label; may be repeated", 1},
     {"parent", KEY_PARENT, "ID", 0, "Cancel this job when job ID is cancelled", 1},
     {"shell", KEY_SHELL, "TEXT", 0, "Run TEXT with `sh -c`; words after it are $1, $2, ...", 1},
@@ -64,6 +70,11 @@ static const struct argp_option options[] = {
      "End a Lua script after so many instructions (default: no limit)", 1},
     {"max-memory", KEY_MAX_MEMORY, "BYTES", 0,
      "Let a Lua script have so much memory, as 64M (default: 32M)", 1},
+    {"unique", KEY_UNIQUE, "KEY", 0, "Not beside another job with this key", 1},
+    {"on-conflict", KEY_ON_CONFLICT, "POLICY", 0,
+     "What to do if there is one: skip (print its id), replace, queue, fail", 1},
+    {"request-id", KEY_REQUEST_ID, "HEX", 0,
+     "32 hex digits that name this submission: repeated within a day it makes no second job", 1},
     {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
     {"cwd", 'C', "DIR", 0, "Run in DIR", 2},
     {"env", 'e', "NAME[=VALUE]", 0, "Set a variable, or take yours after --clear-env", 2},
@@ -90,6 +101,28 @@ static void append(const char ***list, size_t *count, const char *text)
 {
     *list = gorctl_grow(*list, *count + 1, sizeof(**list));
     (*list)[(*count)++] = text;
+}
+
+/* What tells when a job is one that is there already. */
+static error_t parse_sameness(int key, char *arg, struct argp_state *state)
+{
+    struct gorctl_spec *spec = state->input;
+    switch (key) {
+    case KEY_UNIQUE:
+        spec->unique = arg;
+        return 0;
+    case KEY_ON_CONFLICT:
+        spec->on_conflict = arg;
+        return 0;
+    case KEY_REQUEST_ID:
+        if (gorctl_request_parse(arg, &spec->request) != 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--request-id: '%s' is not 32 hex digits",
+                         arg);
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 /* What it runs, and within what. */
@@ -121,7 +154,7 @@ static error_t parse_kind(int key, char *arg, struct argp_state *state)
         state->next = state->argc;
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_sameness(key, arg, state);
     }
 }
 
@@ -169,6 +202,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct gorctl_spec *spec = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &spec->gates;
+        state->child_inputs[1] = &spec->retry;
+        return 0;
     case 'n':
         spec->name = arg;
         return 0;
@@ -181,6 +218,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_GRACE:
         spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
         return 0;
+    case KEY_OUTPUT_MAX:
+        spec->output_max = gorctl_option_bytes(state, "--output-max", arg);
+        return 0;
     case KEY_PARENT:
         spec->parent_id = gorctl_option_number(state, "--parent", arg);
         return 0;
@@ -189,10 +229,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-const struct argp gorctl_spec_argp = {.options = options, .parser = parse_option};
+static const struct argp_child children[] = {
+    {&gorctl_gates_argp, 0, NULL, 0}, {&gorctl_retry_argp, 0, NULL, 0}, {0}};
+
+const struct argp gorctl_spec_argp = {
+    .options = options, .parser = parse_option, .children = children};
 
 void gorctl_spec_fini(struct gorctl_spec *spec)
 {
+    gorctl_gates_fini(&spec->gates);
     free(spec->labels);
     free(spec->env);
     free(spec->limits);
@@ -573,6 +618,37 @@ static int fill_labels(const struct gorctl_spec *spec, Gor__V1__JobSpec *message
     return GORCTL_EXIT_OK;
 }
 
+static int fill_unique(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
+{
+    static const char *const policies[] = {"skip", "replace", "queue", "fail"};
+    if (spec->unique == NULL) {
+        if (spec->on_conflict != NULL) {
+            gorctl_say("--on-conflict is about --unique; give that one too");
+        }
+        return spec->on_conflict != NULL ? GORCTL_EXIT_USAGE : GORCTL_EXIT_OK;
+    }
+    if (!is_text("--unique", spec->unique)) {
+        return GORCTL_EXIT_USAGE;
+    }
+    if (spec->unique[0] == '\0') {
+        gorctl_say("--unique: the key is an empty text");
+        return GORCTL_EXIT_USAGE;
+    }
+    message->unique_key = gorctl_strdup(spec->unique);
+    for (int i = 0; spec->on_conflict != NULL; i++) {
+        if (i == sizeof(policies) / sizeof(policies[0])) {
+            gorctl_say("--on-conflict: '%s' is none of skip, replace, queue, fail",
+                       spec->on_conflict);
+            return GORCTL_EXIT_USAGE;
+        }
+        if (strcmp(spec->on_conflict, policies[i]) == 0) {
+            message->on_conflict = (Gor__V1__OnConflict)i;
+            break;
+        }
+    }
+    return GORCTL_EXIT_OK;
+}
+
 static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
 {
     if (spec->name != NULL) {
@@ -584,7 +660,17 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     message->timeout_ns = spec->timeout_ns;
     message->grace_ns = spec->grace_ns;
     message->parent_id = spec->parent_id;
-    int code = fill_labels(spec, message);
+    message->output_max_bytes = spec->output_max;
+    int code = gorctl_gates_fill(&spec->gates, message);
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_retry_fill(&spec->retry, message);
+    }
+    if (code == GORCTL_EXIT_OK) {
+        code = fill_unique(spec, message);
+    }
+    if (code == GORCTL_EXIT_OK) {
+        code = fill_labels(spec, message);
+    }
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

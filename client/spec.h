@@ -15,6 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/gates.h"
+#include "client/request.h"
+#include "client/retry.h"
 #include "gor/v1/jobs.pb-c.h"
 
 struct gorctl_spec {
@@ -22,6 +25,7 @@ struct gorctl_spec {
     int64_t timeout_ns;
     int64_t grace_ns;
     uint64_t parent_id;
+    uint64_t output_max; /* bytes; 0: the daemon's default */
     const char **labels; /* owned array of "key=value" */
     size_t label_count;
     const char *directory; /* NULL: the caller's */
@@ -42,7 +46,12 @@ struct gorctl_spec {
     const char *script;   /* --lua */
     uint64_t max_steps;
     uint64_t max_memory_bytes;
-    char **words; /* the rest of the command line */
+    struct gorctl_gates gates;
+    struct gorctl_retry retry;
+    const char *unique;            /* --unique; NULL: none */
+    const char *on_conflict;       /* NULL: skip */
+    struct gorctl_request request; /* --request-id */
+    char **words;                  /* the rest of the command line */
     size_t word_count;
 };
 

@@ -24,8 +24,17 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
                                .request = &request.base,
                                .reply = &gor__v1__submit_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
+    struct gorctl_request id = spec->request;
+    enum wire_status status = WIRE_OK;
     ProtobufCMessage *reply;
-    code = gorctl_call(ctl, &call, NULL, &reply);
+    gorctl_request_make(&id);
+    if (id.set) {
+        request.request_id = (ProtobufCBinaryData){sizeof(id.bytes), id.bytes};
+    }
+    code = gorctl_call(ctl, &call, &status, &reply);
+    if (id.set && (status == WIRE_UNAVAILABLE || status == WIRE_DEADLINE_EXCEEDED)) {
+        gorctl_request_say(&id);
+    }
     gor__v1__job_spec__free_unpacked(request.spec, NULL);
     if (code == GORCTL_EXIT_OK) {
         *out_reply = (Gor__V1__SubmitReply *)reply;
@@ -51,6 +60,10 @@ int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec)
         gorctl_json_show(&reply->base);
     } else {
         printf("%" PRIu64 "\n", reply->id);
+        if (reply->existing) {
+            gorctl_say("job %" PRIu64 " has the key '%s'; no new one was made", reply->id,
+                       spec->unique);
+        }
     }
     uint64_t id = reply->id;
     wire_decoded_free(&reply->base);

@@ -256,8 +256,13 @@ static enum gord_exit open_state(struct daemon *d)
         gord_log(GORD_LOG_ERROR, 0, "%s", text);
         return result == -EBUSY ? GORD_EXIT_BUSY : GORD_EXIT_STORE;
     }
-    struct gord_bus_opts opts = {
-        .loop = &d->loop, .state_dir = dir, .memory = d->config->store_memory};
+    struct gord_bus_opts opts = {.loop = &d->loop,
+                                 .state_dir = dir,
+                                 .memory = d->config->store_memory,
+                                 .keep = {.age_ns = d->config->keep_age_ns,
+                                          .failed_age_ns = d->config->keep_failed_ns,
+                                          .jobs = d->config->keep_jobs,
+                                          .bytes = d->config->keep_bytes}};
     result = gord_bus_open(&opts, text, &d->bus);
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "%s", text);

@@ -6,6 +6,7 @@
 
 #include "daemon/base/config.h"
 #include "daemon/base/log.h"
+#include "daemon/check_store.h"
 #include "daemon/daemon.h"
 
 /* A descriptor opened later must never become somebody's stdout by accident. */
@@ -35,7 +36,7 @@ int main(int argc, char **argv)
         return result > 0 ? GORD_EXIT_OK : GORD_EXIT_USAGE;
     }
     gord_log_init(config.log_level);
-    enum gord_exit code = gord_daemon_run(&config);
+    enum gord_exit code = config.check_store ? gord_check_store(&config) : gord_daemon_run(&config);
     gord_config_fini(&config);
     return (int)code;
 }

@@ -32,7 +32,13 @@ enum {
     OPT_LOG_CAP,
     OPT_HIDE_ENV,
     OPT_PLUGIN_DIR,
+    OPT_KEEP_AGE,
+    OPT_KEEP_FAILED,
+    OPT_KEEP_JOBS,
+    OPT_KEEP_SIZE,
     OPT_PAUSED,
+    OPT_CHECK_STORE,
+    OPT_REPAIR,
     OPT_LOG_LEVEL,
     OPT_VERSION,
     OPT_HELP,
@@ -41,6 +47,8 @@ enum {
 
 enum { SLOTS_MAX = 1000000, GOMAXPROCS_MAX = 1024, GOROUTINES_MAX = 1000000000 };
 
+#define KEEP_SIZE_MIN ((uint64_t)1 << 20)
+#define LOG_CAP_MIN ((uint64_t)64 << 10)
 #define STACK_MEMORY_MIN ((uint64_t)16 << 20) /* gord's own must have room */
 
 static const struct argp_option options[] = {
@@ -95,7 +103,9 @@ static const struct argp_option options[] = {
     {"store", OPT_STORE, "MODE", 0,
      "sync: acknowledge a job once it is on disk (default); memory: forget all with the daemon", 2},
     {"log-cap", OPT_LOG_CAP, "BYTES", 0,
-     "Keep at most so much output of one job, as 64M or 1G (default: 64M)", 2},
+     "Keep at most so much output of a job that says nothing else, as 64K or 1G, its beginning and "
+     "its end (default: 64M)",
+     2},
     {"hide-env", OPT_HIDE_ENV, "PATTERNS", 0,
      "Show no values of variables of jobs whose names match one of these, as 'ACME_*,*_PIN', nor "
      "of "
@@ -105,6 +115,22 @@ static const struct argp_option options[] = {
      "Load plug-ins from here: files whose names end in .so, each with functions for native jobs "
      "(default: none)",
      2},
+    {"keep-age", OPT_KEEP_AGE, "TIME", 0,
+     "Remove jobs, with their output and history, so long after they ended, as 30d (default: "
+     "never)",
+     2},
+    {"keep-failed", OPT_KEEP_FAILED, "TIME", 0,
+     "The same for jobs that did not succeed (default: as --keep-age)", 2},
+    {"keep-jobs", OPT_KEEP_JOBS, "N", 0,
+     "Of the jobs that have ended keep the last N (default: all)", 2},
+    {"keep-size", OPT_KEEP_SIZE, "BYTES", 0,
+     "Remove the oldest jobs that have ended when the database and all output take more, as 10G "
+     "(default: never)",
+     2},
+    {"check-store", OPT_CHECK_STORE, NULL, 0,
+     "Look whether the store is sound, say what is not, and exit; no daemon may run on it", 3},
+    {"repair", OPT_REPAIR, NULL, 0,
+     "With --check-store: set counters right and remove what belongs to no job", 3},
     {"log-level", OPT_LOG_LEVEL, "LEVEL", 0,
      "Report error, warning, notice (default), info or debug", 2},
     {"help", OPT_HELP, NULL, 0, "Show this and exit", -1},
@@ -267,6 +293,34 @@ static error_t set_cgroup(struct argp_state *state, const char *arg, struct gord
     return set_text(&config->cgroup, arg);
 }
 
+static error_t set_keep(struct argp_state *state, int key, const char *arg,
+                        struct gord_config *config)
+{
+    unsigned count = 0;
+    error_t err;
+    switch (key) {
+    case OPT_KEEP_AGE:
+    case OPT_KEEP_FAILED: {
+        int64_t *field = key == OPT_KEEP_AGE ? &config->keep_age_ns : &config->keep_failed_ns;
+        if (gord_parse_duration(arg, field) != 0 || *field == 0) {
+            return COMPLAIN(state, "--%s is '%s'; it must be a time such as 12h or 30d",
+                            key == OPT_KEEP_AGE ? "keep-age" : "keep-failed", arg);
+        }
+        return 0;
+    }
+    case OPT_KEEP_JOBS:
+        err = set_count(state, "keep-jobs", arg, UINT_MAX, &count);
+        config->keep_jobs = count;
+        return err;
+    default:
+        if (gord_parse_bytes(arg, &config->keep_bytes) != 0 || config->keep_bytes < KEEP_SIZE_MIN) {
+            return COMPLAIN(
+                state, "--keep-size is '%s'; it must be a size of 1M or more, such as 10G", arg);
+        }
+        return 0;
+    }
+}
+
 static error_t set_mode(struct argp_state *state, int key, char *arg)
 {
     struct gord_config *config = &((struct parse *)state->input)->config;
@@ -285,8 +339,12 @@ static error_t set_mode(struct argp_state *state, int key, char *arg)
         }
         return 0;
     case OPT_LOG_CAP:
-        if (gord_parse_bytes(arg, &config->log_cap_bytes) != 0) {
-            return COMPLAIN(state, "--log-cap is '%s'; it must be a size such as 64M or 1G", arg);
+        if (gord_parse_bytes(arg, &config->log_cap_bytes) != 0 ||
+            config->log_cap_bytes < LOG_CAP_MIN) {
+            return COMPLAIN(state,
+                            "--log-cap is '%s'; it must be a size of 64K or more, such as 64M or "
+                            "1G",
+                            arg);
         }
         return 0;
     default:
@@ -344,6 +402,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_PAUSED:
         config->paused = true;
         return 0;
+    case OPT_CHECK_STORE:
+        config->check_store = true;
+        return 0;
+    case OPT_REPAIR:
+        config->repair = true;
+        return 0;
+    case ARGP_KEY_END:
+        return config->repair && !config->check_store
+                   ? COMPLAIN(state, "--repair goes with --check-store only")
+                   : 0;
     case OPT_STORE:
     case OPT_GRACE:
     case OPT_LOG_CAP:
@@ -351,6 +419,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return set_mode(state, key, arg);
     case OPT_HIDE_ENV:
         return set_text(&config->hide_env, arg);
+    case OPT_KEEP_AGE:
+    case OPT_KEEP_FAILED:
+    case OPT_KEEP_JOBS:
+    case OPT_KEEP_SIZE:
+        return set_keep(state, key, arg, config);
     case OPT_HELP:
     case OPT_USAGE:
     case OPT_VERSION:
@@ -444,7 +517,8 @@ int gord_config_parse(int argc, char **argv, struct gord_config *out)
         .doc =
             "gord takes jobs over gRPC, runs each as a goroutine and keeps their history.\v"
             "Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 the store cannot "
-            "be read, 4 another gord has the state directory, 5 cannot listen.",
+            "be read, 4 another gord has the state directory, 5 cannot listen, 6 --check-store has "
+            "found something.",
     };
     struct parse parse = {
         .config = {.exec_slots = default_exec_slots(),

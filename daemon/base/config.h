@@ -17,9 +17,10 @@ enum gord_exit {
     GORD_EXIT_OK = 0,
     GORD_EXIT_INTERNAL = 1,
     GORD_EXIT_USAGE = 2,
-    GORD_EXIT_STORE = 3,  /* the store cannot be read, or is not ours */
-    GORD_EXIT_BUSY = 4,   /* another daemon has the state directory */
-    GORD_EXIT_LISTEN = 5, /* cannot listen where we were told to */
+    GORD_EXIT_STORE = 3,   /* the store cannot be read, or is not ours */
+    GORD_EXIT_BUSY = 4,    /* another daemon has the state directory */
+    GORD_EXIT_LISTEN = 5,  /* cannot listen where we were told to */
+    GORD_EXIT_DAMAGED = 6, /* --check-store has found something */
 };
 
 struct gord_config {
@@ -40,9 +41,15 @@ struct gord_config {
     bool refuse_at_ceiling;    /* a job that would have to wait for a place is refused */
     bool store_memory;         /* keep nothing on disk */
     char *cgroup;              /* owned; "auto", "off", or a control group's folder; NULL: auto */
+    bool check_store;          /* look whether the store is sound, and nothing else */
+    bool repair;               /* ... and repair what can be */
     bool paused;               /* start paused whatever the store says */
     int64_t grace_ns;          /* between SIGTERM and SIGKILL */
     uint64_t log_cap_bytes;    /* of one job's output */
+    int64_t keep_age_ns;       /* jobs that have ended, for so long; 0, as below: without limit */
+    int64_t keep_failed_ns;    /* the same for those that did not succeed; 0: as the others */
+    uint64_t keep_jobs;        /* jobs that have ended, at most */
+    uint64_t keep_bytes;       /* of database and output, at most */
     char *plugin_dir;          /* owned; absolute; NULL: no plug-ins */
     enum gord_log_level log_level;
 };

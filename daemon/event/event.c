@@ -126,6 +126,18 @@ struct gord_event *gord_event_signalled(uint64_t job_id, int32_t signal, const c
     return event;
 }
 
+struct gord_event *gord_event_standing(enum gord_event_kind kind, uint64_t job_id,
+                                       struct gord_standing *standing, const char *text)
+{
+    struct gord_event *event = standing != NULL ? gord_event_new(kind, job_id, text) : NULL;
+    if (event == NULL) {
+        gord_standing_unref(standing);
+        return NULL;
+    }
+    event->standing = standing;
+    return event;
+}
+
 struct gord_event *gord_event_ref(struct gord_event *event)
 {
     /* Relaxed: the caller has a reference, so nobody frees it meanwhile. */
@@ -139,6 +151,8 @@ void gord_event_unref(struct gord_event *event)
     if (event != NULL && atomic_fetch_sub_explicit(&event->refs, 1, memory_order_acq_rel) == 1) {
         gord_spec_unref(event->spec);
         gord_report_unref(event->report);
+        gord_standing_unref(event->standing);
+        free(event->request);
         free(event);
     }
 }

@@ -19,6 +19,7 @@
 #include "daemon/base/inbox.h"
 #include "daemon/event/report.h"
 #include "daemon/event/spec.h"
+#include "daemon/event/standing.h"
 #include "daemon/event/use.h"
 
 /* X(id, text): the kinds. The numbers are stored: only append. */
@@ -30,13 +31,13 @@
     X(CANCEL_REQUESTED, "cancel requested") /* text: the cause */                             \
     X(FINISHED, "finished")                 /* outcome, code, signal, bytes; text: detail */  \
     X(RECOVERED, "recovered")               /* found running by a new daemon; text: remark */ \
-    X(GATED, "gated")                       /* 7 to 13: numbers in use elsewhere */           \
-    X(RETRYING, "retrying")                                                                   \
-    X(REQUEUED, "requeued")                                                                   \
-    X(UPDATED, "updated")                                                                     \
-    X(REVIVED, "revived")                                                                     \
-    X(REMOVED, "removed")                                                                     \
-    X(TERMINATE_REQUESTED, "terminate requested")                                             \
+    X(GATED, "gated")                       /* standing; text: which gate keeps it */         \
+    X(RETRYING, "retrying")                 /* as FINISHED, and standing */                   \
+    X(REQUEUED, "requeued")                 /* standing; text: why it runs again */           \
+    X(UPDATED, "updated")                   /* spec, standing; text: what was changed */      \
+    X(REVIVED, "revived")                   /* spec, standing; text: by whom */               \
+    X(REMOVED, "removed")                   /* text: by whom */                               \
+    X(TERMINATE_REQUESTED, "terminate requested") /* text: the cause */                       \
     X(USED, "used")           /* use; right before the end of a program's run */              \
     X(SIGNALLED, "signalled") /* signal; text: by whom */
 
@@ -50,7 +51,14 @@ enum gord_event_kind {
 /* The wire's numbers of JobState and Outcome are used throughout (GOR__V1__JOB_STATE__RUNNING,
  * GOR__V1__OUTCOME__FAILED): they are stored as well. */
 enum { GORD_STATE_COUNT = GOR__V1__JOB_STATE__TERMINATED + 1 };
-enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__OOM_KILLED + 1 };
+enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__EXPIRED + 1 };
+
+/* The id that a client gave its submission. */
+enum { GORD_REQUEST_BYTES = 16 };
+struct gord_request {
+    uint8_t id[GORD_REQUEST_BYTES];
+    uint64_t count; /* of the jobs, whose first is the event's */
+};
 
 struct gord_event {
     struct gord_inbox_item link; /* list link of the inbox it is posted to */
@@ -64,24 +72,32 @@ struct gord_event {
     uint64_t seq;      /* by apply; 0 before */
     uint64_t prev_seq; /* of the job's event before this; by apply; 0: none */
     uint64_t job_id;
-    int64_t at_ns;              /* wall clock, since 1970 */
-    struct gord_spec *spec;     /* owned reference; by the maker for SUBMITTED, else by apply, which
+    int64_t at_ns;          /* wall clock, since 1970 */
+    struct gord_spec *spec; /* owned reference; by the maker for SUBMITTED, else by apply, which
                              * leaves NULL if the job's is not in memory */
-    uint64_t parent_id;         /* SUBMITTED only */
-    int64_t started_ns;         /* of the job; by apply; 0: has not started */
-    uint64_t goroutine;         /* STARTED: by the maker; later events: by apply; 0: none yet */
-    uint64_t pid_start;         /* start time of the process in clock ticks since boot, as in
+    struct gord_request *request;   /* owned; by the maker; SUBMITTED only; NULL: it had no id */
+    struct gord_standing *standing; /* owned reference; by the maker if this event changes it, else
+                                     * by apply; NULL: the job has none */
+    uint64_t parent_id;             /* SUBMITTED only */
+    int64_t started_ns;             /* of the job; by apply; 0: has not started */
+    uint64_t goroutine;             /* STARTED: by the maker; later events: by apply; 0: none yet */
+    uint64_t pid_start;             /* start time of the process in clock ticks since boot, as in
                              * /proc/PID/stat; by whom as `goroutine` */
-    int32_t pid;                /* 0: no process; by whom as `goroutine` */
-    const struct gord_use *use; /* USED only; in this allocation */
-    int32_t exit_code;          /* FINISHED only, as the next three */
-    int32_t signal;             /* SIGNALLED too */
+    int32_t pid;                    /* 0: no process; by whom as `goroutine` */
+    const struct gord_use *use;     /* USED only; in this allocation */
+    int32_t exit_code;              /* FINISHED only, as the next three */
+    int32_t signal;                 /* SIGNALLED too */
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
     struct gord_report
         *report;      /* owned reference; FINISHED only, by the maker; NULL: it told nothing */
     const char *text; /* in this allocation; never NULL, "" if there is nothing to say */
 };
+
+/* A standing's event; takes the reference of `standing`. NULL, with the reference given up: out of
+ * memory, also for a NULL standing. [any thread] */
+struct gord_event *gord_event_standing(enum gord_event_kind kind, uint64_t job_id,
+                                       struct gord_standing *standing, const char *text);
 
 /* Now, as events count it. */
 int64_t gord_event_clock(void);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/event/clock.h"
 
 /* ------------------------------------------------------------------ env */
 
@@ -103,12 +104,27 @@ static enum gord_job_kind kind_of(const Gor__V1__JobSpec *wire)
     }
 }
 
+static bool requeues(const Gor__V1__RetryPolicy *retry)
+{
+    return retry->requeue == GOR__V1__RETRY_POLICY__REQUEUE__ALWAYS ||
+           (retry->requeue == GOR__V1__RETRY_POLICY__REQUEUE__WITH_RETRIES && retry->retries > 0);
+}
+
+static uint32_t count_after(const Gor__V1__JobSpec *wire)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < wire->n_after; i++) {
+        count += wire->after[i]->n_of;
+    }
+    return (uint32_t)count;
+}
+
 /* A spec with room for both texts, its numbers taken from `wire`. */
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
 {
-    size_t name_bytes = strlen(name) + 1;
-    struct gord_spec *spec = malloc(sizeof *spec + packed_bytes + name_bytes);
+    size_t name_bytes = strlen(name) + 1, unique_bytes = strlen(wire->unique_key) + 1;
+    struct gord_spec *spec = malloc(sizeof *spec + packed_bytes + name_bytes + unique_bytes);
     if (spec == NULL) {
         return NULL;
     }
@@ -122,9 +138,16 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     bool is_exec = wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC;
     spec->takes_input = is_exec && wire->exec->stdin_pipe;
     spec->skips_pauses = is_exec && wire->exec->timeout_skips_pauses;
+    spec->output_max = wire->output_max_bytes;
+    spec->retries = wire->retry != NULL ? wire->retry->retries : 0;
+    spec->after_count = count_after(wire);
+    spec->requeues = wire->retry != NULL && requeues(wire->retry);
+    spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
+                  wire->start_before_ns != 0 || wire->n_after != 0 || wire->unique_key[0] != '\0';
     spec->env = NULL;
     spec->packed_bytes = packed_bytes;
     spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);
+    spec->unique = memcpy(spec->packed + packed_bytes + name_bytes, wire->unique_key, unique_bytes);
     return spec;
 }
 
@@ -234,6 +257,27 @@ free_wire:
     return NULL;
 }
 
+int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_standing)
+{
+    if (!spec->gated) {
+        *out_standing = NULL;
+        return 0;
+    }
+    Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
+    struct gord_standing *standing = wire != NULL ? gord_standing_copy(NULL) : NULL;
+    if (standing != NULL) {
+        standing->held = wire->held;
+        standing->due_ns = wire->not_before_ns;
+        standing->expires_ns = wire->start_before_ns;
+        if (wire->delay_ns != 0) {
+            gord_clock_delay(standing, wire->delay_ns);
+        }
+        *out_standing = standing;
+    }
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return standing != NULL ? 0 : -ENOMEM;
+}
+
 struct gord_spec *gord_spec_ref(struct gord_spec *spec)
 {
     atomic_fetch_add_explicit(&spec->refs, 1, memory_order_relaxed); /* as gord_env_ref */
@@ -251,5 +295,5 @@ void gord_spec_unref(struct gord_spec *spec)
 
 size_t gord_spec_footprint(const struct gord_spec *spec)
 {
-    return sizeof *spec + spec->packed_bytes + strlen(spec->name) + 1;
+    return sizeof *spec + spec->packed_bytes + strlen(spec->name) + strlen(spec->unique) + 2;
 }

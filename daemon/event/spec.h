@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/event/standing.h"
 #include "gor/v1/jobs.pb-c.h"
 
 enum gord_job_kind { GORD_EXEC = 0, GORD_NATIVE = 1, GORD_LUA = 2, GORD_KIND_COUNT };
@@ -39,10 +40,16 @@ struct gord_spec {
     int64_t grace_ns;     /* 0: the daemon's default */
     bool takes_input;     /* its standard input is a pipe of ours */
     bool skips_pauses;    /* time spent paused does not count for the timeout */
+    uint64_t output_max;  /* bytes; 0: the daemon's default */
+    uint32_t retries;     /* 0: none */
+    uint32_t after_count; /* jobs it is to run after */
+    bool requeues;        /* runs again if a daemon dies under it */
+    bool gated;           /* has a gate, or an end of its wait: its standing says which */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
+    const char *unique;   /* its unique_key, in this allocation; "" if it has none */
     const char *name;     /* in this allocation; "" if it has none */
     size_t packed_bytes;
-    uint8_t packed[]; /* followed by the name */
+    uint8_t packed[]; /* followed by the name and the unique key */
 };
 
 /* A spec from what a client sent; `shared` is an env to share if it is equal (the one the former
@@ -54,6 +61,9 @@ int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
  * -ENOMEM. */
 int gord_spec_from_packed(const void *packed, size_t packed_bytes, const char *name,
                           struct gord_env *env, struct gord_spec **out_spec);
+
+/* The standing a job begins with, now; NULL with 0: it needs none. -ENOMEM. */
+int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_standing);
 
 /* The wire's form, without `with_env` less what is large, environment and script; free it with gor__v1__job_spec__free_unpacked(wire, NULL). NULL: out of
  * memory. */

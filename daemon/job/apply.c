@@ -2,7 +2,9 @@
 /* apply.c - the life of a job as a table of steps, and the one function that takes them.
  *
  *     (none) -SUBMITTED-> CREATED -QUEUED-> RUNNABLE -STARTED-> RUNNING <-STATE-> WAITING
- *     every live state -CANCEL_REQUESTED-> itself;  -FINISHED-> TERMINATED
+ *     every live state -CANCEL_REQUESTED, TERMINATE_REQUESTED-> itself;  -FINISHED-> TERMINATED
+ *     CREATED, RUNNABLE, WAITING for a retry -GATED-> CREATED
+ *     RUNNING, WAITING -RETRYING-> WAITING -QUEUED-> RUNNABLE;  RUNNING, WAITING -REQUEUED-> RUNNABLE
  *     RUNNING, WAITING -RECOVERED, USED, SIGNALLED-> itself;  RUNNING -STARTED-> itself (its process is known now)
  */
 #include <errno.h>
@@ -20,21 +22,43 @@ static const struct {
     Gor__V1__JobState to;
 } steps[GORD_EVENT_KIND_COUNT] = {
     [GORD_EVENT_SUBMITTED] = {NOWHERE, GOR__V1__JOB_STATE__CREATED},
-    [GORD_EVENT_QUEUED] = {IN(CREATED), GOR__V1__JOB_STATE__RUNNABLE},
+    [GORD_EVENT_QUEUED] = {IN(CREATED) | IN(WAITING), GOR__V1__JOB_STATE__RUNNABLE},
     [GORD_EVENT_STARTED] = {IN(RUNNABLE) | IN(RUNNING), GOR__V1__JOB_STATE__RUNNING},
     [GORD_EVENT_STATE] = {IN(RUNNING) | IN(WAITING), 0}, /* the event says which */
     [GORD_EVENT_CANCEL_REQUESTED] = {ALIVE, 0},
+    [GORD_EVENT_TERMINATE_REQUESTED] = {ALIVE, 0},
     [GORD_EVENT_FINISHED] = {ALIVE, GOR__V1__JOB_STATE__TERMINATED},
     [GORD_EVENT_RECOVERED] = {IN(RUNNING) | IN(WAITING), 0},
+    [GORD_EVENT_GATED] = {IN(CREATED) | IN(RUNNABLE) | IN(WAITING), GOR__V1__JOB_STATE__CREATED},
+    [GORD_EVENT_RETRYING] = {IN(RUNNING) | IN(WAITING), GOR__V1__JOB_STATE__WAITING},
+    [GORD_EVENT_REQUEUED] = {IN(RUNNING) | IN(WAITING), GOR__V1__JOB_STATE__RUNNABLE},
     [GORD_EVENT_USED] = {IN(RUNNING) | IN(WAITING), 0},
     [GORD_EVENT_SIGNALLED] = {IN(RUNNING) | IN(WAITING), 0},
 };
+
+/* What a run tells is for jobs that have one, what opens and shuts gates for those that have none. */
+static bool taken_allows(enum gord_event_kind kind, unsigned state, bool taken)
+{
+    switch (kind) {
+    case GORD_EVENT_QUEUED:
+    case GORD_EVENT_GATED:
+        return !taken;
+    case GORD_EVENT_STATE:
+    case GORD_EVENT_RECOVERED:
+    case GORD_EVENT_RETRYING:
+    case GORD_EVENT_REQUEUED:
+        return taken || state != GOR__V1__JOB_STATE__WAITING;
+    default:
+        return true;
+    }
+}
 
 bool gord_job_allows(const struct gord_job *job, enum gord_event_kind kind)
 {
     GORD_ASSERT(kind < GORD_EVENT_KIND_COUNT);
     unsigned state = job != NULL ? job->state : GOR__V1__JOB_STATE__JOB_STATE_UNSPECIFIED;
-    return (steps[kind].from & 1U << state) != 0;
+    return (steps[kind].from & 1U << state) != 0 &&
+           (job == NULL || taken_allows(kind, state, job->taken));
 }
 
 static Gor__V1__JobState state_after(const struct gord_job *job, const struct gord_event *event)
@@ -79,8 +103,20 @@ static void fill_body(struct gord_job_body *body, struct gord_event *event)
         body->pid = event->pid != 0 ? event->pid : body->pid;
         body->pid_start = event->pid_start != 0 ? event->pid_start : body->pid_start;
     }
-    if (event->kind == GORD_EVENT_CANCEL_REQUESTED && body->cancel == NULL) {
+    if ((event->kind == GORD_EVENT_CANCEL_REQUESTED && body->cancel == NULL) ||
+        event->kind == GORD_EVENT_TERMINATE_REQUESTED) {
+        gord_event_unref(body->cancel);
         body->cancel = gord_event_ref(event);
+    }
+    if (event->standing != NULL) {
+        gord_standing_unref(body->standing);
+        body->standing = gord_standing_ref(event->standing);
+    }
+    if (event->kind == GORD_EVENT_RETRYING || event->kind == GORD_EVENT_REQUEUED) {
+        body->started_ns = 0;
+        body->goroutine = 0;
+        body->pid = 0;
+        body->pid_start = 0;
     }
     /* These two are asides: the reason stays what it was. */
     if (event->kind != GORD_EVENT_USED && event->kind != GORD_EVENT_SIGNALLED) {
@@ -105,6 +141,9 @@ static void complete_event(struct gord_job_table *table, const struct gord_job *
     if (event->spec == NULL && job->body->spec != NULL) {
         event->spec = gord_spec_ref(job->body->spec);
     }
+    if (event->standing == NULL && job->body->standing != NULL) {
+        event->standing = gord_standing_ref(job->body->standing);
+    }
     event->started_ns = job->body->started_ns;
     event->goroutine = job->body->goroutine;
     event->pid = job->body->pid;
@@ -118,6 +157,9 @@ static void move(struct gord_job_table *table, struct gord_job *job, const struc
     job->state = (uint8_t)state_after(job, event);
     if (event->kind == GORD_EVENT_STARTED) {
         job->taken = true; /* as it is already, unless it is being restored */
+    }
+    if (event->kind == GORD_EVENT_RETRYING || event->kind == GORD_EVENT_REQUEUED) {
+        job->taken = false;
     }
     if (event->kind == GORD_EVENT_FINISHED) {
         job->outcome = event->outcome;
@@ -163,7 +205,8 @@ static void drop_specs(struct gord_job_table *table, enum gord_job_kind kind)
     struct gord_job *job = table->fresh[kind];
     for (; job != NULL && job->last_seq <= table->committed; job = job->next) {
         if (table->counts.specs > table->spec_window && gord_job_has_spec(job) && job->pins == 0 &&
-            job->body->cancel == NULL && job->body->spec->parent_id == 0) {
+            job->body->cancel == NULL && job->body->standing == NULL &&
+            job->body->spec->parent_id == 0) {
             gord_job_drop_body(table, job);
         }
     }

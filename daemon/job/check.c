@@ -70,7 +70,7 @@ void gord_job_table_dump(const struct gord_job_table *table, FILE *out)
 {
     enum { SHOWN = 20 }; /* of each list; there may be a million */
     static const char *const names[LIST_COUNT] = {
-        "created", "queued exec", "queued native", "queued lua", "taken", "ended", "kept",
+        "parked", "queued exec", "queued native", "queued lua", "taken", "ended", "kept",
     };
     fprintf(out,
             "jobs: %zu in memory, %" PRIu64 " queued with specs, next id %" PRIu64

@@ -26,7 +26,9 @@ struct gord_job_body {
     struct gord_spec *spec;    /* owned reference; NULL: dropped, though something else is here */
     struct gord_event *last;   /* owned reference: newest event but for asides (USED,
                                 * SIGNALLED); its text is the reason */
-    struct gord_event *cancel; /* owned reference: the first cancel request; NULL: none */
+    struct gord_event *cancel; /* owned reference: the first request to end, or the one to end by
+                                * force; NULL: none */
+    struct gord_standing *standing; /* owned reference; NULL: nothing to say */
     int64_t created_ns;
     int64_t started_ns; /* 0: not yet */
     uint64_t goroutine;
@@ -34,11 +36,12 @@ struct gord_job_body {
     int32_t pid;
     uint32_t uid;
     void *run;                    /* the runner's, while the job is taken or runs; borrowed */
+    void *gate;                   /* the gates', while it waits at one; borrowed */
     struct gord_job *newer_child; /* list links of its parent's live children; see kin.h */
     struct gord_job *older_child;
 };
 
-/* Read-only to everybody outside this room, but for body->run. */
+/* Read-only to everybody outside this room, but for body->run and body->gate. */
 struct gord_job {
     uint64_t id;
     uint64_t last_seq;
@@ -50,7 +53,7 @@ struct gord_job {
     uint8_t state;   /* Gor__V1__JobState */
     uint8_t kind;    /* enum gord_job_kind */
     uint8_t outcome; /* Gor__V1__Outcome, once TERMINATED */
-    bool taken : 1;  /* handed out by gord_job_take; holds a slot until TERMINATED */
+    bool taken : 1;  /* handed out by gord_job_take; holds a slot until its run is over */
     bool kept : 1;   /* terminated and committed, but pinned */
 };
 

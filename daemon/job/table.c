@@ -39,6 +39,7 @@ static void free_body(struct gord_job_body *body)
         gord_spec_unref(body->spec);
         gord_event_unref(body->last);
         gord_event_unref(body->cancel);
+        gord_standing_unref(body->standing);
         free(body);
     }
 }
@@ -157,7 +158,9 @@ enum gord_job_list_id gord_job_list_of(const struct gord_job *job)
 {
     switch ((int)job->state) {
     case GOR__V1__JOB_STATE__CREATED:
-        return LIST_CREATED;
+        return LIST_PARKED;
+    case GOR__V1__JOB_STATE__WAITING:
+        return job->taken ? LIST_TAKEN : LIST_PARKED;
     case GOR__V1__JOB_STATE__TERMINATED:
         return job->kept ? LIST_KEPT : LIST_ENDED;
     default:
@@ -174,7 +177,7 @@ static void count_job(struct gord_job_table *table, const struct gord_job *job, 
     case LIST_TAKEN:
         counts->taken[job->kind] += by;
         break;
-    case LIST_CREATED:
+    case LIST_PARKED:
     case LIST_ENDED:
     case LIST_KEPT:
     case LIST_COUNT:

@@ -2,7 +2,7 @@
 /* table.h - the inside of the job table; for the files of this room only.
  *
  * Lists: a job is in exactly one, and what decides is
- *     CREATED          state CREATED
+ *     PARKED           state CREATED, or WAITING and not taken: kept by a gate
  *     QUEUED + kind    RUNNABLE and not taken, in the order of their QUEUED events
  *     TAKEN            handed out by take: RUNNABLE (starting), RUNNING or WAITING
  *     ENDED            TERMINATED, last event not yet committed, in the order of last_seq
@@ -16,7 +16,7 @@
 #include "daemon/job/pool.h"
 
 enum gord_job_list_id {
-    LIST_CREATED,
+    LIST_PARKED,
     LIST_QUEUED,
     LIST_TAKEN = LIST_QUEUED + GORD_KIND_COUNT,
     LIST_ENDED,

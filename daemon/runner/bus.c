@@ -250,6 +250,7 @@ int gord_bus_open(const struct gord_bus_opts *opts, char *out_text, struct gord_
     struct gord_store_start start;
     struct gord_store_opts store = {.dir = opts->state_dir,
                                     .memory = opts->memory,
+                                    .keep = opts->keep,
                                     .loop = opts->loop,
                                     .committed = on_committed,
                                     .health = on_health,

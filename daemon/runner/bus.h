@@ -40,6 +40,7 @@ struct gord_bus_opts {
     uv_loop_t *loop;
     const char *state_dir;
     bool memory;
+    struct gord_keep keep;
     size_t spec_window; /* 0: the table's default */
 };
 

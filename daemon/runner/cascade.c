@@ -15,7 +15,7 @@ void gord_cascade_fini(struct gord_cascade *cascade)
 }
 
 void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table *table,
-                      uint64_t parent, const char *what)
+                      uint64_t parent, const char *what, bool force)
 {
     if (cascade->off || gord_job_children(table, parent, NULL, 0) == 0) {
         return;
@@ -32,12 +32,14 @@ void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table 
     }
     struct gord_cascade_step *step = &cascade->steps[cascade->count++];
     step->parent = parent;
+    step->force = force;
     gord_text_clean(what, strlen(what), step->what, sizeof(step->what));
 }
 
 static void cancel_children(const struct gord_job_table *table,
                             const struct gord_cascade_step *step,
-                            void (*cancel)(void *arg, uint64_t id, const char *cause), void *arg)
+                            void (*cancel)(void *arg, uint64_t id, const char *cause, bool force),
+                            void *arg)
 {
     size_t count = gord_job_children(table, step->parent, NULL, 0);
     uint64_t *ids = calloc(count > 0 ? count : 1, sizeof(*ids));
@@ -50,13 +52,14 @@ static void cancel_children(const struct gord_job_table *table,
     snprintf(cause, sizeof(cause), "its parent job %" PRIu64 " %s", step->parent, step->what);
     gord_job_children(table, step->parent, ids, count);
     for (size_t i = 0; i < count; i++) {
-        cancel(arg, ids[i], cause);
+        cancel(arg, ids[i], cause, step->force);
     }
     free(ids);
 }
 
 void gord_cascade_run(struct gord_cascade *cascade, const struct gord_job_table *table,
-                      void (*cancel)(void *arg, uint64_t id, const char *cause), void *arg)
+                      void (*cancel)(void *arg, uint64_t id, const char *cause, bool force),
+                      void *arg)
 {
     while (cascade->count > 0) {
         struct gord_cascade_step step = cascade->steps[--cascade->count];

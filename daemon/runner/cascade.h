@@ -15,6 +15,7 @@
 
 struct gord_cascade_step {
     uint64_t parent;
+    bool force;     /* its children are to end by force */
     char what[200]; /* what happened to the parent */
 };
 
@@ -28,13 +29,14 @@ struct gord_cascade {
 void gord_cascade_fini(struct gord_cascade *cascade);
 
 /* `what` ("ended"; copied, cut if long) has happened to job `parent`. Remembered if it has live
- * children. */
+ * children; `force`: they are to end by force. */
 void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table *table,
-                      uint64_t parent, const char *what);
+                      uint64_t parent, const char *what, bool force);
 
-/* Call cancel(arg, id, cause) for every live child of those remembered, and go on as long as that
+/* Call cancel(arg, id, cause, force) for every live child of those remembered, and go on as long as that
  * adds more. */
 void gord_cascade_run(struct gord_cascade *cascade, const struct gord_job_table *table,
-                      void (*cancel)(void *arg, uint64_t id, const char *cause), void *arg);
+                      void (*cancel)(void *arg, uint64_t id, const char *cause, bool force),
+                      void *arg);
 
 #endif

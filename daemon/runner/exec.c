@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/runner/limits.h"
 #include "daemon/runner/proc.h"
 #include "daemon/runner/spawn.h"
@@ -41,6 +42,7 @@ static void live(struct gord_exec *exec, struct gor_ctx *ctx, struct gord_result
 {
     gord_process_begin(&exec->run->process, &exec->tree);
     post_process(exec);
+    GORD_CRASHPOINT(SPAWN_POSTED);
     post_limits(exec);
     int result = gord_exec_start_readers(exec);
 
@@ -55,7 +57,9 @@ static void live(struct gord_exec *exec, struct gor_ctx *ctx, struct gord_result
     }
     gord_exec_end_leftovers(exec);
     gor_close(exec->pidfd);
+    GORD_CRASHPOINT(EXIT_SEEN);
     gord_exec_reap(exec, out_result);
+    GORD_CRASHPOINT(EXIT_REAPED);
 }
 
 static int prepare(struct gord_exec *exec, struct gor_ctx **out_ctx)
@@ -98,8 +102,10 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
         out_result->outcome = stopped; /* cancelled between its turn and now */
         goto close_all;
     }
+    GORD_CRASHPOINT(SPAWN_BEFORE);
     if (opened == 0 && gord_exec_start(&exec) == 0) {
         gord_exec_close_child_ends(&exec);
+        GORD_CRASHPOINT(SPAWN_AFTER);
         live(&exec, ctx, out_result);
     }
 close_all:

@@ -17,17 +17,21 @@ static int64_t grace_of(const struct gord_run *run)
     return run->spec->grace_ns > 0 ? run->spec->grace_ns : run->env->grace_ns;
 }
 
-/* Whether it ends within that time; no longer than a moment once the daemon is in a hurry. */
-static bool ends_within(struct gord_exec *exec, int64_t ns)
-{
-    struct gor_case cases[2] = {{.chan = exec->exited, .op = GOR_RECV},
-                                {.chan = gor_ctx_done(exec->run->env->hurry), .op = GOR_RECV}};
+enum { ENDED, HURRY, FORCED };
 
-    return gor_select_until(cases, 2, gor_after(ns)) == 0;
+/* What comes first: its end, a daemon in a hurry, force, or the end of that time. */
+static int await_end(struct gord_exec *exec, struct gor_ctx *force, int64_t ns)
+{
+    struct gor_case cases[3] = {
+        [ENDED] = {.chan = exec->exited, .op = GOR_RECV},
+        [HURRY] = {.chan = gor_ctx_done(exec->run->env->hurry), .op = GOR_RECV},
+        [FORCED] = {.chan = gor_ctx_done(force), .op = GOR_RECV}};
+
+    return gor_select_until(cases, 3, gor_after(ns));
 }
 
-/* Ask as the job says, TERM and its grace if it says nothing; then KILL. */
-static void end_process(struct gord_exec *exec)
+/* As the job says, TERM and its grace if it says nothing. Whether it has ended by that. */
+static bool ask_to_end(struct gord_exec *exec, struct gor_ctx *force)
 {
     const Gor__V1__ExecSpec *spec = exec->spec;
     Gor__V1__StopSignal usual = GOR__V1__STOP_SIGNAL__INIT;
@@ -40,12 +44,23 @@ static void end_process(struct gord_exec *exec)
         /* One that is paused, or stopped by others, would not hear of it. */
         (void)gord_process_resume(&exec->run->process);
         gord_tree_signal(&exec->tree, SIGCONT);
-        if (ends_within(exec, step->wait_ns > 0 ? step->wait_ns : grace_of(exec->run))) {
-            return;
+        int came = await_end(exec, force, step->wait_ns > 0 ? step->wait_ns : grace_of(exec->run));
+        if (came == ENDED || came == FORCED) {
+            return came == ENDED;
         }
     }
-    gord_tree_signal(&exec->tree, SIGKILL);
-    gor_chan_recv(exec->exited, NULL);
+    return false;
+}
+
+/* Ask, unless it is forced; then KILL. */
+static void end_process(struct gord_exec *exec)
+{
+    struct gor_ctx *force = gord_run_force_ctx(exec->run);
+
+    if (force == NULL || !ask_to_end(exec, force)) {
+        gord_tree_signal(&exec->tree, SIGKILL);
+        gor_chan_recv(exec->exited, NULL);
+    }
 }
 
 /* When its own timeout is over, if pauses move that: then it is not its context's. */

@@ -20,15 +20,23 @@ static uint64_t get(const uint8_t *p, unsigned bytes)
     return value;
 }
 
-/* FNV-1a over the offset and everything behind the check. */
-static uint32_t check_of(const uint8_t *header, uint64_t offset)
+/* FNV-1a over a number and bytes. */
+static uint64_t hash_of(const uint8_t *bytes, unsigned count, uint64_t number)
 {
-    uint64_t hash = 0xcbf29ce484222325U ^ offset;
+    uint64_t hash = 0xcbf29ce484222325U ^ number;
 
     hash *= 0x100000001b3U;
-    for (unsigned i = 4; i < GORD_FRAME_HEADER_BYTES; i++) {
-        hash = (hash ^ header[i]) * 0x100000001b3U;
+    for (unsigned i = 0; i < count; i++) {
+        hash = (hash ^ bytes[i]) * 0x100000001b3U;
     }
+    return hash;
+}
+
+/* Over the offset and everything behind the check. */
+static uint32_t check_of(const uint8_t *header, uint64_t offset)
+{
+    uint64_t hash = hash_of(header + 4, GORD_FRAME_HEADER_BYTES - 4, offset);
+
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
@@ -58,4 +66,29 @@ bool gord_frame_decode(const uint8_t header[GORD_FRAME_HEADER_BYTES], uint64_t o
     out_frame->length = length;
     out_frame->at_ns = (int64_t)get(header + 16, 8);
     return true;
+}
+
+enum { TAIL_CHECK_AT = GORD_TAIL_HEADER_BYTES - 8 };
+
+void gord_tail_encode(const struct gord_tail *tail, uint8_t out[GORD_TAIL_HEADER_BYTES])
+{
+    memcpy(out, GORD_TAIL_MAGIC, 8);
+    put(out + 8, tail->first, 8);
+    put(out + 16, tail->head_end, 8);
+    put(out + 24, tail->before, 8);
+    put(out + 32, (uint64_t)tail->at_ns, 8);
+    put(out + TAIL_CHECK_AT, hash_of(out, TAIL_CHECK_AT, 0), 8);
+}
+
+bool gord_tail_decode(const uint8_t header[GORD_TAIL_HEADER_BYTES], struct gord_tail *out_tail)
+{
+    if (memcmp(header, GORD_TAIL_MAGIC, 8) != 0 ||
+        get(header + TAIL_CHECK_AT, 8) != hash_of(header, TAIL_CHECK_AT, 0)) {
+        return false;
+    }
+    out_tail->first = get(header + 8, 8);
+    out_tail->head_end = get(header + 16, 8);
+    out_tail->before = get(header + 24, 8);
+    out_tail->at_ns = (int64_t)get(header + 32, 8);
+    return out_tail->first >= out_tail->head_end && out_tail->head_end >= GORD_LOGFILE_MAGIC_BYTES;
 }

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
 #include "daemon/runner/native.h"
+#include "daemon/runner/retry.h"
 #include "daemon/runner/text.h"
 
 /* What the context of a run says that it was ended by gord_run_time_out(). */
@@ -24,7 +26,7 @@ static void on_appended(void *arg)
     }
 }
 
-struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord_spec *spec,
+struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *job,
                               struct gor_ctx *parent)
 {
     struct gord_run *run = calloc(1, sizeof(*run));
@@ -33,19 +35,26 @@ struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord
         return NULL;
     }
     atomic_init(&run->refs, 1);
-    run->id = id;
+    run->id = job->id;
     run->env = env;
-    run->spec = gord_spec_ref(spec);
+    run->spec = gord_spec_ref(job->body->spec);
+    if (job->body->standing != NULL) {
+        run->standing = gord_standing_ref(job->body->standing);
+    }
     run->parent = gor_ctx_ref(parent);
     run->started_at = gor_now();
     run->shown = GOR__V1__JOB_STATE__RUNNING;
-    snprintf(run->name, sizeof(run->name), "job %" PRIu64, id);
-    gord_logfile_init(&run->log, env->log_root, id, env->log_cap_bytes);
+    snprintf(run->name, sizeof(run->name), "job %" PRIu64, run->id);
+    gord_logfile_init(&run->log, env->log_root, run->id,
+                      run->spec->output_max != 0 ? run->spec->output_max : env->log_cap_bytes);
+    if (run->standing != NULL && run->standing->attempt + run->standing->losses > 0) {
+        gord_logfile_go_on(&run->log);
+    }
     run->log.appended = on_appended;
     run->log.appended_arg = run;
     gord_process_init(&run->process);
     run->input.fd = -1;
-    if (spec->skips_pauses && spec->timeout_ns > 0) {
+    if (run->spec->skips_pauses && run->spec->timeout_ns > 0) {
         run->poked = gor_chan_new(0, 1);
         if (run->poked == NULL) {
             gord_run_unref(run);
@@ -75,8 +84,13 @@ void gord_run_unref(struct gord_run *run)
     if (ctx != NULL) {
         gor_ctx_unref(ctx);
     }
+    struct gor_ctx *force = atomic_load(&run->force);
+    if (force != NULL) {
+        gor_ctx_unref(force);
+    }
     gor_ctx_unref(run->parent);
     gord_spec_unref(run->spec);
+    gord_standing_unref(run->standing);
     free((void *)(uintptr_t)atomic_load(&run->cause));
     gord_reporter_free(atomic_load(&run->reporter));
     free(atomic_load(&run->panic));
@@ -158,6 +172,28 @@ void gord_run_time_out(struct gord_run *run)
     gor_ctx_cancel(gord_run_ctx(run), TIMEOUT_CAUSE);
 }
 
+void gord_run_force(struct gord_run *run, const char *cause)
+{
+    atomic_store(&run->forced, true);
+    gord_run_cancel(run, cause);
+    struct gor_ctx *force = atomic_load(&run->force);
+    if (force != NULL) {
+        gor_ctx_cancel_async(force, cause);
+    }
+}
+
+struct gor_ctx *gord_run_force_ctx(struct gord_run *run)
+{
+    struct gor_ctx *force = NULL;
+
+    if (gor_ctx_with_cancel(gor_ctx_background(), &force) != 0) {
+        return NULL;
+    }
+    atomic_store(&run->force, force);
+    /* After the store: either this sees the flag, or the loop sees the context. */
+    return atomic_load(&run->forced) ? NULL : force;
+}
+
 Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
 {
     struct gor_ctx *ctx = atomic_load(&run->ctx);
@@ -192,14 +228,38 @@ Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
     return GOR__V1__OUTCOME__CANCELLED;
 }
 
+/* The end of this run, as that of the job or as the wait for the next attempt. */
+static struct gord_event *end_event(struct gord_run *run, const struct gord_result *result,
+                                    const char *detail)
+{
+    struct gord_standing *next = NULL;
+
+    if (run->spec->retries > 0) {
+        next = gord_retry_plan(run->spec, run->standing, result);
+    }
+    if (next == NULL) {
+        return gord_event_finished(run->id, result->outcome, result->exit_code, result->signal,
+                                   detail);
+    }
+    char text[GORD_DETAIL_BYTES + 96];
+    gord_retry_text(run->spec, next, result, detail, text, sizeof(text));
+    struct gord_event *event = gord_event_standing(GORD_EVENT_RETRYING, run->id, next, text);
+    if (event != NULL) {
+        event->outcome = (uint8_t)result->outcome;
+        event->exit_code = result->exit_code;
+        event->signal = result->signal;
+    }
+    return event;
+}
+
 static void post_finished(struct gord_run *run, const struct gord_result *result, const char *text)
 {
-    struct gord_event *event =
-        gord_event_finished(run->id, result->outcome, result->exit_code, result->signal, text);
+    struct gord_event *event = end_event(run, result, text);
 
     if (event != NULL) {
         gord_logfile_counts(&run->log, &event->stdout_bytes, &event->stderr_bytes);
-        event->report = gord_run_report(run);
+        /* What is to run again has told nothing yet. */
+        event->report = event->kind == GORD_EVENT_FINISHED ? gord_run_report(run) : NULL;
     }
     gord_bus_post(run->env->bus, event);
 }
@@ -352,5 +412,6 @@ void gord_run_main(void *arg)
         gord_native_run(run, &result);
     }
     gord_run_end(run, &result);
+    GORD_CRASHPOINT(EXIT_POSTED);
     gord_run_unref(run);
 }

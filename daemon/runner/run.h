@@ -47,20 +47,23 @@ struct gord_run_env {
 struct gord_run {
     atomic_uint refs;
     uint64_t id;
-    struct gord_run_env *env;      /* borrowed */
-    struct gord_spec *spec;        /* owned reference; immutable */
-    struct gor_ctx *parent;        /* owned reference; immutable */
-    _Atomic(struct gor_ctx *) ctx; /* owned; set once, by a goroutine of the job */
-    _Atomic(const char *) cause;   /* owned; set once by the loop */
-    atomic_bool hurry;             /* do not wait out the grace; set by the loop */
-    int64_t started_at;            /* gor_now() at the start; immutable */
-    gor_id_t goroutine;            /* set before it runs */
-    char name[32];                 /* "job 7", for dumps */
-    struct gord_logfile log;       /* goroutines write, the loop reads its end */
-    struct gord_process process;   /* of an exec job */
-    struct gord_input input;       /* of an exec job that takes some */
-    struct gor_chan *poked;        /* owned; see gord_run_poke; NULL: nobody wants to know */
-    struct gord_inbox_item note;   /* link of env->notes while `noted` */
+    struct gord_run_env *env;       /* borrowed */
+    struct gord_spec *spec;         /* owned reference; immutable */
+    struct gord_standing *standing; /* owned reference, at its start; NULL: it had none */
+    struct gor_ctx *parent;         /* owned reference; immutable */
+    _Atomic(struct gor_ctx *) ctx;  /* owned; set once, by a goroutine of the job */
+    _Atomic(const char *) cause;    /* owned; set once by the loop */
+    _Atomic(struct gor_ctx *)
+        force;                   /* owned; set once by the goroutine, while it waits out a grace */
+    atomic_bool forced;          /* no grace; set by the loop, as ctx and cause are */
+    int64_t started_at;          /* gor_now() at the start; immutable */
+    gor_id_t goroutine;          /* set before it runs */
+    char name[32];               /* "job 7", for dumps */
+    struct gord_logfile log;     /* goroutines write, the loop reads its end */
+    struct gord_process process; /* of an exec job */
+    struct gord_input input;     /* of an exec job that takes some */
+    struct gor_chan *poked;      /* owned; see gord_run_poke; NULL: nobody wants to know */
+    struct gord_inbox_item note; /* link of env->notes while `noted` */
     atomic_bool noted;
     atomic_uint followers;          /* readers that want notes */
     char detail[GORD_DETAIL_BYTES]; /* goroutine only */
@@ -85,8 +88,8 @@ struct gord_result {
     int signal;
 };
 
-/* With one reference. parent: the context it runs under. NULL: out of memory. Loop. */
-struct gord_run *gord_run_new(struct gord_run_env *env, uint64_t id, struct gord_spec *spec,
+/* With one reference, of a job whose spec is there. parent: the context it runs under. NULL: out of memory. Loop. */
+struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *job,
                               struct gor_ctx *parent);
 struct gord_run *gord_run_ref(struct gord_run *run); /* any thread */
 void gord_run_unref(struct gord_run *run);           /* any thread; NULL is fine */
@@ -100,6 +103,12 @@ void gord_run_cancel(struct gord_run *run, const char *cause);
 /* A pause has begun or ended: have the run's goroutine look at its deadline again, if it has one that
  * pauses move. Loop. */
 void gord_run_poke(struct gord_run *run);
+
+/* The same, without a grace. Loop. */
+void gord_run_force(struct gord_run *run, const char *cause);
+
+/* Done once the run is forced; NULL: out of memory, or it is forced. [goroutine] */
+struct gor_ctx *gord_run_force_ctx(struct gord_run *run);
 
 /* The context of the run, made at the first call; NULL: out of memory. [goroutine] */
 struct gor_ctx *gord_run_ctx(struct gord_run *run);

@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/lua/script.h"
 #include "daemon/runner/admission.h"
 #include "daemon/runner/cascade.h"
 #include "daemon/runner/child.h"
+#include "daemon/runner/gates.h"
 #include "daemon/runner/limits.h"
 #include "daemon/runner/plugins.h"
 #include "daemon/runner/reaper.h"
@@ -28,6 +30,7 @@ struct gord_runner {
     struct gord_sampler sampler;
     struct gord_cascade cascade;
     struct gord_admission admission;
+    struct gord_gates gates;
     struct gord_inbox notes;
     struct gord_inbox errands;
     struct gord_inbox written;
@@ -145,7 +148,7 @@ static int start_run(struct gord_runner *runner, struct gord_run *run)
 static int launch(struct gord_runner *runner, struct gord_job *job)
 {
     struct gord_spec *spec = job->body->spec;
-    struct gord_run *run = gord_run_new(&runner->env, job->id, spec, context_above(runner, spec));
+    struct gord_run *run = gord_run_new(&runner->env, job, context_above(runner, spec));
     int result = -ENOMEM;
 
     if (run != NULL) {
@@ -243,27 +246,170 @@ static void start_kind(struct gord_runner *runner, enum gord_job_kind kind)
     }
 }
 
+/* ------------------------------------------------------------------ gates */
+
+static int queue(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq)
+{
+    char reason[160];
+
+    gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, reason, sizeof(reason));
+    return gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_QUEUED, job->id, reason), out_seq);
+}
+
+int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq)
+{
+    char why[GORD_GATE_TEXT];
+
+    if (job->body->standing == NULL) {
+        return queue(runner, job, out_seq);
+    }
+    int result = gord_gates_enter(&runner->gates, job);
+    if (result <= 0) {
+        return result < 0 ? result : queue(runner, job, out_seq);
+    }
+    result = gord_bus_emit(
+        runner->bus, gord_event_new(GORD_EVENT_GATED, job->id, gord_gates_why(job, why)), out_seq);
+    if (result == 0) {
+        gord_gates_look(&runner->gates, job);
+    }
+    return result;
+}
+
+static void gate_opened(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+    uint64_t id = job->id;
+
+    if (queue(runner, job, NULL) != 0) {
+        fail_to_start(runner, id, "cannot queue it", -ENOMEM);
+    }
+}
+
+static void gate_failed(void *arg, struct gord_job *job, const char *detail)
+{
+    struct gord_runner *runner = arg;
+
+    gord_bus_emit(runner->bus,
+                  gord_event_finished(job->id, GOR__V1__OUTCOME__DEPENDENCY_FAILED, 0, 0, detail),
+                  NULL);
+}
+
+static void gate_expired(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+    char time[48];
+    char detail[96];
+
+    snprintf(detail, sizeof(detail), "it was to start before %s",
+             gord_gates_time(job->body->standing->expires_ns, time, sizeof(time)));
+    gord_bus_emit(runner->bus,
+                  gord_event_finished(job->id, GOR__V1__OUTCOME__EXPIRED, 0, 0, detail), NULL);
+}
+
+/* Change whether it is held; what keeps it then, and why, is an event. */
+static int set_held(struct gord_runner *runner, struct gord_job *job, bool held, const char *cause,
+                    uint64_t *out_seq)
+{
+    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        return -EINVAL;
+    }
+    if (job->taken) {
+        return -EBUSY;
+    }
+    int result = gord_runner_need_spec(runner, job);
+    if (result != 0) {
+        return result;
+    }
+    if (held == (job->body->standing != NULL && job->body->standing->held)) {
+        return -EALREADY;
+    }
+    struct gord_standing *standing = gord_standing_copy(job->body->standing);
+    if (standing != NULL) {
+        standing->held = held;
+    }
+    result = gord_bus_emit(
+        runner->bus, gord_event_standing(GORD_EVENT_GATED, job->id, standing, cause), out_seq);
+    if (result == 0) {
+        result = gord_gates_enter(&runner->gates, job);
+    }
+    return result == 0 ? queue(runner, job, out_seq) : result > 0 ? 0 : result;
+}
+
+int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                     uint64_t *out_seq)
+{
+    return set_held(runner, job, true, cause, out_seq);
+}
+
+int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                        uint64_t *out_seq)
+{
+    return set_held(runner, job, false, cause, out_seq);
+}
+
 /* ------------------------------------------------------------------ following the ring */
+
+static void end_run(struct gord_runner *runner, struct gord_job *job)
+{
+    struct gord_run *run = gord_runner_run_of(job);
+
+    if (run != NULL) {
+        gord_sampler_remove(&runner->sampler, run);
+        gord_reporters_remove(&runner->reporters, atomic_load(&run->reporter));
+        gord_plugins_end(runner->plugins, run->job);
+        job->body->run = NULL;
+        gord_run_unref(run);
+        runner->admission.counted_running -= job->kind != GORD_EXEC;
+    }
+}
+
+/* Unless it was cancelled after its run had decided how it ended. */
+static void wait_for_retry(struct gord_runner *runner, struct gord_job *job)
+{
+    uint64_t id = job->id;
+    int result = 0;
+
+    GORD_ASSERT(job->body != NULL); /* it has run */
+    if (job->body->cancel != NULL) {
+        result = gord_bus_emit(
+            runner->bus,
+            gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, job->body->cancel->text),
+            NULL);
+    } else {
+        result = gord_gates_enter(&runner->gates, job);
+        GORD_CRASHPOINT(RETRY_WAITS);
+        result = result == 0 ? queue(runner, job, NULL) : result;
+    }
+    if (result < 0) {
+        fail_to_start(runner, id, "cannot wait for the retry", result);
+    }
+}
 
 static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
 {
     struct gord_runner *runner = arg;
 
-    if (event->kind == GORD_EVENT_FINISHED) {
-        struct gord_run *run = gord_runner_run_of(job);
-        if (run != NULL) {
-            gord_sampler_remove(&runner->sampler, run);
-            gord_reporters_remove(&runner->reporters, atomic_load(&run->reporter));
-            gord_plugins_end(runner->plugins, run->job);
-            job->body->run = NULL;
-            gord_run_unref(run);
-            runner->admission.counted_running -= job->kind != GORD_EXEC;
+    if (job->body != NULL && job->body->gate != NULL &&
+        (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_STARTED)) {
+        gord_gates_leave(&runner->gates, job);
+    }
+    if (runner->gates.index.count > 0 &&
+        (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_STARTED) &&
+        gord_gates_tell(&runner->gates, job) != 0) {
+        gord_log(GORD_LOG_ERROR, job->id, "out of memory: jobs that wait for it learn it late");
+    }
+    if (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_RETRYING) {
+        end_run(runner, job);
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended", false);
+        if (event->kind == GORD_EVENT_RETRYING) {
+            wait_for_retry(runner, job);
         }
-        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended");
-    } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED) {
+    } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED ||
+               event->kind == GORD_EVENT_TERMINATE_REQUESTED) {
+        bool force = event->kind == GORD_EVENT_TERMINATE_REQUESTED;
         char what[256];
-        snprintf(what, sizeof(what), "was cancelled: %s", event->text);
-        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, what);
+        snprintf(what, sizeof(what), "was %s: %s", force ? "terminated" : "cancelled", event->text);
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, what, force);
     }
 }
 
@@ -280,7 +426,9 @@ static void on_committed(void *arg, struct gord_event *const *events, size_t cou
         }
         struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), events[i]->job_id);
         if (job != NULL && job->state == GOR__V1__JOB_STATE__RUNNING && is_to_launch(job)) {
+            GORD_CRASHPOINT(START_COMMITTED);
             launch_or_line_up(runner, job);
+            GORD_CRASHPOINT(START_LAUNCHED);
         }
     }
 }
@@ -308,12 +456,14 @@ static void on_places(void *arg)
     gord_bus_wake(runner->bus);
 }
 
-static void cancel_child(void *arg, uint64_t id, const char *cause)
+static void cancel_child(void *arg, uint64_t id, const char *cause, bool force)
 {
     struct gord_runner *runner = arg;
     struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), id);
 
-    if (job != NULL) {
+    if (job != NULL && force) {
+        gord_runner_terminate(runner, job, cause, NULL);
+    } else if (job != NULL) {
         gord_runner_cancel(runner, job, cause, NULL);
     }
 }
@@ -323,6 +473,9 @@ static void on_flush(void *arg)
     struct gord_runner *runner = arg;
 
     gord_cascade_run(&runner->cascade, gord_bus_table(runner->bus), cancel_child, runner);
+    if (runner->gates.news_count > 0) {
+        gord_gates_flush(&runner->gates);
+    }
     if (runner->draining) {
         if (runner->emptied != NULL && taken_jobs(runner) == 0) {
             void (*emptied)(void *) = runner->emptied;
@@ -391,6 +544,7 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
         result = gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_CANCEL_REQUESTED, id, cause),
                                &seq);
     }
+    GORD_CRASHPOINT(CANCEL_ENTERED);
     struct gord_run *run = gord_runner_run_of(job);
     if (result == 0 && run != NULL) {
         gord_run_cancel(run, cause);
@@ -401,6 +555,31 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
     }
     if (result == 0 && out_seq != NULL) {
         *out_seq = seq;
+    }
+    return result;
+}
+
+int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                          uint64_t *out_seq)
+{
+    uint64_t id = job->id;
+
+    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        return -EINVAL;
+    }
+    if (job->body != NULL && job->body->cancel != NULL &&
+        job->body->cancel->kind == GORD_EVENT_TERMINATE_REQUESTED) {
+        return -EALREADY;
+    }
+    int result = gord_bus_emit(runner->bus,
+                               gord_event_new(GORD_EVENT_TERMINATE_REQUESTED, id, cause), out_seq);
+    struct gord_run *run = gord_runner_run_of(job);
+    if (result == 0 && run != NULL) {
+        gord_run_force(run, cause);
+    } else if (result == 0) {
+        result = gord_bus_emit(runner->bus,
+                               gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause),
+                               out_seq);
     }
     return result;
 }
@@ -637,6 +816,27 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                           .arg = runner};
 }
 
+/* A job that came back from the store with a gate, or on its way to one when the last daemon died. */
+static int take_back(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+
+    if (job->taken || job->state == GOR__V1__JOB_STATE__RUNNING ||
+        (job->state == GOR__V1__JOB_STATE__RUNNABLE &&
+         (job->body == NULL || job->body->standing == NULL))) {
+        return 0;
+    }
+    if (job->body->standing == NULL) {
+        return queue(runner, job, NULL);
+    }
+    int result = gord_gates_enter(&runner->gates, job);
+    if (result == 0 && job->state != GOR__V1__JOB_STATE__RUNNABLE) {
+        return queue(runner, job, NULL);
+    }
+    gord_gates_look(&runner->gates, job);
+    return result < 0 ? result : 0;
+}
+
 static int open_inboxes(struct gord_runner *runner)
 {
     uv_loop_t *loop = gord_bus_loop(runner->bus);
@@ -692,7 +892,12 @@ static int open_supplies(struct gord_runner *runner, const struct gord_runner_op
         close_inboxes(runner);
         return result;
     }
-    return gord_plugins_open(&plugins, &runner->plugins);
+    result = gord_gates_open(&runner->gates, opts->bus);
+    runner->gates.opened = gate_opened;
+    runner->gates.failed = gate_failed;
+    runner->gates.expired = gate_expired;
+    runner->gates.arg = runner;
+    return result != 0 ? result : gord_plugins_open(&plugins, &runner->plugins);
 }
 
 static int settle(struct gord_runner *runner)
@@ -733,12 +938,23 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     gord_bus_follow(opts->bus, &runner->hook);
     gord_reaper_start(&runner->reaper, gord_bus_loop(opts->bus), &runner->env.children);
     result = settle(runner);
+    if (result == 0) {
+        result = gord_job_each(gord_bus_table(opts->bus), take_back, runner);
+    }
     if (result != 0) {
         gord_runner_stop(runner);
         return result; /* as above */
     }
     gord_bus_wake(opts->bus);
     *out_runner = runner;
+    return 0;
+}
+
+static int leave_gate(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+
+    gord_gates_leave(&runner->gates, job);
     return 0;
 }
 
@@ -751,6 +967,8 @@ void gord_runner_stop(struct gord_runner *runner)
     close_inboxes(runner);
     gord_admission_close(&runner->admission);
     gord_plugins_close(runner->plugins);
+    gord_job_each(gord_bus_table(runner->bus), leave_gate, runner);
+    gord_gates_close(&runner->gates);
     gord_sampler_close(&runner->sampler);
     gord_reaper_stop(&runner->reaper);
 }
@@ -769,6 +987,7 @@ void gord_runner_free(struct gord_runner *runner)
     gord_plugins_free(runner->plugins);
     gord_cascade_fini(&runner->cascade);
     gord_admission_fini(&runner->admission);
+    gord_gates_fini(&runner->gates);
     gord_children_fini(&runner->env.children);
     gord_cgroups_close(&runner->env.cgroups);
     gord_run_env_close(&runner->env);

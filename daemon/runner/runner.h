@@ -59,6 +59,22 @@ void gord_runner_free(struct gord_runner *runner);
 int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const char *cause,
                        uint64_t *out_seq);
 
+/* End a live job, and soon after all below it, by force: its processes are killed at once. As above;
+ * -EALREADY: that is under way. */
+int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                          uint64_t *out_seq);
+
+/* A job that was entered: into the queue, or to its gate. Its spec must be there. 0 with the seq of
+ * the last event in *out_seq; -ENOMEM. */
+int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq);
+
+/* Keep a live job that has not started from starting, or no longer. 0 as above; -EALREADY: it is so
+ * already; -EBUSY: it has started; -EINVAL: it has ended; -ENOMEM, or the reader's error. */
+int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                     uint64_t *out_seq);
+int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                        uint64_t *out_seq);
+
 /* Stop or go on starting jobs. */
 void gord_runner_set_paused(struct gord_runner *runner, bool paused);
 bool gord_runner_is_paused(const struct gord_runner *runner);

@@ -4,19 +4,27 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
 #include "daemon/runner/proc.h"
+#include "daemon/runner/retry.h"
+#include "runtime/gor.h"
+
+#define EVENTS_MAX 1000 /* the newest of a job, among which a request to end it is looked for */
 
 /* A job that had started when the last daemon ended. */
 struct left {
     uint64_t id;
-    pid_t pid; /* 0: native */
+    bool program;
+    pid_t pid; /* 0: none on record */
     uint64_t pid_start;
+    int64_t started_ns;
 };
 
 struct left_list {
@@ -41,7 +49,8 @@ static int collect(void *arg, struct gord_job *job)
         list->items = items;
         list->room = room;
     }
-    list->items[list->count++] = (struct left){job->id, job->body->pid, job->body->pid_start};
+    list->items[list->count++] = (struct left){job->id, job->kind == GORD_EXEC, job->body->pid,
+                                               job->body->pid_start, job->body->started_ns};
     return 0;
 }
 
@@ -95,37 +104,137 @@ static bool group_is_ours(const struct left *left, const struct group_list *memb
     return false;
 }
 
+/* ------------------------------------------------------------------ processes not on record */
+
+/* Between a process and its number on record the daemon may die. It is found by what it was given, when
+ * it was made, and that it leads its group under a parent that is no daemon of ours. */
+#define UNRECORDED_BEFORE_NS \
+    (2 * GOR_SECOND) /* clocks are read one after the other, and in ticks */
+#define UNRECORDED_AFTER_NS (60 * GOR_SECOND) /* the record would have been there by then */
+
+struct search {
+    const struct left *left;
+    int64_t booted_ns; /* wall clock */
+    pid_t found;
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * GOR_SECOND + now.tv_nsec;
+}
+
+static bool is_a_gord(pid_t pid)
+{
+    char path[64];
+    char name[16] = "";
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        (void)fgets(name, sizeof(name), file);
+        fclose(file);
+    }
+    return strncmp(name, "gord", 4) == 0;
+}
+
+static int look_for_unrecorded(void *arg, pid_t pid)
+{
+    struct search *search = arg;
+    struct gord_proc proc;
+
+    if (gord_proc_read(pid, &proc) != 0 || proc.group != pid || proc.state == 'Z') {
+        return 0;
+    }
+    int64_t made_ns =
+        search->booted_ns + (int64_t)proc.start_ticks * (GOR_SECOND / sysconf(_SC_CLK_TCK));
+    int64_t after_ns = made_ns - search->left->started_ns;
+    if (after_ns < -UNRECORDED_BEFORE_NS || after_ns > UNRECORDED_AFTER_NS ||
+        !gord_proc_carries_id(pid, search->left->id) || is_a_gord(proc.parent)) {
+        return 0;
+    }
+    search->found = pid;
+    return 1;
+}
+
+/* The process of a job of which none is on record; 0: it has none. */
+static pid_t find_unrecorded(const struct left *left)
+{
+    struct search search = {.left = left,
+                            .booted_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME)};
+
+    if (left->program && left->pid == 0) {
+        gord_proc_each(look_for_unrecorded, &search);
+    }
+    return search.found;
+}
+
+/* ------------------------------------------------------------------ settling */
+
+static int take_cause(void *arg, struct gord_event *event, const char *name)
+{
+    struct gord_event **cancel = arg;
+
+    (void)name;
+    if ((event->kind == GORD_EVENT_CANCEL_REQUESTED ||
+         event->kind == GORD_EVENT_TERMINATE_REQUESTED) &&
+        *cancel == NULL) {
+        *cancel = gord_event_ref(event);
+    }
+    return 0;
+}
+
+/* What becomes of a job that a daemon died under: somebody had asked it to end, or it runs again, or
+ * it is lost. */
+static int end_or_requeue(struct gord_bus *bus, uint64_t id, const char *detail)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(bus), id);
+    struct gord_event *cancel = NULL;
+    char text[192];
+
+    int result = gord_reader_job_events(gord_bus_reader(bus), id, EVENTS_MAX, take_cause, &cancel);
+    if (result != 0 && result != -ENOENT) {
+        return result;
+    }
+    if (cancel != NULL) {
+        result = gord_bus_emit(
+            bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cancel->text), NULL);
+        gord_event_unref(cancel);
+        return result;
+    }
+    uint32_t losses = job->body->standing != NULL ? job->body->standing->losses : 0;
+    if (!job->body->spec->requeues || losses >= GORD_LOSSES_MAX) {
+        snprintf(text, sizeof(text), "%s%s", detail,
+                 losses > 0 ? "; it was lost so often that it is not run again" : "");
+        return gord_bus_emit(bus, gord_event_finished(id, GOR__V1__OUTCOME__LOST, 0, 0, text),
+                             NULL);
+    }
+    struct gord_standing *standing = gord_standing_copy(job->body->standing);
+    if (standing != NULL) {
+        standing->losses++;
+    }
+    snprintf(text, sizeof(text), "%s; it is run again", detail);
+    return gord_bus_emit(bus, gord_event_standing(GORD_EVENT_REQUEUED, id, standing, text), NULL);
+}
+
 static int settle(struct gord_bus *bus, const struct left *left, const struct group_list *members)
 {
     char remark[160] = "found as running when the daemon started";
     const char *detail = "the daemon ended while it ran";
 
-    if (left->pid > 1 && group_is_ours(left, members) && kill(-left->pid, SIGKILL) == 0) {
+    pid_t group = left->pid > 1 && group_is_ours(left, members) ? left->pid : find_unrecorded(left);
+    if (group > 1 && kill(-group, SIGKILL) == 0) {
         snprintf(remark, sizeof(remark),
                  "found running when the daemon started; process group %d "
                  "was killed",
-                 left->pid);
+                 group);
         detail = "the daemon ended while it ran; its processes were killed";
     }
     gord_log(GORD_LOG_WARNING, left->id, "%s", remark);
     int result = gord_bus_emit(bus, gord_event_new(GORD_EVENT_RECOVERED, left->id, remark), NULL);
-    if (result == 0) {
-        result = gord_bus_emit(
-            bus, gord_event_finished(left->id, GOR__V1__OUTCOME__LOST, 0, 0, detail), NULL);
-    }
-    return result;
-}
-
-/* A job whose submission was on disk when the last daemon died, but not yet its place in the queue.
- */
-static int queue_created(void *arg, struct gord_job *job)
-{
-    struct gord_bus *bus = arg;
-
-    if (job->state != GOR__V1__JOB_STATE__CREATED) {
-        return 0;
-    }
-    return gord_bus_emit(bus, gord_event_new(GORD_EVENT_QUEUED, job->id, ""), NULL);
+    return result == 0 ? end_or_requeue(bus, left->id, detail) : result;
 }
 
 int gord_sweep(struct gord_bus *bus, size_t *out_settled)
@@ -139,9 +248,6 @@ int gord_sweep(struct gord_bus *bus, size_t *out_settled)
     }
     for (size_t i = 0; i < left.count && result == 0; i++) {
         result = settle(bus, &left.items[i], &members);
-    }
-    if (result == 0) {
-        result = gord_job_each(gord_bus_table(bus), queue_created, bus);
     }
     *out_settled = left.count;
     free(left.items);

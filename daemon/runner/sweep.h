@@ -10,11 +10,11 @@
 
 #include "daemon/runner/bus.h"
 
-/* Every job that the table has as started ends as LOST; the process group of each is killed if it
+/* Every job that the table has as started is queued again if it wants that, else it ends as LOST, or
+ * as CANCELLED if that had been asked for; the process group of each is killed if it
  * is surely the job's: its leader is the process recorded, by pid and start time, or the leader is
- * gone and a member carries the job's id in its environment. A job that was submitted and not yet
- * queued is queued. 0 with the number of jobs settled, or
- * -ENOMEM. */
+ * gone and a member carries the job's id in its environment. 0 with the number of jobs
+ * settled, or -ENOMEM. */
 int gord_sweep(struct gord_bus *bus, size_t *out_settled);
 
 #endif

@@ -17,8 +17,15 @@
 #define CWD_MAX 4095
 #define LUA_ARGS_MAX 1000
 #define LABELS_MAX 64
+#define ZONE_MAX 63
+#define AFTER_MAX 1000
+#define RETRIES_MAX 1000000
+#define CODES_MAX 256
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
+#define OUTPUT_LEAST ((uint64_t)64 * 1024)
+#define OUTPUT_MOST ((uint64_t)1 << 50)
+#define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
 
 static bool has_nul(const ProtobufCBinaryData *data)
 {
@@ -207,6 +214,141 @@ static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
+static int check_output(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    uint64_t most = spec->output_max_bytes;
+
+    if (most != 0 && (most < OUTPUT_LEAST || most > OUTPUT_MOST)) {
+        return gord_check_refuse(
+            error, bytes,
+            "spec.output_max_bytes is %" PRIu64 "; it is 0 (the default) or 64 KiB to 1 PiB", most);
+    }
+    return 0;
+}
+
+static int check_dependency(const Gor__V1__JobSpec *spec, const Gor__V1__Dependency *of,
+                            char *error, size_t bytes)
+{
+    if ((of->id == 0) == (of->line == 0)) {
+        return gord_check_refuse(error, bytes, "spec.after: each names a job by either id or line");
+    }
+    if ((unsigned)of->condition > GOR__V1__DEPENDENCY__CONDITION__START) {
+        return gord_check_refuse(
+            error, bytes, "spec.after: condition %d is not known; they are OK, ANY, NOTOK, START",
+            (int)of->condition);
+    }
+    if (of->id != 0 && of->id == spec->parent_id &&
+        of->condition != GOR__V1__DEPENDENCY__CONDITION__START) {
+        return gord_check_refuse(
+            error, bytes, "spec.after: it is to run after its parent, but it ends with that one");
+    }
+    return 0;
+}
+
+static int check_after(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    size_t total = 0;
+    int result = 0;
+
+    for (size_t i = 0; i < spec->n_after && result == 0; i++) {
+        if (spec->after[i]->n_of == 0) {
+            return gord_check_refuse(error, bytes, "spec.after[%zu] names no job", i);
+        }
+        total += spec->after[i]->n_of;
+        for (size_t k = 0; k < spec->after[i]->n_of && result == 0; k++) {
+            result = check_dependency(spec, spec->after[i]->of[k], error, bytes);
+        }
+    }
+    if (result == 0 && total > AFTER_MAX) {
+        return gord_check_refuse(error, bytes, "spec.after names %zu jobs, at most %d are taken",
+                                 total, AFTER_MAX);
+    }
+    return result;
+}
+
+static int check_retry(const Gor__V1__RetryPolicy *retry, char *error, size_t bytes)
+{
+    if (retry->retries > RETRIES_MAX) {
+        return gord_check_refuse(error, bytes, "spec.retry.retries is %u, at most %d are taken",
+                                 retry->retries, RETRIES_MAX);
+    }
+    if (retry->backoff_ns < 0 || retry->backoff_ns > DURATION_MAX_NS || retry->max_ns < 0 ||
+        retry->max_ns > DURATION_MAX_NS) {
+        return gord_check_refuse(
+            error, bytes, "spec.retry: backoff_ns and max_ns go from 0 (the default) to ten years");
+    }
+    if (retry->jitter_percent > 100) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.retry.jitter_percent is %u; it goes from 0 to 100",
+                                 retry->jitter_percent);
+    }
+    if (retry->n_exit_codes > CODES_MAX) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.retry.exit_codes has %zu entries, at most %d are taken",
+                                 retry->n_exit_codes, CODES_MAX);
+    }
+    if ((unsigned)retry->requeue > GOR__V1__RETRY_POLICY__REQUEUE__NEVER) {
+        return gord_check_refuse(
+            error, bytes,
+            "spec.retry.requeue %d is not known; they are WITH_RETRIES, ALWAYS, NEVER",
+            (int)retry->requeue);
+    }
+    return 0;
+}
+
+static int check_unique(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (strlen(spec->unique_key) > GORD_NAME_MAX) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.unique_key has %zu bytes, at most %d are taken",
+                                 strlen(spec->unique_key), GORD_NAME_MAX);
+    }
+    if ((unsigned)spec->on_conflict > GOR__V1__ON_CONFLICT__FAIL) {
+        return gord_check_refuse(
+            error, bytes, "spec.on_conflict %d is not known; they are SKIP, REPLACE, QUEUE, FAIL",
+            (int)spec->on_conflict);
+    }
+    if (spec->on_conflict != 0 && spec->unique_key[0] == '\0') {
+        return gord_check_refuse(error, bytes,
+                                 "spec.on_conflict is set, but spec.unique_key is empty");
+    }
+    return 0;
+}
+
+static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (spec->rerun_of != 0) {
+        return gord_check_refuse(error, bytes, "spec.rerun_of is set by Rerun, not by Submit");
+    }
+    if (spec->delay_ns < 0 || spec->delay_ns > DURATION_MAX_NS) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.delay_ns is out of range: 0 (none) to ten years");
+    }
+    if (spec->not_before_ns < 0) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.not_before_ns is before 1970; 0 means at once");
+    }
+    if (spec->delay_ns != 0 && spec->not_before_ns != 0) {
+        return gord_check_refuse(
+            error, bytes,
+            "spec.delay_ns and spec.not_before_ns exclude each other: give one of them");
+    }
+    if (spec->start_before_ns < 0) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.start_before_ns is before 1970; 0 means never");
+    }
+    if (spec->start_before_ns != 0 && spec->start_before_ns <= spec->not_before_ns) {
+        return gord_check_refuse(
+            error, bytes,
+            "spec.start_before_ns is not after spec.not_before_ns: it could never start");
+    }
+    if (strlen(spec->zone) > ZONE_MAX) {
+        return gord_check_refuse(error, bytes, "spec.zone has %zu bytes, at most %d are kept",
+                                 strlen(spec->zone), ZONE_MAX);
+    }
+    return 0;
+}
+
 int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plugins, char *error,
                     size_t error_bytes)
 {
@@ -238,7 +380,22 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plu
         result = check_times(spec, error, error_bytes);
     }
     if (result == 0) {
+        result = check_output(spec, error, error_bytes);
+    }
+    if (result == 0) {
         result = check_labels(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_gates(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_after(spec, error, error_bytes);
+    }
+    if (result == 0) {
+        result = check_unique(spec, error, error_bytes);
+    }
+    if (result == 0 && spec->retry != NULL) {
+        result = check_retry(spec->retry, error, error_bytes);
     }
     return result;
 }

@@ -51,14 +51,14 @@ void gord_submit_child(void *arg, struct gord_child_request *request)
     struct gord_refusal why;
 
     if (!gord_submit_is_open(service, 1, &why) ||
-        !gord_submit_accepts(service, "", request->spec, &why) ||
+        !gord_submit_accepts(service, "", request->spec, 0, &why) ||
         !gord_submit_has_places(service, gord_submit_kind(request->spec), 1, &why)) {
         snprintf(request->text, sizeof(request->text), "%s", why.text);
         gord_child_answer(request, error_of(service, why.status));
         return;
     }
     uint32_t uid = uid_above(service, request->spec->parent_id);
-    int result = gord_submit_enter(service, request->spec, uid, &ack.first_id, &ack.seq);
+    int result = gord_submit_enter(service, request->spec, uid, NULL, &ack.first_id, &ack.seq);
     if (result == 0) {
         result = gord_acks_add(service, &ack);
     }

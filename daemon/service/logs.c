@@ -81,6 +81,7 @@ static int send_frame(struct gord_follow *follow, uint64_t limit)
     chunk.data.len = frame.length;
     chunk.at_ns = frame.at_ns;
     chunk.next_offset = gord_logread_offset(follow->reader);
+    chunk.missing_bytes = gord_logread_missing(follow->reader);
     result = rpc_call_send(follow->call, &chunk.base);
     return result < 0 ? result : 1;
 }

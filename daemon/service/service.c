@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/crashpoint.h"
+#include "daemon/base/log.h"
 #include "daemon/runner/text.h"
+#include "daemon/service/request.h"
 #include "daemon/service/state.h"
 #include "gor/v1/plugins.pb-c.h"
 
@@ -58,6 +61,16 @@ static const struct rpc_method methods[] = {
      gord_jobs_signal, NULL, NULL},
     {"/gor.v1.Jobs/Send", RPC_UNARY, MESSAGE(send_request), MESSAGE(send_reply), SEND,
      gord_jobs_send, NULL, NULL},
+    {"/gor.v1.Store/Backup", RPC_SERVER_STREAM, MESSAGE(backup_request), MESSAGE(inspect_chunk),
+     SMALL, gord_store_backup, NULL, NULL},
+    {"/gor.v1.Jobs/Hold", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS, gord_jobs_hold,
+     NULL, NULL},
+    {"/gor.v1.Jobs/Release", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
+     gord_jobs_release, NULL, NULL},
+    {"/gor.v1.Jobs/Terminate", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
+     gord_jobs_terminate, NULL, NULL},
+    {"/gor.v1.Jobs/Rerun", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
+     gord_jobs_rerun, NULL, NULL},
     {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
      gord_runtime_stats, NULL, NULL},
     {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
@@ -129,7 +142,9 @@ static void finish_first(struct gord_service *service, int error)
     if (service->acks == NULL) {
         service->acks_last = NULL;
     }
+    GORD_CRASHPOINT(ACK_BEFORE);
     ack->fn(service, ack, error);
+    GORD_CRASHPOINT(ACK_AFTER);
     free(ack);
 }
 
@@ -176,11 +191,39 @@ int gord_knows(struct gord_service *service, uint64_t id)
 
 /* ------------------------------------------------------------------ following the bus */
 
+static int take_back_key(void *arg, struct gord_job *job)
+{
+    struct gord_service *service = arg;
+
+    if (job->body == NULL || job->body->spec == NULL || job->body->spec->unique[0] == '\0') {
+        return 0;
+    }
+    return gord_unique_add(&service->unique, job->body->spec->unique, job->id);
+}
+
+/* A job has its unique key from its submission to its end. */
+static void follow_key(struct gord_service *service, const struct gord_event *event,
+                       struct gord_job *job)
+{
+    const struct gord_spec *spec = job->body != NULL ? job->body->spec : NULL;
+
+    if (spec == NULL || spec->unique[0] == '\0') {
+        return;
+    }
+    if (event->kind == GORD_EVENT_FINISHED) {
+        gord_unique_remove(&service->unique, spec->unique, job->id);
+    } else if (take_back_key(service, job) != 0) {
+        gord_log(GORD_LOG_ERROR, job->id, "out of memory: its unique key is not kept");
+    }
+}
+
 static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
 {
     struct gord_service *service = arg;
 
-    (void)job;
+    if (event->kind == GORD_EVENT_SUBMITTED || event->kind == GORD_EVENT_FINISHED) {
+        follow_key(service, event, job);
+    }
     /* While the store refuses, nobody waits for the commit. */
     service->ended_some |= event->kind == GORD_EVENT_FINISHED && service->store_error != 0;
     service->moved_some |= event->kind == GORD_EVENT_FINISHED ||
@@ -199,6 +242,7 @@ static void on_committed(void *arg, struct gord_event *const *events, size_t cou
         service->ended_some = events[i]->kind == GORD_EVENT_FINISHED;
     }
     gord_acks_committed(service);
+    gord_requests_settle(service, 0);
 }
 
 static void on_health(void *arg, int error, const char *text)
@@ -209,6 +253,7 @@ static void on_health(void *arg, int error, const char *text)
     service->store_error = error;
     if (error != 0) {
         gord_acks_fail(service, error);
+        gord_requests_settle(service, error);
         service->ended_some = true; /* those who wait need not wait for the disk */
     }
     rpc_health_set(service->server, "gor.v1.Jobs", error == 0);
@@ -219,6 +264,7 @@ static void on_flush(void *arg)
     struct gord_service *service = arg;
 
     gord_cancels_flush(service);
+    gord_acts_flush(service);
     gord_watches_flush(service);
     gord_drains_flush(service);
     if (service->moved_some) {
@@ -254,6 +300,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->submit_streams);
     rpc_list_init(&service->drains);
     rpc_list_init(&service->sends);
+    rpc_list_init(&service->backups);
     service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
@@ -262,8 +309,13 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     service->hide_env = opts->hide_env;
     service->memory = opts->memory;
     service->started_ns = gor_now();
-    int result =
-        rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
+    int result = gord_job_each(gord_bus_table(opts->bus), take_back_key, service);
+    if (result != 0) {
+        gord_unique_fini(&service->unique);
+        free(service);
+        return result;
+    }
+    result = rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
     if (result != 0) {
         free(service);
         return result;
@@ -295,6 +347,7 @@ void gord_service_end(struct gord_service *service)
     }
     service->ended = true;
     gord_cancels_end(service);
+    gord_acts_end(service);
     gord_acks_fail(service, -ECANCELED);
     gord_submit_streams_end(service);
     gord_drains_end(service);
@@ -305,11 +358,14 @@ void gord_service_end(struct gord_service *service)
     gord_inspections_end(service);
     gord_sends_end(service);
     uv_close((uv_handle_t *)&service->progress_timer, NULL);
+    gord_backups_end(service);
 }
 
 void gord_service_free(struct gord_service *service)
 {
     if (service != NULL) {
+        gord_requests_settle(service, -ECANCELED);
+        gord_unique_fini(&service->unique);
         gord_env_unref(service->last_env);
         free(service->drained);
         free(service);

@@ -13,12 +13,16 @@
 
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
+#include "daemon/service/unique.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
+#include "gor/v1/store.pb-c.h"
 #include "rpc/list.h"
 #include "rpc/server.h"
 
 struct gord_ack;
+struct gord_underway;
+struct gord_act;
 struct gord_cancel;
 struct gord_inspection;
 struct gord_subjob;
@@ -49,7 +53,13 @@ struct gord_service {
     uv_timer_t progress_timer; /* runs while a watch wants progress */
     struct rpc_link sends;
     size_t send_count;
-    struct gord_cancel *cancels; /* owned; those with more to do */
+    struct rpc_link backups;
+    struct gord_cancel *cancels;    /* owned; those with more to do */
+    struct gord_act *acts;          /* likewise */
+    struct gord_unique unique;      /* keys of live jobs */
+    struct gord_underway *underway; /* owned; submissions with ids, see request.h */
+    struct gord_underway *underway_last;
+    struct gord_underway *underway_by_id[256];
     struct gord_subjob *subjobs; /* list of what jobs wait for below them; the loop's references */
     bool ended_some;             /* a FINISHED was committed since the last flush */
     bool moved_some;             /* a job has got its process, or has ended, since then */
@@ -90,6 +100,7 @@ void gord_watches_end(struct gord_service *service);
 void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
+void gord_backups_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
 void gord_subjobs_ask(void *arg, struct gord_subjob *subjob); /* arg: the service */
 void gord_subjobs_flush(struct gord_service *service);
@@ -101,6 +112,8 @@ void gord_sends_flush(struct gord_service *service);
 void gord_sends_end(struct gord_service *service);
 void gord_cancels_flush(struct gord_service *service);
 void gord_cancels_end(struct gord_service *service);
+void gord_acts_flush(struct gord_service *service);
+void gord_acts_end(struct gord_service *service);
 
 /* Has job `id` terminated, and is that committed (or can it not be for now)? False for a job that
  * lives. */
@@ -138,6 +151,11 @@ GORD_METHOD(gord_jobs_pause_jobs);
 GORD_METHOD(gord_jobs_resume_jobs);
 GORD_METHOD(gord_jobs_signal);
 GORD_METHOD(gord_jobs_send);
+GORD_METHOD(gord_store_backup);
+GORD_METHOD(gord_jobs_hold);
+GORD_METHOD(gord_jobs_release);
+GORD_METHOD(gord_jobs_terminate);
+GORD_METHOD(gord_jobs_rerun);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

@@ -174,5 +174,8 @@ GORD_METHOD(gord_runtime_version)
     reply.pid = (uint32_t)getpid();
     reply.durability = durability_name(service);
     reply.state_dir = (char *)(uintptr_t)service->state_dir;
+    const char *text = "";
+    gord_bus_store_error(service->bus, &text);
+    reply.store_error = (char *)(uintptr_t)text;
     rpc_call_reply(call, &reply.base);
 }

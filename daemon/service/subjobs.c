@@ -40,12 +40,12 @@ static void submit(struct gord_service *service, struct gord_subjob *subjob)
     struct gord_ack ack = {.fn = entered, .data = subjob, .count = 1};
 
     if (!gord_submit_is_open(service, 1, &why) ||
-        !gord_submit_accepts(service, "", subjob->spec, &why) ||
+        !gord_submit_accepts(service, "", subjob->spec, 0, &why) ||
         !gord_submit_has_places(service, gord_submit_kind(subjob->spec), 1, &why)) {
         gord_subjob_refuse(subjob, -EINVAL, "%s", why.text);
         return;
     }
-    int result = gord_submit_enter(service, subjob->spec, uid_of(service, subjob->parent_id),
+    int result = gord_submit_enter(service, subjob->spec, uid_of(service, subjob->parent_id), NULL,
                                    &ack.first_id, &ack.seq);
     if (result == 0) {
         result = gord_acks_add(service, &ack);

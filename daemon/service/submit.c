@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/crashpoint.h"
+#include "daemon/service/request.h"
+
 #define MANY_MAX 100000
 #define LIVE_MAX 20000000
 #define BACKLOG_MAX 2000000 /* events not yet on disk */
@@ -133,8 +136,44 @@ static bool can_hold(struct gord_service *service, const Gor__V1__JobSpec *spec,
            gord_runner_can_hold(service->runner, limits, error, bytes);
 }
 
+static bool dependency_exists(struct gord_service *service, const char *where,
+                              const Gor__V1__Dependency *of, size_t earlier,
+                              struct gord_refusal *out_why)
+{
+    if (of->line > earlier) {
+        return refuse(out_why, WIRE_INVALID_ARGUMENT,
+                      "%sspec.after: line %u does not stand before this job in the same request",
+                      where, of->line);
+    }
+    int result = of->line == 0 ? gord_knows(service, of->id) : 0;
+    if (result == -ENOENT) {
+        return refuse(out_why, WIRE_NOT_FOUND, "%sspec.after: there is no job %" PRIu64, where,
+                      of->id);
+    }
+    if (result != 0) {
+        return refuse(out_why, wire_status_from_errno(result),
+                      "%sspec.after: cannot look job %" PRIu64 " up: %s", where, of->id,
+                      strerror(-result));
+    }
+    return true;
+}
+
+static bool dependencies_exist(struct gord_service *service, const char *where,
+                               const Gor__V1__JobSpec *spec, size_t earlier,
+                               struct gord_refusal *out_why)
+{
+    for (size_t i = 0; i < spec->n_after; i++) {
+        for (size_t k = 0; k < spec->after[i]->n_of; k++) {
+            if (!dependency_exists(service, where, spec->after[i]->of[k], earlier, out_why)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool gord_submit_accepts(struct gord_service *service, const char *where,
-                         const Gor__V1__JobSpec *spec, struct gord_refusal *out_why)
+                         const Gor__V1__JobSpec *spec, size_t earlier, struct gord_refusal *out_why)
 {
     char error[GORD_ERROR_BYTES] = "";
 
@@ -144,6 +183,9 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
     if (!can_hold(service, spec, error, sizeof(error))) {
         return refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.limits are strict: %s", where,
                       error);
+    }
+    if (!dependencies_exist(service, where, spec, earlier, out_why)) {
+        return false;
     }
     if (spec->parent_id != 0) {
         return parent_lives(service, spec->parent_id, out_why);
@@ -156,39 +198,138 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
     return true;
 }
 
+/* ------------------------------------------------------------------ unique keys */
+
+enum gord_conflict gord_submit_conflict(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                                        uint64_t *out_id, uint64_t *out_seq,
+                                        struct gord_refusal *out_why)
+{
+    uint64_t id = 0;
+
+    if (spec->unique_key[0] == '\0' ||
+        gord_unique_find(&service->unique, spec->unique_key, &id, 1) == 0) {
+        return GORD_CONFLICT_NONE;
+    }
+    if (spec->on_conflict == GOR__V1__ON_CONFLICT__FAIL) {
+        (void)refuse(out_why, WIRE_ALREADY_EXISTS,
+                     "spec.unique_key: job %" PRIu64 " has it and has not ended", id);
+        return GORD_CONFLICT_REFUSED;
+    }
+    if (spec->on_conflict == GOR__V1__ON_CONFLICT__SKIP) {
+        *out_id = id;
+        *out_seq = gord_job_find(gord_bus_table(service->bus), id)->last_seq;
+        return GORD_CONFLICT_SKIP;
+    }
+    return GORD_CONFLICT_NONE;
+}
+
+/* Cancel those that have the key. What is queued ends at once, and takes itself from the list. */
+static void replace_holders(struct gord_service *service, const uint64_t *ids, size_t count,
+                            uint64_t by)
+{
+    char cause[64];
+
+    snprintf(cause, sizeof(cause), "replaced by job %" PRIu64 " with its unique key", by);
+    for (size_t i = 0; i < count; i++) {
+        struct gord_job *job = gord_job_find(gord_bus_table(service->bus), ids[i]);
+        if (job != NULL) {
+            (void)gord_runner_cancel(service->runner, job, cause, NULL);
+        }
+    }
+}
+
+/* The spec of a job that is to run once those with its key have ended, and, if it replaces them, that
+ * they do: it waits for each of them. */
+static int spec_behind_holders(struct gord_service *service, const Gor__V1__JobSpec *wire,
+                               uint64_t id, struct gord_spec **out_spec)
+{
+    size_t count = wire->unique_key[0] != '\0'
+                       ? gord_unique_find(&service->unique, wire->unique_key, NULL, 0)
+                       : 0;
+
+    if (count == 0) {
+        return gord_spec_from_wire(wire, service->last_env, out_spec);
+    }
+    uint64_t *ids = calloc(count, sizeof(*ids));
+    Gor__V1__Dependency *of = calloc(count, sizeof(*of));
+    Gor__V1__Dependency **each = calloc(count, sizeof(*each));
+    Gor__V1__AnyOf *clauses = calloc(count, sizeof(*clauses));
+    Gor__V1__AnyOf **after = calloc(wire->n_after + count, sizeof(*after));
+    int result =
+        ids != NULL && of != NULL && each != NULL && clauses != NULL && after != NULL ? 0 : -ENOMEM;
+    if (result == 0) {
+        Gor__V1__JobSpec behind = *wire;
+        gord_unique_find(&service->unique, wire->unique_key, ids, count);
+        for (size_t i = 0; i < wire->n_after; i++) {
+            after[i] = wire->after[i];
+        }
+        for (size_t i = 0; i < count; i++) {
+            gor__v1__dependency__init(&of[i]);
+            gor__v1__any_of__init(&clauses[i]);
+            of[i].id = ids[i];
+            of[i].condition = GOR__V1__DEPENDENCY__CONDITION__ANY;
+            each[i] = &of[i];
+            clauses[i].n_of = 1;
+            clauses[i].of = &each[i];
+            after[wire->n_after + i] = &clauses[i];
+        }
+        behind.n_after += count;
+        behind.after = after;
+        result = gord_spec_from_wire(&behind, service->last_env, out_spec);
+    }
+    if (result == 0 && wire->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
+        replace_holders(service, ids, count, id);
+    }
+    free(ids);
+    free(of);
+    free(each);
+    free(clauses);
+    free(after);
+    return result;
+}
+
 /* ------------------------------------------------------------------ entry */
 
-/* Enter one accepted job: SUBMITTED, QUEUED. */
+/* Enter one accepted job: SUBMITTED, then QUEUED or GATED. */
 static int enter(struct gord_service *service, uint64_t id, struct gord_spec *spec, uint32_t uid,
-                 uint64_t *out_seq)
+                 struct gord_request *request, uint64_t *out_seq)
 {
-    char reason[160];
-    struct gord_event *queued;
-    int result = gord_bus_emit(service->bus, gord_event_submitted(id, spec, uid), out_seq);
+    struct gord_event *submitted = gord_event_submitted(id, spec, uid);
+    int result = submitted != NULL ? gord_spec_standing(spec, &submitted->standing) : -ENOMEM;
 
+    if (submitted != NULL) {
+        submitted->request = request;
+    } else {
+        free(request);
+    }
+    if (result != 0) {
+        gord_event_unref(submitted);
+        return result;
+    }
+    result = gord_bus_emit(service->bus, submitted, out_seq);
     if (result == 0) {
-        gord_runner_why_queued(service->runner, spec->kind, reason, sizeof(reason));
-        queued = gord_event_new(GORD_EVENT_QUEUED, id, reason);
-        result = gord_bus_emit(service->bus, queued, out_seq);
+        result = gord_runner_admit(service->runner, gord_job_find(gord_bus_table(service->bus), id),
+                                   out_seq);
     }
     return result;
 }
 
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
-                      uint64_t *out_id, uint64_t *out_seq)
+                      struct gord_request *request, uint64_t *out_id, uint64_t *out_seq)
 {
     struct gord_spec *spec = NULL;
 
     *out_id = gord_job_next_id(gord_bus_table(service->bus));
-    int result = gord_spec_from_wire(wire, service->last_env, &spec);
+    int result = spec_behind_holders(service, wire, *out_id, &spec);
     if (result != 0) {
+        free(request);
         return result;
     }
     if (spec->env != NULL && spec->env != service->last_env) {
         gord_env_unref(service->last_env);
         service->last_env = gord_env_ref(spec->env);
     }
-    result = enter(service, *out_id, spec, uid, out_seq);
+    result = enter(service, *out_id, spec, uid, request, out_seq);
     gord_spec_unref(spec);
     return result;
 }
@@ -198,10 +339,10 @@ void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint6
     for (uint64_t i = 0; i < count; i++) {
         struct gord_job *job = gord_job_find(gord_bus_table(service->bus), first_id + i);
         if (job != NULL && job->state != GOR__V1__JOB_STATE__TERMINATED) {
-            gord_bus_emit(service->bus,
-                          gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0,
-                                              "its submission was refused: it could not be stored"),
-                          NULL);
+            gord_bus_emit(
+                service->bus,
+                gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, GORD_WITHDRAWN),
+                NULL);
         }
     }
 }
@@ -247,6 +388,51 @@ static void submit_committed(struct gord_service *service, struct gord_ack *ack,
     }
 }
 
+/* The job that has the key is not this call's, whatever the store says. */
+static void skip_committed(struct gord_service *service, struct gord_ack *ack, int error)
+{
+    Gor__V1__SubmitReply reply = GOR__V1__SUBMIT_REPLY__INIT;
+
+    if (error == -ECANCELED) {
+        gord_fail(ack->call, WIRE_UNAVAILABLE, "the daemon stops; try again when it is back");
+        return;
+    }
+    reply.id = ack->first_id;
+    reply.existing = true;
+    reply.durability = gord_submit_durability(service);
+    rpc_call_reply(ack->call, &reply.base);
+}
+
+/* Answered again if it is a repetition; true: nothing more is to be done. */
+static bool is_answered(struct gord_service *service, const ProtobufCBinaryData *id,
+                        struct gord_ack *ack)
+{
+    struct gord_request_known known;
+    struct gord_refusal why;
+    int result = gord_request_find(service, id, gord_submit_uid(ack->call), &known, &why);
+
+    if (result < 0) {
+        tell(ack->call, &why);
+    } else if (result > 0) {
+        ack->first_id = known.first_id;
+        ack->count = known.count;
+        ack->seq = known.seq;
+        if (gord_acks_add(service, ack) != 0) {
+            gord_fail(ack->call, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
+        }
+    }
+    return result != 0;
+}
+
+/* So that it is known until the store knows it. */
+static void remember(struct gord_service *service, const ProtobufCBinaryData *id,
+                     const struct gord_ack *ack)
+{
+    struct gord_request_known known = {ack->first_id, ack->count, ack->seq};
+
+    gord_request_add(service, id, gord_submit_uid(ack->call), &known);
+}
+
 GORD_METHOD(gord_jobs_submit)
 {
     struct gord_service *service = user;
@@ -254,15 +440,37 @@ GORD_METHOD(gord_jobs_submit)
     struct gord_ack ack = {.call = call, .fn = submit_committed, .count = 1};
     struct gord_refusal why;
 
+    if (is_answered(service, &request->request_id, &ack)) {
+        return;
+    }
     if (!gord_submit_is_open(service, 1, &why) ||
-        !gord_submit_accepts(service, "", request->spec, &why) ||
+        !gord_submit_accepts(service, "", request->spec, 0, &why) ||
         !gord_submit_has_places(service, gord_submit_kind(request->spec), 1, &why)) {
         tell(call, &why);
         return;
     }
-    int result =
-        gord_submit_enter(service, request->spec, gord_submit_uid(call), &ack.first_id, &ack.seq);
+    switch (gord_submit_conflict(service, request->spec, &ack.first_id, &ack.seq, &why)) {
+    case GORD_CONFLICT_REFUSED:
+        tell(call, &why);
+        return;
+    case GORD_CONFLICT_SKIP:
+        ack.fn = skip_committed;
+        if (gord_acks_add(service, &ack) != 0) {
+            gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
+        }
+        return;
+    case GORD_CONFLICT_NONE:
+        break;
+    }
+    int result = 0;
+    struct gord_request *made = gord_request_new(&request->request_id, 1, &result);
     if (result == 0) {
+        result = gord_submit_enter(service, request->spec, gord_submit_uid(call), made,
+                                   &ack.first_id, &ack.seq);
+    }
+    GORD_CRASHPOINT(SUBMIT_ENTERED);
+    if (result == 0) {
+        remember(service, &request->request_id, &ack);
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {
@@ -296,8 +504,16 @@ static bool accepts_all(struct gord_service *service, const Gor__V1__SubmitManyR
     }
     for (size_t i = 0; i < request->n_specs; i++) {
         snprintf(where, sizeof(where), "specs[%zu]: ", i);
-        if (!gord_submit_accepts(service, where, request->specs[i], out_why)) {
+        if (!gord_submit_accepts(service, where, request->specs[i], i, out_why)) {
             return false;
+        }
+        if (request->specs[i]->unique_key[0] != '\0' &&
+            (request->specs[i]->on_conflict == GOR__V1__ON_CONFLICT__SKIP ||
+             request->specs[i]->on_conflict == GOR__V1__ON_CONFLICT__FAIL)) {
+            return refuse(out_why, WIRE_INVALID_ARGUMENT,
+                          "%sspec.on_conflict: of many jobs in one request none can be skipped or "
+                          "fail; choose REPLACE or QUEUE, or submit it by itself",
+                          where);
         }
     }
     return true;
@@ -316,16 +532,31 @@ static bool all_have_places(struct gord_service *service, const Gor__V1__SubmitM
            gord_submit_has_places(service, GORD_LUA, counts[GORD_LUA], out_why);
 }
 
+/* Ids of one request follow each other, so a line's is known once the first job has its own. */
+static void name_lines(const Gor__V1__JobSpec *spec, uint64_t first_id)
+{
+    for (size_t i = 0; i < spec->n_after; i++) {
+        for (size_t k = 0; k < spec->after[i]->n_of; k++) {
+            Gor__V1__Dependency *of = spec->after[i]->of[k];
+            of->id = of->line != 0 ? first_id + of->line - 1 : of->id;
+            of->line = 0;
+        }
+    }
+}
+
 /* All of them, into one transaction. */
 static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
                      struct gord_ack *ack)
 {
     uint32_t uid = gord_submit_uid(ack->call);
     int result = 0;
+    struct gord_request *made = gord_request_new(&request->request_id, request->n_specs, &result);
 
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {
         uint64_t id = 0;
-        result = gord_submit_enter(service, request->specs[i], uid, &id, &ack->seq);
+        name_lines(request->specs[i], ack->first_id);
+        result = gord_submit_enter(service, request->specs[i], uid, i == 0 ? made : NULL, &id,
+                                   &ack->seq);
         ack->first_id = i == 0 ? id : ack->first_id;
         ack->count++;
     }
@@ -339,6 +570,9 @@ GORD_METHOD(gord_jobs_submit_many)
     struct gord_ack ack = {.call = call, .fn = many_committed};
     struct gord_refusal why;
 
+    if (is_answered(service, &request->request_id, &ack)) {
+        return;
+    }
     if (!gord_submit_is_open(service, request->n_specs, &why) ||
         !accepts_all(service, request, &why) || !all_have_places(service, request, &why)) {
         tell(call, &why);
@@ -347,6 +581,7 @@ GORD_METHOD(gord_jobs_submit_many)
     gord_store_begin_group(gord_bus_store(service->bus));
     int result = enter_all(service, request, &ack);
     if (result == 0) {
+        remember(service, &request->request_id, &ack);
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {

@@ -22,9 +22,11 @@ struct gord_refusal {
 /* Does the service take work at all, and is there room for `count` more jobs? */
 bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why);
 
-/* Is the job right, and does its parent live? `where` begins the text. */
+/* Is the job right, does its parent live, are there the jobs it is to run after? `where` begins the
+ * text; `earlier` jobs of the same request stand before it. */
 bool gord_submit_accepts(struct gord_service *service, const char *where,
-                         const Gor__V1__JobSpec *spec, struct gord_refusal *out_why);
+                         const Gor__V1__JobSpec *spec, size_t earlier,
+                         struct gord_refusal *out_why);
 
 /* May `count` more of that kind be queued, as far as their goroutines go? */
 bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kind, uint64_t count,
@@ -32,10 +34,19 @@ bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kin
 
 enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec);
 
-/* Enter an accepted job: SUBMITTED, QUEUED; *out_seq is that of the last event. An id is used up in
- * any case. -ENOMEM. */
+/* Enter an accepted job: SUBMITTED, then QUEUED or GATED; *out_seq is that of the last event. An id is used up in
+ * any case. `request` is taken over; NULL: the submission has no id, or is not the first of its
+ * request. -ENOMEM. */
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
-                      uint64_t *out_id, uint64_t *out_seq);
+                      struct gord_request *request, uint64_t *out_id, uint64_t *out_seq);
+
+/* What the job's unique key comes to. */
+enum gord_conflict { GORD_CONFLICT_NONE, GORD_CONFLICT_SKIP, GORD_CONFLICT_REFUSED };
+
+/* SKIP: the id of the job that has the key in *out_id, the seq of its newest event in *out_seq. */
+enum gord_conflict gord_submit_conflict(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                                        uint64_t *out_id, uint64_t *out_seq,
+                                        struct gord_refusal *out_why);
 
 /* What was entered and promised to nobody must not run. */
 void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint64_t count);

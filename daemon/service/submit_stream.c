@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/service/request.h"
 #include "daemon/service/submit.h"
 
 #define RING 256 /* requests whose answers are not out */
@@ -142,18 +143,37 @@ static void committed(struct gord_service *service, struct gord_ack *ack, int er
     }
 }
 
-/* Enter a job that was accepted; its answer comes with its acknowledgement. */
-static int enter(struct stream *s, const Gor__V1__JobSpec *spec, uint64_t index)
+/* Enter a job that was accepted, unless it is one that was found; its answer comes with its
+ * acknowledgement. */
+static int enter(struct stream *s, const Gor__V1__SubmitRequest *request, uint64_t index,
+                 const struct gord_request_known *found)
 {
     struct gord_ack ack = {.fn = committed, .data = s, .count = index};
-    int result = gord_submit_enter(s->service, spec, s->uid, &ack.first_id, &ack.seq);
+    struct gord_request_known known;
+    struct gord_request *made = NULL;
+    int result = 0;
+
+    if (found != NULL) {
+        ack.first_id = found->first_id;
+        ack.seq = found->seq;
+    } else {
+        made = gord_request_new(&request->request_id, 1, &result);
+        if (result == 0) {
+            result =
+                gord_submit_enter(s->service, request->spec, s->uid, made, &ack.first_id, &ack.seq);
+        }
+        known = (struct gord_request_known){ack.first_id, 1, ack.seq};
+        if (result == 0) {
+            gord_request_add(s->service, &request->request_id, s->uid, &known);
+        }
+    }
 
     if (result == 0) {
         s->pending++;
         result = gord_acks_add(s->service, &ack);
         s->pending -= result != 0;
     }
-    if (result != 0) {
+    if (result != 0 && found == NULL) {
         gord_submit_withdraw(s->service, ack.first_id, 1);
     }
     return result;
@@ -163,16 +183,28 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
 {
     struct stream *s = rpc_call_user(call);
     const Gor__V1__SubmitRequest *request = (const Gor__V1__SubmitRequest *)message;
+    struct gord_request_known found = {0};
     struct gord_refusal why;
+    enum gord_conflict conflict;
 
     (void)user;
     uint64_t index = s->asked;
     struct answer *answer = add_answer(s);
-    if (!gord_submit_is_open(s->service, 1, &why) ||
-        !gord_submit_accepts(s->service, "", request->spec, &why) ||
-        !gord_submit_has_places(s->service, gord_submit_kind(request->spec), 1, &why)) {
+    int known = gord_request_find(s->service, &request->request_id, s->uid, &found, &why);
+    if (known < 0) {
         refuse(answer, why.status, why.text);
-    } else if (enter(s, request->spec, index) != 0) {
+    } else if (known > 0) {
+        if (enter(s, request, index, &found) != 0) {
+            refuse(answer, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
+        }
+    } else if (!gord_submit_is_open(s->service, 1, &why) ||
+               !gord_submit_accepts(s->service, "", request->spec, 0, &why) ||
+               !gord_submit_has_places(s->service, gord_submit_kind(request->spec), 1, &why)) {
+        refuse(answer, why.status, why.text);
+    } else if ((conflict = gord_submit_conflict(s->service, request->spec, &found.first_id,
+                                                &found.seq, &why)) == GORD_CONFLICT_REFUSED) {
+        refuse(answer, why.status, why.text);
+    } else if (enter(s, request, index, conflict == GORD_CONFLICT_SKIP ? &found : NULL) != 0) {
         refuse(answer, WIRE_RESOURCE_EXHAUSTED, "not submitted: out of memory");
     }
     go_on(s);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/runner/gates.h"
 
 /* The spec for the wire; what may be long, environment and input, only where it was asked for. */
 static Gor__V1__JobSpec *spec_of(const struct gord_spec *spec, bool whole)
@@ -82,9 +83,11 @@ int gord_view_add_result(struct gord_service *service, struct gord_view *view)
 }
 
 /* Why a live job is as it is; in `out` or borrowed from the job. */
-static const char *reason_of(struct gord_service *service, const struct gord_job *job, char *out,
-                             size_t bytes)
+static const char *reason_of(struct gord_service *service, const struct gord_job *job,
+                             char out[GORD_GATE_TEXT])
 {
+    size_t bytes = GORD_GATE_TEXT;
+
     if (job->body != NULL && job->body->cancel != NULL) {
         snprintf(out, bytes, "cancel requested: %s", job->body->cancel->text);
         return out;
@@ -94,6 +97,9 @@ static const char *reason_of(struct gord_service *service, const struct gord_job
             return "is being started";
         }
         return gord_runner_why_queued(service->runner, (enum gord_job_kind)job->kind, out, bytes);
+    }
+    if (!job->taken && gord_gates_why(job, out)[0] != '\0') {
+        return out;
     }
     return gord_job_reason(job);
 }
@@ -108,12 +114,22 @@ static void fill_finished(const struct gord_event *last, Gor__V1__Job *out)
     out->stderr_bytes = last->stderr_bytes;
 }
 
+static void fill_standing(const struct gord_standing *standing, Gor__V1__Job *out)
+{
+    if (standing != NULL) {
+        out->next_start_ns = standing->due_ns;
+        out->version = standing->version;
+        out->losses = standing->losses;
+        out->attempt = standing->attempt;
+    }
+}
+
 /* What memory knows better than the store. */
 static int overlay(struct gord_service *service, const struct gord_job *job, struct gord_view *view)
 {
     const struct gord_job_body *body = job->body;
     Gor__V1__Job *out = &view->job;
-    char buffer[320];
+    char buffer[GORD_GATE_TEXT];
     const char *text;
     struct gord_report *report = NULL;
 
@@ -121,6 +137,7 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
     out->last_seq = job->last_seq;
     if (body != NULL) {
         out->started_ns = body->started_ns;
+        fill_standing(body->standing, out);
     }
     if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
         GORD_ASSERT(body != NULL); /* an ended job has its last event until it is forgotten */
@@ -129,7 +146,7 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
         report = body->last->report != NULL ? gord_report_ref(body->last->report) : NULL;
     } else {
         const struct gord_run *run = gord_runner_run_of(job);
-        text = reason_of(service, job, buffer, sizeof(buffer));
+        text = reason_of(service, job, buffer);
         fill_running(job, out);
         report = run != NULL ? gord_run_progress(run) : NULL;
     }
@@ -171,6 +188,7 @@ int gord_view_from_row(struct gord_service *service, const struct gord_row *row,
     out->pid = ended ? 0 : row->pid;
     out->goroutine = ended ? 0 : row->goroutine;
     out->last_seq = row->last_seq;
+    fill_standing(row->standing, out);
     int result = view.spec != NULL && view.text != NULL ? 0 : -ENOMEM;
     if (result == 0) {
         out->detail = view.text;
@@ -358,6 +376,12 @@ void gord_view_event(const struct gord_event *event, const char *name,
         out->exit_code = event->exit_code;
         out->signal = event->signal;
         out->detail = text;
+    } else if (event->kind == GORD_EVENT_RETRYING) {
+        out->outcome =
+            (Gor__V1__Outcome)event->outcome; /* of that run; the state says it is not over */
+        out->exit_code = event->exit_code;
+        out->signal = event->signal;
+        out->reason = text;
     } else if (event->kind == GORD_EVENT_STARTED && event->pid != 0) {
         snprintf(out_view->text, sizeof(out_view->text), "as process %d", event->pid);
         out->reason = out_view->text;

@@ -15,6 +15,10 @@
 #define PAGE 256             /* events read from the store at a time */
 #define EVENTS_PER_TURN 4096 /* sent to one watcher before the others get their turn */
 
+#define GONE_FORMAT                                                                               \
+    "event %" PRIu64 " is no longer kept: its job was removed; the oldest from which on none is " \
+    "missing is %" PRIu64
+
 struct watched {
     uint64_t id;
     bool ended; /* its end has been sent, or was before where the watch began */
@@ -27,8 +31,9 @@ struct gord_watch {
     uint64_t progress_seen; /* see gord_reporters_each */
     bool until_terminated;
     bool with_progress;
-    bool full; /* the call's queue has no room */
-    int error; /* of reading the store */
+    bool from_first; /* nothing seen yet, and it began with whatever is the first */
+    bool full;       /* the call's queue has no room */
+    int error;       /* of reading the store */
     unsigned budget;
     size_t left; /* ids that have not ended */
     size_t count;
@@ -69,6 +74,10 @@ static int visit(void *arg, struct gord_event *event, const char *name)
     if (event->seq > gord_bus_committed(watch->service->bus)) {
         return 1;
     }
+    if (event->seq != watch->next_seq) {
+        watch->error = -ESTALE;
+        return 1;
+    }
     if (watch->count > 0) {
         watched = find(watch, event->job_id);
     }
@@ -84,6 +93,7 @@ static int visit(void *arg, struct gord_event *event, const char *name)
         watch->full = sent == 0;
     }
     watch->next_seq = event->seq + 1;
+    watch->from_first = false;
     if (watched != NULL && event->kind == GORD_EVENT_FINISHED) {
         mark_ended(watch, watched);
     }
@@ -93,9 +103,21 @@ static int visit(void *arg, struct gord_event *event, const char *name)
     return watch->full || watch->budget == 0;
 }
 
+/* The oldest event from which on none is missing. */
+static uint64_t kept_from(struct gord_service *service)
+{
+    struct gord_reader_totals totals;
+    int result = gord_reader_totals(gord_bus_reader(service->bus), &totals);
+
+    return result == 0 ? totals.kept_from : 1;
+}
+
 /* A page from the store; false when there is nothing to go on with. */
 static bool read_page(struct gord_watch *watch)
 {
+    uint64_t first = watch->from_first ? kept_from(watch->service) : 0;
+
+    watch->next_seq = watch->next_seq < first ? first : watch->next_seq;
     uint64_t before = watch->next_seq;
     int result = gord_reader_events(gord_bus_reader(watch->service->bus), watch->next_seq - 1, PAGE,
                                     visit, watch);
@@ -202,7 +224,10 @@ static bool pump(struct gord_watch *watch)
         return false;
     }
     rpc_list_remove(&watch->link);
-    if (watch->error != 0) {
+    if (watch->error == -ESTALE) {
+        gord_fail(watch->call, WIRE_OUT_OF_RANGE, GONE_FORMAT, watch->next_seq,
+                  kept_from(watch->service));
+    } else if (watch->error != 0) {
         gord_fail(watch->call, wire_status_from_errno(watch->error), "cannot read events: %s",
                   strerror(-watch->error));
     } else {
@@ -277,6 +302,11 @@ static bool request_ok(struct gord_service *service, struct rpc_call *call,
                   request->after_seq, last);
         return false;
     }
+    if (!request->from_now && request->after_seq > 0 &&
+        request->after_seq + 1 < kept_from(service)) {
+        gord_fail(call, WIRE_OUT_OF_RANGE, GONE_FORMAT, request->after_seq + 1, kept_from(service));
+        return false;
+    }
     for (size_t i = 0; i < request->n_ids; i++) {
         int result = gord_knows(service, request->ids[i]);
         if (result != 0) {
@@ -321,6 +351,7 @@ GORD_METHOD(gord_jobs_watch)
     watch->with_progress = request->with_progress;
     watch->next_seq =
         1 + (request->from_now ? gord_bus_last_seq(service->bus) : request->after_seq);
+    watch->from_first = !request->from_now && request->after_seq == 0;
     for (size_t i = 0; i < request->n_ids; i++) {
         watch->ids[i].id = request->ids[i];
     }

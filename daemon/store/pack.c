@@ -94,6 +94,7 @@ size_t gord_pack_event(struct gord_pack_state *state, const struct gord_event *e
         at = put_number(at, event->pid_start);
         break;
     case GORD_EVENT_FINISHED:
+    case GORD_EVENT_RETRYING:
         at = put_number(at, event->outcome);
         at = put_signed(at, event->exit_code);
         at = put_number(at, (uint32_t)event->signal);
@@ -184,6 +185,7 @@ static void get_fields(struct bytes *bytes, struct gord_packed *out)
         out->pid_start = get_number(bytes);
         break;
     case GORD_EVENT_FINISHED:
+    case GORD_EVENT_RETRYING:
         out->outcome = (uint8_t)get_below(bytes, GORD_OUTCOME_COUNT);
         out->exit_code = (int32_t)get_signed(bytes);
         out->signal = (int32_t)get_below(bytes, (uint64_t)INT32_MAX + 1);

@@ -9,7 +9,8 @@
  *                 (0: no former event of the job), at_ns - former record's (signed), then
  *     SUBMITTED   job kind, uid, parent id
  *     STARTED     goroutine, pid, pid_start
- *     FINISHED    outcome, exit code (signed), signal, stdout bytes, stderr bytes, text
+ *     FINISHED, RETRYING
+ *                 outcome, exit code (signed), signal, stdout bytes, stderr bytes, text
  *     USED        whether the peak is a bound (0, 1), then the numbers of struct gord_use: user and
  *                 system time, peak memory, minor and major faults, voluntary and involuntary
  *                 switches, blocks in and out, peak processes, left processes

@@ -21,6 +21,11 @@ static const char *const statements[READ_COUNT] = {
     [READ_REPORT] = "SELECT at_ns, done, total, text, length(result) FROM reports WHERE id = ?",
     [READ_RESULT] = "SELECT at_ns, done, total, text, length(result), result FROM reports WHERE id "
                     "= ?",
+    [READ_STANDING] = "SELECT held, attempt, losses, version, due_ns, due_boot, boot, expires_ns "
+                      "FROM standing WHERE id = ?",
+    [READ_REQUEST] = "SELECT first_id, count FROM requests r WHERE id = ? AND uid = ? AND NOT "
+                     "EXISTS (SELECT 1 FROM ended e WHERE e.id = r.first_id AND e.detail = "
+                     "'" GORD_WITHDRAWN "')",
     [READ_ENV] = "SELECT bytes FROM envs WHERE id = ?",
     [READ_NAME] = "SELECT name FROM jobs WHERE id = ?",
     [READ_META] = "SELECT key, value FROM meta",
@@ -101,9 +106,11 @@ void gord_row_fini(struct gord_row *row)
 {
     gord_spec_unref(row->spec);
     gord_report_unref(row->report);
+    gord_standing_unref(row->standing);
     free(row->detail);
     row->report = NULL;
     row->spec = NULL;
+    row->standing = NULL;
     row->detail = NULL;
 }
 
@@ -212,6 +219,24 @@ static int take_live(sqlite3_stmt *stmt, struct gord_row *row)
     return row->detail == NULL ? -ENOMEM : 0;
 }
 
+static int take_standing(sqlite3_stmt *stmt, struct gord_row *row)
+{
+    struct gord_standing *standing = gord_standing_copy(NULL);
+    if (standing == NULL) {
+        return -ENOMEM;
+    }
+    standing->held = sqlite3_column_int(stmt, 0) != 0;
+    standing->attempt = (uint32_t)sqlite3_column_int64(stmt, 1);
+    standing->losses = (uint32_t)sqlite3_column_int64(stmt, 2);
+    standing->version = (uint32_t)sqlite3_column_int64(stmt, 3);
+    standing->due_ns = sqlite3_column_int64(stmt, 4);
+    standing->due_boot = sqlite3_column_int64(stmt, 5);
+    standing->boot = (uint64_t)sqlite3_column_int64(stmt, 6);
+    standing->expires_ns = sqlite3_column_int64(stmt, 7);
+    row->standing = standing;
+    return 0;
+}
+
 /* 1: there is no such row in this table. */
 static int take_from(struct gord_reader *reader, enum gord_reader_statement which,
                      int (*take)(sqlite3_stmt *stmt, struct gord_row *row), struct gord_row *row)
@@ -229,6 +254,10 @@ int gord_reader_row_rest(struct gord_reader *reader, struct gord_row *row)
     int err = take_from(reader, READ_ENDED, take_ended, row);
     if (err == 1) {
         err = take_from(reader, READ_LIVE, take_live, row);
+    }
+    if (err == 0) {
+        err = take_from(reader, READ_STANDING, take_standing, row);
+        err = err == 1 ? 0 : err;
     }
     return err == 1 ||
                    (err == 0 && (row->state >= GORD_STATE_COUNT || row->kind >= GORD_KIND_COUNT ||
@@ -303,11 +332,27 @@ int gord_reader_report(struct gord_reader *reader, uint64_t id, struct gord_repo
     return err;
 }
 
+int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUEST_BYTES],
+                        uint32_t uid, uint64_t *out_first_id, uint64_t *out_count)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_REQUEST];
+    (void)sqlite3_bind_blob(stmt, 1, id, GORD_REQUEST_BYTES, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(stmt, 2, uid);
+    int rc = sqlite3_step(stmt);
+    int err = rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
+    if (rc == SQLITE_ROW) {
+        *out_first_id = (uint64_t)sqlite3_column_int64(stmt, 0);
+        *out_count = (uint64_t)sqlite3_column_int64(stmt, 1);
+    }
+    (void)sqlite3_reset(stmt);
+    return err;
+}
+
 /* --------------------------------------------------------------- totals */
 
 int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *out_totals)
 {
-    struct gord_reader_totals totals = {0};
+    struct gord_reader_totals totals = {.kept_from = 1};
     sqlite3_stmt *stmt = reader->stmts[READ_META];
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -319,6 +364,8 @@ int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *ou
         unsigned outcome;
         if (strcmp(key, "live") == 0) {
             totals.live = value;
+        } else if (strcmp(key, "kept_from") == 0) {
+            totals.kept_from = value;
         } else if (strcmp(key, "next_seq") == 0) {
             totals.last_seq = value - 1;
         } else if (sscanf(key, "ended.%u", &outcome) == 1 && outcome < GORD_OUTCOME_COUNT) {
@@ -406,6 +453,7 @@ static int emit(const struct recover_visit *recover, enum gord_event_kind kind, 
         event->job_kind = row->kind;
         event->parent_id = row->parent_id;
         event->uid = row->uid;
+        event->standing = row->standing != NULL ? gord_standing_ref(row->standing) : NULL;
     } else if (kind == GORD_EVENT_STARTED) {
         event->goroutine = row->goroutine;
         event->pid = row->pid;
@@ -421,7 +469,7 @@ static int visit_recovered(struct gord_reader *reader, sqlite3_stmt *stmt, struc
 {
     struct recover_visit *recover = arg;
     bool queued = row->state == GOR__V1__JOB_STATE__RUNNABLE;
-    if (!queued || row->parent_id != 0 || recover->window > 0) {
+    if (!queued || row->parent_id != 0 || row->standing != NULL || recover->window > 0) {
         int err = gord_reader_row_spec(reader, stmt, true, row);
         if (err != 0) {
             return err;
@@ -434,6 +482,9 @@ static int visit_recovered(struct gord_reader *reader, sqlite3_stmt *stmt, struc
     }
     if (err == 0 && row->state > GOR__V1__JOB_STATE__RUNNABLE) {
         err = emit(recover, GORD_EVENT_STARTED, row->started_ns, row);
+    }
+    if (err == 0 && row->state == GOR__V1__JOB_STATE__WAITING && row->started_ns == 0) {
+        err = emit(recover, GORD_EVENT_RETRYING, row->created_ns, row);
     }
     return err;
 }

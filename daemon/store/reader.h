@@ -33,10 +33,11 @@ struct gord_row {
     int32_t exit_code;
     int32_t signal;
     uint32_t uid;
-    uint8_t kind;               /* enum gord_job_kind */
-    uint8_t state;              /* Gor__V1__JobState */
-    uint8_t outcome;            /* Gor__V1__Outcome */
-    char *detail;               /* owned; "" if none */
+    uint8_t kind;                   /* enum gord_job_kind */
+    uint8_t state;                  /* Gor__V1__JobState */
+    uint8_t outcome;                /* Gor__V1__Outcome */
+    struct gord_standing *standing; /* owned reference; NULL: it has none */
+    char *detail;                   /* owned; "" if none */
     struct gord_report *report; /* owned reference, without the result; NULL: none; of ended jobs */
     struct gord_spec *spec;     /* owned reference; without env unless asked for */
 };
@@ -110,17 +111,27 @@ struct gord_reader_totals {
     uint64_t terminated; /* their sum */
     uint64_t live;
     uint64_t last_seq;
+    uint64_t kept_from; /* every event from this seq on is there */
 };
 int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *out_totals);
+
+/* The jobs that a submission with that id made, for a day. -ENOENT: there is none, or it was refused
+ * after all. */
+int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUEST_BYTES],
+                        uint32_t uid, uint64_t *out_first_id, uint64_t *out_count);
+
+/* What a job says that ended because its submission was refused after it had been entered. */
+#define GORD_WITHDRAWN "its submission was refused: it could not be stored"
 
 /* Specs (with env) of live jobs from first_id on, at most `limit`: what gord_job_give_spec wants.
  */
 int gord_reader_specs(struct gord_reader *reader, uint64_t first_id, size_t limit,
                       int (*visit)(void *arg, const struct gord_row *row), void *arg);
 
-/* Events that, applied, make every live job as it was: SUBMITTED, QUEUED, STARTED as far as each
- * came, in the order of ids. The first `spec_window` queued jobs, those with a parent, and all that
- * were not queued (CREATED, started) come with their specs. */
+/* Events that, applied, make every live job as it was, in the order of ids: SUBMITTED; QUEUED,
+ * STARTED as far as each came; RETRYING for one that waited to run again. The first `spec_window`
+ * queued jobs, those with a parent or a standing, and all that were not queued (CREATED, started)
+ * come with their specs. */
 int gord_reader_recover(struct gord_reader *reader, size_t spec_window,
                         int (*visit)(void *arg, struct gord_event *event), void *arg);
 

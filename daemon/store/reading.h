@@ -15,6 +15,8 @@ enum gord_reader_statement {
     READ_ENDED,
     READ_REPORT,
     READ_RESULT,
+    READ_STANDING,
+    READ_REQUEST,
     READ_ENV,
     READ_NAME,
     READ_META,

@@ -2,7 +2,11 @@
 /* rows.c - jobs, environments, and how jobs stand, as rows; the writer's larger half. */
 #include <string.h>
 
+#include "daemon/store/awaited.h"
 #include "daemon/store/writing.h"
+
+#define HOUR_NS 3600000000000LL
+#define REQUESTS_KEPT_HOURS 24
 
 static int bind_unless_zero(sqlite3_stmt *stmt, int column, int64_t value)
 {
@@ -28,6 +32,16 @@ void gord_writer_forget_envs(struct gord_writer *writer)
     for (size_t i = 0; i < GORD_ENV_CACHE; i++) {
         gord_env_unref(writer->envs[i].env);
         writer->envs[i].env = NULL;
+    }
+}
+
+void gord_writer_forget_env(struct gord_writer *writer, int64_t env_id)
+{
+    for (size_t i = 0; i < GORD_ENV_CACHE; i++) {
+        if (writer->envs[i].env != NULL && writer->envs[i].id == env_id) {
+            gord_env_unref(writer->envs[i].env);
+            writer->envs[i].env = NULL;
+        }
     }
 }
 
@@ -129,6 +143,7 @@ static int insert_ended(struct gord_writer *writer, const struct gord_event *eve
     (void)bind_unless_zero(stmt, 8, (int64_t)event->stdout_bytes);
     (void)bind_unless_zero(stmt, 9, (int64_t)event->stderr_bytes);
     (void)bind_text(stmt, 10, event->text);
+    gord_usage_add(&writer->retain.usage, event->job_id);
     tally->live--;
     tally->ended[event->outcome]++;
     tally->rows++;
@@ -153,6 +168,68 @@ static int put_report(struct gord_writer *writer, const struct gord_event *event
     }
     tally->rows++;
     return gord_sql_run(stmt);
+}
+
+/* Now and then those go that nobody repeats any more. */
+static int put_request(struct gord_writer *writer, const struct gord_event *event,
+                       struct gord_tally *tally)
+{
+    int rc = SQLITE_OK;
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_REQUEST];
+    if (event->at_ns - writer->requests_swept_ns > HOUR_NS ||
+        event->at_ns < writer->requests_swept_ns) {
+        sqlite3_stmt *old = writer->stmts[WRITE_DELETE_REQUESTS];
+        writer->requests_swept_ns = event->at_ns;
+        (void)sqlite3_bind_int64(old, 1, event->at_ns - REQUESTS_KEPT_HOURS * HOUR_NS);
+        rc = gord_sql_run(old);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_blob(stmt, 1, event->request->id, GORD_REQUEST_BYTES, SQLITE_STATIC);
+    (void)sqlite3_bind_int64(stmt, 2, event->uid);
+    (void)sqlite3_bind_int64(stmt, 3, (int64_t)event->job_id);
+    (void)sqlite3_bind_int64(stmt, 4, (int64_t)event->request->count);
+    (void)sqlite3_bind_int64(stmt, 5, event->at_ns);
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+/* What keeps a live job, and how often it ran; of an ended one only the latter. */
+static int write_standing(struct gord_writer *writer, const struct gord_event *event,
+                          struct gord_tally *tally)
+{
+    const struct gord_standing *standing = event->standing;
+    tally->rows++;
+    if (event->kind == GORD_EVENT_FINISHED && !gord_standing_is_kept(standing)) {
+        sqlite3_stmt *gone = writer->stmts[WRITE_DELETE_STANDING];
+        (void)sqlite3_bind_int64(gone, 1, (int64_t)event->job_id);
+        return gord_sql_run(gone);
+    }
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_STANDING];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
+    (void)sqlite3_bind_int(stmt, 2, standing->held);
+    (void)sqlite3_bind_int64(stmt, 3, standing->attempt);
+    (void)sqlite3_bind_int64(stmt, 4, standing->losses);
+    (void)sqlite3_bind_int64(stmt, 5, standing->version);
+    (void)bind_unless_zero(stmt, 6, standing->due_ns);
+    (void)bind_unless_zero(stmt, 7, standing->due_boot);
+    (void)bind_unless_zero(stmt, 8, (int64_t)standing->boot);
+    (void)bind_unless_zero(stmt, 9, standing->expires_ns);
+    return gord_sql_run(stmt);
+}
+
+/* Who waits for whom. Its spec is in memory as long as a job waits for others. */
+static int write_awaited(struct gord_writer *writer, const struct gord_batch_entry *entry,
+                         struct gord_tally *tally)
+{
+    bool ended = entry->last->kind == GORD_EVENT_FINISHED;
+    const struct gord_spec *spec = entry->last->spec;
+    if (spec == NULL || spec->after_count == 0 || ended == (entry->submitted != NULL)) {
+        return SQLITE_OK;
+    }
+    return ended ? gord_awaited_release(writer, entry->job_id, tally)
+                 : gord_awaited_put(writer, entry->submitted, tally);
 }
 
 /* Table by table, so that each one's pages and statement stay warm. */
@@ -180,6 +257,16 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
         if (rc == SQLITE_OK && batch->entries[i].last->report != NULL) {
             rc = put_report(writer, batch->entries[i].last, tally);
         }
+    }
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
+        if (batch->entries[i].last->standing != NULL) {
+            rc = write_standing(writer, batch->entries[i].last, tally);
+        }
+        const struct gord_event *submitted = batch->entries[i].submitted;
+        if (rc == SQLITE_OK && submitted != NULL && submitted->request != NULL) {
+            rc = put_request(writer, submitted, tally);
+        }
+        rc = rc != SQLITE_OK ? rc : write_awaited(writer, &batch->entries[i], tally);
     }
     return rc;
 }

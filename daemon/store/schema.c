@@ -13,6 +13,9 @@
 #include "daemon/store/sql.h"
 #include "daemon/store/store.h"
 
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define PAGE_BYTES TEXT(GORD_PAGE_BYTES)
 #define APPLICATION_ID "1196380740" /* 'GORD' */
 
 /* Step N brings version N to N + 1. Never edit one that was released; append. */
@@ -36,9 +39,32 @@ static const char *const steps[] = {
     "CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;",
     "CREATE TABLE reports (id INTEGER PRIMARY KEY, at_ns INTEGER, done INTEGER, total INTEGER,"
     " text TEXT, result BLOB) STRICT;",
+    /* To remove: is an environment in use; removed jobs of which events are left to look at. */
+    "CREATE INDEX jobs_by_env ON jobs (env_id) WHERE env_id IS NOT NULL;"
+    "CREATE TABLE leftovers (job_id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
+    /* A job is removed here or by whatever else deletes jobs. */
+    "CREATE TABLE standing (id INTEGER PRIMARY KEY, held INTEGER NOT NULL, attempt INTEGER NOT "
+    "NULL,"
+    " losses INTEGER NOT NULL, version INTEGER NOT NULL, due_ns INTEGER, due_boot INTEGER,"
+    " boot INTEGER, expires_ns INTEGER) STRICT;"
+    "CREATE TRIGGER standing_of_removed AFTER DELETE ON jobs BEGIN"
+    " DELETE FROM standing WHERE id = old.id; END;",
+    "CREATE TABLE requests (id BLOB NOT NULL, uid INTEGER NOT NULL, first_id INTEGER NOT NULL,"
+    " count INTEGER NOT NULL, at_ns INTEGER NOT NULL, PRIMARY KEY (id, uid)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX requests_by_time ON requests (at_ns);",
+    /* Jobs that are not removed, since others wait for them; what would have been. */
+    "CREATE TABLE awaited (id INTEGER NOT NULL, by_id INTEGER NOT NULL, PRIMARY KEY (id, by_id))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX awaited_by ON awaited (by_id);"
+    "CREATE TABLE spared (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };
+
+int gord_schema_version(void)
+{
+    return VERSION;
+}
 
 void gord_schema_explain(int err, const char *path, const char *said, char *out_text)
 {
@@ -169,8 +195,10 @@ int gord_schema_open(const char *path, bool sync, char *out_text, sqlite3 **out_
     if (err != 0) {
         goto close_db;
     }
-    /* page_size counts only while the file is empty. Checkpoints are made by the writer. */
-    rc = execute(db, "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL;"
+    /* page_size counts only while the file is empty. Checkpoints are made by the writer. What is
+     * deleted is overwritten where that costs no write of its own. */
+    rc = execute(db, "PRAGMA page_size = " PAGE_BYTES "; PRAGMA journal_mode = WAL;"
+                     "PRAGMA secure_delete = FAST;"
                      "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;"
                      "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864");
     rc = rc != SQLITE_OK

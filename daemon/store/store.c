@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/writer.h"
 
@@ -23,11 +24,16 @@ enum {
     BATCH_EVENTS = 32768,  /* of one transaction, unless a group is larger: bounds its time */
     DELIVER_EVENTS = 1024, /* handed to the committed callback at once */
     RETRY_SECONDS = 1,
+    BREATH_NS = 5000000, /* between steps of removing while nothing else is to do */
 };
+
+/* The wall clock, by which jobs are old enough, may be set: it is looked at so often. */
+#define LOOK_NS ((int64_t)60 * 1000000000)
 
 struct gord_store {
     struct gord_store_opts opts;
     char *path;                 /* owned */
+    char *outputs;              /* owned: the folder of all output */
     uv_async_t *wake;           /* owned by the loop, which frees it when it is closed */
     struct gord_writer *writer; /* the thread's, while it runs */
     pthread_t thread;
@@ -60,26 +66,50 @@ static int64_t now_ns(void)
 
 /* --------------------------------------------------------- writer thread */
 
-/* Wait for work, or after a failure for the time to try again. False: stop. Takes what came in. */
+static struct timespec in_ns(int64_t ns)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += ns / 1000000000;
+    at.tv_nsec += ns % 1000000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+/* When there is something to do though nothing comes in: to try again, or to remove. False: never. */
+static bool next_turn(const struct gord_store *store, struct timespec *out_at)
+{
+    if (store->status.fatal) {
+        return false;
+    }
+    if (store->status.error != 0) {
+        *out_at = in_ns((int64_t)RETRY_SECONDS * 1000000000);
+        return true;
+    }
+    int64_t wait_ns = gord_writer_wait_ns(store->writer);
+    *out_at = in_ns(wait_ns < BREATH_NS ? BREATH_NS : wait_ns < LOOK_NS ? wait_ns : LOOK_NS);
+    return wait_ns != INT64_MAX;
+}
+
+/* Wait for work, or for a turn of our own. False: stop. Takes what came in. */
 static bool wait_for_work(struct gord_store *store)
 {
-    struct timespec retry;
-    clock_gettime(CLOCK_MONOTONIC, &retry);
-    retry.tv_sec += RETRY_SECONDS;
     pthread_mutex_lock(&store->lock);
+    struct timespec at;
+    bool timed = next_turn(store, &at);
     int err = 0;
     while (!store->stop && err != ETIMEDOUT) {
         if (store->status.error == 0 && !(gord_store_queue_is_empty(&store->incoming) &&
                                           gord_store_queue_is_empty(&store->pending))) {
             break;
         }
-        if (store->status.error == 0 || store->status.fatal) {
-            store->idle = true;
-            pthread_cond_wait(&store->work, &store->lock);
-            store->idle = false;
-        } else {
-            err = pthread_cond_timedwait(&store->work, &store->lock, &retry);
-        }
+        store->idle = store->status.error == 0 || store->status.fatal;
+        err = timed ? pthread_cond_timedwait(&store->work, &store->lock, &at)
+                    : pthread_cond_wait(&store->work, &store->lock);
+        store->idle = false;
     }
     bool stop = store->stop;
     gord_store_queue_move(&store->pending, &store->incoming);
@@ -199,6 +229,10 @@ static void *run_writer(void *arg)
 {
     struct gord_store *store = arg;
     while (wait_for_work(store)) {
+        if (gord_store_queue_is_empty(&store->pending) && store->status.error == 0 &&
+            gord_writer_wait_ns(store->writer) > 0) {
+            continue; /* it was only a look at the clock */
+        }
         /* Nothing may be pending after a failure: then an empty transaction shows whether the disk
          * takes writes again. */
         while (commit_some(store) && !gord_store_queue_is_empty(&store->pending)) {
@@ -336,8 +370,9 @@ const char *gord_store_path(const struct gord_store *store)
 static int open_anew(struct gord_store *store, struct gord_store_start *out_start, char *out_text)
 {
     struct gord_store_start former = {1, 1, false};
+    struct gord_writer_opts opts = {.path = store->path, .outputs = store->outputs};
     char side[4200];
-    int err = gord_writer_open(store->path, false, &former, out_text, &store->writer);
+    int err = gord_writer_open(&opts, &former, out_text, &store->writer);
     gord_writer_close(store->writer);
     store->writer = NULL;
     if (err != 0 && err != -EBADMSG) {
@@ -348,7 +383,8 @@ static int open_anew(struct gord_store *store, struct gord_store_start *out_star
         snprintf(side, sizeof side, "%s%s", store->path, suffixes[i]);
         (void)unlink(side);
     }
-    err = gord_writer_open(store->path, false, out_start, out_text, &store->writer);
+    opts.keep = &store->opts.keep;
+    err = gord_writer_open(&opts, out_start, out_text, &store->writer);
     if (err == 0) {
         err = gord_writer_seed(store->writer, &former);
         *out_start = (struct gord_store_start){former.next_id, former.next_seq, false};
@@ -381,8 +417,15 @@ static void free_store(struct gord_store *store)
     pthread_cond_destroy(&store->work);
     pthread_mutex_destroy(&store->lock);
     free(store->batch);
+    free(store->outputs);
     free(store->path);
     free(store);
+}
+
+static char *file_in(const char *dir, const char *name)
+{
+    char *path;
+    return asprintf(&path, "%s/%s", dir, name) < 0 ? NULL : path;
 }
 
 static struct gord_store *new_store(const struct gord_store_opts *opts)
@@ -401,9 +444,9 @@ static struct gord_store *new_store(const struct gord_store_opts *opts)
     store->opts.dir = NULL; /* borrowed only for the call */
     store->batch = malloc(BATCH_EVENTS * sizeof *store->batch);
     store->batch_room = BATCH_EVENTS;
-    if (store->batch == NULL || asprintf(&store->path, "%s/%s", opts->dir,
-                                         opts->memory ? "gord-memory.db" : "gord.db") < 0) {
-        store->path = NULL;
+    store->path = file_in(opts->dir, opts->memory ? "gord-memory.db" : "gord.db");
+    store->outputs = file_in(opts->dir, "logs");
+    if (store->batch == NULL || store->path == NULL || store->outputs == NULL) {
         free_store(store);
         return NULL;
     }
@@ -419,8 +462,9 @@ int gord_store_open(const struct gord_store_opts *opts, struct gord_store_start 
         snprintf(out_text, GORD_STORE_TEXT, "the store of %s: out of memory", opts->dir);
         return -ENOMEM;
     }
+    struct gord_writer_opts writer = {store->path, true, &store->opts.keep, store->outputs};
     int err = opts->memory ? open_anew(store, &start, out_text)
-                           : gord_writer_open(store->path, true, &start, out_text, &store->writer);
+                           : gord_writer_open(&writer, &start, out_text, &store->writer);
     if (err != 0) {
         goto free_store;
     }
@@ -468,6 +512,7 @@ int gord_store_close(struct gord_store *store)
     /* The thread is gone, and its work is done here: what it left, and what the callbacks add. One
      * failure ends it; after a failed fsync nothing is tried at all. */
     gord_store_queue_move(&store->pending, &store->incoming);
+    GORD_CRASHPOINT(STOP_COMMIT);
     while (!gord_store_queue_is_empty(&store->pending) && !store->status.fatal &&
            commit_some(store)) {
         deliver(store);

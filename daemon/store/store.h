@@ -22,12 +22,14 @@
 #include <uv.h>
 
 #include "daemon/event/event.h"
+#include "daemon/store/keep.h"
 
 struct gord_store;
 
 struct gord_store_opts {
     const char *dir; /* the state directory; exists */
     bool memory;     /* nothing survives the daemon but the next id and seq */
+    struct gord_keep keep;
     uv_loop_t *loop; /* where the callbacks run */
     /* These `count` events, the next in order, are committed. */
     void (*committed)(void *arg, struct gord_event *const *events, size_t count);

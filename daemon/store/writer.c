@@ -12,13 +12,19 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
 #include "daemon/store/pack.h"
 #include "daemon/store/schema.h"
 #include "daemon/store/writing.h"
 
+/* Pages in the journal that make a checkpoint worthwhile; tests want more of them. */
+#ifndef GORD_CHECKPOINT_FRAMES
+#define GORD_CHECKPOINT_FRAMES 4096
+#endif
+
 /* A run fills one page: 4096 less the B-tree's overhead (SQLite keeps up to 4061 bytes of a row in
  * its page). */
-enum { RUN_BYTES = 4000, CHECKPOINT_FRAMES = 4096 };
+enum { RUN_BYTES = 4000, IDLE_REMOVALS = 500, LEAST_REMOVALS = 16 };
 
 static const char *const statements[WRITE_COUNT] = {
     [WRITE_BEGIN] = "BEGIN IMMEDIATE",
@@ -30,6 +36,15 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_INSERT_ENDED] = "INSERT INTO ended VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_INSERT_LOG] = "INSERT INTO log VALUES (?, ?)",
     [WRITE_PUT_REPORT] = "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?, ?)",
+    [WRITE_PUT_STANDING] = "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_DELETE_STANDING] = "DELETE FROM standing WHERE id = ?",
+    [WRITE_PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)",
+    [WRITE_DELETE_REQUESTS] = "DELETE FROM requests WHERE at_ns < ?",
+    [WRITE_PUT_AWAITED] = "INSERT OR IGNORE INTO awaited VALUES (?, ?)",
+    [WRITE_FIND_AWAITED] = "SELECT 1 FROM awaited WHERE id = ? LIMIT 1",
+    [WRITE_DELETE_AWAITED] = "DELETE FROM awaited WHERE by_id = ? RETURNING id",
+    [WRITE_PUT_SPARED] = "INSERT OR IGNORE INTO spared VALUES (?, ?)",
+    [WRITE_DELETE_SPARED] = "DELETE FROM spared WHERE id = ? RETURNING seq",
     [WRITE_FIND_ENV] = "SELECT id FROM envs WHERE hash = ? AND bytes = ?",
     [WRITE_INSERT_ENV] = "INSERT INTO envs VALUES (NULL, ?, ?)",
     [WRITE_SET_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = "
@@ -37,6 +52,23 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_ADD_META] =
         "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = value + "
         "excluded.value",
+    [WRITE_FIND_JOB] = "SELECT 1 FROM jobs WHERE id = ?",
+    [WRITE_FIND_ENDED] = "SELECT last_seq, outcome FROM ended WHERE id = ?",
+    [WRITE_DELETE_JOB] = "DELETE FROM jobs WHERE id = ? RETURNING env_id",
+    [WRITE_DELETE_ENDED] = "DELETE FROM ended WHERE id = ? RETURNING outcome",
+    [WRITE_LOG_AT] = "SELECT first_seq, events FROM log WHERE first_seq <= ? ORDER BY first_seq "
+                     "DESC LIMIT 1",
+    [WRITE_LOG_FROM] = "SELECT first_seq, events FROM log WHERE first_seq >= ? ORDER BY first_seq "
+                       "LIMIT 1",
+    [WRITE_DELETE_LOG] = "DELETE FROM log WHERE first_seq = ?",
+    [WRITE_ENV_USED] = "SELECT 1 FROM jobs WHERE env_id = ? LIMIT 1",
+    /* The newest stays, so that ids are not used again. */
+    [WRITE_DELETE_ENV] = "DELETE FROM envs WHERE id = ?1 AND id < (SELECT max(id) FROM envs)",
+    [WRITE_FIRST_LEFTOVER] = "SELECT job_id, seq FROM leftovers ORDER BY job_id LIMIT 1",
+    [WRITE_PUT_LEFTOVER] = "INSERT OR REPLACE INTO leftovers VALUES (?, ?)",
+    [WRITE_DELETE_LEFTOVER] = "DELETE FROM leftovers WHERE job_id = ?",
+    [WRITE_PAGES] = "PRAGMA page_count",
+    [WRITE_UNUSED_PAGES] = "PRAGMA freelist_count",
 };
 
 /* ------------------------------------------------------------------ log */
@@ -99,6 +131,11 @@ static int put_meta(sqlite3_stmt *stmt, const char *key, int64_t value)
     return gord_sql_run(stmt);
 }
 
+int gord_writer_set_meta(struct gord_writer *writer, const char *key, int64_t value)
+{
+    return put_meta(writer->stmts[WRITE_SET_META], key, value);
+}
+
 static int write_meta(struct gord_writer *writer, uint64_t next_seq, int paused,
                       const struct gord_tally *tally)
 {
@@ -115,26 +152,43 @@ static int write_meta(struct gord_writer *writer, uint64_t next_seq, int paused,
     }
     for (int i = 0; i < GORD_OUTCOME_COUNT && rc == SQLITE_OK; i++) {
         if (tally->ended[i] != 0) {
-            char key[] = "ended.0";
-            key[sizeof key - 2] = (char)('0' + i);
+            char key[16];
+            snprintf(key, sizeof key, "ended.%d", i);
             rc = put_meta(add, key, tally->ended[i]);
         }
     }
     return rc;
 }
-_Static_assert(GORD_OUTCOME_COUNT <= 10, "the key of an outcome's counter has one digit");
 
 /* --------------------------------------------------------------- commit */
+
+/* Jobs that a transaction may remove. With events a few more than end in them, so that removing keeps
+ * up and a commit takes longer by little; without, as many as take some milliseconds. */
+static unsigned removals(const struct gord_tally *tally, size_t events)
+{
+    int64_t ended = 0;
+    for (int i = 0; i < GORD_OUTCOME_COUNT; i++) {
+        ended += tally->ended[i];
+    }
+    return events == 0 ? IDLE_REMOVALS : (unsigned)(ended + ended / 4) + LEAST_REMOVALS;
+}
 
 static int write_all(struct gord_writer *writer, struct gord_event *const *events, size_t count,
                      int paused, struct gord_tally *tally)
 {
     errno = 0; /* see gord_sql_errno */
+    GORD_CRASHPOINT(COMMIT_BEGIN);
     int rc = gord_sql_run(writer->stmts[WRITE_BEGIN]);
     rc = rc != SQLITE_OK ? rc : gord_writer_rows_write(writer, tally);
+    GORD_CRASHPOINT(COMMIT_ROWS);
     rc = rc != SQLITE_OK ? rc : write_log(writer, events, count, tally);
+    GORD_CRASHPOINT(COMMIT_LOG);
+    rc = rc != SQLITE_OK ? rc : gord_retain_step(writer, tally, removals(tally, count));
     rc = rc != SQLITE_OK ? rc : write_meta(writer, writer->next_seq + count, paused, tally);
-    return rc != SQLITE_OK ? rc : gord_sql_run(writer->stmts[WRITE_COMMIT]);
+    GORD_CRASHPOINT(COMMIT_READY);
+    rc = rc != SQLITE_OK ? rc : gord_sql_run(writer->stmts[WRITE_COMMIT]);
+    GORD_CRASHPOINT(COMMIT_DONE);
+    return rc;
 }
 
 /* Say what happened, and get out of the transaction. */
@@ -154,6 +208,7 @@ static int fail(struct gord_writer *writer, int rc, char *out_text, bool *out_fa
         (void)gord_sql_run(writer->stmts[WRITE_ROLLBACK]);
     }
     gord_writer_forget_envs(writer);
+    gord_retain_rolled_back(writer);
     return err;
 }
 
@@ -179,17 +234,23 @@ int gord_writer_commit(struct gord_writer *writer, struct gord_event *const *eve
     writer->next_seq += count;
     writer->next_id = tally.next_id;
     writer->rows += tally.rows;
+    for (int i = 0; i < GORD_OUTCOME_COUNT; i++) {
+        writer->ended += tally.ended[i];
+    }
+    gord_retain_committed(writer);
     return 0;
 }
 
 int gord_writer_checkpoint(struct gord_writer *writer, char *out_text, bool *out_fatal)
 {
-    if (writer->journal_frames < CHECKPOINT_FRAMES) {
+    if (writer->journal_frames < GORD_CHECKPOINT_FRAMES) {
         return 0;
     }
     writer->journal_frames = 0;
     errno = 0;
+    GORD_CRASHPOINT(CHECKPOINT_BEGIN);
     int rc = sqlite3_wal_checkpoint_v2(writer->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    GORD_CRASHPOINT(CHECKPOINT_DONE);
     /* Busy: somebody reads an old state; the next time will do. */
     return (rc & 0xff) == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY
                ? 0
@@ -220,6 +281,11 @@ static int read_start(struct gord_writer *writer, struct gord_store_start *out)
     err = err != 0 ? err : gord_sql_integer(db, "SELECT ifnull(max(id), 0) FROM jobs", &last_id);
     err = err != 0 ? err
                    : gord_sql_integer(db, "SELECT ifnull(max(first_seq), 0) FROM log", &last_run);
+    err = err != 0 ? err
+                   : gord_sql_integer(db,
+                                      "SELECT ifnull(sum(value), 0) FROM meta WHERE key BETWEEN "
+                                      "'ended.' AND 'ended.~'",
+                                      &writer->ended);
     if (err != 0) {
         return err == -ENOENT ? -EBADMSG : err;
     }
@@ -232,9 +298,10 @@ static int read_start(struct gord_writer *writer, struct gord_store_start *out)
     return 0;
 }
 
-int gord_writer_open(const char *path, bool sync, struct gord_store_start *out_start,
+int gord_writer_open(const struct gord_writer_opts *opts, struct gord_store_start *out_start,
                      char *out_text, struct gord_writer **out_writer)
 {
+    const char *path = opts->path;
     struct gord_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL || (writer->path = strdup(path)) == NULL ||
         (writer->run = malloc(RUN_BYTES)) == NULL) {
@@ -243,7 +310,7 @@ int gord_writer_open(const char *path, bool sync, struct gord_store_start *out_s
         return -ENOMEM;
     }
     writer->run_room = RUN_BYTES;
-    int err = gord_schema_open(path, sync, out_text, &writer->db);
+    int err = gord_schema_open(path, opts->sync, out_text, &writer->db);
     if (err != 0) {
         gord_writer_close(writer);
         return err;
@@ -257,6 +324,13 @@ int gord_writer_open(const char *path, bool sync, struct gord_store_start *out_s
         gord_schema_explain(err, path,
                             sound ? "its counters and rows disagree" : sqlite3_errmsg(writer->db),
                             out_text);
+        gord_writer_close(writer);
+        return err;
+    }
+    err = gord_retain_open(writer, opts->keep != NULL ? opts->keep : &(struct gord_keep){0},
+                           opts->outputs);
+    if (err != 0) {
+        gord_schema_explain(err, path, sqlite3_errmsg(writer->db), out_text);
         gord_writer_close(writer);
         return err;
     }
@@ -283,6 +357,11 @@ int gord_writer_seed(struct gord_writer *writer, const struct gord_store_start *
     return 0;
 }
 
+int64_t gord_writer_wait_ns(const struct gord_writer *writer)
+{
+    return gord_retain_wait_ns(writer, gord_event_clock());
+}
+
 uint64_t gord_writer_rows(const struct gord_writer *writer)
 {
     return writer->rows;
@@ -294,6 +373,7 @@ void gord_writer_close(struct gord_writer *writer)
         return;
     }
     gord_writer_forget_envs(writer);
+    gord_retain_close(writer);
     gord_batch_fini(&writer->batch);
     gord_sql_finalize_all(writer->stmts, WRITE_COUNT);
     (void)sqlite3_close(writer->db); /* checkpoints, unless another connection is open */

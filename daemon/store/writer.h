@@ -12,13 +12,21 @@
 #include <stdint.h>
 
 #include "daemon/event/event.h"
+#include "daemon/store/keep.h"
 #include "daemon/store/store.h"
 
 struct gord_writer;
 
+struct gord_writer_opts {
+    const char *path;
+    bool sync;
+    const struct gord_keep *keep; /* NULL: no limits */
+    const char *outputs;          /* the folder of all output */
+};
+
 /* Open or create the database; where it stands is in *out_start. Errors and text (GORD_STORE_TEXT
  * bytes) as gord_store_open. */
-int gord_writer_open(const char *path, bool sync, struct gord_store_start *out_start,
+int gord_writer_open(const struct gord_writer_opts *opts, struct gord_store_start *out_start,
                      char *out_text, struct gord_writer **out_writer);
 
 /* What to write besides the events. */
@@ -38,6 +46,10 @@ int gord_writer_checkpoint(struct gord_writer *writer, char *out_text, bool *out
 
 /* Start the numbers at least there; before the first commit, for a store that begins anew. */
 int gord_writer_seed(struct gord_writer *writer, const struct gord_store_start *start);
+
+/* How long until a commit of nothing is worthwhile, since there will be something to remove;
+ * INT64_MAX: it is not before there are events. */
+int64_t gord_writer_wait_ns(const struct gord_writer *writer);
 
 /* Rows written so far. */
 uint64_t gord_writer_rows(const struct gord_writer *writer);

@@ -5,6 +5,8 @@
 
 #include "daemon/store/batch.h"
 #include "daemon/store/place.h"
+#include "daemon/store/retain.h"
+#include "daemon/store/schema.h"
 #include "daemon/store/sql.h"
 #include "daemon/store/writer.h"
 
@@ -20,10 +22,33 @@ enum gord_writer_statement {
     WRITE_INSERT_ENDED,
     WRITE_INSERT_LOG,
     WRITE_PUT_REPORT,
+    WRITE_PUT_STANDING,
+    WRITE_DELETE_STANDING,
+    WRITE_PUT_REQUEST,
+    WRITE_DELETE_REQUESTS,
+    WRITE_PUT_AWAITED,
+    WRITE_FIND_AWAITED,
+    WRITE_DELETE_AWAITED,
+    WRITE_PUT_SPARED,
+    WRITE_DELETE_SPARED,
     WRITE_FIND_ENV,
     WRITE_INSERT_ENV,
     WRITE_SET_META,
     WRITE_ADD_META,
+    WRITE_FIND_JOB,
+    WRITE_FIND_ENDED,
+    WRITE_DELETE_JOB,
+    WRITE_DELETE_ENDED,
+    WRITE_LOG_AT,
+    WRITE_LOG_FROM,
+    WRITE_DELETE_LOG,
+    WRITE_ENV_USED,
+    WRITE_DELETE_ENV,
+    WRITE_FIRST_LEFTOVER,
+    WRITE_PUT_LEFTOVER,
+    WRITE_DELETE_LEFTOVER,
+    WRITE_PAGES,
+    WRITE_UNUSED_PAGES,
     WRITE_COUNT,
 };
 
@@ -54,7 +79,10 @@ struct gord_writer {
     uint64_t next_seq;
     uint64_t next_id;
     uint64_t rows;
-    int journal_frames; /* since the last checkpoint */
+    int64_t ended;             /* jobs that have, and are kept */
+    int64_t requests_swept_ns; /* when requests that are too old were deleted last */
+    int journal_frames;        /* since the last checkpoint */
+    struct gord_retain retain;
 };
 
 /* The rows that the batch comes to; adds to the tally. SQLite's code. */
@@ -62,5 +90,11 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
 
 /* Forget which environments have rows: a rollback may have taken them back. */
 void gord_writer_forget_envs(struct gord_writer *writer);
+
+/* The row of an environment is about to go. */
+void gord_writer_forget_env(struct gord_writer *writer, int64_t env_id);
+
+/* Set a number of `meta`. SQLite's code. */
+int gord_writer_set_meta(struct gord_writer *writer, const char *key, int64_t value);
 
 #endif

@@ -35,6 +35,8 @@ TEST(exit_of_job_tells_the_other_ends_apart)
     CHECK_EQ(code_of(GOR__V1__OUTCOME__LOST, 0, 0), 80);
     CHECK_EQ(code_of(GOR__V1__OUTCOME__SPAWN_ERROR, 0, 0), 81);
     CHECK_EQ(code_of(GOR__V1__OUTCOME__PANICKED, 0, 0), 82);
+    CHECK_EQ(code_of(GOR__V1__OUTCOME__DEPENDENCY_FAILED, 0, 0), 83);
+    CHECK_EQ(code_of(GOR__V1__OUTCOME__EXPIRED, 0, 0), 84);
     CHECK_EQ(code_of((Gor__V1__Outcome)99, 0, 0), 70);
 }
 

@@ -20,10 +20,10 @@ static void check_json(const ProtobufCMessage *message, const char *expected)
 TEST(json_message_has_every_field_in_the_contract_s_order)
 {
     Gor__V1__SubmitReply reply = GOR__V1__SUBMIT_REPLY__INIT;
-    check_json(&reply.base, "{\"id\":0,\"durability\":null}");
+    check_json(&reply.base, "{\"id\":0,\"durability\":null,\"existing\":false}");
     reply.id = 12;
     reply.durability = GOR__V1__DURABILITY__SYNC;
-    check_json(&reply.base, "{\"id\":12,\"durability\":\"SYNC\"}");
+    check_json(&reply.base, "{\"id\":12,\"durability\":\"SYNC\",\"existing\":false}");
 }
 
 TEST(json_message_names_enums_and_keeps_unknown_numbers)
@@ -66,7 +66,10 @@ TEST(json_message_shows_oneof_bytes_and_maps)
                "pipe\":false,\"stop_signals\":[],"
                "\"timeout_skips_pauses\":false},\"name\":\"\",\"timeout_ns\":0,\"grace_ns\":0,"
                "\"parent_id\":0,"
-               "\"labels\":{\"of\":\"\\\"demo\\\"\"}}");
+               "\"labels\":{\"of\":\"\\\"demo\\\"\"},"
+               "\"held\":false,\"not_before_ns\":0,\"delay_ns\":0,"
+               "\"zone\":\"\",\"start_before_ns\":0,\"after\":[],\"rerun_of\":0,\"retry\":null,"
+               "\"unique_key\":\"\",\"on_conflict\":\"SKIP\",\"output_max_bytes\":0}");
 }
 
 TEST(json_message_shows_an_absent_message_as_null)

@@ -11,6 +11,7 @@ struct model {
     uint64_t id; /* 0: not there */
     uint64_t last_seq;
     uint64_t parent;
+    uint32_t standing; /* attempt in its standing; 0: it has none */
     uint8_t state;
     bool taken;
     bool committed_end;
@@ -48,6 +49,7 @@ static void begin(struct world *world, struct model *job)
     job->id = gord_job_next_id(world->table);
     job->last_seq = 0;
     job->taken = false;
+    job->standing = 0;
     job->parent = pick(world, 3) == 0 ? parent->id : 0;
     struct gord_spec *spec = native_spec("job", job->parent);
     step(world, job, gord_event_submitted(job->id, spec, 0), GOR__V1__JOB_STATE__CREATED);
@@ -59,6 +61,28 @@ static void finish(struct world *world, struct model *job)
     Gor__V1__Outcome outcome = (Gor__V1__Outcome)(1 + pick(world, GORD_OUTCOME_COUNT - 1));
     step(world, job, gord_event_finished(job->id, outcome, 0, 0, "end"),
          GOR__V1__JOB_STATE__TERMINATED);
+}
+
+/* An event that brings a standing; it leaves the job without a run. */
+static void gate(struct world *world, struct model *job, enum gord_event_kind kind, uint8_t state)
+{
+    struct gord_standing *standing = gord_standing_copy(NULL);
+    standing->attempt = job->standing = pick(world, 1000) + 1;
+    step(world, job, gord_event_standing(kind, job->id, standing, "gate"), state);
+    job->taken = false;
+}
+
+/* A queued job goes back behind a gate; it has its spec again then. */
+static void hold(struct world *world, struct model *job)
+{
+    struct gord_spec *spec = native_spec("job", job->parent);
+    if (job->taken) {
+        gord_spec_unref(spec);
+        return;
+    }
+    CHECK_EQ(gord_job_give_spec(world->table, job->id, spec, 0, 0), 0);
+    gord_spec_unref(spec);
+    gate(world, job, GORD_EVENT_GATED, GOR__V1__JOB_STATE__CREATED);
 }
 
 /* The next one to start is the queued job with the smallest QUEUED seq, if that is committed. Since
@@ -107,11 +131,17 @@ static void move_on(struct world *world, struct model *job)
         begin(world, job);
         break;
     case GOR__V1__JOB_STATE__CREATED:
+        if (pick(world, 4) == 0) {
+            gate(world, job, GORD_EVENT_GATED, GOR__V1__JOB_STATE__CREATED);
+            break;
+        }
         step(world, job, gord_event_new(GORD_EVENT_QUEUED, id, NULL), GOR__V1__JOB_STATE__RUNNABLE);
         break;
     case GOR__V1__JOB_STATE__RUNNABLE:
         if (pick(world, 8) == 0) {
             finish(world, job);
+        } else if (pick(world, 8) == 0) {
+            hold(world, job);
         } else {
             take(world);
         }
@@ -121,7 +151,16 @@ static void move_on(struct world *world, struct model *job)
              GOR__V1__JOB_STATE__WAITING);
         break;
     case GOR__V1__JOB_STATE__WAITING:
-        finish(world, job);
+        if (!job->taken) {
+            step(world, job, gord_event_new(GORD_EVENT_QUEUED, id, NULL),
+                 GOR__V1__JOB_STATE__RUNNABLE);
+        } else if (pick(world, 4) != 0) {
+            finish(world, job);
+        } else if (pick(world, 2) == 0) {
+            gate(world, job, GORD_EVENT_RETRYING, GOR__V1__JOB_STATE__WAITING);
+        } else {
+            gate(world, job, GORD_EVENT_REQUEUED, GOR__V1__JOB_STATE__RUNNABLE);
+        }
         break;
     default:
         break; /* terminated; a commit will forget it */
@@ -141,6 +180,8 @@ static void compare(const struct world *world)
         CHECK(job != NULL);
         CHECK_EQ(job->state, model->state);
         CHECK_EQ(job->last_seq, model->last_seq);
+        const struct gord_standing *standing = job->body != NULL ? job->body->standing : NULL;
+        CHECK_EQ(standing != NULL ? standing->attempt : 0, model->standing);
         by_state[model->state]++;
         taken += model->state != GOR__V1__JOB_STATE__TERMINATED && job->taken;
         uint64_t children = 0;

@@ -60,10 +60,18 @@ static struct gord_event *event_of(enum gord_event_kind kind, struct gord_spec *
 /* The state after each kind from each state; 0: illegal. */
 static const uint8_t after[GORD_EVENT_KIND_COUNT][GORD_STATE_COUNT] = {
     /*                   none C  R  r  W  T */
-    [GORD_EVENT_SUBMITTED] = {1, 0, 0, 0, 0, 0},        [GORD_EVENT_QUEUED] = {0, 2, 0, 0, 0, 0},
-    [GORD_EVENT_STARTED] = {0, 0, 3, 3, 0, 0},          [GORD_EVENT_STATE] = {0, 0, 0, 4, 4, 0},
-    [GORD_EVENT_CANCEL_REQUESTED] = {0, 1, 2, 3, 4, 0}, [GORD_EVENT_FINISHED] = {0, 5, 5, 5, 5, 0},
-    [GORD_EVENT_RECOVERED] = {0, 0, 0, 3, 4, 0},        [GORD_EVENT_USED] = {0, 0, 0, 3, 4, 0},
+    [GORD_EVENT_SUBMITTED] = {1, 0, 0, 0, 0, 0},
+    [GORD_EVENT_QUEUED] = {0, 2, 0, 0, 0, 0},
+    [GORD_EVENT_STARTED] = {0, 0, 3, 3, 0, 0},
+    [GORD_EVENT_STATE] = {0, 0, 0, 4, 4, 0},
+    [GORD_EVENT_CANCEL_REQUESTED] = {0, 1, 2, 3, 4, 0},
+    [GORD_EVENT_FINISHED] = {0, 5, 5, 5, 5, 0},
+    [GORD_EVENT_RECOVERED] = {0, 0, 0, 3, 4, 0},
+    [GORD_EVENT_GATED] = {0, 1, 0, 0, 0, 0},
+    [GORD_EVENT_TERMINATE_REQUESTED] = {0, 1, 2, 3, 4, 0},
+    [GORD_EVENT_RETRYING] = {0, 0, 0, 4, 4, 0},
+    [GORD_EVENT_REQUEUED] = {0, 0, 0, 2, 2, 0},
+    [GORD_EVENT_USED] = {0, 0, 0, 3, 4, 0},
     [GORD_EVENT_SIGNALLED] = {0, 0, 0, 3, 4, 0},
 };
 
@@ -386,5 +394,53 @@ TEST(table_prints_itself)
     fclose(out);
     CHECK(strstr(text, "job 1 WAITING") != NULL && strstr(text, "reason \"sleep\"") != NULL);
     free(text);
+    gord_job_table_free(table);
+}
+
+/* A job without a run goes to and fro between its gate and the queue; one with a run does not. */
+TEST(gated_job_is_parked_and_keeps_its_standing)
+{
+    struct gord_job_table *table = new_table(1);
+    uint64_t id = submit(table, native_spec("a", 0)), other = submit(table, native_spec("b", 0));
+    struct gord_standing *standing = gord_standing_copy(NULL);
+    standing->held = true;
+    apply(table, gord_event_standing(GORD_EVENT_GATED, id, standing, "held"));
+    struct gord_job *job = gord_job_find(table, id);
+    CHECK_EQ(job->state, GOR__V1__JOB_STATE__CREATED);
+    CHECK(job->body->standing->held);
+    commit_all(table);
+    CHECK_EQ(gord_job_take(table, GORD_NATIVE)->id, other);
+    CHECK(gord_job_take(table, GORD_NATIVE) == NULL);
+    apply(table, gord_event_new(GORD_EVENT_QUEUED, id, NULL));
+    CHECK(job->body->standing->held); /* until an event says otherwise */
+    commit_all(table);
+    CHECK(gord_job_has_spec(job)); /* whatever the window */
+    CHECK(gord_job_take(table, GORD_NATIVE) == job);
+    CHECK(!gord_job_allows(job, GORD_EVENT_GATED));
+    CHECK(gord_job_table_is_valid(table));
+    gord_job_table_free(table);
+}
+
+TEST(retrying_job_gives_its_slot_back_and_is_queued_again)
+{
+    struct gord_job_table *table = new_table(0);
+    uint64_t id = submit(table, native_spec("a", 0));
+    struct gord_job *job = gord_job_find(table, id);
+    commit_all(table);
+    CHECK(gord_job_take(table, GORD_NATIVE) == job);
+    apply(table, gord_event_started(id, 7, 0, 0));
+    struct gord_standing *standing = gord_standing_copy(NULL);
+    standing->attempt = 1;
+    apply(table, gord_event_standing(GORD_EVENT_RETRYING, id, standing, "again"));
+    CHECK_EQ(job->state, GOR__V1__JOB_STATE__WAITING);
+    CHECK_EQ(gord_job_counts(table)->taken[GORD_NATIVE], 0);
+    CHECK_EQ(job->body->started_ns, 0);
+    CHECK(!gord_job_allows(job, GORD_EVENT_STATE));
+    CHECK(gord_job_allows(job, GORD_EVENT_GATED));
+    CHECK(gord_job_table_is_valid(table));
+    apply(table, gord_event_new(GORD_EVENT_QUEUED, id, NULL));
+    commit_all(table);
+    CHECK(gord_job_take(table, GORD_NATIVE) == job);
+    CHECK_EQ(job->body->standing->attempt, 1);
     gord_job_table_free(table);
 }

@@ -45,11 +45,18 @@ static inline void box_health(void *arg, int error, const char *text)
 }
 
 /* What gord_store_open answers. On success also a table that goes on where the store stands. */
-static inline int box_open(struct box *box, const char *dir, bool memory)
+static inline int box_open_with(struct box *box, const char *dir, bool memory,
+                                const struct gord_keep *keep)
 {
     memset(box, 0, sizeof *box);
     CHECK_EQ(uv_loop_init(&box->loop), 0);
-    struct gord_store_opts opts = {dir, memory, &box->loop, box_committed, box_health, box};
+    struct gord_store_opts opts = {.dir = dir,
+                                   .memory = memory,
+                                   .keep = keep != NULL ? *keep : (struct gord_keep){0},
+                                   .loop = &box->loop,
+                                   .committed = box_committed,
+                                   .health = box_health,
+                                   .arg = box};
     int err = gord_store_open(&opts, &box->start, box->text, &box->store);
     if (err != 0) {
         (void)uv_run(&box->loop, UV_RUN_DEFAULT);
@@ -63,6 +70,11 @@ static inline int box_open(struct box *box, const char *dir, bool memory)
     box->table = gord_job_table_new(&job_opts);
     CHECK(box->table != NULL);
     return 0;
+}
+
+static inline int box_open(struct box *box, const char *dir, bool memory)
+{
+    return box_open_with(box, dir, memory, NULL);
 }
 
 /* What gord_store_close answers. */

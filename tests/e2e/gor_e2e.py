@@ -34,8 +34,8 @@ except ImportError:
 
 # States and outcomes of the contract.
 CREATED, RUNNABLE, RUNNING, WAITING, TERMINATED = 1, 2, 3, 4, 5
-(SUCCEEDED, FAILED, SIGNALED, TIMED_OUT, CANCELLED, LOST, SPAWN_ERROR, PANICKED,
- OOM_KILLED) = range(1, 10)
+(SUCCEEDED, FAILED, SIGNALED, TIMED_OUT, CANCELLED, LOST, SPAWN_ERROR, PANICKED, OOM_KILLED,
+ DEPENDENCY_FAILED, EXPIRED) = range(1, 12)
 SECOND = 1_000_000_000
 
 
@@ -198,6 +198,7 @@ class Client:
             self.messages.load("gor.v1.Jobs")
             self.messages.load("gor.v1.Runtime")
             self.messages.load("gor.v1.Plugins")
+            self.messages.load("gor.v1.Store")
             self.loaded = True
 
     def message(self, name, /, **fields):

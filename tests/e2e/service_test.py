@@ -254,7 +254,8 @@ class Looking(e2e.GordTest):
                 self.assertStatus(INVALID, self.client.runtime, "Inspect", text=text, **fields)
 
     def test_reflection_and_health(self):
-        want = ["gor.v1.Jobs", "gor.v1.Plugins", "gor.v1.Runtime", "grpc.health.v1.Health",
+        want = ["gor.v1.Jobs", "gor.v1.Plugins", "gor.v1.Runtime", "gor.v1.Store",
+                "grpc.health.v1.Health",
                 "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
         for version in ("v1", "v1alpha"):
             self.assertEqual(sorted(self.client.messages.services(version)), want)
@@ -394,9 +395,15 @@ class Logs(e2e.GordTest):
         job_id = self.client.exec("sh", "-c", "head -c 3000000 /dev/zero; echo err >&2")
         job = self.client.wait(job_id)
         self.assertEqual((job.outcome, job.stdout_bytes), (e2e.SUCCEEDED, 3000000))
-        self.assertLessEqual(len(self.client.logs(job_id, 1)), 1 << 20)
-        self.assertGreater(len(self.client.logs(job_id, 1)), 900000)
-        self.assertIn(b"output truncated", self.client.logs(job_id, 3))
+        chunks = list(self.client.jobs("Logs", id=job_id))
+        kept = sum(len(c.data) for c in chunks if c.stream == 1)
+        gaps = [c for c in chunks if c.missing_bytes]
+        self.assertLessEqual(kept, 1 << 20)
+        self.assertGreater(kept, 3 << 18)
+        self.assertEqual(len(gaps), 1)
+        self.assertEqual(gaps[0].missing_bytes + kept, 3000000)
+        self.assertIn(b"bytes of output are missing here", gaps[0].data)
+        self.assertIn(b"err\n", [c.data for c in chunks if c.stream == 2])
 
     def test_many_followers_of_one_job(self):
         job_id = self.client.exec("sh", "-c", "for i in 1 2 3 4 5; do echo $i; sleep 0.02; done")

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_terminate.c - `gorctl terminate` and `gorctl rerun`. */
+#include "client/act.h"
+
+int gorctl_cmd_terminate(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct gorctl_act act = {
+        .path = "/gor.v1.Jobs/Terminate",
+        .done = "terminated",
+        .none = "There is no job that has not ended.",
+        .doc =
+            "End jobs, and all below them, by force: their processes are killed at once, without "
+            "SIGTERM and grace.\v"
+            "`gorctl cancel` asks first, and mostly that is better: a killed program cleans up "
+            "nothing. The function of a native job cannot be forced; it is asked.\n"
+            "\n"
+            "Examples:\n"
+            "  gorctl terminate 12 --cause 'eats the disk'\n"};
+    return gorctl_act_run(ctl, argc, argv, &act);
+}
+
+int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct gorctl_act act = {
+        .path = "/gor.v1.Jobs/Rerun",
+        .done = "run again",
+        .none = NULL,
+        .doc = "Hand in again what jobs were to do, each as a new job: at once, whatever times and "
+               "jobs the former one waited for, and below no other. `gorctl show` tells which job "
+               "it repeats.\v"
+               "Examples:\n"
+               "  gorctl rerun 12\n"};
+    return gorctl_act_run(ctl, argc, argv, &act);
+}

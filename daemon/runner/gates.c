@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* gates.c - see gates.h. */
+#include "daemon/runner/gates.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
+#include "daemon/event/clock.h"
+
+struct gate {
+    struct gord_job *job;        /* borrowed; outlives it */
+    struct gord_alarm_entry due; /* of the alarm that `by_boot` says */
+    struct gord_alarm_entry expiry;
+    struct gord_after *after; /* owned; NULL: it waits for no other */
+    bool by_boot;
+    bool is_due;
+};
+
+/* A start or an end that somebody waits for. */
+struct gord_gate_news {
+    uint64_t id;
+    struct gord_after_facts facts;
+};
+
+static struct gate *gate_of(const struct gord_job *job)
+{
+    return job->body != NULL ? job->body->gate : NULL;
+}
+
+/* A job that is in the queue has its gate only for the time it must have started by. */
+static bool is_parked(const struct gord_job *job)
+{
+    return job->state == GOR__V1__JOB_STATE__CREATED ||
+           (job->state == GOR__V1__JOB_STATE__WAITING && !job->taken);
+}
+
+static bool keeps(const struct gate *gate)
+{
+    return gate->job->body->standing->held || !gate->is_due ||
+           gord_after_verdict(gate->after) != GORD_AFTER_HOLDS;
+}
+
+/* ------------------------------------------------------------------ making them */
+
+static int set_times(struct gord_gates *gates, struct gate *gate)
+{
+    const struct gord_standing *standing = gate->job->body->standing;
+    int64_t now = gord_event_clock();
+    int64_t due = standing->due_ns;
+    int result = 0;
+
+    gord_alarm_clear(gate->by_boot ? &gates->boot : &gates->wall, &gate->due);
+    gate->by_boot = standing->due_boot != 0;
+    if (gate->by_boot) {
+        now = gord_clock_boot();
+        due = gord_clock_due(standing);
+    }
+    gate->is_due = due <= now;
+    if (!gate->is_due) {
+        result = gord_alarm_set(gate->by_boot ? &gates->boot : &gates->wall, &gate->due, due);
+    }
+    if (result == 0 && standing->expires_ns != 0) {
+        result = gord_alarm_set(&gates->expiries, &gate->expiry, standing->expires_ns);
+    }
+    return result;
+}
+
+static void facts_of_job(const struct gord_job *job, struct gord_after_facts *out)
+{
+    const struct gord_standing *standing = job->body != NULL ? job->body->standing : NULL;
+
+    out->exists = true;
+    out->ended = job->state == GOR__V1__JOB_STATE__TERMINATED;
+    out->outcome = (Gor__V1__Outcome)job->outcome;
+    out->started = (job->body != NULL && job->body->started_ns != 0) ||
+                   (standing != NULL && standing->attempt + standing->losses > 0);
+}
+
+/* From memory or the store. */
+static int look_up(void *arg, uint64_t id, struct gord_after_facts *out)
+{
+    struct gord_gates *gates = arg;
+    const struct gord_job *job = gord_job_find(gord_bus_table(gates->bus), id);
+    struct gord_row row;
+
+    if (job != NULL) {
+        facts_of_job(job, out);
+        return 0;
+    }
+    int result = gord_reader_job(gord_bus_reader(gates->bus), id, false, &row);
+    if (result == 0) {
+        *out = (struct gord_after_facts){true, row.started_ns != 0,
+                                         row.state == GOR__V1__JOB_STATE__TERMINATED,
+                                         (Gor__V1__Outcome)row.outcome};
+        gord_row_fini(&row);
+    }
+    return result == -ENOENT ? 0 : result;
+}
+
+int gord_gates_enter(struct gord_gates *gates, struct gord_job *job)
+{
+    struct gate *gate = gate_of(job);
+
+    GORD_ASSERT(job->body->standing != NULL);
+    if (gate == NULL) {
+        gate = calloc(1, sizeof(*gate));
+        if (gate == NULL) {
+            return -ENOMEM;
+        }
+        gate->job = job;
+        job->body->gate = gate;
+    }
+    int result = set_times(gates, gate);
+    if (result == 0 && gate->after == NULL && job->state == GOR__V1__JOB_STATE__CREATED) {
+        result =
+            gord_after_new(&gates->index, job->id, job->body->spec, look_up, gates, &gate->after);
+    }
+    if (result != 0) {
+        gord_gates_leave(gates, job);
+        return result;
+    }
+    bool kept = keeps(gate);
+    if (!kept && job->body->standing->expires_ns == 0) {
+        gord_gates_leave(gates, job);
+    }
+    return kept;
+}
+
+void gord_gates_leave(struct gord_gates *gates, struct gord_job *job)
+{
+    struct gate *gate = gate_of(job);
+
+    if (gate != NULL) {
+        gord_alarm_clear(gate->by_boot ? &gates->boot : &gates->wall, &gate->due);
+        gord_alarm_clear(&gates->expiries, &gate->expiry);
+        gord_after_free(&gates->index, gate->after);
+        job->body->gate = NULL;
+        free(gate);
+    }
+}
+
+/* ------------------------------------------------------------------ opening them */
+
+/* Something has come that the job waited for. */
+static void look(struct gord_gates *gates, struct gate *gate)
+{
+    struct gord_job *job = gate->job;
+
+    if (!is_parked(job)) {
+        return;
+    }
+    if (gord_after_verdict(gate->after) == GORD_AFTER_NEVER) {
+        char detail[GORD_GATE_TEXT];
+        gord_after_text(gate->after, detail, sizeof(detail));
+        gates->failed(gates->arg, job, detail);
+        return;
+    }
+    if (keeps(gate)) {
+        return;
+    }
+    if (job->body->standing->expires_ns == 0) {
+        gord_gates_leave(gates, job);
+    }
+    GORD_CRASHPOINT(GATE_OPENED);
+    gates->opened(gates->arg, job);
+}
+
+void gord_gates_look(struct gord_gates *gates, struct gord_job *job)
+{
+    struct gate *gate = gate_of(job);
+
+    if (gate != NULL) {
+        look(gates, gate);
+    }
+}
+
+int gord_gates_tell(struct gord_gates *gates, const struct gord_job *job)
+{
+    if (gord_after_waiting(&gates->index, job->id, NULL, 0) == 0) {
+        return 0;
+    }
+    if (gates->news_count == gates->news_room) {
+        size_t room = gates->news_room > 0 ? gates->news_room * 2 : 16;
+        struct gord_gate_news *news = realloc(gates->news, room * sizeof(*news));
+        if (news == NULL) {
+            return -ENOMEM;
+        }
+        gates->news = news;
+        gates->news_room = room;
+    }
+    struct gord_gate_news *news = &gates->news[gates->news_count++];
+    news->id = job->id;
+    facts_of_job(job, &news->facts);
+    return 0;
+}
+
+/* Those that wait are found by id, for each may end and take others along. */
+static int tell_all(struct gord_gates *gates, const struct gord_gate_news *news)
+{
+    size_t count = gord_after_waiting(&gates->index, news->id, NULL, 0);
+    uint64_t *ids = calloc(count + 1, sizeof(*ids));
+
+    if (ids == NULL) {
+        return -ENOMEM;
+    }
+    gord_after_waiting(&gates->index, news->id, ids, count);
+    for (size_t i = 0; i < count; i++) {
+        struct gord_job *job = gord_job_find(gord_bus_table(gates->bus), ids[i]);
+        struct gate *gate = job != NULL ? gate_of(job) : NULL;
+        if (gate != NULL && gate->after != NULL) {
+            gord_after_tell(gate->after, news->id, &news->facts);
+            look(gates, gate);
+        }
+    }
+    free(ids);
+    return 0;
+}
+
+void gord_gates_flush(struct gord_gates *gates)
+{
+    size_t done = 0;
+
+    /* What this causes is told behind it. */
+    while (done < gates->news_count) {
+        struct gord_gate_news news = gates->news[done];
+        if (tell_all(gates, &news) != 0) {
+            break; /* out of memory: again in the next turn */
+        }
+        done++;
+    }
+    if (done > 0) {
+        gates->news_count -= done;
+        memmove(gates->news, gates->news + done, gates->news_count * sizeof(*gates->news));
+    }
+    if (gates->news_count > 0) {
+        gord_bus_wake(gates->bus);
+    }
+}
+
+static void on_due(void *arg, struct gord_alarm_entry *entry)
+{
+    struct gord_gates *gates = arg;
+    struct gate *gate = (struct gate *)(void *)((char *)entry - offsetof(struct gate, due));
+
+    gate->is_due = true;
+    look(gates, gate);
+}
+
+static void on_expiry(void *arg, struct gord_alarm_entry *entry)
+{
+    struct gord_gates *gates = arg;
+    struct gate *gate = (struct gate *)(void *)((char *)entry - offsetof(struct gate, expiry));
+
+    gates->expired(gates->arg, gate->job);
+}
+
+int gord_gates_open(struct gord_gates *gates, struct gord_bus *bus)
+{
+    uv_loop_t *loop = gord_bus_loop(bus);
+
+    gates->bus = bus;
+    int result = gord_alarm_open(&gates->wall, loop, CLOCK_REALTIME, on_due, gates);
+
+    if (result != 0) {
+        return result;
+    }
+    result = gord_alarm_open(&gates->boot, loop, CLOCK_BOOTTIME, on_due, gates);
+    if (result != 0) {
+        goto close_wall;
+    }
+    result = gord_alarm_open(&gates->expiries, loop, CLOCK_REALTIME, on_expiry, gates);
+    if (result == 0) {
+        return 0;
+    }
+    gord_alarm_close(&gates->boot);
+close_wall:
+    gord_alarm_close(&gates->wall);
+    return result;
+}
+
+void gord_gates_close(struct gord_gates *gates)
+{
+    gord_alarm_close(&gates->wall);
+    gord_alarm_close(&gates->boot);
+    gord_alarm_close(&gates->expiries);
+}
+
+void gord_gates_fini(struct gord_gates *gates)
+{
+    gord_alarm_fini(&gates->wall);
+    gord_alarm_fini(&gates->boot);
+    gord_alarm_fini(&gates->expiries);
+    gord_after_index_fini(&gates->index);
+    free(gates->news);
+}
+
+/* ------------------------------------------------------------------ telling */
+
+const char *gord_gates_time(int64_t at_ns, char *out, size_t bytes)
+{
+    time_t seconds = (time_t)(at_ns / 1000000000);
+    struct tm parts;
+
+    if (localtime_r(&seconds, &parts) == NULL ||
+        strftime(out, bytes, "%Y-%m-%d %H:%M:%S %z", &parts) == 0) {
+        snprintf(out, bytes, "%lld", (long long)seconds);
+    }
+    return out;
+}
+
+/* Append to a list of reasons. */
+static void add(char out[GORD_GATE_TEXT], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void add(char out[GORD_GATE_TEXT], const char *format, ...)
+{
+    size_t used = strlen(out);
+    va_list args;
+
+    if (used > 0 && used + 2 < GORD_GATE_TEXT) {
+        used += (size_t)snprintf(out + used, GORD_GATE_TEXT - used, "; ");
+    }
+    va_start(args, format);
+    vsnprintf(out + used, GORD_GATE_TEXT - used, format, args);
+    va_end(args);
+}
+
+static void add_time(const struct gord_standing *standing, char out[GORD_GATE_TEXT])
+{
+    char time[48];
+
+    if (standing->due_boot != 0) {
+        double left = (double)(gord_clock_due(standing) - gord_clock_boot()) / 1e9;
+        add(out, "in %.9g s", left < 0 ? 0 : left < 10 ? left : (double)(int64_t)(left + 0.5));
+    } else {
+        add(out, "until %s", gord_gates_time(standing->due_ns, time, sizeof(time)));
+    }
+}
+
+const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT])
+{
+    const struct gate *gate = gate_of(job);
+
+    out[0] = '\0';
+    if (gate == NULL) {
+        return out;
+    }
+    if (job->state == GOR__V1__JOB_STATE__WAITING) {
+        add(out, "retry %u of %u", job->body->standing->attempt, job->body->spec->retries);
+    }
+    if (job->body->standing->held) {
+        add(out, "held; `gorctl release %" PRIu64 "` lets it go", job->id);
+    }
+    if (!gate->is_due) {
+        add_time(job->body->standing, out);
+    }
+    if (gord_after_verdict(gate->after) == GORD_AFTER_PENDING) {
+        char jobs[GORD_GATE_TEXT - 16];
+        gord_after_text(gate->after, jobs, sizeof(jobs));
+        add(out, "waits for %s", jobs);
+    }
+    return out;
+}

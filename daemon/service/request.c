@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* request.c - see request.h. */
+#include "daemon/service/request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A submission on its way to the disk. */
+struct gord_underway {
+    uint8_t id[GORD_REQUEST_BYTES];
+    uint32_t uid;
+    struct gord_request_known known;
+    struct gord_underway *next; /* list link of the service, in the order of seq */
+    struct gord_underway *same; /* list link of its bucket */
+};
+
+/* Ids are random, so any byte spreads them. */
+static struct gord_underway **bucket_of(struct gord_service *service, const uint8_t *id)
+{
+    return &service->underway_by_id[id[0]];
+}
+
+static const struct gord_underway *find_underway(struct gord_service *service, const uint8_t *id,
+                                                 uint32_t uid)
+{
+    const struct gord_underway *at = *bucket_of(service, id);
+
+    while (at != NULL && (at->uid != uid || memcmp(at->id, id, sizeof(at->id)) != 0)) {
+        at = at->same;
+    }
+    return at;
+}
+
+int gord_request_find(struct gord_service *service, const ProtobufCBinaryData *id, uint32_t uid,
+                      struct gord_request_known *out_known, struct gord_refusal *out_why)
+{
+    if (id->len == 0) {
+        return 0;
+    }
+    if (id->len != GORD_REQUEST_BYTES) {
+        snprintf(out_why->text, sizeof(out_why->text),
+                 "request_id has %zu bytes; it is %d, or none", id->len, GORD_REQUEST_BYTES);
+        out_why->status = WIRE_INVALID_ARGUMENT;
+        return -EINVAL;
+    }
+    const struct gord_underway *underway = find_underway(service, id->data, uid);
+    if (underway != NULL) {
+        *out_known = underway->known;
+        return 1;
+    }
+    struct gord_request_known known = {0};
+    int result = gord_reader_request(gord_bus_reader(service->bus), id->data, uid, &known.first_id,
+                                     &known.count);
+    if (result == -ENOENT) {
+        return 0;
+    }
+    if (result != 0) {
+        snprintf(out_why->text, sizeof(out_why->text), "request_id: cannot look it up: %s",
+                 strerror(-result));
+        out_why->status = wire_status_from_errno(result);
+        return -EINVAL;
+    }
+    *out_known = known;
+    return 1;
+}
+
+struct gord_request *gord_request_new(const ProtobufCBinaryData *id, uint64_t count, int *out_error)
+{
+    *out_error = 0;
+    if (id->len == 0) {
+        return NULL;
+    }
+    struct gord_request *request = malloc(sizeof(*request));
+    if (request == NULL) {
+        *out_error = -ENOMEM;
+        return NULL;
+    }
+    memcpy(request->id, id->data, sizeof(request->id));
+    request->count = count;
+    return request;
+}
+
+void gord_request_add(struct gord_service *service, const ProtobufCBinaryData *id, uint32_t uid,
+                      const struct gord_request_known *known)
+{
+    if (id->len == 0 || known->seq <= gord_bus_committed(service->bus)) {
+        return;
+    }
+    struct gord_underway *underway = calloc(1, sizeof(*underway));
+    if (underway == NULL) {
+        return;
+    }
+    memcpy(underway->id, id->data, sizeof(underway->id));
+    underway->uid = uid;
+    underway->known = *known;
+    *(service->underway_last != NULL ? &service->underway_last->next : &service->underway) =
+        underway;
+    service->underway_last = underway;
+    underway->same = *bucket_of(service, underway->id);
+    *bucket_of(service, underway->id) = underway;
+}
+
+static void forget_first(struct gord_service *service)
+{
+    struct gord_underway *underway = service->underway;
+    struct gord_underway **link = bucket_of(service, underway->id);
+
+    while (*link != underway) {
+        link = &(*link)->same;
+    }
+    *link = underway->same;
+    service->underway = underway->next;
+    if (service->underway == NULL) {
+        service->underway_last = NULL;
+    }
+    free(underway);
+}
+
+void gord_requests_settle(struct gord_service *service, int error)
+{
+    while (service->underway != NULL &&
+           (error != 0 || service->underway->known.seq <= gord_bus_committed(service->bus))) {
+        forget_first(service);
+    }
+}

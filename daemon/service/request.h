@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* request.h - submissions known by the id that their client gave them, so that one whose reply was
+ * lost can be repeated without a second job.
+ *
+ * Those on their way to the disk are here; the others are in the store, for a day.
+ * Threads     loop thread.
+ */
+#ifndef GORD_SERVICE_REQUEST_H
+#define GORD_SERVICE_REQUEST_H
+
+#include "daemon/service/submit.h"
+
+/* What was answered, or is about to be. */
+struct gord_request_known {
+    uint64_t first_id;
+    uint64_t count;
+    uint64_t seq; /* of its last event; 0: it is on disk */
+};
+
+/* Is this a repetition? 1 with *out_known; 0: no, or it has no id; -EINVAL with the reason in *out_why:
+ * the id is none, or the store cannot be read. */
+int gord_request_find(struct gord_service *service, const ProtobufCBinaryData *id, uint32_t uid,
+                      struct gord_request_known *out_known, struct gord_refusal *out_why);
+
+/* For the event of the first of `count` jobs; NULL without an id, or without memory, which
+ * *out_error tells. */
+struct gord_request *gord_request_new(const ProtobufCBinaryData *id, uint64_t count,
+                                      int *out_error);
+
+/* Remember a submission that is on its way. Without memory for it a repetition is not known before
+ * it is on disk. */
+void gord_request_add(struct gord_service *service, const ProtobufCBinaryData *id, uint32_t uid,
+                      const struct gord_request_known *known);
+
+/* Everything up to the committed seq is the store's to know; with an error, nothing is on its way. */
+void gord_requests_settle(struct gord_service *service, int error);
+
+#endif

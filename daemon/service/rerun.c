@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs.Rerun: what a job was to do, as a new job. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/service/act.h"
+#include "daemon/service/submit.h"
+
+/* The message without what belonged to the former job's time and place. */
+static void strip(Gor__V1__JobSpec *wire, uint64_t of)
+{
+    wire->rerun_of = of;
+    wire->parent_id = 0;
+    wire->held = false;
+    wire->not_before_ns = 0;
+    wire->delay_ns = 0;
+    wire->start_before_ns = 0;
+}
+
+/* `wire` is ours; its dependencies are set aside while the rest is submitted. */
+static int submit_again(struct gord_act *act, Gor__V1__JobSpec *wire, uint64_t of,
+                        char why[GORD_ACT_TEXT])
+{
+    struct gord_refusal refusal;
+    size_t after = wire->n_after;
+
+    strip(wire, 0);
+    wire->n_after = 0;
+    bool open = gord_submit_is_open(act->service, 1, &refusal) &&
+                gord_submit_accepts(act->service, "", wire, 0, &refusal);
+    int result = open ? 0 : gord_act_refuse(why, refusal.text);
+    if (result == 0) {
+        strip(wire, of);
+        result = gord_submit_enter(act->service, wire, gord_submit_uid(act->call), NULL,
+                                   &act->new_id, &act->seq);
+    }
+    wire->n_after = after;
+    return result;
+}
+
+static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
+{
+    struct gord_row row;
+    int result = gord_reader_job(gord_bus_reader(act->service->bus), id, true, &row);
+
+    if (result != 0) {
+        return result;
+    }
+    Gor__V1__JobSpec *wire = gord_spec_to_wire(row.spec, 1);
+    gord_row_fini(&row);
+    if (wire == NULL) {
+        return -ENOMEM;
+    }
+    result = submit_again(act, wire, id, why);
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    if (result == 0) {
+        snprintf(why, GORD_ACT_TEXT, "as job %" PRIu64, act->new_id);
+    }
+    return result;
+}
+
+GORD_METHOD(gord_jobs_rerun)
+{
+    static const struct gord_act_verb verb = {"rerun", "run again", rerun_one, NULL};
+
+    gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
+}

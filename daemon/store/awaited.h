@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* awaited.h - jobs that live ones are to run after: what became of them is looked up in the store after
+ * a restart, so those that have ended are spared from removal until nobody waits any more.
+ *
+ * Two tables: `awaited`, who waits for whom; `spared`, what would have been removed meanwhile.
+ * Threads     the writer's.
+ */
+#ifndef GORD_STORE_AWAITED_H
+#define GORD_STORE_AWAITED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gord_event;
+struct gord_tally;
+struct gord_writer;
+
+/* The job of a SUBMITTED event waits for those its spec names. SQLite's code, as below. */
+int gord_awaited_put(struct gord_writer *writer, const struct gord_event *submitted,
+                     struct gord_tally *tally);
+
+/* Job `job_id` has ended and waits for none any more; what was spared for it alone is removed. */
+int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally);
+
+/* A job that has ended, by its event `seq`, is to be removed: *out_spared, not yet. */
+int gord_awaited_spare(struct gord_writer *writer, uint64_t job_id, uint64_t seq, bool *out_spared);
+
+#endif

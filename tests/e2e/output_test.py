@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Output beyond its cap: kept at both ends, bounded on disk while it is written, followed without
+gaps."""
+
+import os
+import threading
+import time
+import unittest
+
+import gor_e2e as e2e
+import gorctl_e2e as ctl
+from gor_e2e import grpc
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT if grpc else None
+GIGABYTE = 1 << 30
+CAP = 1 << 20
+
+
+def output_files(state, job_id):
+    folder = os.path.join(state, "logs", str(job_id // 1024))
+    return [os.path.join(folder, name) for name in os.listdir(folder)
+            if name.split(".")[0] == str(job_id)]
+
+
+def bytes_on_disk(state, job_id):
+    total = 0
+    for path in output_files(state, job_id):
+        try:
+            total += os.stat(path).st_blocks * 512
+        except FileNotFoundError:
+            pass  # just replaced
+    return total
+
+
+class Output(ctl.GorctlTest):
+    options = ("--log-cap", "1M")
+
+    def test_a_gigabyte_without_a_newline_leaves_the_cap_at_most(self):
+        count = GIGABYTE if not e2e.SANITIZE else GIGABYTE // 16
+        job_id = self.client.exec("sh", "-c", f"printf begin; head -c {count} /dev/zero; printf end")
+        most, done = 0, threading.Event()
+
+        def look():
+            nonlocal most
+            while not done.is_set():
+                try:
+                    most = max(most, bytes_on_disk(self.gord.state, job_id))
+                except FileNotFoundError:
+                    pass  # no output yet
+                time.sleep(0.005)
+
+        looker = threading.Thread(target=look)
+        looker.start()
+        job = self.client.wait(job_id)
+        done.set()
+        looker.join()
+        self.assertEqual((job.outcome, job.stdout_bytes), (e2e.SUCCEEDED, count + 8))
+        slack = 3 * 4096  # the last page of each file
+        self.assertLessEqual(most, CAP + slack)
+        self.assertLessEqual(bytes_on_disk(self.gord.state, job_id), CAP + slack)
+        chunks = list(self.client.jobs("Logs", id=job_id))
+        kept = b"".join(c.data for c in chunks if c.stream == 1)
+        missing = [c.missing_bytes for c in chunks if c.missing_bytes]
+        self.assertEqual(len(missing), 1)
+        self.assertEqual(len(kept) + missing[0], count + 8)
+        self.assertTrue(kept.startswith(b"begin\0") and kept.endswith(b"\0end"))
+
+    def test_gorctl_shows_both_ends_and_what_is_missing(self):
+        job_id = self.submit("--output-max", "64K", "--shell",
+                             "seq -w 1 100000; echo oops >&2")
+        self.client.wait(job_id)
+        result = self.gorctl("logs", str(job_id))
+        lines = result.text.splitlines()
+        self.assertEqual((lines[0], lines[-1]), ("000001", "100000"))
+        self.assertLessEqual(len(result.out), 64 << 10)
+        missing = sum(line["missing_bytes"] for line in
+                      self.ok("logs", "--json", str(job_id)).lines if "missing_bytes" in line)
+        self.assertEqual(missing + len(result.out), 700000)
+        self.assertIn(f"gord: {missing} bytes of output are missing here", result.err.decode())
+        self.assertIn("Output kept", self.ok("show", str(job_id)).text)
+
+    def test_who_follows_from_the_beginning_misses_nothing(self):
+        # In steps that the reader allows, so that it never lags by a part.
+        fifo = os.path.join(self.gord.folder, "steps")
+        os.mkfifo(fifo)
+        spec = self.client.exec_spec(
+            "sh", "-c", "exec 3<steps; n=0; while read line <&3; do n=$((n+1)); "
+            "head -c 8000 /dev/zero; echo $n; done", cwd=self.gord.folder,
+            output_max_bytes=64 << 10)
+        job_id = self.client.submit(spec)
+        steps = open(fifo, "w", encoding="ascii")
+        chunks = self.client.jobs("Logs", id=job_id, follow=True)
+        text, steps_done = b"", 0
+        while steps_done < 100:
+            steps.write("go\n")
+            steps.flush()
+            while text.count(b"\n") <= steps_done:
+                chunk = next(chunks)
+                self.assertEqual(chunk.missing_bytes, 0)
+                text += chunk.data
+            steps_done += 1
+        steps.close()
+        text += b"".join(c.data for c in chunks)
+        self.assertEqual(text, b"".join(b"\0" * 8000 + b"%d\n" % n for n in range(1, 101)))
+        # Now most of it is gone.
+        self.assertLess(len(self.client.logs(job_id, 1)), 64 << 10)
+
+    def test_offsets_go_on_over_the_gap_and_a_lost_one_says_so(self):
+        job_id = self.client.exec("sh", "-c", "for i in $(seq 2000); do echo $i; done; "
+                                  "head -c 200000 /dev/zero", output_max_bytes=64 << 10)
+        self.client.wait(job_id)
+        chunks = list(self.client.jobs("Logs", id=job_id))
+        for at in range(0, len(chunks), max(1, len(chunks) // 20)):
+            rest = list(self.client.jobs("Logs", id=job_id, offset=chunks[at].next_offset))
+            self.assertEqual([c.next_offset for c in rest],
+                             [c.next_offset for c in chunks[at + 1:]])
+        gap = next(i for i, c in enumerate(chunks) if c.missing_bytes)
+        inside = chunks[gap - 1].next_offset + 5000
+        rest = list(self.client.jobs("Logs", id=job_id, offset=inside))
+        self.assertIn(b"up to ", rest[0].data)
+        self.assertEqual([c.data for c in rest[1:]], [c.data for c in chunks[gap + 1:]])
+
+    def test_caps_out_of_range_are_refused(self):
+        for most in (1, 65535, 1 << 51):
+            spec = self.client.exec_spec("true", output_max_bytes=most)
+            self.assertStatus(INVALID, self.client.submit, spec, text="output_max_bytes")
+        self.refused(ctl.USAGE, "--output-max: '3 apples' is not a size", "submit",
+                     "--output-max", "3 apples", "true")
+
+
+if __name__ == "__main__":
+    e2e.main()

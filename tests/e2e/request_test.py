@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""Request ids: a submission whose reply was lost can be repeated and makes no second job (T22)."""
+
+import os
+import unittest
+
+import gor_e2e as e2e
+import gorctl_e2e as ctl
+from gor_e2e import SUCCEEDED, grpc
+
+LOST_REPLIES = 1000
+
+
+class Requests(e2e.GordTest):
+    def count(self):
+        reply = self.client.jobs("List", limit=1)
+        return reply.total_live + reply.total_terminated
+
+    def submit(self, request_id, **fields):
+        return self.client.jobs("Submit", spec=self.client.native_spec("builtin.echo", **fields),
+                                request_id=request_id).id
+
+    def test_a_thousand_lost_replies_make_a_thousand_jobs(self):
+        before = self.count()
+        submit = self.client.channel.unary_unary(
+            "/gor.v1.Jobs/Submit", request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=lambda data: data)
+        requests = [self.client.message("SubmitRequest", request_id=os.urandom(16),
+                                        spec=self.client.native_spec("builtin.echo"))
+                    for _ in range(LOST_REPLIES)]
+        for number, request in enumerate(requests):
+            lost = submit.future(request)
+            # Given up at once, or when it is surely on its way to the disk, or behind the reply.
+            if number % 3 == 0:
+                lost.cancel()
+            elif number % 3 == 1:
+                self.client.jobs("List", limit=1)
+                lost.cancel()
+            else:
+                lost.result(e2e.PATIENCE)
+        ids = [self.client.jobs("Submit", request=request).id for request in requests]
+        again = [self.client.jobs("Submit", request=request).id for request in requests]
+        self.assertEqual(ids, again)
+        self.assertEqual(len(set(ids)), LOST_REPLIES)
+        self.client.wait(*ids)
+        self.assertEqual(self.count() - before, LOST_REPLIES)
+
+    def test_concurrent_repetitions_are_one_job(self):
+        submit = self.client.channel.unary_unary(
+            "/gor.v1.Jobs/Submit", request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=self.client.message("SubmitReply").FromString)
+        request = self.client.message("SubmitRequest", request_id=os.urandom(16),
+                                      spec=self.client.native_spec("builtin.echo"))
+        replies = [submit.future(request) for _ in range(100)]
+        self.assertEqual(len({r.result(e2e.PATIENCE).id for r in replies}), 1)
+
+    def test_many_and_stream(self):
+        specs = [self.client.native_spec("builtin.echo") for _ in range(3)]
+        many = os.urandom(16)
+        first = self.client.jobs("SubmitMany", specs=specs, request_id=many)
+        again = self.client.jobs("SubmitMany", specs=specs, request_id=many)
+        self.assertEqual((first.first_id, first.count), (again.first_id, again.count))
+        ids = [os.urandom(16), os.urandom(16)]
+        messages = [self.client.message("SubmitRequest", request_id=ids[i], spec=specs[0])
+                    for i in (0, 1, 0, 0, 1)]
+        results = [r.id for r in self.client.jobs("SubmitStream", iter(messages))]
+        self.assertEqual(results[0], results[2])
+        self.assertEqual(results[0], results[3])
+        self.assertEqual(results[1], results[4])
+        self.assertNotEqual(results[0], results[1])
+
+    def test_bad_ids_are_refused(self):
+        for bad in (b"x", b"x" * 15, b"x" * 17, b"x" * 1000):
+            self.assertStatus(grpc.StatusCode.INVALID_ARGUMENT, self.submit, bad,
+                              text="request_id has")
+
+    def test_without_an_id_each_is_a_job(self):
+        self.assertNotEqual(self.submit(b""), self.submit(b""))
+
+    def test_gorctl(self):
+        run = lambda *args, **kw: ctl.run(*args, host=self.gord.target, **kw)
+        name = "0123456789abcdef-0123456789ABCDEF"
+        ids = {run("submit", "--request-id", name, "true").text for _ in range(3)}
+        self.assertEqual(len(ids), 1)
+        lines = b'{"native": "builtin.echo"}\n' * 2
+        many = {run("submit", "--request-id", "f" * 32, "--from", "-", stdin=lines).text
+                for _ in range(2)}
+        self.assertEqual(len(many), 1)
+        self.assertNotEqual(run("submit", "true").text, run("submit", "true").text)
+        for bad in ("", "x", "0" * 31, "0" * 33, "g" * 32):
+            self.assertEqual(run("submit", "--request-id", bad, "true").code, ctl.USAGE, bad)
+
+
+class Recovery(unittest.TestCase):
+    def test_ids_outlive_a_kill(self):
+        gord = e2e.Gord()
+        self.addCleanup(gord.close)
+        gord.start()
+        client = gord.client()
+        request = client.message("SubmitRequest", request_id=os.urandom(16),
+                                 spec=client.native_spec("builtin.echo", held=True))
+        job = client.jobs("Submit", request=request).id
+        gord.kill()
+        client.close()
+        gord.start()
+        client = gord.client()
+        self.assertEqual(client.jobs("Submit", request=request).id, job)
+        client.jobs("Release", ids=[job])  # had it run before, it might be lost
+        self.assertEqual(client.wait(job).outcome, SUCCEEDED)
+        client.close()
+        self.assertEqual(gord.stop(), 0)
+
+
+if __name__ == "__main__":
+    e2e.main()

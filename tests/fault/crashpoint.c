@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* crashpoint.c - the places of daemon/base/crashpoint.h, armed by $GORD_CRASHPOINT. Those inside
+ * SQLite are met by looking on at its files. With $GORD_CRASHPOINT=list the labels are printed. With
+ * $GORD_FAIL_FLUSH=FILE flushes of the journal fail as long as that file is there. */
+#include "daemon/base/crashpoint.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/fault/vfs_shim.h"
+
+static const char *const labels[] = {
+#define CRASHPOINT_LABEL(id, label, text) label,
+    GORD_CRASHPOINTS_LIST(CRASHPOINT_LABEL)
+#undef CRASHPOINT_LABEL
+};
+
+static const char *const texts[] = {
+#define CRASHPOINT_TEXT(id, label, text) text,
+    GORD_CRASHPOINTS_LIST(CRASHPOINT_TEXT)
+#undef CRASHPOINT_TEXT
+};
+
+static const char *fail_flush; /* NULL: none fails */
+static int armed = -1;
+static atomic_long left;
+
+void gord_crashpoint(enum gord_crashpoint point)
+{
+    if ((int)point == armed && atomic_fetch_sub(&left, 1) == 1) {
+        (void)kill(getpid(), SIGKILL);
+    }
+}
+
+static void before(const struct shim_event *event)
+{
+    if (event->op == SHIM_SYNC) {
+        gord_crashpoint(event->journal ? GORD_CRASH_JOURNAL_SYNC : GORD_CRASH_DATABASE_SYNC);
+    } else {
+        gord_crashpoint(event->journal ? GORD_CRASH_JOURNAL_WRITE : GORD_CRASH_DATABASE_WRITE);
+    }
+}
+
+static void after(const struct shim_event *event)
+{
+    if (event->op == SHIM_SYNC) {
+        gord_crashpoint(event->journal ? GORD_CRASH_JOURNAL_SYNCED : GORD_CRASH_DATABASE_SYNCED);
+    } else {
+        gord_crashpoint(event->journal ? GORD_CRASH_JOURNAL_WRITTEN : GORD_CRASH_DATABASE_WRITTEN);
+    }
+}
+
+static bool fails(const struct shim_event *event)
+{
+    return event->journal && fail_flush != NULL && access(fail_flush, F_OK) == 0;
+}
+
+static void list(void)
+{
+    for (int i = 0; i < GORD_CRASHPOINT_COUNT; i++) {
+        printf("%s\t%s\n", labels[i], texts[i]);
+    }
+    exit(0);
+}
+
+__attribute__((constructor)) static void arm(void)
+{
+    static const struct shim_hooks hooks = {NULL, before, after, fails, false};
+    const char *what = getenv("GORD_CRASHPOINT");
+    fail_flush = getenv("GORD_FAIL_FLUSH");
+    if (fail_flush != NULL) {
+        shim_install(&hooks);
+    }
+    if (what == NULL) {
+        return;
+    }
+    if (strcmp(what, "list") == 0) {
+        list();
+    }
+    const char *colon = strchr(what, ':');
+    size_t length = colon != NULL ? (size_t)(colon - what) : 0;
+    for (int i = 0; i < GORD_CRASHPOINT_COUNT; i++) {
+        if (strlen(labels[i]) == length && strncmp(labels[i], what, length) == 0) {
+            armed = i;
+        }
+    }
+    if (armed < 0) {
+        fprintf(stderr, "GORD_CRASHPOINT is '%s'; it must be LABEL:COUNT or list\n", what);
+        exit(2);
+    }
+    atomic_store(&left, strtol(colon + 1, NULL, 10));
+    (void)unsetenv("GORD_CRASHPOINT");
+    shim_install(&hooks);
+}
