@@ -117,7 +117,10 @@ void gor__trace_outside(enum gor__trace_event event, uint64_t id, uint64_t b, co
     } else {
         gor__enter_machine(m);
     }
-    gor__trace_text(m, event, id, b, text, bytes);
+    /* What the caller saw may be over: on its way in it may have waited for whoever turned it off. */
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_text(m, event, id, b, text, bytes);
+    }
     gor__leave_machine(m);
 }
 
