@@ -11,47 +11,12 @@
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/lua/script.h"
-#include "daemon/runner/admission.h"
-#include "daemon/runner/cascade.h"
 #include "daemon/runner/child.h"
-#include "daemon/runner/gates.h"
 #include "daemon/runner/limits.h"
-#include "daemon/runner/plugins.h"
-#include "daemon/runner/reaper.h"
-#include "daemon/runner/sampler.h"
+#include "daemon/runner/runner_inside.h"
 #include "daemon/runner/sweep.h"
 
 #define SPECS_PER_READ 1024
-
-struct gord_runner {
-    struct gord_run_env env;
-    struct gord_bus *bus;
-    struct gord_bus_hook hook;
-    struct gord_sampler sampler;
-    struct gord_cascade cascade;
-    struct gord_admission admission;
-    struct gord_gates gates;
-    struct gord_inbox notes;
-    struct gord_inbox errands;
-    struct gord_inbox written;
-    struct gord_reporters reporters;
-    struct gord_plugins *plugins;       /* owned */
-    struct gord_child_request *waiting; /* owned list: for jobs to end */
-    void (*on_child)(void *arg, struct gord_child_request *request);
-    void *on_child_arg;
-    unsigned slots[GORD_KIND_COUNT];
-    bool refuse_at_ceiling;
-    bool paused;
-    bool draining;
-    bool stopped;
-    int store_error;
-    void (*emptied)(void *arg); /* NULL: not draining, or told already */
-    void *emptied_arg;
-    void (*on_log)(void *arg, uint64_t id);
-    void *on_log_arg;
-    struct gord_subjob_handler subjobs;
-    struct gord_reaper reaper;
-};
 
 /* ------------------------------------------------------------------ starting */
 
@@ -78,7 +43,7 @@ int gord_runner_need_spec(struct gord_runner *runner, struct gord_job *job)
     return result;
 }
 
-static void fail_to_start(struct gord_runner *runner, uint64_t id, const char *what, int error)
+void gord_runner_fail_to_start(struct gord_runner *runner, uint64_t id, const char *what, int error)
 {
     char detail[160];
 
@@ -190,7 +155,7 @@ static void launch_or_line_up(struct gord_runner *runner, struct gord_job *job)
         }
     }
     if (result != 0) {
-        fail_to_start(runner, id, "no goroutine", result);
+        gord_runner_fail_to_start(runner, id, "no goroutine", result);
     }
 }
 
@@ -210,7 +175,7 @@ static void serve_line(struct gord_runner *runner)
         if (result == 0) {
             gord_bus_emit(runner->bus, gord_event_state(id, GOR__V1__JOB_STATE__RUNNING, ""), NULL);
         } else if (result != -ENOENT) {
-            fail_to_start(runner, id, "no goroutine", result);
+            gord_runner_fail_to_start(runner, id, "no goroutine", result);
         }
     }
 }
@@ -241,110 +206,9 @@ static void start_kind(struct gord_runner *runner, enum gord_job_kind kind)
             result = gord_bus_emit(runner->bus, gord_event_started(id, 0, 0, 0), NULL);
         }
         if (result != 0) {
-            fail_to_start(runner, id, "cannot read what to do from the store", result);
+            gord_runner_fail_to_start(runner, id, "cannot read what to do from the store", result);
         }
     }
-}
-
-/* ------------------------------------------------------------------ gates */
-
-static int queue(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq)
-{
-    char reason[160];
-
-    gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, reason, sizeof(reason));
-    return gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_QUEUED, job->id, reason), out_seq);
-}
-
-int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq)
-{
-    char why[GORD_GATE_TEXT];
-
-    if (job->body->standing == NULL) {
-        return queue(runner, job, out_seq);
-    }
-    int result = gord_gates_enter(&runner->gates, job);
-    if (result <= 0) {
-        return result < 0 ? result : queue(runner, job, out_seq);
-    }
-    result = gord_bus_emit(
-        runner->bus, gord_event_new(GORD_EVENT_GATED, job->id, gord_gates_why(job, why)), out_seq);
-    if (result == 0) {
-        gord_gates_look(&runner->gates, job);
-    }
-    return result;
-}
-
-static void gate_opened(void *arg, struct gord_job *job)
-{
-    struct gord_runner *runner = arg;
-    uint64_t id = job->id;
-
-    if (queue(runner, job, NULL) != 0) {
-        fail_to_start(runner, id, "cannot queue it", -ENOMEM);
-    }
-}
-
-static void gate_failed(void *arg, struct gord_job *job, const char *detail)
-{
-    struct gord_runner *runner = arg;
-
-    gord_bus_emit(runner->bus,
-                  gord_event_finished(job->id, GOR__V1__OUTCOME__DEPENDENCY_FAILED, 0, 0, detail),
-                  NULL);
-}
-
-static void gate_expired(void *arg, struct gord_job *job)
-{
-    struct gord_runner *runner = arg;
-    char time[48];
-    char detail[96];
-
-    snprintf(detail, sizeof(detail), "it was to start before %s",
-             gord_gates_time(job->body->standing->expires_ns, time, sizeof(time)));
-    gord_bus_emit(runner->bus,
-                  gord_event_finished(job->id, GOR__V1__OUTCOME__EXPIRED, 0, 0, detail), NULL);
-}
-
-/* Change whether it is held; what keeps it then, and why, is an event. */
-static int set_held(struct gord_runner *runner, struct gord_job *job, bool held, const char *cause,
-                    uint64_t *out_seq)
-{
-    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
-        return -EINVAL;
-    }
-    if (job->taken) {
-        return -EBUSY;
-    }
-    int result = gord_runner_need_spec(runner, job);
-    if (result != 0) {
-        return result;
-    }
-    if (held == (job->body->standing != NULL && job->body->standing->held)) {
-        return -EALREADY;
-    }
-    struct gord_standing *standing = gord_standing_copy(job->body->standing);
-    if (standing != NULL) {
-        standing->held = held;
-    }
-    result = gord_bus_emit(
-        runner->bus, gord_event_standing(GORD_EVENT_GATED, job->id, standing, cause), out_seq);
-    if (result == 0) {
-        result = gord_gates_enter(&runner->gates, job);
-    }
-    return result == 0 ? queue(runner, job, out_seq) : result > 0 ? 0 : result;
-}
-
-int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,
-                     uint64_t *out_seq)
-{
-    return set_held(runner, job, true, cause, out_seq);
-}
-
-int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const char *cause,
-                        uint64_t *out_seq)
-{
-    return set_held(runner, job, false, cause, out_seq);
 }
 
 /* ------------------------------------------------------------------ following the ring */
@@ -360,28 +224,6 @@ static void end_run(struct gord_runner *runner, struct gord_job *job)
         job->body->run = NULL;
         gord_run_unref(run);
         runner->admission.counted_running -= job->kind != GORD_EXEC;
-    }
-}
-
-/* Unless it was cancelled after its run had decided how it ended. */
-static void wait_for_retry(struct gord_runner *runner, struct gord_job *job)
-{
-    uint64_t id = job->id;
-    int result = 0;
-
-    GORD_ASSERT(job->body != NULL); /* it has run */
-    if (job->body->cancel != NULL) {
-        result = gord_bus_emit(
-            runner->bus,
-            gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, job->body->cancel->text),
-            NULL);
-    } else {
-        result = gord_gates_enter(&runner->gates, job);
-        GORD_CRASHPOINT(RETRY_WAITS);
-        result = result == 0 ? queue(runner, job, NULL) : result;
-    }
-    if (result < 0) {
-        fail_to_start(runner, id, "cannot wait for the retry", result);
     }
 }
 
@@ -402,7 +244,7 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         end_run(runner, job);
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended", false);
         if (event->kind == GORD_EVENT_RETRYING) {
-            wait_for_retry(runner, job);
+            gord_runner_wait_for_retry(runner, job);
         }
     } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED ||
                event->kind == GORD_EVENT_TERMINATE_REQUESTED) {
@@ -526,119 +368,6 @@ static void on_written(void *arg, struct gord_inbox_item *item)
         gor_ctx_unref(ctx);
     }
     write->done(write);
-}
-
-/* ------------------------------------------------------------------ control */
-
-int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const char *cause,
-                       uint64_t *out_seq)
-{
-    uint64_t id = job->id;
-    uint64_t seq = job->last_seq;
-    int result = 0;
-
-    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
-        return -EINVAL;
-    }
-    if (job->body == NULL || job->body->cancel == NULL) {
-        result = gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_CANCEL_REQUESTED, id, cause),
-                               &seq);
-    }
-    GORD_CRASHPOINT(CANCEL_ENTERED);
-    struct gord_run *run = gord_runner_run_of(job);
-    if (result == 0 && run != NULL) {
-        gord_run_cancel(run, cause);
-    } else if (result == 0) {
-        /* Queued, or its start is still on its way to the disk: it never runs. */
-        result = gord_bus_emit(
-            runner->bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause), &seq);
-    }
-    if (result == 0 && out_seq != NULL) {
-        *out_seq = seq;
-    }
-    return result;
-}
-
-int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, const char *cause,
-                          uint64_t *out_seq)
-{
-    uint64_t id = job->id;
-
-    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
-        return -EINVAL;
-    }
-    if (job->body != NULL && job->body->cancel != NULL &&
-        job->body->cancel->kind == GORD_EVENT_TERMINATE_REQUESTED) {
-        return -EALREADY;
-    }
-    int result = gord_bus_emit(runner->bus,
-                               gord_event_new(GORD_EVENT_TERMINATE_REQUESTED, id, cause), out_seq);
-    struct gord_run *run = gord_runner_run_of(job);
-    if (result == 0 && run != NULL) {
-        gord_run_force(run, cause);
-    } else if (result == 0) {
-        result = gord_bus_emit(runner->bus,
-                               gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause),
-                               out_seq);
-    }
-    return result;
-}
-
-void gord_runner_set_paused(struct gord_runner *runner, bool paused)
-{
-    runner->paused = paused;
-    gord_bus_wake(runner->bus);
-}
-
-bool gord_runner_is_paused(const struct gord_runner *runner)
-{
-    return runner->paused;
-}
-
-struct each_cancel {
-    struct gord_runner *runner;
-    const char *cause;
-    bool abandon;
-};
-
-static int cancel_taken(void *arg, struct gord_job *job)
-{
-    struct each_cancel *each = arg;
-
-    if (each->abandon) {
-        gord_log(GORD_LOG_WARNING, job->id, "%s", each->cause);
-        gord_bus_emit(each->runner->bus,
-                      gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, each->cause),
-                      NULL);
-    } else {
-        gord_runner_cancel(each->runner, job, each->cause, NULL);
-    }
-    return 0;
-}
-
-void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),
-                       void *arg)
-{
-    struct each_cancel each = {runner, cause, false};
-
-    runner->draining = true;
-    runner->emptied = emptied;
-    runner->emptied_arg = arg;
-    runner->cascade.off = true; /* what is queued stays for the next start */
-    gord_job_each_taken(gord_bus_table(runner->bus), cancel_taken, &each);
-    gord_bus_wake(runner->bus);
-}
-
-void gord_runner_hurry(struct gord_runner *runner)
-{
-    gor_ctx_cancel_async(runner->env.hurry, "the daemon is in a hurry");
-}
-
-void gord_runner_abandon(struct gord_runner *runner, const char *detail)
-{
-    struct each_cancel each = {runner, detail, true};
-
-    gord_job_each_taken(gord_bus_table(runner->bus), cancel_taken, &each);
 }
 
 /* ------------------------------------------------------------------ looking in */
@@ -816,27 +545,6 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                           .arg = runner};
 }
 
-/* A job that came back from the store with a gate, or on its way to one when the last daemon died. */
-static int take_back(void *arg, struct gord_job *job)
-{
-    struct gord_runner *runner = arg;
-
-    if (job->taken || job->state == GOR__V1__JOB_STATE__RUNNING ||
-        (job->state == GOR__V1__JOB_STATE__RUNNABLE &&
-         (job->body == NULL || job->body->standing == NULL))) {
-        return 0;
-    }
-    if (job->body->standing == NULL) {
-        return queue(runner, job, NULL);
-    }
-    int result = gord_gates_enter(&runner->gates, job);
-    if (result == 0 && job->state != GOR__V1__JOB_STATE__RUNNABLE) {
-        return queue(runner, job, NULL);
-    }
-    gord_gates_look(&runner->gates, job);
-    return result < 0 ? result : 0;
-}
-
 static int open_inboxes(struct gord_runner *runner)
 {
     uv_loop_t *loop = gord_bus_loop(runner->bus);
@@ -892,11 +600,7 @@ static int open_supplies(struct gord_runner *runner, const struct gord_runner_op
         close_inboxes(runner);
         return result;
     }
-    result = gord_gates_open(&runner->gates, opts->bus);
-    runner->gates.opened = gate_opened;
-    runner->gates.failed = gate_failed;
-    runner->gates.expired = gate_expired;
-    runner->gates.arg = runner;
+    result = gord_runner_open_gates(runner);
     return result != 0 ? result : gord_plugins_open(&plugins, &runner->plugins);
 }
 
@@ -939,7 +643,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     gord_reaper_start(&runner->reaper, gord_bus_loop(opts->bus), &runner->env.children);
     result = settle(runner);
     if (result == 0) {
-        result = gord_job_each(gord_bus_table(opts->bus), take_back, runner);
+        result = gord_runner_take_back(runner);
     }
     if (result != 0) {
         gord_runner_stop(runner);
@@ -947,14 +651,6 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     }
     gord_bus_wake(opts->bus);
     *out_runner = runner;
-    return 0;
-}
-
-static int leave_gate(void *arg, struct gord_job *job)
-{
-    struct gord_runner *runner = arg;
-
-    gord_gates_leave(&runner->gates, job);
     return 0;
 }
 
@@ -967,8 +663,7 @@ void gord_runner_stop(struct gord_runner *runner)
     close_inboxes(runner);
     gord_admission_close(&runner->admission);
     gord_plugins_close(runner->plugins);
-    gord_job_each(gord_bus_table(runner->bus), leave_gate, runner);
-    gord_gates_close(&runner->gates);
+    gord_runner_close_gates(runner);
     gord_sampler_close(&runner->sampler);
     gord_reaper_stop(&runner->reaper);
 }

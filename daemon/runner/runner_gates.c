@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* runner_gates.c - the way of jobs into the queue, past what keeps them from it. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "daemon/base/assert.h"
+#include "daemon/base/crashpoint.h"
+#include "daemon/runner/runner_inside.h"
+
+int gord_runner_queue(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq)
+{
+    char reason[160];
+
+    gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, reason, sizeof(reason));
+    return gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_QUEUED, job->id, reason), out_seq);
+}
+
+int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq)
+{
+    char why[GORD_GATE_TEXT];
+
+    if (job->body->standing == NULL) {
+        return gord_runner_queue(runner, job, out_seq);
+    }
+    int result = gord_gates_enter(&runner->gates, job);
+    if (result <= 0) {
+        return result < 0 ? result : gord_runner_queue(runner, job, out_seq);
+    }
+    result = gord_bus_emit(
+        runner->bus, gord_event_new(GORD_EVENT_GATED, job->id, gord_gates_why(job, why)), out_seq);
+    if (result == 0) {
+        gord_gates_look(&runner->gates, job);
+    }
+    return result;
+}
+
+static void gate_opened(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+    uint64_t id = job->id;
+
+    if (gord_runner_queue(runner, job, NULL) != 0) {
+        gord_runner_fail_to_start(runner, id, "cannot queue it", -ENOMEM);
+    }
+}
+
+static void gate_failed(void *arg, struct gord_job *job, const char *detail)
+{
+    struct gord_runner *runner = arg;
+
+    gord_bus_emit(runner->bus,
+                  gord_event_finished(job->id, GOR__V1__OUTCOME__DEPENDENCY_FAILED, 0, 0, detail),
+                  NULL);
+}
+
+static void gate_expired(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+    char time[48];
+    char detail[96];
+
+    snprintf(detail, sizeof(detail), "it was to start before %s",
+             gord_gates_time(job->body->standing->expires_ns, time, sizeof(time)));
+    gord_bus_emit(runner->bus,
+                  gord_event_finished(job->id, GOR__V1__OUTCOME__EXPIRED, 0, 0, detail), NULL);
+}
+
+/* Change whether it is held; what keeps it then, and why, is an event. */
+static int set_held(struct gord_runner *runner, struct gord_job *job, bool held, const char *cause,
+                    uint64_t *out_seq)
+{
+    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        return -EINVAL;
+    }
+    if (job->taken) {
+        return -EBUSY;
+    }
+    int result = gord_runner_need_spec(runner, job);
+    if (result != 0) {
+        return result;
+    }
+    if (held == (job->body->standing != NULL && job->body->standing->held)) {
+        return -EALREADY;
+    }
+    struct gord_standing *standing = gord_standing_copy(job->body->standing);
+    if (standing != NULL) {
+        standing->held = held;
+    }
+    result = gord_bus_emit(
+        runner->bus, gord_event_standing(GORD_EVENT_GATED, job->id, standing, cause), out_seq);
+    if (result == 0) {
+        result = gord_gates_enter(&runner->gates, job);
+    }
+    return result == 0 ? gord_runner_queue(runner, job, out_seq) : result > 0 ? 0 : result;
+}
+
+int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                     uint64_t *out_seq)
+{
+    return set_held(runner, job, true, cause, out_seq);
+}
+
+int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const char *cause,
+                        uint64_t *out_seq)
+{
+    return set_held(runner, job, false, cause, out_seq);
+}
+
+/* Unless it was cancelled after its run had decided how it ended. */
+void gord_runner_wait_for_retry(struct gord_runner *runner, struct gord_job *job)
+{
+    uint64_t id = job->id;
+    int result = 0;
+
+    GORD_ASSERT(job->body != NULL); /* it has run */
+    if (job->body->cancel != NULL) {
+        result = gord_bus_emit(
+            runner->bus,
+            gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, job->body->cancel->text),
+            NULL);
+    } else {
+        result = gord_gates_enter(&runner->gates, job);
+        GORD_CRASHPOINT(RETRY_WAITS);
+        result = result == 0 ? gord_runner_queue(runner, job, NULL) : result;
+    }
+    if (result < 0) {
+        gord_runner_fail_to_start(runner, id, "cannot wait for the retry", result);
+    }
+}
+
+/* A job that came back from the store with a gate, or on its way to one when the last daemon died. */
+static int take_back(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+
+    if (job->taken || job->state == GOR__V1__JOB_STATE__RUNNING ||
+        (job->state == GOR__V1__JOB_STATE__RUNNABLE &&
+         (job->body == NULL || job->body->standing == NULL))) {
+        return 0;
+    }
+    if (job->body->standing == NULL) {
+        return gord_runner_queue(runner, job, NULL);
+    }
+    int result = gord_gates_enter(&runner->gates, job);
+    if (result == 0 && job->state != GOR__V1__JOB_STATE__RUNNABLE) {
+        return gord_runner_queue(runner, job, NULL);
+    }
+    gord_gates_look(&runner->gates, job);
+    return result < 0 ? result : 0;
+}
+
+int gord_runner_take_back(struct gord_runner *runner)
+{
+    return gord_job_each(gord_bus_table(runner->bus), take_back, runner);
+}
+
+int gord_runner_open_gates(struct gord_runner *runner)
+{
+    int result = gord_gates_open(&runner->gates, runner->bus);
+
+    runner->gates.opened = gate_opened;
+    runner->gates.failed = gate_failed;
+    runner->gates.expired = gate_expired;
+    runner->gates.arg = runner;
+    return result;
+}
+
+static int leave_gate(void *arg, struct gord_job *job)
+{
+    struct gord_runner *runner = arg;
+
+    gord_gates_leave(&runner->gates, job);
+    return 0;
+}
+
+void gord_runner_close_gates(struct gord_runner *runner)
+{
+    gord_job_each(gord_bus_table(runner->bus), leave_gate, runner);
+    gord_gates_close(&runner->gates);
+}
