@@ -130,21 +130,9 @@ static void show_script(const Gor__V1__LuaSpec *lua)
     }
 }
 
-static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
+/* What keeps it from starting, and what if it fails. */
+static void show_gates(const Gor__V1__JobSpec *spec)
 {
-    line_clean("Name", spec->name, strlen(spec->name));
-    char *command = gorctl_command_text(spec);
-    line(spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? "Call" : "Command", command);
-    free(command);
-    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_LUA && spec->lua != NULL) {
-        show_script(spec->lua);
-    }
-    line_duration("Timeout", spec->timeout_ns);
-    line_duration("Grace", spec->grace_ns);
-    line_number("Parent", spec->parent_id);
-    if (spec->output_max_bytes != 0) {
-        line_bytes("Output kept", spec->output_max_bytes);
-    }
     line_time("Not before", spec->not_before_ns);
     line_clean("Zone", spec->zone, strlen(spec->zone));
     line_duration("Delay", spec->delay_ns);
@@ -155,18 +143,11 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     line_clean("Unique", spec->unique_key, strlen(spec->unique_key));
     line_number("Rerun of", spec->rerun_of);
     line_time("Expires", spec->start_before_ns);
-    for (size_t i = 0; i < spec->n_labels; i++) {
-        char *label = gorctl_text_words(
-            (struct gorctl_word[]){{spec->labels[i]->key, strlen(spec->labels[i]->key)},
-                                   {spec->labels[i]->value, strlen(spec->labels[i]->value)}},
-            2);
-        line(i == 0 ? "Labels" : "", label);
-        free(label);
-    }
-    if (spec->kind_case != GOR__V1__JOB_SPEC__KIND_EXEC || spec->exec == NULL) {
-        return;
-    }
-    const Gor__V1__ExecSpec *exec = spec->exec;
+}
+
+/* What only programs have. */
+static void show_exec(const Gor__V1__ExecSpec *exec, bool with_env)
+{
     line_clean("Directory", exec->cwd.data, exec->cwd.len);
     if (exec->umask_plus_1 != 0) {
         printf("%-10s  %04o\n", "Umask", (unsigned)exec->umask_plus_1 - 1);
@@ -192,6 +173,35 @@ static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
     }
     for (size_t i = 0; with_env && i < exec->n_env; i++) {
         line_clean(i == 0 ? "Environ" : "", exec->env[i].data, exec->env[i].len);
+    }
+}
+
+static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
+{
+    line_clean("Name", spec->name, strlen(spec->name));
+    char *command = gorctl_command_text(spec);
+    line(spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? "Call" : "Command", command);
+    free(command);
+    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_LUA && spec->lua != NULL) {
+        show_script(spec->lua);
+    }
+    line_duration("Timeout", spec->timeout_ns);
+    line_duration("Grace", spec->grace_ns);
+    line_number("Parent", spec->parent_id);
+    if (spec->output_max_bytes != 0) {
+        line_bytes("Output kept", spec->output_max_bytes);
+    }
+    show_gates(spec);
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        char *label = gorctl_text_words(
+            (struct gorctl_word[]){{spec->labels[i]->key, strlen(spec->labels[i]->key)},
+                                   {spec->labels[i]->value, strlen(spec->labels[i]->value)}},
+            2);
+        line(i == 0 ? "Labels" : "", label);
+        free(label);
+    }
+    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC && spec->exec != NULL) {
+        show_exec(spec->exec, with_env);
     }
 }
 

@@ -371,6 +371,21 @@ static void answer(struct argp_state *state, int key)
     ((struct parse *)state->input)->answered = true;
 }
 
+static error_t set_flag(int key, struct gord_config *config)
+{
+    switch (key) {
+    case OPT_PAUSED:
+        config->paused = true;
+        return 0;
+    case OPT_CHECK_STORE:
+        config->check_store = true;
+        return 0;
+    default:
+        config->repair = true;
+        return 0;
+    }
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct gord_config *config = &((struct parse *)state->input)->config;
@@ -400,14 +415,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_CGROUP:
         return set_cgroup(state, arg, config);
     case OPT_PAUSED:
-        config->paused = true;
-        return 0;
     case OPT_CHECK_STORE:
-        config->check_store = true;
-        return 0;
     case OPT_REPAIR:
-        config->repair = true;
-        return 0;
+        return set_flag(key, config);
     case ARGP_KEY_END:
         return config->repair && !config->check_store
                    ? COMPLAIN(state, "--repair goes with --check-store only")
