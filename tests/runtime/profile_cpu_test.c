@@ -58,10 +58,12 @@ static int64_t cpu_time(void)
     return used.tv_sec * GOR_SECOND + used.tv_nsec;
 }
 
-/* A third of a second of CPU time: as many samples as the kernel has ticks then, 80 at least. */
+/* A second of CPU time. There is a sample for each tick of the kernel, 250 then with CONFIG_HZ=250; of
+ * those 50 +- 6 lie in compute_little, and 84 would be too many for check_shares: five times the
+ * spread. A third of that time was three times the spread, which one run in a hundred missed. */
 static NOINLINE void compute(void)
 {
-    int64_t until = cpu_time() + GOR_SECOND / 3;
+    int64_t until = cpu_time() + GOR_SECOND;
     uint64_t random = test_seed();
     while (cpu_time() < until) {
         /* In step with the kernel's ticks, some of a round would be seen too often. */
