@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* act.h - one verb on many jobs, a portion each turn of the loop, answered once it is on disk.
+/* act.h - verbs that take an ActRequest, on many jobs: see many.h.
  *
  * Threads     loop thread.
  */
@@ -7,13 +7,15 @@
 #define GORD_SERVICE_ACT_H
 
 #include "daemon/service/check.h"
-#include "daemon/service/state.h"
+#include "daemon/service/many.h"
 
 /* Room for why a job was refused. */
 enum { GORD_ACT_TEXT = 256 };
 
+struct gord_act;
+
 struct gord_act_verb {
-    const char *name; /* "hold" */
+    const char *what; /* "hold all of them" */
     const char *done; /* "held" */
     /* Do it to one job. 0; -EALREADY: nothing to do, -EPERM: refused, both with a text in `why`;
      * -ENOENT: no such job; others end the call. */
@@ -23,15 +25,9 @@ struct gord_act_verb {
 
 /* One call under way. */
 struct gord_act {
-    struct gord_service *service;
-    struct rpc_call *call;
+    struct gord_many many;
     const struct gord_act_verb *verb;
-    uint64_t *ids; /* owned */
-    size_t id_count;
-    size_t done;
-    struct gord_act *next; /* list link of the service */
     char cause[GORD_CAUSE_MAX + 256];
-    uint64_t seq;                  /* of the newest event this caused */
     Gor__V1__ActResult *results;   /* owned, as their messages */
     Gor__V1__ActResult **pointers; /* owned */
     size_t count;

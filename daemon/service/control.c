@@ -7,70 +7,44 @@
 
 #include "daemon/runner/text.h"
 #include "daemon/service/check.h"
-#include "daemon/service/state.h"
-
-#define IDS_MAX 100000
-#define PORTION 2000       /* jobs cancelled before others get their turn: some milliseconds */
-#define RESULTS_MAX 250000 /* about 3 MiB of reply; with 'all' there may be more jobs than that */
+#include "daemon/service/many.h"
 
 /* ------------------------------------------------------------------ cancel */
 
-/* One Cancel call under way: a portion each turn of the loop, so that cancelling a million jobs
- * keeps nobody waiting. */
-struct gord_cancel {
-    struct gord_service *service;
-    struct rpc_call *call;
-    uint64_t *ids; /* owned */
-    size_t id_count;
-    size_t done;
-    struct gord_cancel *next; /* list link of the service */
+struct cancelling {
+    struct gord_many many;
     char cause[GORD_CAUSE_MAX + 64];
-    uint64_t seq; /* of the newest event this caused */
-    Gor__V1__CancelResult *results;
+    Gor__V1__CancelResult *results; /* owned, as the pointers to them */
     Gor__V1__CancelResult **pointers;
     size_t count;
 };
 
-static void free_cancelling(struct gord_cancel *c)
+static void free_cancelling(struct gord_many *many)
 {
-    if (c != NULL) {
-        free(c->ids);
-        free(c->results);
-        free(c->pointers);
-        free(c);
-    }
+    struct cancelling *c = (struct cancelling *)many;
+
+    gord_many_fini(many);
+    free(c->results);
+    free(c->pointers);
+    free(c);
 }
 
-static struct gord_cancel *new_cancelling(struct gord_service *service, struct rpc_call *call,
-                                          const char *cause, size_t room)
+static void set_cause(struct cancelling *c, const char *cause)
 {
-    struct gord_cancel *c = calloc(1, sizeof(*c));
+    const struct rpc_peer *peer = rpc_call_peer(c->many.call);
 
-    if (c == NULL) {
-        return NULL;
-    }
-    c->service = service;
-    c->call = call;
-    c->ids = calloc(room + 1, sizeof(*c->ids));
-    c->results = calloc(room + 1, sizeof(*c->results));
-    c->pointers = calloc(room + 1, sizeof(Gor__V1__CancelResult *));
-    if (c->ids == NULL || c->results == NULL || c->pointers == NULL) {
-        free_cancelling(c);
-        return NULL;
-    }
     if (cause[0] != '\0') {
         gord_text_clean(cause, strlen(cause), c->cause, sizeof(c->cause));
-    } else if (rpc_call_peer(call)->local) {
-        snprintf(c->cause, sizeof(c->cause), "cancelled by user %u", rpc_call_peer(call)->uid);
+    } else if (peer->local) {
+        snprintf(c->cause, sizeof(c->cause), "cancelled by user %u", peer->uid);
     } else {
-        snprintf(c->cause, sizeof(c->cause), "cancelled from %s", rpc_call_peer(call)->address);
+        snprintf(c->cause, sizeof(c->cause), "cancelled from %s", peer->address);
     }
-    return c;
 }
 
-static void note(struct gord_cancel *c, uint64_t id, Gor__V1__CancelResult__Status status)
+static void note(struct cancelling *c, uint64_t id, Gor__V1__CancelResult__Status status)
 {
-    if (c->count == RESULTS_MAX) {
+    if (c->count == GORD_MANY_RESULTS) {
         return;
     }
     Gor__V1__CancelResult *result = &c->results[c->count];
@@ -81,19 +55,20 @@ static void note(struct gord_cancel *c, uint64_t id, Gor__V1__CancelResult__Stat
 }
 
 /* 0, or -ENOMEM, or the reader's error. */
-static int cancel_one(struct gord_cancel *c, uint64_t id)
+static int cancel_one(struct gord_many *many, uint64_t id)
 {
-    struct gord_job *job = gord_job_find(gord_bus_table(c->service->bus), id);
+    struct cancelling *c = (struct cancelling *)many;
+    struct gord_job *job = gord_job_find(gord_bus_table(many->service->bus), id);
     int result = -EINVAL;
 
     if (job != NULL) {
-        result = gord_runner_cancel(c->service->runner, job, c->cause, &c->seq);
+        result = gord_runner_cancel(many->service->runner, job, c->cause, &many->seq);
         if (result == 0) {
             note(c, id, GOR__V1__CANCEL_RESULT__STATUS__ASKED);
             return 0;
         }
     } else {
-        result = gord_knows(c->service, id);
+        result = gord_knows(many->service, id);
     }
     if (result == -ENOENT) {
         note(c, id, GOR__V1__CANCEL_RESULT__STATUS__UNKNOWN);
@@ -105,156 +80,56 @@ static int cancel_one(struct gord_cancel *c, uint64_t id)
     return 0;
 }
 
-/* The answer waits for the disk: what was cancelled while queued must not run after a crash. */
-static void cancel_committed(struct gord_service *service, struct gord_ack *ack, int error)
+static void reply_cancelled(struct gord_many *many)
 {
-    struct gord_cancel *c = ack->data;
+    struct cancelling *c = (struct cancelling *)many;
     Gor__V1__CancelReply reply = GOR__V1__CANCEL_REPLY__INIT;
 
-    (void)service;
-    if (error == -ECANCELED) {
-        gord_fail(ack->call, WIRE_UNAVAILABLE, "the daemon stops");
-    } else {
-        /* With a store that refuses the jobs are cancelled all the same, only not on record yet. */
-        reply.n_results = c->count;
-        reply.results = c->pointers;
-        rpc_call_reply(ack->call, &reply.base);
-    }
-    free_cancelling(c);
+    reply.n_results = c->count;
+    reply.results = c->pointers;
+    rpc_call_reply(many->call, &reply.base);
 }
 
-static int add_id(void *arg, struct gord_job *job)
+static struct cancelling *new_cancelling(struct gord_service *service, struct rpc_call *call,
+                                         size_t room)
 {
-    struct gord_cancel *c = arg;
+    /* What was cancelled while queued must not run after a crash: the answer waits for the disk. */
+    static const struct gord_many_kind kind = {.portion = 2000,
+                                               .one = cancel_one,
+                                               .reply = reply_cancelled,
+                                               .free = free_cancelling,
+                                               .reached = "cancelled"};
+    struct cancelling *c = calloc(1, sizeof(*c));
 
-    if (job->state != GOR__V1__JOB_STATE__TERMINATED) {
-        c->ids[c->id_count++] = job->id;
+    if (c == NULL) {
+        return NULL;
     }
-    return 0;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static size_t live_jobs(struct gord_service *service)
-{
-    const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(service->bus));
-    size_t live = 0;
-
-    for (int state = 0; state < GORD_STATE_COUNT; state++) {
-        live += counts->by_state[state];
+    c->many = (struct gord_many){.kind = &kind, .service = service, .call = call, .what = "cancel"};
+    c->results = calloc(room + 1, sizeof(*c->results));
+    c->pointers = calloc(room + 1, sizeof(Gor__V1__CancelResult *));
+    if (gord_many_init(&c->many, room) != 0 || c->results == NULL || c->pointers == NULL) {
+        free_cancelling(&c->many);
+        return NULL;
     }
-    return live;
-}
-
-static bool cancel_request_ok(struct rpc_call *call, const Gor__V1__CancelRequest *request)
-{
-    if (request->n_ids == 0 && !request->all) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids is empty and 'all' is not set");
-    } else if (request->n_ids > 0 && request->all) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids and 'all' exclude each other");
-    } else if (request->n_ids > IDS_MAX) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids has %zu entries, at most %d are taken",
-                  request->n_ids, IDS_MAX);
-    } else if (strlen(request->cause) > GORD_CAUSE_MAX) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "cause has %zu bytes, at most %d are kept",
-                  strlen(request->cause), GORD_CAUSE_MAX);
-    } else {
-        return true;
-    }
-    return false;
-}
-
-/* Everybody has been asked: answer once that is on disk. */
-static void finish_cancel(struct gord_cancel *c, int error)
-{
-    struct gord_service *service = c->service;
-    struct gord_ack ack = {.seq = service->store_error == 0 ? c->seq : 0,
-                           .call = c->call,
-                           .fn = cancel_committed,
-                           .data = c};
-
-    if (error == 0) {
-        error = gord_acks_add(service, &ack);
-    }
-    if (error != 0) {
-        gord_fail(c->call, wire_status_from_errno(error), "cannot cancel: %s", strerror(-error));
-        free_cancelling(c);
-    }
-}
-
-/* A portion; true: finished, and gone. */
-static bool go_on(struct gord_cancel *c)
-{
-    size_t stop = c->id_count - c->done > PORTION ? c->done + PORTION : c->id_count;
-    int error = 0;
-
-    while (c->done < stop && error == 0) {
-        error = cancel_one(c, c->ids[c->done++]);
-    }
-    if (error != 0 || c->done == c->id_count) {
-        finish_cancel(c, error);
-        return true;
-    }
-    gord_bus_wake(c->service->bus);
-    return false;
-}
-
-void gord_cancels_flush(struct gord_service *service)
-{
-    for (struct gord_cancel **link = &service->cancels; *link != NULL;) {
-        struct gord_cancel *c = *link;
-        struct gord_cancel *next = c->next;
-        if (go_on(c)) {
-            *link = next;
-        } else {
-            link = &c->next;
-        }
-    }
-}
-
-void gord_cancels_end(struct gord_service *service)
-{
-    struct gord_cancel *next;
-
-    for (struct gord_cancel *c = service->cancels; c != NULL; c = next) {
-        next = c->next;
-        gord_fail(c->call, WIRE_UNAVAILABLE, "the daemon stops; not all have been cancelled");
-        free_cancelling(c);
-    }
-    service->cancels = NULL;
+    return c;
 }
 
 GORD_METHOD(gord_jobs_cancel)
 {
     struct gord_service *service = user;
     const Gor__V1__CancelRequest *request = (const Gor__V1__CancelRequest *)message;
+    struct gord_many_request common = {request->n_ids, request->ids, request->all, request->cause};
 
-    if (!cancel_request_ok(call, request)) {
+    if (!gord_many_ok(call, &common, true)) {
         return;
     }
-    size_t room = request->all ? live_jobs(service) : request->n_ids;
-    struct gord_cancel *c = new_cancelling(service, call, request->cause, room);
+    struct cancelling *c = new_cancelling(service, call, gord_many_room(service, &common));
     if (c == NULL) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    if (request->all) {
-        gord_job_each(gord_bus_table(service->bus), add_id, c);
-        qsort(c->ids, c->id_count, sizeof(uint64_t), compare_ids);
-    } else {
-        memcpy(c->ids, request->ids, request->n_ids * sizeof(uint64_t));
-        c->id_count = request->n_ids;
-    }
-    if (!go_on(c)) {
-        c->next = service->cancels;
-        service->cancels = c;
-    }
+    set_cause(c, request->cause);
+    gord_many_begin(&c->many, &common, gord_many_lives);
 }
 
 /* ------------------------------------------------------------------ pause, resume */

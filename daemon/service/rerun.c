@@ -28,13 +28,13 @@ static int submit_again(struct gord_act *act, Gor__V1__JobSpec *wire, uint64_t o
 
     strip(wire, 0);
     wire->n_after = 0;
-    bool open = gord_submit_is_open(act->service, 1, &refusal) &&
-                gord_submit_accepts(act->service, "", wire, 0, &refusal);
+    bool open = gord_submit_is_open(act->many.service, 1, &refusal) &&
+                gord_submit_accepts(act->many.service, "", wire, 0, &refusal);
     int result = open ? 0 : gord_act_refuse(why, refusal.text);
     if (result == 0) {
         strip(wire, of);
-        result = gord_submit_enter(act->service, wire, gord_submit_uid(act->call), NULL,
-                                   &act->new_id, &act->seq);
+        result = gord_submit_enter(act->many.service, wire, gord_submit_uid(act->many.call), NULL,
+                                   &act->new_id, &act->many.seq);
     }
     wire->n_after = after;
     return result;
@@ -43,7 +43,7 @@ static int submit_again(struct gord_act *act, Gor__V1__JobSpec *wire, uint64_t o
 static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 {
     struct gord_row row;
-    int result = gord_reader_job(gord_bus_reader(act->service->bus), id, true, &row);
+    int result = gord_reader_job(gord_bus_reader(act->many.service->bus), id, true, &row);
 
     if (result != 0) {
         return result;
@@ -63,7 +63,7 @@ static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 
 GORD_METHOD(gord_jobs_rerun)
 {
-    static const struct gord_act_verb verb = {"rerun", "run again", rerun_one, NULL};
+    static const struct gord_act_verb verb = {"rerun all of them", "run again", rerun_one, NULL};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }

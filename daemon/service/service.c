@@ -263,8 +263,7 @@ static void on_flush(void *arg)
 {
     struct gord_service *service = arg;
 
-    gord_cancels_flush(service);
-    gord_acts_flush(service);
+    gord_manys_flush(service);
     gord_watches_flush(service);
     gord_drains_flush(service);
     if (service->moved_some) {
@@ -346,8 +345,7 @@ void gord_service_end(struct gord_service *service)
         return;
     }
     service->ended = true;
-    gord_cancels_end(service);
-    gord_acts_end(service);
+    gord_manys_end(service);
     gord_acks_fail(service, -ECANCELED);
     gord_submit_streams_end(service);
     gord_drains_end(service);

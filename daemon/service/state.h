@@ -22,8 +22,7 @@
 
 struct gord_ack;
 struct gord_underway;
-struct gord_act;
-struct gord_cancel;
+struct gord_many;
 struct gord_inspection;
 struct gord_subjob;
 
@@ -54,8 +53,7 @@ struct gord_service {
     struct rpc_link sends;
     size_t send_count;
     struct rpc_link backups;
-    struct gord_cancel *cancels;    /* owned; those with more to do */
-    struct gord_act *acts;          /* likewise */
+    struct gord_many *manys;        /* owned; those with more to do */
     struct gord_unique unique;      /* keys of live jobs */
     struct gord_underway *underway; /* owned; submissions with ids, see request.h */
     struct gord_underway *underway_last;
@@ -110,10 +108,8 @@ void gord_drains_flush(struct gord_service *service);
 void gord_drains_end(struct gord_service *service);
 void gord_sends_flush(struct gord_service *service);
 void gord_sends_end(struct gord_service *service);
-void gord_cancels_flush(struct gord_service *service);
-void gord_cancels_end(struct gord_service *service);
-void gord_acts_flush(struct gord_service *service);
-void gord_acts_end(struct gord_service *service);
+void gord_manys_flush(struct gord_service *service);
+void gord_manys_end(struct gord_service *service);
 
 /* Has job `id` terminated, and is that committed (or can it not be for now)? False for a job that
  * lives. */
