@@ -46,10 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         arguments->below = true;
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "one job at a time");
-        }
-        arguments->id = gorctl_option_number(state, "ID", arg);
+        arguments->id = gorctl_option_job(state, arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "of which job? `gorctl ls -a` lists them");

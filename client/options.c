@@ -128,6 +128,14 @@ int gorctl_bytes_parse(const char *text, uint64_t *out_bytes)
     return 0;
 }
 
+uint64_t gorctl_option_job(struct argp_state *state, const char *text)
+{
+    if (state->arg_num > 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "one job at a time");
+    }
+    return gorctl_option_number(state, "ID", text);
+}
+
 uint64_t gorctl_option_bytes(struct argp_state *state, const char *what, const char *text)
 {
     uint64_t bytes = 0;

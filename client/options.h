@@ -31,6 +31,9 @@ uint64_t gorctl_option_bytes(struct argp_state *state, const char *what, const c
 int64_t gorctl_option_duration(struct argp_state *state, const char *what, const char *text);
 int64_t gorctl_option_time(struct argp_state *state, const char *what, const char *text);
 
+/* The argument of a command about one job. */
+uint64_t gorctl_option_job(struct argp_state *state, const char *text);
+
 /* 0: an unsigned decimal number and nothing else; -EINVAL, -ERANGE. */
 int gorctl_number_parse(const char *text, uint64_t *out_number);
 
