@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/runner/text.h"
 #include "daemon/service/check.h"
 #include "daemon/service/state.h"
 
@@ -83,26 +82,6 @@ void gord_drains_end(struct gord_service *service)
     end_all(service, WIRE_UNAVAILABLE, "the daemon stops");
 }
 
-/* "by user 1000: new disks" */
-static char *make_cause(struct rpc_call *call, const char *cause)
-{
-    const struct rpc_peer *peer = rpc_call_peer(call);
-    char clean[GORD_CAUSE_MAX + 64];
-    char who[128];
-    char *text = NULL;
-
-    if (peer->local) {
-        snprintf(who, sizeof(who), "by user %u", peer->uid);
-    } else {
-        snprintf(who, sizeof(who), "from %s", peer->address);
-    }
-    gord_text_clean(cause, strlen(cause), clean, sizeof(clean));
-    if (asprintf(&text, "%s%s%s", who, clean[0] != '\0' ? ": " : "", clean) < 0) {
-        return NULL;
-    }
-    return text;
-}
-
 static void on_writable(struct rpc_call *call, void *user)
 {
     struct gord_drain *drain = user;
@@ -146,7 +125,9 @@ GORD_METHOD(gord_jobs_drain)
                   strlen(request->cause), GORD_CAUSE_MAX);
         return;
     }
-    char *cause = make_cause(call, request->cause);
+    char by_whom[GORD_BY_WHOM];
+    gord_by_whom(call, request->cause, by_whom);
+    char *cause = strdup(by_whom);
     if (cause == NULL) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         return;

@@ -101,6 +101,21 @@ void gord_fail(struct rpc_call *call, enum wire_status status, const char *forma
     rpc_call_finish(call, status, "%s", gord_text_clean(raw, strlen(raw), clean, sizeof(clean)));
 }
 
+void gord_by_whom(struct rpc_call *call, const char *cause, char out[GORD_BY_WHOM])
+{
+    const struct rpc_peer *peer = rpc_call_peer(call);
+    char clean[GORD_CAUSE_MAX + 64];
+    char who[128];
+
+    if (peer->local) {
+        snprintf(who, sizeof(who), "by user %u", peer->uid);
+    } else {
+        snprintf(who, sizeof(who), "from %s", peer->address);
+    }
+    gord_text_clean(cause, strlen(cause), clean, sizeof(clean));
+    snprintf(out, GORD_BY_WHOM, "%s%s%s", who, clean[0] != '\0' ? ": " : "", clean);
+}
+
 enum wire_status gord_store_status_code(int error)
 {
     switch (error) {

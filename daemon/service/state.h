@@ -13,6 +13,7 @@
 
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
+#include "daemon/service/check.h"
 #include "daemon/service/unique.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
@@ -66,6 +67,10 @@ struct gord_service {
 /* End the call with an error; the text is made fit for the wire. */
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* "by user 1000: new disks", of at most GORD_BY_WHOM bytes with its end. */
+enum { GORD_BY_WHOM = GORD_CAUSE_MAX + 256 };
+void gord_by_whom(struct rpc_call *call, const char *cause, char out[GORD_BY_WHOM]);
 
 /* ------------------------------------------------------------------ acknowledgements */
 

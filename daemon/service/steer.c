@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/runner/text.h"
 #include "daemon/service/check.h"
 #include "daemon/service/state.h"
 
@@ -25,7 +24,7 @@ typedef int steer_fn(struct gord_bus *bus, struct gord_job *job, const char *cau
 struct steering {
     steer_fn *act; /* NULL: send `signal` */
     int signal;
-    char cause[GORD_CAUSE_MAX + 64];
+    char cause[GORD_BY_WHOM];
     uint64_t seq; /* of the newest event this caused */
     size_t count;
     Gor__V1__ControlResult *results; /* owned; likewise the pointers to them */
@@ -54,15 +53,7 @@ static struct steering *new_steering(struct rpc_call *call, const char *cause, s
         free_steering(s);
         return NULL;
     }
-    char who[128];
-    if (rpc_call_peer(call)->local) {
-        snprintf(who, sizeof(who), "by user %u", rpc_call_peer(call)->uid);
-    } else {
-        snprintf(who, sizeof(who), "from %s", rpc_call_peer(call)->address);
-    }
-    char clean[GORD_CAUSE_MAX + 1];
-    snprintf(s->cause, sizeof(s->cause), "%s%s%s", who, cause[0] != '\0' ? ": " : "",
-             gord_text_clean(cause, strlen(cause), clean, sizeof(clean)));
+    gord_by_whom(call, cause, s->cause);
     return s;
 }
 
