@@ -48,10 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         arguments->all = true;
         return 0;
     case KEY_CAUSE:
-        if (!gorctl_utf8_valid(arg, strlen(arg))) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause must be UTF-8 text");
-        }
-        arguments->cause = arg;
+        arguments->cause = gorctl_option_cause(state, arg);
         return 0;
     case ARGP_KEY_ARG:
         gorctl_ids_argument(state, &arguments->ids, arg);

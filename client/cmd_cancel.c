@@ -2,7 +2,6 @@
 /* cmd_cancel.c - `gorctl cancel`: ask jobs to end. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "client/channel.h"
 #include "client/exits.h"
@@ -10,7 +9,6 @@
 #include "client/ids.h"
 #include "client/json.h"
 #include "client/options.h"
-#include "client/text.h"
 #include "proto/decode.h"
 
 enum { KEY_ALL = 0x3000, KEY_CAUSE };
@@ -51,10 +49,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         arguments->all = true;
         return 0;
     case KEY_CAUSE:
-        if (!gorctl_utf8_valid(arg, strlen(arg))) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause must be UTF-8 text");
-        }
-        arguments->cause = arg;
+        arguments->cause = gorctl_option_cause(state, arg);
         return 0;
     case ARGP_KEY_ARG:
         gorctl_ids_argument(state, &arguments->ids, arg);

@@ -46,7 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         arguments->wait = true;
         return 0;
     case KEY_CAUSE:
-        arguments->cause = arg;
+        arguments->cause = gorctl_option_cause(state, arg);
         return 0;
     case ARGP_KEY_ARG:
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "'%s' is not expected: this is about all jobs",

@@ -3,7 +3,6 @@
  * running ones go on. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "client/channel.h"
 #include "client/control.h"
@@ -12,7 +11,6 @@
 #include "client/ids.h"
 #include "client/json.h"
 #include "client/options.h"
-#include "client/text.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "proto/decode.h"
 
@@ -32,10 +30,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         gorctl_options_share(state, arguments->ctl, 2);
         return 0;
     case KEY_CAUSE:
-        if (!gorctl_utf8_valid(arg, strlen(arg))) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause must be UTF-8 text");
-        }
-        arguments->cause = arg;
+        arguments->cause = gorctl_option_cause(state, arg);
         return 0;
     case ARGP_KEY_ARG:
         gorctl_ids_argument(state, &arguments->ids, arg);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "client/exits.h"
+#include "client/text.h"
 #include "client/when.h"
 
 enum { KEY_TOKEN_FILE = 0x1000, KEY_JSON };
@@ -134,6 +135,14 @@ uint64_t gorctl_option_job(struct argp_state *state, const char *text)
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "one job at a time");
     }
     return gorctl_option_number(state, "ID", text);
+}
+
+const char *gorctl_option_cause(struct argp_state *state, const char *text)
+{
+    if (!gorctl_utf8_valid(text, strlen(text))) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause must be UTF-8 text");
+    }
+    return text;
 }
 
 uint64_t gorctl_option_bytes(struct argp_state *state, const char *what, const char *text)

@@ -34,6 +34,9 @@ int64_t gorctl_option_time(struct argp_state *state, const char *what, const cha
 /* The argument of a command about one job. */
 uint64_t gorctl_option_job(struct argp_state *state, const char *text);
 
+/* The text of --cause. */
+const char *gorctl_option_cause(struct argp_state *state, const char *text);
+
 /* 0: an unsigned decimal number and nothing else; -EINVAL, -ERANGE. */
 int gorctl_number_parse(const char *text, uint64_t *out_number);
 

@@ -325,6 +325,7 @@ class Numbers(ctl.GorctlTest):
         self.ok("run", "true")
         self.refused(ctl.USAGE, "not expected", "drain", "7")
         self.refused(ctl.USAGE, "cause", "drain", "--cause", "c" * 201)
+        self.refused(ctl.USAGE, "UTF-8", "drain", "--cause", b"\xff")
 
     def test_undrain_tells_those_who_wait(self):
         job_id = self.client.native("builtin.sleep", "10m")
