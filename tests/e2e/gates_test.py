@@ -2,7 +2,6 @@
 """Gates: what keeps accepted jobs from the queue, and that a dead daemon changes nothing of it."""
 
 import time
-import unittest
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -136,24 +135,8 @@ class Gates(e2e.GordTest):
             self.assertEqual(self.gorctl("submit", *args, "true").code, ctl.USAGE, args)
 
 
-class Recovery(unittest.TestCase):
+class Recovery(e2e.KillTest):
     """kill -9, and everything is where it was."""
-
-    def setUp(self):
-        self.gord = e2e.Gord()
-        self.addCleanup(self.gord.close)
-        self.gord.start()
-        self.client = self.gord.client()
-
-    def restart(self):
-        self.gord.kill()
-        self.client.close()
-        self.gord.start()
-        self.client = self.gord.client()
-
-    def tearDown(self):
-        self.client.close()
-        self.assertEqual(self.gord.stop(), 0)
 
     def test_gates_outlive_a_kill(self):
         begun = time.monotonic()

@@ -425,6 +425,26 @@ class GordTest(unittest.TestCase):
         return caught.exception.details()
 
 
+class KillTest(unittest.TestCase):
+    """A test class that kills its daemon; each test has one of its own."""
+
+    def setUp(self):
+        self.gord = Gord()
+        self.addCleanup(self.gord.close)
+        self.gord.start()
+        self.client = self.gord.client()
+
+    def restart(self):
+        self.gord.kill()
+        self.client.close()
+        self.gord.start()
+        self.client = self.gord.client()
+
+    def tearDown(self):
+        self.client.close()
+        self.assertEqual(self.gord.stop(), 0)
+
+
 def main():
     """Run the tests of the calling module."""
     if not GORD or not os.access(GORD, os.X_OK):

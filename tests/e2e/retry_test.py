@@ -2,7 +2,6 @@
 """Retries: runs that failed are made again; runs that a daemon took along are no attempts."""
 
 import os
-import unittest
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -101,24 +100,8 @@ class Retries(e2e.GordTest):
             self.assertEqual(run("submit", *args, "true").code, ctl.USAGE, args)
 
 
-class Losses(unittest.TestCase):
+class Losses(e2e.KillTest):
     """T12: what a daemon's death takes along is no attempt."""
-
-    def setUp(self):
-        self.gord = e2e.Gord()
-        self.addCleanup(self.gord.close)
-        self.gord.start()
-        self.client = self.gord.client()
-
-    def restart(self):
-        self.gord.kill()
-        self.client.close()
-        self.gord.start()
-        self.client = self.gord.client()
-
-    def tearDown(self):
-        self.client.close()
-        self.assertEqual(self.gord.stop(), 0)
 
     def submit(self, flag, **fields):
         script = f"test -e {flag} && exit 0; touch {flag}; exec sleep 1000"
