@@ -120,13 +120,28 @@ int gord_proc_each_child(pid_t pid, int (*visit)(void *arg, pid_t pid), void *ar
     return result;
 }
 
-bool gord_proc_carries_id(pid_t pid, uint64_t id)
+int gord_proc_look_for_id(pid_t pid, uint64_t id)
 {
     char want[32];
     char have[32];
+    int result = gord_proc_env(pid, "GOR_JOB_ID", have, sizeof(have));
 
     snprintf(want, sizeof(want), "%" PRIu64, id);
-    return gord_proc_env(pid, "GOR_JOB_ID", have, sizeof(have)) == 0 && strcmp(want, have) == 0;
+    return result == 0 && strcmp(want, have) != 0 ? -ENOENT : result;
+}
+
+bool gord_proc_carries_id(pid_t pid, uint64_t id)
+{
+    return gord_proc_look_for_id(pid, id) == 0;
+}
+
+bool gord_proc_is_bare(pid_t pid)
+{
+    char path[64];
+    char byte[2];
+
+    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+    return read_file(path, byte, sizeof(byte)) == 0;
 }
 
 int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes)
@@ -135,7 +150,7 @@ int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes)
     size_t name_bytes = strlen(name);
     char *line = NULL;
     size_t room = 0;
-    int result = -ENOENT;
+    int result = -ENODATA;
 
     snprintf(path, sizeof(path), "/proc/%d/environ", pid);
     FILE *file = fopen(path, "re");
@@ -143,6 +158,7 @@ int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes)
         return errno == ENOENT ? -ESRCH : -errno;
     }
     while (getdelim(&line, &room, '\0', file) > 0) {
+        result = -ENOENT;
         if (strncmp(line, name, name_bytes) == 0 && line[name_bytes] == '=') {
             snprintf(out, out_bytes, "%s", line + name_bytes + 1);
             result = 0;

@@ -30,11 +30,16 @@ int gord_proc_each_child(pid_t pid, int (*visit)(void *arg, pid_t pid), void *ar
  * each, until it answers non-zero; answers that, else 0. */
 int gord_proc_each_listed(int fd, int (*visit)(void *arg, pid_t pid), void *arg);
 
-/* Copy the value of `name` in the environment the process was started with. 0; -ENOENT: it has
- * none; else the errno of reading. */
+/* Copy the value of `name` in the environment the process was started with. 0; -ENOENT: it is not
+ * there; -ENODATA: there is no environment at all, which is so for a moment while the process becomes
+ * another program; else the errno of reading. */
 int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes);
 
-/* Whether it was started with GOR_JOB_ID=id. */
+/* Whether it was started with GOR_JOB_ID=id: 0; else as gord_proc_env, -ENOENT for another id too. */
+int gord_proc_look_for_id(pid_t pid, uint64_t id);
 bool gord_proc_carries_id(pid_t pid, uint64_t id);
+
+/* Whether it has no arguments: it becomes another program at this moment, or is a zombie. */
+bool gord_proc_is_bare(pid_t pid);
 
 #endif

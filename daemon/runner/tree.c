@@ -2,6 +2,7 @@
 /* tree.c - see tree.h. */
 #include "daemon/runner/tree.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -17,6 +18,11 @@
 
 /* For one that was killed to be gone; only a sick device takes longer. */
 #define KILLED_WITHIN_NS (5 * GOR_SECOND)
+/* For one to become another program: moments, unless its file comes from afar. */
+#define EXEC_WITHIN_NS (5 * GOR_SECOND)
+#define EXEC_LOOK_NS GOR_MILLISECOND
+/* Looks at one that has arguments and no environment, until that is believed. */
+enum { BELIEVED_AFTER = 3 };
 /* More than any process may start while it is being stopped, less than for ever. */
 enum { STOP_ROUNDS = 16, STOPPED_MAX = 4096 };
 
@@ -25,13 +31,19 @@ void gord_tree_signal(const struct gord_tree *tree, int sig)
     kill(-tree->leader, sig);
 }
 
-static bool is_ours(const struct gord_tree *tree, pid_t pid, struct gord_proc *out_proc)
+enum whose { THEIRS, OURS, UNTOLD };
+
+/* UNTOLD: it becomes another program at this moment, or has an empty environment. */
+static enum whose whose(const struct gord_tree *tree, pid_t pid, struct gord_proc *out_proc)
 {
     if (pid == tree->leader || gord_proc_read(pid, out_proc) != 0 || out_proc->parent != getpid()) {
-        return false;
+        return THEIRS;
     }
-    return out_proc->group == tree->leader || out_proc->session == tree->leader ||
-           gord_proc_carries_id(pid, tree->job_id);
+    if (out_proc->group == tree->leader || out_proc->session == tree->leader) {
+        return OURS;
+    }
+    int result = gord_proc_look_for_id(pid, tree->job_id);
+    return result == 0 ? OURS : result == -ENODATA && out_proc->state != 'Z' ? UNTOLD : THEIRS;
 }
 
 /* ------------------------------------------------------------------ the end */
@@ -54,6 +66,21 @@ static bool reap(struct ending *ending, pid_t pid)
     return true;
 }
 
+/* Nothing tells when it can be told whose it is, so it is looked at again and again. */
+static bool is_ours_in_the_end(const struct gord_tree *tree, pid_t pid, struct gord_proc *out_proc)
+{
+    int64_t deadline = gor_after(EXEC_WITHIN_NS);
+    enum whose now = whose(tree, pid, out_proc);
+    int believed = 0;
+
+    while (now == UNTOLD && believed < BELIEVED_AFTER && gor_now() < deadline) {
+        believed = gord_proc_is_bare(pid) ? 0 : believed + 1;
+        gor_sleep(EXEC_LOOK_NS);
+        now = whose(tree, pid, out_proc);
+    }
+    return now == OURS;
+}
+
 /* Kill it, by a descriptor, since the number might be somebody else's by now. */
 static int end_orphan(void *arg, pid_t pid)
 {
@@ -64,7 +91,7 @@ static int end_orphan(void *arg, pid_t pid)
     if (fd < 0) {
         return 0;
     }
-    if (is_ours(ending->tree, pid, &proc)) {
+    if (is_ours_in_the_end(ending->tree, pid, &proc)) {
         bool lived = proc.state != 'Z' && pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
         if (lived) {
             gor_fd_wait(fd, GOR_FD_READ, gor_after(KILLED_WITHIN_NS));
@@ -130,7 +157,7 @@ static int add_orphan(void *arg, pid_t pid)
     struct found *found = arg;
     struct gord_proc proc;
 
-    if (is_ours(found->tree, pid, &proc)) {
+    if (whose(found->tree, pid, &proc) == OURS) {
         add(found, pid);
     }
     return 0;
