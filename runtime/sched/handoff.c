@@ -77,6 +77,14 @@ static void set_lack(struct gor__m *m, enum gor__lack lack)
     }
 }
 
+/* The thread may go on: with a P, or once the runtime stops. */
+static void let_on(struct gor__m *m, uint32_t taken)
+{
+    __atomic_store_n(&m->taken, taken, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&m->let_on, 1, __ATOMIC_RELEASE);
+    gor__futex_wake(&m->let_on, 1);
+}
+
 void gor__give_to(struct gor__m *m, struct gor__p *p)
 {
     if (is_queued(m)) {
@@ -94,8 +102,7 @@ void gor__give_to(struct gor__m *m, struct gor__p *p)
     if (m->bound != NULL || gor__sched.waiting.first != NULL) {
         __atomic_store_n(&p->attention, true, __ATOMIC_RELEASE);
     }
-    __atomic_store_n(&m->taken, GOR__NOT_TAKEN, __ATOMIC_RELEASE);
-    gor__futex_wake(&m->taken, 1);
+    let_on(m, GOR__NOT_TAKEN);
 }
 
 /* ---- whose turn it is */
@@ -191,8 +198,7 @@ struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
     gor__fence_all_threads();
     if (__atomic_load_n(&m->inside, __ATOMIC_ACQUIRE)) {
         /* It may have seen that, and waits for the lock to find out. */
-        __atomic_store_n(&m->taken, GOR__NOT_TAKEN, __ATOMIC_RELEASE);
-        gor__futex_wake(&m->taken, 1);
+        let_on(m, GOR__NOT_TAKEN);
         return NULL;
     }
     note_taken(m, p, lack);
@@ -421,8 +427,12 @@ static bool is_without(const struct gor__m *m)
 
 bool gor__wait_until_given(struct gor__m *m)
 {
-    while (is_without(m)) {
-        (void)gor__futex_wait(&m->taken, GOR__TAKEN, GOR_NEVER);
+    for (;;) {
+        uint32_t seen = __atomic_load_n(&m->let_on, __ATOMIC_ACQUIRE);
+        if (!is_without(m)) {
+            break;
+        }
+        (void)gor__futex_wait(&m->let_on, seen, GOR_NEVER);
     }
     return __atomic_load_n(&m->taken, __ATOMIC_ACQUIRE) == GOR__NOT_TAKEN;
 }
@@ -433,18 +443,22 @@ void gor__stop_here(struct gor__m *m)
         gor__mutex_lock(&gor__sched.lock);
         /* It does not block, whatever the one who took the P thought: it may have been given one and
          * lost it again before it woke up here. */
-        if (m->lack == GOR__LACK_AWAY) {
+        if (m->lack == GOR__LACK_AWAY && is_without(m)) {
             gor__wait_for_proc_locked(m, GOR__LACK_HOG);
         }
+        bool waits = is_queued(m) && is_without(m);
+        /* Read here, for it may also be given one and lose it before it sleeps. */
+        uint32_t seen = __atomic_load_n(&m->let_on, __ATOMIC_RELAXED);
         gor__mutex_unlock(&gor__sched.lock);
-        (void)gor__futex_wait(&m->taken, GOR__TAKEN, GOR_NEVER);
+        if (waits) {
+            (void)gor__futex_wait(&m->let_on, seen, GOR_NEVER);
+        }
     }
 }
 
 void gor__close_doors(void)
 {
     for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
-        __atomic_store_n(&m->taken, GOR__CLOSED, __ATOMIC_RELEASE);
-        gor__futex_wake(&m->taken, 1);
+        let_on(m, GOR__CLOSED);
     }
 }

@@ -55,7 +55,10 @@ struct gor__m {
     struct gor__g *g; /* running now; NULL on the scheduler's own stack */
     struct gor__p *p; /* held; NULL: none */
     bool inside;      /* atomic: in the runtime's code, see door.h */
-    uint32_t taken;   /* atomic, futex: whether the P was taken, or is about to be */
+    uint32_t taken;   /* atomic: whether the P was taken, or is about to be */
+    uint32_t
+        let_on; /* futex: how often that was taken back. Whoever waits goes by this, for `taken`
+                       * may have been set anew before he looks. */
     enum gor__after after;
     struct gor__g *after_g;
     void *after_lock;

@@ -258,6 +258,7 @@ static void name_things(void)
         model_name(&machines[i], sizeof machines[i], machine_names[i]);
         model_name(&machines[i].inside, 1, "inside");
         model_name(&machines[i].taken, 4, "taken");
+        model_name(&machines[i].let_on, 4, "let_on");
         model_name(&machines[i].wake, 4, "wake");
     }
     for (int i = 0; i < PROCS; i++) {
@@ -590,4 +591,89 @@ TEST(a_wrong_door_is_found)
     no_fence_all = true;
     CHECK(finds(&door, MODEL_TSO));
     no_fence_all = false;
+}
+
+/* ---- a hog that is stopped */
+
+/* The other thread has its P. */
+static void setup_stopped(void)
+{
+    clear(1);
+    work_done = 0;
+    machines[0].inside = false;
+    machines[0].g = &goroutines[0];
+    goroutines[0].state = GOR_RUNNABLE;
+    machines[0].taken = GOR__TAKEN;
+    machines[0].lack = GOR__LACK_HOG;
+    gor__sched.hogs = (struct gor__m_queue){&machines[0], &machines[0], 1};
+    gor__sched.machines = &machines[0];
+    gor__hold(&machines[1], &procs[0]);
+    model_uses_fence_all();
+}
+
+static void stop_and_go_on(void)
+{
+    gor__stop_here(&machines[0]);
+    come_and_go();
+}
+
+/* Before the hog has noticed that it was given a P it has lost it, as one that is blocked. */
+static void give_and_take(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    MODEL_CHECK(gor__give_to_waiting(gor__drop(&machines[1])));
+    gor__mutex_unlock(&gor__sched.lock);
+    gor__retake_blocked(&procs[0]);
+}
+
+static struct model_scenario stopped = {.name = "stopped",
+                                        .setup = setup_stopped,
+                                        .threads = {stop_and_go_on, give_and_take},
+                                        .resume = resume,
+                                        .check = check_door};
+
+TEST(a_stopped_thread_that_is_given_a_proc_and_loses_it_goes_on)
+{
+    static struct model_scenario *const scenarios[] = {&stopped};
+    model_hold(scenarios, 1);
+}
+
+/* It was taken for one that is blocked, and there is no P for it. */
+static void setup_away(void)
+{
+    setup_stopped();
+    machines[0].lack = GOR__LACK_AWAY;
+    gor__sched.hogs = (struct gor__m_queue){NULL, NULL, 0};
+    gor__sched.away = 1;
+}
+
+static void stop_then(void)
+{
+    gor__stop_here(&machines[0]);
+}
+
+/* As gor_stop begins. */
+static void close_doors(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    __atomic_store_n(&gor__sched.stopping, true, __ATOMIC_SEQ_CST);
+    gor__close_doors();
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+static void check_closed(void)
+{
+    MODEL_CHECK(machines[0].taken == GOR__CLOSED);
+}
+
+static struct model_scenario closed = {.name = "closed",
+                                       .setup = setup_away,
+                                       .threads = {stop_then, close_doors},
+                                       .resume = resume,
+                                       .check = check_closed};
+
+TEST(a_stopped_thread_goes_on_once_the_runtime_stops)
+{
+    static struct model_scenario *const scenarios[] = {&closed};
+    model_hold(scenarios, 1);
 }
