@@ -331,7 +331,8 @@ void gor__look_at_away(void)
 {
     gor__mutex_lock(&gor__sched.lock);
     struct gor__m *m = gor__sched.away_cursor;
-    uint32_t looks = gor__sched.away > 0 && !gor__sched.world_stopped ? AWAY_LOOKS : 0;
+    /* Once the runtime stops they go by themselves, and without the lock. */
+    uint32_t looks = gor__sched.away > 0 && may_give() ? AWAY_LOOKS : 0;
     while (looks-- > 0) {
         m = m != NULL ? m : gor__sched.machines;
         look_at_one_away(m);
