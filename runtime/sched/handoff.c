@@ -261,8 +261,9 @@ void gor__retake_blocked(struct gor__p *p)
     }
     if (m != NULL) {
         m->cpu_seen = cpu_time_of(m);
-        gor__let_go(p);
+        /* Before the next holder can look. */
         __atomic_add_fetch(&gor__sched.handoffs, 1, __ATOMIC_RELAXED);
+        gor__let_go(p);
     }
     gor__mutex_unlock(&gor__sched.lock);
     if (m != NULL) {
@@ -297,9 +298,9 @@ static struct gor__m *preempt_locked(struct gor__p *p, bool hogs_too)
     struct gor__m *hog = gor__take_outside(p, GOR__LACK_HOG);
     if (hog != NULL) {
         p->hog_had_it = gor__coarse_now();
+        __atomic_add_fetch(&gor__sched.preemptions, 1, __ATOMIC_RELAXED);
         give_to_heir(p);
         enqueue(&gor__sched.hogs, hog);
-        __atomic_add_fetch(&gor__sched.preemptions, 1, __ATOMIC_RELAXED);
     }
     return hog;
 }
