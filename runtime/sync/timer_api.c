@@ -206,25 +206,33 @@ int gor_timer_stop(struct gor_timer *t)
     return stopped ? 1 : 0;
 }
 
-int gor_timer_reset(struct gor_timer *t, int64_t ns)
+/* Under the lock: as stop() answers. */
+static bool restart(struct gor_timer *t, int64_t ns)
 {
-    struct gor__m *m = gor__m_self();
-    if (m == NULL) {
-        return -EPERM;
-    }
-    if (t->period > 0 && ns <= 0) {
-        return gor__misuse(-EINVAL, "non-positive interval for Ticker.Reset");
-    }
-    gor__enter_machine(m);
-    gor__lock(&t->lock);
     bool stopped = stop(t);
     if (t->period > 0) {
         t->period = ns;
     }
     t->active = true;
     start_at(t, gor_after(ns));
+    return stopped;
+}
+
+int gor_timer_reset(struct gor_timer *t, int64_t ns)
+{
+    struct gor__m *m = gor__m_self();
+    if (m == NULL) {
+        return -EPERM;
+    }
+    gor__enter_machine(m);
+    gor__lock(&t->lock);
+    bool valid = t->period == 0 || ns > 0;
+    bool stopped = valid && restart(t, ns);
     gor__unlock(&t->lock);
     gor__leave_machine(m);
+    if (!valid) {
+        return gor__misuse(-EINVAL, "non-positive interval for Ticker.Reset");
+    }
     return stopped ? 1 : 0;
 }
 

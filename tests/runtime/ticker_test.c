@@ -159,3 +159,33 @@ GO_TEST(ticker_freed_while_it_ticks)
     CHECK_EQ(gor_stats_get(&stats, false), 0);
     CHECK_EQ(stats.timers, 0);
 }
+
+struct paces {
+    struct gor_waitgroup wg;
+    struct gor_timer *t;
+};
+
+static void change_pace(void *arg)
+{
+    struct paces *paces = arg;
+    for (int i = 0; i < SCALED(2000, 500, 300); i++) {
+        CHECK_INT(gor_timer_reset(paces->t, GOR_MICROSECOND + i), <=, 1);
+        if (i % 16 == 0) {
+            gor_yield();
+        }
+    }
+    gor_waitgroup_done(&paces->wg);
+}
+
+GO_TEST(ticker_whose_pace_is_changed_by_many_ticks_on)
+{
+    struct paces paces = {.t = gor_ticker_new(GOR_SECOND)};
+    gor_waitgroup_add(&paces.wg, 4);
+    for (int i = 0; i < 4; i++) {
+        spawn(change_pace, &paces);
+    }
+    gor_waitgroup_wait(&paces.wg);
+    (void)recv_tick(paces.t);
+    (void)recv_tick(paces.t);
+    gor_timer_free(paces.t);
+}
