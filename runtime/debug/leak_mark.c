@@ -14,6 +14,7 @@
 
 #include "runtime/debug/raw.h"
 #include "runtime/sched/pool.h"
+#include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 
 enum {
@@ -335,14 +336,17 @@ __attribute__((noinline)) int gor__leak_mark(struct gor__leak_mark *mark)
     mark->sp = (uintptr_t)__builtin_frame_address(0) - BELOW_SP;
     /* What our callers keep in registers is to be on the stack. */
     __builtin_unwind_init();
+    gor__preempt_call_off();
     mark->scan->halt_error = gor__halt(&mark->halt);
     mark->frozen = mark->scan->halt_error == 0;
     if (mark->frozen) {
         int error = mark_frozen(mark);
         gor__halt_end(&mark->halt);
+        gor__preempt_renew();
         mark->scan->complete = true;
         return error;
     }
+    gor__preempt_renew();
     /* Nobody who is alone gets company while the world stands; but threads of others may come. */
     if (!mark->is_alone(mark->self)) {
         return 0;

@@ -105,15 +105,34 @@ static void set_timer(const struct gor__m *m, long ns)
     }
 }
 
+void gor__preempt_call_off(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        set_timer(m, 0);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
+void gor__preempt_renew(void)
+{
+    if (!is_ours()) {
+        return;
+    }
+    gor__mutex_lock(&gor__sched.lock);
+    for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        if (m->lack == GOR__LACK_HOG) {
+            set_timer(m, SOON_NS);
+        }
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+}
+
 void gor__preempt_look(void)
 {
     bool lost = preempt.signal != 0 && !is_ours();
     if (lost && !is_lost()) {
-        gor__mutex_lock(&gor__sched.lock);
-        for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
-            set_timer(m, 0);
-        }
-        gor__mutex_unlock(&gor__sched.lock);
+        gor__preempt_call_off();
     }
     __atomic_store_n(&preempt.lost, lost, __ATOMIC_RELAXED);
 }

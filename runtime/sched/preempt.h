@@ -40,6 +40,15 @@ void gor__preempt_thread_fini(struct gor__m *m);
 void gor__fence_all_threads(void);
 bool gor__fences_work(void);
 
+/* No thread is sent the signal any more for what was asked for until now. For those who are about to wake
+ * threads out of system calls: a timer that expired at the beginning of the call would then raise it
+ * amid the call, and what could have been begun again ends with EINTR. */
+void gor__preempt_call_off(void);
+
+/* Ask anew for those who are to stop since their P was taken. One that has stopped already is only
+ * interrupted once more when it goes on. */
+void gor__preempt_renew(void);
+
 /* Stop the thread, from which the P was taken, as soon as it computes. */
 void gor__preempt_send(struct gor__m *m);
 

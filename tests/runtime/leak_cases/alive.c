@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting, and rightly so: somebody knows how to wake them. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "tests/runtime/leak_cases/cases.h"
@@ -226,15 +227,32 @@ LEAK_CASE(known_by_a_thread_of_the_host)
 }
 
 /* The scene's own stack, as long as it is there. */
+struct companion {
+    struct gor_waitgroup wg;
+    _Atomic bool waits;
+    _Atomic bool over; /* it has looked at the group for the last time */
+};
+
+static void wait_for_friend(void *arg)
+{
+    struct companion *f = arg;
+    atomic_store(&f->waits, true);
+    gor_waitgroup_wait(&f->wg);
+    atomic_store(&f->over, true);
+}
+
 LEAK_CASE(waits_with_a_friend_on_the_stack)
 {
-    struct gor_waitgroup wg = {{0}};
-    gor_waitgroup_add(&wg, 1);
-    ends(wait_for_group, &wg);
-    CHECK_EQ(gor_sleep(GOR_MILLISECOND), 0);
-    gor_waitgroup_done(&wg);
-    /* Until it has looked for the last time. */
-    CHECK_EQ(gor_sleep(GOR_MILLISECOND), 0);
+    struct companion f = {.waits = false};
+    gor_waitgroup_add(&f.wg, 1);
+    ends(wait_for_friend, &f);
+    while (!atomic_load(&f.waits)) {
+        gor_yield();
+    }
+    gor_waitgroup_done(&f.wg);
+    while (!atomic_load(&f.over)) {
+        gor_yield();
+    }
 }
 
 static void own_group(void *unused)
