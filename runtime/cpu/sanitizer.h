@@ -91,6 +91,7 @@ static inline __attribute__((always_inline)) void gor__fiber_leave(struct gor__f
 #if defined(__SANITIZE_ADDRESS__)
     __sanitizer_start_switch_fiber(dies ? NULL : &from->fake_stack, to->bottom, to->bytes);
 #elif defined(__SANITIZE_THREAD__)
+    __tsan_release(from); /* see gor__fiber_stored() */
     __tsan_switch_to_fiber(to->tsan, 0);
 #endif
     (void)from;
@@ -113,6 +114,16 @@ static inline __attribute__((always_inline)) void gor__fiber_arrive(struct gor__
 #endif
     (void)self;
     (void)from;
+}
+
+/* The stack of `self` was found stored by a thread that did not switch: what was written before it was left
+ * has been written. The switch stores its stack in assembly, which ThreadSanitizer does not see. */
+static inline void gor__fiber_stored(struct gor__fiber *self)
+{
+#if defined(__SANITIZE_THREAD__)
+    __tsan_acquire(self);
+#endif
+    (void)self;
 }
 
 /* The stack is free for another goroutine: whatever ASan has marked on it is void. TSan keeps the

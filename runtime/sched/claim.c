@@ -91,6 +91,7 @@ uint32_t gor__claim(struct gor__claim *list, uint32_t count)
     }
     for (uint32_t i = 0; i < marked; i++) {
         if (holds(&list[i])) {
+            gor__fiber_stored(&list[i].stack->fiber);
             list[held++] = list[i];
         } else {
             unmark(list[i].g);
