@@ -918,7 +918,7 @@ struct gor_info {
     void (*fn)(void *arg);       /* its function */
     const void *created_at;      /* return address of the gor_go that made it */
     size_t stack_bytes;          /* reserve */
-    size_t stack_used_bytes;     /* from the saved stack pointer; 0 while running */
+    size_t stack_used_bytes;     /* from the saved stack pointer; 0 while it runs, or has not yet */
     unsigned frame_count;        /* of frames[]; none while it runs on a thread */
     const void *frames[32];      /* return addresses, innermost first */
     enum gor_frames_end frames_end;

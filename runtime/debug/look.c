@@ -34,15 +34,25 @@ struct mark {
 GOR__RACY_BY_DESIGN static struct mark take_mark(const struct gor__g *g)
 {
     struct mark mark;
+    /* First of all, as it is last in is_as_marked(): whatever is read between the two belongs to one
+     * stay on or off a thread. */
+    mark.switches = __atomic_load_n(&g->switches, __ATOMIC_ACQUIRE);
     mark.state = gor__g_state(g);
     mark.id = __atomic_load_n(&g->id, __ATOMIC_ACQUIRE);
-    mark.switches = __atomic_load_n(&g->switches, __ATOMIC_ACQUIRE);
     return mark;
 }
 
-static bool same_mark(const struct mark *a, const struct mark *b)
+GOR__RACY_BY_DESIGN static bool is_as_marked(const struct gor__g *g, const struct mark *mark)
 {
-    return a->id == b->id && a->switches == b->switches && a->state == b->state;
+    gor__fence();
+    bool same =
+        gor__g_state(g) == mark->state && __atomic_load_n(&g->id, __ATOMIC_ACQUIRE) == mark->id;
+    return same && __atomic_load_n(&g->switches, __ATOMIC_ACQUIRE) == mark->switches;
+}
+
+GOR__RACY_BY_DESIGN static bool is_still(const struct gor__g *g, gor_id_t id)
+{
+    return __atomic_load_n(&g->id, __ATOMIC_ACQUIRE) == id;
 }
 
 /* The stack is stored, and stays as it is until the next switch to it. */
@@ -107,6 +117,18 @@ static void follow_stack(uintptr_t sp, const struct gor__stack *stack, struct go
         gor__unwind(&window, &registers, info->frames, FRAMES_MAX, &info->frames_end);
 }
 
+/* A goroutine says that it waits some instructions before it leaves its stack, and until it has, it
+ * runs: whoever is told that it waits can count on what is told of its stack. */
+static void say_unstored(struct gor_info *info)
+{
+    info->frames_end = GOR_FRAMES_LOST;
+    if (info->state == GOR_WAITING) {
+        info->state = GOR_RUNNING;
+        info->reason = GOR_WAIT_NONE;
+        info->waiting_ns = 0;
+    }
+}
+
 GOR__RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_frames,
                                            struct gor_info *info)
 {
@@ -117,7 +139,7 @@ GOR__RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_fra
         return; /* it has not run yet */
     }
     if (info->state == GOR_RUNNING || !is_stored(&stored, stack)) {
-        info->frames_end = GOR_FRAMES_LOST;
+        say_unstored(info);
         return;
     }
     info->stack_used_bytes = (size_t)(stack->top - (const char *)stored.sp);
@@ -136,6 +158,13 @@ static void finish(struct gor_info *info)
     }
 }
 
+/* The reason goes before the state does: see gor__g_set_state(). Not at the last try, which says that it
+ * runs. */
+static bool is_being_woken(const struct gor_info *info)
+{
+    return info->state == GOR_WAITING && info->reason == GOR_WAIT_NONE;
+}
+
 bool gor__look(const struct gor__g *g, bool with_frames, struct gor_info *out_info)
 {
     struct gor_info info;
@@ -149,12 +178,13 @@ bool gor__look(const struct gor__g *g, bool with_frames, struct gor_info *out_in
         if (i < TRIES - 1) {
             read_stack(g, with_frames, &info);
         } else {
-            info.frames_end = GOR_FRAMES_LOST;
+            say_unstored(&info); /* it has run between any two readings */
         }
-        gor__fence();
-        struct mark after = take_mark(g);
+        if (is_being_woken(&info)) {
+            continue;
+        }
         /* At last, that it is still the same goroutine must do. */
-        if (same_mark(&before, &after) || (i == TRIES - 1 && before.id == after.id)) {
+        if (is_as_marked(g, &before) || (i == TRIES - 1 && is_still(g, before.id))) {
             finish(&info);
             *out_info = info;
             return true;
