@@ -219,13 +219,24 @@ GOR_API void gor_quota_unref(struct gor_quota *quota);            /* NULL is fin
 struct gor_quota_stats {
     uint64_t max_goroutines;
     uint64_t goroutines; /* that count in it now */
-    uint64_t waiting;    /* for a place, now */
-    uint64_t refused;    /* times that gor_go answered an error for want of a place */
-    uint64_t waits;      /* times that one waited, and got a place */
-    int64_t waited_ns;   /* all waits that are over together */
+    uint64_t
+        paused; /* of these, with those of quotas below, that would go on but for a pause here */
+    uint64_t waiting;  /* for a place, now */
+    uint64_t refused;  /* times that gor_go answered an error for want of a place */
+    uint64_t waits;    /* times that one waited, and got a place */
+    int64_t waited_ns; /* all waits that are over together */
 };
 /* [any thread] */
 GOR_API void gor_quota_stats_get(struct gor_quota *quota, struct gor_quota_stats *out_stats);
+
+/* Have those that count in the quota, or in one below it, not go on for now: each stops at its next call
+ * that parks, yields or ends a wait, and is "paused" until the quota is resumed; what is paused above stays so.
+ * One that computes without such a call goes on, and so does one that is locked to its thread. Goroutines
+ * started in it meanwhile begin when it is resumed; contexts and timers go on. It holds over the end
+ * of the runtime. While anything is paused all goroutines switch more slowly. 0; -EALREADY: it is so.
+ * [any thread] */
+GOR_API int gor_quota_pause(struct gor_quota *quota);
+GOR_API int gor_quota_resume(struct gor_quota *quota);
 
 /* A goroutine that may hibernate, and has waited for gor_opts.hibernate_after_ns, has what it needs of its
  * stack put away, mostly less than half a KiB, and all pages of the stack given back. It notices nothing,
@@ -887,7 +898,8 @@ GOR_API const char *gor_state_name(enum gor_state state);
     X(ONCE, "sync.Once.Do")                     \
     X(SEMAPHORE, "semacquire")                  \
     X(SPAWN, "goroutine ceiling")               \
-    X(BLOCKING, "blocking call")
+    X(BLOCKING, "blocking call")                \
+    X(PAUSED, "paused")
 
 enum gor_wait_reason {
 #define GOR_WAIT_ENUM(id, text) GOR_WAIT_##id,

@@ -77,6 +77,7 @@ static enum gor__wakeable look(const struct gor__g *g, struct tour *tour)
     case GOR_WAIT_IO:
     case GOR_WAIT_PROCESS:
     case GOR_WAIT_BLOCKING:
+    case GOR_WAIT_PAUSED:
     case GOR_WAIT_COUNT:
     default:
         return GOR__WAKEABLE_ANYWAY;

@@ -13,6 +13,7 @@
 
 #include "runtime/sched/machine.h"
 #include "runtime/sched/netpoll.h"
+#include "runtime/sched/pause.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/trace.h"
 
@@ -72,7 +73,7 @@ static bool is_still(uint64_t *progress)
     struct gor__sched *s = &gor__sched;
     if (s->stopping || s->world_stopped != 0 || s->idle_proc_count != s->proc_count ||
         s->waiting.count + s->hogs.count + s->away + s->global_count != 0 ||
-        gor__netpoll_waiters() != 0) {
+        gor__netpoll_waiters() != 0 || gor__pauses_any()) {
         return false;
     }
     for (uint32_t i = 0; i < s->procs_made; i++) {

@@ -16,6 +16,7 @@
 #include "runtime/sched/hibernate.h"
 #include "runtime/sched/latency.h"
 #include "runtime/sched/netpoll.h"
+#include "runtime/sched/pause.h"
 #include "runtime/sched/ready.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/trace.h"
@@ -540,7 +541,7 @@ static void found(struct gor__m *m)
             gor__wake_idle();
         }
     }
-    if (GOR_UNLIKELY(gor__hibernate_always)) {
+    if (GOR_UNLIKELY(gor__hibernate_always) || gor__pauses_any()) {
         __atomic_store_n(&m->p->attention, true, __ATOMIC_RELAXED);
     }
 }
@@ -568,9 +569,10 @@ static void attend(struct gor__m *m)
     (void)__atomic_exchange_n(&m->p->attention, false, __ATOMIC_SEQ_CST);
     gor__stacks_restock(m->p);
     if (GOR_UNLIKELY(gor__hibernate_always)) {
-        /* It calls at every switch, and no streak would ever begin. */
         gor__hibernate_parked(m);
-    } else {
+    }
+    /* Some call at every switch, and no streak would ever begin. */
+    if (!gor__hibernate_always && !gor__pauses_any()) {
         gor__end_streak(m->p);
     }
     gor__ceiling_attend(m->p);
@@ -610,10 +612,11 @@ struct gor__g *gor__find_runnable(struct gor__m *m)
             continue;
         }
         struct gor__g *g = gor__seeded_on() ? gor__seeded_next(m) : look_everywhere(m);
-        if (g != NULL) {
+        if (g == NULL) {
+            idle(m);
+        } else if (!gor__pauses_any() || !gor__pause_sets_aside(g)) {
             found(m);
             return g;
         }
-        idle(m);
     }
 }

@@ -25,6 +25,7 @@
 
 #include <stdbool.h>
 
+#include "runtime/sched/pause.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/trace.h"
 
@@ -37,6 +38,9 @@ static inline void gor__hold(struct gor__m *m, struct gor__p *p)
 {
     m->p = p;
     __atomic_store_n(&p->holder, m, __ATOMIC_RELAXED); /* sysmon reads it without the lock */
+    if (gor__pauses_any()) {
+        __atomic_store_n(&p->attention, true, __ATOMIC_RELAXED);
+    }
     if (gor__observes(GOR__OBSERVE_TRACE)) {
         gor__trace_held(m, p);
     }

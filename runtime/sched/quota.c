@@ -7,6 +7,7 @@
 
 #include "runtime/base/futex.h"
 #include "runtime/sched/door.h"
+#include "runtime/sched/pause.h"
 
 /* All quotas. The lock is taken outside only, before that of a line. */
 static struct {
@@ -38,6 +39,7 @@ static void destroy_listed(struct gor_quota *quota)
     if (quota->next != NULL) {
         quota->next->prev = quota->prev;
     }
+    gor__pause_destroy(quota);
     free(quota);
 }
 
@@ -218,6 +220,7 @@ void gor__quotas_forget(void)
         bool counted = quota->live > 0;
         quota->live = 0;
         gor__line_forget(&quota->line);
+        gor__pause_forget(quota);
         if (counted) {
             (void)drop(quota);
         }
@@ -234,6 +237,7 @@ void gor_quota_stats_get(struct gor_quota *quota, struct gor_quota_stats *out_st
     struct gor_quota_stats stats = {
         .max_goroutines = quota->most,
         .goroutines = quota->live,
+        .paused = quota->aside_count,
         .waiting = quota->line.count,
         .refused = gor__counted(&quota->line.refused),
         .waits = gor__counted(&quota->line.waits),

@@ -27,6 +27,10 @@ struct gor_quota {
     struct gor_quota *next;  /* list links, of all quotas */
     struct gor_quota *prev;
     struct gor__trash trash;
+    bool paused;          /* under the lock, and atomic */
+    struct gor__g *aside; /* list by next: those that would run, see pause.h */
+    struct gor__g *aside_last;
+    uint32_t aside_count;
 };
 
 /* A place, here and in all above. Errors as gor__ceiling_take. */
