@@ -55,7 +55,6 @@ struct host {
     struct storm *s;
     uint64_t random;
     _Atomic bool stop;
-    _Atomic bool gone; /* it calls the library no more */
 };
 
 static void live_and_end(void *arg)
@@ -101,7 +100,6 @@ static void *look_in_and_meddle(void *arg)
         usleep((unsigned)random_below(&host->random, 1000));
     }
     fclose(null);
-    atomic_store(&host->gone, true);
     return NULL;
 }
 
@@ -190,6 +188,17 @@ static void end_storm(struct storm *s)
     free(s);
 }
 
+static int join_thread(void *thread)
+{
+    return pthread_join(*(pthread_t *)thread, NULL);
+}
+
+/* Without a yield meanwhile, for a tracer would have each of them to tell. */
+static void await_thread(pthread_t thread)
+{
+    CHECK_EQ(gor_blocking(join_thread, &thread), 0);
+}
+
 static bool traced;
 static struct storm_tracer tracer;
 
@@ -213,12 +222,10 @@ static int rage(void *arg)
     }
     gor_waitgroup_wait(&s->workers);
     atomic_store(&host.stop, true);
-    YIELD_UNTIL(atomic_load(&host.gone))
-    CHECK_EQ(pthread_join(thread, NULL), 0);
+    await_thread(thread);
     if (traced) {
         atomic_store(&tracer.stop, true);
-        YIELD_UNTIL(atomic_load(&tracer.gone))
-        CHECK_EQ(pthread_join(tracer_thread, NULL), 0);
+        await_thread(tracer_thread);
         fprintf(stderr, "storm: %zu traces, %zu events, %zu runs, %" PRIu64 " lost\n",
                 tracer.traces, tracer.events, tracer.runs, tracer.lost);
     }

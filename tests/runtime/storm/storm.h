@@ -66,7 +66,6 @@ struct storm_worker {
 struct storm_tracer {
     uint64_t random;
     _Atomic bool stop;
-    _Atomic bool gone; /* it calls the library no more */
     size_t traces;
     size_t events;
     size_t runs;

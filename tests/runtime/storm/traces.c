@@ -100,6 +100,5 @@ void *storm_trace(void *arg)
     }
     free(streamed.bytes);
     free(snapped.bytes);
-    atomic_store(&t->gone, true);
     return NULL;
 }
