@@ -62,3 +62,24 @@ bool wire_base64_decode(const char *text, size_t size, uint8_t *out, size_t *out
     }
     return true;
 }
+
+size_t wire_base64_encode(const void *data, size_t size, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *bytes = data;
+    uint32_t bits = 0;
+    unsigned bit_count = 0;
+    size_t used = 0;
+    for (size_t i = 0; i < size; i++) {
+        bits = (bits << 8 | bytes[i]) & 0xffff;
+        bit_count += 8;
+        while (bit_count >= 6) {
+            bit_count -= 6;
+            out[used++] = digits[bits >> bit_count & 63];
+        }
+    }
+    if (bit_count > 0) {
+        out[used++] = digits[bits << (6 - bit_count) & 63];
+    }
+    return used;
+}

@@ -15,4 +15,8 @@
  * or bits set that belong to no byte). */
 bool wire_base64_decode(const char *text, size_t size, uint8_t *out, size_t *out_size);
 
+/* Encode without padding; out has room for size / 3 * 4 + 4 characters, no NUL is added. Returns how many
+ * there are. */
+size_t wire_base64_encode(const void *data, size_t size, char *out);
+
 #endif

@@ -45,7 +45,7 @@ static int check_prefix(struct wire_reader *reader)
     if (reader->prefix[0] > 1) {
         return -EPROTO;
     }
-    if (reader->prefix[0] == 1) {
+    if (reader->prefix[0] == 1 && !reader->takes_gzip) {
         return -ENOTSUP;
     }
     reader->wanted = wire_prefix_size(reader->prefix);
@@ -78,7 +78,7 @@ static int grow(struct wire_reader *reader, size_t more)
 static void finish_message(struct wire_reader *reader, const uint8_t *data,
                            struct wire_message *out_message)
 {
-    *out_message = (struct wire_message){data, reader->wanted};
+    *out_message = (struct wire_message){data, reader->wanted, reader->prefix[0] == 1};
     reader->prefix_size = 0;
     reader->size = 0;
 }

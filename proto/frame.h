@@ -19,6 +19,7 @@ enum { WIRE_PREFIX_BYTES = 5 };
 
 struct wire_reader {
     size_t max_bytes; /* of one message */
+    bool takes_gzip;  /* compressed messages may come */
     uint8_t prefix[WIRE_PREFIX_BYTES];
     size_t prefix_size; /* how much of the prefix has arrived */
     size_t wanted;      /* size of the message, once the prefix is complete */
@@ -30,6 +31,7 @@ struct wire_reader {
 struct wire_message {
     const uint8_t *data;
     size_t size;
+    bool compressed;
 };
 
 void wire_reader_init(struct wire_reader *reader, size_t max_bytes);
@@ -40,7 +42,7 @@ void wire_reader_fini(struct wire_reader *reader);
  *   1          a message: *out_message; call again with the rest of the portion
  *   0          the portion is used up
  *   -EMSGSIZE  the prefix announces more than max_bytes
- *   -ENOTSUP   the message is compressed
+ *   -ENOTSUP   the message is compressed, without takes_gzip
  *   -EPROTO    the flag byte is neither 0 nor 1
  *   -ENOMEM */
 int wire_reader_feed(struct wire_reader *reader, const uint8_t *portion, size_t size,
