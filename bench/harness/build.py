@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
-SERVICE_NEEDS = ["libuv", "libprotobuf-c", "libnghttp2", "sqlite3", "jansson"]
+SERVICE_NEEDS = ["libuv", "libprotobuf-c", "libnghttp2", "openssl", "sqlite3", "jansson"]
 
 
 class BuildError(Exception):
