@@ -83,6 +83,14 @@ static int parse_host(const char *text, struct rpc_address *out_address)
     return 0;
 }
 
+void rpc_address_host(const char *text, char *out_host, size_t size)
+{
+    const char *port;
+    if (!split(text, out_host, size, &port)) {
+        out_host[0] = '\0';
+    }
+}
+
 int rpc_address_parse(const char *text, struct rpc_address *out_address)
 {
     if (strncmp(text, "unix:", 5) == 0) {

@@ -21,6 +21,9 @@ struct rpc_address {
  * kernel cannot take. -EHOSTUNREACH: the host name is not known. */
 int rpc_address_parse(const char *text, struct rpc_address *out_address);
 
+/* The host of "host:port" or "[::1]:port", without brackets; "" when there is none. */
+void rpc_address_host(const char *text, char *out_host, size_t size);
+
 /* "unix" or "127.0.0.1:4711"; always ends with NUL. */
 void rpc_address_print(const struct rpc_address *address, char *out_text, size_t size);
 

@@ -35,8 +35,16 @@ struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id)
     }
     call->server = server;
     call->session = session;
+    call->share = rpc_share_ref(session->share);
+    call->share->calls++;
     call->stream_id = stream_id;
     call->http_status = 200;
+    if (session->connection.transport.tls != NULL && !session->peer.tls) {
+        /* Its first call: the handshake is over, whatever it has shown. */
+        session->peer.tls = true;
+        session->peer.certified = rpc_tls_stream_peer(session->connection.transport.tls,
+                                                      session->peer.name, session->peer.uri);
+    }
     call->peer = session->peer;
     call->deadline_ns = INT64_MAX;
     call->content_left = -1;
@@ -82,9 +90,33 @@ static void release(struct rpc_call *call)
     if (server != NULL) {
         server->stats.calls_open--;
     }
+    call->share->calls--;
+    rpc_share_unref(call->share);
     wire_decoded_free(call->request);
     free(call->text);
+    rpc_extra_free(call->extra);
     pool_or_free(server, call);
+}
+
+static void observe(const struct rpc_call *call, const struct rpc_answer *answer)
+{
+    if (call->peer.observed && call->server != NULL &&
+        call->server->opts.observer.answered != NULL) {
+        call->server->opts.observer.answered(call->server->opts.observer.user, &call->peer, answer);
+    }
+}
+
+/* The handler's word, or that it will have none. */
+static void observe_handler(const struct rpc_call *call, const ProtobufCMessage *reply,
+                            enum wire_status status, const char *text)
+{
+    struct rpc_answer answer = {.path = call->method->path,
+                                .request = call->request,
+                                .reply = reply,
+                                .messages = call->messages,
+                                .status = status,
+                                .text = text};
+    observe(call, &answer);
 }
 
 /* Tell the handler that the call ended without its doing. The call stays: its stream is there, or
@@ -95,6 +127,7 @@ static void end_handler(struct rpc_call *call, enum wire_status why)
         return;
     }
     call->handler_done = true; /* an answer given inside on_end is ignored */
+    observe_handler(call, NULL, why, "it ended before it was answered");
     call->on_end(call, why, call->user);
 }
 
@@ -170,21 +203,25 @@ static bool can_end_well(const struct rpc_call *call)
            nghttp2_session_get_remote_window_size(h2) > 0;
 }
 
-void rpc_call_deadline_passed(struct rpc_call *call)
+void rpc_call_cut_off(struct rpc_call *call, enum wire_status status, const char *text)
 {
-    static const char text[] = "the deadline has passed";
-    end_handler(call, WIRE_DEADLINE_EXCEEDED);
+    end_handler(call, status);
     if (!can_end_well(call)) {
         rpc_call_reset(call, NGHTTP2_CANCEL);
         return;
     }
     rpc_queue_drop(&call->queue);
     if (call->finishing) {
-        call->status = WIRE_DEADLINE_EXCEEDED;
+        call->status = status;
         rpc_call_resume(call);
     } else {
-        finish(call, WIRE_DEADLINE_EXCEEDED, text);
+        finish(call, status, text);
     }
+}
+
+void rpc_call_deadline_passed(struct rpc_call *call)
+{
+    rpc_call_cut_off(call, WIRE_DEADLINE_EXCEEDED, "the deadline has passed");
 }
 
 static void refuse_unknown(struct rpc_call *call, const struct rpc_request *request)
@@ -207,9 +244,26 @@ static bool is_authorized(struct rpc_call *call, const struct rpc_request *reque
                                               request->has_bearer ? request->bearer : NULL, text);
     if (status != WIRE_OK) {
         text[sizeof text - 1] = '\0';
+        observe(call, &(struct rpc_answer){.path = request->path, .status = status, .text = text});
         rpc_call_abort(call, status, text);
     }
     return status == WIRE_OK;
+}
+
+/* Reached only by those who may call: no stranger learns how busy a user is. */
+static bool is_within_share(struct rpc_call *call)
+{
+    unsigned most = call->server->opts.max_user_calls;
+    char text[128];
+    if (call->share->calls <= most) {
+        return true;
+    }
+    call->server->stats.cut[RPC_CUT_USER_CALLS]++;
+    (void)snprintf(text, sizeof text,
+                   "this user has %u calls open, as many as one may have; let some end first",
+                   most);
+    rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED, text);
+    return false;
 }
 
 static bool set_deadline(struct rpc_call *call, int64_t timeout_ns)
@@ -230,11 +284,22 @@ static bool set_deadline(struct rpc_call *call, int64_t timeout_ns)
     return true;
 }
 
+/* It may be left out only when there is none. */
+static void take_metadata(struct rpc_call *call, struct rpc_request *request)
+{
+    struct rpc_extra *extra = request->metadata.count > 0 ? rpc_call_extra(call) : NULL;
+    if (extra != NULL) {
+        extra->received = request->metadata;
+        memset(&request->metadata, 0, sizeof request->metadata);
+    }
+}
+
 /* The client's headers are complete and are HTTP/2: find out whether this will be a call. */
-void rpc_call_headers_done(struct rpc_call *call, const struct rpc_request *request)
+void rpc_call_headers_done(struct rpc_call *call, struct rpc_request *request)
 {
     const char *text;
     call->content_left = request->content_length;
+    take_metadata(call, request);
     enum wire_status status = rpc_request_judge(request, &call->http_status, &text);
     if (call->http_status != 200 && !call->half_closed) {
         /* HTTP clients that are not gRPC's take an early answer badly. */
@@ -247,7 +312,7 @@ void rpc_call_headers_done(struct rpc_call *call, const struct rpc_request *requ
         rpc_call_abort(call, status, text);
         return;
     }
-    if (!is_authorized(call, request)) {
+    if (!is_authorized(call, request) || !is_within_share(call)) {
         return;
     }
     const struct rpc_route *route =
@@ -261,7 +326,11 @@ void rpc_call_headers_done(struct rpc_call *call, const struct rpc_request *requ
     size_t max_bytes = call->method->max_request_bytes;
     wire_reader_init(&call->reader,
                      max_bytes > 0 ? max_bytes : call->server->opts.max_request_bytes);
-    if (!set_deadline(call, request->timeout_ns) || call->method->kind != RPC_BIDI) {
+    /* As the client does, so do we. */
+    call->reader.takes_gzip = request->gzip;
+    call->takes_gzip = request->takes_gzip;
+    call->queue.gzip = request->gzip && request->takes_gzip;
+    if (!set_deadline(call, request->timeout_ns) || !rpc_kind_streams_in(call->method->kind)) {
         return;
     }
     call->begun = true;
@@ -289,7 +358,7 @@ void rpc_call_half_closed(struct rpc_call *call)
         rpc_call_abort(call, WIRE_INTERNAL, "the request ended in the middle of a message");
         return;
     }
-    if (call->method->kind == RPC_BIDI) {
+    if (rpc_kind_streams_in(call->method->kind)) {
         if (call->method->half_close != NULL) {
             call->method->half_close(call, call->method_user);
         }
@@ -305,12 +374,14 @@ void rpc_call_half_closed(struct rpc_call *call)
 }
 
 /* The handler's last word. True: the stream is there and waits for it. */
-static bool take_answer(struct rpc_call *call)
+static bool take_answer(struct rpc_call *call, const ProtobufCMessage *reply,
+                        enum wire_status status, const char *text)
 {
     if (call->handler_done) {
         return false; /* inside on_end */
     }
     call->handler_done = true;
+    observe_handler(call, reply, status, text);
     if (call->stream_gone) {
         release(call);
         return false;
@@ -320,7 +391,7 @@ static bool take_answer(struct rpc_call *call)
 
 void rpc_call_reply(struct rpc_call *call, const ProtobufCMessage *reply)
 {
-    if (!take_answer(call)) {
+    if (!take_answer(call, reply, WIRE_OK, "")) {
         return;
     }
     if (rpc_queue_add(&call->queue, reply) != 0) {
@@ -334,11 +405,11 @@ void rpc_call_vfinish(struct rpc_call *call, enum wire_status status, const char
                       va_list args)
 {
     char text[MAX_TEXT + 1] = "";
-    if (!take_answer(call)) {
-        return;
-    }
     if (format != NULL) {
         (void)vsnprintf(text, sizeof text, format, args);
+    }
+    if (!take_answer(call, NULL, status, text)) {
+        return;
     }
     finish(call, status, text);
 }
@@ -373,6 +444,11 @@ bool rpc_call_is_over(const struct rpc_call *call)
 const struct rpc_peer *rpc_call_peer(const struct rpc_call *call)
 {
     return &call->peer;
+}
+
+void rpc_call_set_credential(struct rpc_call *call, uint64_t credential)
+{
+    call->peer.credential = credential;
 }
 
 int64_t rpc_call_deadline(const struct rpc_call *call)

@@ -20,6 +20,8 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "proto/status.h"
+#include "rpc/metadata.h"
+#include "rpc/tls.h"
 
 struct rpc_call;
 
@@ -28,8 +30,15 @@ struct rpc_peer {
     bool local; /* over a Unix socket: uid, gid, pid are the kernel's word at connect time */
     uid_t uid;
     gid_t gid;
-    pid_t pid;         /* for logs only: pids are reused */
-    char address[112]; /* "unix" or "127.0.0.1:4711"; for logs */
+    pid_t pid;               /* for logs only: pids are reused */
+    bool tls;                /* over TLS */
+    unsigned rank;           /* the authorizer's, for the handlers of this call */
+    bool observed;           /* the authorizer's: its answer is told to the server's observer */
+    uint64_t credential;     /* the authorizer's, for what may be taken back; 0: nothing may */
+    bool certified;          /* with a certificate that holds: name and uri are from it */
+    char name[RPC_TLS_NAME]; /* its common name */
+    char uri[RPC_TLS_URI];   /* its first URI, or "" */
+    char address[112];       /* "unix" or "127.0.0.1:4711"; for logs */
 };
 
 /* Answer a unary call: the message, then OK. */
@@ -45,6 +54,22 @@ int rpc_call_send(struct rpc_call *call, const ProtobufCMessage *message);
 
 /* The same for a message that is packed already: one event to many watchers is packed once. */
 int rpc_call_send_packed(struct rpc_call *call, const void *data, size_t size);
+
+/* Compress what is sent, or do not, if the client takes that; before the first message. Without a word
+ * replies are compressed when the client has said that its requests may be. */
+void rpc_call_compress(struct rpc_call *call, bool on);
+
+/* What the client has sent beside its messages. Valid as long as the call. */
+const struct rpc_metadata *rpc_call_metadata(const struct rpc_call *call);
+
+/* Send something beside the messages: before the first of them, or with the status. -EINVAL, -E2BIG,
+ * -ENOMEM as of rpc_metadata_add(); -EPIPE: it is too late. */
+int rpc_call_add_header(struct rpc_call *call, const char *name, const void *value, size_t size);
+int rpc_call_add_trailer(struct rpc_call *call, const char *name, const void *value, size_t size);
+
+/* Say more about an error than a code and a text can, before rpc_call_finish(): google.rpc.Status in
+ * grpc-status-details-bin. -E2BIG: there are 4 KiB of them; -ENOMEM. */
+int rpc_call_add_detail(struct rpc_call *call, const ProtobufCMessage *detail);
 
 /* Bidi: hold the client's further messages back, or let them come. Those held are bounded by a
  * window; then the client waits. A full queue of replies holds them as well. */
@@ -75,6 +100,9 @@ bool rpc_call_is_over(const struct rpc_call *call);
 
 /* Valid as long as the call. */
 const struct rpc_peer *rpc_call_peer(const struct rpc_call *call);
+
+/* The call stands or falls with this credential from here on; 0: with none. */
+void rpc_call_set_credential(struct rpc_call *call, uint64_t credential);
 
 /* On the clock of uv_hrtime(); INT64_MAX: none. */
 int64_t rpc_call_deadline(const struct rpc_call *call);

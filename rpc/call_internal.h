@@ -9,6 +9,8 @@
 #ifndef GOR_RPC_CALL_INTERNAL_H
 #define GOR_RPC_CALL_INTERNAL_H
 
+#include <nghttp2/nghttp2.h>
+
 #include "proto/frame.h"
 #include "rpc/call.h"
 #include "rpc/list.h"
@@ -18,10 +20,23 @@
 #include "rpc/timers.h"
 
 struct rpc_session;
+struct rpc_share; /* share.h */
+
+/* Beside the messages. */
+struct rpc_extra {
+    struct rpc_metadata received;
+    struct rpc_metadata headers; /* to be sent */
+    struct rpc_metadata trailers;
+    uint8_t *details; /* owned; of an error, as the fields 3 of google.rpc.Status */
+    size_t details_size;
+};
+
+#define RPC_ENCODINGS "identity,gzip"
 
 struct rpc_call {
     struct rpc_server *server;   /* NULL: it is gone */
     struct rpc_session *session; /* NULL: its connection is gone */
+    struct rpc_share *share;     /* owned reference: its user's */
     struct rpc_link link;        /* list link of session->calls or server->orphans */
     struct rpc_link writable;    /* list link of session->writable */
     const struct rpc_method *method;
@@ -35,10 +50,12 @@ struct rpc_call {
     size_t held_size;
     int64_t content_left; /* of content-length; -1: none was given */
     unsigned empty_data;  /* frames without a byte */
+    uint64_t messages;    /* of a stream, that its handler got */
     /* What goes out. */
     struct rpc_queue queue;
     enum wire_status status; /* valid when finishing */
     char *text;              /* owned; for grpc-message, or NULL */
+    struct rpc_extra *extra; /* owned; NULL: nothing of that */
     size_t text_at;          /* how much of it has been sent as the body of an HTTP error */
     /* The handler's. */
     void (*on_writable)(struct rpc_call *call, void *user);
@@ -46,7 +63,8 @@ struct rpc_call {
     void *user;
     struct rpc_timer timer; /* its deadline */
     int64_t deadline_ns;
-    int64_t progress_ns;  /* when bytes of it last moved */
+    int64_t progress_ns;  /* when something of it last got through, see rpc_call_moved() */
+    size_t moved_bytes;   /* since then */
     struct rpc_peer peer; /* a copy: the call may outlive its session */
     bool half_closed;     /* the client has sent everything */
     bool begun;           /* the handler knows of it */
@@ -59,23 +77,35 @@ struct rpc_call {
     bool on_hold;   /* the handler wants no more messages for now */
     bool in_feed;   /* its messages are being delivered */
     bool stream_gone;
+    bool takes_gzip; /* the client does */
 };
 
 /* call.c */
 struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id);
 void rpc_call_pool_free(struct rpc_server *server);
-void rpc_call_headers_done(struct rpc_call *call, const struct rpc_request *request);
+void rpc_call_headers_done(struct rpc_call *call, struct rpc_request *request);
 void rpc_call_half_closed(struct rpc_call *call);
 void rpc_call_stream_gone(struct rpc_call *call, enum wire_status why);
 void rpc_call_abort(struct rpc_call *call, enum wire_status status, const char *text);
+void rpc_call_cut_off(struct rpc_call *call, enum wire_status status, const char *text);
 void rpc_call_deadline_passed(struct rpc_call *call);
 void rpc_call_reset(struct rpc_call *call, uint32_t error);
+
+/* extra.c */
+struct rpc_extra *rpc_call_extra(struct rpc_call *call); /* made if need be; NULL: no memory */
+void rpc_extra_free(struct rpc_extra *extra);
+int rpc_extra_submit_headers(struct rpc_call *call, const nghttp2_data_provider *provider);
+int rpc_extra_submit_trailers(struct rpc_call *call, bool only);
 
 /* receive.c */
 void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size);
 void rpc_call_feed_held(struct rpc_call *call);
 void rpc_call_drop_input(struct rpc_call *call);
 bool rpc_call_is_paused(const struct rpc_call *call); /* its messages are held */
+
+/* So many bytes came or went. It counts as progress when there are enough of them, or a `whole` is
+ * done: a peer that moves one byte a minute gets nowhere. */
+void rpc_call_moved(struct rpc_call *call, size_t size, bool whole);
 
 /* send.c */
 int rpc_call_submit(struct rpc_call *call);

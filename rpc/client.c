@@ -39,10 +39,18 @@ static void tell(struct rpc_client *client, int error)
 /* The reason in words. */
 static const char *explain(const struct rpc_client *client, int error)
 {
+    if (client->fault[0] != '\0') {
+        return client->fault;
+    }
     switch (error) {
     case 0:
     case -EPIPE:
-        return "the server closed the connection";
+        if (client->ready || client->address.local) {
+            return "the server closed the connection";
+        }
+        return client->opts.tls != NULL
+                   ? "the server closed the connection before TLS stood; does it speak TLS?"
+                   : "the server closed the connection; perhaps it wants TLS";
     case -EPROTO:
         return client->ready ? "the server broke the protocol"
                              : "what listens there is no gRPC server";
@@ -61,8 +69,9 @@ static void describe(struct rpc_client *client, int error)
         (void)snprintf(text, RPC_TEXT_BYTES, "%s turned us away: %s", address, client->goaway_text);
     } else {
         (void)snprintf(text, RPC_TEXT_BYTES, "%s %s: %s",
-                       client->ready ? "lost the connection to" : "cannot connect to", address,
-                       explain(client, error));
+                       client->ready && client->fault[0] == '\0' ? "lost the connection to"
+                                                                 : "cannot connect to",
+                       address, explain(client, error));
     }
 }
 
@@ -115,7 +124,12 @@ static void on_room(struct rpc_connection *connection)
 
 static void on_lost(struct rpc_connection *connection, int error)
 {
-    fail(client_of(connection), error);
+    struct rpc_client *client = client_of(connection);
+    if (connection->transport.tls != NULL) {
+        (void)snprintf(client->fault, sizeof client->fault, "%s",
+                       rpc_tls_stream_fault(connection->transport.tls));
+    }
+    fail(client, error);
 }
 
 static void handle_closed(struct rpc_client *client);
@@ -132,7 +146,8 @@ static void on_connection_closed(struct rpc_connection *connection)
     handle_closed(client);
 }
 
-static const struct rpc_connection_events events = {on_room, on_lost, on_connection_closed};
+static const struct rpc_connection_events events = {
+    .on_room = on_room, .on_lost = on_lost, .on_closed = on_connection_closed};
 
 static void free_parts(struct rpc_client *client)
 {
@@ -192,11 +207,17 @@ static int connect_once(struct rpc_client *client)
         errno != EINPROGRESS) {
         error = -errno;
     }
+    struct rpc_tls_stream *tls = NULL;
+    if (error == 0 && client->opts.tls != NULL && !address->local) {
+        tls = rpc_tls_stream_new(client->opts.tls, fd, client->host);
+        error = tls == NULL ? -ENOMEM : 0;
+    }
     if (error == 0) {
-        error =
-            rpc_connection_open(&client->connection, &client->hub, fd, client->session, &events);
+        error = rpc_connection_open(&client->connection, &client->hub, fd, tls, client->session,
+                                    &events);
     }
     if (error != 0) {
+        rpc_tls_stream_free(tls);
         close(fd);
         return error;
     }
@@ -270,6 +291,9 @@ static int init(struct rpc_client *client, uv_loop_t *loop, const struct rpc_cli
             client->lookup_error = error;
             error = 0;
         }
+    }
+    if (error == 0 && !client->address.local) {
+        rpc_address_host(opts->address, client->host, sizeof client->host);
     }
     if (error == 0) {
         error = rpc_client_session_new(client, &client->session);

@@ -22,14 +22,16 @@
 
 struct rpc_client;
 struct rpc_client_call;
+struct rpc_tls_context; /* tls.h */
 
 enum { RPC_TEXT_BYTES = 1024 };
 
 struct rpc_client_opts {
-    const char *address;        /* "/run/gord.sock", "unix:/run/gord.sock", "host:port" */
-    const char *token;          /* sent as "authorization: Bearer"; NULL: none */
-    size_t max_message_bytes;   /* of one reply; 0: 64 MiB */
-    int64_t connect_timeout_ns; /* 0: 10 s */
+    const char *address;         /* "/run/gord.sock", "unix:/run/gord.sock", "host:port" */
+    const char *token;           /* sent as "authorization: Bearer"; NULL: none */
+    struct rpc_tls_context *tls; /* borrowed while it connects; NULL: nothing is secret */
+    size_t max_message_bytes;    /* of one reply; 0: 64 MiB */
+    int64_t connect_timeout_ns;  /* 0: 10 s */
     /* The connection stands (0) or could not be made (negative errno). May be NULL. */
     void (*on_ready)(struct rpc_client *client, int error, void *user);
     void *user;
@@ -63,6 +65,7 @@ struct rpc_client_call_opts {
     const ProtobufCMessage *request; /* packed before the function returns; NULL: none yet */
     bool keep_open;                  /* more messages follow: rpc_client_send() */
     int64_t timeout_ns;              /* 0: none; sent to the server and kept here as well */
+    bool gzip;                       /* compress requests, and take compressed replies */
     const struct rpc_client_handlers *handlers; /* must outlive the call */
     void *user;
 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/gzip.h"
 #include "proto/percent.h"
 #include "proto/timeout.h"
 #include "rpc/client_internal.h"
@@ -79,7 +80,7 @@ static ssize_t read_queue(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
     return (ssize_t)taken;
 }
 
-enum { MAX_FIELDS = 10 };
+enum { MAX_FIELDS = 12 };
 
 struct fields {
     nghttp2_nv list[MAX_FIELDS];
@@ -98,7 +99,8 @@ static int submit(struct rpc_client_call *call, const struct rpc_client_call_opt
     char timeout[WIRE_TIMEOUT_BYTES];
     struct fields fields = {.count = 0};
     add_field(&fields, ":method", "POST", NGHTTP2_NV_FLAG_NONE);
-    add_field(&fields, ":scheme", "http", NGHTTP2_NV_FLAG_NONE);
+    add_field(&fields, ":scheme", call->client->opts.tls != NULL ? "https" : "http",
+              NGHTTP2_NV_FLAG_NONE);
     add_field(&fields, ":path", opts->path, NGHTTP2_NV_FLAG_NONE);
     add_field(&fields, ":authority", client->address.local ? "localhost" : client->opts.address,
               NGHTTP2_NV_FLAG_NONE);
@@ -107,6 +109,10 @@ static int submit(struct rpc_client_call *call, const struct rpc_client_call_opt
     add_field(&fields, "user-agent", "gor/0.1", NGHTTP2_NV_FLAG_NONE);
     if (client->authorization != NULL) {
         add_field(&fields, "authorization", client->authorization, NGHTTP2_NV_FLAG_NO_INDEX);
+    }
+    if (opts->gzip) {
+        add_field(&fields, "grpc-encoding", "gzip", NGHTTP2_NV_FLAG_NONE);
+        add_field(&fields, "grpc-accept-encoding", "identity,gzip", NGHTTP2_NV_FLAG_NONE);
     }
     if (opts->timeout_ns > 0) {
         (void)wire_timeout_format(opts->timeout_ns, timeout);
@@ -128,6 +134,7 @@ static int prepare(struct rpc_client_call *call, const struct rpc_client_call_op
     call->status = WIRE_UNKNOWN;
     call->timer.fire = on_deadline;
     wire_reader_init(&call->reader, call->client->opts.max_message_bytes);
+    call->queue.gzip = opts->gzip;
     if (opts->request != NULL) {
         error = rpc_queue_add(&call->queue, opts->request);
     }
@@ -207,6 +214,8 @@ void rpc_client_call_header(struct rpc_client_call *call, const char *name, size
         call->http_status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + (value[2] - '0');
     } else if (is(name, name_size, "grpc-status")) {
         call->has_status = wire_status_parse(value, value_size, &call->status);
+    } else if (is(name, name_size, "grpc-encoding")) {
+        call->reader.takes_gzip = is(value, value_size, "gzip");
     } else if (is(name, name_size, "grpc-message")) {
         (void)wire_percent_decode(value, value_size, call->text, sizeof call->text);
     }
@@ -227,6 +236,24 @@ static void refuse_reply(struct rpc_client_call *call, int error)
     }
 }
 
+/* 1, or why it cannot be. */
+static int deliver(struct rpc_client_call *call, const struct wire_message *message)
+{
+    uint8_t *plain;
+    size_t size;
+    if (!message->compressed) {
+        call->handlers->on_message(call, message->data, message->size, call->user);
+        return 1;
+    }
+    int error = wire_gunzip(message->data, message->size, call->reader.max_bytes, &plain, &size);
+    if (error != 0) {
+        return error;
+    }
+    call->handlers->on_message(call, plain, size, call->user);
+    free(plain);
+    return 1;
+}
+
 /* Deliver messages as long as they are wanted. *out_used bytes are done with. -EMSGSIZE and so on:
  * the server sent what it may not. */
 static int feed(struct rpc_client_call *call, const uint8_t *data, size_t size, size_t *out_used)
@@ -239,7 +266,7 @@ static int feed(struct rpc_client_call *call, const uint8_t *data, size_t size, 
         result = wire_reader_feed(&call->reader, data + used, size - used, &step, &message);
         used += step;
         if (result == 1 && call->handlers->on_message != NULL) {
-            call->handlers->on_message(call, message.data, message.size, call->user);
+            result = deliver(call, &message);
         }
     }
     *out_used = call->ended ? size : used;

@@ -21,6 +21,8 @@ struct rpc_client {
     struct rpc_address address;
     nghttp2_session *session; /* owned until the connection has it */
     char *authorization;      /* owned; "Bearer ...", or NULL */
+    char host[256];           /* whom TLS is to meet; "": a Unix socket */
+    char fault[RPC_TLS_TEXT]; /* why TLS failed; "": it did not */
     struct rpc_link calls;    /* of struct rpc_client_call */
     struct rpc_timer timer;   /* try to connect again, or fail */
     int64_t connect_until_ns;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/linger.h"
+
 enum {
     BATCHES_PER_FLUSH = 8, /* then the other connections get their turn */
     READS_PER_EVENT = 4,
@@ -47,28 +49,34 @@ static void on_transport_closed(struct rpc_transport *transport)
     connection->events->on_closed(connection);
 }
 
-void rpc_connection_tear_down(struct rpc_connection *connection, int error)
+/* No call is left, and no session; the socket and what it did not take are. */
+static void end_session(struct rpc_connection *connection, int error)
 {
-    if (connection->closed) {
-        return;
-    }
     connection->closed = true;
     rpc_list_remove(&connection->marked_link);
     connection->events->on_lost(connection, connection->closing ? connection->error : error);
     nghttp2_session_del(connection->session);
     connection->session = NULL;
+}
+
+void rpc_connection_close(struct rpc_connection *connection)
+{
     drop_unsent(connection);
     rpc_transport_close(&connection->transport);
 }
 
-/* The session gave up on its peer. For the floods it detects it queues no GOAWAY itself. */
+void rpc_connection_tear_down(struct rpc_connection *connection, int error)
+{
+    if (!connection->closed) {
+        end_session(connection, error);
+        rpc_connection_close(connection);
+    }
+}
+
 static void on_session_error(struct rpc_connection *connection, int error)
 {
-    if (error == NGHTTP2_ERR_FLOODED || error == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS) {
-        static const uint8_t why[] = "flood";
-        int32_t last = nghttp2_session_get_last_proc_stream_id(connection->session);
-        (void)nghttp2_submit_goaway(connection->session, NGHTTP2_FLAG_NONE, last,
-                                    NGHTTP2_ENHANCE_YOUR_CALM, why, sizeof why - 1);
+    if (connection->events->on_broken != NULL) {
+        connection->events->on_broken(connection, error);
     }
     rpc_connection_end(connection, error == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO);
 }
@@ -86,6 +94,9 @@ static bool read_once(struct rpc_connection *connection)
         rpc_connection_end(connection, got == 0 ? -EPIPE : (int)got);
         return false;
     }
+    if (connection->events->on_read != NULL) {
+        connection->events->on_read(connection, in, (size_t)got);
+    }
     ssize_t taken = nghttp2_session_mem_recv(connection->session, in, (size_t)got);
     if (taken < 0) {
         on_session_error(connection, (int)taken);
@@ -94,22 +105,30 @@ static bool read_once(struct rpc_connection *connection)
     return got == RPC_IN_BYTES && !connection->closing;
 }
 
+static void read_some(struct rpc_connection *connection)
+{
+    for (int i = 0; i < READS_PER_EVENT && !connection->peer_closed; i++) {
+        if (!read_once(connection)) {
+            break;
+        }
+    }
+}
+
 static void on_transport_event(struct rpc_transport *transport, bool readable, bool writable)
 {
     struct rpc_connection *connection = RPC_OF(transport, struct rpc_connection, transport);
     (void)writable; /* the flush tries anyway */
-    for (int i = 0; readable && i < READS_PER_EVENT && !connection->peer_closed; i++) {
-        if (!read_once(connection)) {
-            break;
-        }
+    if (readable) {
+        read_some(connection);
     }
     rpc_connection_mark(connection);
 }
 
 int rpc_connection_open(struct rpc_connection *connection, struct rpc_hub *hub, int fd,
-                        nghttp2_session *session, const struct rpc_connection_events *events)
+                        struct rpc_tls_stream *tls, nghttp2_session *session,
+                        const struct rpc_connection_events *events)
 {
-    int error = rpc_transport_open(&connection->transport, hub->loop, fd);
+    int error = rpc_transport_open(&connection->transport, hub->loop, fd, tls);
     if (error != 0) {
         return error;
     }
@@ -158,8 +177,7 @@ static int keep_unsent(struct rpc_connection *connection, const uint8_t *data, s
     return 0;
 }
 
-/* Write what is left of the last batch. 1: all; 0: the socket is full; or a negative errno. */
-static int send_unsent(struct rpc_connection *connection)
+int rpc_connection_send_unsent(struct rpc_connection *connection)
 {
     if (!has_unsent(connection)) {
         return 1;
@@ -182,7 +200,7 @@ static int send_unsent(struct rpc_connection *connection)
 /* 1: one more batch may be made; 0: nothing to send, or the socket is full; or a negative errno. */
 static int send_batch(struct rpc_connection *connection)
 {
-    int result = send_unsent(connection);
+    int result = rpc_connection_send_unsent(connection);
     if (result <= 0) {
         return result;
     }
@@ -208,9 +226,56 @@ static bool is_finished(const struct rpc_connection *connection)
            nghttp2_session_want_write(connection->session) == 0 && !has_unsent(connection);
 }
 
+/* A peer that has said GOAWAY closes, and may send a little before it does. With its bytes unread our
+ * close would be a reset, which could take our last answers from it: only end our side. Should it not
+ * close, it is an idle connection like others. */
+static bool wait_for_peer(struct rpc_connection *connection)
+{
+    if (!connection->peer_leaves) {
+        return false;
+    }
+    if (!connection->half_ended) {
+        connection->half_ended = true;
+        rpc_transport_end(&connection->transport);
+    }
+    return true;
+}
+
+/* Put one batch more behind what the socket did not take: the GOAWAY is in it. */
+static void keep_last_words(struct rpc_connection *connection)
+{
+    size_t before = connection->unsent_size - connection->unsent_at;
+    ssize_t size = has_unsent(connection) ? make_batch(connection) : 0;
+    uint8_t *all = size > 0 ? malloc(before + (size_t)size) : NULL;
+    if (all == NULL) {
+        return; /* without memory it goes without a word */
+    }
+    memcpy(all, connection->unsent + connection->unsent_at, before);
+    memcpy(all + before, connection->hub->out, (size_t)size);
+    drop_unsent(connection);
+    connection->unsent = all;
+    connection->unsent_size = before + (size_t)size;
+}
+
+/* The socket is whole, but we want no more of it. */
+static void part(struct rpc_connection *connection)
+{
+    bool by_us = !connection->closing || connection->error == -EPROTO;
+    if (!connection->lingers || connection->peer_closed || !by_us) {
+        rpc_connection_tear_down(connection, 0);
+        return;
+    }
+    keep_last_words(connection);
+    end_session(connection, 0);
+    rpc_linger_begin(connection);
+}
+
 void rpc_connection_flush(struct rpc_connection *connection)
 {
     int result = 1;
+    if (rpc_transport_has_more(&connection->transport) && !connection->closing) {
+        read_some(connection);
+    }
     for (int i = 0; result == 1 && i < BATCHES_PER_FLUSH; i++) {
         result = send_batch(connection);
         connection->events->on_room(connection);
@@ -218,11 +283,11 @@ void rpc_connection_flush(struct rpc_connection *connection)
     if (result < 0) {
         rpc_connection_end(connection, result);
     }
-    if (connection->closing || is_finished(connection)) {
-        rpc_connection_tear_down(connection, 0);
+    if (connection->closing || (is_finished(connection) && !wait_for_peer(connection))) {
+        part(connection);
         return;
     }
-    if (result == 1) {
+    if (result == 1 || rpc_transport_has_more(&connection->transport)) {
         rpc_connection_mark(connection);
     }
     rpc_transport_want(&connection->transport, true, has_unsent(connection));

@@ -25,8 +25,13 @@
 struct rpc_connection;
 
 struct rpc_connection_events {
+    /* Bytes have come, which the session is given next. May be NULL. */
+    void (*on_read)(struct rpc_connection *connection, const uint8_t *data, size_t size);
     /* Frames have been made; calls whose queues have room again may produce. */
     void (*on_room)(struct rpc_connection *connection);
+    /* The session gave up on what the peer sent, with an error of nghttp2; it may still submit a
+     * GOAWAY. May be NULL. */
+    void (*on_broken)(struct rpc_connection *connection, int error);
     /* It is over: end its calls. error is why: 0 in good order, -EPIPE when the peer has closed,
      * -EPROTO when it does not speak HTTP/2 or floods, or another negative errno. */
     void (*on_lost)(struct rpc_connection *connection, int error);
@@ -39,30 +44,42 @@ struct rpc_connection {
     struct rpc_transport transport;
     nghttp2_session *session;
     const struct rpc_connection_events *events;
-    struct rpc_link marked_link; /* list link of hub->marked */
+    struct rpc_link marked_link; /* list link of hub->marked; once closed, of hub->lingering */
     uint8_t *unsent;             /* owned; what the socket did not take */
     size_t unsent_at;
     size_t unsent_size;
     uint64_t sent_bytes;
     bool peer_closed; /* it will send nothing more */
+    bool peer_leaves; /* it has said GOAWAY: the last to close is it, see connection.c */
+    bool half_ended;  /* we have said that we send nothing more */
     bool closing;     /* to be torn down by the next flush */
     bool closed;      /* torn down; waits for on_closed */
+    bool lingers;     /* when we end it the peer is given time to read why, see linger.h */
     int error;
+    struct rpc_timer linger_timer;
+    size_t linger_left; /* bytes that are still read */
 };
 
-/* Take over a socket and a session whose user data is the connection. 0, or the error of libuv:
- * then both are the caller's still. */
+/* Take over a socket, TLS on it (or NULL) and a session whose user data is the connection. 0, or the
+ * error of libuv: then all three are the caller's still. */
 int rpc_connection_open(struct rpc_connection *connection, struct rpc_hub *hub, int fd,
-                        nghttp2_session *session, const struct rpc_connection_events *events);
+                        struct rpc_tls_stream *tls, nghttp2_session *session,
+                        const struct rpc_connection_events *events);
 
 /* There may be something to send: flush before the loop waits. */
 void rpc_connection_mark(struct rpc_connection *connection);
 
-/* End it with the next flush; what is ready is still sent as far as the socket takes it. */
+/* End it with the next flush; what is ready is still sent as far as the socket takes it, and of one
+ * that lingers the rest a little later. */
 void rpc_connection_end(struct rpc_connection *connection, int error);
 
 /* End it now: on_lost is called before this returns. Not from inside a callback of the session. */
 void rpc_connection_tear_down(struct rpc_connection *connection, int error);
+
+/* For linger.c. Write what is left of the last batch. 1: all; 0: the socket is full; or a negative
+ * errno. And the very end. */
+int rpc_connection_send_unsent(struct rpc_connection *connection);
+void rpc_connection_close(struct rpc_connection *connection);
 
 /* The hub's: make frames and write them. */
 void rpc_connection_flush(struct rpc_connection *connection);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* crowd.c - who goes when every connection is taken: otherwise those who only hold one, and need no
- * token for that, would keep out everybody else.
+/* crowd.c - who goes when every connection is taken, or all that one user may have: otherwise those who
+ * only hold one, and need no token for that, would keep out everybody else.
  *
  * The connection that has been there longest without a handler at work for it makes room, first among
  * those that never had one. An honest client that was merely idle connects again at its next call.
  */
-#include <errno.h>
-
 #include "rpc/internal.h"
 
 static bool is_idle(const struct rpc_session *session)
@@ -17,16 +15,17 @@ static bool is_idle(const struct rpc_session *session)
             return false;
         }
     }
-    return true;
+    return !session->connection.closing;
 }
 
-static struct rpc_session *longest_idle(struct rpc_server *server)
+/* Of this user, or with NULL of all. */
+static struct rpc_session *longest_idle(struct rpc_server *server, const struct rpc_share *share)
 {
     struct rpc_session *served = NULL;
     for (struct rpc_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
         struct rpc_session *session = RPC_OF(link, struct rpc_session, link);
-        if (!is_idle(session)) {
+        if ((share != NULL && session->share != share) || !is_idle(session)) {
             continue;
         }
         if (!session->served) {
@@ -39,15 +38,28 @@ static struct rpc_session *longest_idle(struct rpc_server *server)
     return served;
 }
 
-bool rpc_crowd_make_room(struct rpc_server *server)
+/* False: nobody can go. */
+static bool let_one_go(struct rpc_server *server, const struct rpc_share *share, enum rpc_cut cause)
 {
-    if (server->stats.connections < server->opts.max_connections) {
-        return true;
-    }
-    struct rpc_session *session = longest_idle(server);
+    struct rpc_session *session = longest_idle(server, share);
     if (session == NULL) {
         return false;
     }
-    rpc_connection_tear_down(&session->connection, -ECONNABORTED);
+    rpc_session_cut(session, cause);
+    rpc_connection_flush(&session->connection); /* its place is free when this returns */
     return true;
+}
+
+bool rpc_crowd_has_room(struct rpc_server *server, const struct rpc_share *share,
+                        enum rpc_cut *out_cause)
+{
+    const struct rpc_server_opts *opts = &server->opts;
+    *out_cause = RPC_CUT_USER_FULL;
+    if (share->connections >= opts->max_user_connections &&
+        !let_one_go(server, share, RPC_CUT_USER_CROWD)) {
+        return false;
+    }
+    *out_cause = RPC_CUT_FULL;
+    return server->stats.connections < opts->max_connections ||
+           let_one_go(server, NULL, RPC_CUT_CROWD);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* drain.c - the gentle end of a server.
  *
- * Each client gets a GOAWAY that refuses nothing yet, and a PING. What it began before it saw the
+ * Each client gets a GOAWAY that refuses nothing yet, and a PING behind it (nghttp2 would send a PING
+ * first that is submitted with it). What it began before it saw the
  * notice is on its way before its answer to the PING; so then, or after a while, a second GOAWAY
  * names the last call that is served. The session is finished when that call has ended.
  */
+#include <string.h>
+
 #include "rpc/health.h"
 #include "rpc/internal.h"
+#include "rpc/linger.h"
 
 #define CONFIRM_NS 5000000000 /* for a client that does not answer the PING */
 #define NOTICE_NS 10000000    /* for the notices to leave before the listeners close */
@@ -18,13 +22,21 @@ void rpc_session_drain(struct rpc_session *session)
         return;
     }
     session->drain_begun = true;
+    session->connection.peer_leaves = false; /* nobody waits for it any more */
     if (nghttp2_submit_shutdown_notice(h2) != 0 ||
-        nghttp2_submit_ping(h2, NGHTTP2_FLAG_NONE, NULL) != 0 ||
         rpc_timer_set(&session->server->hub.timers, &session->drain_timer, rpc_after(CONFIRM_NS)) !=
             0) {
         rpc_session_confirm_drain(session);
     }
     rpc_connection_mark(&session->connection);
+}
+
+void rpc_session_drain_told(struct rpc_session *session)
+{
+    if (session->drain_begun && !session->drain_confirmed) {
+        (void)nghttp2_submit_ping(session->connection.session, NGHTTP2_FLAG_NONE, NULL);
+        rpc_connection_mark(&session->connection);
+    }
 }
 
 void rpc_session_confirm_drain(struct rpc_session *session)
@@ -33,10 +45,11 @@ void rpc_session_confirm_drain(struct rpc_session *session)
     if (!session->drain_begun || session->drain_confirmed) {
         return;
     }
+    const char *why = session->farewell != NULL ? session->farewell : "";
     session->drain_confirmed = true;
     rpc_timer_clear(&session->server->hub.timers, &session->drain_timer);
     if (nghttp2_submit_goaway(h2, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2),
-                              NGHTTP2_NO_ERROR, NULL, 0) != 0) {
+                              NGHTTP2_NO_ERROR, (const uint8_t *)why, strlen(why)) != 0) {
         rpc_connection_end(&session->connection, 0);
     }
     rpc_connection_mark(&session->connection);
@@ -59,6 +72,7 @@ static void on_timeout(struct rpc_timer *timer)
         struct rpc_session *session = RPC_OF(server->sessions.next, struct rpc_session, link);
         rpc_connection_tear_down(&session->connection, 0);
     }
+    rpc_linger_end_all(&server->hub);
     rpc_drain_check(server);
 }
 

@@ -3,12 +3,10 @@
  *
  * Every frame costs one, a stream that we must reset more. Credit comes back with time, with bytes
  * that move, and with calls and messages that reach a handler. An honest client never notices: it would have to
- * send thousands of frames without a call among them. nghttp2 itself bounds resets by the client,
- * unanswered SETTINGS and PING, and CONTINUATION.
+ * send thousands of frames without a call among them. Resets by the client have an account of their
+ * own, since each of their calls may have reached a handler. nghttp2 itself bounds unanswered SETTINGS
+ * and PING, and CONTINUATION.
  */
-#include <errno.h>
-#include <string.h>
-
 #include "rpc/internal.h"
 
 enum {
@@ -17,17 +15,14 @@ enum {
     CREDIT_PER_CALL = 20,
     CREDIT_PER_MESSAGE = 4, /* of a client's stream: its frame, and those its answer brings */
     CREDIT_UNIT_BYTES = 1024,
+    COST_OF_RESET = 10,       /* a stream that broke a rule */
+    COST_OF_REFUSAL = 2,      /* one too many: a client may not have seen our SETTINGS yet */
+    HEADERS_PER_CREDIT = 256, /* bytes of a header list that is over its limit */
+    RESETS_MAX = 1000,        /* calls that the client may cancel at once, and per second */
+    RESETS_PER_SECOND = 100,
     EMPTY_DATA_MAX = 100, /* of one stream */
     PING_STRIKES_MAX = 2,
 };
-
-void rpc_flood_end(struct rpc_session *session, const char *why)
-{
-    nghttp2_session *h2 = session->connection.session;
-    (void)nghttp2_submit_goaway(h2, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2),
-                                NGHTTP2_ENHANCE_YOUR_CALM, (const uint8_t *)why, strlen(why));
-    rpc_connection_end(&session->connection, -EPROTO);
-}
 
 static void add_credit(struct rpc_session *session, int64_t credit)
 {
@@ -51,7 +46,7 @@ static void top_up(struct rpc_session *session)
     session->credit_bytes = sent;
 }
 
-void rpc_flood_charge(struct rpc_session *session, int64_t cost)
+static void charge(struct rpc_session *session, int64_t cost)
 {
     session->credit -= cost;
     if (session->credit < 0) {
@@ -96,12 +91,47 @@ static bool is_free(struct rpc_session *session, const nghttp2_frame_hd *header)
 
 bool rpc_flood_frame(struct rpc_session *session, const nghttp2_frame_hd *header)
 {
-    rpc_flood_charge(session, is_free(session, header) ? 0 : 1);
-    if (session->credit < 0 || is_empty_data_flood(session, header)) {
-        rpc_flood_end(session, "too many frames without work");
+    session->seen++;
+    charge(session, is_free(session, header) ? 0 : 1);
+    if (is_empty_data_flood(session, header)) {
+        rpc_session_cut(session, RPC_CUT_EMPTY_DATA);
+        return false;
+    }
+    if (session->credit < 0) {
+        rpc_session_cut(session, RPC_CUT_FRAMES);
         return false;
     }
     return true;
+}
+
+/* nghttp2 tells nothing of frames that it ignores, those of unknown types and DATA of closed streams:
+ * count all that come, and charge for the difference. */
+void rpc_flood_read(struct rpc_session *session, const uint8_t *data, size_t size)
+{
+    if (session->frames > session->seen) {
+        charge(session, (int64_t)(session->frames - session->seen));
+        session->frames = session->seen;
+    }
+    while (size > 0) {
+        size_t step = 1;
+        if (session->frame_left > 0) {
+            step = session->frame_left < size ? session->frame_left : size;
+            session->frame_left -= step;
+        } else {
+            uint8_t *head = session->frame_head;
+            head[session->frame_head_size++] = *data;
+            if (session->frame_head_size == sizeof session->frame_head) {
+                session->frame_left = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
+                session->frame_head_size = 0;
+                session->frames++;
+            }
+        }
+        data += step;
+        size -= step;
+    }
+    if (session->credit < 0) {
+        rpc_session_cut(session, RPC_CUT_FRAMES);
+    }
 }
 
 bool rpc_flood_ping(struct rpc_session *session)
@@ -111,8 +141,48 @@ bool rpc_flood_ping(struct rpc_session *session)
                  now - session->last_ping_ns < session->server->opts.ping_min_ns;
     session->last_ping_ns = now;
     if (early && ++session->ping_strikes > PING_STRIKES_MAX) {
-        rpc_flood_end(session, "too_many_pings");
+        rpc_session_cut(session, RPC_CUT_PINGS);
         return false;
     }
     return true;
+}
+
+/* The client has reset a stream. */
+bool rpc_flood_reset(struct rpc_session *session)
+{
+    if (--session->resets_left >= 0) {
+        return true;
+    }
+    int64_t now = rpc_now();
+    int64_t earned = (now - session->resets_ns) / (1000000000 / RESETS_PER_SECOND);
+    if (session->resets_ns == 0 || earned > RESETS_MAX) {
+        earned = RESETS_MAX;
+    }
+    session->resets_left += earned;
+    session->resets_ns = now;
+    if (session->resets_left < 0) {
+        rpc_session_cut(session, RPC_CUT_RESETS);
+        return false;
+    }
+    return true;
+}
+
+/* A field of a header list that is over its limit already. nghttp2 must decode the block to its end,
+ * or its table would no longer be the client's; a few bytes may stand for megabytes there. */
+bool rpc_flood_header(struct rpc_session *session, size_t size)
+{
+    charge(session, (int64_t)(size / HEADERS_PER_CREDIT) + 1);
+    if (session->credit < 0) {
+        rpc_session_cut(session, RPC_CUT_HEADERS);
+        return false;
+    }
+    return true;
+}
+
+/* The client made us reset a stream. It is cut off at its next frame if that was once too often. */
+void rpc_flood_own_reset(struct rpc_session *session, uint32_t error)
+{
+    if (error != NGHTTP2_NO_ERROR) {
+        charge(session, error == NGHTTP2_REFUSED_STREAM ? COST_OF_REFUSAL : COST_OF_RESET);
+    }
 }

@@ -67,6 +67,53 @@ static void on_check(struct rpc_call *call, const ProtobufCMessage *message, voi
     rpc_call_reply(call, &reply.base);
 }
 
+static unsigned count_services(const struct rpc_health *health)
+{
+    unsigned count = 0;
+    for (const struct service *service = health->services; service != NULL;
+         service = service->next) {
+        count++;
+    }
+    return count;
+}
+
+typedef Grpc__Health__V1__HealthListResponse__StatusesEntry list_entry;
+
+/* Of a reply to List: one row for each service. */
+struct row {
+    list_entry entry;
+    Grpc__Health__V1__HealthCheckResponse status;
+};
+
+static void on_list(struct rpc_call *call, const ProtobufCMessage *message, void *user)
+{
+    const struct rpc_health *health = ((const struct rpc_server *)user)->health;
+    Grpc__Health__V1__HealthListResponse reply = GRPC__HEALTH__V1__HEALTH_LIST_RESPONSE__INIT;
+    unsigned count = count_services(health);
+    struct row *rows = calloc(count, sizeof *rows);
+    list_entry **entries = calloc(count, sizeof(list_entry *));
+    (void)message;
+    if (rows == NULL || entries == NULL) {
+        rpc_call_finish(call, WIRE_RESOURCE_EXHAUSTED, "no memory for the list of services");
+        goto free_lists;
+    }
+    for (struct service *service = health->services; service != NULL; service = service->next) {
+        struct row *row = &rows[reply.n_statuses];
+        grpc__health__v1__health_list_response__statuses_entry__init(&row->entry);
+        grpc__health__v1__health_check_response__init(&row->status);
+        row->entry.key = service->name;
+        row->entry.value = &row->status;
+        row->status.status = status_of(health, service->name);
+        entries[reply.n_statuses++] = &row->entry;
+    }
+    reply.statuses = entries;
+    rpc_call_reply(call, &reply.base);
+
+free_lists:
+    free(entries);
+    free(rows);
+}
+
 static void free_watch(struct watch *watch)
 {
     rpc_list_remove(&watch->link);
@@ -174,6 +221,14 @@ static const struct rpc_method methods[] = {
         .reply = &grpc__health__v1__health_check_response__descriptor,
         .max_request_bytes = 4096,
         .begin = on_check,
+    },
+    {
+        .path = "/grpc.health.v1.Health/List",
+        .kind = RPC_UNARY,
+        .request = &grpc__health__v1__health_list_request__descriptor,
+        .reply = &grpc__health__v1__health_list_response__descriptor,
+        .max_request_bytes = 4096,
+        .begin = on_list,
     },
     {
         .path = "/grpc.health.v1.Health/Watch",

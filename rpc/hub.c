@@ -31,6 +31,9 @@ static void on_prepare(uv_prepare_t *prepare)
      * loop from its sockets. */
     struct rpc_link marked;
     struct rpc_link *link;
+    if (hub->before_flush != NULL) {
+        hub->before_flush(hub->before_arg);
+    }
     rpc_list_move(&hub->marked, &marked);
     while ((link = rpc_list_pop(&marked)) != NULL) {
         rpc_connection_flush(RPC_OF(link, struct rpc_connection, marked_link));
@@ -47,6 +50,7 @@ int rpc_hub_init(struct rpc_hub *hub, uv_loop_t *loop)
     memset(hub, 0, sizeof *hub);
     hub->loop = loop;
     rpc_list_init(&hub->marked);
+    rpc_list_init(&hub->lingering);
     hub->in = malloc(RPC_IN_BYTES);
     hub->out = malloc(RPC_OUT_BYTES + RPC_OUT_SLACK);
     if (hub->in == NULL || hub->out == NULL) {

@@ -31,11 +31,15 @@ struct rpc_hub {
     uv_prepare_t prepare;
     uv_idle_t idle; /* active while marks are left: the loop must not wait */
     struct rpc_timers timers;
-    struct rpc_link marked; /* of struct rpc_connection */
-    uint8_t *in;            /* owned; scratch of the read being handled */
-    uint8_t *out;           /* owned; scratch of the flush being made */
+    struct rpc_link marked;    /* of struct rpc_connection */
+    struct rpc_link lingering; /* the same, the oldest first; see linger.h */
+    unsigned lingerers;
+    uint8_t *in;  /* owned; scratch of the read being handled */
+    uint8_t *out; /* owned; scratch of the flush being made */
     int open_handles;
     void (*on_closed)(struct rpc_hub *hub);
+    void (*before_flush)(void *arg); /* of every turn that has something to flush; may be NULL */
+    void *before_arg;
 };
 
 /* -ENOMEM. */

@@ -55,7 +55,7 @@ static void on_listener(uv_poll_t *poll, int status, int events)
             int on = 1;
             (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         }
-        rpc_session_accept(server, fd, listener->local);
+        rpc_session_accept(server, fd, listener);
     }
 }
 
@@ -85,6 +85,7 @@ static int start(struct rpc_server *server, int fd, bool local, struct rpc_liste
     listener->fd = fd;
     listener->lock_fd = -1;
     listener->local = local;
+    listener->tls = !local && server->tls != NULL;
     listener->path = NULL;
     server->handles++;
     uv_poll_start(&listener->poll, UV_READABLE, on_listener);
@@ -321,4 +322,53 @@ int rpc_server_listen_fd(struct rpc_server *server, int fd)
     }
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     return start(server, fd, local, &listener);
+}
+
+int rpc_server_listen_kept(struct rpc_server *server, int fd, const char *path)
+{
+    struct stat there;
+    int lock_fd = -1;
+    char *copy = strdup(path);
+    int error = copy == NULL ? -ENOMEM : lstat(path, &there) != 0 ? -ESTALE : 0;
+    if (error == 0) {
+        error = lock_path(path, &lock_fd);
+    }
+    if (error == 0) {
+        error = rpc_server_listen_fd(server, fd);
+    }
+    if (error != 0) {
+        free(copy);
+        if (lock_fd >= 0) {
+            close(lock_fd);
+        }
+        return error;
+    }
+    for (int i = 0; i < RPC_MAX_LISTENERS; i++) {
+        struct rpc_listener *listener = &server->listeners[i];
+        if (listener->fd == fd) {
+            listener->lock_fd = lock_fd;
+            listener->path = copy;
+            listener->device = there.st_dev;
+            listener->inode = there.st_ino;
+        }
+    }
+    return 0;
+}
+
+void rpc_server_each_listener(const struct rpc_server *server,
+                              void (*visit)(void *arg, int fd, const char *path), void *arg)
+{
+    for (int i = 0; i < RPC_MAX_LISTENERS; i++) {
+        if (server->listeners[i].fd >= 0) {
+            visit(arg, server->listeners[i].fd, server->listeners[i].path);
+        }
+    }
+}
+
+void rpc_server_leave_files(struct rpc_server *server)
+{
+    for (int i = 0; i < RPC_MAX_LISTENERS; i++) {
+        free(server->listeners[i].path);
+        server->listeners[i].path = NULL;
+    }
 }

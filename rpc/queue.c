@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "proto/frame.h"
+#include "proto/gzip.h"
 
-enum { FIRST_CAPACITY = 256, KEPT_CAPACITY = 4096 };
+/* A message with less than that is not worth the head and tail that gzip puts around it. */
+enum { FIRST_CAPACITY = 256, KEPT_CAPACITY = 4096, GZIP_MIN_BYTES = 128 };
 
 void rpc_queue_fini(struct rpc_queue *queue)
 {
@@ -33,6 +35,7 @@ void rpc_queue_drop(struct rpc_queue *queue)
 
 void rpc_queue_reset(struct rpc_queue *queue)
 {
+    queue->gzip = false;
     if (queue->capacity > KEPT_CAPACITY) {
         rpc_queue_fini(queue);
         return;
@@ -83,9 +86,52 @@ static int add_prefix(struct rpc_queue *queue, size_t size)
     return error;
 }
 
+static int add_bytes(struct rpc_queue *queue, const void *data, size_t size, bool compressed)
+{
+    int error = add_prefix(queue, size);
+    if (error == 0) {
+        queue->data[queue->tail - WIRE_PREFIX_BYTES] = compressed;
+        if (size > 0) {
+            memcpy(queue->data + queue->tail, data, size);
+        }
+        queue->tail += size;
+    }
+    return error;
+}
+
+/* Compressed, if that makes it smaller. */
+static int add_gzip(struct rpc_queue *queue, const void *data, size_t size)
+{
+    uint8_t *packed;
+    size_t packed_size;
+    int error = wire_gzip(data, size, &packed, &packed_size);
+    if (error != 0) {
+        return error;
+    }
+    bool smaller = packed_size < size;
+    error = add_bytes(queue, smaller ? packed : data, smaller ? packed_size : size, smaller);
+    free(packed);
+    return error;
+}
+
+static int add_message_gzip(struct rpc_queue *queue, const ProtobufCMessage *message, size_t size)
+{
+    uint8_t *bytes = malloc(size);
+    if (bytes == NULL) {
+        return -ENOMEM;
+    }
+    protobuf_c_message_pack(message, bytes);
+    int error = add_gzip(queue, bytes, size);
+    free(bytes);
+    return error;
+}
+
 int rpc_queue_add(struct rpc_queue *queue, const ProtobufCMessage *message)
 {
     size_t size = protobuf_c_message_get_packed_size(message);
+    if (queue->gzip && size >= GZIP_MIN_BYTES) {
+        return add_message_gzip(queue, message, size);
+    }
     int error = add_prefix(queue, size);
     if (error == 0) {
         protobuf_c_message_pack(message, queue->data + queue->tail);
@@ -96,12 +142,8 @@ int rpc_queue_add(struct rpc_queue *queue, const ProtobufCMessage *message)
 
 int rpc_queue_add_packed(struct rpc_queue *queue, const void *data, size_t size)
 {
-    int error = add_prefix(queue, size);
-    if (error == 0 && size > 0) {
-        memcpy(queue->data + queue->tail, data, size);
-        queue->tail += size;
-    }
-    return error;
+    return queue->gzip && size >= GZIP_MIN_BYTES ? add_gzip(queue, data, size)
+                                                 : add_bytes(queue, data, size, false);
 }
 
 /* Keep message_left right while `size` bytes from the head on are taken. */

@@ -20,6 +20,7 @@ struct rpc_queue {
     size_t tail;
     size_t capacity;
     size_t message_left;
+    bool gzip; /* messages that gain by it are compressed */
 };
 
 void rpc_queue_fini(struct rpc_queue *queue);

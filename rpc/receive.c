@@ -10,7 +10,10 @@
 #include <string.h>
 
 #include "proto/decode.h"
+#include "proto/gzip.h"
 #include "rpc/internal.h"
+
+enum { MIN_PROGRESS = 4096 };
 
 static void give_back(struct rpc_call *call, size_t size)
 {
@@ -25,9 +28,31 @@ static void give_back(struct rpc_call *call, size_t size)
     }
 }
 
+/* Keep the accounts of the connection and of the server. */
+static void account(struct rpc_call *call, size_t before, size_t after)
+{
+    call->session->inflight_bytes += after - before;
+    call->server->stats.input_bytes += after - before;
+}
+
+static bool is_over_budget(const struct rpc_call *call)
+{
+    const struct rpc_server *server = call->server;
+    return call->session->inflight_bytes > server->opts.max_inflight_bytes ||
+           server->stats.input_bytes > server->opts.max_input_bytes;
+}
+
+static void refuse_over_budget(struct rpc_call *call)
+{
+    bool alone = call->session->inflight_bytes > call->server->opts.max_inflight_bytes;
+    rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED,
+                   alone ? "too many bytes of unfinished requests on this connection"
+                         : "too many bytes of unfinished requests on all connections; try again");
+}
+
 void rpc_call_drop_input(struct rpc_call *call)
 {
-    call->session->inflight_bytes -= call->reader.capacity;
+    account(call, call->reader.capacity + call->held_size, 0);
     wire_reader_fini(&call->reader);
     call->reader.capacity = 0;
     give_back(call, call->held_size);
@@ -41,6 +66,42 @@ bool rpc_call_is_paused(const struct rpc_call *call)
     return call->full || call->on_hold || call->in_feed;
 }
 
+void rpc_call_moved(struct rpc_call *call, size_t size, bool whole)
+{
+    call->moved_bytes += size;
+    if (whole || call->moved_bytes >= MIN_PROGRESS) {
+        call->moved_bytes = 0;
+        call->progress_ns = rpc_now();
+    }
+}
+
+static enum wire_status decode(const struct rpc_call *call, const struct wire_message *bytes,
+                               ProtobufCMessage **out_message, const char **out_why)
+{
+    const ProtobufCMessageDescriptor *type = call->method->request;
+    uint8_t *plain;
+    size_t size;
+    if (!bytes->compressed) {
+        return wire_decode(type, bytes->data, bytes->size, out_message, out_why);
+    }
+    switch (wire_gunzip(bytes->data, bytes->size, call->reader.max_bytes, &plain, &size)) {
+    case 0:
+        break;
+    case -EMSGSIZE:
+        *out_why = "the message is larger than the limit";
+        return WIRE_RESOURCE_EXHAUSTED;
+    case -ENOMEM:
+        *out_why = "no memory for the message";
+        return WIRE_RESOURCE_EXHAUSTED;
+    default:
+        *out_why = "a compressed message is not gzip";
+        return WIRE_INTERNAL;
+    }
+    enum wire_status status = wire_decode(type, plain, size, out_message, out_why);
+    free(plain);
+    return status;
+}
+
 static void take_message(struct rpc_call *call, const struct wire_message *bytes)
 {
     ProtobufCMessage *message;
@@ -49,17 +110,17 @@ static void take_message(struct rpc_call *call, const struct wire_message *bytes
         rpc_call_abort(call, WIRE_UNIMPLEMENTED, "the request has more than one message");
         return;
     }
-    enum wire_status status =
-        wire_decode(call->method->request, bytes->data, bytes->size, &message, &why);
+    enum wire_status status = decode(call, bytes, &message, &why);
     if (status != WIRE_OK) {
         rpc_call_abort(call, status, why);
         return;
     }
-    if (call->method->kind != RPC_BIDI) {
+    if (!rpc_kind_streams_in(call->method->kind)) {
         call->request = message;
         return;
     }
     rpc_flood_refund_message(call->session);
+    call->messages++;
     call->method->message(call, message, call->method_user);
     wire_decoded_free(message);
 }
@@ -82,13 +143,13 @@ static void refuse_input(struct rpc_call *call, int error)
     }
 }
 
-/* Bytes into the reader; keeps the account of the connection. */
+/* Bytes into the reader. */
 static int read_on(struct rpc_call *call, const uint8_t *data, size_t size, size_t *out_used,
                    struct wire_message *out_message)
 {
     size_t before = call->reader.capacity;
     int result = wire_reader_feed(&call->reader, data, size, out_used, out_message);
-    call->session->inflight_bytes += call->reader.capacity - before;
+    account(call, before, call->reader.capacity);
     return result;
 }
 
@@ -104,12 +165,12 @@ static size_t feed(struct rpc_call *call, const uint8_t *data, size_t size)
         if (result < 0) {
             refuse_input(call, result);
         } else if (result == 1) {
+            rpc_call_moved(call, 0, true);
             call->in_feed = true; /* a full queue may be read while the handler runs */
             take_message(call, &message);
             call->in_feed = false;
-        } else if (call->session->inflight_bytes > call->server->opts.max_inflight_bytes) {
-            rpc_call_abort(call, WIRE_RESOURCE_EXHAUSTED,
-                           "too many bytes of unfinished requests on this connection");
+        } else if (is_over_budget(call)) {
+            refuse_over_budget(call);
         }
     }
     return call->finishing ? size : used;
@@ -126,6 +187,10 @@ static void hold(struct rpc_call *call, const uint8_t *data, size_t size)
     memcpy(held + call->held_size, data, size);
     call->held = held;
     call->held_size += size;
+    account(call, 0, size);
+    if (is_over_budget(call)) {
+        refuse_over_budget(call);
+    }
 }
 
 /* False: more bytes than content-length said. */
@@ -144,7 +209,7 @@ static bool count_content(struct rpc_call *call, size_t size)
 
 void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size)
 {
-    call->progress_ns = rpc_now();
+    rpc_call_moved(call, size, false);
     if (!count_content(call, size)) {
         give_back(call, size);
         rpc_call_reset(call, NGHTTP2_PROTOCOL_ERROR);
@@ -171,6 +236,7 @@ void rpc_call_feed_held(struct rpc_call *call)
     }
     uint8_t *held = call->held;
     size_t size = call->held_size;
+    account(call, size, 0);
     call->held = NULL;
     call->held_size = 0;
     size_t used = feed(call, held, size);

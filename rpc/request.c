@@ -2,6 +2,7 @@
 /* request.c - see request.h. */
 #include "rpc/request.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,6 +36,7 @@ static bool begins(struct text text, const char *word)
 
 void rpc_request_begin(struct rpc_request *request, size_t max_header_bytes)
 {
+    rpc_metadata_fini(&request->metadata); /* of a block that nobody took */
     /* The two texts need no clearing. */
     memset(request, 0, offsetof(struct rpc_request, path));
     request->max_header_bytes = max_header_bytes;
@@ -164,6 +166,41 @@ static void check_binary(struct rpc_request *request, struct text value)
     }
 }
 
+/* Is the word in a list with commas? */
+static bool lists(struct text list, const char *word)
+{
+    size_t from = 0;
+    for (size_t i = 0; i <= list.size; i++) {
+        if (i < list.size && list.data[i] != ',') {
+            continue;
+        }
+        while (from < i && is_blank(list.data[from])) {
+            from++;
+        }
+        size_t end = i;
+        while (end > from && is_blank(list.data[end - 1])) {
+            end--;
+        }
+        if (is((struct text){list.data + from, end - from}, word)) {
+            return true;
+        }
+        from = i + 1;
+    }
+    return false;
+}
+
+/* Metadata of the caller's, for the handler. What every client sends nobody asks for. */
+static void keep(struct rpc_request *request, struct text name, struct text value)
+{
+    if (is(name, "user-agent") || is(name, "host") || is(name, "accept-encoding")) {
+        return;
+    }
+    /* What cannot be metadata is no harm: it goes no further. */
+    int error =
+        rpc_metadata_add_wire(&request->metadata, name.data, name.size, value.data, value.size);
+    request->much_metadata |= error == -E2BIG;
+}
+
 static void add_regular(struct rpc_request *request, struct text name, struct text value)
 {
     request->regular_seen = true;
@@ -178,10 +215,31 @@ static void add_regular(struct rpc_request *request, struct text name, struct te
     } else if (is(name, "grpc-timeout")) {
         request->bad_timeout |= !wire_timeout_parse(value.data, value.size, &request->timeout_ns);
     } else if (is(name, "grpc-encoding")) {
-        request->bad_encoding |= !is(value, "identity");
-    } else if (name.size > 4 && memcmp(name.data + name.size - 4, "-bin", 4) == 0) {
-        check_binary(request, value);
+        request->gzip = is(value, "gzip");
+        request->bad_encoding |= !request->gzip && !is(value, "identity");
+    } else if (is(name, "grpc-accept-encoding")) {
+        request->takes_gzip |= lists(value, "gzip");
+    } else {
+        if (name.size > 4 && memcmp(name.data + name.size - 4, "-bin", 4) == 0) {
+            check_binary(request, value);
+        }
+        keep(request, name, value);
     }
+}
+
+bool rpc_request_is_too_large(const struct rpc_request *request)
+{
+    return request->header_bytes > request->max_header_bytes;
+}
+
+/* False: the list is too large. */
+static bool count(struct rpc_request *request, size_t name_size, size_t value_size)
+{
+    request->header_bytes += name_size + value_size + FIELD_OVERHEAD;
+    if (name_size + value_size > MAX_FIELD_BYTES) {
+        request->header_bytes = SIZE_MAX / 2; /* over any limit */
+    }
+    return !rpc_request_is_too_large(request);
 }
 
 void rpc_request_add(struct rpc_request *request, const char *name_data, size_t name_size,
@@ -189,11 +247,7 @@ void rpc_request_add(struct rpc_request *request, const char *name_data, size_t 
 {
     struct text name = {name_data, name_size};
     struct text value = {value_data, value_size};
-    request->header_bytes += name_size + value_size + FIELD_OVERHEAD;
-    if (name_size + value_size > MAX_FIELD_BYTES) {
-        request->header_bytes = SIZE_MAX / 2; /* over any limit */
-    }
-    if (request->header_bytes > request->max_header_bytes) {
+    if (!count(request, name_size, value_size)) {
         return;
     }
     if (!is_valid_name(name) || !is_valid_value(value)) {
@@ -205,16 +259,20 @@ void rpc_request_add(struct rpc_request *request, const char *name_data, size_t 
     }
 }
 
-bool rpc_trailer_is_fine(const char *name_data, size_t name_size)
+void rpc_request_add_trailer(struct rpc_request *request, const char *name_data, size_t name_size,
+                             size_t value_size)
 {
     struct text name = {name_data, name_size};
-    return is_valid_name(name) && name.data[0] != ':' && !is_connection_field(name);
+    if (!count(request, name_size, value_size) || !is_valid_name(name) || name.data[0] == ':' ||
+        is_connection_field(name)) {
+        request->malformed = true;
+    }
 }
 
 bool rpc_request_is_well_formed(const struct rpc_request *request)
 {
     const unsigned needed = METHOD | SCHEME | PATH;
-    if (request->header_bytes > request->max_header_bytes) {
+    if (rpc_request_is_too_large(request)) {
         return true; /* what was not read cannot be missing; judged below */
     }
     return !request->malformed && (request->pseudo & needed) == needed;
@@ -224,7 +282,7 @@ enum wire_status rpc_request_judge(const struct rpc_request *request, int *out_h
                                    const char **out_text)
 {
     *out_http = 200;
-    if (request->header_bytes > request->max_header_bytes) {
+    if (rpc_request_is_too_large(request)) {
         *out_text = "the headers of the request are too large";
         return WIRE_RESOURCE_EXHAUSTED;
     }
@@ -247,8 +305,12 @@ enum wire_status rpc_request_judge(const struct rpc_request *request, int *out_h
         *out_text = "a binary header is not base64";
         return WIRE_INTERNAL;
     }
+    if (request->much_metadata) {
+        *out_text = "the metadata of the request is too much";
+        return WIRE_RESOURCE_EXHAUSTED;
+    }
     if (request->bad_encoding) {
-        *out_text = "this grpc-encoding is not supported; send messages uncompressed";
+        *out_text = "this grpc-encoding is not supported; gzip and identity are";
         return WIRE_UNIMPLEMENTED;
     }
     return WIRE_OK;

@@ -16,22 +16,27 @@
 #include <stdint.h>
 
 #include "proto/status.h"
+#include "rpc/metadata.h"
 
 enum { RPC_MAX_PATH = 256, RPC_MAX_BEARER = 256 };
 
 struct rpc_request {
     size_t max_header_bytes;
-    size_t header_bytes; /* name + value + 32 each */
-    unsigned pseudo;     /* bits: which pseudo-header has been seen */
-    bool regular_seen;   /* pseudo-headers must come first */
-    bool malformed;      /* broken HTTP/2 */
+    struct rpc_metadata metadata; /* owned, until a call takes it */
+    size_t header_bytes;          /* name + value + 32 each */
+    unsigned pseudo;              /* bits: which pseudo-header has been seen */
+    bool regular_seen;            /* pseudo-headers must come first */
+    bool malformed;               /* broken HTTP/2 */
     bool is_post;
     bool has_type;
     bool type_is_grpc;
     bool bad_timeout;
     bool bad_encoding; /* a grpc-encoding that we do not speak */
+    bool gzip;         /* its messages may be compressed */
+    bool takes_gzip;   /* and so may ours */
     bool bad_binary;   /* a "-bin" value that is not base64 */
     bool path_too_long;
+    bool much_metadata; /* more than we keep */
     bool has_bearer;
     int64_t timeout_ns;     /* -1: none */
     int64_t content_length; /* -1: none */
@@ -45,7 +50,11 @@ void rpc_request_add(struct rpc_request *request, const char *name, size_t name_
                      const char *value, size_t value_size);
 
 /* A field of trailers: no pseudo-header, nothing of the connection. */
-bool rpc_trailer_is_fine(const char *name, size_t name_size);
+void rpc_request_add_trailer(struct rpc_request *request, const char *name, size_t name_size,
+                             size_t value_size);
+
+/* More than max_header_bytes? */
+bool rpc_request_is_too_large(const struct rpc_request *request);
 
 /* Complete: is it HTTP/2 at all? */
 bool rpc_request_is_well_formed(const struct rpc_request *request);

@@ -38,6 +38,9 @@ static size_t encode_text(const struct rpc_call *call, char out[MAX_MESSAGE_HEAD
 
 static int submit_trailers(struct rpc_call *call)
 {
+    if (call->extra != NULL) {
+        return rpc_extra_submit_trailers(call, false);
+    }
     char text[MAX_MESSAGE_HEADER];
     size_t text_size = encode_text(call, text);
     struct digits status = print_number((unsigned)call->status);
@@ -69,7 +72,7 @@ static ssize_t read_queue(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
     size_t taken = rpc_queue_read(&call->queue, out, size);
     size_t left = rpc_queue_size(&call->queue);
     if (taken > 0) {
-        call->progress_ns = rpc_now();
+        rpc_call_moved(call, taken, left == 0);
     }
     if (call->full && left <= queue_limit(call) / 2 && !rpc_link_is_listed(&call->writable)) {
         rpc_list_append(&call->session->writable, &call->writable);
@@ -90,13 +93,16 @@ static ssize_t read_queue(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
 /* Headers with the status in them, and nothing else. */
 static int submit_trailers_only(struct rpc_call *call)
 {
+    if (call->extra != NULL) {
+        return rpc_extra_submit_trailers(call, true);
+    }
     char text[MAX_MESSAGE_HEADER];
     size_t text_size = encode_text(call, text);
     struct digits status = print_number((unsigned)call->status);
     const nghttp2_nv fields[] = {
         FIELD(":status", "200", 3),
         FIELD("content-type", "application/grpc", 16),
-        FIELD("grpc-accept-encoding", "identity", 8),
+        FIELD("grpc-accept-encoding", RPC_ENCODINGS, sizeof RPC_ENCODINGS - 1),
         FIELD("grpc-status", status.text, status.size),
         FIELD("grpc-message", text, text_size),
     };
@@ -141,11 +147,15 @@ static int submit_with_data(struct rpc_call *call)
     static const nghttp2_nv fields[] = {
         FIELD(":status", "200", 3),
         FIELD("content-type", "application/grpc", 16),
-        FIELD("grpc-accept-encoding", "identity", 8),
+        FIELD("grpc-accept-encoding", RPC_ENCODINGS, sizeof RPC_ENCODINGS - 1),
+        FIELD("grpc-encoding", "gzip", 4),
     };
     nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_queue};
-    return nghttp2_submit_response(call->session->connection.session, call->stream_id, fields, 3,
-                                   &provider);
+    if (call->extra != NULL) {
+        return rpc_extra_submit_headers(call, &provider);
+    }
+    return nghttp2_submit_response(call->session->connection.session, call->stream_id, fields,
+                                   call->queue.gzip ? 4 : 3, &provider);
 }
 
 void rpc_call_resume(struct rpc_call *call)
@@ -163,7 +173,8 @@ static int submit_answer(struct rpc_call *call)
     if (call->http_status != 200) {
         return submit_http_error(call);
     }
-    bool only = call->finishing && rpc_queue_size(&call->queue) == 0;
+    bool only = call->finishing && rpc_queue_size(&call->queue) == 0 &&
+                (call->extra == NULL || call->extra->headers.count == 0);
     return only ? submit_trailers_only(call) : submit_with_data(call);
 }
 
@@ -178,6 +189,13 @@ int rpc_call_submit(struct rpc_call *call)
     }
     rpc_call_resume(call);
     return 0;
+}
+
+void rpc_call_compress(struct rpc_call *call, bool on)
+{
+    if (!call->submitted && !call->handler_done) {
+        call->queue.gzip = on && call->takes_gzip;
+    }
 }
 
 bool rpc_call_writable(const struct rpc_call *call)

@@ -9,19 +9,27 @@
 #include "proto/descriptors.h"
 #include "rpc/health.h"
 #include "rpc/internal.h"
+#include "rpc/linger.h"
 #include "rpc/reflection.h"
 
 static const struct rpc_server_opts defaults = {
     .max_request_bytes = 4 * 1024 * 1024,
     .max_header_bytes = 16 * 1024,
     .max_inflight_bytes = 32 * 1024 * 1024,
+    .max_input_bytes = 128 * 1024 * 1024,
     .max_queue_bytes = 64 * 1024,
     .max_output_bytes = 64 * 1024 * 1024,
     .max_connections = 1024,
     .max_streams = 1024,
+    .max_user_calls = 16384,
     .handshake_ns = 10000000000,
     .stall_ns = 60000000000,
     .ping_min_ns = 8000000000, /* clients that ping every ten seconds jitter */
+    .keepalive_ns = 60000000000,
+    .keepalive_wait_ns = 20000000000,
+    .max_idle_ns = INT64_MAX,
+    .max_age_ns = INT64_MAX,
+    .max_grace_ns = INT64_MAX,
 };
 
 #define TAKE_DEFAULT(field)               \
@@ -36,21 +44,37 @@ static void fill_in(struct rpc_server_opts *opts)
     TAKE_DEFAULT(max_request_bytes);
     TAKE_DEFAULT(max_header_bytes);
     TAKE_DEFAULT(max_inflight_bytes);
+    TAKE_DEFAULT(max_input_bytes);
     TAKE_DEFAULT(max_queue_bytes);
     TAKE_DEFAULT(max_output_bytes);
     TAKE_DEFAULT(max_connections);
     TAKE_DEFAULT(max_streams);
+    TAKE_DEFAULT(max_user_calls);
+    if (opts->max_user_connections == 0) {
+        opts->max_user_connections = opts->max_connections - opts->max_connections / 4;
+    }
     TAKE_DEFAULT(handshake_ns);
     TAKE_DEFAULT(stall_ns);
     TAKE_DEFAULT(ping_min_ns);
+    TAKE_DEFAULT(keepalive_ns);
+    TAKE_DEFAULT(keepalive_wait_ns);
+    TAKE_DEFAULT(max_idle_ns);
+    TAKE_DEFAULT(max_age_ns);
+    TAKE_DEFAULT(max_grace_ns);
 }
 
-/* How often the time limits are looked at: a quarter of the shorter one. */
+/* How often the time limits are looked at: a quarter of the shortest. */
 static int64_t sweep_interval(const struct rpc_server *server)
 {
     const struct rpc_server_opts *opts = &server->opts;
-    int64_t limit = opts->handshake_ns < opts->stall_ns ? opts->handshake_ns : opts->stall_ns;
-    return limit / 4 + 1;
+    const int64_t limits[] = {opts->handshake_ns, opts->stall_ns,   opts->keepalive_ns,
+                              opts->max_idle_ns,  opts->max_age_ns, opts->keepalive_wait_ns,
+                              opts->max_grace_ns};
+    int64_t shortest = INT64_MAX;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        shortest = limits[i] < shortest ? limits[i] : shortest;
+    }
+    return shortest / 4 + 1;
 }
 
 void rpc_server_sweep_soon(struct rpc_server *server)
@@ -126,8 +150,8 @@ static bool is_described(const struct rpc_server *server, const struct rpc_metho
     name[size - 2] = '.';
     const struct rpc_symbol *symbol = rpc_symbols_find(&server->symbols, name);
     return symbol != NULL && symbol->is_method &&
-           symbol->client_streams == (method->kind == RPC_BIDI) &&
-           symbol->server_streams == (method->kind != RPC_UNARY);
+           symbol->client_streams == rpc_kind_streams_in(method->kind) &&
+           symbol->server_streams == rpc_kind_streams_out(method->kind);
 }
 
 static int add_route(struct rpc_server *server, const struct rpc_method *method, void *user)
@@ -176,6 +200,7 @@ static void free_parts(struct rpc_server *server)
     free_routes(server);
     rpc_health_free(server->health);
     rpc_symbols_fini(&server->symbols);
+    rpc_tls_context_free(server->tls);
     nghttp2_session_callbacks_del(server->callbacks);
     nghttp2_option_del(server->options[false]);
     nghttp2_option_del(server->options[true]);
@@ -195,8 +220,11 @@ static int init_parts(struct rpc_server *server)
         error = rpc_session_options_new(true, &server->options[true]);
     }
     if (error == 0) {
-        error = rpc_symbols_init(&server->symbols, wire_descriptors_begin,
-                                 (size_t)(wire_descriptors_end - wire_descriptors_begin));
+        bool own = server->opts.descriptors == NULL;
+        error = rpc_symbols_init(&server->symbols,
+                                 own ? wire_descriptors_begin : server->opts.descriptors,
+                                 own ? (size_t)(wire_descriptors_end - wire_descriptors_begin)
+                                     : server->opts.descriptors_size);
     }
     if (error == 0) {
         error = rpc_health_new(server, &server->health);
@@ -219,6 +247,7 @@ int rpc_server_new(uv_loop_t *loop, const struct rpc_server_opts *opts,
     }
     fill_in(&server->opts);
     rpc_list_init(&server->sessions);
+    rpc_list_init(&server->shares);
     rpc_list_init(&server->orphans);
     rpc_list_init(&server->free_calls);
     for (int i = 0; i < RPC_MAX_LISTENERS; i++) {
@@ -234,9 +263,25 @@ int rpc_server_new(uv_loop_t *loop, const struct rpc_server_opts *opts,
         free_parts(server);
         return error;
     }
+    server->hub.before_flush = server->opts.observer.before_sending;
+    server->hub.before_arg = server->opts.observer.user;
     server->handles = 1;
     *out_server = server;
     return 0;
+}
+
+void rpc_server_use_tls(struct rpc_server *server, struct rpc_tls_context *context)
+{
+    rpc_tls_context_free(server->tls);
+    server->tls = context;
+    for (struct rpc_link *link = server->sessions.next; link != &server->sessions;
+         link = link->next) {
+        struct rpc_session *session = RPC_OF(link, struct rpc_session, link);
+        struct rpc_tls_stream *stream = session->connection.transport.tls;
+        if (stream != NULL && rpc_tls_stream_is_revoked(stream, context)) {
+            rpc_connection_end(&session->connection, 0);
+        }
+    }
 }
 
 void rpc_server_handle_closed(struct rpc_server *server)
@@ -254,13 +299,16 @@ static void on_hub_closed(struct rpc_hub *hub)
     rpc_server_handle_closed(RPC_OF(hub, struct rpc_server, hub));
 }
 
-/* Calls that handlers still hold must not lead to the server any more. */
+/* Calls that handlers still hold must not lead to the server any more, nor what they share. */
 static void let_orphans_go(struct rpc_server *server)
 {
     struct rpc_link *link;
     while ((link = rpc_list_pop(&server->orphans)) != NULL) {
         RPC_OF(link, struct rpc_call, link)->server = NULL;
     }
+    do {
+        link = rpc_list_pop(&server->shares);
+    } while (link != NULL);
 }
 
 void rpc_server_free(struct rpc_server *server)
@@ -274,6 +322,7 @@ void rpc_server_free(struct rpc_server *server)
         struct rpc_session *session = RPC_OF(server->sessions.next, struct rpc_session, link);
         rpc_connection_tear_down(&session->connection, -ESHUTDOWN);
     }
+    rpc_linger_end_all(&server->hub);
     let_orphans_go(server);
     rpc_timer_clear(&server->hub.timers, &server->sweep);
     rpc_timer_clear(&server->hub.timers, &server->drain_timer);

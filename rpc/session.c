@@ -17,9 +17,8 @@ enum {
     STREAM_WINDOW = 256 * 1024,
     CONNECTION_WINDOW = 4 * 1024 * 1024,
     MAX_UNANSWERED_ACKS = 500,
-    RESET_BURST = 1000, /* streams that the client may reset at once, and per second */
-    RESET_RATE = 100,
-    COST_OF_RESET = 10,
+    RESET_BURST = 2000, /* a second line behind flood.c's */
+    RESET_RATE = 200,
 };
 
 static struct rpc_session *session_of(struct rpc_connection *connection)
@@ -70,8 +69,12 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         rpc_request_add(&session->request, (const char *)name, name_size, (const char *)value,
                         value_size);
-    } else if (!rpc_trailer_is_fine((const char *)name, name_size)) {
-        session->request.malformed = true;
+    } else {
+        rpc_request_add_trailer(&session->request, (const char *)name, name_size, value_size);
+    }
+    if (rpc_request_is_too_large(&session->request) &&
+        !rpc_flood_header(session, name_size + value_size)) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return 0;
 }
@@ -103,7 +106,6 @@ static void on_headers(struct rpc_session *session, struct rpc_call *call,
     call->half_closed = last;
     if (request ? !rpc_request_is_well_formed(&session->request)
                 : session->request.malformed || !last) {
-        rpc_flood_charge(session, COST_OF_RESET);
         rpc_call_reset(call, NGHTTP2_PROTOCOL_ERROR);
         return;
     }
@@ -118,7 +120,10 @@ static void on_headers(struct rpc_session *session, struct rpc_call *call,
 static int on_ping(struct rpc_session *session, const nghttp2_frame *frame)
 {
     if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-        rpc_session_confirm_drain(session);
+        static const uint8_t of_drain[8];
+        if (memcmp(frame->ping.opaque_data, of_drain, sizeof of_drain) == 0) {
+            rpc_session_confirm_drain(session);
+        }
         return 0;
     }
     return rpc_flood_ping(session) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -139,10 +144,16 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
         }
         return 0;
     case NGHTTP2_SETTINGS:
+        session->greeted = true;
         session->waits_since_ns = 0;
         return 0;
     case NGHTTP2_PING:
         return on_ping(session, frame);
+    case NGHTTP2_GOAWAY:
+        session->connection.peer_leaves = !session->drain_begun;
+        return 0;
+    case NGHTTP2_RST_STREAM:
+        return rpc_flood_reset(session) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     default:
         return 0;
     }
@@ -174,10 +185,19 @@ static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t erro
 
 static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *user)
 {
+    struct rpc_session *session = session_of(user);
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        rpc_flood_own_reset(session, frame->rst_stream.error_code);
+    } else if (frame->hd.type == NGHTTP2_GOAWAY) {
+        session->connection.peer_leaves = false;
+        rpc_session_drain_told(session);
+        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !session->connection.closing) {
+            session->server->stats.cut[RPC_CUT_PROTOCOL]++; /* nghttp2 ends it of its own accord */
+        }
+    }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) {
         return 0;
     }
-    struct rpc_session *session = session_of(user);
     session->ping_strikes = 0;
     session->last_ping_ns = 0;
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
@@ -232,6 +252,16 @@ static void on_room(struct rpc_connection *connection)
     rpc_call_tell_writable(session_of(connection));
 }
 
+static void on_read(struct rpc_connection *connection, const uint8_t *data, size_t size)
+{
+    rpc_flood_read(session_of(connection), data, size);
+}
+
+static void on_broken(struct rpc_connection *connection, int error)
+{
+    rpc_session_broken(session_of(connection), error);
+}
+
 static void on_lost(struct rpc_connection *connection, int error)
 {
     struct rpc_session *session = session_of(connection);
@@ -249,17 +279,31 @@ static void on_lost(struct rpc_connection *connection, int error)
     rpc_timer_clear(&session->server->hub.timers, &session->drain_timer);
     rpc_list_remove(&session->link);
     session->server->stats.connections--;
+    session->share->connections--;
+}
+
+static void free_session(struct rpc_session *session)
+{
+    rpc_metadata_fini(&session->request.metadata);
+    rpc_share_unref(session->share);
+    free(session);
 }
 
 static void on_closed(struct rpc_connection *connection)
 {
     struct rpc_session *session = session_of(connection);
     struct rpc_server *server = session->server;
-    free(session);
+    free_session(session);
     rpc_server_handle_closed(server);
 }
 
-static const struct rpc_connection_events events = {on_room, on_lost, on_closed};
+static const struct rpc_connection_events events = {
+    .on_read = on_read,
+    .on_room = on_room,
+    .on_broken = on_broken,
+    .on_lost = on_lost,
+    .on_closed = on_closed,
+};
 
 static void identify(struct rpc_peer *peer, int fd, bool local)
 {
@@ -277,7 +321,7 @@ static void identify(struct rpc_peer *peer, int fd, bool local)
     }
 }
 
-static int open_session(struct rpc_session *session, int fd, bool local)
+static int open_session(struct rpc_session *session, int fd, bool local, struct rpc_tls_stream *tls)
 {
     struct rpc_server *server = session->server;
     nghttp2_session *h2;
@@ -297,8 +341,10 @@ static int open_session(struct rpc_session *session, int fd, bool local)
     if (error == 0) {
         error = nghttp2_session_set_local_window_size(h2, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
     }
-    error = error != 0 ? -ENOMEM
-                       : rpc_connection_open(&session->connection, &server->hub, fd, h2, &events);
+    session->connection.lingers = true;
+    error = error != 0
+                ? -ENOMEM
+                : rpc_connection_open(&session->connection, &server->hub, fd, tls, h2, &events);
     if (error != 0) {
         nghttp2_session_del(h2);
     }
@@ -310,30 +356,58 @@ static void on_drain_timer(struct rpc_timer *timer)
     rpc_session_confirm_drain(RPC_OF(timer, struct rpc_session, drain_timer));
 }
 
-void rpc_session_accept(struct rpc_server *server, int fd, bool local)
+static struct rpc_session *new_session(struct rpc_server *server, int fd, bool local)
 {
-    struct rpc_session *session = NULL;
-    if (rpc_crowd_make_room(server)) {
-        session = calloc(1, sizeof *session);
+    struct rpc_session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return NULL;
     }
+    identify(&session->peer, fd, local);
+    session->share = rpc_share_join(&server->shares, fd, &session->peer);
+    if (session->share == NULL) {
+        free(session);
+        return NULL;
+    }
+    session->server = server;
+    session->waits_since_ns = rpc_now();
+    session->stall_since_ns = session->waits_since_ns; /* what we send first may wait for TLS */
+    session->drain_timer.fire = on_drain_timer;
+    session->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
+    rpc_list_init(&session->calls);
+    rpc_list_init(&session->writable);
+    return session;
+}
+
+void rpc_session_accept(struct rpc_server *server, int fd, const struct rpc_listener *listener)
+{
+    enum rpc_cut cause;
+    bool local = listener->local;
+    struct rpc_session *session = new_session(server, fd, local);
+    struct rpc_tls_stream *tls = NULL;
     if (session == NULL) {
         close(fd);
         return;
     }
-    session->server = server;
-    session->waits_since_ns = rpc_now();
-    session->drain_timer.fire = on_drain_timer;
-    rpc_list_init(&session->calls);
-    rpc_list_init(&session->writable);
-    identify(&session->peer, fd, local);
-    if (open_session(session, fd, local) != 0) {
+    if (listener->tls && (tls = rpc_tls_stream_new(server->tls, fd, NULL)) == NULL) {
         close(fd);
-        free(session);
+        free_session(session);
         return;
     }
+    bool has_room = rpc_crowd_has_room(server, session->share, &cause);
+    if (open_session(session, fd, local, tls) != 0) {
+        rpc_tls_stream_free(tls);
+        close(fd);
+        free_session(session);
+        return;
+    }
+    rpc_live_begin(session);
     rpc_list_append(&server->sessions, &session->link);
+    session->share->connections++;
     server->stats.connections++;
     server->handles++;
+    if (!has_room) {
+        rpc_session_cut(session, cause); /* one that knows why does not try at once again */
+    }
     rpc_server_sweep_soon(server);
     if (server->draining) {
         rpc_session_drain(session);
@@ -343,7 +417,8 @@ void rpc_session_accept(struct rpc_server *server, int fd, bool local)
 /* Does the call wait for bytes that the peer keeps back, or take none of ours? */
 static bool is_stalled(const struct rpc_call *call, int64_t limit_ns)
 {
-    bool receiving = !call->half_closed && !call->begun && !call->finishing;
+    bool receiving = !call->half_closed && !call->finishing && !rpc_call_is_paused(call) &&
+                     (!call->begun || !wire_reader_is_idle(&call->reader));
     bool sending = call->submitted && (rpc_queue_size(&call->queue) > 0 || call->finishing);
     return (receiving || sending) && call->progress_ns < limit_ns;
 }
@@ -353,20 +428,25 @@ void rpc_session_sweep(struct rpc_session *session, int64_t now)
     const struct rpc_server_opts *opts = &session->server->opts;
     struct rpc_connection *connection = &session->connection;
     if (session->waits_since_ns != 0 && now - session->waits_since_ns > opts->handshake_ns) {
-        rpc_connection_end(connection, -ETIMEDOUT);
+        rpc_session_cut(session, session->greeted ? RPC_CUT_SLOW_HEADERS : RPC_CUT_HANDSHAKE);
         return;
     }
     if (connection->unsent == NULL || connection->sent_bytes != session->stall_bytes) {
         session->stall_bytes = connection->sent_bytes;
         session->stall_since_ns = now;
     } else if (now - session->stall_since_ns > opts->stall_ns) {
-        rpc_connection_end(connection, -ETIMEDOUT);
+        rpc_session_cut(session, RPC_CUT_SOCKET_STALL);
+        return;
+    }
+    if (!rpc_live_sweep(session, now)) {
         return;
     }
     for (struct rpc_link *link = session->calls.next; link != &session->calls; link = link->next) {
         struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
         if (is_stalled(call, now - opts->stall_ns)) {
+            session->server->stats.cut[RPC_CUT_CALL_STALL]++;
             rpc_call_reset(call, NGHTTP2_ENHANCE_YOUR_CALM);
+            call->progress_ns = now; /* counted once */
         }
     }
 }

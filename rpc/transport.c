@@ -18,7 +18,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     transport->on_event(transport, readable, (events & UV_WRITABLE) != 0);
 }
 
-int rpc_transport_open(struct rpc_transport *transport, uv_loop_t *loop, int fd)
+int rpc_transport_open(struct rpc_transport *transport, uv_loop_t *loop, int fd,
+                       struct rpc_tls_stream *tls)
 {
     int error = uv_poll_init(loop, &transport->poll, fd);
     if (error != 0) {
@@ -26,6 +27,7 @@ int rpc_transport_open(struct rpc_transport *transport, uv_loop_t *loop, int fd)
     }
     transport->poll.data = transport;
     transport->fd = fd;
+    transport->tls = tls;
     transport->events = 0;
     return 0;
 }
@@ -33,6 +35,9 @@ int rpc_transport_open(struct rpc_transport *transport, uv_loop_t *loop, int fd)
 ssize_t rpc_transport_read(struct rpc_transport *transport, uint8_t *out, size_t size)
 {
     ssize_t got;
+    if (transport->tls != NULL) {
+        return rpc_tls_stream_read(transport->tls, out, size);
+    }
     do {
         got = recv(transport->fd, out, size, MSG_DONTWAIT);
     } while (got < 0 && errno == EINTR);
@@ -42,6 +47,9 @@ ssize_t rpc_transport_read(struct rpc_transport *transport, uint8_t *out, size_t
 ssize_t rpc_transport_write(struct rpc_transport *transport, const uint8_t *data, size_t size)
 {
     ssize_t sent;
+    if (transport->tls != NULL) {
+        return rpc_tls_stream_write(transport->tls, data, size);
+    }
     do {
         sent = send(transport->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
@@ -51,8 +59,17 @@ ssize_t rpc_transport_write(struct rpc_transport *transport, const uint8_t *data
     return sent;
 }
 
+bool rpc_transport_has_more(const struct rpc_transport *transport)
+{
+    return transport->tls != NULL && rpc_tls_stream_has_more(transport->tls);
+}
+
 void rpc_transport_want(struct rpc_transport *transport, bool read, bool write)
 {
+    if (transport->tls != NULL) {
+        /* What is unsent may wait for the peer's part of the handshake, and not for the socket. */
+        write = rpc_tls_stream_is_blocked(transport->tls);
+    }
     int events = (read ? UV_READABLE : 0) | (write ? UV_WRITABLE : 0);
     if (events == transport->events) {
         return;
@@ -65,6 +82,11 @@ void rpc_transport_want(struct rpc_transport *transport, bool read, bool write)
     }
 }
 
+void rpc_transport_end(struct rpc_transport *transport)
+{
+    (void)shutdown(transport->fd, SHUT_WR);
+}
+
 static void on_close(uv_handle_t *handle)
 {
     struct rpc_transport *transport = handle->data;
@@ -75,6 +97,8 @@ void rpc_transport_close(struct rpc_transport *transport)
 {
     /* The poll leaves epoll first; a closed descriptor may be somebody else's a moment later. */
     uv_close((uv_handle_t *)&transport->poll, on_close);
+    rpc_tls_stream_free(transport->tls);
+    transport->tls = NULL;
     close(transport->fd);
     transport->fd = -1;
 }

@@ -158,7 +158,7 @@ static bool is_member(struct gord_auth *auth, const struct rpc_peer *peer)
     return known->member;
 }
 
-enum wire_status gord_auth_check(void *user, const struct rpc_peer *peer, const char *path,
+enum wire_status gord_auth_check(void *user, struct rpc_peer *peer, const char *path,
                                  const char *bearer, char out_text[256])
 {
     struct gord_auth *auth = user;

@@ -43,7 +43,7 @@ void gord_auth_allow_group(struct gord_auth *auth, gid_t group);
 int gord_auth_load_token(struct gord_auth *auth, const char *path);
 
 /* For rpc_server_opts; user is the struct gord_auth. */
-enum wire_status gord_auth_check(void *user, const struct rpc_peer *peer, const char *path,
+enum wire_status gord_auth_check(void *user, struct rpc_peer *peer, const char *path,
                                  const char *bearer, char out_text[256]);
 
 #endif

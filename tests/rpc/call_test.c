@@ -328,7 +328,7 @@ TEST(no_server_is_told_with_address_and_reason)
     fixture_fini(&fixture);
 }
 
-static enum wire_status authorize(void *user, const struct rpc_peer *peer, const char *path,
+static enum wire_status authorize(void *user, struct rpc_peer *peer, const char *path,
                                   const char *bearer, char out_text[256])
 {
     (void)user;

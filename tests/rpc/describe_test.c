@@ -240,6 +240,36 @@ TEST(health_check_knows_its_services)
     fixture_fini(&fixture);
 }
 
+static int listed_status(const Grpc__Health__V1__HealthListResponse *list, const char *service)
+{
+    for (size_t i = 0; i < list->n_statuses; i++) {
+        if (strcmp(list->statuses[i]->key, service) == 0) {
+            return (int)list->statuses[i]->value->status;
+        }
+    }
+    return -1;
+}
+
+TEST(health_list_tells_of_all_services)
+{
+    struct fixture fixture;
+    struct rpc_result result;
+    Grpc__Health__V1__HealthListRequest request = GRPC__HEALTH__V1__HEALTH_LIST_REQUEST__INIT;
+    fixture_init(&fixture, NULL);
+    CHECK_EQ(rpc_health_set(fixture.server, "gor.v1.Jobs", false), 0);
+    CHECK_EQ(rpc_client_unary(fixture.client, "/grpc.health.v1.Health/List", &request.base,
+                              &grpc__health__v1__health_list_response__descriptor, 0, &result),
+             WIRE_OK);
+    const Grpc__Health__V1__HealthListResponse *list = (const void *)result.reply;
+    CHECK_EQ(list->n_statuses, 5); /* the server, Jobs, health, both reflections */
+    CHECK_EQ(listed_status(list, ""), 1);
+    CHECK_EQ(listed_status(list, "gor.v1.Jobs"), 2);
+    CHECK_EQ(listed_status(list, "grpc.health.v1.Health"), 1);
+    CHECK_EQ(listed_status(list, "gor.v1.Nosuch"), -1);
+    rpc_result_fini(&result);
+    fixture_fini(&fixture);
+}
+
 static int newest_health(const struct replies *replies)
 {
     const ProtobufCMessage *newest = replies->list[replies->count - 1];

@@ -42,6 +42,9 @@ static void check_flood(uint8_t type, uint8_t stream, const void *payload, uint8
     }
     raw_write(&raw, frames, 30000 * frame);
     RUN_UNTIL(&fixture, raw.eof);
+    if (type != NGHTTP2_SETTINGS) { /* answers to what it did not ask are the end of its session */
+        CHECK_EQ(raw.goaway_error, NGHTTP2_ENHANCE_YOUR_CALM);
+    }
     raw_close(&raw);
     struct rpc_result result;
     CHECK_EQ(submit(fixture.client, 1, &result), WIRE_OK);

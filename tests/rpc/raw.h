@@ -6,6 +6,9 @@
 #ifndef GOR_TESTS_RPC_RAW_H
 #define GOR_TESTS_RPC_RAW_H
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -169,16 +172,11 @@ static inline void raw_on_poll(uv_poll_t *poll, int status, int events)
     }
 }
 
-/* Without HTTP/2. */
-static inline void raw_connect(struct raw *raw, struct fixture *fixture)
+static inline void raw_take(struct raw *raw, struct fixture *fixture, int fd)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
     memset(raw, 0, sizeof *raw);
     raw->fixture = fixture;
-    strcpy(address.sun_path, fixture->path);
-    raw->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    CHECK_INT(raw->fd, >=, 0);
-    CHECK_EQ(connect(raw->fd, (struct sockaddr *)&address, sizeof address), 0);
+    raw->fd = fd;
     CHECK_EQ(uv_poll_init(&fixture->loop, &raw->poll, raw->fd), 0);
     raw->poll.data = raw;
     CHECK_EQ(uv_poll_start(&raw->poll, UV_READABLE, raw_on_poll), 0);
@@ -187,12 +185,38 @@ static inline void raw_connect(struct raw *raw, struct fixture *fixture)
     }
 }
 
-/* With a session that checks nothing of what it sends. */
-static inline void raw_connect_h2(struct raw *raw, struct fixture *fixture)
+/* Without HTTP/2. */
+static inline void raw_connect(struct raw *raw, struct fixture *fixture)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    strcpy(address.sun_path, fixture->path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    CHECK_INT(fd, >=, 0);
+    CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    raw_take(raw, fixture, fd);
+}
+
+/* The same on TCP, from an address of ours such as 127.0.0.2. */
+static inline void raw_connect_tcp(struct raw *raw, struct fixture *fixture, uint16_t port,
+                                   const char *from)
+{
+    struct sockaddr_in here = {.sin_family = AF_INET};
+    struct sockaddr_in there = {.sin_family = AF_INET, .sin_port = htons(port)};
+    CHECK_EQ(inet_pton(AF_INET, from, &here.sin_addr), 1);
+    CHECK_EQ(inet_pton(AF_INET, "127.0.0.1", &there.sin_addr), 1);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(fd, >=, 0);
+    CHECK_EQ(bind(fd, (struct sockaddr *)&here, sizeof here), 0);
+    CHECK_EQ(connect(fd, (struct sockaddr *)&there, sizeof there), 0);
+    CHECK_EQ(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    raw_take(raw, fixture, fd);
+}
+
+/* Begin HTTP/2, with a session that checks nothing of what it sends. */
+static inline void raw_begin_h2(struct raw *raw)
 {
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
-    raw_connect(raw, fixture);
     CHECK_EQ(nghttp2_session_callbacks_new(&callbacks), 0);
     CHECK_EQ(nghttp2_option_new(&option), 0);
     nghttp2_option_set_no_auto_window_update(option, 1);
@@ -206,6 +230,12 @@ static inline void raw_connect_h2(struct raw *raw, struct fixture *fixture)
     nghttp2_option_del(option);
     CHECK_EQ(nghttp2_submit_settings(raw->h2, NGHTTP2_FLAG_NONE, NULL, 0), 0);
     raw_flush(raw);
+}
+
+static inline void raw_connect_h2(struct raw *raw, struct fixture *fixture)
+{
+    raw_connect(raw, fixture);
+    raw_begin_h2(raw);
 }
 
 static inline void raw_close(struct raw *raw)
