@@ -20,10 +20,12 @@ static void check_json(const ProtobufCMessage *message, const char *expected)
 TEST(json_message_has_every_field_in_the_contract_s_order)
 {
     Gor__V1__SubmitReply reply = GOR__V1__SUBMIT_REPLY__INIT;
-    check_json(&reply.base, "{\"id\":0,\"durability\":null,\"existing\":false}");
+    check_json(&reply.base,
+               "{\"id\":0,\"durability\":null,\"existing\":false,\"would\":null,\"tasks\":0}");
     reply.id = 12;
     reply.durability = GOR__V1__DURABILITY__SYNC;
-    check_json(&reply.base, "{\"id\":12,\"durability\":\"SYNC\",\"existing\":false}");
+    check_json(&reply.base,
+               "{\"id\":12,\"durability\":\"SYNC\",\"existing\":false,\"would\":null,\"tasks\":0}");
 }
 
 TEST(json_message_names_enums_and_keeps_unknown_numbers)
@@ -60,16 +62,22 @@ TEST(json_message_shows_oneof_bytes_and_maps)
     spec.exec = &exec;
     spec.labels = entries;
     spec.n_labels = 1;
-    check_json(&spec.base,
-               "{\"exec\":{\"argv\":[\"ls\",{\"base64\":\"/w==\"}],\"env\":[],\"cwd\":\"\","
-               "\"umask_plus_1\":0,\"rlimits\":[],\"limits\":null,\"stdin_path\":\"\",\"stdin_"
-               "pipe\":false,\"stop_signals\":[],"
-               "\"timeout_skips_pauses\":false},\"name\":\"\",\"timeout_ns\":0,\"grace_ns\":0,"
-               "\"parent_id\":0,"
-               "\"labels\":{\"of\":\"\\\"demo\\\"\"},"
-               "\"held\":false,\"not_before_ns\":0,\"delay_ns\":0,"
-               "\"zone\":\"\",\"start_before_ns\":0,\"after\":[],\"rerun_of\":0,\"retry\":null,"
-               "\"unique_key\":\"\",\"on_conflict\":\"SKIP\",\"output_max_bytes\":0}");
+    check_json(
+        &spec.base,
+        "{\"exec\":{\"argv\":[\"ls\",{\"base64\":\"/w==\"}],\"env\":[],\"cwd\":\"\","
+        "\"umask_plus_1\":0,\"rlimits\":[],\"limits\":null,\"stdin_path\":\"\",\"stdin_"
+        "pipe\":false,\"stop_signals\":[],"
+        "\"timeout_skips_pauses\":false},\"name\":\"\",\"timeout_ns\":0,\"grace_ns\":0,"
+        "\"parent_id\":0,"
+        "\"labels\":{\"of\":\"\\\"demo\\\"\"},"
+        "\"queue\":\"\",\"priority\":0,\"slots\":0,\"tokens\":{},\"array\":null,\"task\":null,"
+        "\"held\":false,\"not_before_ns\":0,\"delay_ns\":0,"
+        "\"zone\":\"\",\"start_before_ns\":0,\"after\":[],\"rerun_of\":0,\"retry\":null,"
+        "\"unique_key\":\"\",\"on_conflict\":\"SKIP\",\"deadline_ns\":0,\"output_max_bytes\":0,"
+        "\"cron\":null,"
+        "\"on_finish\":[],\"hook_of\":null,\"on_stop\":\"ON_STOP_DEFAULT\",\"heartbeat_ns\":0,\"on_"
+        "stuck\":\"ON_STUCK_REPORT\",\"rates\":{},\"share\":"
+        "\"\"}");
 }
 
 TEST(json_message_shows_an_absent_message_as_null)
