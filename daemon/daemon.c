@@ -312,7 +312,7 @@ static int start_runner(struct daemon *d)
                                       .nofile = d->nofile,
                                       .plugin_folder = config->plugin_dir,
                                       .plugin_copies = d->plugin_copies,
-                                      .cgroup = config->cgroup != NULL ? config->cgroup : "auto"};
+                                      .cgroup = config->cgroup};
     int result = gor_start(&runtime);
 
     if (result != 0) {
@@ -327,10 +327,33 @@ static int start_runner(struct daemon *d)
     return result;
 }
 
+static int64_t or_never(int64_t ns)
+{
+    return ns != 0 ? ns : INT64_MAX;
+}
+
+static void take_client_limits(const struct gord_client_limits *limits,
+                               struct rpc_server_opts *opts)
+{
+    opts->max_connections = limits->max_connections;
+    opts->max_user_connections = limits->max_user_connections;
+    opts->max_user_calls = limits->max_user_calls;
+    opts->max_streams = limits->max_streams;
+    opts->handshake_ns = limits->handshake_ns;
+    opts->stall_ns = or_never(limits->stall_ns);
+    opts->keepalive_ns = or_never(limits->keepalive_ns);
+    opts->keepalive_wait_ns = limits->keepalive_wait_ns;
+    opts->ping_min_ns = limits->ping_min_ns;
+    opts->max_idle_ns = or_never(limits->max_idle_ns);
+    opts->max_age_ns = or_never(limits->max_age_ns);
+    opts->max_grace_ns = or_never(limits->max_grace_ns);
+}
+
 static int start_service(struct daemon *d)
 {
     struct rpc_server_opts server = {.authorize = gord_auth_check, .user = &d->auth};
 
+    take_client_limits(&d->config->clients, &server);
     gord_auth_init(&d->auth);
     int result = rpc_server_new(&d->loop, &server, &d->server);
     if (result == 0) {

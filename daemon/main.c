@@ -2,10 +2,14 @@
 /* gord - runs jobs as goroutines and keeps their history. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/base/config.h"
+#include "daemon/base/journal.h"
 #include "daemon/base/log.h"
+#include "daemon/check_config.h"
 #include "daemon/check_store.h"
 #include "daemon/daemon.h"
 
@@ -22,8 +26,43 @@ static void open_standard_files(void)
     }
 }
 
+/* As records where records go, else as any program complains. */
+static void tell_fault(void *arg, const char *text)
+{
+    (void)arg;
+    if (gord_log_is_journal()) {
+        gord_log(GORD_LOG_ERROR, 0, "%s", text);
+    } else {
+        fprintf(stderr, "gord: %s\n", text);
+    }
+}
+
+/* gord --check-config, once everything else about it has been found right. */
+static enum gord_exit check_config(const struct gord_config *config, struct gord_faults *faults)
+{
+    gord_check_config(config, faults);
+    if (faults->count != 0) {
+        return GORD_EXIT_USAGE;
+    }
+    puts("ok");
+    return GORD_EXIT_OK;
+}
+
+static enum gord_exit run(struct gord_config *config, struct gord_faults *faults)
+{
+    if (config->check_config) {
+        return check_config(config, faults);
+    }
+    if (config->print_config == GORD_PRINT_IN_FORCE) {
+        gord_config_print(config, stdout);
+        return GORD_EXIT_OK;
+    }
+    return config->check_store ? gord_check_store(config) : gord_daemon_run(config);
+}
+
 int main(int argc, char **argv)
 {
+    struct gord_faults faults = {.tell = tell_fault};
     struct gord_config config;
 
     /* A client that goes away in the middle of an answer must not take us with it. */
@@ -31,12 +70,20 @@ int main(int argc, char **argv)
     /* A limit on file sizes is a full disk to us, not the end. */
     signal(SIGXFSZ, SIG_IGN);
     open_standard_files();
-    int result = gord_config_parse(argc, argv, &config);
+    gord_log_init(GORD_LOG_NOTICE, GORD_JOURNAL_SOCKET);
+    int result = gord_config_parse(argc, argv, &faults, &config);
     if (result != 0) {
         return result > 0 ? GORD_EXIT_OK : GORD_EXIT_USAGE;
     }
-    gord_log_init(config.log_level);
-    enum gord_exit code = config.check_store ? gord_check_store(&config) : gord_daemon_run(&config);
+    gord_log_set_level(config.log_level);
+    result = gord_log_use(config.log_format, GORD_JOURNAL_SOCKET);
+    enum gord_exit code = GORD_EXIT_USAGE;
+    if (result == 0) {
+        code = run(&config, &faults);
+    } else {
+        gord_log(GORD_LOG_ERROR, 0, "cannot reach the journal at %s: %s; give another log-format",
+                 GORD_JOURNAL_SOCKET, strerror(-result));
+    }
     gord_config_fini(&config);
-    return (int)code;
+    return code;
 }

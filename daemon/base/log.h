@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* log.h - what the daemon tells its operator: one line a record, on stderr.
+/* log.h - what the daemon tells its operator: one line a record, on stderr or to the journal.
  *
- * Under systemd (JOURNAL_STREAM names our stderr) a line is "<N>text", so that the journal knows
- * the level; elsewhere it is "time LEVEL text". A job's id goes in front of the text as "job 7: ".
- * Control characters in the text are written as escapes: a record can never look like two.
- * Threads     any; each record is one write().
+ * A job's id goes in front of the text as "job 7: ", and into a field where there are fields. Control
+ * characters in the text are written as escapes: a record can never look like two.
+ * Threads     any; each record is one write() or one datagram.
  */
 #ifndef GORD_BASE_LOG_H
 #define GORD_BASE_LOG_H
@@ -21,16 +20,45 @@ enum gord_log_level {
     GORD_LOG_DEBUG = 7,
 };
 
-/* Decide where and how to write; call once before any thread starts. Without it: level notice, with
- * times. */
-void gord_log_init(enum gord_log_level level);
+enum gord_log_format {
+    GORD_LOG_AUTO, /* for the journal if JOURNAL_STREAM names our stderr, else text */
+    GORD_LOG_TEXT, /* "time LEVEL text" */
+    GORD_LOG_JSON, /* an object with time, level, job if there is one, message */
+    GORD_LOG_JOURNAL, /* records with fields; "<N>text" on stderr while the journal does not take them, and
+                       * for an error about no job where stderr goes to the journal */
+};
+
+/* Decide where and how to write; call once before any thread starts. Without it: level notice, as
+ * text. Otherwise as gord_log_use(GORD_LOG_AUTO, journal). */
+void gord_log_init(enum gord_log_level level, const char *journal);
+
+/* Write so, as said before any thread starts. `journal` is the socket of the journal, needed for
+ * GORD_LOG_JOURNAL and tried for GORD_LOG_AUTO. 0; or, with nothing changed, why it cannot be reached. */
+int gord_log_use(enum gord_log_format format, const char *journal);
+
+/* Change the level. [any thread] */
+void gord_log_set_level(enum gord_log_level level);
+
+/* Do records go to the journal? */
+bool gord_log_is_journal(void);
 
 /* Whether records of `level` are written, for callers whose text is dear to make. */
 bool gord_log_wants(enum gord_log_level level);
 
-/* Write one record; job_id 0: about no job. errno is kept. */
-void gord_log(enum gord_log_level level, uint64_t job_id, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Where in the sources something is said. */
+struct gord_log_place {
+    const char *file, *function;
+    unsigned line;
+};
+
+/* Write one record; job_id 0: about no job. errno is kept. A function to whoever calls it.
+ * NOLINTNEXTLINE(readability-identifier-naming) */
+#define gord_log(level, job_id, ...)                                                         \
+    gord_log_at(&(const struct gord_log_place){__FILE__, __func__, __LINE__}, level, job_id, \
+                __VA_ARGS__)
+
+void gord_log_at(const struct gord_log_place *place, enum gord_log_level level, uint64_t job_id,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* The level that `name` means ("error", ..., "debug"), or -EINVAL. */
 int gord_log_level_parse(const char *name);

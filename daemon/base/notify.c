@@ -4,13 +4,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { ROOM_MS = 1000 };
 
 /* 0 unless systemd watches this very process. */
 static int64_t watchdog_of_environment(void)
@@ -100,6 +104,18 @@ static int send_text(struct gord_notify *notify, const char *text)
     return send(notify->fd, text, strlen(text), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+/* The same for what must not get lost: waits a while for room. */
+static int send_surely(struct gord_notify *notify, const char *text)
+{
+    int err = send_text(notify, text);
+    if (err == -EAGAIN) {
+        struct pollfd room = {.fd = notify->fd, .events = POLLOUT};
+        (void)poll(&room, 1, ROOM_MS);
+        err = send_text(notify, text);
+    }
+    return err;
+}
+
 /* `what`, then a STATUS= line of one line. */
 static int send_with_status(struct gord_notify *notify, const char *what, const char *status)
 {
@@ -111,12 +127,22 @@ static int send_with_status(struct gord_notify *notify, const char *what, const 
             *p = ' ';
         }
     }
-    return send_text(notify, text);
+    return what[0] != '\0' ? send_surely(notify, text) : send_text(notify, text);
 }
 
 int gord_notify_ready(struct gord_notify *notify, const char *status)
 {
     return send_with_status(notify, "READY=1\n", status);
+}
+
+int gord_notify_reloading(struct gord_notify *notify, const char *status)
+{
+    char what[80];
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now); /* so that systemd can tell this reload from one before */
+    snprintf(what, sizeof what, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\n",
+             (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    return send_with_status(notify, what, status);
 }
 
 int gord_notify_status(struct gord_notify *notify, const char *status)
@@ -138,5 +164,43 @@ int gord_notify_extend(struct gord_notify *notify, int64_t ns)
 {
     char text[64];
     snprintf(text, sizeof text, "EXTEND_TIMEOUT_USEC=%" PRId64, ns / 1000);
+    return send_text(notify, text);
+}
+
+int gord_notify_progress(struct gord_notify *notify, int64_t ns, const char *status)
+{
+    char text[512];
+    snprintf(text, sizeof text, "EXTEND_TIMEOUT_USEC=%" PRId64 "\nSTATUS=%s", ns / 1000, status);
+    return send_text(notify, text);
+}
+
+int gord_notify_keep(struct gord_notify *notify, const char *name, int fd)
+{
+    char text[128];
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.bytes = {0}};
+    int length = snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s", name);
+    struct iovec part = {text, (size_t)length};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    if (notify->fd < 0) {
+        return 0;
+    }
+    return sendmsg(notify->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int gord_notify_drop(struct gord_notify *notify, const char *name)
+{
+    char text[128];
+    snprintf(text, sizeof text, "FDSTOREREMOVE=1\nFDNAME=%s", name);
     return send_text(notify, text);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* notify.h - telling systemd how we are: READY, STOPPING, STATUS, WATCHDOG.
+/* notify.h - telling systemd how we are: READY, STOPPING, STATUS, WATCHDOG, and
+ * what it is to keep for us.
  *
- * Each message is one datagram to $NOTIFY_SOCKET, never blocking. Without that variable every call
+ * Each message is one datagram to $NOTIFY_SOCKET. Without that variable every call
  * does nothing and answers 0. The variables are taken out of the environment at open, so that no
  * job can speak in our name.
  * Threads     loop thread.
@@ -22,13 +23,21 @@ int gord_notify_open(struct gord_notify *notify);
 void gord_notify_close(struct gord_notify *notify);
 
 /* Send one of the messages. 0; -EAGAIN: the other side is slow, try again later; or what the socket
- * answered. */
+ * answered. Those that systemd waits for (ready, reloading, stopping) wait up to a second for room. */
 int gord_notify_ready(struct gord_notify *notify, const char *status);
+int gord_notify_reloading(struct gord_notify *notify, const char *status);
 int gord_notify_status(struct gord_notify *notify, const char *status);
 int gord_notify_stopping(struct gord_notify *notify, const char *status);
 int gord_notify_watchdog(struct gord_notify *notify);
 
 /* Ask for `ns` more before systemd gives up on a start or stop under way. */
 int gord_notify_extend(struct gord_notify *notify, int64_t ns);
+
+/* The same, and how far it is. */
+int gord_notify_progress(struct gord_notify *notify, int64_t ns, const char *status);
+
+/* Have the descriptor kept under that name over a restart, or no longer. */
+int gord_notify_keep(struct gord_notify *notify, const char *name, int fd);
+int gord_notify_drop(struct gord_notify *notify, const char *name);
 
 #endif

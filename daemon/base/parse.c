@@ -2,6 +2,8 @@
 /* parse.c - durations and sizes as people write them; see config.h. */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/base/config.h"
@@ -89,4 +91,38 @@ int gord_parse_bytes(const char *text, uint64_t *out_bytes)
     }
     *out_bytes = value;
     return 0;
+}
+
+const char *gord_format_duration(int64_t ns, char *out, size_t out_bytes)
+{
+    uint64_t rest = (uint64_t)ns;
+    size_t used = 0;
+
+    snprintf(out, out_bytes, "0");
+    /* From the largest unit, the last before the end of the list, down. */
+    for (size_t i = sizeof times / sizeof *times - 1; i-- > 0 && rest != 0;) {
+        uint64_t count = rest / times[i].factor;
+        if (count != 0 && used < out_bytes) {
+            used += (size_t)snprintf(out + used, out_bytes - used, "%" PRIu64 "%s", count,
+                                     times[i].name);
+            rest -= count * times[i].factor;
+        }
+    }
+    return out;
+}
+
+const char *gord_format_bytes(uint64_t bytes, char *out, size_t out_bytes)
+{
+    const char *unit = "";
+
+    for (size_t i = 0; sizes[i].name != NULL && bytes != 0; i++) {
+        if (bytes % 1024 == 0) {
+            bytes /= 1024;
+            unit = sizes[i].name;
+        } else {
+            break;
+        }
+    }
+    snprintf(out, out_bytes, "%" PRIu64 "%s", bytes, unit);
+    return out;
 }

@@ -8,16 +8,23 @@
 #include "daemon/base/config.h"
 #include "tests/test.h"
 
-enum { MAX_ARGS = 16 };
+enum { MAX_ARGS = 32 };
 
-/* Parse "gord" and the words, with stdout and stderr going to `said`. */
+static void tell(void *arg, const char *text)
+{
+    (void)arg;
+    fprintf(stderr, "%s\n", text);
+}
+
+/* Parse "gord", "--no-config" and the words, with stdout and stderr going to `said`. */
 static int parse_words(const char *const *words, struct gord_config *out, char *said, size_t room)
 {
-    char *argv[MAX_ARGS + 2] = {(char *)"gord"};
+    struct gord_faults faults = {.tell = tell};
+    char *argv[MAX_ARGS + 3] = {(char *)"gord"};
     int argc = 1;
-    while (words[argc - 1] != NULL) {
-        argv[argc] = strdup(words[argc - 1]);
-        argc++;
+    argv[argc++] = strdup("--no-config"); /* whatever this machine has */
+    for (; *words != NULL; words++) {
+        argv[argc++] = strdup(*words);
     }
     char path[128];
     snprintf(path, sizeof path, "%s/said", test_tmpdir());
@@ -25,7 +32,7 @@ static int parse_words(const char *const *words, struct gord_config *out, char *
     int file = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int out_copy = dup(1), err_copy = dup(2);
     CHECK(file >= 0 && dup2(file, 1) == 1 && dup2(file, 2) == 2);
-    int result = gord_config_parse(argc, argv, out);
+    int result = gord_config_parse(argc, argv, &faults, out);
     fflush(NULL);
     CHECK(dup2(out_copy, 1) == 1 && dup2(err_copy, 2) == 2);
     close(out_copy);
@@ -71,7 +78,7 @@ TEST(every_option_is_taken)
     CHECK_EQ(PARSE(&config, said, "--state-dir=/a", "--socket", "/b/c.sock", "--listen=[::1]:7070",
                    "--exec-slots=3", "--native-slots=4", "--gomaxprocs=2", "--store=memory",
                    "--grace=1m30s", "--log-cap=2M", "--paused", "--log-level=debug",
-                   "--hide-env=ACME_*,*_PIN"),
+                   "--hide-env=ACME_*,*_PIN", "--finish-hook=/bin/tell"),
              0);
     CHECK_STR(config.state_dir, "/a");
     CHECK_STR(config.socket, "/b/c.sock");
@@ -84,7 +91,34 @@ TEST(every_option_is_taken)
     CHECK_EQ(config.log_cap_bytes, 2 << 20);
     CHECK_EQ(config.log_level, GORD_LOG_DEBUG);
     CHECK_STR(config.hide_env, "ACME_*,*_PIN");
+    CHECK_STR(config.finish_hook, "/bin/tell");
     CHECK(config.store_memory && config.paused);
+    gord_config_fini(&config);
+}
+
+TEST(limits_of_clients_are_taken)
+{
+    struct gord_config config;
+    char said[4096];
+    CHECK_EQ(PARSE(&config, said, "--max-connections=50", "--max-user-connections=20",
+                   "--max-user-calls=10", "--max-streams=5", "--keepalive=never",
+                   "--keepalive-timeout=3s", "--min-ping-interval=1ms", "--max-connection-idle=2h",
+                   "--max-connection-age=1d", "--max-connection-grace=never", "--exec-slots=7",
+                   "--handshake-timeout=4s", "--stall-timeout=never"),
+             0);
+    CHECK_EQ(config.clients.max_connections, 50);
+    CHECK_EQ(config.clients.max_user_connections, 20);
+    CHECK_EQ(config.clients.max_user_calls, 10);
+    CHECK_EQ(config.clients.max_streams, 5);
+    CHECK_EQ(config.clients.handshake_ns, 4000000000);
+    CHECK_EQ(config.clients.stall_ns, 0);
+    CHECK_EQ(config.clients.keepalive_ns, 0);
+    CHECK_EQ(config.clients.keepalive_wait_ns, 3000000000);
+    CHECK_EQ(config.clients.ping_min_ns, 1000000);
+    CHECK_EQ(config.clients.max_idle_ns, 7200000000000);
+    CHECK_EQ(config.clients.max_age_ns, 86400000000000);
+    CHECK_EQ(config.clients.max_grace_ns, 0);
+    CHECK_EQ(config.exec_slots, 7);
     gord_config_fini(&config);
 }
 
@@ -103,6 +137,10 @@ TEST(bad_words_are_refused_with_their_name)
 {
     static const char *const bad[][2] = {
         {"--exec-slots=0", "--exec-slots is '0'"},
+        {"--max-connections=0", "--max-connections is '0'; it must be a number from 1 to 100000"},
+        {"--max-user-calls=x", "--max-user-calls is 'x'"},
+        {"--keepalive-timeout=0", "--keepalive-timeout is '0'; it must be a time such as 20s"},
+        {"--keepalive=5", "or never"},
         {"--exec-slots=-1", "--exec-slots is '-1'"},
         {"--exec-slots=1000001", "--exec-slots"},
         {"--exec-slots=99999999999999999999", "--exec-slots"},
@@ -120,9 +158,14 @@ TEST(bad_words_are_refused_with_their_name)
         {"--keep-jobs=0", "--keep-jobs is '0'"},
         {"--keep-size=1000", "--keep-size is '1000'"},
         {"--log-level=loud", "--log-level is 'loud'"},
-        {"--listen=0.0.0.0:80", "does not listen beyond this machine"},
+        {"--listen=0.0.0.0:80", "without TLS"},
+        {"--listen=[2001:db8::1]:80", "without TLS"},
+        {"--tls-cert=/a", "go together"},
+        {"--tls-key=/a", "go together"},
+        {"--tls-ca=/a", "needs tls-cert"},
         {"--listen=127.0.0.1", "--listen"},
         {"--listen=127.0.0.1:", "port"},
+        {"--listen=:80", "port"},
         {"--listen=127.0.0.1:65536", "port"},
         {"--listen=localhost:80", "--listen"},
         {"--metrics-listen=9091", "--metrics-listen is '9091'"},
@@ -136,6 +179,10 @@ TEST(bad_words_are_refused_with_their_name)
         {"--no-such-option", "--no-such-option"},
         {"--grace", "requires an argument"},
         {"job", "'job' is no option"},
+        {"--paused=perhaps", "--paused is 'perhaps'; it must be no or yes"},
+        {"--hide-env=A\nB", "control character"},
+        {"--repair", "--check-store"},
+        {"--config=/a", "exclude each other"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct gord_config config = {.exec_slots = 77};
@@ -155,6 +202,28 @@ TEST(one_bad_word_among_good_ones_is_enough)
     CHECK_EQ(PARSE(&config, said, "--paused", "--grace=x", "--exec-slots=2"), -EINVAL);
 }
 
+TEST(every_bad_word_is_told)
+{
+    struct gord_config config;
+    char said[4096];
+    CHECK_EQ(PARSE(&config, said, "--grace=x", "--exec-slots=0", "job", "--tls-ca=/a"), -EINVAL);
+    CHECK(strstr(said, "--grace is 'x'") != NULL && strstr(said, "--exec-slots is '0'") != NULL);
+    CHECK(strstr(said, "'job' is no option") != NULL && strstr(said, "--tls-ca needs") != NULL);
+}
+
+TEST(a_word_takes_back_what_was_given)
+{
+    struct gord_config config;
+    char said[4096];
+    CHECK_EQ(PARSE(&config, said, "--listen=127.0.0.1:7070", "--listen=none", "--keep-age=1d",
+                   "--keep-age=none", "--keep-jobs=all", "--paused", "--paused=no",
+                   "--exec-slots=auto"),
+             0);
+    CHECK(config.listen_host == NULL && config.keep_age_ns == 0 && config.keep_jobs == 0);
+    CHECK(!config.paused && config.exec_slots >= 4);
+    gord_config_fini(&config);
+}
+
 TEST(socket_path_beyond_the_kernels_limit_is_refused)
 {
     struct gord_config config;
@@ -167,7 +236,7 @@ TEST(socket_path_beyond_the_kernels_limit_is_refused)
 TEST(help_and_version_are_answered_on_stdout)
 {
     struct gord_config config;
-    char said[16384];
+    char said[32768];
     CHECK_EQ(PARSE(&config, said, "--version"), 1);
     CHECK(strncmp(said, "gord ", 5) == 0);
     CHECK_EQ(PARSE(&config, said, "--help", "--no-such-option"), 1);
@@ -227,4 +296,26 @@ TEST(sizes_are_read)
         CHECK_EQ(gord_parse_bytes(bad[i], &bytes), -EINVAL);
     }
     CHECK_EQ(bytes, 1 << 30);
+}
+
+TEST(durations_and_sizes_are_written_as_they_are_read)
+{
+    static const char *const times[] = {"0", "5s", "250ms", "1h30m", "36h", "1d12h", "7ns", NULL};
+    static const char *const sizes[] = {"0", "1", "4096", "64K", "1536M", "1G", "12345", NULL};
+    char text[64];
+    for (size_t i = 0; times[i] != NULL; i++) {
+        int64_t ns, again;
+        CHECK_EQ(gord_parse_duration(times[i], &ns), 0);
+        CHECK_EQ(gord_parse_duration(gord_format_duration(ns, text, sizeof text), &again), 0);
+        CHECK_EQ(again, ns);
+    }
+    CHECK_STR(gord_format_duration(5400000000000, text, sizeof text), "1h30m");
+    CHECK_STR(gord_format_duration(5000000000, text, sizeof text), "5s");
+    for (size_t i = 0; sizes[i] != NULL; i++) {
+        uint64_t bytes, again;
+        CHECK_EQ(gord_parse_bytes(sizes[i], &bytes), 0);
+        CHECK_EQ(gord_parse_bytes(gord_format_bytes(bytes, text, sizeof text), &again), 0);
+        CHECK_EQ(again, bytes);
+    }
+    CHECK_STR(gord_format_bytes((uint64_t)64 << 20, text, sizeof text), "64M");
 }

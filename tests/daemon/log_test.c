@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/base/log.h"
@@ -34,7 +36,7 @@ static const char *capture(void (*write_records)(void), bool journal)
 
 static void two_records(void)
 {
-    gord_log_init(GORD_LOG_INFO);
+    gord_log_init(GORD_LOG_INFO, "/nonexistent/socket");
     gord_log(GORD_LOG_INFO, 7, "started %s", "x");
     gord_log(GORD_LOG_DEBUG, 0, "not wanted");
     errno = ENOENT;
@@ -57,7 +59,7 @@ TEST(file_gets_time_and_level)
 
 static void hostile_record(void)
 {
-    gord_log_init(GORD_LOG_INFO);
+    gord_log_init(GORD_LOG_INFO, "/nonexistent/socket");
     gord_log(GORD_LOG_INFO, 0, "name %s", "a\nb\x1b[2J\x7f");
 }
 
@@ -71,7 +73,7 @@ static void long_record(void)
     char text[10000];
     memset(text, 'a', sizeof text - 1);
     text[sizeof text - 1] = '\0';
-    gord_log_init(GORD_LOG_INFO);
+    gord_log_init(GORD_LOG_INFO, "/nonexistent/socket");
     gord_log(GORD_LOG_INFO, 0, "%s", text);
 }
 
@@ -82,12 +84,107 @@ TEST(long_record_stays_one_line)
     CHECK(strchr(said, '\n') == said + strlen(said) - 1);
 }
 
+static int journal = -1; /* a socket where the journal's would be */
+
+static void open_journal(char path[128])
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(path, 128, "%s/journal", test_tmpdir());
+    unlink(path);
+    memcpy(address.sun_path, path, strlen(path));
+    journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    CHECK(journal >= 0);
+    CHECK_EQ(bind(journal, (const struct sockaddr *)&address, sizeof address), 0);
+}
+
+static void record_for_the_journal(void)
+{
+    char path[128];
+    open_journal(path);
+    gord_log_init(GORD_LOG_INFO, "/nonexistent/socket");
+    CHECK_EQ(gord_log_use(GORD_LOG_JOURNAL, path), 0);
+    gord_log(GORD_LOG_WARNING, 7, "two\nlines");
+    gord_log(GORD_LOG_INFO, 0, "of none");
+}
+
+TEST(journal_gets_fields)
+{
+    char text[4096];
+    CHECK_STR(capture(record_for_the_journal, false), "");
+    ssize_t count = recv(journal, text, sizeof text - 1, 0);
+    CHECK(count > 0);
+    text[count] = '\0';
+    CHECK(strncmp(text, "PRIORITY=4\nSYSLOG_IDENTIFIER=gord\nCODE_FILE=", 44) == 0);
+    CHECK(strstr(text, "\nCODE_FUNC=record_for_the_journal\nGOR_JOB_ID=7\n"
+                       "MESSAGE=job 7: two\\x0alines\n") != NULL);
+    count = recv(journal, text, sizeof text - 1, 0);
+    CHECK(count > 0);
+    text[count] = '\0';
+    CHECK(strstr(text, "GOR_JOB_ID") == NULL && strstr(text, "\nMESSAGE=of none\n") != NULL);
+    close(journal);
+}
+
+static void record_for_nobody(void)
+{
+    record_for_the_journal();
+    close(journal);
+    gord_log(GORD_LOG_ERROR, 8, "journal is away");
+}
+
+TEST(record_the_journal_does_not_take_is_on_stderr)
+{
+    CHECK_STR(capture(record_for_nobody, false), "<3>job 8: journal is away\n");
+}
+
+static void last_words(void)
+{
+    char path[128];
+    open_journal(path);
+    gord_log_init(GORD_LOG_INFO, path);
+    gord_log(GORD_LOG_ERROR, 0, "cannot start");
+    gord_log(GORD_LOG_ERROR, 9, "cannot run");
+}
+
+/* The journal would not know whose they were, had the sender gone before it looked. */
+TEST(error_that_may_be_the_last_word_takes_the_stream)
+{
+    char text[4096];
+    CHECK_STR(capture(last_words, true), "<3>cannot start\n");
+    ssize_t count = recv(journal, text, sizeof text - 1, 0);
+    CHECK(count > 0);
+    text[count] = '\0';
+    CHECK(strstr(text, "MESSAGE=job 9: cannot run\n") != NULL);
+    close(journal);
+}
+
+TEST(journal_that_is_not_there_is_told)
+{
+    CHECK_EQ(gord_log_use(GORD_LOG_JOURNAL, "/nonexistent/socket"), -ENOENT);
+}
+
+static void json_records(void)
+{
+    gord_log_init(GORD_LOG_INFO, "/nonexistent/socket");
+    CHECK_EQ(gord_log_use(GORD_LOG_JSON, NULL), 0);
+    gord_log(GORD_LOG_INFO, 7, "say \"a\\b\" \xc3\xa9 \xff\n");
+    gord_log(GORD_LOG_ERROR, 0, "broken");
+}
+
+TEST(json_is_an_object_a_line)
+{
+    const char *said = capture(json_records, false);
+    CHECK(strncmp(said, "{\"time\":\"20", 11) == 0);
+    CHECK(strstr(said, "Z\",\"level\":\"info\",\"job\":7,\"message\":"
+                       "\"say \\\"a\\\\b\\\" \xc3\xa9 \\ufffd\\\\x0a\"}\n") != NULL);
+    CHECK(strstr(said, "\"level\":\"error\",\"message\":\"broken\"}\n") != NULL);
+}
+
 TEST(levels_have_names)
 {
     CHECK_EQ(gord_log_level_parse("error"), GORD_LOG_ERROR);
     CHECK_EQ(gord_log_level_parse("debug"), GORD_LOG_DEBUG);
     CHECK_EQ(gord_log_level_parse(""), -EINVAL);
     CHECK_EQ(gord_log_level_parse("Error"), -EINVAL);
-    gord_log_init(GORD_LOG_WARNING);
+    gord_log_init(GORD_LOG_WARNING, "/nonexistent/socket");
     CHECK(gord_log_wants(GORD_LOG_ERROR) && !gord_log_wants(GORD_LOG_NOTICE));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages to systemd, against a real datagram socket. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -57,6 +58,12 @@ TEST(messages_arrive_as_systemd_reads_them)
     CHECK_STR(receive(fd), "WATCHDOG=1");
     CHECK_EQ(gord_notify_extend(&notify, 5000000000), 0);
     CHECK_STR(receive(fd), "EXTEND_TIMEOUT_USEC=5000000");
+    CHECK_EQ(gord_notify_progress(&notify, 5000000000, "7 jobs"), 0);
+    CHECK_STR(receive(fd), "EXTEND_TIMEOUT_USEC=5000000\nSTATUS=7 jobs");
+    CHECK_EQ(gord_notify_reloading(&notify, "again"), 0);
+    const char *said = receive(fd);
+    CHECK(strncmp(said, "RELOADING=1\nMONOTONIC_USEC=", 27) == 0 && said[27] >= '1');
+    CHECK(strstr(said, "\nSTATUS=again") != NULL);
     CHECK_EQ(gord_notify_stopping(&notify, "down"), 0);
     CHECK_STR(receive(fd), "STOPPING=1\nSTATUS=down");
     gord_notify_close(&notify);
@@ -122,6 +129,34 @@ TEST(watchdog_of_another_process_is_not_ours)
         gord_notify_close(&notify);
         close(fd);
     }
+}
+
+static void *drain(void *arg)
+{
+    const int *fd = arg;
+    const char *said;
+    do {
+        said = receive(*fd);
+    } while (strncmp(said, "READY=1", 7) != 0);
+    return NULL;
+}
+
+TEST(ready_waits_for_room)
+{
+    char name[64];
+    snprintf(name, sizeof name, "@gor-notify-room-%ld", (long)getpid());
+    int fd = listen_at(name);
+    struct gord_notify notify;
+    CHECK_EQ(gord_notify_open(&notify), 0);
+    while (gord_notify_status(&notify, "again") == 0) {
+    }
+    pthread_t reader;
+    CHECK_EQ(pthread_create(&reader, NULL, drain, &fd), 0);
+    while (gord_notify_ready(&notify, "up") == -EAGAIN) { /* it may be slower than a second */
+    }
+    CHECK_EQ(pthread_join(reader, NULL), 0);
+    gord_notify_close(&notify);
+    close(fd);
 }
 
 TEST(full_socket_never_blocks)

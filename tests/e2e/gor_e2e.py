@@ -50,6 +50,15 @@ def gord_command(*args):
     return [GORD, *args]
 
 
+def until(condition, seconds=PATIENCE):
+    """Ask again and again, where nothing tells of it by itself."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up:
+            raise AssertionError("it did not come about in time")
+        time.sleep(0.01)
+
+
 class NotifySocket:
     """The socket systemd would give; collects what the daemon says."""
 
@@ -271,6 +280,15 @@ class Client:
         chunks = self.jobs("Logs", id=job_id, follow=follow, offset=offset)
         return b"".join(c.data for c in chunks if stream is None or c.stream == stream)
 
+    def deaf(self, **fields):
+        """The id of a job that by now does not end on SIGTERM."""
+        job_id = self.exec("sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done",
+                           **fields)
+        output = self.jobs("Logs", id=job_id, follow=True)
+        next(output)
+        output.cancel()
+        return job_id
+
     def wait_process(self, job_id):
         """Until the process of an exec job is there; that event."""
         watch = self.jobs("Watch", ids=[job_id])
@@ -322,11 +340,13 @@ class Gord:
         return "unix:" + self.socket
 
     def command(self):
-        return self.wrap + gord_command("--state-dir", self.state, "--socket", self.socket,
-                                        *self.options)
+        own = any(option.startswith("--config") for option in self.options)
+        return self.wrap + gord_command(*([] if own else ["--no-config"]), "--state-dir", self.state,
+                                        "--socket", self.socket, *self.options)
 
     def environment(self):
-        env = {k: v for k, v in os.environ.items() if not k.startswith(("LISTEN_", "NOTIFY_"))}
+        systemds = ("LISTEN_", "NOTIFY_", "INVOCATION_")
+        env = {k: v for k, v in os.environ.items() if not k.startswith(systemds)}
         env.update(self.extra_env)
         return env
 
