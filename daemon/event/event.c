@@ -145,6 +145,14 @@ struct gord_event *gord_event_ref(struct gord_event *event)
     return event;
 }
 
+void gord_request_free(struct gord_request *request)
+{
+    if (request != NULL) {
+        free(request->cron);
+        free(request);
+    }
+}
+
 void gord_event_unref(struct gord_event *event)
 {
     /* Release and acquire: every user's last look comes before the free. */
@@ -152,7 +160,7 @@ void gord_event_unref(struct gord_event *event)
         gord_spec_unref(event->spec);
         gord_report_unref(event->report);
         gord_standing_unref(event->standing);
-        free(event->request);
+        gord_request_free(event->request);
         free(event);
     }
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "daemon/base/inbox.h"
+#include "daemon/event/cron.h"
 #include "daemon/event/report.h"
 #include "daemon/event/spec.h"
 #include "daemon/event/standing.h"
@@ -35,11 +36,18 @@
     X(RETRYING, "retrying")                 /* as FINISHED, and standing */                   \
     X(REQUEUED, "requeued")                 /* standing; text: why it runs again */           \
     X(UPDATED, "updated")                   /* spec, standing; text: what was changed */      \
-    X(REVIVED, "revived")                   /* spec, standing; text: by whom */               \
-    X(REMOVED, "removed")                   /* text: by whom */                               \
+    X(REVIVED, "revived") /* spec, standing, uid, prev_seq, when submitted; text: by whom */  \
+    X(REMOVED, "removed") /* text: by whom */                                                 \
     X(TERMINATE_REQUESTED, "terminate requested") /* text: the cause */                       \
     X(USED, "used")           /* use; right before the end of a program's run */              \
-    X(SIGNALLED, "signalled") /* signal; text: by whom */
+    X(SIGNALLED, "signalled") /* signal; text: by whom */                                     \
+    X(STUCK, "stuck")         /* text: for how long there was no sign of life */              \
+    X(ALIVE, "alive")         /* no longer stuck; text: remark */
+
+/* Whether it is an aside: why the job is in its state is what it was. */
+#define GORD_EVENT_IS_ASIDE(kind)                                                                 \
+    ((kind) == GORD_EVENT_USED || (kind) == GORD_EVENT_SIGNALLED || (kind) == GORD_EVENT_STUCK || \
+     (kind) == GORD_EVENT_ALIVE)
 
 enum gord_event_kind {
 #define GORD_EVENT_ENUM(id, text) GORD_EVENT_##id,
@@ -57,8 +65,10 @@ enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__EXPIRED + 1 };
 enum { GORD_REQUEST_BYTES = 16 };
 struct gord_request {
     uint8_t id[GORD_REQUEST_BYTES];
-    uint64_t count; /* of the jobs, whose first is the event's */
+    uint64_t count;              /* of the jobs, whose first is the event's */
+    struct gord_cron_mark *cron; /* owned; NULL: no entry of the calendar made it */
 };
+void gord_request_free(struct gord_request *request); /* NULL is fine */
 
 struct gord_event {
     struct gord_inbox_item link; /* list link of the inbox it is posted to */
@@ -68,9 +78,10 @@ struct gord_event {
     uint8_t state;     /* Gor__V1__JobState after it; by the maker for STATE, else by apply */
     uint8_t outcome;   /* Gor__V1__Outcome; FINISHED only */
     bool joined;       /* the store's: the next event belongs into the same transaction */
-    uint32_t uid;      /* SUBMITTED only */
+    bool laned;        /* the job asks for something special, see ask.h; by apply */
+    uint32_t uid;      /* SUBMITTED and REVIVED only */
     uint64_t seq;      /* by apply; 0 before */
-    uint64_t prev_seq; /* of the job's event before this; by apply; 0: none */
+    uint64_t prev_seq; /* of the job's event before this; by apply, REVIVED by the maker; 0: none */
     uint64_t job_id;
     int64_t at_ns;          /* wall clock, since 1970 */
     struct gord_spec *spec; /* owned reference; by the maker for SUBMITTED, else by apply, which
@@ -78,15 +89,16 @@ struct gord_event {
     struct gord_request *request;   /* owned; by the maker; SUBMITTED only; NULL: it had no id */
     struct gord_standing *standing; /* owned reference; by the maker if this event changes it, else
                                      * by apply; NULL: the job has none */
-    uint64_t parent_id;             /* SUBMITTED only */
-    int64_t started_ns;             /* of the job; by apply; 0: has not started */
-    uint64_t goroutine;             /* STARTED: by the maker; later events: by apply; 0: none yet */
-    uint64_t pid_start;             /* start time of the process in clock ticks since boot, as in
+    uint64_t parent_id;             /* SUBMITTED and REVIVED only */
+    int64_t started_ns;         /* of the job; by apply; 0: has not started; of a REVIVED that is
+                                     * yet to be applied: when it was submitted */
+    uint64_t goroutine;         /* STARTED: by the maker; later events: by apply; 0: none yet */
+    uint64_t pid_start;         /* start time of the process in clock ticks since boot, as in
                              * /proc/PID/stat; by whom as `goroutine` */
-    int32_t pid;                    /* 0: no process; by whom as `goroutine` */
-    const struct gord_use *use;     /* USED only; in this allocation */
-    int32_t exit_code;              /* FINISHED only, as the next three */
-    int32_t signal;                 /* SIGNALLED too */
+    int32_t pid;                /* 0: no process; by whom as `goroutine` */
+    const struct gord_use *use; /* USED only; in this allocation */
+    int32_t exit_code;          /* FINISHED only, as the next three */
+    int32_t signal;             /* SIGNALLED too */
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
     struct gord_report

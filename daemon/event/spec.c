@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/event/array.h"
+#include "daemon/event/ask.h"
 #include "daemon/event/clock.h"
 
 /* ------------------------------------------------------------------ env */
@@ -85,6 +87,15 @@ static int env_from_wire(const Gor__V1__ExecSpec *exec, struct gord_env *shared,
     return 0;
 }
 
+int gord_env_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
+                       struct gord_env **out_env)
+{
+    *out_env = NULL;
+    return wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC
+               ? env_from_wire(wire->exec, shared, out_env)
+               : 0;
+}
+
 /* ----------------------------------------------------------------- spec */
 
 static bool is_builtin(const char *function)
@@ -99,6 +110,8 @@ static enum gord_job_kind kind_of(const Gor__V1__JobSpec *wire)
         return GORD_EXEC;
     case GOR__V1__JOB_SPEC__KIND_LUA:
         return GORD_LUA;
+    case GOR__V1__JOB_SPEC__KIND_GROUP:
+        return GORD_GROUP;
     default:
         return GORD_NATIVE;
     }
@@ -119,12 +132,29 @@ static uint32_t count_after(const Gor__V1__JobSpec *wire)
     return (uint32_t)count;
 }
 
-/* A spec with room for both texts, its numbers taken from `wire`. */
+/* What it asks for; almost all jobs ask for nothing, and pay nothing. */
+static const char *lane_of(const Gor__V1__JobSpec *wire, char *out)
+{
+    struct gord_ask ask;
+    if (wire->queue[0] == '\0' && wire->priority == 0 && wire->slots <= 1 && wire->n_tokens == 0 &&
+        wire->n_rates == 0 && wire->share[0] == '\0' &&
+        (wire->task == NULL || wire->task->at_once == 0)) {
+        return "";
+    }
+    gord_ask_from_wire(wire, &ask);
+    return gord_ask_text(&ask, out);
+}
+
+/* A spec with room for the texts, its numbers taken from `wire`. */
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
 {
+    char lane_text[GORD_ASK_BYTES];
+    const char *lane = lane_of(wire, lane_text);
     size_t name_bytes = strlen(name) + 1, unique_bytes = strlen(wire->unique_key) + 1;
-    struct gord_spec *spec = malloc(sizeof *spec + packed_bytes + name_bytes + unique_bytes);
+    size_t lane_bytes = strlen(lane) + 1;
+    struct gord_spec *spec =
+        malloc(sizeof *spec + packed_bytes + name_bytes + unique_bytes + lane_bytes);
     if (spec == NULL) {
         return NULL;
     }
@@ -142,12 +172,23 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->retries = wire->retry != NULL ? wire->retry->retries : 0;
     spec->after_count = count_after(wire);
     spec->requeues = wire->retry != NULL && requeues(wire->retry);
+    spec->on_stop = (uint8_t)wire->on_stop;
+    spec->on_stuck = (uint8_t)wire->on_stuck;
+    spec->heartbeat_ns = wire->heartbeat_ns;
     spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
-                  wire->start_before_ns != 0 || wire->n_after != 0 || wire->unique_key[0] != '\0';
+                  wire->start_before_ns != 0 || wire->deadline_ns != 0 || wire->n_after != 0 ||
+                  wire->unique_key[0] != '\0' || wire->n_on_finish != 0;
+    spec->hooked = wire->n_on_finish != 0;
+    spec->is_hook = wire->hook_of != NULL;
+    spec->array_count = gord_array_count(wire);
+    spec->array_index = wire->task != NULL ? wire->task->index : 0;
+    spec->array_id = wire->task != NULL ? wire->task->array_id : 0;
     spec->env = NULL;
+    spec->labelled = wire->n_labels > 0;
     spec->packed_bytes = packed_bytes;
     spec->name = memcpy(spec->packed + packed_bytes, name, name_bytes);
     spec->unique = memcpy(spec->packed + packed_bytes + name_bytes, wire->unique_key, unique_bytes);
+    spec->lane = memcpy(spec->packed + packed_bytes + name_bytes + unique_bytes, lane, lane_bytes);
     return spec;
 }
 
@@ -174,6 +215,7 @@ int gord_spec_from_wire(const Gor__V1__JobSpec *wire, struct gord_env *shared,
     }
     case GOR__V1__JOB_SPEC__KIND_NATIVE:
     case GOR__V1__JOB_SPEC__KIND_LUA:
+    case GOR__V1__JOB_SPEC__KIND_GROUP:
         break;
     default:
         return -EINVAL;
@@ -269,6 +311,7 @@ int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_
         standing->held = wire->held;
         standing->due_ns = wire->not_before_ns;
         standing->expires_ns = wire->start_before_ns;
+        standing->deadline_ns = wire->deadline_ns;
         if (wire->delay_ns != 0) {
             gord_clock_delay(standing, wire->delay_ns);
         }
@@ -276,6 +319,21 @@ int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_
     }
     gor__v1__job_spec__free_unpacked(wire, NULL);
     return standing != NULL ? 0 : -ENOMEM;
+}
+
+int gord_spec_hook_of(const struct gord_spec *spec, struct gord_hook_of *out_of)
+{
+    if (!spec->is_hook) {
+        return -ENOENT;
+    }
+    Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
+    if (wire == NULL) {
+        return -ENOMEM;
+    }
+    const Gor__V1__HookOf *of = wire->hook_of;
+    *out_of = (struct gord_hook_of){of->job_id, of->outcome, of->exit_code, of->signal};
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return 0;
 }
 
 struct gord_spec *gord_spec_ref(struct gord_spec *spec)
@@ -295,5 +353,6 @@ void gord_spec_unref(struct gord_spec *spec)
 
 size_t gord_spec_footprint(const struct gord_spec *spec)
 {
-    return sizeof *spec + spec->packed_bytes + strlen(spec->name) + strlen(spec->unique) + 2;
+    return sizeof *spec + spec->packed_bytes + strlen(spec->name) + strlen(spec->unique) +
+           strlen(spec->lane) + 3;
 }

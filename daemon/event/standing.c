@@ -20,6 +20,8 @@ struct gord_standing *gord_standing_copy(const struct gord_standing *standing)
         copy->due_boot = standing->due_boot;
         copy->boot = standing->boot;
         copy->expires_ns = standing->expires_ns;
+        copy->deadline_ns = standing->deadline_ns;
+        copy->deadline_of = standing->deadline_of;
     }
     return copy;
 }

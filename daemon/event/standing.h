@@ -16,13 +16,15 @@
 struct gord_standing {
     atomic_uint refs;
     bool held;
-    uint32_t attempt;   /* runs that ended by themselves, before this one */
-    uint32_t losses;    /* runs that ended with a daemon */
-    uint32_t version;   /* how often its spec was changed */
-    int64_t due_ns;     /* not before this, by the wall clock; 0: at once */
-    int64_t due_boot;   /* the same by the boot-time clock, which then counts; 0: the wall clock */
-    uint64_t boot;      /* which boot `due_boot` belongs to, see clock.h */
-    int64_t expires_ns; /* over, unless started by then (wall clock); 0: never */
+    uint32_t attempt;    /* runs that ended by themselves, before this one */
+    uint32_t losses;     /* runs that ended with a daemon */
+    uint32_t version;    /* how often its spec was changed */
+    int64_t due_ns;      /* not before this, by the wall clock; 0: at once */
+    int64_t due_boot;    /* the same by the boot-time clock, which then counts; 0: the wall clock */
+    uint64_t boot;       /* which boot `due_boot` belongs to, see clock.h */
+    int64_t expires_ns;  /* over, unless started by then (wall clock); 0: never */
+    int64_t deadline_ns; /* over by then, run or not (wall clock); 0: no such */
+    uint64_t deadline_of; /* the job that this was inherited from; 0: it is its own */
 };
 
 /* A copy to be changed, with one reference; of NULL: zeroes. NULL: out of memory. */

@@ -6,10 +6,9 @@
 #include "daemon/job/table.h"
 
 /* Walk one list and count its jobs into *counts as they are. */
-static bool list_is_valid(const struct gord_job_table *table, int id,
-                          struct gord_job_counts *counts)
+static bool list_is_valid(const struct gord_job_table *table, const struct gord_job_list *list,
+                          int id, struct gord_job_counts *counts)
 {
-    const struct gord_job_list *list = &table->lists[id];
     const struct gord_job *prev = NULL;
     size_t count = 0;
     for (const struct gord_job *job = list->first; job != NULL; prev = job, job = job->next) {
@@ -21,7 +20,7 @@ static bool list_is_valid(const struct gord_job_table *table, int id,
         counts->by_state[job->state]++;
         if (id == LIST_TAKEN) {
             counts->taken[job->kind]++;
-        } else if (id >= LIST_QUEUED && id < LIST_TAKEN) {
+        } else if (id == LIST_QUEUED) {
             counts->queued[job->kind]++;
             counts->specs += job->body != NULL;
         } else if (id == LIST_ENDED && prev != NULL && prev->last_seq >= job->last_seq) {
@@ -31,17 +30,60 @@ static bool list_is_valid(const struct gord_job_table *table, int id,
     return list->last == prev && list->count == count;
 }
 
+/* The lanes: their jobs, their place in the heap, and what their jobs use of each resource. */
+static bool lanes_are_valid(const struct gord_job_table *table, struct gord_job_counts *counts,
+                            size_t *total)
+{
+    const struct gord_lanes *lanes = &table->lanes;
+    size_t heaped = 0;
+    for (size_t i = 0; i < lanes->count; i++) {
+        const struct gord_lane *lane = lanes->items[i];
+        if (lane == NULL) {
+            continue;
+        }
+        if (!list_is_valid(table, &lane->jobs, LIST_QUEUED, counts) || lane->index != i ||
+            (lane->heap_at != 0 && lanes->heap[lane->heap_at - 1] != lane) ||
+            (lane->heap_at == 0 && lane->jobs.count > 0 && !lanes->in_round) ||
+            (lane->heap_at != 0 && lane->jobs.count == 0)) {
+            return false;
+        }
+        heaped += lane->heap_at != 0;
+        *total += lane->jobs.count;
+    }
+    return heaped == lanes->heap_count;
+}
+
+static bool use_is_valid(const struct gord_job_table *table)
+{
+    const struct gord_resources *resources = &table->lanes.resources;
+    for (size_t i = 0; i < resources->count; i++) {
+        uint64_t used = 0;
+        for (const struct gord_job *job = table->lists[LIST_TAKEN].first; job != NULL;
+             job = job->next) {
+            const struct gord_lane *lane = gord_job_lane(table, job);
+            for (size_t j = 0; j < lane->want_count; j++) {
+                used += lane->wants[j].resource == i ? lane->wants[j].amount : 0;
+            }
+        }
+        if (used != resources->items[i].used) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool gord_job_table_is_valid(const struct gord_job_table *table)
 {
     struct gord_job_counts counts = {0};
     size_t total = 0;
     for (int i = 0; i < LIST_COUNT; i++) {
-        if (!list_is_valid(table, i, &counts)) {
+        if (!list_is_valid(table, &table->lists[i], i, &counts)) {
             return false;
         }
         total += table->lists[i].count;
     }
-    return total == table->count && counts.specs == table->counts.specs &&
+    return lanes_are_valid(table, &counts, &total) && use_is_valid(table) &&
+           total == table->count && counts.specs == table->counts.specs &&
            memcmp(counts.by_state, table->counts.by_state, sizeof counts.by_state) == 0 &&
            memcmp(counts.queued, table->counts.queued, sizeof counts.queued) == 0 &&
            memcmp(counts.taken, table->counts.taken, sizeof counts.taken) == 0;
@@ -66,26 +108,40 @@ static void dump_job(const struct gord_job *job, FILE *out)
     fputc('\n', out);
 }
 
-void gord_job_table_dump(const struct gord_job_table *table, FILE *out)
+static void dump_list(const struct gord_job_list *list, const char *name, const char *asks,
+                      FILE *out)
 {
     enum { SHOWN = 20 }; /* of each list; there may be a million */
+    if (list->count == 0) {
+        return;
+    }
+    fprintf(out, " %s%s%s: %zu\n", name, asks[0] != '\0' ? " for " : "", asks, list->count);
+    int shown = 0;
+    for (const struct gord_job *job = list->first; job != NULL && shown < SHOWN;
+         job = job->next, shown++) {
+        dump_job(job, out);
+    }
+}
+
+void gord_job_table_dump(const struct gord_job_table *table, FILE *out)
+{
     static const char *const names[LIST_COUNT] = {
-        "parked", "queued exec", "queued native", "queued lua", "taken", "ended", "kept",
+        "parked",
+        "taken",
+        "ended",
+        "kept",
     };
     fprintf(out,
             "jobs: %zu in memory, %" PRIu64 " queued with specs, next id %" PRIu64
             ", next seq %" PRIu64 ", committed %" PRIu64 "\n",
             table->count, table->counts.specs, table->next_id, table->next_seq, table->committed);
     for (int i = 0; i < LIST_COUNT; i++) {
-        const struct gord_job_list *list = &table->lists[i];
-        if (list->count == 0) {
-            continue;
-        }
-        fprintf(out, " %s: %zu\n", names[i], list->count);
-        int shown = 0;
-        for (const struct gord_job *job = list->first; job != NULL && shown < SHOWN;
-             job = job->next, shown++) {
-            dump_job(job, out);
+        dump_list(&table->lists[i], names[i], "", out);
+    }
+    for (size_t i = 0; i < table->lanes.count; i++) {
+        const struct gord_lane *lane = table->lanes.items[i];
+        if (lane != NULL) {
+            dump_list(&lane->jobs, "queued", lane->text, out);
         }
     }
 }

@@ -20,14 +20,16 @@
 #include "daemon/event/event.h"
 
 struct gord_job_table;
+struct gord_tasks;
 
 /* What a job has beyond its place in the queue. A queued job far from its turn has none. */
 struct gord_job_body {
     struct gord_spec *spec;    /* owned reference; NULL: dropped, though something else is here */
-    struct gord_event *last;   /* owned reference: newest event but for asides (USED,
-                                * SIGNALLED); its text is the reason */
+    struct gord_event *last;   /* owned reference: newest event but for asides (see
+                                * GORD_EVENT_IS_ASIDE); its text is the reason */
     struct gord_event *cancel; /* owned reference: the first request to end, or the one to end by
                                 * force; NULL: none */
+    struct gord_event *stuck;  /* owned reference: STUCK, until ALIVE or the end; NULL: is not */
     struct gord_standing *standing; /* owned reference; NULL: nothing to say */
     int64_t created_ns;
     int64_t started_ns; /* 0: not yet */
@@ -39,6 +41,7 @@ struct gord_job_body {
     void *gate;                   /* the gates', while it waits at one; borrowed */
     struct gord_job *newer_child; /* list links of its parent's live children; see kin.h */
     struct gord_job *older_child;
+    struct gord_tasks *tasks; /* owned: how those of a group stand, see group.h; else NULL */
 };
 
 /* Read-only to everybody outside this room, but for body->run and body->gate. */
@@ -49,25 +52,30 @@ struct gord_job {
     struct gord_job *prev;      /* list links of the list its state decides */
     struct gord_job *next;
     struct gord_job_body *body; /* owned; NULL: dropped, see gord_job_give_spec */
-    uint32_t pins;
-    uint8_t state;   /* Gor__V1__JobState */
-    uint8_t kind;    /* enum gord_job_kind */
-    uint8_t outcome; /* Gor__V1__Outcome, once TERMINATED */
-    bool taken : 1;  /* handed out by gord_job_take; holds a slot until its run is over */
-    bool kept : 1;   /* terminated and committed, but pinned */
+    uint32_t lane;              /* which it stands in while it is queued; see lane.h */
+    uint16_t pins;              /* how many look at it */
+    uint8_t state;              /* Gor__V1__JobState */
+    uint8_t kind : 2;           /* enum gord_job_kind */
+    uint8_t outcome : 4;        /* Gor__V1__Outcome, once TERMINATED */
+    uint8_t taken : 1; /* handed out by gord_job_take; holds what it wants until its run is over */
+    uint8_t kept : 1;  /* terminated and committed, but pinned */
 };
+
+/* Queued jobs that keep their specs in memory, unless told otherwise. */
+enum { GORD_JOB_SPEC_WINDOW = 4096 };
 
 struct gord_job_opts {
     uint64_t next_id;   /* first id to give; at least 1 */
     uint64_t next_seq;  /* first seq to give; at least 1 */
     uint64_t committed; /* everything up to this seq is in the store */
-    size_t spec_window; /* queued jobs that keep their specs; 0: 65,536 */
+    size_t spec_window; /* queued jobs that keep their specs; 0: GORD_JOB_SPEC_WINDOW */
 };
 
 struct gord_job_counts {
     uint64_t by_state[GORD_STATE_COUNT]; /* live, and TERMINATED ones not yet forgotten */
     uint64_t ended[GORD_OUTCOME_COUNT];  /* terminated since the table was made */
     uint64_t submitted;                  /* since the table was made, without restored ones */
+    uint64_t stuck;                      /* times one was found to be, since the table was made */
     uint64_t queued[GORD_KIND_COUNT];    /* Runnable and not taken */
     uint64_t taken[GORD_KIND_COUNT];     /* slots in use */
     uint64_t specs;                      /* bodies in memory of queued jobs */
@@ -79,6 +87,10 @@ void gord_job_table_free(struct gord_job_table *table);
 
 /* The next id, used up by the call. */
 uint64_t gord_job_next_id(struct gord_job_table *table);
+
+/* That id, not taken yet; see to it that it is at least `id`. */
+uint64_t gord_job_peek_id(const struct gord_job_table *table);
+void gord_job_skip_to_id(struct gord_job_table *table, uint64_t id);
 
 /* The seq the next event will get. */
 uint64_t gord_job_next_seq(const struct gord_job_table *table);
@@ -99,12 +111,15 @@ int gord_job_apply(struct gord_job_table *table, struct gord_event *event);
  * nobody pins are forgotten, specs of queued jobs beyond the window are dropped. */
 void gord_job_committed(struct gord_job_table *table, uint64_t seq);
 
-/* The next job of `kind` to start, in the order they were queued; it counts as taken until it
- * terminates, and its state stays RUNNABLE until its STARTED event. NULL: none that is committed.
- * Its body may be missing: give it back before anything else. */
+/* The next job to start of the kinds (bits 1 << kind) that may, as lane.h orders them; it counts as
+ * taken until it terminates, and its state stays RUNNABLE until its STARTED event. NULL: none that is
+ * committed and finds what it wants. Its body may be missing: give it back before anything else. */
+struct gord_job *gord_job_take_of(struct gord_job_table *table, unsigned kinds);
+
+/* The same of one kind. */
 struct gord_job *gord_job_take(struct gord_job_table *table, enum gord_job_kind kind);
 
-/* The one gord_job_take would hand out. */
+/* The one gord_job_take would hand out, among those that ask for nothing special. */
 struct gord_job *gord_job_peek(const struct gord_job_table *table, enum gord_job_kind kind);
 
 /* Whether its spec is in memory. Jobs that were taken, and those with a parent, always have theirs
@@ -132,8 +147,8 @@ int gord_job_each(struct gord_job_table *table, int (*visit)(void *arg, struct g
 int gord_job_each_taken(struct gord_job_table *table, int (*visit)(void *arg, struct gord_job *job),
                         void *arg);
 
-/* The live children of `id`; ids, since cancelling changes the list. The number of them, of which
- * at most `room` were written to out_ids. */
+/* The live children of `id`, newest first; ids, since cancelling changes the list. The number of
+ * them, of which at most `room` were written to out_ids. */
 size_t gord_job_children(const struct gord_job_table *table, uint64_t id, uint64_t *out_ids,
                          size_t room);
 

@@ -8,7 +8,7 @@
 
 #include "daemon/base/assert.h"
 
-enum { FIRST_BUCKETS = 1024, DEFAULT_SPEC_WINDOW = 65536 };
+enum { FIRST_BUCKETS = 1024, LOAD = 4 };
 
 _Static_assert(sizeof(struct gord_job) <= 56, "a million queued jobs must stay cheap");
 
@@ -20,7 +20,8 @@ struct gord_job_table *gord_job_table_new(const struct gord_job_opts *opts)
         return NULL;
     }
     table->buckets = calloc(FIRST_BUCKETS, sizeof(struct gord_job *));
-    if (table->buckets == NULL) {
+    if (table->buckets == NULL || gord_lanes_init(&table->lanes) != 0) {
+        free(table->buckets);
         free(table);
         return NULL;
     }
@@ -29,7 +30,7 @@ struct gord_job_table *gord_job_table_new(const struct gord_job_opts *opts)
     table->next_id = opts->next_id;
     table->next_seq = opts->next_seq;
     table->committed = opts->committed;
-    table->spec_window = opts->spec_window != 0 ? opts->spec_window : DEFAULT_SPEC_WINDOW;
+    table->spec_window = opts->spec_window != 0 ? opts->spec_window : GORD_JOB_SPEC_WINDOW;
     return table;
 }
 
@@ -39,7 +40,9 @@ static void free_body(struct gord_job_body *body)
         gord_spec_unref(body->spec);
         gord_event_unref(body->last);
         gord_event_unref(body->cancel);
+        gord_event_unref(body->stuck);
         gord_standing_unref(body->standing);
+        free(body->tasks);
         free(body);
     }
 }
@@ -49,13 +52,16 @@ void gord_job_table_free(struct gord_job_table *table)
     if (table == NULL) {
         return;
     }
-    for (int i = 0; i < LIST_COUNT; i++) {
-        for (struct gord_job *job = table->lists[i].first, *next; job != NULL; job = next) {
+    for (size_t i = 0; i < gord_job_list_count(table); i++) {
+        struct gord_job_list *list = gord_job_list_at(table, i);
+        for (struct gord_job *job = list != NULL ? list->first : NULL, *next; job != NULL;
+             job = next) {
             next = job->next;
             free_body(job->body);
             gord_pool_put(&table->pool, job);
         }
     }
+    gord_lanes_fini(&table->lanes);
     gord_pool_fini(&table->pool);
     gord_kin_fini(&table->kin);
     free(table->buckets);
@@ -65,6 +71,16 @@ void gord_job_table_free(struct gord_job_table *table)
 uint64_t gord_job_next_id(struct gord_job_table *table)
 {
     return table->next_id++;
+}
+
+uint64_t gord_job_peek_id(const struct gord_job_table *table)
+{
+    return table->next_id;
+}
+
+void gord_job_skip_to_id(struct gord_job_table *table, uint64_t id)
+{
+    table->next_id = id > table->next_id ? id : table->next_id;
 }
 
 uint64_t gord_job_next_seq(const struct gord_job_table *table)
@@ -109,7 +125,7 @@ static void unlink_hash(struct gord_job_table *table, struct gord_job *job)
     *link = job->hash_next;
 }
 
-/* Keep about one job a bucket. Without memory for more buckets the old ones do, a bit slower. */
+/* Keep about four jobs a bucket: ids come one by one, so no chain is longer than that. Without memory for more buckets the old ones do, a bit slower. */
 static void resize(struct gord_job_table *table, size_t bucket_count)
 {
     struct gord_job **buckets = calloc(bucket_count, sizeof *buckets);
@@ -119,8 +135,10 @@ static void resize(struct gord_job_table *table, size_t bucket_count)
     free(table->buckets);
     table->buckets = buckets;
     table->bucket_count = bucket_count;
-    for (int i = 0; i < LIST_COUNT; i++) {
-        for (struct gord_job *job = table->lists[i].first; job != NULL; job = job->next) {
+    for (size_t i = 0; i < gord_job_list_count(table); i++) {
+        const struct gord_job_list *list = gord_job_list_at(table, i);
+        for (struct gord_job *job = list != NULL ? list->first : NULL; job != NULL;
+             job = job->next) {
             link_hash(table, job);
         }
     }
@@ -128,7 +146,7 @@ static void resize(struct gord_job_table *table, size_t bucket_count)
 
 struct gord_job *gord_job_insert(struct gord_job_table *table, uint64_t id)
 {
-    if (table->count >= table->bucket_count) {
+    if (table->count >= LOAD * table->bucket_count) {
         resize(table, 2 * table->bucket_count);
     }
     struct gord_job *job = gord_pool_get(&table->pool);
@@ -143,11 +161,12 @@ struct gord_job *gord_job_insert(struct gord_job_table *table, uint64_t id)
 void gord_job_forget(struct gord_job_table *table, struct gord_job *job)
 {
     gord_job_list_remove(table, job);
+    gord_lanes_unref(&table->lanes, gord_job_lane(table, job));
     unlink_hash(table, job);
     free_body(job->body);
     gord_pool_put(&table->pool, job);
     table->count--;
-    if (table->bucket_count > FIRST_BUCKETS && table->count < table->bucket_count / 8) {
+    if (table->bucket_count > FIRST_BUCKETS && table->count < LOAD * table->bucket_count / 8) {
         resize(table, table->bucket_count / 4);
     }
 }
@@ -164,8 +183,27 @@ enum gord_job_list_id gord_job_list_of(const struct gord_job *job)
     case GOR__V1__JOB_STATE__TERMINATED:
         return job->kept ? LIST_KEPT : LIST_ENDED;
     default:
-        return job->taken ? LIST_TAKEN : (enum gord_job_list_id)((unsigned)LIST_QUEUED + job->kind);
+        return job->taken ? LIST_TAKEN : LIST_QUEUED;
     }
+}
+
+size_t gord_job_list_count(const struct gord_job_table *table)
+{
+    return LIST_COUNT + table->lanes.count;
+}
+
+struct gord_job_list *gord_job_list_at(struct gord_job_table *table, size_t i)
+{
+    if (i < LIST_COUNT) {
+        return &table->lists[i];
+    }
+    struct gord_lane *lane = table->lanes.items[i - LIST_COUNT];
+    return lane != NULL ? &lane->jobs : NULL;
+}
+
+struct gord_lane *gord_job_lane(const struct gord_job_table *table, const struct gord_job *job)
+{
+    return table->lanes.items[job->lane];
 }
 
 /* Count the job in or out (by = 1 or -1, as unsigned). */
@@ -180,38 +218,89 @@ static void count_job(struct gord_job_table *table, const struct gord_job *job, 
     case LIST_PARKED:
     case LIST_ENDED:
     case LIST_KEPT:
-    case LIST_COUNT:
         break;
     default:
         counts->queued[job->kind] += by;
         counts->specs += job->body != NULL ? by : 0;
+        gord_lanes_count(&table->lanes, gord_job_lane(table, job), by);
+    }
+}
+
+static void link_job(struct gord_job_list *list, struct gord_job *job)
+{
+    job->next = NULL;
+    job->prev = list->last;
+    *(list->last != NULL ? &list->last->next : &list->first) = job;
+    list->last = job;
+    list->count++;
+}
+
+static void unlink_job(struct gord_job_list *list, struct gord_job *job)
+{
+    *(job->prev != NULL ? &job->prev->next : &list->first) = job->next;
+    *(job->next != NULL ? &job->next->prev : &list->last) = job->prev;
+    list->count--;
+}
+
+static void append_queued(struct gord_job_table *table, struct gord_job *job)
+{
+    struct gord_lane *lane = gord_job_lane(table, job);
+    bool first = lane->jobs.first == NULL;
+    if (first) {
+        gord_lanes_touch(&table->lanes);
+    }
+    link_job(&lane->jobs, job);
+    if (first) {
+        gord_lanes_rekey(&table->lanes, lane);
+    }
+    lane->fresh = lane->fresh != NULL ? lane->fresh : job;
+    if (!lane->fresh_listed) {
+        lane->fresh_listed = true;
+        lane->fresh_next = table->lanes.fresh;
+        table->lanes.fresh = lane;
+    }
+}
+
+/* `starts`: it is its turn, so nothing new comes free by it. */
+static void remove_queued(struct gord_job_table *table, struct gord_job *job, bool starts)
+{
+    struct gord_lane *lane = gord_job_lane(table, job);
+    bool first = job->prev == NULL;
+    if (first && !starts) {
+        gord_lanes_touch(&table->lanes);
+    }
+    lane->fresh = lane->fresh == job ? job->next : lane->fresh;
+    unlink_job(&lane->jobs, job);
+    if (first) {
+        gord_lanes_rekey(&table->lanes, lane);
     }
 }
 
 void gord_job_list_append(struct gord_job_table *table, struct gord_job *job)
 {
     enum gord_job_list_id id = gord_job_list_of(job);
-    struct gord_job_list *list = &table->lists[id];
-    job->next = NULL;
-    job->prev = list->last;
-    *(list->last != NULL ? &list->last->next : &list->first) = job;
-    list->last = job;
-    list->count++;
-    count_job(table, job, 1);
-    if (id >= LIST_QUEUED && id < LIST_TAKEN && table->fresh[job->kind] == NULL) {
-        table->fresh[job->kind] = job;
+    if (id == LIST_QUEUED) {
+        append_queued(table, job);
+    } else {
+        link_job(&table->lists[id], job);
     }
+    if (id == LIST_TAKEN) {
+        gord_lanes_acquire(&table->lanes, gord_job_lane(table, job));
+    }
+    count_job(table, job, 1);
 }
 
 void gord_job_list_remove(struct gord_job_table *table, struct gord_job *job)
 {
-    struct gord_job_list *list = &table->lists[gord_job_list_of(job)];
-    if (table->fresh[job->kind] == job) {
-        table->fresh[job->kind] = job->next;
+    enum gord_job_list_id id = gord_job_list_of(job);
+    if (id == LIST_QUEUED) {
+        remove_queued(table, job, false);
+    } else {
+        unlink_job(&table->lists[id], job);
     }
-    *(job->prev != NULL ? &job->prev->next : &list->first) = job->next;
-    *(job->next != NULL ? &job->next->prev : &list->last) = job->prev;
-    list->count--;
+    if (id == LIST_TAKEN) {
+        gord_lanes_release(&table->lanes, gord_job_lane(table, job));
+    }
     count_job(table, job, (uint64_t)-1);
 }
 
@@ -269,23 +358,33 @@ int gord_job_give_spec(struct gord_job_table *table, uint64_t id, struct gord_sp
 
 struct gord_job *gord_job_peek(const struct gord_job_table *table, enum gord_job_kind kind)
 {
-    struct gord_job *job = table->lists[(unsigned)LIST_QUEUED + kind].first;
+    struct gord_job *job = table->lanes.items[kind]->jobs.first;
     return job != NULL && job->last_seq <= table->committed ? job : NULL;
+}
+
+struct gord_job *gord_job_take_of(struct gord_job_table *table, unsigned kinds)
+{
+    struct gord_lane *lane = gord_lanes_next(&table->lanes, kinds, table->committed);
+    if (lane == NULL) {
+        return NULL;
+    }
+    struct gord_job *job = lane->jobs.first;
+    gord_lanes_spend(&table->lanes, lane);
+    remove_queued(table, job, true);
+    count_job(table, job, (uint64_t)-1);
+    job->taken = true;
+    gord_job_list_append(table, job);
+    return job;
 }
 
 struct gord_job *gord_job_take(struct gord_job_table *table, enum gord_job_kind kind)
 {
-    struct gord_job *job = gord_job_peek(table, kind);
-    if (job != NULL) {
-        gord_job_list_remove(table, job);
-        job->taken = true;
-        gord_job_list_append(table, job);
-    }
-    return job;
+    return gord_job_take_of(table, 1U << kind);
 }
 
 void gord_job_pin(struct gord_job *job)
 {
+    GORD_ASSERT(job->pins < UINT16_MAX);
     job->pins++;
 }
 

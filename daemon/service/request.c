@@ -77,8 +77,8 @@ struct gord_request *gord_request_new(const ProtobufCBinaryData *id, uint64_t co
         *out_error = -ENOMEM;
         return NULL;
     }
+    *request = (struct gord_request){.count = count};
     memcpy(request->id, id->data, sizeof(request->id));
-    request->count = count;
     return request;
 }
 

@@ -9,8 +9,13 @@
 
 #include "daemon/base/assert.h"
 
-_Static_assert(GORD_EVENT_KIND_COUNT <= 16 && GORD_STATE_COUNT <= 16,
-               "kind and state share a byte");
+_Static_assert(GORD_EVENT_KIND_COUNT <= 32 && GORD_STATE_COUNT <= 8, "kind and state share a byte");
+
+/* The state has three bits, between the kind's four low ones, which once were all of it, and the fifth. */
+static uint8_t head_of(unsigned kind, unsigned state)
+{
+    return (uint8_t)((kind & 15U) | state << 4 | (kind >> 4) << 7);
+}
 
 static uint8_t *put_number(uint8_t *out, uint64_t value)
 {
@@ -76,7 +81,7 @@ size_t gord_pack_most(const struct gord_event *event)
 size_t gord_pack_event(struct gord_pack_state *state, const struct gord_event *event, uint8_t *out)
 {
     uint8_t *at = out;
-    *at++ = (uint8_t)(event->kind | event->state << 4);
+    *at++ = head_of(event->kind, event->state);
     at = put_signed(at, (int64_t)(event->job_id - state->job_id));
     at = put_number(at, event->prev_seq != 0 ? event->seq - event->prev_seq : 0);
     at = put_signed(at, (int64_t)((uint64_t)event->at_ns - (uint64_t)state->at_ns));
@@ -175,7 +180,7 @@ static void get_fields(struct bytes *bytes, struct gord_packed *out)
 {
     switch ((enum gord_event_kind)out->kind) {
     case GORD_EVENT_SUBMITTED:
-        out->job_kind = (uint8_t)get_below(bytes, GORD_KIND_COUNT);
+        out->job_kind = (uint8_t)get_below(bytes, GORD_ALL_KINDS);
         out->uid = (uint32_t)get_below(bytes, (uint64_t)UINT32_MAX + 1);
         out->parent_id = get_number(bytes);
         break;
@@ -215,8 +220,8 @@ int gord_unpack_event(struct gord_pack_state *state, uint64_t seq, const uint8_t
     memset(out, 0, sizeof *out);
     uint8_t head = *bytes.at++;
     out->seq = seq;
-    out->kind = head & 15;
-    out->state = head >> 4;
+    out->kind = (head & 15) | (head >> 7) << 4;
+    out->state = head >> 4 & 7;
     out->job_id = state->job_id + (uint64_t)get_signed(&bytes);
     uint64_t distance = get_number(&bytes);
     out->at_ns = (int64_t)((uint64_t)state->at_ns + (uint64_t)get_signed(&bytes));

@@ -5,7 +5,7 @@
  * one is the next. Numbers are varints (7 bits a byte, low first, high bit: more), signed ones
  * zigzag.
  *
- *     record      kind | state << 4 (one byte), job id - former record's (signed), seq - prev_seq
+ *     record      low four bits of kind | state << 4 | fifth bit of kind << 7 (one byte), job id - former record's (signed), seq - prev_seq
  *                 (0: no former event of the job), at_ns - former record's (signed), then
  *     SUBMITTED   job kind, uid, parent id
  *     STARTED     goroutine, pid, pid_start

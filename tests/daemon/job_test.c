@@ -41,6 +41,29 @@ static struct gord_job_table *table_in(int state)
     return table;
 }
 
+/* Job 1 lives again, submitted then, whose last event was `prev_seq`. */
+static struct gord_event *revived(struct gord_spec *spec, uint64_t prev_seq, int64_t created_ns)
+{
+    struct gord_event *event =
+        gord_event_standing(GORD_EVENT_REVIVED, 1, gord_standing_copy(NULL), "by user 1");
+    event->spec = gord_spec_ref(spec);
+    event->job_kind = (uint8_t)spec->kind;
+    event->uid = 1000;
+    event->prev_seq = prev_seq;
+    event->started_ns = created_ns;
+    return event;
+}
+
+/* The job is to do that. */
+static struct gord_event *updated(struct gord_spec *spec, uint64_t id)
+{
+    struct gord_standing *standing = gord_standing_copy(NULL);
+    standing->version = 1;
+    struct gord_event *event = gord_event_standing(GORD_EVENT_UPDATED, id, standing, "why");
+    event->spec = gord_spec_ref(spec);
+    return event;
+}
+
 static struct gord_event *event_of(enum gord_event_kind kind, struct gord_spec *spec)
 {
     switch (kind) {
@@ -52,6 +75,10 @@ static struct gord_event *event_of(enum gord_event_kind kind, struct gord_spec *
         return gord_event_state(1, GOR__V1__JOB_STATE__WAITING, "chan receive");
     case GORD_EVENT_FINISHED:
         return gord_event_finished(1, GOR__V1__OUTCOME__FAILED, 3, 0, "no luck");
+    case GORD_EVENT_REVIVED:
+        return revived(spec, 0, 0);
+    case GORD_EVENT_UPDATED:
+        return updated(spec, 1);
     default:
         return gord_event_new(kind, 1, "why");
     }
@@ -71,8 +98,12 @@ static const uint8_t after[GORD_EVENT_KIND_COUNT][GORD_STATE_COUNT] = {
     [GORD_EVENT_TERMINATE_REQUESTED] = {0, 1, 2, 3, 4, 0},
     [GORD_EVENT_RETRYING] = {0, 0, 0, 4, 4, 0},
     [GORD_EVENT_REQUEUED] = {0, 0, 0, 2, 2, 0},
+    [GORD_EVENT_UPDATED] = {0, 1, 0, 0, 0, 0},
+    [GORD_EVENT_REVIVED] = {1, 0, 0, 0, 0, 0},
     [GORD_EVENT_USED] = {0, 0, 0, 3, 4, 0},
     [GORD_EVENT_SIGNALLED] = {0, 0, 0, 3, 4, 0},
+    [GORD_EVENT_STUCK] = {0, 0, 0, 3, 4, 0},
+    [GORD_EVENT_ALIVE] = {0, 0, 0, 3, 4, 0},
 };
 
 static void check_legal(int kind, int state)
@@ -94,8 +125,7 @@ static void check_legal(int kind, int state)
     CHECK_STR(event->spec->name, "one");
     CHECK_EQ(job->last_seq, seq);
     CHECK_EQ(gord_job_next_seq(table), seq + 1);
-    bool aside = kind == GORD_EVENT_USED || kind == GORD_EVENT_SIGNALLED;
-    if (aside) {
+    if (GORD_EVENT_IS_ASIDE(kind)) {
         CHECK(strcmp(gord_job_reason(job), "why") != 0);
     } else {
         CHECK_STR(gord_job_reason(job), event->text);
@@ -176,6 +206,38 @@ TEST(life_of_a_process_fills_the_job)
     CHECK_EQ(gord_job_counts(table)->ended[GOR__V1__OUTCOME__CANCELLED], 1);
     commit_all(table);
     CHECK(gord_job_find(table, id) == NULL);
+    CHECK(gord_job_table_is_valid(table));
+    gord_job_table_free(table);
+}
+
+static bool is_stuck(const struct gord_job *job)
+{
+    return job->body->stuck != NULL;
+}
+
+TEST(job_is_stuck_until_it_is_alive_or_its_run_has_ended)
+{
+    struct gord_job_table *table = new_table(0);
+    uint64_t id = submit(table, native_spec("quiet", 0));
+    struct gord_job *job = gord_job_find(table, id);
+    commit_all(table);
+    CHECK(gord_job_take(table, GORD_NATIVE) == job);
+    apply(table, gord_event_started(id, 12, 0, 0));
+    apply(table, gord_event_new(GORD_EVENT_STUCK, id, "silent"));
+    CHECK(is_stuck(job));
+    apply(table, gord_event_state(id, GOR__V1__JOB_STATE__WAITING, "sleep"));
+    CHECK(is_stuck(job));
+    CHECK_STR(job->body->stuck->text, "silent");
+    CHECK_STR(gord_job_reason(job), "sleep");
+    apply(table, gord_event_new(GORD_EVENT_ALIVE, id, "back"));
+    CHECK(!is_stuck(job));
+    apply(table, gord_event_new(GORD_EVENT_STUCK, id, "silent again"));
+    CHECK(is_stuck(job));
+    apply(table,
+          gord_event_standing(GORD_EVENT_REQUEUED, id, gord_standing_copy(NULL), "once more"));
+    CHECK(!is_stuck(job));
+    CHECK_EQ(gord_job_counts(table)->stuck, 2);
+    CHECK(!gord_job_allows(job, GORD_EVENT_STUCK));
     CHECK(gord_job_table_is_valid(table));
     gord_job_table_free(table);
 }
@@ -442,5 +504,61 @@ TEST(retrying_job_gives_its_slot_back_and_is_queued_again)
     commit_all(table);
     CHECK(gord_job_take(table, GORD_NATIVE) == job);
     CHECK_EQ(job->body->standing->attempt, 1);
+    gord_job_table_free(table);
+}
+
+TEST(revived_job_goes_on_where_it_ended)
+{
+    struct gord_job_table *table = table_in(GOR__V1__JOB_STATE__TERMINATED);
+    CHECK(!gord_job_allows(gord_job_find(table, 1), GORD_EVENT_REVIVED)); /* not on record yet */
+    uint64_t ended = gord_job_find(table, 1)->last_seq;
+    commit_all(table);
+    CHECK(gord_job_find(table, 1) == NULL);
+    struct gord_spec *spec = native_spec("one", 0);
+    struct gord_event *event = revived(spec, ended, 77);
+    CHECK_EQ(gord_job_apply(table, event), 0);
+    const struct gord_job *job = gord_job_find(table, 1);
+    CHECK_EQ(event->prev_seq, ended);
+    CHECK_EQ(event->started_ns, 0);
+    CHECK_EQ(job->body->created_ns, 77);
+    CHECK_EQ(job->body->started_ns, 0);
+    CHECK_EQ(gord_job_counts(table)->submitted, 1);
+    apply(table, gord_event_new(GORD_EVENT_QUEUED, 1, NULL));
+    commit_all(table);
+    CHECK(gord_job_take(table, GORD_NATIVE) == job);
+    CHECK(gord_job_table_is_valid(table));
+    gord_event_unref(event);
+    gord_spec_unref(spec);
+    gord_job_table_free(table);
+}
+
+TEST(updated_job_leaves_its_lane_for_that_of_its_new_spec)
+{
+    struct gord_job_table *table = new_table(0);
+    uint64_t id = submit(table, native_spec("a", 0)), other = submit(table, native_spec("b", 0));
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    struct gord_spec *spec;
+    native.function = (char *)"builtin.echo";
+    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    wire.native = &native;
+    wire.priority = 10;
+    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
+    commit_all(table);
+    struct gord_job *job = gord_job_find(table, id);
+    uint32_t lane = job->lane;
+    apply(table, updated(spec, id));
+    CHECK(gord_job_table_is_valid(table));
+    CHECK_EQ(job->state, GOR__V1__JOB_STATE__CREATED);
+    CHECK(job->body->spec == spec);
+    CHECK(job->lane != lane);
+    CHECK_EQ(job->body->standing->version, 1);
+    apply(table, gord_event_new(GORD_EVENT_QUEUED, id, NULL));
+    commit_all(table);
+    CHECK(gord_job_table_is_valid(table));
+    CHECK_EQ(gord_job_take(table, GORD_NATIVE)->id, id); /* ten minutes before the other */
+    CHECK(!gord_job_allows(job, GORD_EVENT_UPDATED));
+    CHECK_EQ(gord_job_take(table, GORD_NATIVE)->id, other);
+    gord_spec_unref(spec);
     gord_job_table_free(table);
 }

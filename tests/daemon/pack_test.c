@@ -43,7 +43,7 @@ static struct gord_event *any_event(uint64_t seq)
     event->at_ns = (int64_t)any_number();
     event->state = (uint8_t)(any_number() % GORD_STATE_COUNT);
     if (kind == GORD_EVENT_SUBMITTED) {
-        event->job_kind = (uint8_t)(any_number() % GORD_KIND_COUNT);
+        event->job_kind = (uint8_t)(any_number() % GORD_ALL_KINDS);
         event->uid = (uint32_t)any_number();
         event->parent_id = any_number();
     } else if (kind == GORD_EVENT_STARTED) {
@@ -86,6 +86,30 @@ static void check_same(const struct gord_event *a, const struct gord_event *b)
     if (a->use != NULL) {
         CHECK_EQ(memcmp(a->use, b->use, offsetof(struct gord_use, peak_is_bound)), 0);
         CHECK_EQ(a->use->peak_is_bound, b->use->peak_is_bound);
+    }
+}
+
+/* Kinds had four bits once: what was written then reads the same. */
+TEST(kind_and_state_share_a_byte)
+{
+    const struct {
+        enum gord_event_kind kind;
+        Gor__V1__JobState state;
+        uint8_t head;
+    } heads[] = {{GORD_EVENT_SIGNALLED, GOR__V1__JOB_STATE__WAITING, 0x4f},
+                 {GORD_EVENT_FINISHED, GOR__V1__JOB_STATE__TERMINATED, 0x55},
+                 {GORD_EVENT_STUCK, GOR__V1__JOB_STATE__RUNNING, 0xb0},
+                 {GORD_EVENT_ALIVE, GOR__V1__JOB_STATE__WAITING, 0xc1}};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        struct gord_pack_state state = {0};
+        struct gord_event *event = gord_event_new(heads[i].kind, 1, "");
+        uint8_t bytes[256];
+        event->seq = 1;
+        event->state = (uint8_t)heads[i].state;
+        CHECK(gord_pack_most(event) <= sizeof bytes);
+        gord_pack_event(&state, event, bytes);
+        CHECK_EQ(bytes[0], heads[i].head);
+        gord_event_unref(event);
     }
 }
 

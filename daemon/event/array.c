@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* array.c - see array.h. */
+#include "daemon/event/array.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+uint32_t gord_array_count(const Gor__V1__JobSpec *wire)
+{
+    if (wire->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP) {
+        return wire->array != NULL ? gord_array_size(wire->array) : 0;
+    }
+    return wire->task != NULL ? wire->task->count : 0;
+}
+
+static uint32_t step_of(const Gor__V1__Array__Range *range)
+{
+    return range->step != 0 ? range->step : 1;
+}
+
+static uint32_t size_of(const Gor__V1__Array__Range *range)
+{
+    if (range->last < range->first || range->last > GORD_ARRAY_INDEX_MAX) {
+        return 0;
+    }
+    return (range->last - range->first) / step_of(range) + 1;
+}
+
+uint32_t gord_array_size(const Gor__V1__Array *array)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < array->n_indices && size <= GORD_ARRAY_MAX; i++) {
+        size += size_of(array->indices[i]);
+    }
+    return size <= GORD_ARRAY_MAX ? (uint32_t)size : GORD_ARRAY_MAX + 1;
+}
+
+bool gord_array_next(const Gor__V1__Array *array, struct gord_array_walk *walk, uint32_t *out_index)
+{
+    while (walk->range < array->n_indices) {
+        const Gor__V1__Array__Range *range = array->indices[walk->range];
+        if (walk->done < size_of(range)) {
+            *out_index = range->first + walk->done++ * step_of(range);
+            return true;
+        }
+        walk->range++;
+        walk->done = 0;
+    }
+    return false;
+}
+
+static int check_ranges(const Gor__V1__Array *array, char *error, size_t bytes)
+{
+    for (size_t i = 0; i < array->n_indices; i++) {
+        const Gor__V1__Array__Range *range = array->indices[i];
+        if (range->last < range->first) {
+            snprintf(error, bytes,
+                     "spec.array.indices[%zu]: it ends with %" PRIu32
+                     ", which is before its first, %" PRIu32,
+                     i, range->last, range->first);
+            return -EINVAL;
+        }
+        if (range->last > GORD_ARRAY_INDEX_MAX) {
+            snprintf(error, bytes,
+                     "spec.array.indices[%zu]: %" PRIu32 " is above the largest index, %d", i,
+                     range->last, GORD_ARRAY_INDEX_MAX);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static int compare(const void *left, const void *right)
+{
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+/* Is any index there twice? */
+static int check_doubles(const Gor__V1__Array *array, uint32_t size, char *error, size_t bytes)
+{
+    uint32_t *all = malloc(size * sizeof *all);
+    struct gord_array_walk walk = {0, 0};
+    size_t count = 0;
+    int err = 0;
+    if (all == NULL) {
+        snprintf(error, bytes, "spec.array: out of memory");
+        return -EINVAL;
+    }
+    while (count < size && gord_array_next(array, &walk, &all[count])) {
+        count++;
+    }
+    qsort(all, count, sizeof *all, compare);
+    for (size_t i = 1; i < count && err == 0; i++) {
+        if (all[i] == all[i - 1]) {
+            snprintf(error, bytes, "spec.array.indices: %" PRIu32 " is there twice", all[i]);
+            err = -EINVAL;
+        }
+    }
+    free(all);
+    return err;
+}
+
+int gord_array_check(const Gor__V1__Array *array, char *error, size_t error_bytes)
+{
+    uint32_t size = gord_array_size(array);
+    int err = check_ranges(array, error, error_bytes);
+    if (err != 0) {
+        return err;
+    }
+    if (size == 0) {
+        snprintf(error, error_bytes, "spec.array.indices is empty: it needs at least one index");
+        return -EINVAL;
+    }
+    if (size > GORD_ARRAY_MAX) {
+        snprintf(error, error_bytes,
+                 "spec.array has more than the %d tasks that one array may have", GORD_ARRAY_MAX);
+        return -EINVAL;
+    }
+    return check_doubles(array, size, error, error_bytes);
+}

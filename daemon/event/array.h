@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* array.h - the indices of an array of jobs, as ranges on the wire.
+ *
+ * Threads     pure functions.
+ */
+#ifndef GORD_EVENT_ARRAY_H
+#define GORD_EVENT_ARRAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gor/v1/jobs.pb-c.h"
+
+enum {
+    GORD_ARRAY_MAX = 100000,          /* tasks of one array */
+    GORD_ARRAY_INDEX_MAX = 999999999, /* the largest index */
+};
+
+/* How many tasks a group has, or the array that a task is of; 0: it is neither. */
+uint32_t gord_array_count(const Gor__V1__JobSpec *wire);
+
+/* How many indices the ranges have together; far too large ones count as GORD_ARRAY_MAX + 1. */
+uint32_t gord_array_size(const Gor__V1__Array *array);
+
+/* Is it right? 0, or -EINVAL with a text that names the field. */
+int gord_array_check(const Gor__V1__Array *array, char *error, size_t error_bytes);
+
+/* Where a walk over the indices stands; zero at its start. */
+struct gord_array_walk {
+    size_t range;
+    uint32_t done; /* of that range */
+};
+
+/* The next index of an array that is right, in the order they were given; false: there is none. */
+bool gord_array_next(const Gor__V1__Array *array, struct gord_array_walk *walk,
+                     uint32_t *out_index);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* group.c - see group.h. */
+#include "daemon/job/group.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/base/assert.h"
+
+struct gord_job *gord_group_of(const struct gord_job_table *table, const struct gord_job *task)
+{
+    const struct gord_spec *spec = task->body != NULL ? task->body->spec : NULL;
+    if (spec == NULL || spec->array_id == 0 || spec->parent_id == 0) {
+        return NULL;
+    }
+    struct gord_job *group = gord_job_find(table, spec->parent_id);
+    return group != NULL && group->state != GOR__V1__JOB_STATE__TERMINATED ? group : NULL;
+}
+
+bool gord_group_is_shut(const struct gord_job_table *table, const struct gord_job *task)
+{
+    const struct gord_job *group = gord_group_of(table, task);
+    return group != NULL && group->state == GOR__V1__JOB_STATE__CREATED;
+}
+
+uint32_t gord_group_live(const struct gord_job *group)
+{
+    const uint32_t *by_state = group->body->tasks->by_state;
+    return by_state[GOR__V1__JOB_STATE__CREATED] + by_state[GOR__V1__JOB_STATE__RUNNABLE] +
+           by_state[GOR__V1__JOB_STATE__RUNNING] + by_state[GOR__V1__JOB_STATE__WAITING];
+}
+
+uint32_t gord_group_ended(const struct gord_job *group)
+{
+    return group->body->tasks->by_state[GOR__V1__JOB_STATE__TERMINATED];
+}
+
+uint32_t gord_group_running(const struct gord_job *group)
+{
+    const uint32_t *by_state = group->body->tasks->by_state;
+    return by_state[GOR__V1__JOB_STATE__RUNNING] + by_state[GOR__V1__JOB_STATE__WAITING];
+}
+
+uint32_t gord_group_failed(const struct gord_job *group)
+{
+    const uint32_t *ended = group->body->tasks->ended;
+    return gord_group_ended(group) - ended[GOR__V1__OUTCOME__SUCCEEDED] -
+           ended[GOR__V1__OUTCOME__CANCELLED];
+}
+
+void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT])
+{
+    struct gord_tasks *tasks = group->body->tasks;
+    tasks->by_state[GOR__V1__JOB_STATE__TERMINATED] = 0;
+    for (int i = 0; i < GORD_OUTCOME_COUNT; i++) {
+        tasks->ended[i] = (uint32_t)ended[i];
+        tasks->by_state[GOR__V1__JOB_STATE__TERMINATED] += (uint32_t)ended[i];
+    }
+}
+
+const char *gord_group_text(const struct gord_job *group, char *out, size_t bytes)
+{
+    const struct gord_tasks *tasks = group->body->tasks;
+    uint32_t cancelled = tasks->ended[GOR__V1__OUTCOME__CANCELLED];
+    uint32_t failed = gord_group_failed(group);
+    out[0] = '\0';
+    if (failed > 0) {
+        snprintf(out, bytes, "%" PRIu32 " of %" PRIu32 " tasks failed", failed, tasks->count);
+    }
+    if (cancelled > 0 && failed > 0) {
+        size_t used = strlen(out);
+        snprintf(out + used, bytes - used, ", %" PRIu32 " %s cancelled", cancelled,
+                 cancelled == 1 ? "was" : "were");
+    } else if (cancelled > 0) {
+        snprintf(out, bytes, "%" PRIu32 " of %" PRIu32 " tasks %s cancelled", cancelled,
+                 tasks->count, cancelled == 1 ? "was" : "were");
+    }
+    return out;
+}

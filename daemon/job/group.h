@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* group.h - how the tasks of an array stand, counted as they move.
+ *
+ * A group is a live job that runs nothing. Its live tasks are its children (kin.h); of those that have
+ * ended only the number is known here.
+ * Invariants  the counts of live states are those of the group's children.
+ * Threads     loop thread.
+ * Ownership   part of the group's body.
+ */
+#ifndef GORD_JOB_GROUP_H
+#define GORD_JOB_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/job/job.h"
+
+struct gord_tasks {
+    uint32_t count;                      /* there are */
+    uint32_t by_state[GORD_STATE_COUNT]; /* TERMINATED: all that have ended */
+    uint32_t ended[GORD_OUTCOME_COUNT];
+};
+
+/* The group that a live job is a task of, while that lives; else NULL. */
+struct gord_job *gord_group_of(const struct gord_job_table *table, const struct gord_job *task);
+
+/* Has the group of that task not begun, or is it held? */
+bool gord_group_is_shut(const struct gord_job_table *table, const struct gord_job *task);
+
+/* Those that live, and those that have ended. */
+uint32_t gord_group_live(const struct gord_job *group);
+uint32_t gord_group_ended(const struct gord_job *group);
+
+/* Those that have a run, and those that neither succeeded nor were cancelled. */
+uint32_t gord_group_running(const struct gord_job *group);
+uint32_t gord_group_failed(const struct gord_job *group);
+
+/* Those that have ended so, as the store has them: at start, when only live ones were read back. */
+void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT]);
+
+/* "3 of 100 tasks failed, 2 were cancelled"; "" if all have succeeded. */
+const char *gord_group_text(const struct gord_job *group, char *out, size_t bytes);
+
+#endif

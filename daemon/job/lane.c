@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/* lane.c - lanes found by what they want, and their heap; see lane.h. Turns are in turn.c.
+ *
+ * Rejected: one heap of jobs. It costs each job a logarithm and a key of its own, and almost all jobs
+ * of a daemon ask for the same.
+ */
+#include "daemon/job/lane.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/assert.h"
+
+#define AGE_NS ((int64_t)60 * 1000000000) /* of waiting, for a unit of priority */
+
+/* ----------------------------------------------------------------- heap */
+
+static bool is_before(const struct gord_lane *a, const struct gord_lane *b)
+{
+    return a->key_ns != b->key_ns ? a->key_ns < b->key_ns : a->jobs.first->id < b->jobs.first->id;
+}
+
+static void place(struct gord_lanes *lanes, struct gord_lane *lane, size_t at)
+{
+    lanes->heap[at - 1] = lane;
+    lane->heap_at = at;
+}
+
+static void sift(struct gord_lanes *lanes, struct gord_lane *lane, size_t at)
+{
+    while (at > 1 && is_before(lane, lanes->heap[at / 2 - 1])) {
+        place(lanes, lanes->heap[at / 2 - 1], at);
+        at /= 2;
+    }
+    for (size_t child; (child = 2 * at) <= lanes->heap_count; at = child) {
+        child += child < lanes->heap_count && is_before(lanes->heap[child], lanes->heap[child - 1]);
+        if (!is_before(lanes->heap[child - 1], lane)) {
+            break;
+        }
+        place(lanes, lanes->heap[child - 1], at);
+    }
+    place(lanes, lane, at);
+}
+
+static void heap_remove(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    size_t at = lane->heap_at;
+    struct gord_lane *last = lanes->heap[--lanes->heap_count];
+    lane->heap_at = 0;
+    if (last != lane) {
+        sift(lanes, last, at);
+    }
+}
+
+void gord_lanes_drop_first(struct gord_lanes *lanes)
+{
+    heap_remove(lanes, lanes->heap[0]);
+}
+
+void gord_lanes_rekey(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    if (lane->jobs.first == NULL) {
+        if (lane->heap_at != 0) {
+            heap_remove(lanes, lane);
+        }
+        return;
+    }
+    int64_t since_ns = gord_timeline_at(&lanes->timeline, lane->jobs.first->last_seq);
+    since_ns = lane->turn_ns > since_ns ? lane->turn_ns : since_ns;
+    lane->key_ns = since_ns - (int64_t)lane->priority * AGE_NS;
+    sift(lanes, lane, lane->heap_at != 0 ? lane->heap_at : ++lanes->heap_count);
+}
+
+void gord_lanes_touch(struct gord_lanes *lanes)
+{
+    lanes->changed = true;
+    if (!lanes->in_round) {
+        return;
+    }
+    lanes->in_round = false;
+    for (size_t i = 0; i < lanes->passed_count; i++) {
+        if (lanes->passed[i]->jobs.first != NULL && lanes->passed[i]->heap_at == 0) {
+            sift(lanes, lanes->passed[i], ++lanes->heap_count);
+        }
+    }
+    lanes->passed_count = 0;
+}
+
+/* ---------------------------------------------------------------- lanes */
+
+static struct gord_lane **bucket_of(struct gord_lanes *lanes, enum gord_job_kind kind,
+                                    const char *text)
+{
+    uint32_t hash = 2166136261U ^ (uint32_t)kind; /* FNV-1a */
+    for (const char *at = text; *at != '\0'; at++) {
+        hash = (hash ^ (uint8_t)*at) * 16777619U;
+    }
+    return &lanes->buckets[hash % LANE_BUCKETS];
+}
+
+static int grow(struct gord_lanes *lanes)
+{
+    size_t room = lanes->room > 0 ? 2 * lanes->room : 16;
+    struct gord_lane ***arrays[] = {&lanes->items, &lanes->heap, &lanes->passed};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        struct gord_lane **wider = realloc(*arrays[i], room * sizeof *wider);
+        if (wider == NULL) {
+            return -ENOMEM;
+        }
+        *arrays[i] = wider;
+    }
+    lanes->room = room;
+    return 0;
+}
+
+/* Index of a free place; -ENOMEM. */
+static int find_place(struct gord_lanes *lanes)
+{
+    for (size_t i = 0; i < lanes->count; i++) {
+        if (lanes->items[i] == NULL) {
+            return (int)i;
+        }
+    }
+    if (lanes->count == lanes->room && grow(lanes) != 0) {
+        return -ENOMEM;
+    }
+    lanes->items[lanes->count] = NULL;
+    return (int)lanes->count++;
+}
+
+static int add_want(struct gord_lanes *lanes, struct gord_lane *lane, enum gord_resource_kind what,
+                    const char *name, uint32_t amount)
+{
+    int index = gord_resources_need(&lanes->resources, what, name, what == GORD_SLOTS);
+    if (index < 0) {
+        return index;
+    }
+    lanes->resources.items[index].lanes++;
+    lane->wants[lane->want_count++] = (struct gord_want){(uint32_t)index, amount};
+    return 0;
+}
+
+/* One of what the tasks of its array have among themselves, which is there as long as their lane. */
+static int want_array(struct gord_lanes *lanes, struct gord_lane *lane, const struct gord_ask *ask)
+{
+    char name[GORD_WORD_MAX + 1];
+    snprintf(name, sizeof name, "%" PRIu64, ask->array_id);
+    int err = add_want(lanes, lane, GORD_ARRAY, name, 1);
+    if (err == 0) {
+        lanes->resources.items[lane->wants[lane->want_count - 1].resource].capacity =
+            ask->array_limit;
+    }
+    return err;
+}
+
+static void free_lane(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    for (size_t i = 0; i < lane->want_count; i++) {
+        lanes->resources.items[lane->wants[i].resource].lanes--;
+    }
+    free(lane->text);
+    free(lane);
+}
+
+static const char *kind_name(enum gord_job_kind kind)
+{
+    static const char *const names[GORD_KIND_COUNT] = {
+        [GORD_EXEC] = "exec", [GORD_NATIVE] = "native", [GORD_LUA] = "lua"};
+    return names[kind];
+}
+
+/* A lane with its wants, known to nobody yet. */
+static int make_lane(struct gord_lanes *lanes, enum gord_job_kind kind, const char *text,
+                     struct gord_lane **out_lane)
+{
+    struct gord_ask ask;
+    int err = gord_ask_parse(text, &ask);
+    struct gord_lane *lane = err == 0 ? calloc(1, sizeof *lane) : NULL;
+    if (lane == NULL || (lane->text = strdup(text)) == NULL) {
+        free(lane);
+        return err != 0 ? err : -ENOMEM;
+    }
+    lane->kind = (uint8_t)kind;
+    lane->priority = ask.priority;
+    lane->is_share = ask.share[0] != '\0';
+    lane->lacks = NOTHING_LACKS;
+    err = add_want(lanes, lane, GORD_SLOTS, kind_name(kind), ask.slots);
+    err = err != 0 ? err : add_want(lanes, lane, GORD_QUEUE, ask.queue, ask.slots);
+    for (size_t i = 0; i < ask.token_count && err == 0; i++) {
+        err = add_want(lanes, lane, GORD_POOL, ask.tokens[i].pool, ask.tokens[i].amount);
+    }
+    for (size_t i = 0; i < ask.rate_count && err == 0; i++) {
+        err = add_want(lanes, lane, GORD_RATE, ask.rates[i].pool, ask.rates[i].amount);
+    }
+    if (err == 0 && ask.array_limit != 0) {
+        err = want_array(lanes, lane, &ask);
+    }
+    if (err != 0) {
+        free_lane(lanes, lane);
+        return err;
+    }
+    *out_lane = lane;
+    return 0;
+}
+
+/* The first lanes, by kind, are never looked for. */
+static bool is_plain(const struct gord_lane *lane)
+{
+    return lane->index < GORD_KIND_COUNT;
+}
+
+int gord_lanes_ref(struct gord_lanes *lanes, enum gord_job_kind kind, const char *text,
+                   struct gord_lane **out_lane)
+{
+    if (text[0] == '\0' && lanes->count >= GORD_KIND_COUNT) {
+        *out_lane = lanes->items[kind];
+        (*out_lane)->refs++;
+        return 0;
+    }
+    struct gord_lane **bucket = bucket_of(lanes, kind, text), *lane = *bucket;
+    while (lane != NULL && (lane->kind != kind || strcmp(lane->text, text) != 0)) {
+        lane = lane->hash_next;
+    }
+    if (lane == NULL) {
+        int index = find_place(lanes);
+        int err = index < 0 ? index : make_lane(lanes, kind, text, &lane);
+        if (err != 0) {
+            return err;
+        }
+        lane->index = (uint32_t)index;
+        lanes->items[index] = lane;
+        lane->hash_next = *bucket;
+        *bucket = lane;
+    }
+    lane->refs++;
+    *out_lane = lane;
+    return 0;
+}
+
+void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    GORD_ASSERT(lane->refs > 0);
+    if (--lane->refs > 0 || is_plain(lane)) {
+        return;
+    }
+    GORD_ASSERT(lane->jobs.first == NULL && lane->heap_at == 0 && !lane->fresh_listed);
+    gord_lanes_touch(lanes); /* it may be among those that were passed */
+    struct gord_lane **link = bucket_of(lanes, (enum gord_job_kind)lane->kind, lane->text);
+    while (*link != lane) {
+        link = &(*link)->hash_next;
+    }
+    *link = lane->hash_next;
+    lanes->items[lane->index] = NULL;
+    free_lane(lanes, lane);
+}
+
+int gord_lanes_init(struct gord_lanes *lanes)
+{
+    memset(lanes, 0, sizeof *lanes);
+    int err = gord_resources_need(&lanes->resources, GORD_QUEUE, GORD_DEFAULT_QUEUE, true);
+    for (int kind = 0; kind < GORD_KIND_COUNT && err >= 0; kind++) {
+        struct gord_lane *lane;
+        err = gord_lanes_ref(lanes, (enum gord_job_kind)kind, "", &lane);
+    }
+    if (err < 0) {
+        gord_lanes_fini(lanes);
+    }
+    return err < 0 ? err : 0;
+}
+
+void gord_lanes_fini(struct gord_lanes *lanes)
+{
+    for (size_t i = 0; i < lanes->count; i++) {
+        if (lanes->items[i] != NULL) {
+            free_lane(lanes, lanes->items[i]);
+        }
+    }
+    free(lanes->items);
+    free(lanes->heap);
+    free(lanes->passed);
+    gord_resources_fini(&lanes->resources);
+}

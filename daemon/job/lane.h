@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* lane.h - queued jobs that ask for the same stand in one lane, first come, first served; whose
+ * lane's turn it is, is decided here. For the files of this room only.
+ *
+ * Order       by key: the time the lane's first job was queued, less a minute for each unit of its
+ *             priority. Waiting thus raises a job as its priority does, and keys never change.
+ * Shares      of a lane that is somebody's share of a fair queue the key counts from its last turn, if
+ *             that is later: so shares with jobs of the same priority take turns, each first one as soon
+ *             as all others had theirs, and priority and waiting count as ever. Jobs of a share that ask
+ *             for different things are in lanes, and so in turns, of their own.
+ * Turn        a round goes through the lanes in that order. A first job that finds all it wants is
+ *             started. One that lacks something has what is left of it set aside, so that those
+ *             behind it cannot starve it, and they pass if they want other things. When what one
+ *             job lacks changes while it waits, even what it has found is set aside from then on:
+ *             else two resources could be taken from it in turn for ever.
+ * Rates       a first job that finds no token of a rate has those to come set aside, in their order,
+ *             and nothing else: slots are not kept free while it waits.
+ * Cost        with one lane, a look at its wants. A round of many looks at each lane once, and
+ *             there is none unless something has changed.
+ * Threads     loop thread.
+ */
+#ifndef GORD_JOB_LANE_H
+#define GORD_JOB_LANE_H
+
+#include "daemon/job/job.h"
+#include "daemon/job/resource.h"
+#include "daemon/job/timeline.h"
+
+struct gord_job_list {
+    struct gord_job *first;
+    struct gord_job *last;
+    size_t count;
+};
+
+struct gord_want {
+    uint32_t resource;
+    uint32_t amount;
+};
+
+/* The first two wants of every lane are slots of its kind and of its queue. */
+enum {
+    WANT_KIND,
+    WANT_QUEUE,
+    WANT_TOKENS,
+    WANTS_MAX = WANT_TOKENS + GORD_TOKENS_MAX + GORD_RATES_MAX + 1
+};
+
+enum { NOTHING_LACKS = UINT32_MAX };
+
+struct gord_lane {
+    char *text;  /* owned; see ask.h */
+    size_t refs; /* jobs of it, in whatever state */
+    struct gord_job_list jobs;
+    struct gord_job *fresh; /* first that committed() has not seen; all behind it are fresh too */
+    struct gord_lane *fresh_next; /* list link of those with fresh ones */
+    bool fresh_listed;
+    bool insists; /* what it has found is set aside too */
+    uint8_t kind; /* enum gord_job_kind */
+    uint32_t index;
+    size_t heap_at; /* 1-based; 0: not in the heap */
+    int32_t priority;
+    int64_t key_ns;
+    bool is_share;
+    int64_t turn_ns;             /* when its last job started; 0: none has, or it is no share */
+    struct gord_lane *hash_next; /* list link of its bucket */
+    uint64_t looked_at;          /* id of the job the next two are about */
+    uint32_t lacks;              /* index of a resource, or NOTHING_LACKS */
+    int64_t ready_ns;            /* when tokens of its rate have come; 0: it lacks something else */
+    uint64_t lost_to;            /* the job that has it set aside; 0: it is used up */
+    uint64_t round;              /* in which it was looked at last */
+    size_t want_count;
+    struct gord_want wants[WANTS_MAX];
+};
+
+enum { LANE_BUCKETS = 256 };
+
+struct gord_lanes {
+    struct gord_lane **items; /* owned; NULL where a lane has gone */
+    size_t count;
+    size_t room;
+    struct gord_lane *buckets[LANE_BUCKETS];
+    struct gord_lane **heap; /* owned; of lanes with jobs, by key; `room` of them */
+    size_t heap_count;
+    struct gord_lane **passed; /* owned; lanes that this round is done with */
+    size_t passed_count;
+    struct gord_lane *fresh;
+    struct gord_resources resources;
+    struct gord_timeline timeline;
+    uint64_t round;
+    int64_t turn_ns; /* the last turn of a share; each is later than the one before */
+    int64_t
+        ready_ns; /* when the first of those that lack tokens of a rate has them; 0: none does */
+    bool in_round;
+    bool changed; /* since the last round ended */
+};
+
+/* With a lane for each kind that asks for nothing special. -ENOMEM. */
+int gord_lanes_init(struct gord_lanes *lanes);
+void gord_lanes_fini(struct gord_lanes *lanes);
+
+/* The lane of that kind and text, made if need be, with one more reference. -ENOMEM; -EBADMSG. */
+int gord_lanes_ref(struct gord_lanes *lanes, enum gord_job_kind kind, const char *text,
+                   struct gord_lane **out_lane);
+void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane);
+
+/* Its first job is another, or has another number; touch comes before, unless it was just started. */
+void gord_lanes_rekey(struct gord_lanes *lanes, struct gord_lane *lane);
+
+/* Take the first out of the heap, for this round. */
+void gord_lanes_drop_first(struct gord_lanes *lanes);
+
+/* Something is free, or has come, that was not there before: begin a new round. */
+void gord_lanes_touch(struct gord_lanes *lanes);
+
+/* The lane whose first job may start, of the kinds (bits) that may; NULL: none now. */
+struct gord_lane *gord_lanes_next(struct gord_lanes *lanes, unsigned kinds, uint64_t committed);
+
+/* One more job of it waits, or one less (by = 1 or -1, as unsigned). */
+void gord_lanes_count(struct gord_lanes *lanes, const struct gord_lane *lane, uint64_t by);
+
+/* A job of it starts now: take of its rates what that counts for, and the turn from a share. */
+void gord_lanes_spend(struct gord_lanes *lanes, struct gord_lane *lane);
+
+/* Take what the lane's jobs want, and give it back. */
+void gord_lanes_acquire(struct gord_lanes *lanes, const struct gord_lane *lane);
+void gord_lanes_release(struct gord_lanes *lanes, const struct gord_lane *lane);
+
+#endif

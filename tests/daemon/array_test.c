@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* The indices of arrays on the wire: their number, their order, what is wrong with them. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/event/array.h"
+#include "tests/test.h"
+
+enum { RANGES = 4 };
+
+/* An array in the caller's memory. */
+struct ranges {
+    Gor__V1__Array array;
+    Gor__V1__Array__Range ranges[RANGES];
+    Gor__V1__Array__Range *pointers[RANGES];
+};
+
+static void add(struct ranges *ranges, uint32_t first, uint32_t last, uint32_t step)
+{
+    Gor__V1__Array__Range *range = &ranges->ranges[ranges->array.n_indices];
+    gor__v1__array__range__init(range);
+    range->first = first;
+    range->last = last;
+    range->step = step;
+    ranges->pointers[ranges->array.n_indices++] = range;
+}
+
+static void init(struct ranges *ranges)
+{
+    gor__v1__array__init(&ranges->array);
+    ranges->array.indices = ranges->pointers;
+}
+
+static void check_refused(struct ranges *ranges, const char *part)
+{
+    char error[200] = "";
+    CHECK_EQ(gord_array_check(&ranges->array, error, sizeof error), -EINVAL);
+    if (strstr(error, part) == NULL) {
+        CHECK_STR(error, part); /* shows both */
+    }
+}
+
+TEST(array_next_walks_ranges_in_their_order)
+{
+    static const uint32_t expected[] = {7, 3, 5, 0, 10, 20};
+    struct gord_array_walk walk = {0, 0};
+    struct ranges ranges;
+    char error[200];
+    uint32_t index;
+    init(&ranges);
+    add(&ranges, 7, 7, 0);
+    add(&ranges, 3, 6, 2);
+    add(&ranges, 0, 29, 10);
+    CHECK_EQ(gord_array_size(&ranges.array), 6);
+    CHECK_EQ(gord_array_check(&ranges.array, error, sizeof error), 0);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        CHECK(gord_array_next(&ranges.array, &walk, &index));
+        CHECK_EQ(index, expected[i]);
+    }
+    CHECK(!gord_array_next(&ranges.array, &walk, &index));
+}
+
+TEST(array_check_bounds_size_and_indices)
+{
+    struct ranges ranges;
+    char error[200];
+    init(&ranges);
+    check_refused(&ranges, "at least one index");
+    add(&ranges, 0, GORD_ARRAY_MAX - 1, 1);
+    CHECK_EQ(gord_array_check(&ranges.array, error, sizeof error), 0);
+    add(&ranges, GORD_ARRAY_MAX, GORD_ARRAY_MAX, 1);
+    check_refused(&ranges, "more than the 100000 tasks");
+    init(&ranges);
+    add(&ranges, 0, GORD_ARRAY_INDEX_MAX, 1);
+    check_refused(&ranges, "more than the 100000 tasks");
+    init(&ranges);
+    add(&ranges, 0, UINT32_MAX, UINT32_MAX);
+    check_refused(&ranges, "above the largest index");
+    init(&ranges);
+    add(&ranges, 0, GORD_ARRAY_INDEX_MAX, UINT32_MAX);
+    CHECK_EQ(gord_array_size(&ranges.array), 1);
+    CHECK_EQ(gord_array_check(&ranges.array, error, sizeof error), 0);
+}
+
+TEST(array_check_refuses_backwards_and_doubles)
+{
+    struct ranges ranges;
+    init(&ranges);
+    add(&ranges, 1, 3, 1);
+    add(&ranges, 5, 4, 1);
+    check_refused(&ranges, "indices[1]: it ends with 4, which is before its first, 5");
+    init(&ranges);
+    add(&ranges, 0, 10, 5);
+    add(&ranges, 3, 7, 2);
+    check_refused(&ranges, "5 is there twice");
+}
