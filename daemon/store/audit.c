@@ -146,16 +146,22 @@ static int visit_lost_wait(struct auditor *auditor, sqlite3_stmt *stmt)
     return 0;
 }
 
-/* What is kept about jobs that wait. */
-static int check_waits(struct auditor *auditor)
+/* What is kept about jobs in tables of its own. */
+static int check_strays(struct auditor *auditor)
 {
     static const char strays[] =
         "SELECT 'standing', id FROM standing WHERE id NOT IN (SELECT id FROM jobs) "
         "UNION ALL SELECT 'awaited', by_id FROM awaited WHERE by_id NOT IN (SELECT id FROM live) "
-        "UNION ALL SELECT 'spared', id FROM spared WHERE id NOT IN (SELECT id FROM ended)";
+        "UNION ALL SELECT 'spared', id FROM spared WHERE id NOT IN (SELECT id FROM ended) "
+        "UNION ALL SELECT 'reports', id FROM reports WHERE id NOT IN (SELECT id FROM jobs) "
+        "UNION ALL SELECT 'lanes', id FROM lanes WHERE id NOT IN (SELECT id FROM live) "
+        "UNION ALL SELECT DISTINCT 'labels', id FROM labels WHERE id NOT IN (SELECT id FROM jobs)";
     static const char removal[] = "DELETE FROM standing WHERE id NOT IN (SELECT id FROM jobs);"
                                   "DELETE FROM awaited WHERE by_id NOT IN (SELECT id FROM live);"
-                                  "DELETE FROM spared WHERE id NOT IN (SELECT id FROM ended)";
+                                  "DELETE FROM spared WHERE id NOT IN (SELECT id FROM ended);"
+                                  "DELETE FROM reports WHERE id NOT IN (SELECT id FROM jobs);"
+                                  "DELETE FROM lanes WHERE id NOT IN (SELECT id FROM live);"
+                                  "DELETE FROM labels WHERE id NOT IN (SELECT id FROM jobs)";
     begin_kind(auditor);
     uint64_t before = auditor->audit->problems;
     int err = each_row(auditor, strays, visit_stray);
@@ -164,11 +170,13 @@ static int check_waits(struct auditor *auditor)
         auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
     }
     begin_kind(auditor);
-    return err != 0 ? err
-                    : each_row(auditor,
-                               "SELECT id FROM live WHERE state = " WAITING_TEXT
-                               " AND started_ns IS NULL AND id NOT IN (SELECT id FROM standing)",
-                               visit_lost_wait);
+    return err != 0
+               ? err
+               : each_row(auditor,
+                          "SELECT id FROM live WHERE state = " WAITING_TEXT
+                          " AND started_ns IS NULL AND id NOT IN (SELECT id FROM standing) AND "
+                          "(SELECT kind FROM jobs j WHERE j.id = live.id) <> 3", /* GORD_GROUP */
+                          visit_lost_wait);
 }
 
 static int visit_lost_env(struct auditor *auditor, sqlite3_stmt *stmt)
@@ -385,6 +393,31 @@ static int check_log(struct auditor *auditor)
     return err;
 }
 
+/* -------------------------------------------------------------- tokens */
+
+static int visit_bad_token(struct auditor *auditor, sqlite3_stmt *stmt)
+{
+    problem(auditor, "token '%s' cannot be one: its id, role or digest is not as gord writes them",
+            (const char *)sqlite3_column_text(stmt, 0));
+    return 0;
+}
+
+/* One that is repaired by being removed lets nobody in that it should not. */
+static int check_tokens(struct auditor *auditor)
+{
+#define BAD_TOKEN "length(digest) <> 32 OR role NOT BETWEEN 1 AND 4 OR length(id) <> 8"
+    begin_kind(auditor);
+    uint64_t before = auditor->audit->problems;
+    int err = each_row(auditor, "SELECT id FROM tokens WHERE " BAD_TOKEN, visit_bad_token);
+    if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
+        err = error_of(auditor, sqlite3_exec(auditor->db, "DELETE FROM tokens WHERE " BAD_TOKEN,
+                                             NULL, NULL, NULL));
+        auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
+    }
+    return err;
+#undef BAD_TOKEN
+}
+
 /* ------------------------------------------------------------- outputs */
 
 static void check_output(struct auditor *auditor, const char *folder, const char *name)
@@ -464,10 +497,11 @@ int gord_audit(const struct gord_audit_opts *opts, struct gord_audit *out_audit)
     err = err != 0 ? err : each_row(&auditor, "PRAGMA integrity_check(20)", visit_integrity);
     /* What is damaged cannot be counted on, but may be read: those who repair want to know. */
     err = err != 0 ? err : check_jobs(&auditor);
-    err = err != 0 ? err : check_waits(&auditor);
+    err = err != 0 ? err : check_strays(&auditor);
     err = err != 0 ? err : check_counters(&auditor);
     err = err != 0 ? err : check_envs(&auditor);
     err = err != 0 ? err : check_log(&auditor);
+    err = err != 0 ? err : check_tokens(&auditor);
     err = err != 0 ? err : check_outputs(&auditor);
     (void)sqlite3_close(auditor.db);
     free(auditor.jobs);

@@ -30,39 +30,47 @@ int gord_awaited_put(struct gord_writer *writer, const struct gord_event *submit
     return rc;
 }
 
-/* Does anybody wait for it? */
-static int ask_awaited(struct gord_writer *writer, uint64_t id, bool *out_awaited)
+int gord_awaited_by(struct gord_writer *writer, uint64_t id, uint64_t *out_by)
 {
     sqlite3_stmt *stmt = writer->stmts[WRITE_FIND_AWAITED];
     (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
     int rc = sqlite3_step(stmt);
-    *out_awaited = rc == SQLITE_ROW;
+    *out_by = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
     (void)sqlite3_reset(stmt);
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* It is spared no longer; *out_seq: by which event it ended, 0: it was not. */
+static int delete_spared(struct gord_writer *writer, uint64_t id, uint64_t *out_seq)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_DELETE_SPARED];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
+    int rc = sqlite3_step(stmt);
+    *out_seq = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
+    while (rc == SQLITE_ROW) {
+        rc = sqlite3_step(stmt);
+    }
+    (void)sqlite3_reset(stmt);
+    writer->retain.marks.spared -= rc == SQLITE_DONE && *out_seq != 0;
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int gord_awaited_unspare(struct gord_writer *writer, uint64_t id)
+{
+    uint64_t seq;
+    return delete_spared(writer, id, &seq);
 }
 
 /* Remove a job that was spared, unless somebody else waits for it. */
 static int give_up(struct gord_writer *writer, uint64_t id, struct gord_tally *tally)
 {
-    bool awaited = false;
-    int rc = ask_awaited(writer, id, &awaited);
-    if (rc != SQLITE_OK || awaited) {
+    uint64_t by = 0, seq = 0;
+    int rc = gord_awaited_by(writer, id, &by);
+    if (rc != SQLITE_OK || by != 0) {
         return rc;
     }
-    sqlite3_stmt *stmt = writer->stmts[WRITE_DELETE_SPARED];
-    (void)sqlite3_bind_int64(stmt, 1, (int64_t)id);
-    rc = sqlite3_step(stmt);
-    bool spared = rc == SQLITE_ROW;
-    uint64_t seq = spared ? (uint64_t)sqlite3_column_int64(stmt, 0) : 0;
-    while (rc == SQLITE_ROW) {
-        rc = sqlite3_step(stmt);
-    }
-    (void)sqlite3_reset(stmt);
-    if (rc != SQLITE_DONE || !spared) {
-        return rc == SQLITE_DONE ? SQLITE_OK : rc;
-    }
-    writer->retain.marks.spared--;
-    return gord_retain_remove(writer, tally, id, seq);
+    rc = delete_spared(writer, id, &seq);
+    return rc != SQLITE_OK || seq == 0 ? rc : gord_retain_remove(writer, tally, id, seq);
 }
 
 int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally)
@@ -79,9 +87,31 @@ int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, struct gor
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+int gord_awaited_release_tasks(struct gord_writer *writer, uint64_t group_id,
+                               struct gord_tally *tally)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_NEXT_SPARED];
+    int64_t id = 0;
+    int rc = SQLITE_OK;
+    while (rc == SQLITE_OK && writer->retain.marks.spared > 0) {
+        (void)sqlite3_bind_int64(stmt, 1, (int64_t)group_id);
+        (void)sqlite3_bind_int64(stmt, 2, id);
+        rc = sqlite3_step(stmt);
+        id = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+        (void)sqlite3_reset(stmt);
+        if (rc != SQLITE_ROW) {
+            return rc == SQLITE_DONE ? SQLITE_OK : rc;
+        }
+        rc = give_up(writer, (uint64_t)id, tally);
+    }
+    return rc;
+}
+
 int gord_awaited_spare(struct gord_writer *writer, uint64_t job_id, uint64_t seq, bool *out_spared)
 {
-    int rc = ask_awaited(writer, job_id, out_spared);
+    uint64_t by = 0;
+    int rc = gord_awaited_by(writer, job_id, &by);
+    *out_spared = by != 0;
     if (rc != SQLITE_OK || !*out_spared) {
         return rc;
     }

@@ -22,6 +22,16 @@ int gord_awaited_put(struct gord_writer *writer, const struct gord_event *submit
 /* Job `job_id` has ended and waits for none any more; what was spared for it alone is removed. */
 int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally);
 
+/* A group has ended: its tasks that were spared for it alone are removed. */
+int gord_awaited_release_tasks(struct gord_writer *writer, uint64_t group_id,
+                               struct gord_tally *tally);
+
+/* Who is to run after the job, and has not ended, one of them; 0: nobody. */
+int gord_awaited_by(struct gord_writer *writer, uint64_t id, uint64_t *out_by);
+
+/* The job is about to be removed, or lives again: it is spared no longer, if it was. */
+int gord_awaited_unspare(struct gord_writer *writer, uint64_t id);
+
 /* A job that has ended, by its event `seq`, is to be removed: *out_spared, not yet. */
 int gord_awaited_spare(struct gord_writer *writer, uint64_t job_id, uint64_t seq, bool *out_spared);
 

@@ -43,7 +43,7 @@ static struct gord_batch_entry *find_or_add(struct gord_batch *batch, uint64_t j
     }
     batch->slots[slot] = (uint32_t)++batch->count;
     struct gord_batch_entry *entry = &batch->entries[batch->count - 1];
-    *entry = (struct gord_batch_entry){job_id, NULL, NULL};
+    *entry = (struct gord_batch_entry){.job_id = job_id};
     return entry;
 }
 
@@ -60,6 +60,10 @@ int gord_batch_fill(struct gord_batch *batch, struct gord_event *const *events, 
         entry->last = events[i];
         if (events[i]->kind == GORD_EVENT_SUBMITTED) {
             entry->submitted = events[i];
+        } else if (events[i]->kind == GORD_EVENT_REVIVED) {
+            entry->revived = events[i];
+        } else if (events[i]->kind == GORD_EVENT_UPDATED) {
+            entry->updated = events[i];
         }
     }
     return 0;

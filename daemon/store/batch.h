@@ -17,6 +17,8 @@ struct gord_batch_entry {
     uint64_t job_id;
     const struct gord_event *submitted; /* borrowed; NULL: before this batch */
     const struct gord_event *last;      /* borrowed; FINISHED if it ended */
+    const struct gord_event *revived;   /* borrowed; NULL: it was not */
+    const struct gord_event *updated;   /* borrowed, the last of them; NULL: it was not */
 };
 
 struct gord_batch {

@@ -2,6 +2,15 @@
 /* queue.c - see queue.h. */
 #include "daemon/store/queue.h"
 
+#include <stdlib.h>
+
+void gord_store_note_free(struct gord_store_note *note)
+{
+    gord_cron_row_free(note->cron);
+    free(note->token);
+    free(note);
+}
+
 void gord_store_queue_put(struct gord_store_queue *queue, struct gord_event *event)
 {
     event->link.next = NULL;

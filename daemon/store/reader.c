@@ -4,6 +4,7 @@
 #include "daemon/store/reader.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,8 +22,8 @@ static const char *const statements[READ_COUNT] = {
     [READ_REPORT] = "SELECT at_ns, done, total, text, length(result) FROM reports WHERE id = ?",
     [READ_RESULT] = "SELECT at_ns, done, total, text, length(result), result FROM reports WHERE id "
                     "= ?",
-    [READ_STANDING] = "SELECT held, attempt, losses, version, due_ns, due_boot, boot, expires_ns "
-                      "FROM standing WHERE id = ?",
+    [READ_STANDING] = "SELECT held, attempt, losses, version, due_ns, due_boot, boot, expires_ns, "
+                      "deadline_ns, deadline_of FROM standing WHERE id = ?",
     [READ_REQUEST] = "SELECT first_id, count FROM requests r WHERE id = ? AND uid = ? AND NOT "
                      "EXISTS (SELECT 1 FROM ended e WHERE e.id = r.first_id AND e.detail = "
                      "'" GORD_WITHDRAWN "')",
@@ -31,6 +32,9 @@ static const char *const statements[READ_COUNT] = {
     [READ_META] = "SELECT key, value FROM meta",
     [READ_LIVE_JOBS] = "SELECT " GORD_READER_JOB_COLUMNS " FROM live l CROSS JOIN jobs j ON j.id = "
                        "l.id WHERE l.id >= ? ORDER BY l.id LIMIT ?",
+    [READ_LANE] = "SELECT asks FROM lanes WHERE id = ?",
+    [READ_RESOURCES] = "SELECT what, name, capacity, paused, paused_until_ns, rate_count,"
+                       " rate_per_ns, rate_burst, fair FROM resources",
     [READ_RUN_OF] = "SELECT first_seq, events FROM log WHERE first_seq <= ? ORDER BY first_seq "
                     "DESC LIMIT 1",
     [READ_RUNS_FROM] = "SELECT first_seq, events FROM log WHERE first_seq >= ifnull((SELECT "
@@ -45,6 +49,15 @@ static const char *const statements[READ_COUNT] = {
         "ALL SELECT j.id, tree.depth + 1 FROM tree JOIN jobs j ON j.parent_id = tree.id "
         "ORDER BY 2 DESC, 1 LIMIT ?2) SELECT " GORD_READER_JOB_COLUMNS ", depth FROM tree "
         "CROSS JOIN jobs j ON j.id = tree.id",
+    [READ_LABEL] = "SELECT value FROM labels WHERE id = ? AND key = ?",
+    [READ_KNOWS] = "SELECT 1 FROM jobs WHERE id = ?",
+    [READ_CRONS] = "SELECT name, version, paused, covered_s, last_s, last_job, fired, skipped, "
+                   "missed, why, uid, made_ns, spec FROM crons ORDER BY name",
+    [READ_TOKENS] = "SELECT id, name, digest, role, uid, queues, made_ns, expires_ns, used_ns FROM "
+                    "tokens ORDER BY id",
+    [READ_TASKS_ENDED] = "SELECT e.outcome FROM jobs t CROSS JOIN ended e ON e.id = t.id WHERE "
+                         "t.parent_id = ?",
+    [READ_FIRST_TASK] = "SELECT id FROM jobs WHERE parent_id = ? ORDER BY id LIMIT 1",
 };
 
 int gord_reader_open(const char *path, struct gord_reader **out_reader)
@@ -60,7 +73,7 @@ int gord_reader_open(const char *path, struct gord_reader **out_reader)
     if (err == 0) {
         (void)sqlite3_extended_result_codes(reader->db, 1);
         (void)sqlite3_busy_timeout(reader->db, 1000);
-        rc = sqlite3_exec(reader->db, "PRAGMA query_only = 1; PRAGMA cache_size = -8192", NULL,
+        rc = sqlite3_exec(reader->db, "PRAGMA query_only = 1; PRAGMA cache_size = -2048", NULL,
                           NULL, NULL);
         err = gord_reader_error(reader, rc);
     }
@@ -233,6 +246,8 @@ static int take_standing(sqlite3_stmt *stmt, struct gord_row *row)
     standing->due_boot = sqlite3_column_int64(stmt, 5);
     standing->boot = (uint64_t)sqlite3_column_int64(stmt, 6);
     standing->expires_ns = sqlite3_column_int64(stmt, 7);
+    standing->deadline_ns = sqlite3_column_int64(stmt, 8);
+    standing->deadline_of = (uint64_t)sqlite3_column_int64(stmt, 9);
     row->standing = standing;
     return 0;
 }
@@ -260,7 +275,7 @@ int gord_reader_row_rest(struct gord_reader *reader, struct gord_row *row)
         err = err == 1 ? 0 : err;
     }
     return err == 1 ||
-                   (err == 0 && (row->state >= GORD_STATE_COUNT || row->kind >= GORD_KIND_COUNT ||
+                   (err == 0 && (row->state >= GORD_STATE_COUNT || row->kind >= GORD_ALL_KINDS ||
                                  row->outcome >= GORD_OUTCOME_COUNT))
                ? -EBADMSG
                : err;
@@ -380,6 +395,50 @@ int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *ou
     return gord_reader_error(reader, rc);
 }
 
+int gord_reader_knows(struct gord_reader *reader, uint64_t id)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_KNOWS];
+    (void)sqlite3_bind_int64(stmt, 1, id > INT64_MAX ? 0 : (int64_t)id);
+    int rc = sqlite3_step(stmt);
+    (void)sqlite3_reset(stmt);
+    return rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
+}
+
+/* --------------------------------------------------------------- arrays */
+
+int gord_reader_tasks_ended(struct gord_reader *reader, uint64_t group_id,
+                            uint64_t out_counts[GORD_OUTCOME_COUNT])
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_TASKS_ENDED];
+    uint64_t counts[GORD_OUTCOME_COUNT] = {0};
+    int rc;
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)group_id);
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        int64_t outcome = sqlite3_column_int64(stmt, 0);
+        if (outcome >= 0 && outcome < GORD_OUTCOME_COUNT) {
+            counts[outcome]++;
+        }
+    }
+    (void)sqlite3_reset(stmt);
+    int err = gord_reader_error(reader, rc);
+    if (err == 0) {
+        memcpy(out_counts, counts, sizeof counts);
+    }
+    return err;
+}
+
+int gord_reader_first_task(struct gord_reader *reader, uint64_t group_id, uint64_t *out_id)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_FIRST_TASK];
+    (void)sqlite3_bind_int64(stmt, 1, group_id > INT64_MAX ? 0 : (int64_t)group_id);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        *out_id = (uint64_t)sqlite3_column_int64(stmt, 0);
+    }
+    (void)sqlite3_reset(stmt);
+    return rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
+}
+
 /* ------------------------------------------------------------ live jobs */
 
 /* Visit live jobs from first_id on with what `columns` of a row visitors want; -1 in `limit`: all.
@@ -432,6 +491,36 @@ int gord_reader_specs(struct gord_reader *reader, uint64_t first_id, size_t limi
     return each_live(reader, first_id, (int64_t)limit, visit_spec, &specs);
 }
 
+/* --------------------------------------------------------- queues, pools */
+
+int gord_reader_settings(struct gord_reader *reader,
+                         int (*visit)(void *arg, const struct gord_setting *setting), void *arg)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_RESOURCES];
+    int rc, err = 0;
+    while (err == 0 && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
+        err = gord_reader_error(reader, rc);
+        if (err == 0) {
+            struct gord_setting setting = {.what = (uint8_t)sqlite3_column_int(stmt, 0),
+                                           .capacity = (uint64_t)sqlite3_column_int64(stmt, 2),
+                                           .paused = sqlite3_column_int(stmt, 3) != 0,
+                                           .paused_until_ns = sqlite3_column_int64(stmt, 4),
+                                           .rate_count = (uint32_t)sqlite3_column_int64(stmt, 5),
+                                           .rate_per_ns = sqlite3_column_int64(stmt, 6),
+                                           .rate_burst = (uint32_t)sqlite3_column_int64(stmt, 7)};
+            const char *name = (const char *)sqlite3_column_text(stmt, 1);
+            const char *fair = (const char *)sqlite3_column_text(stmt, 8);
+            snprintf(setting.name, sizeof setting.name, "%s", name != NULL ? name : "");
+            snprintf(setting.fair, sizeof setting.fair, "%s", fair != NULL ? fair : "");
+            err = gord_word_ok(setting.name) ? visit(arg, &setting) : -EBADMSG;
+        }
+    }
+    (void)sqlite3_reset(stmt);
+    return err;
+}
+
+/* ------------------------------------------------------------- recovery */
+
 struct recover_visit {
     size_t window; /* queued jobs that may still have their specs */
     int (*visit)(void *arg, struct gord_event *event);
@@ -442,7 +531,8 @@ struct recover_visit {
 static int emit(const struct recover_visit *recover, enum gord_event_kind kind, int64_t at_ns,
                 const struct gord_row *row)
 {
-    struct gord_event *event = gord_event_new(kind, row->id, NULL);
+    bool bare = kind == GORD_EVENT_SUBMITTED && row->spec == NULL;
+    struct gord_event *event = gord_event_new(kind, row->id, bare ? row->lane : NULL);
     if (event == NULL) {
         return -ENOMEM;
     }
@@ -458,9 +548,54 @@ static int emit(const struct recover_visit *recover, enum gord_event_kind kind, 
         event->goroutine = row->goroutine;
         event->pid = row->pid;
         event->pid_start = row->pid_start;
+    } else if (kind == GORD_EVENT_STATE) {
+        event->state = GOR__V1__JOB_STATE__WAITING;
     }
     int err = recover->visit(recover->arg, event);
     gord_event_unref(event);
+    return err;
+}
+
+/* What a job without its spec asks for, and the rest of it; the text is good until the next. */
+static int read_lane(struct gord_reader *reader, struct gord_row *row)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_LANE];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)row->id);
+    int rc = sqlite3_step(stmt);
+    row->lane = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0) : "";
+    return gord_reader_error(reader, rc);
+}
+
+/* A group that has begun, and may have been held since. */
+static int emit_group(const struct recover_visit *recover, const struct gord_row *row)
+{
+    bool created = row->state == GOR__V1__JOB_STATE__CREATED;
+    if (created && row->started_ns == 0) {
+        return 0;
+    }
+    int err = emit(recover, GORD_EVENT_STATE, row->created_ns, row);
+    if (err == 0 && row->started_ns != 0) {
+        err = emit(recover, GORD_EVENT_STARTED, row->started_ns, row);
+    }
+    return err == 0 && created ? emit(recover, GORD_EVENT_GATED, row->created_ns, row) : err;
+}
+
+/* The steps that a job in that state has taken, after it was submitted. */
+static int emit_steps(const struct recover_visit *recover, const struct gord_row *row)
+{
+    int err = 0;
+    if (row->kind == GORD_GROUP) {
+        return emit_group(recover, row);
+    }
+    if (row->state != GOR__V1__JOB_STATE__CREATED) {
+        err = emit(recover, GORD_EVENT_QUEUED, row->created_ns, row);
+    }
+    if (err == 0 && row->state > GOR__V1__JOB_STATE__RUNNABLE) {
+        err = emit(recover, GORD_EVENT_STARTED, row->started_ns, row);
+    }
+    if (err == 0 && row->state == GOR__V1__JOB_STATE__WAITING && row->started_ns == 0) {
+        err = emit(recover, GORD_EVENT_RETRYING, row->created_ns, row);
+    }
     return err;
 }
 
@@ -476,16 +611,10 @@ static int visit_recovered(struct gord_reader *reader, sqlite3_stmt *stmt, struc
         }
         recover->window -= queued && recover->window > 0;
     }
-    int err = emit(recover, GORD_EVENT_SUBMITTED, row->created_ns, row);
-    if (err == 0 && row->state != GOR__V1__JOB_STATE__CREATED) {
-        err = emit(recover, GORD_EVENT_QUEUED, row->created_ns, row);
-    }
-    if (err == 0 && row->state > GOR__V1__JOB_STATE__RUNNABLE) {
-        err = emit(recover, GORD_EVENT_STARTED, row->started_ns, row);
-    }
-    if (err == 0 && row->state == GOR__V1__JOB_STATE__WAITING && row->started_ns == 0) {
-        err = emit(recover, GORD_EVENT_RETRYING, row->created_ns, row);
-    }
+    int err = row->spec == NULL ? read_lane(reader, row) : 0;
+    err = err != 0 ? err : emit(recover, GORD_EVENT_SUBMITTED, row->created_ns, row);
+    err = err != 0 ? err : emit_steps(recover, row);
+    (void)sqlite3_reset(reader->stmts[READ_LANE]);
     return err;
 }
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/event/event.h"
+#include "daemon/store/setting.h"
 
 struct gord_reader;
 
@@ -38,6 +39,7 @@ struct gord_row {
     uint8_t outcome;                /* Gor__V1__Outcome */
     struct gord_standing *standing; /* owned reference; NULL: it has none */
     char *detail;                   /* owned; "" if none */
+    const char *lane;               /* borrowed; while jobs are recovered: what it asks for */
     struct gord_report *report; /* owned reference, without the result; NULL: none; of ended jobs */
     struct gord_spec *spec;     /* owned reference; without env unless asked for */
 };
@@ -54,17 +56,50 @@ int gord_reader_job(struct gord_reader *reader, uint64_t id, bool with_env,
 /* What an ended job told of itself, with its result. -ENOENT: nothing. */
 int gord_reader_report(struct gord_reader *reader, uint64_t id, struct gord_report **out_report);
 
-/* Which jobs a list wants; zeroes: all. */
+/* How many of the tasks of a group have ended how. */
+int gord_reader_tasks_ended(struct gord_reader *reader, uint64_t group_id,
+                            uint64_t out_counts[GORD_OUTCOME_COUNT]);
+
+/* The first of a group's tasks that is kept. -ENOENT. */
+int gord_reader_first_task(struct gord_reader *reader, uint64_t group_id, uint64_t *out_id);
+
+/* 0, or -ENOENT; cheaper than reading the job. */
+int gord_reader_knows(struct gord_reader *reader, uint64_t id);
+
+struct gord_id_range {
+    uint64_t first;
+    uint64_t last;
+};
+
+struct gord_label_match {
+    const char *key;
+    const char *value; /* NULL: any */
+};
+
+/* Which jobs a list wants; zeroes: all. Everything is borrowed. */
 struct gord_filter {
     uint32_t states;           /* bit 1 << Gor__V1__JobState */
     uint32_t outcomes;         /* bit 1 << Gor__V1__Outcome; a live job passes only if `states`
                                 * names its state */
     const char *name_contains; /* NULL or "": any */
+    const char *queue;         /* NULL or "": any */
     uint64_t before_id;        /* ids below it; 0: from the newest */
     int64_t created_from_ns;   /* inclusive; 0: any */
     int64_t created_to_ns;     /* exclusive; 0: any */
-    size_t limit;              /* at least 1 */
+    int64_t finished_from_ns;  /* inclusive; 0: any; a live job passes neither this nor the next
+                                * two */
+    int64_t finished_to_ns;    /* exclusive; 0: any */
+    const int32_t *exit_codes; /* any of them; a job that has none passes no such filter */
+    size_t exit_code_count;    /* 0: any, as the next two */
+    const struct gord_label_match *labels; /* all of them */
+    size_t label_count;
+    const struct gord_id_range *ranges; /* descending, apart from each other */
+    size_t range_count;
+    bool of_uid;
+    uint32_t uid;
+    size_t limit; /* at least 1 */
     bool with_env;
+    bool without_spec; /* the rows have no spec, nor detail to speak of */
 };
 
 /* Visit jobs that match, newest first; the row is the visitor's to look at, not to keep. A call
@@ -120,6 +155,17 @@ int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *ou
 int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUEST_BYTES],
                         uint32_t uid, uint64_t *out_first_id, uint64_t *out_count);
 
+/* Visit the entries of the calendar, by name; the row is the visitor's to look at only. A visitor's
+ * non-zero answer ends it and is answered; a visitor may call the reader. */
+struct gord_cron_row;
+int gord_reader_crons(struct gord_reader *reader,
+                      int (*visit)(void *arg, const struct gord_cron_row *row), void *arg);
+
+/* Visit the bearer tokens, by id; as above. -EBADMSG: one cannot be what was written. */
+struct gord_token_row;
+int gord_reader_tokens(struct gord_reader *reader,
+                       int (*visit)(void *arg, const struct gord_token_row *row), void *arg);
+
 /* What a job says that ended because its submission was refused after it had been entered. */
 #define GORD_WITHDRAWN "its submission was refused: it could not be stored"
 
@@ -128,10 +174,14 @@ int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUES
 int gord_reader_specs(struct gord_reader *reader, uint64_t first_id, size_t limit,
                       int (*visit)(void *arg, const struct gord_row *row), void *arg);
 
+/* Queues and pools, in no order. */
+int gord_reader_settings(struct gord_reader *reader,
+                         int (*visit)(void *arg, const struct gord_setting *setting), void *arg);
+
 /* Events that, applied, make every live job as it was, in the order of ids: SUBMITTED; QUEUED,
  * STARTED as far as each came; RETRYING for one that waited to run again. The first `spec_window`
  * queued jobs, those with a parent or a standing, and all that were not queued (CREATED, started)
- * come with their specs. */
+ * come with their specs; the others with what they ask for as the text of SUBMITTED. */
 int gord_reader_recover(struct gord_reader *reader, size_t spec_window,
                         int (*visit)(void *arg, struct gord_event *event), void *arg);
 

@@ -21,10 +21,18 @@ enum gord_reader_statement {
     READ_NAME,
     READ_META,
     READ_LIVE_JOBS,
+    READ_LANE,
+    READ_RESOURCES,
     READ_RUN_OF,
     READ_RUNS_FROM,
     READ_TOP_OF,
     READ_TREE,
+    READ_LABEL,
+    READ_KNOWS,
+    READ_CRONS,
+    READ_TOKENS,
+    READ_TASKS_ENDED,
+    READ_FIRST_TASK,
     READ_COUNT,
 };
 

@@ -15,6 +15,7 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/store/awaited.h"
+#include "daemon/store/removal.h"
 #include "daemon/store/writing.h"
 
 enum {
@@ -108,10 +109,21 @@ static int is_needed(struct gord_writer *writer, struct gord_log_run *run, bool 
     return SQLITE_OK;
 }
 
+static int delete_run(struct gord_writer *writer, struct gord_log_run *run)
+{
+    struct gord_retain_marks *marks = &writer->retain.marks;
+    uint64_t end = run->first_seq + run->count;
+    int rc = run_with(writer, WRITE_DELETE_LOG, run->first_seq);
+    marks->kept_from = end > marks->kept_from ? end : marks->kept_from;
+    run->first_seq = 0;
+    run->used = 0;
+    return rc;
+}
+
 /* Delete the run if all walkers' best has passed it and nobody needs it. */
 static int release_run(struct gord_writer *writer, struct gord_log_run *run)
 {
-    struct gord_retain_marks *marks = &writer->retain.marks;
+    const struct gord_retain_marks *marks = &writer->retain.marks;
     uint64_t end = run->first_seq + run->count, passed = 0;
     for (int i = 0; i < GORD_WALKERS; i++) {
         passed = marks->cursors[i] > passed ? marks->cursors[i] : passed;
@@ -124,11 +136,7 @@ static int release_run(struct gord_writer *writer, struct gord_log_run *run)
     if (rc != SQLITE_OK || needed) {
         return rc;
     }
-    rc = run_with(writer, WRITE_DELETE_LOG, run->first_seq);
-    marks->kept_from = end > marks->kept_from ? end : marks->kept_from;
-    run->first_seq = 0;
-    run->used = 0;
-    return rc;
+    return delete_run(writer, run);
 }
 
 /* A run by the statement, whose parameter is `seq`; NULL in *out: there is none. */
@@ -224,7 +232,66 @@ int gord_retain_remove(struct gord_writer *writer, struct gord_tally *tally, uin
     }
     rc = rc != SQLITE_OK ? rc : release_env(writer, env_id);
     GORD_CRASHPOINT(REMOVE_ROWS);
-    return rc != SQLITE_OK ? rc : release_events(writer, job_id, last_seq);
+    /* Without limits nobody walks, and the log goes from its front: see release_front. */
+    return rc != SQLITE_OK || !gord_keep_is_limited(&writer->retain.keep)
+               ? rc
+               : release_events(writer, job_id, last_seq);
+}
+
+/* What the job ended by in *out_seq, or why it cannot be removed in `item`. */
+static int look_at_asked(struct gord_writer *writer, struct gord_removal_item *item,
+                         uint64_t *out_seq)
+{
+    bool ended = false, lives = false;
+    int64_t seq = 0, unwanted;
+    int rc = ask(writer, WRITE_FIND_ENDED, item->id, &ended, &seq);
+    if (rc == SQLITE_OK && !ended) {
+        rc = ask(writer, WRITE_FIND_JOB, item->id, &lives, &unwanted);
+        item->what = lives ? GORD_REMOVED_LIVES : GORD_REMOVED_NONE;
+        return rc;
+    }
+    *out_seq = (uint64_t)seq;
+    rc = rc != SQLITE_OK ? rc : gord_awaited_by(writer, item->id, &item->by_id);
+    item->what = item->by_id != 0 ? GORD_REMOVED_AWAITED : GORD_REMOVED;
+    return rc;
+}
+
+/* Without limits: delete runs that nobody needs from the log's front on, up to the first that somebody
+ * does. A run amid others stays, or who watches would miss what other jobs did before it. */
+static int release_front(struct gord_writer *writer)
+{
+    struct gord_retain_marks *marks = &writer->retain.marks;
+    bool needed = false;
+    int rc = SQLITE_OK;
+    for (int i = 0; i < RUNS_PER_STEP && rc == SQLITE_OK && !needed; i++) {
+        struct gord_log_run *run;
+        rc = fetch_run(writer, WRITE_LOG_FROM, marks->kept_from, &run);
+        if (rc != SQLITE_OK || run == NULL) {
+            break;
+        }
+        rc = is_needed(writer, run, &needed);
+        if (rc == SQLITE_OK && !needed) {
+            rc = delete_run(writer, run);
+        }
+    }
+    return rc;
+}
+
+int gord_retain_remove_asked(struct gord_writer *writer, struct gord_tally *tally,
+                             struct gord_removal *removal)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < removal->count && rc == SQLITE_OK; i++) {
+        struct gord_removal_item *item = &removal->items[i];
+        uint64_t seq = 0;
+        rc = look_at_asked(writer, item, &seq);
+        if (rc == SQLITE_OK && item->what == GORD_REMOVED) {
+            rc = gord_awaited_unspare(writer, item->id);
+            rc = rc != SQLITE_OK ? rc : gord_retain_remove(writer, tally, item->id, seq);
+        }
+    }
+    return rc != SQLITE_OK || gord_keep_is_limited(&writer->retain.keep) ? rc
+                                                                         : release_front(writer);
 }
 
 /* Bytes of the database in use, and of all output. */
@@ -409,23 +476,32 @@ void gord_retain_close(struct gord_writer *writer)
     gord_usage_fini(&writer->retain.usage);
 }
 
-int gord_retain_step(struct gord_writer *writer, struct gord_tally *tally, unsigned jobs)
+/* One step of all who are wanted. */
+static int walk_all(struct step *step)
 {
+    struct gord_writer *writer = step->writer;
     struct gord_retain *retain = &writer->retain;
-    struct step step = {writer, tally, gord_event_clock(), jobs, RUNS_PER_STEP};
-    if (!gord_keep_is_limited(&retain->keep) || retain->broken) {
-        return SQLITE_OK;
-    }
     retain->due_ns = INT64_MAX;
     retain->more = gord_usage_measure(&retain->usage);
     int rc = retain->marks.leftovers ? release_leftover(writer) : SQLITE_OK;
     for (int i = 0; i < GORD_WALKERS && rc == SQLITE_OK; i++) {
         if (is_wanted(&retain->keep, (enum gord_walker)i)) {
-            rc = walk(&step, (enum gord_walker)i);
+            rc = walk(step, (enum gord_walker)i);
         }
     }
     retain->more |= retain->marks.leftovers;
     retain->broken = rc == SQLITE_CORRUPT;
+    return rc;
+}
+
+int gord_retain_step(struct gord_writer *writer, struct gord_tally *tally, unsigned jobs)
+{
+    struct gord_retain *retain = &writer->retain;
+    struct step step = {writer, tally, gord_event_clock(), jobs, RUNS_PER_STEP};
+    int rc = SQLITE_OK;
+    if (gord_keep_is_limited(&retain->keep) && !retain->broken) {
+        rc = walk_all(&step);
+    }
     if (rc == SQLITE_OK && retain->marks.kept_from != retain->stored.kept_from) {
         rc = gord_writer_set_meta(writer, "kept_from", (int64_t)retain->marks.kept_from);
     }

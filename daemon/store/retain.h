@@ -19,8 +19,9 @@
 #include "daemon/store/runs.h"
 #include "daemon/store/usage.h"
 
-struct gord_writer;
+struct gord_removal;
 struct gord_tally;
+struct gord_writer;
 
 /* Who goes along the log: for the age of jobs that succeeded (or of all), of those that did not, and
  * for the count and size of all. */
@@ -62,5 +63,10 @@ int64_t gord_retain_wait_ns(const struct gord_writer *writer, int64_t now_ns);
  * code. */
 int gord_retain_remove(struct gord_writer *writer, struct gord_tally *tally, uint64_t job_id,
                        uint64_t last_seq);
+
+/* Remove the jobs that somebody wants removed, those that can be, within the open transaction. SQLite's
+ * code. */
+int gord_retain_remove_asked(struct gord_writer *writer, struct gord_tally *tally,
+                             struct gord_removal *removal);
 
 #endif

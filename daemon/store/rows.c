@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "daemon/store/awaited.h"
+#include "daemon/store/crons.h"
+#include "daemon/store/revise.h"
 #include "daemon/store/writing.h"
 
 #define HOUR_NS 3600000000000LL
@@ -80,6 +82,23 @@ static int put_env(struct gord_writer *writer, struct gord_env *env, int64_t *ou
     return SQLITE_OK;
 }
 
+int gord_writer_insert_labels(struct gord_writer *writer, uint64_t job_id,
+                              const struct gord_spec *spec, struct gord_tally *tally)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_INSERT_LABEL];
+    Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
+    int rc = wire != NULL ? SQLITE_OK : SQLITE_NOMEM;
+    for (size_t i = 0; rc == SQLITE_OK && i < wire->n_labels; i++) {
+        (void)sqlite3_bind_int64(stmt, 1, (int64_t)job_id);
+        (void)sqlite3_bind_text(stmt, 2, wire->labels[i]->key, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(stmt, 3, wire->labels[i]->value, -1, SQLITE_STATIC);
+        tally->rows++;
+        rc = gord_sql_run(stmt);
+    }
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return rc;
+}
+
 static int insert_job(struct gord_writer *writer, const struct gord_event *event,
                       struct gord_tally *tally)
 {
@@ -102,6 +121,25 @@ static int insert_job(struct gord_writer *writer, const struct gord_event *event
         tally->next_id = event->job_id + 1;
     }
     tally->live++;
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+/* What it asks for, as `entered` has it, if it is something special and it waits for it. */
+static int put_lane(struct gord_writer *writer, const struct gord_event *entered,
+                    struct gord_tally *tally)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_LANE];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)entered->job_id);
+    (void)sqlite3_bind_text(stmt, 2, entered->spec->lane, -1, SQLITE_STATIC);
+    tally->rows++;
+    return gord_sql_run(stmt);
+}
+
+static int delete_lane(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_DELETE_LANE];
+    (void)sqlite3_bind_int64(stmt, 1, (int64_t)job_id);
     tally->rows++;
     return gord_sql_run(stmt);
 }
@@ -216,20 +254,46 @@ static int write_standing(struct gord_writer *writer, const struct gord_event *e
     (void)bind_unless_zero(stmt, 7, standing->due_boot);
     (void)bind_unless_zero(stmt, 8, (int64_t)standing->boot);
     (void)bind_unless_zero(stmt, 9, standing->expires_ns);
+    (void)bind_unless_zero(stmt, 10, standing->deadline_ns);
+    (void)bind_unless_zero(stmt, 11, (int64_t)standing->deadline_of);
     return gord_sql_run(stmt);
 }
 
-/* Who waits for whom. Its spec is in memory as long as a job waits for others. */
+/* Where it came from in this batch: SUBMITTED or REVIVED; NULL: it was there before. */
+static const struct gord_event *entry_of(const struct gord_batch_entry *entry)
+{
+    return entry->submitted != NULL ? entry->submitted : entry->revived;
+}
+
+/* The event that says what it asks for, if one of this batch does. */
+static const struct gord_event *asks_anew(const struct gord_batch_entry *entry)
+{
+    return entry->updated != NULL ? entry->updated : entry_of(entry);
+}
+
+/* Who waits for whom. Its spec is in memory as long as a job waits for others. One that has run waits
+ * for none any more. */
 static int write_awaited(struct gord_writer *writer, const struct gord_batch_entry *entry,
                          struct gord_tally *tally)
 {
     bool ended = entry->last->kind == GORD_EVENT_FINISHED;
     const struct gord_spec *spec = entry->last->spec;
-    if (spec == NULL || spec->after_count == 0 || ended == (entry->submitted != NULL)) {
+    if (ended && entry->last->job_kind == GORD_GROUP) {
+        int rc = gord_awaited_release_tasks(writer, entry->job_id, tally);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+    const struct gord_event *entered = entry_of(entry);
+    if (spec == NULL || spec->after_count == 0 || ended == (entered != NULL)) {
         return SQLITE_OK;
     }
-    return ended ? gord_awaited_release(writer, entry->job_id, tally)
-                 : gord_awaited_put(writer, entry->submitted, tally);
+    if (ended) {
+        return gord_awaited_release(writer, entry->job_id, tally);
+    }
+    bool has_run = entry->revived != NULL &&
+                   entry->revived->standing->attempt + entry->revived->standing->losses > 0;
+    return has_run ? SQLITE_OK : gord_awaited_put(writer, entered, tally);
 }
 
 /* Table by table, so that each one's pages and statement stay warm. */
@@ -240,14 +304,31 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
         if (batch->entries[i].submitted != NULL) {
             rc = insert_job(writer, batch->entries[i].submitted, tally);
+        } else if (batch->entries[i].revived != NULL) {
+            rc = gord_revise_revived(writer, &batch->entries[i], tally);
+        }
+    }
+    for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
+        const struct gord_event *event = batch->entries[i].submitted;
+        if (event != NULL && event->spec->labelled) {
+            rc = gord_writer_insert_labels(writer, event->job_id, event->spec, tally);
+        }
+        if (rc == SQLITE_OK && batch->entries[i].updated != NULL) {
+            rc = gord_revise_updated(writer, &batch->entries[i], tally);
         }
     }
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
         const struct gord_batch_entry *entry = &batch->entries[i];
         if (entry->last->kind != GORD_EVENT_FINISHED) {
             rc = put_live(writer, entry->last, tally);
+            if (rc == SQLITE_OK && entry->last->laned && asks_anew(entry) != NULL) {
+                rc = put_lane(writer, asks_anew(entry), tally);
+            }
         } else if (entry->submitted == NULL) {
             rc = delete_live(writer, entry->job_id, tally);
+            if (rc == SQLITE_OK && entry->last->laned) {
+                rc = delete_lane(writer, entry->job_id, tally);
+            }
         }
     }
     for (size_t i = 0; i < batch->count && rc == SQLITE_OK; i++) {
@@ -265,6 +346,9 @@ int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally)
         const struct gord_event *submitted = batch->entries[i].submitted;
         if (rc == SQLITE_OK && submitted != NULL && submitted->request != NULL) {
             rc = put_request(writer, submitted, tally);
+            if (rc == SQLITE_OK && submitted->request->cron != NULL) {
+                rc = gord_crons_mark(writer, submitted, tally);
+            }
         }
         rc = rc != SQLITE_OK ? rc : write_awaited(writer, &batch->entries[i], tally);
     }

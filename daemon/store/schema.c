@@ -12,11 +12,21 @@
 
 #include "daemon/store/sql.h"
 #include "daemon/store/store.h"
+#include "gor/v1/jobs.pb-c.h"
 
 #define TEXT_OF(number) #number
 #define TEXT(number) TEXT_OF(number)
 #define PAGE_BYTES TEXT(GORD_PAGE_BYTES)
 #define APPLICATION_ID "1196380740" /* 'GORD' */
+
+/* Rows for jobs that have labels only. The trigger costs nothing until jobs are removed. Jobs had labels
+ * before there was the table: see index_labels. */
+static const char labels_step[] =
+    "CREATE TABLE labels (id INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,"
+    " PRIMARY KEY (id, key)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX labels_by_value ON labels (key, value, id);"
+    "CREATE TRIGGER labels_go AFTER DELETE ON jobs BEGIN DELETE FROM labels WHERE id = old.id;"
+    " END;";
 
 /* Step N brings version N to N + 1. Never edit one that was released; append. */
 static const char *const steps[] = {
@@ -57,6 +67,33 @@ static const char *const steps[] = {
     " STRICT, WITHOUT ROWID;"
     "CREATE INDEX awaited_by ON awaited (by_id);"
     "CREATE TABLE spared (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;",
+    labels_step,
+    /* Queues and pools (what: enum gord_resource_kind; capacity -1: unlimited), and what live jobs ask
+     * for if it is something special (see daemon/event/ask.h). */
+    "CREATE TABLE resources (what INTEGER NOT NULL, name TEXT NOT NULL, capacity INTEGER NOT NULL,"
+    " paused INTEGER NOT NULL, paused_until_ns INTEGER NOT NULL, PRIMARY KEY (what, name))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE lanes (id INTEGER PRIMARY KEY, asks TEXT NOT NULL) STRICT;",
+    "CREATE TABLE crons (name TEXT PRIMARY KEY, version INTEGER NOT NULL, paused INTEGER NOT NULL,"
+    " covered_s INTEGER NOT NULL, last_s INTEGER NOT NULL, last_job INTEGER NOT NULL,"
+    " fired INTEGER NOT NULL, skipped INTEGER NOT NULL, missed INTEGER NOT NULL,"
+    " why TEXT NOT NULL, uid INTEGER NOT NULL, made_ns INTEGER NOT NULL, spec BLOB NOT NULL)"
+    " STRICT;",
+    "DELETE FROM reports WHERE id NOT IN (SELECT id FROM jobs);"
+    "CREATE TRIGGER reports_go AFTER DELETE ON jobs BEGIN DELETE FROM reports WHERE id = old.id;"
+    " END;",
+    "ALTER TABLE standing ADD COLUMN deadline_ns INTEGER;"
+    "ALTER TABLE standing ADD COLUMN deadline_of INTEGER;",
+    /* How often jobs start; rate_count 0: no rate. */
+    "ALTER TABLE resources ADD COLUMN rate_count INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE resources ADD COLUMN rate_per_ns INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE resources ADD COLUMN rate_burst INTEGER NOT NULL DEFAULT 0;",
+    /* Whose jobs take turns in a queue. */
+    "ALTER TABLE resources ADD COLUMN fair TEXT NOT NULL DEFAULT '';",
+    /* Bearer tokens; role: enum gord_role; uid 4294967295: nobody's; digest: SHA-256. */
+    "CREATE TABLE tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL,"
+    " role INTEGER NOT NULL, uid INTEGER NOT NULL, queues TEXT NOT NULL, made_ns INTEGER NOT NULL,"
+    " expires_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };
@@ -64,6 +101,11 @@ enum { VERSION = sizeof steps / sizeof *steps };
 int gord_schema_version(void)
 {
     return VERSION;
+}
+
+const char *gord_schema_step(int version)
+{
+    return version >= 0 && version < VERSION ? steps[version] : NULL;
 }
 
 void gord_schema_explain(int err, const char *path, const char *said, char *out_text)
@@ -158,6 +200,40 @@ static int check_identity(sqlite3 *db, const char *path, char *out_text, int *ou
     return 0;
 }
 
+/* The labels of a job, from its spec. */
+static int insert_labels(sqlite3_stmt *insert, int64_t id, const void *packed, int bytes)
+{
+    Gor__V1__JobSpec *spec =
+        gor__v1__job_spec__unpack(NULL, bytes > 0 ? (size_t)bytes : 0, bytes > 0 ? packed : "");
+    int rc = spec != NULL ? SQLITE_OK : SQLITE_CORRUPT;
+    for (size_t i = 0; rc == SQLITE_OK && i < spec->n_labels; i++) {
+        (void)sqlite3_bind_int64(insert, 1, id);
+        (void)sqlite3_bind_text(insert, 2, spec->labels[i]->key, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(insert, 3, spec->labels[i]->value, -1, SQLITE_STATIC);
+        rc = gord_sql_run(insert);
+    }
+    gor__v1__job_spec__free_unpacked(spec, NULL);
+    return rc;
+}
+
+/* The labels of jobs from before the table, whose specs have them already. */
+static int index_labels(sqlite3 *db)
+{
+    sqlite3_stmt *select = NULL, *insert = NULL;
+    int rc = sqlite3_prepare_v2(db, "SELECT id, spec FROM jobs", -1, &select, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)", -1, &insert,
+                                NULL);
+    }
+    while (rc == SQLITE_OK && (rc = sqlite3_step(select)) == SQLITE_ROW) {
+        rc = insert_labels(insert, sqlite3_column_int64(select, 0), sqlite3_column_blob(select, 1),
+                           sqlite3_column_bytes(select, 1));
+    }
+    (void)sqlite3_finalize(select);
+    (void)sqlite3_finalize(insert);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 /* Take the steps from `version` on, each in its own transaction. SQLite's code. */
 static int migrate(sqlite3 *db, int version)
 {
@@ -166,6 +242,7 @@ static int migrate(sqlite3 *db, int version)
         snprintf(mark, sizeof mark, "PRAGMA user_version = %d; COMMIT", version + 1);
         int rc = execute(db, "BEGIN IMMEDIATE");
         rc = rc != SQLITE_OK ? rc : execute(db, steps[version]);
+        rc = rc == SQLITE_OK && steps[version] == labels_step ? index_labels(db) : rc;
         rc = rc != SQLITE_OK ? rc : execute(db, mark);
         if (rc != SQLITE_OK) {
             (void)execute(db, "ROLLBACK");
@@ -199,7 +276,7 @@ int gord_schema_open(const char *path, bool sync, char *out_text, sqlite3 **out_
      * deleted is overwritten where that costs no write of its own. */
     rc = execute(db, "PRAGMA page_size = " PAGE_BYTES "; PRAGMA journal_mode = WAL;"
                      "PRAGMA secure_delete = FAST;"
-                     "PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;"
+                     "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;"
                      "PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864");
     rc = rc != SQLITE_OK
              ? rc

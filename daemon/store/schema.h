@@ -9,6 +9,7 @@
  *   ended   how jobs terminated; written once
  *   reports the last progress (at_ns NULL: none) and the result (NULL: none) of the jobs that told some
  *   leftovers  removed jobs of which events are left to look at
+ *   crons   entries of the calendar: what they are, and how far each has come
  *   log     every event, packed by pack.h in runs; a job's events are chained by prev_seq from
  *           last_seq in live or ended
  * PRAGMA application_id is 'GORD', user_version counts the steps of schema.c taken.
@@ -29,6 +30,9 @@ int gord_schema_open(const char *path, bool sync, char *out_text, sqlite3 **out_
 
 /* Steps there are, and so the user_version of a database that has taken them all. */
 int gord_schema_version(void);
+
+/* The statements of the step from that version to the next, for tests; NULL: there is none. */
+const char *gord_schema_step(int version);
 
 /* Explain `err` of the file at `path` in out_text (GORD_STORE_TEXT bytes): what happened, to what,
  * what to do. `said` is what SQLite had to say. */

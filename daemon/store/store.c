@@ -8,6 +8,7 @@
 #include "daemon/store/store.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ enum {
 
 /* The wall clock, by which jobs are old enough, may be set: it is looked at so often. */
 #define LOOK_NS ((int64_t)60 * 1000000000)
+#define REST_NS ((int64_t)1000000000) /* without work, until memory is given back */
 
 struct gord_store {
     struct gord_store_opts opts;
@@ -42,7 +44,7 @@ struct gord_store {
     struct gord_store_queue group; /* the loop's: what was put since begin_group */
     bool grouping;
 
-    pthread_mutex_t lock; /* guards what follows, down to `stop` */
+    pthread_mutex_t lock; /* guards what follows, down to `keep` */
     pthread_cond_t work;  /* incoming or stop */
     struct gord_store_queue incoming;
     struct gord_store_queue done;
@@ -50,9 +52,12 @@ struct gord_store {
     char text[GORD_STORE_TEXT]; /* of status.error */
     bool idle;                  /* the writer waits on `work` */
     bool stop;
+    bool new_keep; /* `keep` is for the writer to take */
+    struct gord_keep keep;
 
-    struct gord_store_queue pending; /* the thread's, as the next two */
-    struct gord_event **batch;       /* owned; the transaction's events */
+    bool stirred; /* the thread's, as the next three: it has worked since it rested */
+    struct gord_store_queue pending;
+    struct gord_event **batch; /* owned; the transaction's events */
     size_t batch_room;
     struct gord_store_queue written; /* committed, on the way to `done` */
 };
@@ -79,7 +84,8 @@ static struct timespec in_ns(int64_t ns)
     return at;
 }
 
-/* When there is something to do though nothing comes in: to try again, or to remove. False: never. */
+/* When there is something to do though nothing comes in: to try again, to remove, or to give memory
+ * back. False: never. */
 static bool next_turn(const struct gord_store *store, struct timespec *out_at)
 {
     if (store->status.fatal) {
@@ -90,6 +96,10 @@ static bool next_turn(const struct gord_store *store, struct timespec *out_at)
         return true;
     }
     int64_t wait_ns = gord_writer_wait_ns(store->writer);
+    if (store->stirred && wait_ns > REST_NS) {
+        *out_at = in_ns(REST_NS);
+        return true;
+    }
     *out_at = in_ns(wait_ns < BREATH_NS ? BREATH_NS : wait_ns < LOOK_NS ? wait_ns : LOOK_NS);
     return wait_ns != INT64_MAX;
 }
@@ -106,14 +116,22 @@ static bool wait_for_work(struct gord_store *store)
                                           gord_store_queue_is_empty(&store->pending))) {
             break;
         }
+        if (store->new_keep) {
+            break;
+        }
         store->idle = store->status.error == 0 || store->status.fatal;
         err = timed ? pthread_cond_timedwait(&store->work, &store->lock, &at)
                     : pthread_cond_wait(&store->work, &store->lock);
         store->idle = false;
     }
-    bool stop = store->stop;
+    bool stop = store->stop, new_keep = store->new_keep;
+    store->new_keep = false;
+    struct gord_keep keep = store->keep;
     gord_store_queue_move(&store->pending, &store->incoming);
     pthread_mutex_unlock(&store->lock);
+    if (new_keep) {
+        gord_writer_set_keep(store->writer, &keep, store->outputs);
+    }
     return !stop;
 }
 
@@ -143,16 +161,18 @@ static void report(struct gord_store *store, int err, bool fatal, const char *te
     (void)uv_async_send(store->wake);
 }
 
-/* The notes of this transaction: the last one wins. All of them when it is the last of its queue.
- */
-static int take_notes(struct gord_store *store)
+/* The notes belong to the last transaction of what is pending, for they must not be there before an
+ * event that was put before them. Of several settings the last one wins. */
+static struct gord_writer_extra take_notes(struct gord_store *store)
 {
-    int paused = -1;
-    for (struct gord_store_note *note = store->pending.first_note; note != NULL;
-         note = note->next) {
-        paused = note->paused;
+    struct gord_writer_extra extra = {-1, NULL};
+    if (store->pending.first == NULL) {
+        extra.notes = store->pending.first_note;
     }
-    return paused;
+    for (const struct gord_store_note *note = extra.notes; note != NULL; note = note->next) {
+        extra.paused = note->paused >= 0 ? note->paused : extra.paused;
+    }
+    return extra;
 }
 
 /* Put the batch's events back in front, in order. */
@@ -197,8 +217,8 @@ static bool commit_some(struct gord_store *store)
     bool fatal = false;
     size_t count = 0;
     int64_t began = now_ns();
-    struct gord_writer_extra extra = {.paused = take_notes(store)};
     int err = fill_batch(store, &count);
+    struct gord_writer_extra extra = take_notes(store);
     if (err != 0) {
         snprintf(text, sizeof text, "%s: not written: out of memory", store->path);
     } else {
@@ -213,7 +233,7 @@ static bool commit_some(struct gord_store *store)
         gord_store_queue_put(&store->written, store->batch[i]);
     }
     for (struct gord_store_note *note;
-         (note = gord_store_queue_take_note(&store->pending)) != NULL;) {
+         extra.notes != NULL && (note = gord_store_queue_take_note(&store->pending)) != NULL;) {
         gord_store_queue_put_note(&store->written, note);
     }
     report(store, 0, false, "", now_ns() - began);
@@ -225,14 +245,26 @@ static bool commit_some(struct gord_store *store)
     return false;
 }
 
+/* A burst leaves a cache full of pages and holes behind, which nobody needs any more. */
+static void rest(struct gord_store *store)
+{
+    if (store->stirred) {
+        store->stirred = false;
+        gord_writer_rest(store->writer);
+        (void)malloc_trim(0);
+    }
+}
+
 static void *run_writer(void *arg)
 {
     struct gord_store *store = arg;
     while (wait_for_work(store)) {
         if (gord_store_queue_is_empty(&store->pending) && store->status.error == 0 &&
             gord_writer_wait_ns(store->writer) > 0) {
-            continue; /* it was only a look at the clock */
+            rest(store); /* it was only a look at the clock */
+            continue;
         }
+        store->stirred = true;
         /* Nothing may be pending after a failure: then an empty transaction shows whether the disk
          * takes writes again. */
         while (commit_some(store) && !gord_store_queue_is_empty(&store->pending)) {
@@ -272,7 +304,7 @@ static void deliver(struct gord_store *store)
     deliver_events(store, &done);
     for (struct gord_store_note *note; (note = gord_store_queue_take_note(&done)) != NULL;) {
         note->done(note->arg, note->error);
-        free(note);
+        gord_store_note_free(note);
     }
     if (error != store->told_error) {
         store->told_error = error;
@@ -328,14 +360,18 @@ void gord_store_end_group(struct gord_store *store)
     pthread_cond_signal(&store->work);
 }
 
-int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),
-                          void *arg)
+bool gord_store_is_grouping(const struct gord_store *store)
 {
-    struct gord_store_note *note = calloc(1, sizeof *note);
+    return store->grouping;
+}
+
+static int put_note(struct gord_store *store, const struct gord_store_note *content)
+{
+    struct gord_store_note *note = malloc(sizeof *note);
     if (note == NULL) {
         return -ENOMEM;
     }
-    *note = (struct gord_store_note){.paused = paused, .done = done, .arg = arg};
+    *note = *content;
     pthread_mutex_lock(&store->lock);
     bool refused = store->status.error != 0;
     note->error = store->status.error;
@@ -347,6 +383,71 @@ int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(vo
         pthread_cond_signal(&store->work);
     }
     return 0;
+}
+
+int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),
+                          void *arg)
+{
+    const struct gord_store_note note = {.paused = paused, .done = done, .arg = arg};
+    return put_note(store, &note);
+}
+
+int gord_store_set(struct gord_store *store, const struct gord_setting *setting,
+                   void (*done)(void *arg, int error), void *arg)
+{
+    const struct gord_store_note note = {
+        .paused = -1, .setting = *setting, .done = done, .arg = arg};
+    return put_note(store, &note);
+}
+
+int gord_store_put_cron(struct gord_store *store, const struct gord_cron_row *row,
+                        void (*done)(void *arg, int error), void *arg)
+{
+    struct gord_cron_row *copy = gord_cron_row_new(row);
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    const struct gord_store_note note = {.paused = -1, .cron = copy, .done = done, .arg = arg};
+    int err = put_note(store, &note);
+    if (err != 0) {
+        gord_cron_row_free(copy);
+    }
+    return err;
+}
+
+void gord_store_set_keep(struct gord_store *store, const struct gord_keep *keep)
+{
+    pthread_mutex_lock(&store->lock);
+    store->keep = *keep;
+    store->new_keep = true;
+    pthread_mutex_unlock(&store->lock);
+    pthread_cond_signal(&store->work);
+}
+
+int gord_store_put_token(struct gord_store *store, const struct gord_token_row *row,
+                         enum gord_token_change change, void (*done)(void *arg, int error),
+                         void *arg)
+{
+    struct gord_token_row *copy = malloc(sizeof *copy);
+    if (copy == NULL) {
+        return -ENOMEM;
+    }
+    *copy = *row;
+    const struct gord_store_note note = {
+        .paused = -1, .token = copy, .token_change = (uint8_t)change, .done = done, .arg = arg};
+    int err = put_note(store, &note);
+    if (err != 0) {
+        free(copy);
+    }
+    return err;
+}
+
+int gord_store_remove(struct gord_store *store, struct gord_removal *removal,
+                      void (*done)(void *arg, int error), void *arg)
+{
+    const struct gord_store_note note = {
+        .paused = -1, .removal = removal, .done = done, .arg = arg};
+    return put_note(store, &note);
 }
 
 void gord_store_status(struct gord_store *store, struct gord_store_status *out_status)
@@ -494,7 +595,7 @@ static void drop_pending(struct gord_store *store)
     for (struct gord_store_note *note;
          (note = gord_store_queue_take_note(&store->pending)) != NULL;) {
         note->done(note->arg, store->status.error);
-        free(note);
+        gord_store_note_free(note);
     }
 }
 

@@ -9,7 +9,7 @@
  *             stay, in order, and are tried again every second; meanwhile the store *refuses*:
  *             gord_store_status tells, and no new job should be taken or started. After a failed
  *             fsync nothing is tried again: what the kernel then says about the file is worthless.
- * Threads     put, set_paused, status, the callbacks: loop thread.
+ * Threads     put, set_paused, set, remove, status, the callbacks: loop thread.
  * Ownership   put keeps a reference until the committed callback has returned.
  */
 #ifndef GORD_STORE_STORE_H
@@ -23,6 +23,9 @@
 
 #include "daemon/event/event.h"
 #include "daemon/store/keep.h"
+#include "daemon/store/removal.h"
+#include "daemon/store/setting.h"
+#include "daemon/store/token_row.h"
 
 struct gord_store;
 
@@ -74,11 +77,49 @@ void gord_store_put(struct gord_store *store, struct gord_event *event);
  * submits many jobs. Nothing of it is written before the end. */
 void gord_store_begin_group(struct gord_store *store);
 void gord_store_end_group(struct gord_store *store);
+bool gord_store_is_grouping(const struct gord_store *store);
 
 /* Keep the paused flag with the next transaction; done(arg, 0) once it is committed, or
  * done(arg, -errno) once the store refuses. -ENOMEM. */
 int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),
                           void *arg);
+
+/* Keep a queue or a pool, or forget it; `done` as above. -ENOMEM. */
+int gord_store_set(struct gord_store *store, const struct gord_setting *setting,
+                   void (*done)(void *arg, int error), void *arg);
+
+/* An entry of the calendar, as it is to be kept. */
+struct gord_cron_row {
+    char *name;      /* owned */
+    uint32_t uid;    /* whose its jobs are */
+    bool is_gone;    /* to be forgotten */
+    int64_t made_ns; /* when it was made, or replaced */
+    uint8_t *spec;   /* owned; a packed CronSpec; NULL: as it is */
+    size_t spec_bytes;
+    struct gord_cron_state state;
+};
+
+/* A copy. NULL: out of memory. */
+struct gord_cron_row *gord_cron_row_new(const struct gord_cron_row *like);
+void gord_cron_row_free(struct gord_cron_row *row); /* NULL is fine */
+
+/* Keep the row, copied here, with the next transaction, behind every event put so far; done as above.
+ * What is older than what is there already changes nothing. -ENOMEM. */
+int gord_store_put_cron(struct gord_store *store, const struct gord_cron_row *row,
+                        void (*done)(void *arg, int error), void *arg);
+
+/* Keep a token, copied here, note its use, or forget it; done as above. -ENOMEM. */
+int gord_store_put_token(struct gord_store *store, const struct gord_token_row *row,
+                         enum gord_token_change change, void (*done)(void *arg, int error),
+                         void *arg);
+
+/* Remove those jobs, with all that is theirs, if they have ended and nobody waits for them; what became
+ * of each is in the removal, which is the writer's until `done`, as above. -ENOMEM. */
+int gord_store_remove(struct gord_store *store, struct gord_removal *removal,
+                      void (*done)(void *arg, int error), void *arg);
+
+/* Keep no more than that from now on, as if the store had been opened with it. Never blocks. */
+void gord_store_set_keep(struct gord_store *store, const struct gord_keep *keep);
 
 void gord_store_status(struct gord_store *store, struct gord_store_status *out_status);
 

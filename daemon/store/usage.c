@@ -115,6 +115,14 @@ void gord_usage_add(struct gord_usage *usage, uint64_t id)
     }
 }
 
+void gord_usage_take_back(struct gord_usage *usage, uint64_t id)
+{
+    if (usage->counts && id >= usage->old_below) {
+        uint64_t bytes = gord_output_bytes(usage->root, id);
+        usage->bytes -= bytes < usage->bytes ? bytes : usage->bytes;
+    }
+}
+
 /* Jobs go about in the order of their ids, so a folder is left when the next one's turn has come. */
 static void leave_folder(struct gord_usage *usage, uint64_t folder)
 {

@@ -33,6 +33,9 @@ bool gord_usage_measure(struct gord_usage *usage);
 /* A job has ended, and writes no more. */
 void gord_usage_add(struct gord_usage *usage, uint64_t id);
 
+/* A job that has ended goes on, and is added when it ends again. */
+void gord_usage_take_back(struct gord_usage *usage, uint64_t id);
+
 /* Remove the output of a job, and its folder if that is empty then. What cannot be removed stays. */
 void gord_usage_remove(struct gord_usage *usage, uint64_t id);
 

@@ -13,8 +13,11 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
+#include "daemon/base/log.h"
+#include "daemon/store/crons.h"
 #include "daemon/store/pack.h"
 #include "daemon/store/schema.h"
+#include "daemon/store/tokens.h"
 #include "daemon/store/writing.h"
 
 /* Pages in the journal that make a checkpoint worthwhile; tests want more of them. */
@@ -31,22 +34,48 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_COMMIT] = "COMMIT",
     [WRITE_ROLLBACK] = "ROLLBACK",
     [WRITE_INSERT_JOB] = "INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_UPDATE_JOB] = "UPDATE jobs SET name = ?2, spec = ?3 WHERE id = ?1",
+    /* Of a key that is there twice the last counts, as everywhere with maps of the wire. */
+    [WRITE_INSERT_LABEL] = "INSERT OR REPLACE INTO labels VALUES (?, ?, ?)",
+    [WRITE_DELETE_LABELS] = "DELETE FROM labels WHERE id = ?",
     [WRITE_PUT_LIVE] = "INSERT OR REPLACE INTO live VALUES (?, ?, ?, ?, ?, ?, ?)",
     [WRITE_DELETE_LIVE] = "DELETE FROM live WHERE id = ?",
     [WRITE_INSERT_ENDED] = "INSERT INTO ended VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_INSERT_LOG] = "INSERT INTO log VALUES (?, ?)",
     [WRITE_PUT_REPORT] = "INSERT OR REPLACE INTO reports VALUES (?, ?, ?, ?, ?, ?)",
-    [WRITE_PUT_STANDING] = "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_DELETE_REPORT] = "DELETE FROM reports WHERE id = ?",
+    [WRITE_PUT_STANDING] = "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+                           "?)",
     [WRITE_DELETE_STANDING] = "DELETE FROM standing WHERE id = ?",
     [WRITE_PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)",
     [WRITE_DELETE_REQUESTS] = "DELETE FROM requests WHERE at_ns < ?",
     [WRITE_PUT_AWAITED] = "INSERT OR IGNORE INTO awaited VALUES (?, ?)",
-    [WRITE_FIND_AWAITED] = "SELECT 1 FROM awaited WHERE id = ? LIMIT 1",
+    /* The jobs of an array wait for it as well, to be counted: kind 3 is GORD_GROUP. */
+    [WRITE_FIND_AWAITED] =
+        "SELECT by_id FROM awaited WHERE id = ?1 UNION ALL SELECT l.id FROM jobs t JOIN live l ON "
+        "l.id = "
+        "t.parent_id JOIN jobs g ON g.id = l.id WHERE t.id = ?1 AND g.kind = 3 LIMIT 1",
+    [WRITE_NEXT_SPARED] =
+        "SELECT s.id FROM jobs t JOIN spared s ON s.id = t.id WHERE t.parent_id = "
+        "?1 AND t.id > ?2 ORDER BY t.id LIMIT 1",
     [WRITE_DELETE_AWAITED] = "DELETE FROM awaited WHERE by_id = ? RETURNING id",
     [WRITE_PUT_SPARED] = "INSERT OR IGNORE INTO spared VALUES (?, ?)",
     [WRITE_DELETE_SPARED] = "DELETE FROM spared WHERE id = ? RETURNING seq",
+    [WRITE_PUT_CRON] =
+        "INSERT OR REPLACE INTO crons VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_SET_CRON] =
+        "UPDATE crons SET version = ?2, paused = ?3, covered_s = ?4, last_s = ?5, last_job = ?6, "
+        "fired = ?7, skipped = ?8, missed = ?9, why = ?10 WHERE name = ?1 AND version < ?2",
+    [WRITE_DELETE_CRON] = "DELETE FROM crons WHERE name = ?",
+    [WRITE_PUT_TOKEN] = "INSERT OR REPLACE INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_USE_TOKEN] = "UPDATE tokens SET used_ns = ?2 WHERE id = ?1",
+    [WRITE_DELETE_TOKEN] = "DELETE FROM tokens WHERE id = ?",
     [WRITE_FIND_ENV] = "SELECT id FROM envs WHERE hash = ? AND bytes = ?",
     [WRITE_INSERT_ENV] = "INSERT INTO envs VALUES (NULL, ?, ?)",
+    [WRITE_PUT_LANE] = "INSERT INTO lanes VALUES (?, ?)",
+    [WRITE_DELETE_LANE] = "DELETE FROM lanes WHERE id = ?",
+    [WRITE_PUT_RESOURCE] = "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [WRITE_DELETE_RESOURCE] = "DELETE FROM resources WHERE what = ? AND name = ?",
     [WRITE_SET_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = "
                        "excluded.value",
     [WRITE_ADD_META] =
@@ -160,6 +189,50 @@ static int write_meta(struct gord_writer *writer, uint64_t next_seq, int paused,
     return rc;
 }
 
+/* ------------------------------------------------------------- settings */
+
+static int write_resource(struct gord_writer *writer, const struct gord_setting *setting)
+{
+    sqlite3_stmt *stmt = writer->stmts[setting->gone ? WRITE_DELETE_RESOURCE : WRITE_PUT_RESOURCE];
+    (void)sqlite3_bind_int(stmt, 1, setting->what);
+    (void)sqlite3_bind_text(stmt, 2, setting->name, -1, SQLITE_STATIC);
+    if (!setting->gone) {
+        (void)sqlite3_bind_int64(stmt, 3, (int64_t)setting->capacity);
+        (void)sqlite3_bind_int(stmt, 4, setting->paused);
+        (void)sqlite3_bind_int64(stmt, 5, setting->paused_until_ns);
+        (void)sqlite3_bind_int64(stmt, 6, setting->rate_count);
+        (void)sqlite3_bind_int64(stmt, 7, setting->rate_per_ns);
+        (void)sqlite3_bind_int64(stmt, 8, setting->rate_burst);
+        (void)sqlite3_bind_text(stmt, 9, setting->fair, -1, SQLITE_STATIC);
+    }
+    return gord_sql_run(stmt);
+}
+
+static int write_settings(struct gord_writer *writer, const struct gord_store_note *notes)
+{
+    int rc = SQLITE_OK;
+    for (; notes != NULL && rc == SQLITE_OK; notes = notes->next) {
+        if (notes->setting.name[0] != '\0') {
+            rc = write_resource(writer, &notes->setting);
+        }
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------- removals */
+
+static int remove_asked(struct gord_writer *writer, const struct gord_store_note *notes,
+                        struct gord_tally *tally)
+{
+    int rc = SQLITE_OK;
+    for (; notes != NULL && rc == SQLITE_OK; notes = notes->next) {
+        if (notes->removal != NULL) {
+            rc = gord_retain_remove_asked(writer, tally, notes->removal);
+        }
+    }
+    return rc;
+}
+
 /* --------------------------------------------------------------- commit */
 
 /* Jobs that a transaction may remove. With events a few more than end in them, so that removing keeps
@@ -174,17 +247,23 @@ static unsigned removals(const struct gord_tally *tally, size_t events)
 }
 
 static int write_all(struct gord_writer *writer, struct gord_event *const *events, size_t count,
-                     int paused, struct gord_tally *tally)
+                     const struct gord_writer_extra *extra, struct gord_tally *tally)
 {
     errno = 0; /* see gord_sql_errno */
     GORD_CRASHPOINT(COMMIT_BEGIN);
+    unsigned removable;
     int rc = gord_sql_run(writer->stmts[WRITE_BEGIN]);
     rc = rc != SQLITE_OK ? rc : gord_writer_rows_write(writer, tally);
     GORD_CRASHPOINT(COMMIT_ROWS);
     rc = rc != SQLITE_OK ? rc : write_log(writer, events, count, tally);
     GORD_CRASHPOINT(COMMIT_LOG);
-    rc = rc != SQLITE_OK ? rc : gord_retain_step(writer, tally, removals(tally, count));
-    rc = rc != SQLITE_OK ? rc : write_meta(writer, writer->next_seq + count, paused, tally);
+    rc = rc != SQLITE_OK ? rc : write_settings(writer, extra->notes);
+    rc = rc != SQLITE_OK ? rc : gord_crons_write(writer, extra->notes, tally);
+    rc = rc != SQLITE_OK ? rc : gord_tokens_write(writer, extra->notes, tally);
+    removable = removals(tally, count);
+    rc = rc != SQLITE_OK ? rc : remove_asked(writer, extra->notes, tally);
+    rc = rc != SQLITE_OK ? rc : gord_retain_step(writer, tally, removable);
+    rc = rc != SQLITE_OK ? rc : write_meta(writer, writer->next_seq + count, extra->paused, tally);
     GORD_CRASHPOINT(COMMIT_READY);
     rc = rc != SQLITE_OK ? rc : gord_sql_run(writer->stmts[WRITE_COMMIT]);
     GORD_CRASHPOINT(COMMIT_DONE);
@@ -227,7 +306,7 @@ int gord_writer_commit(struct gord_writer *writer, struct gord_event *const *eve
     if (gord_batch_fill(&writer->batch, events, count) != 0) {
         return fail(writer, SQLITE_NOMEM, out_text, out_fatal);
     }
-    int rc = write_all(writer, events, count, extra->paused, &tally);
+    int rc = write_all(writer, events, count, extra, &tally);
     if (rc != SQLITE_OK) {
         return fail(writer, rc, out_text, out_fatal);
     }
@@ -344,6 +423,20 @@ int gord_writer_open(const struct gord_writer_opts *opts, struct gord_store_star
     return 0;
 }
 
+void gord_writer_set_keep(struct gord_writer *writer, const struct gord_keep *keep,
+                          const char *outputs)
+{
+    gord_retain_close(writer);
+    memset(&writer->retain, 0, sizeof writer->retain);
+    int err = gord_retain_open(writer, keep, outputs);
+    if (err != 0) {
+        writer->retain.broken = true;
+        gord_log(GORD_LOG_ERROR, 0,
+                 "%s: nothing is removed any more, since it cannot be read to its end: %s",
+                 writer->path, strerror(-err));
+    }
+}
+
 int gord_writer_seed(struct gord_writer *writer, const struct gord_store_start *start)
 {
     sqlite3_stmt *set = writer->stmts[WRITE_SET_META];
@@ -365,6 +458,11 @@ int64_t gord_writer_wait_ns(const struct gord_writer *writer)
 uint64_t gord_writer_rows(const struct gord_writer *writer)
 {
     return writer->rows;
+}
+
+void gord_writer_rest(struct gord_writer *writer)
+{
+    (void)sqlite3_db_release_memory(writer->db);
 }
 
 void gord_writer_close(struct gord_writer *writer)

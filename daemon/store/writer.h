@@ -13,9 +13,11 @@
 
 #include "daemon/event/event.h"
 #include "daemon/store/keep.h"
+#include "daemon/store/queue.h"
 #include "daemon/store/store.h"
 
 struct gord_writer;
+struct gord_store_note;
 
 struct gord_writer_opts {
     const char *path;
@@ -31,7 +33,8 @@ int gord_writer_open(const struct gord_writer_opts *opts, struct gord_store_star
 
 /* What to write besides the events. */
 struct gord_writer_extra {
-    int paused; /* 0 or 1; -1: as it is */
+    int paused;                          /* 0 or 1; -1: as it is */
+    const struct gord_store_note *notes; /* borrowed; a list of settings and entries; NULL: none */
 };
 
 /* Write `count` events, whose seqs continue those before, and the extras in one transaction. 0 once
@@ -50,6 +53,13 @@ int gord_writer_seed(struct gord_writer *writer, const struct gord_store_start *
 /* How long until a commit of nothing is worthwhile, since there will be something to remove;
  * INT64_MAX: it is not before there are events. */
 int64_t gord_writer_wait_ns(const struct gord_writer *writer);
+
+/* Between transactions: keep no more than that from now on; see gord_retain_open. */
+void gord_writer_set_keep(struct gord_writer *writer, const struct gord_keep *keep,
+                          const char *outputs);
+
+/* Nothing is to be written for a while: give the memory of the cache back. */
+void gord_writer_rest(struct gord_writer *writer);
 
 /* Rows written so far. */
 uint64_t gord_writer_rows(const struct gord_writer *writer);

@@ -17,22 +17,37 @@ enum gord_writer_statement {
     WRITE_COMMIT,
     WRITE_ROLLBACK,
     WRITE_INSERT_JOB,
+    WRITE_UPDATE_JOB,
+    WRITE_INSERT_LABEL,
+    WRITE_DELETE_LABELS,
     WRITE_PUT_LIVE,
     WRITE_DELETE_LIVE,
     WRITE_INSERT_ENDED,
     WRITE_INSERT_LOG,
     WRITE_PUT_REPORT,
+    WRITE_DELETE_REPORT,
     WRITE_PUT_STANDING,
     WRITE_DELETE_STANDING,
     WRITE_PUT_REQUEST,
     WRITE_DELETE_REQUESTS,
     WRITE_PUT_AWAITED,
     WRITE_FIND_AWAITED,
+    WRITE_NEXT_SPARED,
     WRITE_DELETE_AWAITED,
     WRITE_PUT_SPARED,
     WRITE_DELETE_SPARED,
+    WRITE_PUT_CRON,
+    WRITE_SET_CRON,
+    WRITE_DELETE_CRON,
+    WRITE_PUT_TOKEN,
+    WRITE_USE_TOKEN,
+    WRITE_DELETE_TOKEN,
     WRITE_FIND_ENV,
     WRITE_INSERT_ENV,
+    WRITE_PUT_LANE,
+    WRITE_DELETE_LANE,
+    WRITE_PUT_RESOURCE,
+    WRITE_DELETE_RESOURCE,
     WRITE_SET_META,
     WRITE_ADD_META,
     WRITE_FIND_JOB,
@@ -87,6 +102,10 @@ struct gord_writer {
 
 /* The rows that the batch comes to; adds to the tally. SQLite's code. */
 int gord_writer_rows_write(struct gord_writer *writer, struct gord_tally *tally);
+
+/* The labels of a job, so that it is found by them. SQLite's code. */
+int gord_writer_insert_labels(struct gord_writer *writer, uint64_t job_id,
+                              const struct gord_spec *spec, struct gord_tally *tally);
 
 /* Forget which environments have rows: a rollback may have taken them back. */
 void gord_writer_forget_envs(struct gord_writer *writer);

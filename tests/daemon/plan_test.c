@@ -8,9 +8,12 @@
 static bool is_small(const char *detail)
 {
     static const char *const small[] = {"SCAN meta", "SCAN CONSTANT ROW", "SCAN leftovers",
+                                        "SCAN resources", "SCAN tokens",
                                         /* A page of a list, and what a walk of a tree has found,
                                          * each bounded by its LIMIT; the way up to the top. */
-                                        "SCAN s", "SCAN tree", "SCAN up"};
+                                        "SCAN s", "SCAN tree", "SCAN up",
+                                        /* All of them, once, at the start. */
+                                        "SCAN crons USING INDEX sqlite_autoindex_crons_1"};
     for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
         if (strcmp(detail, small[i]) == 0) {
             return true;

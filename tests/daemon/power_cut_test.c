@@ -37,7 +37,8 @@ struct disk_file {
     uint8_t *flushed; /* owned */
     size_t bytes;
     size_t room;
-    bool exists; /* was flushed once, or was there before */
+    bool exists;  /* was flushed once, or was there before */
+    bool deleted; /* and this has not been flushed yet */
     struct pending *first;
     struct pending **end;
 };
@@ -123,10 +124,27 @@ static void land_all(struct disk_file *file, bool whole)
     file->end = &file->first;
 }
 
+/* As if it had never been. */
+static void forget(struct disk_file *file)
+{
+    while (file->first != NULL) {
+        struct pending *next = file->first->next;
+        free(file->first);
+        file->first = next;
+    }
+    file->end = &file->first;
+    file->bytes = 0;
+    file->exists = false;
+    file->deleted = false;
+}
+
 static void on_open(const char *path)
 {
     pthread_mutex_lock(&disk.lock);
     struct disk_file *file = file_of(path);
+    if (file->deleted) {
+        forget(file);
+    }
     FILE *there = file->exists || file->first != NULL ? NULL : fopen(path, "r");
     uint8_t page[4096];
     size_t got;
@@ -145,8 +163,8 @@ static void on_open(const char *path)
 static void lay(struct disk_file *file)
 {
     char path[512];
-    if (!file->exists && draw() % 2 == 0) {
-        return; /* its name was never flushed */
+    if ((!file->exists || file->deleted) && draw() % 2 == 0) {
+        return; /* its name was never flushed, or its end was before it was told */
     }
     land_all(file, false);
     snprintf(path, sizeof path, "%s/%s", disk.out, strrchr(file->path, '/') + 1);
@@ -176,6 +194,16 @@ static void before(const struct shim_event *event)
     pthread_mutex_unlock(&disk.lock);
 }
 
+/* With a journal that is new SQLite flushes the folder. */
+static void flush_names(void)
+{
+    for (int i = 0; i < FILES; i++) {
+        if (disk.files[i].deleted) {
+            forget(&disk.files[i]);
+        }
+    }
+}
+
 static void after(const struct shim_event *event)
 {
     pthread_mutex_lock(&disk.lock);
@@ -184,8 +212,13 @@ static void after(const struct shim_event *event)
         atomic_fetch_add(database_flushes, event->journal ? 0 : 1);
         if (!disk.lies) {
             land_all(file, true);
+            if (event->journal && !file->exists) {
+                flush_names();
+            }
             file->exists = true;
         }
+    } else if (event->op == SHIM_DELETE) {
+        file->deleted = true;
     } else {
         struct pending *write = malloc(sizeof *write + event->bytes);
         CHECK(write != NULL);
@@ -208,8 +241,8 @@ static void look_away(const struct shim_event *event)
     (void)event;
 }
 
-static const struct shim_hooks quiet = {NULL, look_away, look_away, NULL, true};
-static const struct shim_hooks hooks = {on_open, before, after, NULL, true};
+static const struct shim_hooks quiet = {NULL, look_away, look_away, NULL, true, false};
+static const struct shim_hooks hooks = {on_open, before, after, NULL, true, true};
 
 /* ------------------------------------------------------------- the child */
 

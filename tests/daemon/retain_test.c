@@ -385,3 +385,68 @@ TEST(memory_mode_keeps_to_its_limits_too)
     CHECK_EQ(box_close(&box), 0);
     check_store(dir, "gord-memory.db");
 }
+
+/* --------------------------------------------------------- by somebody's wish */
+
+static void on_removed(void *arg, int error)
+{
+    CHECK_EQ(error, 0);
+    *(bool *)arg = true;
+}
+
+static void remove_jobs(struct box *box, struct gord_removal_item *items, size_t count)
+{
+    struct gord_removal removal = {items, count};
+    bool done = false;
+    CHECK_EQ(gord_store_remove(box->store, &removal, on_removed, &done), 0);
+    while (!done) {
+        (void)uv_run(&box->loop, UV_RUN_ONCE);
+    }
+}
+
+TEST(asked_removal_tells_what_became_of_each)
+{
+    const char *dir = fresh_dir();
+    struct box box;
+    uint64_t kept_from = 0;
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    uint64_t ended = end_job(&box, exec_spec("e", "A=1"), GOR__V1__OUTCOME__FAILED, 0);
+    uint64_t lives = box_submit(&box, native_spec("n", 0));
+    box_settle(&box);
+    struct gord_removal_item items[] = {{.id = ended}, {.id = lives}, {.id = 999}, {.id = ended}};
+    remove_jobs(&box, items, 4);
+    CHECK_EQ(items[0].what, GORD_REMOVED);
+    CHECK_EQ(items[1].what, GORD_REMOVED_LIVES);
+    CHECK_EQ(items[2].what, GORD_REMOVED_NONE);
+    CHECK_EQ(items[3].what, GORD_REMOVED_NONE);
+    CHECK(!is_there(&box, ended));
+    CHECK(is_there(&box, lives));
+    CHECK_EQ(terminated(&box, &kept_from), 0);
+    CHECK_EQ(box_close(&box), 0);
+    CHECK_EQ(check_store(dir, "gord.db").jobs, 1);
+}
+
+TEST(asked_removal_without_limits_frees_the_log_from_its_front)
+{
+    enum { JOBS = 3000 };
+    const char *dir = fresh_dir();
+    struct box box;
+    uint64_t kept_from = 0;
+    struct gord_removal_item items[JOBS];
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    for (int i = 0; i < JOBS; i++) {
+        items[i] = (struct gord_removal_item){
+            .id = end_job(&box, native_spec("n", 0), GOR__V1__OUTCOME__SUCCEEDED, 0)};
+    }
+    box_settle(&box);
+    /* What is newer stays with all that came after the first job that is there. */
+    remove_jobs(&box, items + 1, JOBS - 1);
+    CHECK_EQ(terminated(&box, &kept_from), 1);
+    CHECK_EQ(kept_from, 1);
+    struct gord_removal_item first = items[0];
+    remove_jobs(&box, &first, 1);
+    CHECK_EQ(terminated(&box, &kept_from), 0);
+    CHECK_INT(kept_from, >, 2 * JOBS);
+    CHECK_EQ(box_close(&box), 0);
+    CHECK_INT(check_store(dir, "gord.db").events, <, JOBS);
+}

@@ -90,7 +90,7 @@ class CheckStore(unittest.TestCase):
                    False)
 
     def test_what_jobs_wait_for_is_known_and_stray_rows_are_removed(self):
-        state = self.damage("INSERT INTO standing VALUES (900, 1, 0, 0, 0, 0, 0, 0, 0)")
+        state = self.damage("INSERT INTO standing VALUES (900, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0)")
         self.found(state, "a row in 'standing' is of job 900", True)
         shutil.rmtree(state)
         state = self.damage("DELETE FROM standing WHERE id = 14")
@@ -98,6 +98,11 @@ class CheckStore(unittest.TestCase):
         shutil.rmtree(state)
         state = self.damage("INSERT INTO awaited VALUES (1, 2); INSERT INTO spared VALUES (15, 1)")
         self.found(state, "a row in 'spared' is of job 15", True)
+        shutil.rmtree(state)
+        state = self.damage("INSERT INTO lanes VALUES (1, 'q=x'); "
+                            "INSERT INTO labels VALUES (900, 'a', 'b'), (900, 'c', 'd')")
+        self.found(state, "a row in 'lanes' is of job 1,", True)
+        shutil.rmtree(state)
 
     def test_lost_events_are_told(self):
         self.found(self.damage("DELETE FROM log WHERE first_seq = "

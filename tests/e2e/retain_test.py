@@ -2,7 +2,6 @@
 """What ended is removed when it is too old, too many or too large; what lives and what runs is not."""
 
 import os
-import time
 import unittest
 
 import gor_e2e as e2e
@@ -12,15 +11,6 @@ from gor_e2e import grpc
 NOT_FOUND = grpc.StatusCode.NOT_FOUND if grpc else None
 OUT_OF_RANGE = grpc.StatusCode.OUT_OF_RANGE if grpc else None
 LONG = bool(os.environ.get("GOR_LONG"))
-
-
-def until(condition, seconds=e2e.PATIENCE):
-    """Removing makes no event to wait for."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("it does not come true")
-        time.sleep(0.01)
 
 
 def files_below(folder):
@@ -44,7 +34,7 @@ class ByCount(ctl.GorctlTest):
             reply = self.client.jobs("SubmitMany", specs=specs)
             last = reply.first_id + reply.count - 1
             self.client.wait(*range(reply.first_id, last + 1))
-        until(lambda: self.kept() == 1000)
+        e2e.until(lambda: self.kept() == 1000)
         self.assertLess(os.stat(os.path.join(self.gord.state, "gord.db")).st_size, 8 << 20)
         self.assertEqual(len(files_below(os.path.join(self.gord.state, "logs"))), 1000)
         self.assertEqual(self.client.get(last).outcome, e2e.SUCCEEDED)
@@ -85,7 +75,7 @@ class ByAge(e2e.GordTest):
         good = self.client.exec("echo", "gone soon")
         bad = self.client.exec("sh", "-c", "echo stays; exit 3")
         self.client.wait(good, bad)
-        until(lambda: self.client.jobs("List").total_terminated == 1)
+        e2e.until(lambda: self.client.jobs("List").total_terminated == 1)
         self.assertStatus(NOT_FOUND, self.client.get, good)
         self.assertEqual(self.client.logs(bad), b"stays\n")
         self.assertEqual(len(files_below(os.path.join(self.gord.state, "logs"))), 1)
@@ -102,7 +92,7 @@ class BySize(e2e.GordTest):
         def size():
             return sum(os.stat(p).st_blocks * 512
                        for p in files_below(os.path.join(self.gord.state, "logs")))
-        until(lambda: size() < 3 << 20)
+        e2e.until(lambda: size() < 3 << 20)
         self.assertEqual(self.client.get(ids[-1]).outcome, e2e.SUCCEEDED)
         self.assertStatus(NOT_FOUND, self.client.get, ids[0])
         self.assertGreater(self.client.jobs("List").total_terminated, 8)

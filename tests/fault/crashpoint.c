@@ -69,7 +69,7 @@ static void list(void)
 
 __attribute__((constructor)) static void arm(void)
 {
-    static const struct shim_hooks hooks = {NULL, before, after, fails, false};
+    static const struct shim_hooks hooks = {NULL, before, after, fails, false, false};
     const char *what = getenv("GORD_CRASHPOINT");
     fail_flush = getenv("GORD_FAIL_FLUSH");
     if (fail_flush != NULL) {
@@ -93,6 +93,8 @@ __attribute__((constructor)) static void arm(void)
         exit(2);
     }
     atomic_store(&left, strtol(colon + 1, NULL, 10));
-    (void)unsetenv("GORD_CRASHPOINT");
+    if (strncmp(what, "upgrade.", strlen("upgrade.")) != 0) { /* it is the other binary's, too */
+        (void)unsetenv("GORD_CRASHPOINT");
+    }
     shim_install(&hooks);
 }

@@ -169,20 +169,47 @@ static const sqlite3_io_methods methods = {
     .xShmUnmap = shim_shm_unmap,
 };
 
+static int watched_kinds(void)
+{
+    return SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | (hooks->rollback ? SQLITE_OPEN_MAIN_JOURNAL : 0);
+}
+
 static int shim_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags,
                      int *out_flags)
 {
     struct shim_file *shim = (struct shim_file *)(void *)file;
     (void)vfs;
     *shim = (struct shim_file){.path = path,
-                               .watched = (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) != 0,
-                               .journal = (flags & SQLITE_OPEN_WAL) != 0,
+                               .watched = (flags & watched_kinds()) != 0,
+                               .journal = (flags & SQLITE_OPEN_MAIN_DB) == 0,
                                .real = (sqlite3_file *)(void *)(shim + 1)};
     if (shim->watched && hooks->opened != NULL) {
         hooks->opened(path);
     }
     int rc = real_vfs->xOpen(real_vfs, path, shim->real, flags, out_flags);
     shim->base.pMethods = shim->real->pMethods != NULL ? &methods : NULL;
+    return rc;
+}
+
+static bool is_rollback(const char *path)
+{
+    static const char end[] = "-journal";
+    size_t length = strlen(path);
+    return length >= sizeof end - 1 && strcmp(path + length - (sizeof end - 1), end) == 0;
+}
+
+static int shim_delete(sqlite3_vfs *vfs, const char *path, int sync)
+{
+    struct shim_event event = {.op = SHIM_DELETE, .path = path, .journal = true};
+    bool watched = hooks->rollback && is_rollback(path);
+    (void)vfs;
+    if (watched) {
+        hooks->before(&event);
+    }
+    int rc = real_vfs->xDelete(real_vfs, path, sync);
+    if (watched && rc == SQLITE_OK) {
+        hooks->after(&event);
+    }
     return rc;
 }
 
@@ -197,10 +224,11 @@ void shim_install(const struct shim_hooks *given)
     if (real_vfs == NULL) {
         abort();
     }
-    vfs = *real_vfs; /* everything but opening files is its own, and knows it by pAppData alone */
+    vfs = *real_vfs; /* all the rest is its own, and knows it by pAppData alone */
     vfs.zName = "gor-shim";
     vfs.szOsFile = (int)sizeof(struct shim_file) + real_vfs->szOsFile;
     vfs.xOpen = shim_open;
+    vfs.xDelete = shim_delete;
     vfs.pNext = NULL;
     if (sqlite3_vfs_register(&vfs, 1) != SQLITE_OK) {
         abort();

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* setting.h - a queue, a pool of tokens or a rate as the store keeps it.
+ *
+ * Threads     plain data.
+ */
+#ifndef GORD_STORE_SETTING_H
+#define GORD_STORE_SETTING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/event/ask.h"
+
+struct gord_setting {
+    uint8_t what; /* enum gord_resource_kind; stored */
+    char name[GORD_WORD_MAX + 1];
+    bool gone; /* it is removed */
+    uint64_t capacity;
+    bool paused;
+    int64_t paused_until_ns;
+    uint32_t rate_count; /* tokens in rate_per_ns; 0: no rate */
+    uint32_t rate_burst;
+    int64_t rate_per_ns;
+    char fair[81]; /* whose jobs take turns; "": nobody's */
+};
+
+#endif
