@@ -1,36 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* logread.c - see logread.h.
- *
- * The writer makes the newer part of the tail the older one by a rename, and then a new one. Whoever
- * looks for parts meanwhile opens the newer first: what it finds then as the older is older indeed,
- * unless it is the same file, or one that came later; so it looks again.
- */
+/* logread.c - see logread.h. */
 #include "daemon/runner/logread.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/store/output.h"
-
-#define LOOKS_MAX 100
-
-/* A part that is open, or could be. */
-struct part {
-    int fd;                /* -1: none */
-    struct gord_tail tail; /* first is 0: the head */
-};
+#include "daemon/runner/logparts.h"
 
 struct gord_logread {
     const char *root; /* owned */
     uint64_t id;
-    struct part part;
+    struct gord_logpart part;
     uint64_t offset; /* of the next frame */
     uint64_t passed; /* bytes of output between the tail's begin and `offset`; if `counts` */
     bool counts;
@@ -38,91 +23,14 @@ struct gord_logread {
     uint8_t data[GORD_FRAME_HEADER_BYTES + GORD_FRAME_MAX];
 };
 
-static void close_part(struct part *part)
-{
-    if (part->fd >= 0) {
-        close(part->fd);
-        part->fd = -1;
-    }
-}
-
 /* ------------------------------------------------------------------ finding parts */
 
-static int open_file(const struct gord_logread *reader, enum gord_output_part part)
-{
-    char path[PATH_MAX];
-    int result = gord_output_path(reader->root, reader->id, part, path, sizeof(path));
-    int fd = result == 0 ? open(path, O_RDONLY | O_CLOEXEC) : result;
-
-    return result == 0 && fd < 0 ? -errno : fd;
-}
-
-static int open_head(const struct gord_logread *reader, struct part *out)
-{
-    char magic[GORD_LOGFILE_MAGIC_BYTES];
-    int fd = open_file(reader, GORD_OUTPUT_HEAD);
-
-    if (fd < 0) {
-        return fd;
-    }
-    ssize_t got = pread(fd, magic, sizeof(magic), 0);
-    if (got == (ssize_t)sizeof(magic) && memcmp(magic, GORD_LOGFILE_MAGIC, sizeof(magic)) == 0) {
-        *out = (struct part){.fd = fd};
-        return 0;
-    }
-    int result = got < 0 ? -errno : -EILSEQ;
-    close(fd);
-    return got >= 0 && got < (ssize_t)sizeof(magic) ? -ENOENT : result; /* nothing in it yet */
-}
-
-/* A part of the tail; it has no fd if there is none, or it is only being made. */
-static int open_tail(const struct gord_logread *reader, enum gord_output_part which,
-                     struct part *out)
-{
-    uint8_t header[GORD_TAIL_HEADER_BYTES];
-    int fd = open_file(reader, which);
-
-    *out = (struct part){.fd = -1};
-    if (fd < 0) {
-        return fd == -ENOENT ? 0 : fd;
-    }
-    ssize_t got = pread(fd, header, sizeof(header), 0);
-    if (got == (ssize_t)sizeof(header) && gord_tail_decode(header, &out->tail)) {
-        out->fd = fd;
-        return 0;
-    }
-    int result = got < 0 ? -errno : 0;
-    close(fd);
-    return got == (ssize_t)sizeof(header) ? -EILSEQ : result;
-}
-
-/* Both parts of the tail, the older first; those that are not there have no fd. */
-static int open_tails(const struct gord_logread *reader, struct part out[2])
-{
-    for (int looks = 0; looks < LOOKS_MAX; looks++) {
-        int result = open_tail(reader, GORD_OUTPUT_TAIL, &out[1]);
-        if (result == 0) {
-            result = open_tail(reader, GORD_OUTPUT_TAIL_OLD, &out[0]);
-        }
-        if (result != 0) {
-            close_part(&out[1]);
-            return result;
-        }
-        if (out[0].fd < 0 || out[1].fd < 0 || out[0].tail.first < out[1].tail.first) {
-            return 0;
-        }
-        close_part(&out[0]);
-        close_part(&out[1]);
-    }
-    return -EAGAIN;
-}
-
 /* The part to begin with in *out: that which has the offset, or the first one behind it. */
-static int open_at(const struct gord_logread *reader, struct part *out)
+static int open_at(const struct gord_logread *reader, struct gord_logpart *out)
 {
-    struct part tails[2];
-    struct part found = {.fd = -1};
-    int result = open_tails(reader, tails);
+    struct gord_logpart tails[2];
+    struct gord_logpart found = {.fd = -1};
+    int result = gord_logparts_open_tails(reader->root, reader->id, tails);
 
     if (result != 0) {
         return result;
@@ -130,25 +38,25 @@ static int open_at(const struct gord_logread *reader, struct part *out)
     for (int i = 1; i >= 0; i--) {
         bool before = tails[i].fd >= 0 && reader->offset < tails[i].tail.head_end;
         if (tails[i].fd >= 0 && !before && (found.fd < 0 || found.tail.first > reader->offset)) {
-            close_part(&found);
+            gord_logpart_close(&found);
             found = tails[i];
         } else {
-            close_part(&tails[i]);
+            gord_logpart_close(&tails[i]);
         }
     }
     if (found.fd < 0) {
-        return open_head(reader, out);
+        return gord_logparts_open_head(reader->root, reader->id, out);
     }
     *out = found;
     return 0;
 }
 
 /* The part behind the one that is open, if there is one: 1 with it in *out, or 0. */
-static int open_next(const struct gord_logread *reader, struct part *out)
+static int open_next(const struct gord_logread *reader, struct gord_logpart *out)
 {
-    struct part tails[2];
+    struct gord_logpart tails[2];
     bool found = false;
-    int result = open_tails(reader, tails);
+    int result = gord_logparts_open_tails(reader->root, reader->id, tails);
 
     if (result != 0) {
         return result;
@@ -158,7 +66,7 @@ static int open_next(const struct gord_logread *reader, struct part *out)
             *out = tails[i];
             found = true;
         } else {
-            close_part(&tails[i]);
+            gord_logpart_close(&tails[i]);
         }
     }
     return found;
@@ -191,7 +99,7 @@ int gord_logread_open(const char *root, uint64_t id, uint64_t offset,
 void gord_logread_close(struct gord_logread *reader)
 {
     if (reader != NULL) {
-        close_part(&reader->part);
+        gord_logpart_close(&reader->part);
         free((void *)(uintptr_t)reader->root);
         free(reader);
     }
@@ -258,7 +166,7 @@ int gord_logread_next(struct gord_logread *reader, uint64_t limit, struct gord_f
     reader->missing = 0;
     *out_data = reader->data + GORD_FRAME_HEADER_BYTES;
     while (limit > reader->offset && limit - reader->offset >= GORD_FRAME_HEADER_BYTES) {
-        struct part next;
+        struct gord_logpart next;
         if (reader->part.tail.first > reader->offset) {
             skip_gap(reader, out_frame);
             return 1;
@@ -271,7 +179,7 @@ int gord_logread_next(struct gord_logread *reader, uint64_t limit, struct gord_f
         if (result <= 0) {
             return result;
         }
-        close_part(&reader->part);
+        gord_logpart_close(&reader->part);
         reader->part = next;
     }
     return 0;
