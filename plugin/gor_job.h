@@ -70,6 +70,10 @@ extern GOR_API const struct gor_job_module gor_job_module;
 
 GOR_API uint64_t gor_job_id(const struct gor_job *job); /* [any thread] */
 
+/* Which task of its array it is, and how many there are; answers the array's id. 0: it is none, and
+ * nothing is written. Either pointer may be NULL. [any thread] */
+GOR_API uint64_t gor_job_array(const struct gor_job *job, uint32_t *out_index, uint32_t *out_count);
+
 /* Arguments: UTF-8, borrowed. NULL beyond the last. [any thread] */
 GOR_API size_t gor_job_arg_count(const struct gor_job *job);
 GOR_API const char *gor_job_arg(const struct gor_job *job, size_t index);
@@ -95,6 +99,10 @@ GOR_API int gor_job_print(struct gor_job *job, enum gor_job_stream stream, const
 /* How far it is: `done` of `total` (0: not known), and a text of at most 200 bytes, which may be NULL. As
  * often as it likes: the newest counts. -ENOMEM; -ESRCH. [any thread] */
 GOR_API int gor_job_progress(struct gor_job *job, uint64_t done, uint64_t total, const char *text);
+
+/* A sign of life, and nothing else, for a job that was submitted with --heartbeat; progress is one, too.
+ * -ESRCH. [any thread] */
+GOR_API int gor_job_alive(struct gor_job *job);
 
 /* What came out of it, at most 64 KiB, in place of what was said before. -EMSGSIZE; -ENOMEM; -ESRCH.
  * [any thread] */

@@ -11,6 +11,7 @@
 /* X(id, label, text): the places, in the order in which a job meets them. */
 #define GORD_CRASHPOINTS_LIST(X)                                                          \
     X(SUBMIT_ENTERED, "submit.entered", "a submit is in memory, nothing of it on disk")   \
+    X(CRON_FIRED, "cron.fired", "the calendar has made a job, nothing of it on disk")     \
     X(COMMIT_BEGIN, "commit.begin", "before a transaction")                               \
     X(COMMIT_ROWS, "commit.rows", "its rows are written, its events not")                 \
     X(COMMIT_LOG, "commit.log", "its events are written, its counters not")               \
@@ -42,7 +43,13 @@
     X(RETRY_WAITS, "retry.waits", "a run has failed, the next one is planned in memory")  \
     X(OUTPUT_RESUME, "output.resume", "what a former run wrote was measured, not cut")    \
     X(GATE_OPENED, "gate.opened", "what a job waited for has come, it is not queued yet") \
+    X(TASK_ENTERED, "task.entered", "some tasks of an array are in memory, others not")   \
+    X(GROUP_OPENED, "group.opened", "an array has begun, its tasks are not queued yet")   \
+    X(GROUP_ENDING, "group.ending", "the last task of an array has ended, the array not") \
     X(CANCEL_ENTERED, "cancel.entered", "a cancel request is in memory")                  \
+    X(STOP_ASKED, "stop.asked", "a stop has been put to running jobs, in memory")         \
+    X(UPGRADE_HANDED, "upgrade.handed", "all is handed over, no other binary runs yet")   \
+    X(UPGRADE_TAKEN, "upgrade.taken", "it runs, and has not taken over yet")              \
     X(REMOVE_OUTPUT, "remove.output", "the output of an old job is removed, the job not") \
     X(REMOVE_ROWS, "remove.rows", "its rows are removed, its events not")                 \
     X(STOP_COMMIT, "stop.commit", "the daemon stops; before the last events are committed")

@@ -50,10 +50,13 @@ static const char *read_piece(lua_State *L, void *arg, size_t *out_bytes)
     } else if (gor_now() > text->deadline) {
         luaL_error(L, "it takes too long to compile; make it smaller, or its branches fewer");
     }
+    *out_bytes = bytes;
+    if (bytes == 0) {
+        return NULL; /* an empty script may have no text at all */
+    }
     text->at += bytes;
     text->left -= bytes;
-    *out_bytes = bytes;
-    return bytes > 0 ? piece : NULL;
+    return piece;
 }
 
 void gord_lua_trim(const char **text, size_t *bytes)

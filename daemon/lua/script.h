@@ -64,12 +64,16 @@ struct gord_lua_host {
     struct gor_ctx *hurry; /* borrowed: no more grace; may be NULL */
     int64_t grace_ns;      /* between the asking and the stopping */
     uint64_t id;           /* of the job */
-    const char *name;      /* of the goroutines of its tasks */
+    uint64_t array_id;     /* of the array it is a task of; 0: of none */
+    uint32_t array_index;
+    uint32_t array_count;
+    const char *name; /* of the goroutines of its tasks */
     /* Output: 1 stdout, 2 stderr. */
     void (*write)(void *arg, int stream, const void *bytes, size_t count);
     /* How far it is, and what comes out of it: 0; -EMSGSIZE, -ENOMEM. */
     int (*tell)(void *arg, uint64_t done, uint64_t total, const char *text);
     int (*set_result)(void *arg, const void *bytes, size_t count);
+    void (*give_sign)(void *arg); /* it lives */
     /* Hand in a job below this one, and wait for the end of one, until the deadline, or the end of the
      * context. `spec` is not used any more when it waits. NULL: there are no jobs. */
     void (*submit)(void *arg, const Gor__V1__JobSpec *spec, struct gord_lua_answer *out_answer);

@@ -441,6 +441,18 @@ static int progress(lua_State *L)
     return 0;
 }
 
+/* alive(): a sign of life, for a job with a heartbeat. */
+static int give_sign(lua_State *L)
+{
+    const struct gord_lua_host *host = gord_lua_job_of(L)->host;
+
+    gord_lua_tick(L, 20);
+    if (host->give_sign != NULL) {
+        host->give_sign(host->arg);
+    }
+    return 0;
+}
+
 /* result(bytes): what the job leaves behind. */
 static int set_result(lua_State *L)
 {
@@ -456,6 +468,18 @@ static int set_result(lua_State *L)
     return 0;
 }
 
+/* job.array, of a script that is a task of one. */
+static void open_array(lua_State *L, const struct gord_lua_host *host)
+{
+    if (host->array_id != 0) {
+        lua_createtable(L, 0, 3);
+        set_integer(L, "id", (lua_Integer)host->array_id);
+        set_integer(L, "index", (lua_Integer)host->array_index);
+        set_integer(L, "count", (lua_Integer)host->array_count);
+        lua_setfield(L, -2, "array");
+    }
+}
+
 void gord_lua_open_job(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"submit", submit}, {"wait", wait_for}, {NULL, NULL}};
@@ -463,7 +487,9 @@ void gord_lua_open_job(lua_State *L)
     luaL_newlib(L, functions);
     lua_pushinteger(L, (lua_Integer)gord_lua_job_of(L)->host->id);
     lua_setfield(L, -2, "id");
+    open_array(L, gord_lua_job_of(L)->host);
     lua_setglobal(L, "job");
     lua_register(L, "progress", progress);
+    lua_register(L, "alive", give_sign);
     lua_register(L, "result", set_result);
 }

@@ -3,6 +3,7 @@
 #include "daemon/runner/alarm.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -128,13 +129,16 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 
     (void)status;
     (void)events;
-    (void)!read(alarm->fd, &expirations, sizeof(expirations));
+    bool was_set = read(alarm->fd, &expirations, sizeof(expirations)) < 0 && errno == ECANCELED;
     alarm->armed_ns = 0;
     int64_t now = now_by(alarm->clock);
     while (alarm->count > 0 && alarm->heap[1]->when_ns <= now) {
         struct gord_alarm_entry *entry = alarm->heap[1];
         take_out(alarm, entry);
         alarm->ring(alarm->arg, entry);
+    }
+    if (was_set && alarm->clock_set != NULL) {
+        alarm->clock_set(alarm->arg);
     }
     arm(alarm);
 }

@@ -28,10 +28,11 @@ struct gord_alarm {
     int64_t armed_ns; /* 0: not */
     uv_poll_t poll;
     void (*ring)(void *arg, struct gord_alarm_entry *entry);
+    void (*clock_set)(void *arg); /* NULL, or called when the wall clock was set, after what rang */
     void *arg;
 };
 
-/* Clock: CLOCK_REALTIME or CLOCK_BOOTTIME. ring(arg, entry) is called on the loop for each entry that
+/* Clock: CLOCK_REALTIME, CLOCK_BOOTTIME or CLOCK_MONOTONIC. ring(arg, entry) is called on the loop for each entry that
  * is due, which is not set any more then. -errno. */
 int gord_alarm_open(struct gord_alarm *alarm, uv_loop_t *loop, clockid_t clock,
                     void (*ring)(void *arg, struct gord_alarm_entry *entry), void *arg);

@@ -7,9 +7,12 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
+#include "daemon/job/history.h"
+#include "daemon/job/queues.h"
 
 /* Events kept for watchers after their commit; behind that they are read from the store. */
 #define RECENT_WINDOW 4096U
+#define PROGRESS_EVENTS 1024U
 
 struct gord_bus {
     uv_loop_t *loop; /* borrowed */
@@ -23,6 +26,7 @@ struct gord_bus {
     bool dirty;
     bool paused;
     bool closed;
+    bool joins_ends; /* see gord_bus_join_ends */
     uint64_t committed;
     struct gord_event **recent; /* owned references; slot of seq: seq & (recent_slots - 1) */
     uint64_t recent_slots;      /* a power of two */
@@ -54,10 +58,11 @@ static int grow_recent(struct gord_bus *bus)
     return 0;
 }
 
-/* Make room for one more: forget old committed ones, keep all that are not committed. */
-static int make_room(struct gord_bus *bus)
+/* Make room for so many more: forget old committed ones, keep all that are not committed. */
+static int make_room(struct gord_bus *bus, size_t count)
 {
     uint64_t kept = bus->next_seq - bus->recent_first;
+    int result = 0;
 
     while (kept >= RECENT_WINDOW && bus->recent_first <= bus->committed) {
         gord_event_unref(*recent_slot(bus, bus->recent_first));
@@ -65,7 +70,10 @@ static int make_room(struct gord_bus *bus)
         bus->recent_first++;
         kept--;
     }
-    return kept < bus->recent_slots ? 0 : grow_recent(bus);
+    while (result == 0 && kept + count > bus->recent_slots) {
+        result = grow_recent(bus);
+    }
+    return result;
 }
 
 struct gord_event *gord_bus_recent(const struct gord_bus *bus, uint64_t seq)
@@ -110,6 +118,19 @@ static void on_turn(uv_prepare_t *turn)
     }
 }
 
+void gord_bus_join_ends(struct gord_bus *bus, bool join)
+{
+    bus->joins_ends = join;
+}
+
+/* Does what the event leads to belong into its transaction, and is there none that it is in already? */
+static bool joins(const struct gord_bus *bus, const struct gord_event *event)
+{
+    return event->kind == GORD_EVENT_FINISHED &&
+           (bus->joins_ends || (event->spec != NULL && event->spec->hooked)) &&
+           !gord_store_is_grouping(bus->store);
+}
+
 int gord_bus_emit(struct gord_bus *bus, struct gord_event *event, uint64_t *out_seq)
 {
     if (event == NULL) {
@@ -118,7 +139,7 @@ int gord_bus_emit(struct gord_bus *bus, struct gord_event *event, uint64_t *out_
     struct gord_job *job = gord_job_find(bus->table, event->job_id);
     int result = gord_job_allows(job, (enum gord_event_kind)event->kind) ? 0 : -EINVAL;
     if (result == 0) {
-        result = make_room(bus);
+        result = make_room(bus, 1);
     }
     if (result == 0) {
         result = gord_job_apply(bus->table, event);
@@ -134,6 +155,10 @@ int gord_bus_emit(struct gord_bus *bus, struct gord_event *event, uint64_t *out_
     if (out_seq != NULL) {
         *out_seq = event->seq;
     }
+    bool joined = joins(bus, event);
+    if (joined) {
+        gord_store_begin_group(bus->store);
+    }
     gord_store_put(bus->store, event);
     job = gord_job_find(bus->table, event->job_id);
     for (struct gord_bus_hook *hook = bus->hooks; hook != NULL; hook = hook->next) {
@@ -141,6 +166,32 @@ int gord_bus_emit(struct gord_bus *bus, struct gord_event *event, uint64_t *out_
             hook->applied(hook->arg, event, job);
         }
     }
+    if (joined) {
+        gord_store_end_group(bus->store);
+    }
+    return 0;
+}
+
+int gord_bus_enter_history(struct gord_bus *bus, struct gord_event *const *events, size_t count,
+                           uint64_t *out_seq)
+{
+    if (make_room(bus, count) != 0) {
+        for (size_t i = 0; i < count; i++) {
+            gord_event_unref(events[i]);
+        }
+        return -ENOMEM;
+    }
+    gord_history_number(bus->table, events, count);
+    gord_store_begin_group(bus->store);
+    for (size_t i = 0; i < count; i++) {
+        GORD_ASSERT(events[i]->seq == bus->next_seq);
+        *recent_slot(bus, events[i]->seq) = events[i];
+        bus->next_seq++;
+        gord_store_put(bus->store, events[i]);
+    }
+    gord_store_end_group(bus->store);
+    *out_seq = events[count - 1]->seq;
+    bus->dirty = true;
     return 0;
 }
 
@@ -209,20 +260,52 @@ static void on_health(void *arg, int error, const char *text)
 
 /* ------------------------------------------------------------------ life cycle */
 
+struct read_back {
+    struct gord_bus *bus;
+    const struct gord_bus_opts *opts;
+    uint64_t count; /* of events: one or a few for each job */
+};
+
 static int apply_stored(void *arg, struct gord_event *event)
 {
-    struct gord_bus *bus = arg;
+    struct read_back *back = arg;
 
-    return gord_job_apply(bus->table, event);
+    if (back->opts->progress != NULL && ++back->count % PROGRESS_EVENTS == 0) {
+        back->opts->progress(back->opts->progress_arg, back->count);
+    }
+    return gord_job_apply(back->bus->table, event);
 }
 
-static int read_back(struct gord_bus *bus, const struct gord_store_start *start, size_t window,
-                     char *out_text)
+static int apply_setting(void *arg, const struct gord_setting *setting)
+{
+    struct gord_bus *bus = arg;
+    int result = gord_queues_set(bus->table, (enum gord_resource_kind)setting->what, setting->name,
+                                 setting->capacity);
+
+    if (result == 0 && setting->rate_count > 0) {
+        const struct gord_rate_limit limit = {setting->rate_count, setting->rate_burst,
+                                              setting->rate_per_ns};
+        result = gord_queues_limit(bus->table, (enum gord_resource_kind)setting->what,
+                                   setting->name, &limit);
+    }
+    if (result == 0 && setting->fair[0] != '\0') {
+        result = gord_queues_set_fair(bus->table, setting->name, setting->fair);
+    }
+    if (result == 0 && setting->paused) {
+        result = gord_queues_pause(bus->table, setting->name, true, setting->paused_until_ns);
+    }
+    return result;
+}
+
+static int read_back(struct gord_bus *bus, const struct gord_store_start *start,
+                     const struct gord_bus_opts *bus_opts, char *out_text)
 {
     struct gord_job_opts opts = {.next_id = start->next_id,
                                  .next_seq = start->next_seq,
                                  .committed = start->next_seq - 1,
-                                 .spec_window = window};
+                                 .spec_window = bus_opts->spec_window};
+    struct read_back back = {bus, bus_opts, 0};
+    size_t window = opts.spec_window != 0 ? opts.spec_window : GORD_JOB_SPEC_WINDOW;
     int result;
 
     bus->committed = start->next_seq - 1;
@@ -235,7 +318,10 @@ static int read_back(struct gord_bus *bus, const struct gord_store_start *start,
     }
     result = gord_reader_open(gord_store_path(bus->store), &bus->reader);
     if (result == 0) {
-        result = gord_reader_recover(bus->reader, window != 0 ? window : 65536, apply_stored, bus);
+        result = gord_reader_settings(bus->reader, apply_setting, bus);
+    }
+    if (result == 0) {
+        result = gord_reader_recover(bus->reader, window, apply_stored, &back);
     }
     if (result != 0) {
         snprintf(out_text, GORD_STORE_TEXT, "cannot read the jobs back from %s: %s",
@@ -272,7 +358,7 @@ int gord_bus_open(const struct gord_bus_opts *opts, char *out_text, struct gord_
         free(bus);
         return result;
     }
-    result = read_back(bus, &start, opts->spec_window, out_text);
+    result = read_back(bus, &start, opts, out_text);
     if (result == 0) {
         result = gord_inbox_init(&bus->inbox, opts->loop, on_posted, bus);
     }

@@ -42,6 +42,9 @@ struct gord_bus_opts {
     bool memory;
     struct gord_keep keep;
     size_t spec_window; /* 0: the table's default */
+    /* Now and then while jobs are read back: so many are. NULL: nobody wants to know. */
+    void (*progress)(void *arg, uint64_t count);
+    void *progress_arg;
 };
 
 /* Open the store, read back the jobs that live. Errors and text as gord_store_open. */
@@ -59,6 +62,16 @@ void gord_bus_follow(struct gord_bus *bus, struct gord_bus_hook *hook);
 /* Apply the event and put it to the store. 0 with its seq in *out_seq (may be NULL); -EINVAL: the
  * job is not in a state for it (nothing happened); -ENOMEM, also for a NULL event. */
 int gord_bus_emit(struct gord_bus *bus, struct gord_event *event, uint64_t *out_seq);
+
+/* Whether what those who follow emit when a job ends is to be in the transaction of that end, whatever
+ * job it is; for one with a hook of its own it is so anyway. */
+void gord_bus_join_ends(struct gord_bus *bus, bool join);
+
+/* Take over a complete life of a job that is not there, see gord_history_complete: it gets its numbers,
+ * is put to the store in one transaction, and is told to those who follow commits. 0 with the last seq;
+ * -ENOMEM, with none of them taken. The references are given up either way. */
+int gord_bus_enter_history(struct gord_bus *bus, struct gord_event *const *events, size_t count,
+                           uint64_t *out_seq);
 
 /* Have it emitted by the loop; one that no longer fits its job is dropped. NULL is a failed
  * allocation and ends the process: an event lost here would leave a job running for ever. [any

@@ -21,6 +21,8 @@
 
 enum { GORD_CGROUP_MEMORY = 1, GORD_CGROUP_CPU = 2, GORD_CGROUP_PIDS = 4 };
 
+struct gord_handed;
+
 struct gord_cgroups {
     int jobs_fd;              /* owned; the folder of the groups; -1: there are none */
     unsigned can;             /* limits that groups can hold */
@@ -28,8 +30,10 @@ struct gord_cgroups {
 };
 
 /* Find the place: `where` is "auto" (the daemon's own group, if it is delegated), "off", or a path.
+ * Groups of jobs that are there are removed with what is in them, but for those of `handed` (NULL: none).
  * 0, also when there is none; a negative errno with `why` when the path cannot be used. */
-int gord_cgroups_open(struct gord_cgroups *groups, const char *where);
+int gord_cgroups_open(struct gord_cgroups *groups, const char *where,
+                      const struct gord_handed *handed);
 void gord_cgroups_close(struct gord_cgroups *groups);
 
 /* What a group is to hold; 0: no limit. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/runner/cgroup.h"
+#include "daemon/runner/handover.h"
 
 #define CGROUP2_MAGIC 0x63677270
 
@@ -120,7 +121,7 @@ static unsigned enable_limits(int place, int jobs)
 }
 
 /* What a daemon before us has left. */
-static void clear(const struct gord_cgroups *groups)
+static void clear(const struct gord_cgroups *groups, const struct gord_handed *handed)
 {
     int copy = openat(groups->jobs_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
@@ -128,7 +129,8 @@ static void clear(const struct gord_cgroups *groups)
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         char *end;
         uint64_t id = strtoull(entry->d_name, &end, 10);
-        if (end == entry->d_name || *end != '\0') {
+        if (end == entry->d_name || *end != '\0' ||
+            (handed != NULL && gord_handed_has(handed, id))) {
             continue;
         }
         int group = openat(groups->jobs_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -142,7 +144,8 @@ static void clear(const struct gord_cgroups *groups)
     }
 }
 
-static int open_place(struct gord_cgroups *groups, const char *path, bool is_own)
+static int open_place(struct gord_cgroups *groups, const char *path, bool is_own,
+                      const struct gord_handed *handed)
 {
     char why[PATH_MAX + 100];
     struct statfs fs;
@@ -165,7 +168,7 @@ static int open_place(struct gord_cgroups *groups, const char *path, bool is_own
     if (error == 0) {
         groups->jobs_fd = jobs;
         groups->can = enable_limits(place, jobs);
-        clear(groups);
+        clear(groups, handed);
         snprintf(groups->why, sizeof(groups->why), "the control group %s has no controller for it",
                  path);
     } else {
@@ -179,7 +182,8 @@ static int open_place(struct gord_cgroups *groups, const char *path, bool is_own
     return -error;
 }
 
-int gord_cgroups_open(struct gord_cgroups *groups, const char *where)
+int gord_cgroups_open(struct gord_cgroups *groups, const char *where,
+                      const struct gord_handed *handed)
 {
     char mount[PATH_MAX];
     char own[PATH_MAX];
@@ -189,10 +193,14 @@ int gord_cgroups_open(struct gord_cgroups *groups, const char *where)
         return none(groups, 0, "control groups are off (--cgroup=off)");
     }
     if (strcmp(where, "auto") != 0) {
-        return open_place(groups, where, false);
+        return open_place(groups, where, false, handed);
     }
     if (!find_mount(mount, sizeof(mount)) || !find_own(own, sizeof(own))) {
         return none(groups, 0, "there are no control groups of version 2");
+    }
+    size_t length = strlen(own);
+    if (handed != NULL && length > 5 && strcmp(own + length - 5, "/gord") == 0) {
+        own[length - 5] = '\0'; /* the daemon that we were moved there */
     }
     snprintf(path, sizeof(path), "%s%s", mount, own);
     if (strcmp(own, "/") == 0 || !is_delegated(path)) {
@@ -200,7 +208,7 @@ int gord_cgroups_open(struct gord_cgroups *groups, const char *where)
                     "the daemon has no control group of its own (systemd: Delegate=yes; else "
                     "--cgroup=PATH)");
     }
-    (void)open_place(groups, path, true); /* `why` tells what is wrong with it */
+    (void)open_place(groups, path, true, handed); /* `why` tells what is wrong with it */
     return 0;
 }
 

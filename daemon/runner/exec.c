@@ -37,13 +37,9 @@ static void post_limits(struct gord_exec *exec)
     }
 }
 
-/* The process runs: to its end. */
+/* The process runs: to its end, or until it is left to the next daemon. */
 static void live(struct gord_exec *exec, struct gor_ctx *ctx, struct gord_result *out_result)
 {
-    gord_process_begin(&exec->run->process, &exec->tree);
-    post_process(exec);
-    GORD_CRASHPOINT(SPAWN_POSTED);
-    post_limits(exec);
     int result = gord_exec_start_readers(exec);
 
     if (result == 0) {
@@ -55,11 +51,25 @@ static void live(struct gord_exec *exec, struct gor_ctx *ctx, struct gord_result
         exec->stopped = GOR__V1__OUTCOME__SPAWN_ERROR;
         gord_tree_signal(&exec->tree, SIGKILL);
     }
+    if (exec->left) {
+        gord_exec_hand_over(exec);
+        out_result->left = true;
+        return;
+    }
     gord_exec_end_leftovers(exec);
     gor_close(exec->pidfd);
     GORD_CRASHPOINT(EXIT_SEEN);
     gord_exec_reap(exec, out_result);
     GORD_CRASHPOINT(EXIT_REAPED);
+}
+
+/* A new process is there: tell of it. */
+static void begin(struct gord_exec *exec)
+{
+    gord_process_begin(&exec->run->process, &exec->tree);
+    post_process(exec);
+    GORD_CRASHPOINT(SPAWN_POSTED);
+    post_limits(exec);
 }
 
 static int prepare(struct gord_exec *exec, struct gor_ctx **out_ctx)
@@ -68,7 +78,12 @@ static int prepare(struct gord_exec *exec, struct gor_ctx **out_ctx)
 
     *out_ctx = gord_run_ctx(exec->run);
     exec->exited = gor_chan_new(0, 0);
-    result = *out_ctx != NULL && exec->exited != NULL ? gord_exec_open_pipes(exec) : -ENOMEM;
+    result = *out_ctx != NULL && exec->exited != NULL ? 0 : -ENOMEM;
+    result = result != 0 ? result : gor_ctx_with_cancel(gor_ctx_background(), &exec->over);
+    if (result == 0) {
+        result =
+            exec->run->taken_over != NULL ? gord_exec_take_over(exec) : gord_exec_open_pipes(exec);
+    }
     if (result != 0) {
         snprintf(exec->run->detail, sizeof(exec->run->detail), "cannot start a process: %s",
                  strerror(-result));
@@ -93,19 +108,25 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
         goto free_spec;
     }
     exec.spec = spec->exec;
+    exec.cron = spec->cron;
     if (prepare(&exec, &ctx) != 0) {
+        goto close_all;
+    }
+    if (run->taken_over != NULL) {
+        live(&exec, ctx, out_result);
         goto close_all;
     }
     int opened = gord_exec_open_stdin(&exec, ctx);
     Gor__V1__Outcome stopped = gord_run_stopped(run);
     if (stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
-        out_result->outcome = stopped; /* cancelled between its turn and now */
+        gord_result_stop(out_result, stopped); /* cancelled between its turn and now */
         goto close_all;
     }
     GORD_CRASHPOINT(SPAWN_BEFORE);
     if (opened == 0 && gord_exec_start(&exec) == 0) {
         gord_exec_close_child_ends(&exec);
         GORD_CRASHPOINT(SPAWN_AFTER);
+        begin(&exec);
         live(&exec, ctx, out_result);
     }
 close_all:
@@ -117,6 +138,9 @@ close_all:
     gord_exec_close_pipes(&exec);
     gord_exec_report_end(&exec.report);
     gor_chan_unref(exec.exited);
+    if (exec.over != NULL) {
+        gor_ctx_unref(exec.over);
+    }
 free_spec:
     if (spec != NULL) {
         gor__v1__job_spec__free_unpacked(spec, NULL);

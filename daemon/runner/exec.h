@@ -22,16 +22,21 @@ struct gord_exec_pipe {
 struct gord_exec {
     struct gord_run *run;
     const Gor__V1__ExecSpec *spec;
+    const Gor__V1__CronFire *cron; /* borrowed; NULL: no entry of the calendar made the job */
     struct gord_tree tree;
     int pidfd;
     uint64_t floor_bytes;    /* what the process had for a peak before it was itself */
     struct gor_chan *exited; /* closed when the process has ended */
     struct gor_waitgroup readers;
+    struct gor_ctx *over; /* owned: ends the reading of the pipes, which are closed after it */
     struct gord_exec_pipe pipes[2];
     int child_fds[2];               /* -1 once the child has them */
     int stdin_fd;                   /* the same; -1: /dev/null */
     struct gord_exec_report report; /* of how far it is, and its result */
     Gor__V1__Outcome stopped;       /* why we ended it; 0: we did not */
+    bool left;                      /* to the next daemon; run->handed has what there is to know */
+    uint32_t stop_step;             /* of the signals that end it */
+    int64_t stop_until_ns;          /* how long that one may take; 0: it has not been sent */
     bool oom;                       /* the kernel killed it for want of memory */
     struct gord_use use;
 };
@@ -58,7 +63,7 @@ int gord_exec_start_readers(struct gord_exec *exec);
 
 /* ------------------------------------------------------------------ exec_end.c */
 
-/* Until the process has ended, by itself or by us. */
+/* Until the process has ended, by itself or by us; or is to be left to the next daemon: exec->left. */
 void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx);
 
 /* It has ended: end and close whatever is left of it. */
@@ -66,5 +71,13 @@ void gord_exec_end_leftovers(struct gord_exec *exec);
 
 /* Take its status, and tell what it used. */
 void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result);
+
+/* ------------------------------------------------------------------ exec_handover.c */
+
+/* Leave the process alone, with a note in run->handed. */
+void gord_exec_hand_over(struct gord_exec *exec);
+
+/* What run->taken_over says: the process runs already. -ENOMEM. */
+int gord_exec_take_over(struct gord_exec *exec);
 
 #endif

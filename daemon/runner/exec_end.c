@@ -14,23 +14,37 @@
 
 static int64_t grace_of(const struct gord_run *run)
 {
-    return run->spec->grace_ns > 0 ? run->spec->grace_ns : run->env->grace_ns;
+    return run->spec->grace_ns > 0
+               ? run->spec->grace_ns
+               : atomic_load_explicit(&run->env->grace_ns, memory_order_relaxed);
 }
 
-enum { ENDED, HURRY, FORCED };
+enum { ENDED, HURRY, FORCED, LEFT };
 
-/* What comes first: its end, a daemon in a hurry, force, or the end of that time. */
-static int await_end(struct gord_exec *exec, struct gor_ctx *force, int64_t ns)
+/* What comes first: its end, a daemon in a hurry, force, a daemon that leaves it to the next, or the end
+ * of that time. */
+static int await_end(struct gord_exec *exec, struct gor_ctx *force, int64_t until_ns)
 {
-    struct gor_case cases[3] = {
+    struct gor_case cases[4] = {
         [ENDED] = {.chan = exec->exited, .op = GOR_RECV},
         [HURRY] = {.chan = gor_ctx_done(exec->run->env->hurry), .op = GOR_RECV},
-        [FORCED] = {.chan = gor_ctx_done(force), .op = GOR_RECV}};
+        [FORCED] = {.chan = gor_ctx_done(force), .op = GOR_RECV},
+        [LEFT] = {.chan = gor_ctx_done(exec->run->env->leave), .op = GOR_RECV}};
 
-    return gor_select_until(cases, 3, gor_after(ns));
+    return gor_select_until(cases, 4, until_ns);
 }
 
-/* As the job says, TERM and its grace if it says nothing. Whether it has ended by that. */
+static void send_step(struct gord_exec *exec, const Gor__V1__StopSignal *step)
+{
+    gord_tree_signal(&exec->tree, step->signal);
+    /* One that is paused, or stopped by others, would not hear of it. */
+    (void)gord_process_resume(&exec->run->process);
+    gord_tree_signal(&exec->tree, SIGCONT);
+    exec->stop_until_ns = gor_after(step->wait_ns > 0 ? step->wait_ns : grace_of(exec->run));
+}
+
+/* As the job says, TERM and its grace if it says nothing; from where the former daemon was, if one was.
+ * Whether it has ended by that, or is left as it is. */
 static bool ask_to_end(struct gord_exec *exec, struct gor_ctx *force)
 {
     const Gor__V1__ExecSpec *spec = exec->spec;
@@ -38,16 +52,17 @@ static bool ask_to_end(struct gord_exec *exec, struct gor_ctx *force)
     size_t count = spec->n_stop_signals > 0 ? spec->n_stop_signals : 1;
 
     usual.signal = SIGTERM;
-    for (size_t i = 0; i < count; i++) {
-        const Gor__V1__StopSignal *step = spec->n_stop_signals > 0 ? spec->stop_signals[i] : &usual;
-        gord_tree_signal(&exec->tree, step->signal);
-        /* One that is paused, or stopped by others, would not hear of it. */
-        (void)gord_process_resume(&exec->run->process);
-        gord_tree_signal(&exec->tree, SIGCONT);
-        int came = await_end(exec, force, step->wait_ns > 0 ? step->wait_ns : grace_of(exec->run));
-        if (came == ENDED || came == FORCED) {
-            return came == ENDED;
+    for (; exec->stop_step < count; exec->stop_step++) {
+        size_t i = exec->stop_step;
+        if (exec->stop_until_ns == 0) {
+            send_step(exec, spec->n_stop_signals > 0 ? spec->stop_signals[i] : &usual);
         }
+        int came = await_end(exec, force, exec->stop_until_ns);
+        exec->left = came == LEFT;
+        if (came == ENDED || came == FORCED || came == LEFT) {
+            return came != FORCED;
+        }
+        exec->stop_until_ns = 0;
     }
     return false;
 }
@@ -89,13 +104,19 @@ static void begin_reports(struct gord_exec *exec)
 
 void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
 {
-    enum { EXITED, STOPPED, POKED };
-    struct gor_case cases[3] = {[EXITED] = {.chan = exec->exited, .op = GOR_RECV},
-                                [STOPPED] = {.chan = gor_ctx_done(ctx), .op = GOR_RECV},
-                                [POKED] = {.chan = exec->run->poked, .op = GOR_RECV}};
+    enum { EXITED, STOPPED, LEAVE, WITHOUT_POKES, POKED = WITHOUT_POKES, CASES };
+    struct gor_case cases[CASES] = {
+        [EXITED] = {.chan = exec->exited, .op = GOR_RECV},
+        [STOPPED] = {.chan = gor_ctx_done(ctx), .op = GOR_RECV},
+        [LEAVE] = {.chan = gor_ctx_done(exec->run->env->leave), .op = GOR_RECV},
+        [POKED] = {.chan = exec->run->poked, .op = GOR_RECV}};
     int64_t young = gor_after(GORD_REPORT_YOUTH_NS);
     int got = POKED;
 
+    if (exec->stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
+        end_process(exec); /* the daemon that we have it from was about to */
+        return;
+    }
     while (got == POKED || (got == -ETIMEDOUT && gor_now() < own_deadline(exec))) {
         int64_t until = own_deadline(exec);
         if (young != GOR_NEVER && gor_now() >= young) {
@@ -103,7 +124,7 @@ void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
             young = GOR_NEVER;
         }
         until = until < young ? until : young;
-        got = gor_select_until(cases, exec->run->poked != NULL ? 3 : 2, until);
+        got = gor_select_until(cases, exec->run->poked != NULL ? CASES : WITHOUT_POKES, until);
     }
     if (got == -ETIMEDOUT) {
         exec->stopped = GOR__V1__OUTCOME__TIMED_OUT;
@@ -111,7 +132,8 @@ void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
     } else if (got == STOPPED) {
         exec->stopped = gord_run_stopped(exec->run);
     }
-    if (got != EXITED) {
+    exec->left = got == LEAVE;
+    if (got != EXITED && got != LEAVE) {
         end_process(exec);
     }
 }
@@ -133,8 +155,9 @@ void gord_exec_end_leftovers(struct gord_exec *exec)
         exec->oom = gord_cgroup_was_oom(exec->tree.group);
     }
     gord_input_shut(&run->input);
-    gord_exec_close_pipes(exec);
+    gor_ctx_cancel(exec->over, "the job has ended");
     gor_waitgroup_wait(&exec->readers);
+    gord_exec_close_pipes(exec);
     gord_exec_report_end(&exec->report);
 }
 
@@ -179,6 +202,6 @@ void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result)
             out_result->exit_code == 0 ? GOR__V1__OUTCOME__SUCCEEDED : GOR__V1__OUTCOME__FAILED;
     }
     if (exec->stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
-        out_result->outcome = exec->stopped;
+        gord_result_stop(out_result, exec->stopped);
     }
 }

@@ -10,6 +10,7 @@
 
 #include "daemon/runner/exec.h"
 #include "daemon/runner/text.h"
+#include "daemon/runner/user.h"
 
 #define READ_BYTES (32 * 1024)
 
@@ -70,6 +71,13 @@ static int open_input(struct gord_exec *exec)
 
 int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx)
 {
+    if (exec->spec->stdin_path.len > 0 && gord_user_differs(exec->run->uid)) {
+        snprintf(exec->run->detail, sizeof(exec->run->detail),
+                 "its standard input would be a file that the daemon opens as root, and the job is "
+                 "user %u's: let the program open it, or send it (--stdin)",
+                 exec->run->uid);
+        return -EPERM;
+    }
     if (exec->spec->stdin_path.len > 0) {
         return open_file(exec, ctx);
     }
@@ -101,15 +109,16 @@ void gord_exec_close_pipes(struct gord_exec *exec)
     }
 }
 
+/* The pipe is closed after this has ended: its number must not become another file's while somebody
+ * here still goes by it. */
 static void read_pipe(void *arg)
 {
     struct gord_exec_pipe *pipe = arg;
     char *buffer = malloc(READ_BYTES);
     ssize_t got = 1;
-    int fd = pipe->fd;
 
     while (buffer != NULL && got > 0) {
-        got = gor_read(fd, buffer, READ_BYTES, GOR_NEVER);
+        got = gor_read_ctx(pipe->fd, buffer, READ_BYTES, pipe->exec->over);
         if (got > 0) {
             gord_logfile_append(&pipe->exec->run->log, pipe->stream, buffer, (size_t)got);
         }
@@ -122,8 +131,9 @@ static void wait_exit(void *arg)
 {
     struct gord_exec *exec = arg;
 
-    gor_fd_wait(exec->pidfd, GOR_FD_READ, GOR_NEVER);
-    gor_chan_close(exec->exited);
+    if (gor_fd_wait_ctx(exec->pidfd, GOR_FD_READ, exec->over) >= 0) {
+        gor_chan_close(exec->exited);
+    }
     gor_waitgroup_done(&exec->readers);
 }
 

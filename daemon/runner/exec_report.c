@@ -35,7 +35,7 @@ static void keep_line(struct gord_exec_report *report, const char *bytes, size_t
     report->line_bytes += kept;
 }
 
-/* Only the newest line matters, so one that writes thousands at a time costs no more. */
+/* An empty line is a sign of life. Of the others only the newest matters, so one that writes thousands at a time costs no more. */
 static void take_progress(struct gord_exec_report *report, const char *bytes, size_t length)
 {
     const char *last = memrchr(bytes, '\n', length);
@@ -44,13 +44,18 @@ static void take_progress(struct gord_exec_report *report, const char *bytes, si
         keep_line(report, bytes, length);
         return;
     }
-    const char *before = memrchr(bytes, '\n', (size_t)(last - bytes));
+    const char *end = last; /* of the newest line that says something */
+    while (end > bytes && end[-1] == '\n') {
+        end--;
+    }
+    const char *before = memrchr(bytes, '\n', (size_t)(end - bytes));
     if (before == NULL) {
-        keep_line(report, bytes, (size_t)(last - bytes));
+        keep_line(report, bytes, (size_t)(end - bytes));
         tell(report, report->line, report->line_bytes);
     } else {
-        tell(report, before + 1, (size_t)(last - before - 1));
+        tell(report, before + 1, (size_t)(end - before - 1));
     }
+    gord_run_sign(report->run);
     report->line_bytes = 0;
     keep_line(report, last + 1, length - (size_t)(last + 1 - bytes));
 }
@@ -193,16 +198,21 @@ int gord_exec_report_start(struct gord_exec_report *report)
     return result;
 }
 
-void gord_exec_report_end(struct gord_exec_report *report)
+void gord_exec_report_pause(struct gord_exec_report *report)
 {
-    gord_exec_report_close_child(report);
-    bool read_before = report->over != NULL;
-    if (read_before) {
-        gor_ctx_cancel(report->over, "the process has ended");
+    if (report->over != NULL) {
+        gor_ctx_cancel(report->over, "nobody reads any more");
         gor_waitgroup_wait(&report->readers);
         gor_ctx_unref(report->over);
         report->over = NULL;
     }
+}
+
+void gord_exec_report_end(struct gord_exec_report *report)
+{
+    gord_exec_report_close_child(report);
+    bool read_before = report->over != NULL;
+    gord_exec_report_pause(report);
     for (int i = 0; i < GORD_REPORT_PIPES; i++) {
         if (report->fds[i] >= 0) {
             drain(report, i);

@@ -47,6 +47,9 @@ void gord_exec_report_close_child(struct gord_exec_report *report);
 /* Begin to read, for the process has become old enough; an error of gor_go. */
 int gord_exec_report_start(struct gord_exec_report *report);
 
+/* Read no more for now; what was begun of a line stays. */
+void gord_exec_report_pause(struct gord_exec_report *report);
+
 /* The process has ended, or there was none: read what is there, and close. */
 void gord_exec_report_end(struct gord_exec_report *report);
 

@@ -2,13 +2,17 @@
 /* exec_start.c - from what a job says to a process: arguments, environment, limits, control group. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/assert.h"
 #include "daemon/runner/exec.h"
+#include "daemon/runner/finish.h"
 #include "daemon/runner/limits.h"
 #include "daemon/runner/spawn.h"
 
@@ -168,19 +172,132 @@ static int spawn_limited(struct gord_exec *exec, struct gord_spawn *what,
     return result;
 }
 
-int gord_exec_start(struct gord_exec *exec)
+enum { OURS_MAX = 16, OURS_ROOM = 160 };
+
+/* Variables of ours in its environment. */
+struct ours {
+    char texts[OURS_MAX][OURS_ROOM];
+    const char *list[OURS_MAX + 1]; /* ends with NULL */
+    size_t count;
+};
+
+static void add(struct ours *ours, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct ours *ours, const char *format, ...)
+{
+    va_list args;
+
+    GORD_ASSERT(ours->count < OURS_MAX);
+    va_start(args, format);
+    (void)vsnprintf(ours->texts[ours->count], OURS_ROOM, format, args);
+    va_end(args);
+    ours->list[ours->count] = ours->texts[ours->count];
+    ours->count++;
+}
+
+/* Which entry of the calendar made its job. */
+static void add_cron(struct ours *ours, const Gor__V1__CronFire *cron)
+{
+    time_t at = (time_t)(cron->at_ns / 1000000000);
+    struct tm parts;
+    char time[48];
+
+    if (gmtime_r(&at, &parts) != NULL &&
+        strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &parts) != 0) {
+        add(ours, "GOR_CRON=%s", cron->name);
+        add(ours, "GOR_CRON_TIME=%s", time);
+    }
+}
+
+/* Which task of its array it is. */
+static void add_array(struct ours *ours, const struct gord_spec *spec)
+{
+    add(ours, "GOR_ARRAY_ID=%" PRIu64, spec->array_id);
+    add(ours, "GOR_ARRAY_INDEX=%" PRIu32, spec->array_index);
+    add(ours, "GOR_ARRAY_COUNT=%" PRIu32, spec->array_count);
+}
+
+/* The end of which job it is for. -ENOMEM. */
+static int add_hook(struct ours *ours, const struct gord_spec *spec)
+{
+    char texts[GORD_HOOK_VARIABLES][GORD_HOOK_TEXT];
+    struct gord_hook_of of;
+    int result = gord_spec_hook_of(spec, &of);
+
+    if (result != 0) {
+        return result;
+    }
+    gord_finish_variables(&of, texts);
+    for (int i = 0; i < GORD_HOOK_VARIABLES; i++) {
+        add(ours, "%s", texts[i]);
+    }
+    return 0;
+}
+
+/* At home as whom. The texts are those of `user`, which has to live as long. */
+static void add_user(struct ours *ours, const struct gord_user *user)
+{
+    const char *const texts[] = {user->home, user->user, user->logname};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        GORD_ASSERT(ours->count < OURS_MAX);
+        ours->list[ours->count++] = texts[i];
+    }
+}
+
+/* All of them; `user` is NULL where the process is ours. -ENOMEM. */
+static int add_all(struct ours *ours, const struct gord_exec *exec, const struct gord_user *user)
+{
+    const struct gord_spec *spec = exec->run->spec;
+
+    add(ours, "GOR_JOB_ID=%" PRIu64, exec->run->id);
+    add(ours, "%s", GORD_PROGRESS_FD_VARIABLE);
+    add(ours, "%s", GORD_RESULT_FD_VARIABLE);
+    if (user != NULL) {
+        add_user(ours, user);
+    }
+    if (exec->cron != NULL) {
+        add_cron(ours, exec->cron);
+    }
+    if (spec->array_id != 0) {
+        add_array(ours, spec);
+    }
+    return spec->is_hook ? add_hook(ours, spec) : 0;
+}
+
+/* Whose process it will be; *out_user is NULL where that is ours. 0, or -errno with a detail. */
+static int find_user(struct gord_exec *exec, struct gord_user *user, struct gord_user **out_user)
 {
     struct gord_run *run = exec->run;
+
+    *out_user = NULL;
+    if (!gord_user_differs(run->uid)) {
+        return 0;
+    }
+    int result = gord_user_find(run->uid, user);
+    if (result != 0) {
+        snprintf(run->detail, sizeof(run->detail), "cannot run it as user %u, whose it is: %s",
+                 run->uid,
+                 result == -ENOENT ? "there is no such user on this machine" : strerror(-result));
+        return result;
+    }
+    *out_user = user;
+    return 0;
+}
+
+static int start_as(struct gord_exec *exec, const struct gord_user *user)
+{
+    static const char *const nothing[] = {NULL};
+    struct gord_run *run = exec->run;
     const Gor__V1__ExecSpec *spec = exec->spec;
-    char id_text[48];
+    struct ours ours = {.count = 0};
     char *cwd = to_text(&spec->cwd);
     int result = -ENOMEM;
 
-    snprintf(id_text, sizeof(id_text), "GOR_JOB_ID=%" PRIu64, run->id);
     snprintf(run->detail, sizeof(run->detail), "out of memory");
-    const char *const ours[] = {id_text, GORD_PROGRESS_FD_VARIABLE, GORD_RESULT_FD_VARIABLE, NULL};
-    char **argv = to_vector(spec->argv, spec->n_argv, &ours[3]);
-    char **env = to_vector(spec->env, spec->n_env, ours);
+    char **argv = to_vector(spec->argv, spec->n_argv, nothing);
+    char **env =
+        add_all(&ours, exec, user) == 0 ? to_vector(spec->env, spec->n_env, ours.list) : NULL;
     if (cwd != NULL && argv != NULL && env != NULL && argv[0] != NULL) {
         struct gord_spawn what = {.argv = argv,
                                   .env = env,
@@ -191,7 +308,8 @@ int gord_exec_start(struct gord_exec *exec)
                                   .stdin_fd = exec->stdin_fd,
                                   .stdout_fd = exec->child_fds[0],
                                   .stderr_fd = exec->child_fds[1],
-                                  .report_fds = exec->report.child_fds};
+                                  .report_fds = exec->report.child_fds,
+                                  .user = user};
         struct gord_rlimits rlimits;
         result = spawn_limited(exec, &what, &rlimits);
     }
@@ -202,4 +320,13 @@ int gord_exec_start(struct gord_exec *exec)
     free_vector(env);
     free(cwd);
     return result;
+}
+
+int gord_exec_start(struct gord_exec *exec)
+{
+    struct gord_user user;
+    struct gord_user *as = NULL;
+    int result = find_user(exec, &user, &as);
+
+    return result == 0 ? start_as(exec, as) : result;
 }

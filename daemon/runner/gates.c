@@ -48,6 +48,15 @@ static bool keeps(const struct gate *gate)
 
 /* ------------------------------------------------------------------ making them */
 
+/* When it is over unless it has started; 0: never. */
+static int64_t ends_ns(const struct gord_standing *standing)
+{
+    int64_t expires = standing->expires_ns;
+    int64_t deadline = standing->deadline_ns;
+
+    return expires == 0 || (deadline != 0 && deadline < expires) ? deadline : expires;
+}
+
 static int set_times(struct gord_gates *gates, struct gate *gate)
 {
     const struct gord_standing *standing = gate->job->body->standing;
@@ -65,10 +74,17 @@ static int set_times(struct gord_gates *gates, struct gate *gate)
     if (!gate->is_due) {
         result = gord_alarm_set(gate->by_boot ? &gates->boot : &gates->wall, &gate->due, due);
     }
-    if (result == 0 && standing->expires_ns != 0) {
-        result = gord_alarm_set(&gates->expiries, &gate->expiry, standing->expires_ns);
+    gord_alarm_clear(&gates->expiries, &gate->expiry);
+    if (result == 0 && ends_ns(standing) != 0) {
+        result = gord_alarm_set(&gates->expiries, &gate->expiry, ends_ns(standing));
     }
     return result;
+}
+
+/* Then what it was to run after has come already. */
+static bool has_run(const struct gord_standing *standing)
+{
+    return standing->attempt + standing->losses > 0;
 }
 
 static void facts_of_job(const struct gord_job *job, struct gord_after_facts *out)
@@ -79,7 +95,7 @@ static void facts_of_job(const struct gord_job *job, struct gord_after_facts *ou
     out->ended = job->state == GOR__V1__JOB_STATE__TERMINATED;
     out->outcome = (Gor__V1__Outcome)job->outcome;
     out->started = (job->body != NULL && job->body->started_ns != 0) ||
-                   (standing != NULL && standing->attempt + standing->losses > 0);
+                   (standing != NULL && has_run(standing));
 }
 
 /* From memory or the store. */
@@ -117,7 +133,8 @@ int gord_gates_enter(struct gord_gates *gates, struct gord_job *job)
         job->body->gate = gate;
     }
     int result = set_times(gates, gate);
-    if (result == 0 && gate->after == NULL && job->state == GOR__V1__JOB_STATE__CREATED) {
+    if (result == 0 && gate->after == NULL && job->state == GOR__V1__JOB_STATE__CREATED &&
+        !has_run(job->body->standing)) {
         result =
             gord_after_new(&gates->index, job->id, job->body->spec, look_up, gates, &gate->after);
     }
@@ -126,7 +143,7 @@ int gord_gates_enter(struct gord_gates *gates, struct gord_job *job)
         return result;
     }
     bool kept = keeps(gate);
-    if (!kept && job->body->standing->expires_ns == 0) {
+    if (!kept && ends_ns(job->body->standing) == 0) {
         gord_gates_leave(gates, job);
     }
     return kept;
@@ -164,7 +181,7 @@ static void look(struct gord_gates *gates, struct gate *gate)
     if (keeps(gate)) {
         return;
     }
-    if (job->body->standing->expires_ns == 0) {
+    if (ends_ns(job->body->standing) == 0) {
         gord_gates_leave(gates, job);
     }
     GORD_CRASHPOINT(GATE_OPENED);
@@ -366,4 +383,44 @@ const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT])
         add(out, "waits for %s", jobs);
     }
     return out;
+}
+
+/* What the conditions on other jobs come to. */
+static int would_wait(struct gord_gates *gates, const struct gord_spec *spec,
+                      char out[GORD_GATE_TEXT])
+{
+    struct gord_after *after = NULL;
+    char jobs[GORD_GATE_TEXT - 32];
+    int result = gord_after_new(&gates->index, 0, spec, look_up, gates, &after);
+
+    if (result != 0) {
+        return result;
+    }
+    enum gord_after_verdict verdict = gord_after_verdict(after);
+    if (verdict != GORD_AFTER_HOLDS) {
+        gord_after_text(after, jobs, sizeof(jobs));
+        add(out, verdict == GORD_AFTER_PENDING ? "waits for %s" : "it would never run: %s", jobs);
+    }
+    gord_after_free(&gates->index, after);
+    return 0;
+}
+
+int gord_gates_would(struct gord_gates *gates, const struct gord_spec *spec,
+                     char out[GORD_GATE_TEXT])
+{
+    struct gord_standing *standing = NULL;
+    int result = gord_spec_standing(spec, &standing);
+
+    out[0] = '\0';
+    if (result != 0 || standing == NULL) {
+        return result;
+    }
+    if (standing->held) {
+        add(out, "held");
+    }
+    if (standing->due_boot != 0 || standing->due_ns > gord_event_clock()) {
+        add_time(standing, out);
+    }
+    gord_standing_unref(standing);
+    return would_wait(gates, spec, out);
 }

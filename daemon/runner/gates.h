@@ -3,7 +3,7 @@
  * retry; and the time after which a job that has not started is over.
  *
  * Invariants  a job that is CREATED, or waits for a retry, has a gate, and so has one that is to
- *             start before some time and has not started; nothing else has one. What a gate knows is
+ *             start before some time, or has a deadline, and has not started; nothing else has one. What a gate knows is
  *             in the job's standing, so that it can be made again after a restart.
  * Threads     loop thread.
  * Ownership   open/close/fini; part of the runner. The gates own what body->gate points to.
@@ -30,12 +30,12 @@ struct gord_gates {
     size_t news_room;
     struct gord_alarm wall;     /* times of the wall clock */
     struct gord_alarm boot;     /* delays */
-    struct gord_alarm expiries; /* by the wall clock */
+    struct gord_alarm expiries; /* times to have started by, and deadlines; by the wall clock */
     /* Nothing keeps the job any more. */
     void (*opened)(void *arg, struct gord_job *job);
     /* What it was to run after can no longer come. */
     void (*failed)(void *arg, struct gord_job *job, const char *detail);
-    /* It has not started in time. */
+    /* It has not started in time, or its deadline has passed before it did. */
     void (*expired)(void *arg, struct gord_job *job);
     void *arg;
 };
@@ -60,6 +60,11 @@ void gord_gates_flush(struct gord_gates *gates);
 
 /* What keeps it, for people: "held; until 2026-03-01 12:30:00 +0100". */
 const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT]);
+
+/* The same of a job with that spec that is not there yet, or why it would never run; "": nothing would
+ * keep it. -ENOMEM, or the reader's error. */
+int gord_gates_would(struct gord_gates *gates, const struct gord_spec *spec,
+                     char out[GORD_GATE_TEXT]);
 
 /* "2026-03-01 12:30:00 +0100" */
 const char *gord_gates_time(int64_t at_ns, char *out, size_t bytes);

@@ -17,6 +17,19 @@ uint64_t gor_job_id(const struct gor_job *job)
     return job->run->id;
 }
 
+uint64_t gor_job_array(const struct gor_job *job, uint32_t *out_index, uint32_t *out_count)
+{
+    const struct gord_spec *spec = job->run->spec;
+
+    if (spec->array_id != 0 && out_index != NULL) {
+        *out_index = spec->array_index;
+    }
+    if (spec->array_id != 0 && out_count != NULL) {
+        *out_count = spec->array_count;
+    }
+    return spec->array_id;
+}
+
 size_t gor_job_arg_count(const struct gor_job *job)
 {
     return job->spec->native->n_args;
@@ -86,6 +99,15 @@ int gor_job_progress(struct gor_job *job, uint64_t done, uint64_t total, const c
     }
     size_t length = strnlen(fit, GORD_PROGRESS_TEXT_BYTES);
     return gord_run_tell(job->run, done, total, gord_text_clean(fit, length, clean, sizeof(clean)));
+}
+
+int gor_job_alive(struct gor_job *job)
+{
+    if (is_over(job)) {
+        return -ESRCH;
+    }
+    gord_run_sign(job->run);
+    return 0;
 }
 
 int gor_job_result(struct gor_job *job, const void *bytes, size_t length)

@@ -30,6 +30,19 @@ void gord_input_shut(struct gord_input *input)
     gor_mutex_unlock(&input->lock);
 }
 
+int gord_input_let_go(struct gord_input *input)
+{
+    if (input->ctx == NULL) {
+        return -1;
+    }
+    gor_ctx_cancel(input->ctx, "the daemon is being replaced");
+    gor_mutex_lock(&input->lock);
+    int fd = input->fd;
+    input->fd = -1;
+    gor_mutex_unlock(&input->lock);
+    return fd;
+}
+
 void gord_input_fini(struct gord_input *input)
 {
     if (input->ctx != NULL) {

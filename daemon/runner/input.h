@@ -45,6 +45,9 @@ int gord_input_open(struct gord_input *input, int fd);
 /* End the writes under way and close it; no more come through. */
 void gord_input_shut(struct gord_input *input);
 
+/* The same without closing it: the pipe's end, which is the caller's then; -1: there is none. */
+int gord_input_let_go(struct gord_input *input);
+
 /* Forget it; nobody writes any more. */
 void gord_input_fini(struct gord_input *input);
 

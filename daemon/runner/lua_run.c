@@ -39,6 +39,11 @@ static int tell(void *arg, uint64_t done, uint64_t total, const char *text)
     return gord_run_tell(arg, done, total, text);
 }
 
+static void give_sign(void *arg)
+{
+    gord_run_sign(arg);
+}
+
 static int set_result(void *arg, const void *bytes, size_t count)
 {
     return gord_run_set_result(arg, bytes, count);
@@ -104,7 +109,7 @@ static void decide(struct gord_run *run, struct gord_lua_result *result,
     if (atomic_load(&run->panicked)) {
         out_result->outcome = GOR__V1__OUTCOME__PANICKED;
     } else if (stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
-        out_result->outcome = stopped;
+        gord_result_stop(out_result, stopped);
     } else if (result->fate != GORD_LUA_RETURNED) {
         failed(run, result, out_result);
     } else {
@@ -129,18 +134,24 @@ static void run_script(struct gord_run *run, struct lua_parts *parts,
                                      .arg_count = lua->n_args,
                                      .max_steps = lua->max_steps,
                                      .max_memory_bytes = lua->max_memory_bytes};
-    struct gord_lua_host host = {.arg = run,
-                                 .ctx = gord_run_ctx(run),
-                                 .hurry = run->env->hurry,
-                                 .grace_ns = run->spec->grace_ns > 0 ? run->spec->grace_ns
-                                                                     : run->env->grace_ns,
-                                 .id = run->id,
-                                 .name = run->name,
-                                 .write = write_output,
-                                 .tell = tell,
-                                 .set_result = set_result,
-                                 .submit = submit,
-                                 .wait = wait_for};
+    struct gord_lua_host host = {
+        .arg = run,
+        .ctx = gord_run_ctx(run),
+        .hurry = run->env->hurry,
+        .grace_ns = run->spec->grace_ns > 0
+                        ? run->spec->grace_ns
+                        : atomic_load_explicit(&run->env->grace_ns, memory_order_relaxed),
+        .id = run->id,
+        .array_id = run->spec->array_id,
+        .array_index = run->spec->array_index,
+        .array_count = run->spec->array_count,
+        .name = run->name,
+        .write = write_output,
+        .tell = tell,
+        .give_sign = give_sign,
+        .set_result = set_result,
+        .submit = submit,
+        .wait = wait_for};
 
     if (host.ctx == NULL) {
         snprintf(run->detail, sizeof(run->detail), "out of memory");

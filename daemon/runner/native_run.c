@@ -14,7 +14,7 @@ static void decide(struct gord_run *run, int code, struct gord_result *out_resul
     if (atomic_load(&run->panicked)) {
         out_result->outcome = GOR__V1__OUTCOME__PANICKED;
     } else if (stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
-        out_result->outcome = stopped;
+        gord_result_stop(out_result, stopped);
     } else {
         out_result->outcome = code == 0 ? GOR__V1__OUTCOME__SUCCEEDED : GOR__V1__OUTCOME__FAILED;
     }

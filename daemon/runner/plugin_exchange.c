@@ -116,6 +116,29 @@ static size_t retire_gone(struct gord_plugins *plugins, const struct gord_plugin
     return count;
 }
 
+void gord_plugins_remember(struct gord_plugins *plugins, const struct gord_plugin_change *changes,
+                           size_t count)
+{
+    for (size_t i = 0; i < plugins->refused_count; i++) {
+        free(plugins->refused[i]);
+    }
+    free(plugins->refused);
+    plugins->refused = count > 0 ? calloc(count, sizeof(*plugins->refused)) : NULL;
+    plugins->refused_count = 0;
+    for (size_t i = 0; plugins->refused != NULL && i < count; i++) {
+        char *text = changes[i].kind == GORD_PLUGIN_FAILED ? strdup(changes[i].error) : NULL;
+        if (text != NULL) {
+            plugins->refused[plugins->refused_count++] = text;
+        }
+    }
+}
+
+char *const *gord_plugins_refused(const struct gord_plugins *plugins, size_t *out_count)
+{
+    *out_count = plugins->refused_count;
+    return plugins->refused;
+}
+
 static size_t count_plugins(const struct gord_plugins *plugins)
 {
     size_t count = 0;
@@ -143,12 +166,14 @@ static void finish(struct gord_plugins *plugins, struct gord_plugin_scan *scan,
     }
     if (error != 0) {
         gord_log(GORD_LOG_ERROR, 0, "plug-ins stay as they are: %s", failed.error);
+        gord_plugins_remember(plugins, &failed, 1);
         done(arg, error, &failed, 1);
     } else {
         count = retire_gone(plugins, scan, changes);
         for (size_t i = 0; i < scan->found_count; i++) {
             changes[count++] = integrate(plugins, &scan->found[i]);
         }
+        gord_plugins_remember(plugins, changes, count);
         done(arg, 0, changes, count);
         gord_plugins_drop(plugins);
     }

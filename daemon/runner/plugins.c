@@ -300,5 +300,6 @@ void gord_plugins_free(struct gord_plugins *plugins)
         plugins->first = plugin->next;
         gord_plugin_unload(plugin);
     }
+    gord_plugins_remember(plugins, NULL, 0);
     free(plugins);
 }

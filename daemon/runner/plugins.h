@@ -69,6 +69,10 @@ const struct gord_plugin *gord_plugins_first(const struct gord_plugins *plugins)
 
 const char *gord_plugins_folder(const struct gord_plugins *plugins); /* NULL: none */
 
+/* Why files were refused when the folder was looked at last: `*out_count` texts, that last until it is
+ * looked at again. */
+char *const *gord_plugins_refused(const struct gord_plugins *plugins, size_t *out_count);
+
 enum gord_plugin_change_kind {
     GORD_PLUGIN_UNCHANGED,
     GORD_PLUGIN_LOADED,

@@ -17,10 +17,12 @@ struct gord_plugin_reload {
 };
 
 struct gord_plugins {
-    const char *folder;                /* borrowed; NULL: none */
-    const char *copies;                /* borrowed */
-    struct gord_plugin *first;         /* owned list */
-    struct gor_job *ended;             /* owned list: jobs of which something runs, perhaps */
+    const char *folder;        /* borrowed; NULL: none */
+    const char *copies;        /* borrowed */
+    struct gord_plugin *first; /* owned list */
+    struct gor_job *ended;     /* owned list: jobs of which something runs, perhaps */
+    char **refused;            /* owned: why files were, when the folder was looked at last */
+    size_t refused_count;
     uint64_t serial;                   /* of copies */
     struct gord_plugin_reload *reload; /* owned; NULL: none */
     uv_async_t reloaded;
@@ -35,6 +37,10 @@ struct gord_plugin *gord_plugins_module(const struct gord_plugins *plugins, cons
 
 /* Unload what was retired and nothing runs. */
 void gord_plugins_drop(struct gord_plugins *plugins);
+
+/* Keep why some were refused, instead of what was kept; without memory, fewer of them. */
+void gord_plugins_remember(struct gord_plugins *plugins, const struct gord_plugin_change *changes,
+                           size_t count);
 
 /* Load what there is, now, for nobody waits yet. What fails is in the log. */
 void gord_plugins_load_first(struct gord_plugins *plugins);

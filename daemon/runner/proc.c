@@ -8,7 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "runtime/gor.h"
+
+#define EXEC_LOOK_NS GOR_MILLISECOND
+/* Looks at one that has arguments and no environment, until that is believed. */
+enum { BELIEVED_AFTER = 3 };
 
 static ssize_t read_file(const char *path, char *out, size_t bytes)
 {
@@ -120,7 +127,8 @@ int gord_proc_each_child(pid_t pid, int (*visit)(void *arg, pid_t pid), void *ar
     return result;
 }
 
-int gord_proc_look_for_id(pid_t pid, uint64_t id)
+/* 0; else as gord_proc_env, -ENOENT for another id too. */
+static int look_for_id(pid_t pid, uint64_t id)
 {
     char want[32];
     char have[32];
@@ -130,18 +138,43 @@ int gord_proc_look_for_id(pid_t pid, uint64_t id)
     return result == 0 && strcmp(want, have) != 0 ? -ENOENT : result;
 }
 
-bool gord_proc_carries_id(pid_t pid, uint64_t id)
-{
-    return gord_proc_look_for_id(pid, id) == 0;
-}
-
-bool gord_proc_is_bare(pid_t pid)
+/* Whether it has no arguments: it becomes another program at this moment, or is a zombie. */
+static bool is_bare(pid_t pid)
 {
     char path[64];
     char byte[2];
 
     snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
     return read_file(path, byte, sizeof(byte)) == 0;
+}
+
+static bool lives(pid_t pid)
+{
+    struct gord_proc proc;
+
+    return gord_proc_read(pid, &proc) == 0 && proc.state != 'Z';
+}
+
+static int sleep_thread(int64_t ns)
+{
+    struct timespec time = {.tv_nsec = (long)ns};
+
+    return nanosleep(&time, NULL);
+}
+
+/* Nothing tells when it can be told, so it is looked at again. */
+bool gord_proc_carries_id(pid_t pid, uint64_t id, int64_t within_ns, int (*rest)(int64_t ns))
+{
+    int64_t deadline = gor_after(within_ns);
+    int result = look_for_id(pid, id);
+    int believed = 0;
+
+    while (result == -ENODATA && believed < BELIEVED_AFTER && gor_now() < deadline && lives(pid)) {
+        believed = is_bare(pid) ? 0 : believed + 1;
+        (void)(rest != NULL ? rest : sleep_thread)(EXEC_LOOK_NS);
+        result = look_for_id(pid, id);
+    }
+    return result == 0;
 }
 
 int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes)

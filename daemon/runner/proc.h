@@ -35,11 +35,9 @@ int gord_proc_each_listed(int fd, int (*visit)(void *arg, pid_t pid), void *arg)
  * another program; else the errno of reading. */
 int gord_proc_env(pid_t pid, const char *name, char *out, size_t out_bytes);
 
-/* Whether it was started with GOR_JOB_ID=id: 0; else as gord_proc_env, -ENOENT for another id too. */
-int gord_proc_look_for_id(pid_t pid, uint64_t id);
-bool gord_proc_carries_id(pid_t pid, uint64_t id);
-
-/* Whether it has no arguments: it becomes another program at this moment, or is a zombie. */
-bool gord_proc_is_bare(pid_t pid);
+/* Whether it was started with GOR_JOB_ID=id. Of one that becomes another program at this moment that
+ * cannot be told yet: it is looked at again and again for `within_ns` at most, with rest(ns) between
+ * two looks, or the thread sleeping if that is NULL. */
+bool gord_proc_carries_id(pid_t pid, uint64_t id, int64_t within_ns, int (*rest)(int64_t ns));
 
 #endif

@@ -97,3 +97,23 @@ int64_t gord_process_paused_ns(struct gord_process *process, bool *out_paused)
     pthread_mutex_unlock(&process->lock);
     return paused_ns;
 }
+
+int64_t gord_process_pauses(struct gord_process *process, int *out_paused, int64_t *out_paused_at)
+{
+    pthread_mutex_lock(&process->lock);
+    int64_t paused_ns = process->paused_ns;
+    *out_paused = process->paused;
+    *out_paused_at = process->paused_at;
+    pthread_mutex_unlock(&process->lock);
+    return paused_ns;
+}
+
+void gord_process_set_pauses(struct gord_process *process, bool paused, int64_t paused_at,
+                             int64_t paused_ns)
+{
+    pthread_mutex_lock(&process->lock);
+    process->paused = paused;
+    process->paused_at = paused_at;
+    process->paused_ns = paused_ns;
+    pthread_mutex_unlock(&process->lock);
+}

@@ -40,4 +40,9 @@ int gord_process_resume(struct gord_process *process);
 /* How long it has been paused so far, and whether it is now. */
 int64_t gord_process_paused_ns(struct gord_process *process, bool *out_paused);
 
+/* The same, and since when it is paused if it is; to be set again by whoever takes the process over. */
+int64_t gord_process_pauses(struct gord_process *process, int *out_paused, int64_t *out_paused_at);
+void gord_process_set_pauses(struct gord_process *process, bool paused, int64_t paused_at,
+                             int64_t paused_ns);
+
 #endif

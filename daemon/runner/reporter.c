@@ -70,6 +70,8 @@ static struct gord_reporter *reporter_of(struct gord_run *run)
 int gord_run_tell(struct gord_run *run, uint64_t done, uint64_t total, const char *text)
 {
     struct gord_progress progress = {done, total, gord_event_clock(), text != NULL ? text : ""};
+
+    gord_run_sign(run);
     struct gord_reporter *reporter = reporter_of(run);
     struct gord_report *report = reporter != NULL ? gord_report_new(&progress, NULL, 0) : NULL;
 

@@ -43,7 +43,7 @@ struct gord_reporters {
     uint64_t order; /* the newest given */
 };
 
-/* How far the job is. -ENOMEM. [any thread] */
+/* How far the job is, which is a sign of life as well. -ENOMEM. [any thread] */
 int gord_run_tell(struct gord_run *run, uint64_t done, uint64_t total, const char *text);
 
 /* What came out of it: in place of what was there, or behind it. -EMSGSIZE: more than

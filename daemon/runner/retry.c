@@ -69,6 +69,10 @@ struct gord_standing *gord_retry_plan(const struct gord_spec *spec,
         next->expires_ns = 0; /* it was started in time */
         gord_clock_delay(next, gord_retry_wait(wire->retry, attempt, chance_of_now(spec)));
     }
+    if (next != NULL && next->deadline_ns != 0 && next->due_ns >= next->deadline_ns) {
+        gord_standing_unref(next); /* it could not run any more */
+        next = NULL;
+    }
     gor__v1__job_spec__free_unpacked(wire, NULL);
     return next;
 }

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "daemon/base/crashpoint.h"
+#include "daemon/runner/handover.h"
 #include "daemon/runner/native.h"
 #include "daemon/runner/retry.h"
+#include "daemon/runner/runner.h"
 #include "daemon/runner/text.h"
 
 /* What the context of a run says that it was ended by gord_run_time_out(). */
@@ -26,8 +28,18 @@ static void on_appended(void *arg)
     }
 }
 
+/* What is left until the deadline counts from now on by a clock that nobody sets. */
+static int64_t deadline_of(const struct gord_standing *standing, int64_t now)
+{
+    if (standing == NULL || standing->deadline_ns == 0) {
+        return GOR_NEVER;
+    }
+    int64_t left = standing->deadline_ns - gord_event_clock();
+    return left <= 0 ? now : left < GOR_NEVER - now ? now + left : GOR_NEVER;
+}
+
 struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *job,
-                              struct gor_ctx *parent)
+                              struct gord_run *above)
 {
     struct gord_run *run = calloc(1, sizeof(*run));
 
@@ -36,13 +48,16 @@ struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *j
     }
     atomic_init(&run->refs, 1);
     run->id = job->id;
+    run->uid = job->body->uid;
     run->env = env;
     run->spec = gord_spec_ref(job->body->spec);
     if (job->body->standing != NULL) {
         run->standing = gord_standing_ref(job->body->standing);
     }
-    run->parent = gor_ctx_ref(parent);
+    run->above = above != NULL ? gord_run_ref(above) : NULL;
     run->started_at = gor_now();
+    gord_heartbeat_init(&run->heartbeat, run->started_at);
+    run->deadline = deadline_of(run->standing, run->started_at);
     run->shown = GOR__V1__JOB_STATE__RUNNING;
     snprintf(run->name, sizeof(run->name), "job %" PRIu64, run->id);
     gord_logfile_init(&run->log, env->log_root, run->id,
@@ -70,14 +85,11 @@ struct gord_run *gord_run_ref(struct gord_run *run)
     return run;
 }
 
-void gord_run_unref(struct gord_run *run)
+static void destroy(struct gord_run *run)
 {
-    /* acq_rel: the last owner sees everything the others did. */
-    if (run == NULL || atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) != 1) {
-        return;
-    }
     gord_logfile_fini(&run->log);
     gord_process_fini(&run->process);
+    gor_quota_unref(run->quota);
     gord_input_fini(&run->input);
     gor_chan_unref(run->poked);
     struct gor_ctx *ctx = atomic_load(&run->ctx);
@@ -88,29 +100,51 @@ void gord_run_unref(struct gord_run *run)
     if (force != NULL) {
         gor_ctx_unref(force);
     }
-    gor_ctx_unref(run->parent);
     gord_spec_unref(run->spec);
     gord_standing_unref(run->standing);
     free((void *)(uintptr_t)atomic_load(&run->cause));
     gord_reporter_free(atomic_load(&run->reporter));
     free(atomic_load(&run->panic));
+    gor__handover__run__free_unpacked(run->taken_over, NULL);
+    gor__handover__run__free_unpacked(run->handed, NULL);
     free(run);
+}
+
+void gord_run_unref(struct gord_run *run)
+{
+    /* acq_rel: the last owner sees everything the others did. */
+    while (run != NULL && atomic_fetch_sub_explicit(&run->refs, 1, memory_order_acq_rel) == 1) {
+        struct gord_run *above = run->above;
+        destroy(run);
+        run = above;
+    }
+}
+
+/* What it has inherited is in the context that it runs under, by the clock of the run that it is from: a
+ * second one, by the wall clock, could end it a moment before those above it. */
+static bool has_own_deadline(const struct gord_run *run)
+{
+    return run->deadline != GOR_NEVER && (run->above == NULL || run->standing->deadline_of == 0 ||
+                                          run->standing->deadline_of == run->id);
 }
 
 struct gor_ctx *gord_run_ctx(struct gord_run *run)
 {
     struct gor_ctx *ctx = atomic_load(&run->ctx);
     int64_t timeout = run->spec->timeout_ns;
-    int64_t deadline = GOR_NEVER;
+    int64_t deadline = has_own_deadline(run) ? run->deadline : GOR_NEVER;
 
     if (ctx != NULL) {
         return ctx;
     }
-    if (timeout > 0 && timeout < GOR_NEVER - run->started_at && !run->spec->skips_pauses) {
+    if (timeout > 0 && timeout < deadline - run->started_at && !run->spec->skips_pauses) {
         deadline = run->started_at + timeout;
     }
-    int result = deadline == GOR_NEVER ? gor_ctx_with_cancel(run->parent, &ctx)
-                                       : gor_ctx_with_deadline(run->parent, deadline, &ctx);
+    /* That one may not have asked for its own yet, and it has a timeout all the same. */
+    struct gor_ctx *parent = run->above != NULL ? gord_run_ctx(run->above) : run->env->root;
+    int result = parent == NULL          ? -ENOMEM
+                 : deadline == GOR_NEVER ? gor_ctx_with_cancel(parent, &ctx)
+                                         : gor_ctx_with_deadline(parent, deadline, &ctx);
     if (result != 0) {
         return NULL;
     }
@@ -126,7 +160,7 @@ struct gor_ctx *gord_run_ctx(struct gord_run *run)
     return ctx;
 }
 
-void gord_run_cancel(struct gord_run *run, const char *cause)
+static void ask_to_end(struct gord_run *run, const char *cause)
 {
     if (atomic_load(&run->cause) != NULL) {
         return;
@@ -139,6 +173,29 @@ void gord_run_cancel(struct gord_run *run, const char *cause)
     struct gor_ctx *ctx = atomic_load(&run->ctx);
     if (ctx != NULL) {
         gor_ctx_cancel_async(ctx, cause);
+    }
+}
+
+void gord_run_cancel(struct gord_run *run, const char *cause)
+{
+    atomic_store(&run->failed, false);
+    atomic_store(&run->requeued, false); /* somebody wants its end, whatever else there was */
+    ask_to_end(run, cause);
+}
+
+void gord_run_requeue(struct gord_run *run, const char *cause)
+{
+    if (atomic_load(&run->cause) == NULL) {
+        atomic_store(&run->requeued, true);
+        ask_to_end(run, cause);
+    }
+}
+
+void gord_run_fail(struct gord_run *run, const char *cause)
+{
+    if (atomic_load(&run->cause) == NULL) {
+        atomic_store(&run->failed, true);
+        ask_to_end(run, cause);
     }
 }
 
@@ -194,6 +251,16 @@ struct gor_ctx *gord_run_force_ctx(struct gord_run *run)
     return atomic_load(&run->forced) ? NULL : force;
 }
 
+/* A deadline that is not of its own timeout: what it has, or its parent's context. */
+static void say_deadline(struct gord_run *run)
+{
+    if (run->deadline != GOR_NEVER) {
+        gord_runner_deadline_text(run->standing, run->detail, sizeof(run->detail));
+    } else {
+        snprintf(run->detail, sizeof(run->detail), TIMEOUT_CAUSE);
+    }
+}
+
 Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
 {
     struct gor_ctx *ctx = atomic_load(&run->ctx);
@@ -208,22 +275,26 @@ Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
         if (own) {
             say_timeout(run);
         } else {
-            snprintf(run->detail, sizeof(run->detail), TIMEOUT_CAUSE);
+            say_deadline(run);
         }
+        return GOR__V1__OUTCOME__TIMED_OUT;
+    }
+    /* The context has the first cause; the loop's, that the parent ended, may be there by now too. */
+    if (strcmp(gor_ctx_cause(ctx), TIMEOUT_CAUSE) == 0) {
+        snprintf(run->detail, sizeof(run->detail), TIMEOUT_CAUSE);
         return GOR__V1__OUTCOME__TIMED_OUT;
     }
     /* Its parent's context may have brought it before the loop did. */
     const char *cause = atomic_load(&run->cause);
-    if (cause == NULL && strcmp(gor_ctx_cause(ctx), TIMEOUT_CAUSE) == 0) {
-        snprintf(run->detail, sizeof(run->detail), TIMEOUT_CAUSE);
-        return GOR__V1__OUTCOME__TIMED_OUT;
-    }
     if (cause == NULL && run->spec->parent_id != 0) {
         snprintf(run->detail, sizeof(run->detail), "its parent job %" PRIu64 " was cancelled: %s",
                  run->spec->parent_id, gor_ctx_cause(ctx));
     } else {
         snprintf(run->detail, sizeof(run->detail), "%s",
                  cause != NULL ? cause : gor_ctx_cause(ctx));
+    }
+    if (cause != NULL && atomic_load(&run->failed)) {
+        return GOR__V1__OUTCOME__FAILED;
     }
     return GOR__V1__OUTCOME__CANCELLED;
 }
@@ -234,6 +305,10 @@ static struct gord_event *end_event(struct gord_run *run, const struct gord_resu
 {
     struct gord_standing *next = NULL;
 
+    if (result->outcome == GOR__V1__OUTCOME__CANCELLED && atomic_load(&run->requeued)) {
+        return gord_event_standing(GORD_EVENT_REQUEUED, run->id, gord_standing_copy(run->standing),
+                                   detail);
+    }
     if (run->spec->retries > 0) {
         next = gord_retry_plan(run->spec, run->standing, result);
     }
@@ -411,7 +486,11 @@ void gord_run_main(void *arg)
     } else {
         gord_native_run(run, &result);
     }
-    gord_run_end(run, &result);
-    GORD_CRASHPOINT(EXIT_POSTED);
+    if (result.left) {
+        gord_run_post_handed(run);
+    } else {
+        gord_run_end(run, &result);
+        GORD_CRASHPOINT(EXIT_POSTED);
+    }
     gord_run_unref(run);
 }

@@ -19,27 +19,35 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/cgroup.h"
 #include "daemon/runner/children.h"
+#include "daemon/runner/errand.h"
+#include "daemon/runner/heartbeat.h"
 #include "daemon/runner/input.h"
 #include "daemon/runner/logfile.h"
 #include "daemon/runner/process.h"
 #include "daemon/runner/reporter.h"
 #include "daemon/runner/rlimits.h"
+#include "gor/handover.pb-c.h"
 #include "runtime/gor.h"
 
 #define GORD_DETAIL_BYTES 512
 
+/* The exit code of a run that was ended since it was stuck, whatever its own was. */
+#define GORD_STUCK_EXIT_CODE 124
+
 /* What all runs share; outlives them. */
 struct gord_run_env {
     struct gord_bus *bus;
-    struct gord_inbox *notes;   /* log notes: "job N wrote something" */
-    struct gord_inbox *errands; /* of struct gord_errand */
-    struct gord_inbox *written; /* writes to the input of jobs that have ended */
+    struct gord_inbox *notes;           /* log notes: "job N wrote something" */
+    struct gord_inbox *errands;         /* of struct gord_errand */
+    struct gord_heartbeats *heartbeats; /* loop only */
+    struct gord_inbox *written;         /* writes to the input of jobs that have ended */
     struct gord_children children;
     const char *log_root;
-    uint64_t log_cap_bytes;
-    int64_t grace_ns;      /* of a job that names none */
-    struct gor_ctx *root;  /* above every job that has no parent */
-    struct gor_ctx *hurry; /* cancelled: no more grace for anybody */
+    uint64_t log_cap_bytes;   /* loop only */
+    _Atomic int64_t grace_ns; /* of a job that names none; relaxed: it stands for itself */
+    struct gor_ctx *root;     /* above every job that has no parent */
+    struct gor_ctx *hurry;    /* cancelled: no more grace for anybody */
+    struct gor_ctx *leave;    /* cancelled: programs are left to the next daemon */
     struct gord_rlimits_own rlimits;
     struct gord_cgroups cgroups;
 };
@@ -48,19 +56,28 @@ struct gord_run {
     atomic_uint refs;
     uint64_t id;
     struct gord_run_env *env;       /* borrowed */
+    uint32_t uid;                   /* whose it is; immutable */
     struct gord_spec *spec;         /* owned reference; immutable */
     struct gord_standing *standing; /* owned reference, at its start; NULL: it had none */
-    struct gor_ctx *parent;         /* owned reference; immutable */
-    _Atomic(struct gor_ctx *) ctx;  /* owned; set once, by a goroutine of the job */
-    _Atomic(const char *) cause;    /* owned; set once by the loop */
+    struct gord_run *above; /* owned reference: of the job that it stands below, if that has a
+                                     * run; NULL: has none. Immutable */
+    _Atomic(struct gor_ctx *) ctx; /* owned; set once, by a goroutine of the job */
+    _Atomic(const char *) cause;   /* owned; set once by the loop */
     _Atomic(struct gor_ctx *)
-        force;                   /* owned; set once by the goroutine, while it waits out a grace */
-    atomic_bool forced;          /* no grace; set by the loop, as ctx and cause are */
-    int64_t started_at;          /* gor_now() at the start; immutable */
-    gor_id_t goroutine;          /* set before it runs */
-    char name[32];               /* "job 7", for dumps */
+        force;            /* owned; set once by the goroutine, while it waits out a grace */
+    atomic_bool forced;   /* no grace; set by the loop, as ctx and cause are */
+    atomic_bool requeued; /* ended for the daemon's sake: it runs again; set by the loop, before
+                                  * the cause */
+    atomic_bool failed;   /* ended since it is stuck; set by the loop, before the cause */
+    int64_t started_at;   /* gor_now() at the start; immutable, as the next */
+    int64_t deadline;     /* that of its standing, on gor_now()'s clock; GOR_NEVER: none */
+    gor_id_t goroutine;   /* set before it runs */
+    char name[32];        /* "job 7", for dumps */
+    struct gord_heartbeat heartbeat;
     struct gord_logfile log;     /* goroutines write, the loop reads its end */
     struct gord_process process; /* of an exec job */
+    struct gor_quota *quota;     /* owned reference; its goroutines, of other jobs; immutable */
+    bool paused;                 /* the quota is; loop only */
     struct gord_input input;     /* of an exec job that takes some */
     struct gor_chan *poked;      /* owned; see gord_run_poke; NULL: nobody wants to know */
     struct gord_inbox_item note; /* link of env->notes while `noted` */
@@ -71,10 +88,13 @@ struct gord_run {
         reporter;          /* owned; set once, by the job's first word; NULL: none yet */
     struct gord_run *prev; /* list links of the sampler; loop only */
     struct gord_run *next;
-    Gor__V1__JobState shown; /* state the sampler announced last; loop only */
-    atomic_bool panicked;    /* a goroutine of a native job panicked */
-    _Atomic(char *) panic;   /* owned; set once: message and backtrace of the first panic */
-    struct gor_job *job;     /* of a plug-in's function: owned by plugins.h, immutable; else NULL */
+    Gor__V1__JobState shown;        /* state the sampler announced last; loop only */
+    atomic_bool panicked;           /* a goroutine of a native job panicked */
+    _Atomic(char *) panic;          /* owned; set once: message and backtrace of the first panic */
+    Gor__Handover__Run *taken_over; /* owned; its process was another daemon's; NULL: was not */
+    Gor__Handover__Run *handed;     /* owned by its goroutine, then the loop; see handover.h */
+    struct gord_errand handed_errand;
+    struct gor_job *job; /* of a plug-in's function: owned by plugins.h, immutable; else NULL */
 };
 
 /* Make the two contexts, on a goroutine, and wait for it. The runtime's errors. Loop. */
@@ -83,14 +103,26 @@ void gord_run_env_close(struct gord_run_env *env);
 
 /* How a run ended. */
 struct gord_result {
+    bool left; /* to the next daemon: it has not ended */
     Gor__V1__Outcome outcome;
     int exit_code;
     int signal;
 };
 
-/* With one reference, of a job whose spec is there. parent: the context it runs under. NULL: out of memory. Loop. */
+/* It was ended from outside, as gord_run_stopped() says. */
+static inline void gord_result_stop(struct gord_result *result, Gor__V1__Outcome stopped)
+{
+    result->outcome = stopped;
+    if (stopped == GOR__V1__OUTCOME__FAILED) {
+        result->exit_code = GORD_STUCK_EXIT_CODE;
+        result->signal = 0;
+    }
+}
+
+/* With one reference, of a job whose spec is there. above: the run under whose context it runs; NULL:
+ * under that of all. NULL: out of memory. Loop. */
 struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *job,
-                              struct gor_ctx *parent);
+                              struct gord_run *above);
 struct gord_run *gord_run_ref(struct gord_run *run); /* any thread */
 void gord_run_unref(struct gord_run *run);           /* any thread; NULL is fine */
 
@@ -99,6 +131,12 @@ void gord_run_main(void *arg);
 
 /* Cancel with that cause, the first one counts. Loop. */
 void gord_run_cancel(struct gord_run *run, const char *cause);
+
+/* The daemon needs it to end: as cancelling, but the job is queued again then. Loop. */
+void gord_run_requeue(struct gord_run *run, const char *cause);
+
+/* It is stuck: as cancelling, but the run has failed then. Loop. */
+void gord_run_fail(struct gord_run *run, const char *cause);
 
 /* A pause has begun or ended: have the run's goroutine look at its deadline again, if it has one that
  * pauses move. Loop. */
@@ -116,7 +154,7 @@ struct gor_ctx *gord_run_ctx(struct gord_run *run);
 /* Its own timeout has passed, as its goroutine found: end what is below it too. [goroutine] */
 void gord_run_time_out(struct gord_run *run);
 
-/* 0, or why the run was ended from outside: TIMED_OUT or CANCELLED; the cause goes to the detail.
+/* 0, or why the run was ended from outside: TIMED_OUT, CANCELLED, or FAILED; the cause goes to the detail.
  * Looks only at a context that was made. [goroutine] */
 Gor__V1__Outcome gord_run_stopped(struct gord_run *run);
 

@@ -19,6 +19,9 @@ static void make_contexts(void *arg)
     if (make->result == 0) {
         make->result = gor_ctx_with_cancel(gor_ctx_background(), &make->env->hurry);
     }
+    if (make->result == 0) {
+        make->result = gor_ctx_with_cancel(gor_ctx_background(), &make->env->leave);
+    }
     sem_post(&make->made);
 }
 
@@ -41,4 +44,5 @@ void gord_run_env_close(struct gord_run_env *env)
 {
     gor_ctx_unref(env->root);
     gor_ctx_unref(env->hurry);
+    gor_ctx_unref(env->leave);
 }

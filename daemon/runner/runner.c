@@ -10,11 +10,12 @@
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/lua/script.h"
 #include "daemon/runner/child.h"
+#include "daemon/runner/finish.h"
 #include "daemon/runner/limits.h"
 #include "daemon/runner/runner_inside.h"
-#include "daemon/runner/sweep.h"
 
 #define SPECS_PER_READ 1024
 
@@ -53,30 +54,35 @@ void gord_runner_fail_to_start(struct gord_runner *runner, uint64_t id, const ch
                   NULL);
 }
 
-/* The context above a job: its parent's while that runs. */
-static struct gor_ctx *context_above(struct gord_runner *runner, const struct gord_spec *spec)
+/* The job above, past a group, which has no context; NULL: there is none that lives. */
+static struct gord_job *parent_of(struct gord_runner *runner, const struct gord_spec *spec)
 {
-    struct gord_job *parent = NULL;
-    struct gor_ctx *ctx = NULL;
+    struct gord_job_table *table = gord_bus_table(runner->bus);
+    struct gord_job *parent = spec->parent_id != 0 ? gord_job_find(table, spec->parent_id) : NULL;
 
-    if (spec->parent_id != 0) {
-        parent = gord_job_find(gord_bus_table(runner->bus), spec->parent_id);
+    if (parent != NULL && parent->kind == GORD_GROUP) {
+        uint64_t id = parent->body->spec->parent_id;
+        parent = id != 0 ? gord_job_find(table, id) : NULL;
     }
-    struct gord_run *run = parent != NULL ? gord_runner_run_of(parent) : NULL;
-    if (run != NULL) {
-        ctx = atomic_load(&run->ctx);
-    }
-    return ctx != NULL ? ctx : runner->env.root;
+    return parent;
+}
+
+/* The run under whose context it runs; NULL: its parent has none. */
+static struct gord_run *run_above(struct gord_runner *runner, const struct gord_spec *spec)
+{
+    const struct gord_job *parent = parent_of(runner, spec);
+
+    return parent != NULL ? gord_runner_run_of(parent) : NULL;
 }
 
 /* On the loop, which must not wait for a place. Long jobs mostly wait; but what a plug-in does with its stack
  * is not known. */
-static int put_on_goroutine(struct gord_run *run, struct gor_quota *quota)
+static int put_on_goroutine(struct gord_run *run)
 {
     struct gor_go_opts opts = {.name = run->name,
                                .out_id = &run->goroutine,
                                .at_ceiling = GOR_CEILING_REFUSE,
-                               .quota = quota};
+                               .quota = run->quota};
 
     if (run->spec->kind != GORD_NATIVE) {
         opts.hibernation = GOR_HIBERNATE_MAY;
@@ -91,7 +97,17 @@ static int put_on_goroutine(struct gord_run *run, struct gor_quota *quota)
     return result;
 }
 
-/* On a goroutine, in the quota of its kind, or in one of its own below that. */
+/* What it starts counts in a quota of its own, by which it can be paused, below that of its kind. */
+static int give_quota(struct gord_run *run, struct gor_quota *above)
+{
+    if (run->spec->kind == GORD_EXEC) {
+        return 0;
+    }
+    run->quota =
+        run->job != NULL ? gor_quota_ref(run->job->quota) : gor_quota_new_below(above, UINT64_MAX);
+    return run->quota != NULL ? 0 : -ENOMEM;
+}
+
 static int start_run(struct gord_runner *runner, struct gord_run *run)
 {
     struct gor_quota *quota = gord_admission_quota(&runner->admission, run->spec->kind);
@@ -101,7 +117,10 @@ static int start_run(struct gord_runner *runner, struct gord_run *run)
         result = gord_plugins_begin(runner->plugins, run, quota);
     }
     if (result == 0) {
-        result = put_on_goroutine(run, run->job != NULL ? run->job->quota : quota);
+        result = give_quota(run, quota);
+    }
+    if (result == 0) {
+        result = put_on_goroutine(run);
     }
     if (result != 0) {
         gord_plugins_withdraw(runner->plugins, run->job);
@@ -109,26 +128,47 @@ static int start_run(struct gord_runner *runner, struct gord_run *run)
     return result;
 }
 
-/* A job whose start is on record: onto a goroutine of its own. -EAGAIN: there is no place for it. */
-static int launch(struct gord_runner *runner, struct gord_job *job)
+static void tell_of_log(struct gord_runner *runner, uint64_t id)
+{
+    if (runner->on_log != NULL && !runner->stopped) {
+        runner->on_log(runner->on_log_arg, id);
+    }
+}
+
+int gord_runner_launch_from(struct gord_runner *runner, struct gord_job *job,
+                            Gor__Handover__Run *note)
 {
     struct gord_spec *spec = job->body->spec;
-    struct gord_run *run = gord_run_new(&runner->env, job, context_above(runner, spec));
+    struct gord_run *run = gord_run_new(&runner->env, job, run_above(runner, spec));
     int result = -ENOMEM;
 
+    if (run != NULL && note != NULL) {
+        gord_run_take_over(run, note);
+    }
     if (run != NULL) {
         result = start_run(runner, run);
     }
     if (result != 0) {
+        if (run != NULL) {
+            run->taken_over = NULL; /* the caller's still */
+        }
         gord_run_unref(run);
         return result;
     }
     job->body->run = run;
+    gord_heartbeat_begin(&runner->heartbeats, run);
     if (spec->kind != GORD_EXEC) {
         runner->admission.counted_running++;
         gord_sampler_add(&runner->sampler, run);
     }
+    /* Those who follow its log from before its start join it now: of some no event comes later. */
+    tell_of_log(runner, job->id);
     return 0;
+}
+
+static int launch(struct gord_runner *runner, struct gord_job *job)
+{
+    return gord_runner_launch_from(runner, job, NULL);
 }
 
 static bool is_to_launch(const struct gord_job *job)
@@ -182,31 +222,55 @@ static void serve_line(struct gord_runner *runner)
 
 /* The start is put on record first, and the job launched when that is on disk: after a crash it is
  * lost then, but never run twice. */
-static void start_kind(struct gord_runner *runner, enum gord_job_kind kind)
+static void start_job(struct gord_runner *runner, struct gord_job *job)
+{
+    uint64_t id = job->id;
+    int result = gord_runner_need_spec(runner, job);
+
+    if (result == 0) {
+        result = gord_bus_emit(runner->bus, gord_event_started(id, 0, 0, 0), NULL);
+    }
+    if (result != 0) {
+        gord_runner_fail_to_start(runner, id, "cannot read what to do from the store", result);
+    }
+}
+
+/* The kinds that have room for goroutines, as bits; *room of each is how much. */
+static unsigned kinds_with_room(struct gord_runner *runner, uint64_t room[GORD_KIND_COUNT])
+{
+    const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(runner->bus));
+    unsigned kinds = 0;
+
+    for (int kind = 0; kind < GORD_KIND_COUNT; kind++) {
+        room[kind] = UINT64_MAX;
+        if (counts->queued[kind] > 0 && counts->taken[kind] < runner->slots[kind]) {
+            room[kind] = gord_admission_room(&runner->admission, (enum gord_job_kind)kind);
+        }
+        if (room[kind] > 0) {
+            kinds |= 1U << kind;
+        } else {
+            gord_admission_want(&runner->admission);
+        }
+    }
+    return kinds;
+}
+
+static void start_jobs(struct gord_runner *runner)
 {
     struct gord_job_table *table = gord_bus_table(runner->bus);
     const struct gord_job_counts *counts = gord_job_counts(table);
-    uint64_t room = UINT64_MAX;
+    uint64_t room[GORD_KIND_COUNT];
+    unsigned kinds = kinds_with_room(runner, room);
+    struct gord_job *job;
 
-    if (counts->queued[kind] > 0 && counts->taken[kind] < runner->slots[kind]) {
-        room = gord_admission_room(&runner->admission, kind);
-    }
-    for (; counts->taken[kind] < runner->slots[kind]; room--) {
-        if (room == 0 && counts->queued[kind] > 0) {
-            gord_admission_want(&runner->admission);
-            break;
-        }
-        struct gord_job *job = gord_job_take(table, kind);
-        if (job == NULL) {
-            break;
-        }
-        uint64_t id = job->id;
-        int result = gord_runner_need_spec(runner, job);
-        if (result == 0) {
-            result = gord_bus_emit(runner->bus, gord_event_started(id, 0, 0, 0), NULL);
-        }
-        if (result != 0) {
-            gord_runner_fail_to_start(runner, id, "cannot read what to do from the store", result);
+    while (kinds != 0 && (job = gord_job_take_of(table, kinds)) != NULL) {
+        unsigned kind = job->kind;
+        start_job(runner, job);
+        if (--room[kind] == 0) {
+            kinds &= ~(1U << kind);
+            if (counts->queued[kind] > 0) {
+                gord_admission_want(&runner->admission);
+            }
         }
     }
 }
@@ -219,11 +283,24 @@ static void end_run(struct gord_runner *runner, struct gord_job *job)
 
     if (run != NULL) {
         gord_sampler_remove(&runner->sampler, run);
+        gord_heartbeat_end(&runner->heartbeats, run);
         gord_reporters_remove(&runner->reporters, atomic_load(&run->reporter));
         gord_plugins_end(runner->plugins, run->job);
         job->body->run = NULL;
         gord_run_unref(run);
         runner->admission.counted_running -= job->kind != GORD_EXEC;
+    }
+}
+
+/* Its end was asked for after its run had ended. */
+static void end_if_cancelled(struct gord_runner *runner, const struct gord_job *job)
+{
+    const struct gord_event *cancel = job->body != NULL ? job->body->cancel : NULL;
+
+    if (cancel != NULL) {
+        gord_bus_emit(runner->bus,
+                      gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cancel->text),
+                      NULL);
     }
 }
 
@@ -240,18 +317,28 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
         gord_gates_tell(&runner->gates, job) != 0) {
         gord_log(GORD_LOG_ERROR, job->id, "out of memory: jobs that wait for it learn it late");
     }
+    if ((event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_STARTED) &&
+        event->spec != NULL && event->spec->array_id != 0) {
+        gord_runner_task_moved(runner, job, event);
+    }
     if (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_RETRYING) {
         end_run(runner, job);
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, "ended", false);
         if (event->kind == GORD_EVENT_RETRYING) {
             gord_runner_wait_for_retry(runner, job);
         }
+    } else if (event->kind == GORD_EVENT_REQUEUED) {
+        end_run(runner, job);
+        end_if_cancelled(runner, job);
     } else if (event->kind == GORD_EVENT_CANCEL_REQUESTED ||
                event->kind == GORD_EVENT_TERMINATE_REQUESTED) {
         bool force = event->kind == GORD_EVENT_TERMINATE_REQUESTED;
         char what[256];
         snprintf(what, sizeof(what), "was %s: %s", force ? "terminated" : "cancelled", event->text);
         gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), job->id, what, force);
+    }
+    if (event->kind == GORD_EVENT_FINISHED) {
+        gord_finish_hooks(runner, event, job);
     }
 }
 
@@ -283,13 +370,6 @@ static void on_health(void *arg, int error, const char *text)
     runner->store_error = error;
 }
 
-static uint64_t taken_jobs(const struct gord_runner *runner)
-{
-    const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(runner->bus));
-
-    return counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE] + counts->taken[GORD_LUA];
-}
-
 /* There may be places now. */
 static void on_places(void *arg)
 {
@@ -319,7 +399,7 @@ static void on_flush(void *arg)
         gord_gates_flush(&runner->gates);
     }
     if (runner->draining) {
-        if (runner->emptied != NULL && taken_jobs(runner) == 0) {
+        if (runner->emptied != NULL && gord_runner_running(runner) == 0) {
             void (*emptied)(void *) = runner->emptied;
             runner->emptied = NULL;
             emptied(runner->emptied_arg);
@@ -328,9 +408,8 @@ static void on_flush(void *arg)
     }
     serve_line(runner);
     if (!runner->paused && runner->store_error == 0) {
-        start_kind(runner, GORD_EXEC);
-        start_kind(runner, GORD_NATIVE);
-        start_kind(runner, GORD_LUA);
+        start_jobs(runner);
+        gord_runner_await_token(runner);
     }
 }
 
@@ -341,9 +420,7 @@ static void on_note(void *arg, struct gord_inbox_item *item)
 
     /* First, so that what is written from here on makes a note of its own. */
     atomic_store(&run->noted, false);
-    if (runner->on_log != NULL && !runner->stopped) {
-        runner->on_log(runner->on_log_arg, run->id);
-    }
+    tell_of_log(runner, run->id);
     gord_run_unref(run);
 }
 
@@ -398,6 +475,21 @@ const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_j
         gord_admission_why(&runner->admission, kind, out, out_bytes);
     }
     return out;
+}
+
+const char *gord_runner_why(const struct gord_runner *runner, const struct gord_job *job, char *out,
+                            size_t out_bytes)
+{
+    struct gord_why why;
+
+    if (!runner->draining && !runner->paused && runner->store_error == 0) {
+        gord_queues_why_short(gord_bus_table(runner->bus), job, &why);
+        if (why.text[0] != '\0') {
+            snprintf(out, out_bytes, "%s", why.text);
+            return out;
+        }
+    }
+    return gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, out, out_bytes);
 }
 
 bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind kind, uint64_t count,
@@ -489,6 +581,11 @@ struct gord_plugins *gord_runner_plugins(const struct gord_runner *runner)
     return runner->plugins;
 }
 
+const struct gord_cgroups *gord_runner_cgroups(const struct gord_runner *runner)
+{
+    return &runner->env.cgroups;
+}
+
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg)
 {
     runner->on_log = fn;
@@ -524,18 +621,22 @@ const char *gord_runner_log_root(const struct gord_runner *runner)
 static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts)
 {
     runner->bus = opts->bus;
-    runner->slots[GORD_EXEC] = opts->exec_slots;
-    runner->slots[GORD_NATIVE] = opts->native_slots;
-    runner->slots[GORD_LUA] = opts->lua_slots;
     runner->paused = opts->paused;
-    runner->refuse_at_ceiling = opts->refuse_at_ceiling;
     runner->env = (struct gord_run_env){.bus = opts->bus,
                                         .notes = &runner->notes,
                                         .errands = &runner->errands,
+                                        .heartbeats = &runner->heartbeats,
                                         .written = &runner->written,
-                                        .log_root = opts->log_root,
-                                        .log_cap_bytes = opts->log_cap_bytes,
-                                        .grace_ns = opts->grace_ns};
+                                        .log_root = opts->log_root};
+    gord_runner_set(runner,
+                    &(struct gord_runner_change){.slots = {[GORD_EXEC] = opts->exec_slots,
+                                                           [GORD_NATIVE] = opts->native_slots,
+                                                           [GORD_LUA] = opts->lua_slots},
+                                                 .refuse_at_ceiling = opts->refuse_at_ceiling,
+                                                 .grace_ns = opts->grace_ns,
+                                                 .stop_policy = opts->stop_policy,
+                                                 .log_cap_bytes = opts->log_cap_bytes,
+                                                 .finish_hook = opts->finish_hook});
     gord_rlimits_read_own(&runner->env.rlimits, &opts->nofile);
     gord_children_init(&runner->env.children);
     runner->hook = (struct gord_bus_hook){.applied = on_applied,
@@ -576,7 +677,7 @@ static void close_inboxes(struct gord_runner *runner)
 /* What jobs run in: control groups, contexts, ways to the loop. */
 static int open_env(struct gord_runner *runner, const struct gord_runner_opts *opts)
 {
-    int result = gord_cgroups_open(&runner->env.cgroups, opts->cgroup);
+    int result = gord_cgroups_open(&runner->env.cgroups, opts->cgroup, opts->handed);
 
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "%s", runner->env.cgroups.why);
@@ -600,22 +701,13 @@ static int open_supplies(struct gord_runner *runner, const struct gord_runner_op
         close_inboxes(runner);
         return result;
     }
+    result = gord_runner_open_control(runner);
+    if (result != 0) {
+        close_inboxes(runner);
+        return result;
+    }
     result = gord_runner_open_gates(runner);
     return result != 0 ? result : gord_plugins_open(&plugins, &runner->plugins);
-}
-
-static int settle(struct gord_runner *runner)
-{
-    size_t settled = 0;
-    int result = gord_sweep(runner->bus, &settled);
-
-    if (result == 0 && settled > 0) {
-        gord_log(GORD_LOG_WARNING, 0,
-                 "%zu jobs that were running when the last daemon ended are "
-                 "settled as lost",
-                 settled);
-    }
-    return result;
 }
 
 int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner)
@@ -640,10 +732,10 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     gord_admission_on_look(&runner->admission, on_places, runner);
     gord_sampler_init(&runner->sampler, opts->bus);
     gord_bus_follow(opts->bus, &runner->hook);
+    result = opts->handed != NULL ? gord_runner_expect(runner, opts->handed) : 0;
     gord_reaper_start(&runner->reaper, gord_bus_loop(opts->bus), &runner->env.children);
-    result = settle(runner);
     if (result == 0) {
-        result = gord_runner_take_back(runner);
+        result = gord_runner_settle(runner, opts->handed);
     }
     if (result != 0) {
         gord_runner_stop(runner);
@@ -664,6 +756,7 @@ void gord_runner_stop(struct gord_runner *runner)
     gord_admission_close(&runner->admission);
     gord_plugins_close(runner->plugins);
     gord_runner_close_gates(runner);
+    gord_runner_close_control(runner);
     gord_sampler_close(&runner->sampler);
     gord_reaper_stop(&runner->reaper);
 }
@@ -683,6 +776,7 @@ void gord_runner_free(struct gord_runner *runner)
     gord_cascade_fini(&runner->cascade);
     gord_admission_fini(&runner->admission);
     gord_gates_fini(&runner->gates);
+    gord_runner_fini_control(runner);
     gord_children_fini(&runner->env.children);
     gord_cgroups_close(&runner->env.cgroups);
     gord_run_env_close(&runner->env);

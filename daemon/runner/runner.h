@@ -16,11 +16,14 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "daemon/base/config.h"
 #include "daemon/runner/bus.h"
+#include "daemon/runner/gates.h"
 #include "daemon/runner/run.h"
 #include "daemon/runner/subjob.h"
 
 struct gord_child_request;
+struct gord_handed;
 struct gord_plugins;
 struct gord_runner;
 
@@ -30,19 +33,22 @@ enum { GORD_EXEC_GOROUTINES = 6 };
 
 struct gord_runner_opts {
     struct gord_bus *bus;
-    const char *log_root;      /* exists */
-    unsigned exec_slots;       /* processes at a time */
-    unsigned native_slots;     /* native jobs at a time */
-    unsigned lua_slots;        /* Lua jobs at a time */
-    uint64_t max_goroutines;   /* of native and Lua jobs, see admission.h; 0: no quota */
-    bool refuse_at_ceiling;    /* see gord_runner_refuses */
-    int64_t grace_ns;          /* of a job that names none */
-    uint64_t log_cap_bytes;    /* of one job's output */
-    bool paused;               /* begin paused */
-    struct rlimit nofile;      /* descriptor limit for processes */
-    const char *plugin_folder; /* NULL: none */
-    const char *plugin_copies; /* where copies of plug-ins are kept */
-    const char *cgroup;        /* see gord_cgroups_open; borrowed for the call */
+    const char *log_root;              /* exists */
+    unsigned exec_slots;               /* processes at a time */
+    unsigned native_slots;             /* native jobs at a time */
+    unsigned lua_slots;                /* Lua jobs at a time */
+    uint64_t max_goroutines;           /* of native and Lua jobs, see admission.h; 0: no quota */
+    bool refuse_at_ceiling;            /* see gord_runner_refuses */
+    int64_t grace_ns;                  /* of a job that names none */
+    enum gord_stop_policy stop_policy; /* of a job that names none */
+    uint64_t log_cap_bytes;            /* of one job's output */
+    bool paused;                       /* begin paused */
+    struct rlimit nofile;              /* descriptor limit for processes */
+    const char *finish_hook;    /* program to run when any job has ended; NULL: none; borrowed */
+    const char *plugin_folder;  /* NULL: none */
+    const char *plugin_copies;  /* where copies of plug-ins are kept */
+    const char *cgroup;         /* see gord_cgroups_open; borrowed for the call */
+    struct gord_handed *handed; /* programs from the daemon that we were; taken; NULL: none */
 };
 
 /* Settle what a dead daemon left running, then begin. -ENOMEM, or the error of the runtime, or of the
@@ -68,6 +74,10 @@ int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, cons
  * the last event in *out_seq; -ENOMEM. */
 int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq);
 
+/* What would keep a job with that spec from the queue; see gord_gates_would. */
+int gord_runner_would_gate(struct gord_runner *runner, const struct gord_spec *spec,
+                           char out[GORD_GATE_TEXT]);
+
 /* Keep a live job that has not started from starting, or no longer. 0 as above; -EALREADY: it is so
  * already; -EBUSY: it has started; -EINVAL: it has ended; -ENOMEM, or the reader's error. */
 int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,
@@ -75,13 +85,66 @@ int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const cha
 int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const char *cause,
                         uint64_t *out_seq);
 
+/* What the live group has come to, as a report and as the reason it waits. NULL: out of memory. */
+struct gord_report *gord_runner_group_report(const struct gord_job *group);
+const char *gord_runner_group_why(const struct gord_job *group, char *out, size_t out_bytes);
+/* When a live job is over at the latest, by the wall clock, and whose timeout or deadline that is;
+ * 0: there is no such time. */
+int64_t gord_runner_deadline(const struct gord_job *job, uint64_t *out_of);
+
+/* Have a job that is about to be entered below `parent` inherit that one's deadline, if it is earlier.
+ * -ENOMEM. */
+int gord_runner_inherit(const struct gord_job *parent, struct gord_standing **standing);
+
+/* "the deadline of job 7, 2026-03-01 12:30:00 +0100, passed" */
+void gord_runner_deadline_text(const struct gord_standing *standing, char *out, size_t bytes);
+
+/* Give a live job that has not started another spec, which must be right, and another standing, whose
+ * reference is taken over. It goes to the end of its queue, unless a gate keeps it. 0 as above; -EBUSY:
+ * it has started; -EINVAL: it has ended; -ENOMEM. */
+int gord_runner_update(struct gord_runner *runner, struct gord_job *job, struct gord_spec *spec,
+                       struct gord_standing *standing, const char *text, uint64_t *out_seq);
+
+/* Have a job that has ended, and is as `row` says (with its env), run again, after a delay. Its
+ * attempts count on. 0 as above; -EINVAL: it is still, or again, in memory; -ENOMEM. */
+int gord_runner_revive(struct gord_runner *runner, const struct gord_row *row, int64_t delay_ns,
+                       const char *cause, uint64_t *out_seq);
+
+/* What can change while it runs. */
+struct gord_runner_change {
+    unsigned slots[GORD_KIND_COUNT]; /* at a time; fewer than run end none of them */
+    bool refuse_at_ceiling;
+    int64_t grace_ns;                  /* of a job that names none and is told to end from now on */
+    enum gord_stop_policy stop_policy; /* of a job that names none */
+    uint64_t log_cap_bytes;            /* of the output of a job that starts from now on */
+    const char *finish_hook;           /* borrowed, as at the start */
+};
+
+void gord_runner_change(struct gord_runner *runner, const struct gord_runner_change *change);
+
 /* Stop or go on starting jobs. */
 void gord_runner_set_paused(struct gord_runner *runner, bool paused);
 bool gord_runner_is_paused(const struct gord_runner *runner);
 
-/* Start nothing any more, cancel what runs; emptied(arg) is called once nothing runs. */
+/* A queue or a pool is not as it was: see what may start now, and wake when a pause ends. */
+void gord_runner_queues_changed(struct gord_runner *runner);
+
+/* What a job that is queued again for a stop says for a reason. */
+#define GORD_STOP_REQUEUES "the daemon stops; it is queued again"
+
+/* Start nothing any more, and treat what runs as its policy says: ended with that cause (borrowed),
+ * queued again, or awaited. emptied(arg) is called once nothing runs. */
 void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),
                        void *arg);
+
+/* Whether there is a job that a drain lets go on. */
+bool gord_runner_awaits(struct gord_runner *runner);
+
+/* What a drain awaits is ended as well now. */
+void gord_runner_wait_no_longer(struct gord_runner *runner);
+
+/* How many jobs run, without those that have been left to the next daemon. */
+uint64_t gord_runner_running(const struct gord_runner *runner);
 
 /* Do not wait out the grace of processes being ended. */
 void gord_runner_hurry(struct gord_runner *runner);
@@ -92,6 +155,10 @@ void gord_runner_abandon(struct gord_runner *runner, const char *detail);
 /* Why a queued job of that kind waits; what a QUEUED event says. */
 const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
                                    char *out, size_t out_bytes);
+
+/* Why that queued job waits. */
+const char *gord_runner_why(const struct gord_runner *runner, const struct gord_job *job, char *out,
+                            size_t out_bytes);
 
 /* Whether `count` more jobs of that kind are too many, since some would have to wait for a place, and the
  * daemon was told to refuse those; why, in that case. */
@@ -125,13 +192,16 @@ struct gord_bus *gord_runner_bus(const struct gord_runner *runner);
 /* Borrowed; loop. */
 struct gord_plugins *gord_runner_plugins(const struct gord_runner *runner);
 
+const struct gord_cgroups *gord_runner_cgroups(const struct gord_runner *runner);
+
 /* A job has begun to tell of itself; on the loop. */
 void gord_runner_add_reporter(struct gord_runner *runner, struct gord_reporter *reporter);
 
 /* Those of running jobs; borrowed. */
 struct gord_reporters *gord_runner_reporters(struct gord_runner *runner);
 
-/* Have fn(arg, id) called on the loop soon after a followed run wrote to its log. */
+/* Have fn(arg, id) called on the loop when a job's run begins, and soon after a followed one wrote to its
+ * log. */
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg);
 
 /* Who answers what jobs ask about jobs below them; copied. Until it is told, and after the service has

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* runner_control.c - starting jobs is paused, and jobs are asked, or forced, to end. */
+/* runner_control.c - starting jobs, or those of a queue, is paused, and jobs are asked, or forced, to
+ * end. */
 #include <errno.h>
 
 #include "daemon/base/crashpoint.h"
-#include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/runner_inside.h"
 
 int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const char *cause,
@@ -24,7 +25,7 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
     struct gord_run *run = gord_runner_run_of(job);
     if (result == 0 && run != NULL) {
         gord_run_cancel(run, cause);
-    } else if (result == 0) {
+    } else if (result == 0 && job->kind != GORD_GROUP) { /* which ends after its tasks */
         /* Queued, or its start is still on its way to the disk: it never runs. */
         result = gord_bus_emit(
             runner->bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause), &seq);
@@ -52,7 +53,7 @@ int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, cons
     struct gord_run *run = gord_runner_run_of(job);
     if (result == 0 && run != NULL) {
         gord_run_force(run, cause);
-    } else if (result == 0) {
+    } else if (result == 0 && job->kind != GORD_GROUP) {
         result = gord_bus_emit(runner->bus,
                                gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause),
                                out_seq);
@@ -71,48 +72,95 @@ bool gord_runner_is_paused(const struct gord_runner *runner)
     return runner->paused;
 }
 
-struct each_cancel {
-    struct gord_runner *runner;
-    const char *cause;
-    bool abandon;
-};
-
-static int cancel_taken(void *arg, struct gord_job *job)
+static void on_pause_over(uv_timer_t *timer)
 {
-    struct each_cancel *each = arg;
-
-    if (each->abandon) {
-        gord_log(GORD_LOG_WARNING, job->id, "%s", each->cause);
-        gord_bus_emit(each->runner->bus,
-                      gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, each->cause),
-                      NULL);
-    } else {
-        gord_runner_cancel(each->runner, job, each->cause, NULL);
-    }
-    return 0;
+    gord_runner_queues_changed(timer->data);
 }
 
-void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),
-                       void *arg)
+void gord_runner_queues_changed(struct gord_runner *runner)
 {
-    struct each_cancel each = {runner, cause, false};
+    struct gord_job_table *table = gord_bus_table(runner->bus);
+    int64_t next_ns = gord_queues_next_resume(table);
+    int64_t wait_ms = (next_ns - gord_event_clock()) / GOR_MILLISECOND + 1;
 
-    runner->draining = true;
-    runner->emptied = emptied;
-    runner->emptied_arg = arg;
-    runner->cascade.off = true; /* what is queued stays for the next start */
-    gord_job_each_taken(gord_bus_table(runner->bus), cancel_taken, &each);
+    uv_timer_stop(&runner->pause_over);
+    if (next_ns != 0) {
+        /* A clock that is set on must not make it late for long. */
+        wait_ms = wait_ms < 60000 ? wait_ms : 60000;
+        uv_timer_start(&runner->pause_over, on_pause_over, wait_ms > 0 ? (uint64_t)wait_ms : 1, 0);
+    }
+    gord_queues_touch(table);
     gord_bus_wake(runner->bus);
 }
 
-void gord_runner_hurry(struct gord_runner *runner)
+static void on_token(void *arg, struct gord_alarm_entry *entry)
 {
-    gor_ctx_cancel_async(runner->env.hurry, "the daemon is in a hurry");
+    struct gord_runner *runner = arg;
+
+    (void)entry;
+    gord_queues_touch(gord_bus_table(runner->bus));
+    gord_bus_wake(runner->bus);
 }
 
-void gord_runner_abandon(struct gord_runner *runner, const char *detail)
+void gord_runner_await_token(struct gord_runner *runner)
 {
-    struct each_cancel each = {runner, detail, true};
+    int64_t when_ns = gord_queues_next_token(gord_bus_table(runner->bus));
 
-    gord_job_each_taken(gord_bus_table(runner->bus), cancel_taken, &each);
+    if (when_ns == 0) {
+        gord_alarm_clear(&runner->tokens, &runner->next_token);
+    } else if (gord_alarm_set(&runner->tokens, &runner->next_token, when_ns) != 0) {
+        gord_log(GORD_LOG_ERROR, 0,
+                 "out of memory: jobs that wait for a rate start with the next change");
+    }
+}
+
+int gord_runner_open_control(struct gord_runner *runner)
+{
+    int result = gord_alarm_open(&runner->tokens, gord_bus_loop(runner->bus), CLOCK_BOOTTIME,
+                                 on_token, runner);
+
+    if (result == 0) {
+        result = gord_heartbeats_open(&runner->heartbeats, runner->bus);
+    }
+    if (result != 0) {
+        return result;
+    }
+    uv_timer_init(gord_bus_loop(runner->bus), &runner->pause_over);
+    runner->pause_over.data = runner;
+    gord_runner_queues_changed(runner);
+    return 0;
+}
+
+void gord_runner_set(struct gord_runner *runner, const struct gord_runner_change *change)
+{
+    for (int kind = 0; kind < GORD_KIND_COUNT; kind++) {
+        runner->slots[kind] = change->slots[kind];
+        gord_queues_set_slots(gord_bus_table(runner->bus), (enum gord_job_kind)kind,
+                              change->slots[kind]);
+    }
+    runner->refuse_at_ceiling = change->refuse_at_ceiling;
+    runner->stop_policy = change->stop_policy;
+    runner->finish_hook = change->finish_hook;
+    gord_bus_join_ends(runner->bus, change->finish_hook != NULL);
+    runner->env.log_cap_bytes = change->log_cap_bytes;
+    atomic_store_explicit(&runner->env.grace_ns, change->grace_ns, memory_order_relaxed);
+}
+
+void gord_runner_change(struct gord_runner *runner, const struct gord_runner_change *change)
+{
+    gord_runner_set(runner, change);
+    gord_runner_queues_changed(runner);
+}
+
+void gord_runner_close_control(struct gord_runner *runner)
+{
+    uv_close((uv_handle_t *)&runner->pause_over, NULL);
+    gord_alarm_close(&runner->tokens);
+    gord_heartbeats_close(&runner->heartbeats);
+}
+
+void gord_runner_fini_control(struct gord_runner *runner)
+{
+    gord_alarm_fini(&runner->tokens);
+    gord_heartbeats_fini(&runner->heartbeats);
 }

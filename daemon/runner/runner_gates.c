@@ -5,12 +5,20 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
+#include "daemon/event/clock.h"
+#include "daemon/job/group.h"
 #include "daemon/runner/runner_inside.h"
 
 int gord_runner_queue(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq)
 {
     char reason[160];
 
+    if (job->kind == GORD_GROUP) {
+        return gord_runner_open_group(runner, job, out_seq);
+    }
+    if (gord_group_is_shut(gord_bus_table(runner->bus), job)) {
+        return gord_runner_wait_for_group(runner, job, out_seq);
+    }
     gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, reason, sizeof(reason));
     return gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_QUEUED, job->id, reason), out_seq);
 }
@@ -32,6 +40,12 @@ int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t
         gord_gates_look(&runner->gates, job);
     }
     return result;
+}
+
+int gord_runner_would_gate(struct gord_runner *runner, const struct gord_spec *spec,
+                           char out[GORD_GATE_TEXT])
+{
+    return gord_gates_would(&runner->gates, spec, out);
 }
 
 static void gate_opened(void *arg, struct gord_job *job)
@@ -56,13 +70,20 @@ static void gate_failed(void *arg, struct gord_job *job, const char *detail)
 static void gate_expired(void *arg, struct gord_job *job)
 {
     struct gord_runner *runner = arg;
+    const struct gord_standing *standing = job->body->standing;
+    Gor__V1__Outcome outcome = GOR__V1__OUTCOME__EXPIRED;
     char time[48];
-    char detail[96];
+    char detail[128];
 
-    snprintf(detail, sizeof(detail), "it was to start before %s",
-             gord_gates_time(job->body->standing->expires_ns, time, sizeof(time)));
-    gord_bus_emit(runner->bus,
-                  gord_event_finished(job->id, GOR__V1__OUTCOME__EXPIRED, 0, 0, detail), NULL);
+    if (standing->expires_ns != 0 &&
+        (standing->deadline_ns == 0 || standing->expires_ns <= standing->deadline_ns)) {
+        snprintf(detail, sizeof(detail), "it was to start before %s",
+                 gord_gates_time(standing->expires_ns, time, sizeof(time)));
+    } else {
+        outcome = GOR__V1__OUTCOME__TIMED_OUT;
+        gord_runner_deadline_text(standing, detail, sizeof(detail));
+    }
+    gord_bus_emit(runner->bus, gord_event_finished(job->id, outcome, 0, 0, detail), NULL);
 }
 
 /* Change whether it is held; what keeps it then, and why, is an event. */
@@ -91,7 +112,10 @@ static int set_held(struct gord_runner *runner, struct gord_job *job, bool held,
     if (result == 0) {
         result = gord_gates_enter(&runner->gates, job);
     }
-    return result == 0 ? gord_runner_queue(runner, job, out_seq) : result > 0 ? 0 : result;
+    if (result > 0) {
+        return job->kind == GORD_GROUP ? gord_runner_shut_group(runner, job) : 0;
+    }
+    return result == 0 ? gord_runner_queue(runner, job, out_seq) : result;
 }
 
 int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,
@@ -128,11 +152,80 @@ void gord_runner_wait_for_retry(struct gord_runner *runner, struct gord_job *job
     }
 }
 
+int gord_runner_update(struct gord_runner *runner, struct gord_job *job, struct gord_spec *spec,
+                       struct gord_standing *standing, const char *text, uint64_t *out_seq)
+{
+    if (job->taken || job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        gord_standing_unref(standing);
+        return job->taken ? -EBUSY : -EINVAL;
+    }
+    struct gord_event *event = gord_event_standing(GORD_EVENT_UPDATED, job->id, standing, text);
+    if (event == NULL) {
+        return -ENOMEM;
+    }
+    event->spec = gord_spec_ref(spec);
+    int result = gord_bus_emit(runner->bus, event, out_seq);
+    if (result == 0) {
+        result = gord_gates_enter(&runner->gates, job);
+    }
+    return result == 0 ? gord_runner_queue(runner, job, out_seq) : result > 0 ? 0 : result;
+}
+
+/* As it stands before it runs again: the times that it was to start by belong to its first run. */
+static struct gord_standing *standing_of_revived(const struct gord_row *row, int64_t delay_ns)
+{
+    struct gord_standing *standing = gord_standing_copy(NULL);
+
+    if (standing == NULL) {
+        return NULL;
+    }
+    if (row->standing != NULL) {
+        standing->attempt = row->standing->attempt;
+        standing->losses = row->standing->losses;
+        standing->version = row->standing->version;
+    }
+    standing->attempt += row->started_ns != 0;
+    if (delay_ns > 0) {
+        gord_clock_delay(standing, delay_ns);
+    }
+    return standing;
+}
+
+int gord_runner_revive(struct gord_runner *runner, const struct gord_row *row, int64_t delay_ns,
+                       const char *cause, uint64_t *out_seq)
+{
+    struct gord_event *event =
+        gord_event_standing(GORD_EVENT_REVIVED, row->id, standing_of_revived(row, delay_ns), cause);
+
+    if (event == NULL) {
+        return -ENOMEM;
+    }
+    event->spec = gord_spec_ref(row->spec);
+    event->job_kind = row->kind;
+    event->parent_id = row->parent_id;
+    event->uid = row->uid;
+    event->prev_seq = row->last_seq;
+    event->started_ns = row->created_ns;
+    int result = gord_bus_emit(runner->bus, event, out_seq);
+    return result != 0 ? result
+                       : gord_runner_admit(
+                             runner, gord_job_find(gord_bus_table(runner->bus), row->id), out_seq);
+}
+
 /* A job that came back from the store with a gate, or on its way to one when the last daemon died. */
 static int take_back(void *arg, struct gord_job *job)
 {
     struct gord_runner *runner = arg;
 
+    if (job->kind == GORD_GROUP && job->state == GOR__V1__JOB_STATE__WAITING) {
+        return 0;
+    }
+    if (!job->taken && gord_group_is_shut(gord_bus_table(runner->bus), job) &&
+        (job->state == GOR__V1__JOB_STATE__RUNNABLE || job->body->standing == NULL)) {
+        return job->state == GOR__V1__JOB_STATE__CREATED
+                   ? 0
+                   : gord_runner_wait_for_group(runner, job, NULL);
+    }
     if (job->taken || job->state == GOR__V1__JOB_STATE__RUNNING ||
         (job->state == GOR__V1__JOB_STATE__RUNNABLE &&
          (job->body == NULL || job->body->standing == NULL))) {
@@ -149,9 +242,17 @@ static int take_back(void *arg, struct gord_job *job)
     return result < 0 ? result : 0;
 }
 
+static int take_back_group(void *arg, struct gord_job *job)
+{
+    return job->kind == GORD_GROUP ? gord_runner_take_back_group(arg, job) : 0;
+}
+
+/* First what has ended already, for the rest may end groups. */
 int gord_runner_take_back(struct gord_runner *runner)
 {
-    return gord_job_each(gord_bus_table(runner->bus), take_back, runner);
+    int result = gord_job_each(gord_bus_table(runner->bus), take_back_group, runner);
+
+    return result != 0 ? result : gord_job_each(gord_bus_table(runner->bus), take_back, runner);
 }
 
 int gord_runner_open_gates(struct gord_runner *runner)

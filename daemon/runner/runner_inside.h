@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* runner_inside.h - what runner.c, runner_gates.c and runner_control.c share.
+/* runner_inside.h - what runner.c and runner_*.c share.
  *
  * Threads     loop thread.
  */
@@ -7,8 +7,11 @@
 #define GORD_RUNNER_RUNNER_INSIDE_H
 
 #include "daemon/runner/admission.h"
+#include "daemon/runner/alarm.h"
 #include "daemon/runner/cascade.h"
 #include "daemon/runner/gates.h"
+#include "daemon/runner/handover.h"
+#include "daemon/runner/heartbeat.h"
 #include "daemon/runner/plugins.h"
 #include "daemon/runner/reaper.h"
 #include "daemon/runner/runner.h"
@@ -26,14 +29,24 @@ struct gord_runner {
     struct gord_inbox errands;
     struct gord_inbox written;
     struct gord_reporters reporters;
+    struct gord_heartbeats heartbeats;
     struct gord_plugins *plugins;       /* owned */
     struct gord_child_request *waiting; /* owned list: for jobs to end */
     void (*on_child)(void *arg, struct gord_child_request *request);
     void *on_child_arg;
     unsigned slots[GORD_KIND_COUNT];
+    struct gord_alarm tokens; /* of rates, that jobs wait for */
+    struct gord_alarm_entry next_token;
+    uv_timer_t pause_over;   /* the next pause of a queue to end by itself */
+    const char *finish_hook; /* borrowed; NULL: none */
     bool refuse_at_ceiling;
     bool paused;
     bool draining;
+    enum gord_stop_policy stop_policy;
+    const char *stop_cause;    /* borrowed; while draining */
+    bool leaving;              /* programs are left to the next daemon */
+    struct gord_handed handed; /* notes of those that are */
+    uint64_t handed_count;     /* how many are, with a note or not */
     bool stopped;
     int store_error;
     void (*emptied)(void *arg); /* NULL: not draining, or told already */
@@ -48,11 +61,52 @@ struct gord_runner {
 void gord_runner_fail_to_start(struct gord_runner *runner, uint64_t id, const char *what,
                                int error);
 
+/* A job whose start is on record: onto a goroutine of its own, with a process that is there already if
+ * there is a note of one, which is the run's then. -EAGAIN: there is no place for it; -ENOMEM. */
+int gord_runner_launch_from(struct gord_runner *runner, struct gord_job *job,
+                            Gor__Handover__Run *note);
+
 /* To the end of the queue. As gord_runner_admit. */
 int gord_runner_queue(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq);
 
 /* A run has ended, and the job is to run again. */
 void gord_runner_wait_for_retry(struct gord_runner *runner, struct gord_job *job);
+
+/* Nothing keeps the group any more: it waits for its tasks, which go to the queue, or to gates of their
+ * own. As gord_runner_admit. */
+int gord_runner_open_group(struct gord_runner *runner, struct gord_job *group, uint64_t *out_seq);
+
+/* It is held: those of its tasks that are queued leave the queue. */
+int gord_runner_shut_group(struct gord_runner *runner, struct gord_job *group);
+
+/* A task waits for its group to begin, or to be let go on. As gord_runner_admit. */
+int gord_runner_wait_for_group(struct gord_runner *runner, struct gord_job *task,
+                               uint64_t *out_seq);
+
+/* A task has started or ended: the first start is that of its group, the last end its end. */
+void gord_runner_task_moved(struct gord_runner *runner, const struct gord_job *task,
+                            const struct gord_event *event);
+
+/* At start, before anything ends: count the tasks of groups that have ended. 0, or the reader's error. */
+int gord_runner_count_groups(struct gord_runner *runner);
+
+/* A group that came back from the store may be over. */
+int gord_runner_take_back_group(struct gord_runner *runner, struct gord_job *group);
+
+/* gord_runner_change, before anything can start. */
+void gord_runner_set(struct gord_runner *runner, const struct gord_runner_change *change);
+
+/* What ends pauses of queues that have an end, and tells when tokens of rates have come. -errno. */
+int gord_runner_open_control(struct gord_runner *runner);
+void gord_runner_close_control(struct gord_runner *runner);
+void gord_runner_fini_control(struct gord_runner *runner);
+
+/* As many were started as can: be woken when the next one that waits for a token has it. */
+void gord_runner_await_token(struct gord_runner *runner);
+
+/* What the last daemon left: on record, and of those it handed over (NULL: none, else they are taken), their
+ * processes too. 0, or what ended it. */
+int gord_runner_settle(struct gord_runner *runner, struct gord_handed *handed);
 
 int gord_runner_open_gates(struct gord_runner *runner);
 

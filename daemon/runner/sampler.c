@@ -25,12 +25,32 @@ static void link_last(struct gord_sampler *sampler, struct gord_run *run)
     sampler->count++;
 }
 
+/* It stands still until it is resumed, or is to end, for which it has to go on. */
+static void look_at_paused(struct gord_sampler *sampler, struct gord_run *run)
+{
+    struct gor_ctx *ctx = atomic_load(&run->ctx);
+    bool ends = atomic_load(&run->cause) != NULL || (ctx != NULL && gor_ctx_err(ctx) != 0);
+
+    if (ends && gord_bus_emit(sampler->bus,
+                              gord_event_state(run->id, GOR__V1__JOB_STATE__RUNNING,
+                                               "resumed, since it is to end"),
+                              NULL) == 0) {
+        run->paused = false;
+        run->shown = GOR__V1__JOB_STATE__RUNNING;
+        (void)gor_quota_resume(run->quota);
+    }
+}
+
 static void look(struct gord_sampler *sampler, struct gord_run *run)
 {
     struct gor_info info;
     Gor__V1__JobState state = GOR__V1__JOB_STATE__RUNNING;
     const char *reason = "";
 
+    if (run->paused) {
+        look_at_paused(sampler, run);
+        return;
+    }
     if (gor_lookup(run->goroutine, &info) != 0) {
         gord_plugin_job_lost(run->job); /* else its last event is on its way */
         return;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 /* The child runs on the parent's memory: a sanitizer's bookkeeping of it would outlive it. */
 #define IN_CHILD __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
 
-enum step { STEP_NONE, STEP_CGROUP, STEP_CWD, STEP_STDIO, STEP_LIMIT, STEP_EXEC };
+enum step { STEP_NONE, STEP_CGROUP, STEP_CWD, STEP_STDIO, STEP_LIMIT, STEP_USER, STEP_EXEC };
 
 /* clone() under the name that TSan does not put its own in front of: that one takes the child for a
  * fork with memory of its own, and stops looking at the parent. */
@@ -109,6 +110,16 @@ IN_CHILD static void child_set_limits(struct child *c, const struct gord_rlimits
     }
 }
 
+/* The bare calls change this process only. Groups first: without root's rights that cannot be done. */
+IN_CHILD static void child_become(struct child *c, const struct gord_user *user)
+{
+    if (CALL(SYS_setgroups, user->group_count, user->groups) != 0 ||
+        CALL(SYS_setresgid, user->gid, user->gid, user->gid) != 0 ||
+        CALL(SYS_setresuid, user->uid, user->uid, user->uid) != 0) {
+        child_fail(c, STEP_USER, errno);
+    }
+}
+
 /* As execvp: go on to the next folder while the file is missing there, remember that one was there
  * but not allowed. */
 IN_CHILD static void child_exec(struct child *c)
@@ -142,12 +153,16 @@ IN_CHILD static int child_main(void *arg)
     if (spec->has_cgroup && CALL(SYS_write, spec->cgroup_fd, "0", 1) != 1) {
         child_fail(c, STEP_CGROUP, errno);
     }
-    if (CALL(SYS_chdir, cwd) != 0) {
-        child_fail(c, STEP_CWD, errno);
-    }
     child_set_up_stdio(c);
     if (spec->rlimits != NULL) {
         child_set_limits(c, spec->rlimits);
+    }
+    if (spec->user != NULL) {
+        child_become(c, spec->user);
+    }
+    /* As that user, who may not enter every folder. */
+    if (CALL(SYS_chdir, cwd) != 0) {
+        child_fail(c, STEP_CWD, errno);
     }
     CALL(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, KERNEL_MASK_BYTES);
     child_exec(c);
@@ -237,6 +252,9 @@ static void describe(const struct gord_spawn *spec, const struct child *c, char 
         snprintf(out, bytes,
                  "cannot start '%s': the limit '%s' cannot be set as asked (it is strict): %s",
                  program, gord_rlimit_name(c->failed_resource), strerror(c->failed_errno));
+    } else if (c->failed_step == STEP_USER) {
+        snprintf(out, bytes, "cannot start '%s': cannot become user %u: %s", program,
+                 spec->user->uid, strerror(c->failed_errno));
     } else if (c->failed_step == STEP_STDIO) {
         snprintf(out, bytes, "cannot start '%s': cannot set up its standard files: %s", program,
                  strerror(c->failed_errno));
@@ -264,9 +282,13 @@ static pid_t clone_child(struct child *c, int *out_pidfd)
     }
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &old);
+    int dumpable = prctl(PR_GET_DUMPABLE);
     pid_t pid = __clone(child_main, stack + CHILD_STACK_BYTES,
                         CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, c, out_pidfd);
     int saved = errno;
+    if (c->spec->user != NULL && dumpable == 1) {
+        (void)prctl(PR_SET_DUMPABLE, 1); /* it is of the memory, which the child had with us */
+    }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     free(stack);
     errno = saved;

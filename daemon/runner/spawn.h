@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "daemon/runner/rlimits.h"
+#include "daemon/runner/user.h"
 
 struct gord_spawn {
     char *const *argv; /* borrowed, ends with NULL, at least one */
@@ -31,6 +32,7 @@ struct gord_spawn {
     int stderr_fd;                      /* borrowed, 5 or above */
     const int *report_fds;              /* borrowed, 5 or above: become 3 and 4; NULL: none */
     const struct gord_rlimits *rlimits; /* borrowed; NULL: as the daemon has them */
+    const struct gord_user *user;       /* borrowed: as whom it runs; NULL: as the daemon */
     bool has_cgroup;
     int cgroup_fd; /* borrowed: cgroup.procs of the control group it enters */
 };

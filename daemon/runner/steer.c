@@ -9,14 +9,11 @@
 #include "daemon/runner/run.h"
 #include "daemon/runner/runner.h"
 
-/* The run of a job that can be steered, in *out_run. */
+/* The run of a job, in *out_run. */
 static int find_run(const struct gord_job *job, struct gord_run **out_run)
 {
     if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
         return -EINVAL;
-    }
-    if (job->kind != GORD_EXEC) {
-        return -EOPNOTSUPP;
     }
     *out_run = gord_runner_run_of(job);
     return *out_run != NULL ? 0 : -ESRCH;
@@ -31,6 +28,17 @@ static int emit_state(struct gord_bus *bus, struct gord_job *job, Gor__V1__JobSt
     return gord_bus_emit(bus, gord_event_state(job->id, state, reason), out_seq);
 }
 
+/* A program's processes, or the goroutines of another job. */
+static int set_paused(struct gord_run *run, bool paused)
+{
+    if (run->quota == NULL) {
+        return paused ? gord_process_pause(&run->process) : gord_process_resume(&run->process);
+    }
+    run->paused = paused;
+    run->shown = paused ? GOR__V1__JOB_STATE__WAITING : GOR__V1__JOB_STATE__RUNNING;
+    return paused ? gor_quota_pause(run->quota) : gor_quota_resume(run->quota);
+}
+
 int gord_steer_pause(struct gord_bus *bus, struct gord_job *job, const char *cause,
                      uint64_t *out_seq)
 {
@@ -38,9 +46,10 @@ int gord_steer_pause(struct gord_bus *bus, struct gord_job *job, const char *cau
     int result = find_run(job, &run);
 
     if (result == 0) {
-        result = gord_process_pause(&run->process);
+        result = set_paused(run, true);
     }
     if (result == 0) {
+        gord_heartbeat_pause(run->env->heartbeats, run);
         gord_run_poke(run);
         result = emit_state(bus, job, GOR__V1__JOB_STATE__WAITING, "paused ", cause, out_seq);
     }
@@ -54,9 +63,10 @@ int gord_steer_resume(struct gord_bus *bus, struct gord_job *job, const char *ca
     int result = find_run(job, &run);
 
     if (result == 0) {
-        result = gord_process_resume(&run->process);
+        result = set_paused(run, false);
     }
     if (result == 0) {
+        gord_heartbeat_resume(run->env->heartbeats, run);
         gord_run_poke(run);
         result = emit_state(bus, job, GOR__V1__JOB_STATE__RUNNING, "resumed ", cause, out_seq);
     }
@@ -70,6 +80,9 @@ int gord_steer_signal(struct gord_bus *bus, struct gord_job *job, int sig, const
     int result = find_run(job, &run);
     bool paused = false;
 
+    if (result == 0 && job->kind != GORD_EXEC) {
+        result = -EOPNOTSUPP;
+    }
     if (result == 0) {
         gord_process_paused_ns(&run->process, &paused);
         result = gord_process_signal(&run->process, sig);
@@ -78,6 +91,7 @@ int gord_steer_signal(struct gord_bus *bus, struct gord_job *job, int sig, const
         result = gord_bus_emit(bus, gord_event_signalled(job->id, sig, cause), out_seq);
     }
     if (result == 0 && sig == SIGCONT && paused) {
+        gord_heartbeat_resume(run->env->heartbeats, run);
         gord_run_poke(run);
         result = emit_state(bus, job, GOR__V1__JOB_STATE__RUNNING, "resumed ", cause, out_seq);
     }

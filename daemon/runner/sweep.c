@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/runner/handover.h"
 #include "daemon/runner/proc.h"
 #include "daemon/runner/retry.h"
+#include "daemon/runner/runner.h"
 #include "runtime/gor.h"
 
+#define EXEC_WITHIN_NS GOR_SECOND /* for one to become another program, which takes moments */
 #define EVENTS_MAX 1000 /* the newest of a job, among which a request to end it is looked for */
 
 /* A job that had started when the last daemon ended. */
@@ -31,13 +34,15 @@ struct left_list {
     struct left *items; /* owned */
     size_t count;
     size_t room;
+    const struct gord_handed *handed; /* borrowed; who is among these is not left */
 };
 
 static int collect(void *arg, struct gord_job *job)
 {
     struct left_list *list = arg;
 
-    if (job->state != GOR__V1__JOB_STATE__RUNNING && job->state != GOR__V1__JOB_STATE__WAITING) {
+    if ((job->state != GOR__V1__JOB_STATE__RUNNING && job->state != GOR__V1__JOB_STATE__WAITING) ||
+        (list->handed != NULL && gord_handed_has(list->handed, job->id))) {
         return 0;
     }
     if (list->count == list->room) {
@@ -97,7 +102,7 @@ static bool group_is_ours(const struct left *left, const struct group_list *memb
     }
     for (size_t i = 0; i < members->count; i++) {
         if (members->items[i].group == left->pid &&
-            gord_proc_carries_id(members->items[i].pid, left->id)) {
+            gord_proc_carries_id(members->items[i].pid, left->id, EXEC_WITHIN_NS, NULL)) {
             return true;
         }
     }
@@ -152,7 +157,8 @@ static int look_for_unrecorded(void *arg, pid_t pid)
         search->booted_ns + (int64_t)proc.start_ticks * (GOR_SECOND / sysconf(_SC_CLK_TCK));
     int64_t after_ns = made_ns - search->left->started_ns;
     if (after_ns < -UNRECORDED_BEFORE_NS || after_ns > UNRECORDED_AFTER_NS ||
-        !gord_proc_carries_id(pid, search->left->id) || is_a_gord(proc.parent)) {
+        !gord_proc_carries_id(pid, search->left->id, EXEC_WITHIN_NS, NULL) ||
+        is_a_gord(proc.parent)) {
         return 0;
     }
     search->found = pid;
@@ -173,17 +179,50 @@ static pid_t find_unrecorded(const struct left *left)
 
 /* ------------------------------------------------------------------ settling */
 
-static int take_cause(void *arg, struct gord_event *event, const char *name)
+/* What had been asked of a job. */
+struct asked {
+    struct gord_event *cancel; /* owned reference; NULL: not to end */
+    bool to_requeue;           /* by a stop of the daemon, which did not come to its end */
+};
+
+static int take_asked(void *arg, struct gord_event *event, const char *name)
 {
-    struct gord_event **cancel = arg;
+    struct asked *asked = arg;
 
     (void)name;
     if ((event->kind == GORD_EVENT_CANCEL_REQUESTED ||
          event->kind == GORD_EVENT_TERMINATE_REQUESTED) &&
-        *cancel == NULL) {
-        *cancel = gord_event_ref(event);
+        asked->cancel == NULL) {
+        asked->cancel = gord_event_ref(event);
+    } else if (event->kind == GORD_EVENT_STATE && strcmp(event->text, GORD_STOP_REQUEUES) == 0) {
+        asked->to_requeue = true;
+    } else if (event->kind == GORD_EVENT_REQUEUED || event->kind == GORD_EVENT_RETRYING) {
+        asked->to_requeue = false;
     }
     return 0;
+}
+
+static int run_again(struct gord_bus *bus, const struct gord_job *job, const char *detail,
+                     bool is_loss)
+{
+    struct gord_standing *standing = gord_standing_copy(job->body->standing);
+    char text[192];
+
+    if (standing != NULL && is_loss) {
+        standing->losses++;
+    }
+    snprintf(text, sizeof(text), "%s; it is run again", detail);
+    return gord_bus_emit(bus, gord_event_standing(GORD_EVENT_REQUEUED, job->id, standing, text),
+                         NULL);
+}
+
+int gord_sweep_cause(struct gord_bus *bus, uint64_t id, struct gord_event **out_cancel)
+{
+    struct asked asked = {0};
+    int result = gord_reader_job_events(gord_bus_reader(bus), id, EVENTS_MAX, take_asked, &asked);
+
+    *out_cancel = asked.cancel;
+    return result == -ENOENT ? 0 : result;
 }
 
 /* What becomes of a job that a daemon died under: somebody had asked it to end, or it runs again, or
@@ -191,18 +230,22 @@ static int take_cause(void *arg, struct gord_event *event, const char *name)
 static int end_or_requeue(struct gord_bus *bus, uint64_t id, const char *detail)
 {
     struct gord_job *job = gord_job_find(gord_bus_table(bus), id);
-    struct gord_event *cancel = NULL;
+    struct asked asked = {0};
     char text[192];
 
-    int result = gord_reader_job_events(gord_bus_reader(bus), id, EVENTS_MAX, take_cause, &cancel);
+    int result = gord_reader_job_events(gord_bus_reader(bus), id, EVENTS_MAX, take_asked, &asked);
     if (result != 0 && result != -ENOENT) {
         return result;
     }
-    if (cancel != NULL) {
+    if (asked.cancel != NULL) {
         result = gord_bus_emit(
-            bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cancel->text), NULL);
-        gord_event_unref(cancel);
+            bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, asked.cancel->text),
+            NULL);
+        gord_event_unref(asked.cancel);
         return result;
+    }
+    if (asked.to_requeue) {
+        return run_again(bus, job, detail, false);
     }
     uint32_t losses = job->body->standing != NULL ? job->body->standing->losses : 0;
     if (!job->body->spec->requeues || losses >= GORD_LOSSES_MAX) {
@@ -211,12 +254,7 @@ static int end_or_requeue(struct gord_bus *bus, uint64_t id, const char *detail)
         return gord_bus_emit(bus, gord_event_finished(id, GOR__V1__OUTCOME__LOST, 0, 0, text),
                              NULL);
     }
-    struct gord_standing *standing = gord_standing_copy(job->body->standing);
-    if (standing != NULL) {
-        standing->losses++;
-    }
-    snprintf(text, sizeof(text), "%s; it is run again", detail);
-    return gord_bus_emit(bus, gord_event_standing(GORD_EVENT_REQUEUED, id, standing, text), NULL);
+    return run_again(bus, job, detail, true);
 }
 
 static int settle(struct gord_bus *bus, const struct left *left, const struct group_list *members)
@@ -237,9 +275,9 @@ static int settle(struct gord_bus *bus, const struct left *left, const struct gr
     return result == 0 ? end_or_requeue(bus, left->id, detail) : result;
 }
 
-int gord_sweep(struct gord_bus *bus, size_t *out_settled)
+int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, size_t *out_settled)
 {
-    struct left_list left = {0};
+    struct left_list left = {.handed = handed};
     struct group_list members = {0};
     int result = gord_job_each_taken(gord_bus_table(bus), collect, &left);
 

@@ -10,11 +10,17 @@
 
 #include "daemon/runner/bus.h"
 
-/* Every job that the table has as started is queued again if it wants that, else it ends as LOST, or
+struct gord_handed;
+
+/* Every job that the table has as started, but for those of `handed` (NULL: none), is queued again if it wants that, else it ends as LOST, or
  * as CANCELLED if that had been asked for; the process group of each is killed if it
  * is surely the job's: its leader is the process recorded, by pid and start time, or the leader is
  * gone and a member carries the job's id in its environment. 0 with the number of jobs
  * settled, or -ENOMEM. */
-int gord_sweep(struct gord_bus *bus, size_t *out_settled);
+int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, size_t *out_settled);
+
+/* What asked for the end of a job that runs, on record; a reference for the caller; NULL: nobody has. The
+ * reader's errors. */
+int gord_sweep_cause(struct gord_bus *bus, uint64_t id, struct gord_event **out_cancel);
 
 #endif

@@ -18,11 +18,10 @@
 
 /* For one that was killed to be gone; only a sick device takes longer. */
 #define KILLED_WITHIN_NS (5 * GOR_SECOND)
-/* For one to become another program: moments, unless its file comes from afar. */
+/* For one to become another program: moments, unless its file comes from afar. At the end of a job
+ * nobody is kept waiting; while it is stopped, the loop is. */
 #define EXEC_WITHIN_NS (5 * GOR_SECOND)
-#define EXEC_LOOK_NS GOR_MILLISECOND
-/* Looks at one that has arguments and no environment, until that is believed. */
-enum { BELIEVED_AFTER = 3 };
+#define EXEC_WITHIN_STOP_NS (20 * GOR_MILLISECOND)
 /* More than any process may start while it is being stopped, less than for ever. */
 enum { STOP_ROUNDS = 16, STOPPED_MAX = 4096 };
 
@@ -31,19 +30,15 @@ void gord_tree_signal(const struct gord_tree *tree, int sig)
     kill(-tree->leader, sig);
 }
 
-enum whose { THEIRS, OURS, UNTOLD };
-
-/* UNTOLD: it becomes another program at this moment, or has an empty environment. */
-static enum whose whose(const struct gord_tree *tree, pid_t pid, struct gord_proc *out_proc)
+/* Of a child of ours that is not the leader. */
+static bool is_ours(const struct gord_tree *tree, pid_t pid, int64_t within_ns,
+                    int (*rest)(int64_t ns), struct gord_proc *out_proc)
 {
     if (pid == tree->leader || gord_proc_read(pid, out_proc) != 0 || out_proc->parent != getpid()) {
-        return THEIRS;
+        return false;
     }
-    if (out_proc->group == tree->leader || out_proc->session == tree->leader) {
-        return OURS;
-    }
-    int result = gord_proc_look_for_id(pid, tree->job_id);
-    return result == 0 ? OURS : result == -ENODATA && out_proc->state != 'Z' ? UNTOLD : THEIRS;
+    return out_proc->group == tree->leader || out_proc->session == tree->leader ||
+           gord_proc_carries_id(pid, tree->job_id, within_ns, rest);
 }
 
 /* ------------------------------------------------------------------ the end */
@@ -66,21 +61,6 @@ static bool reap(struct ending *ending, pid_t pid)
     return true;
 }
 
-/* Nothing tells when it can be told whose it is, so it is looked at again and again. */
-static bool is_ours_in_the_end(const struct gord_tree *tree, pid_t pid, struct gord_proc *out_proc)
-{
-    int64_t deadline = gor_after(EXEC_WITHIN_NS);
-    enum whose now = whose(tree, pid, out_proc);
-    int believed = 0;
-
-    while (now == UNTOLD && believed < BELIEVED_AFTER && gor_now() < deadline) {
-        believed = gord_proc_is_bare(pid) ? 0 : believed + 1;
-        gor_sleep(EXEC_LOOK_NS);
-        now = whose(tree, pid, out_proc);
-    }
-    return now == OURS;
-}
-
 /* Kill it, by a descriptor, since the number might be somebody else's by now. */
 static int end_orphan(void *arg, pid_t pid)
 {
@@ -91,7 +71,7 @@ static int end_orphan(void *arg, pid_t pid)
     if (fd < 0) {
         return 0;
     }
-    if (is_ours_in_the_end(ending->tree, pid, &proc)) {
+    if (is_ours(ending->tree, pid, EXEC_WITHIN_NS, gor_sleep, &proc)) {
         bool lived = proc.state != 'Z' && pidfd_send_signal(fd, SIGKILL, NULL, 0) == 0;
         if (lived) {
             gor_fd_wait(fd, GOR_FD_READ, gor_after(KILLED_WITHIN_NS));
@@ -157,7 +137,7 @@ static int add_orphan(void *arg, pid_t pid)
     struct found *found = arg;
     struct gord_proc proc;
 
-    if (whose(found->tree, pid, &proc) == OURS) {
+    if (is_ours(found->tree, pid, EXEC_WITHIN_STOP_NS, NULL, &proc)) {
         add(found, pid);
     }
     return 0;

@@ -141,10 +141,10 @@ TEST(cgroup_use_takes_over_what_the_kernel_counted)
 TEST(cgroups_open_refuses_a_folder_that_is_none)
 {
     struct gord_cgroups groups;
-    CHECK_EQ(gord_cgroups_open(&groups, "/tmp"), -ENOTSUP);
+    CHECK_EQ(gord_cgroups_open(&groups, "/tmp", NULL), -ENOTSUP);
     CHECK(strstr(groups.why, "/tmp") != NULL);
-    CHECK_EQ(gord_cgroups_open(&groups, "/no/such/folder"), -ENOENT);
-    CHECK_EQ(gord_cgroups_open(&groups, "off"), 0);
+    CHECK_EQ(gord_cgroups_open(&groups, "/no/such/folder", NULL), -ENOENT);
+    CHECK_EQ(gord_cgroups_open(&groups, "off", NULL), 0);
     CHECK_EQ(groups.jobs_fd, -1);
 }
 

@@ -15,6 +15,7 @@ struct fixture {
     uv_loop_t loop;
     struct gord_inbox errands;
     struct gord_run_env env;
+    struct gord_spec *spec; /* without a heartbeat */
     struct gord_run runs[RUNS];
     struct gord_reporters reporters;
     uint64_t cursor;
@@ -37,10 +38,13 @@ static void begin(struct fixture *f)
     CHECK_EQ(uv_loop_init(&f->loop), 0);
     CHECK_EQ(gord_inbox_init(&f->errands, &f->loop, on_errand, f), 0);
     f->env.errands = &f->errands;
+    f->spec = calloc(1, sizeof *f->spec);
+    CHECK(f->spec != NULL);
     f->room = 16;
     for (uint64_t i = 0; i < RUNS; i++) {
         f->runs[i].id = i + 1;
         f->runs[i].env = &f->env;
+        f->runs[i].spec = f->spec;
         atomic_init(&f->runs[i].refs, 1000); /* they are never freed */
     }
 }
@@ -53,6 +57,7 @@ static void end(struct fixture *f)
     }
     CHECK_EQ(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
     CHECK_EQ(uv_loop_close(&f->loop), 0);
+    free(f->spec);
 }
 
 static int visit(void *arg, const struct gord_run *run, const struct gord_report *report)

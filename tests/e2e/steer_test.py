@@ -9,6 +9,7 @@ import gor_e2e as e2e
 import gorctl_e2e as ctl
 from exec_use_test import lives
 
+MS = 1_000_000
 DONE, ENDED, UNKNOWN, NOT_RUNNING, UNCHANGED, UNFIT = range(1, 7)
 # No print() in the handler: it may have interrupted one.
 TELLS_SIGNALS = ("import os, signal, sys, time\n"
@@ -107,15 +108,56 @@ class Steer(ctl.GorctlTest):
         self.assertEqual((job.outcome, job.detail),
                          (e2e.TIMED_OUT, "the timeout of its parent job passed"))
 
-    def test_jobs_that_cannot_be_paused(self):
+    def lua(self, text, **fields):
+        script = self.client.message("LuaSpec", script=text.encode())
+        return self.client.submit(self.client.message("JobSpec", lua=script, **fields))
+
+    def written(self, job_id):
+        return len(self.client.logs(job_id, 1, follow=False))
+
+    def await_paused_goroutine(self):
+        end = time.monotonic() + e2e.PATIENCE
+        while "[paused" not in (dump := self.ok("dump").text):
+            self.assertLess(time.monotonic(), end, dump)
+
+    def test_goroutines_stand_still(self):
+        for job_id in (self.lua("while true do print('tick') sleep(0.001) end"),
+                       self.lua("while true do spawn(function() sleep(0.001) print('tick') end):recv() end")):
+            self.await_output(job_id, b"tick")
+            self.assertEqual(self.status("PauseJobs", job_id, cause="lunch"), [DONE])
+            self.assertEqual(self.status("PauseJobs", job_id), [UNCHANGED])
+            self.await_paused_goroutine()
+            written = self.written(job_id)
+            for _ in range(3):
+                self.client.wait(self.client.native("builtin.pingpong", "2000"))
+            self.assertEqual(self.written(job_id), written)
+            job = self.client.get(job_id)
+            self.assertEqual((job.state, job.reason),
+                             (e2e.WAITING, f"paused by user {os.geteuid()}: lunch"))
+            self.assertEqual(self.status("ResumeJobs", job_id), [DONE])
+            self.assertEqual(self.status("ResumeJobs", job_id), [UNCHANGED])
+            end = time.monotonic() + e2e.PATIENCE
+            while self.written(job_id) == written:
+                self.assertLess(time.monotonic(), end)
+            self.client.jobs("Cancel", ids=[job_id])
+            self.assertEqual(self.client.wait(job_id).outcome, e2e.CANCELLED)
+
+    def test_paused_goroutines_end_when_asked_or_when_their_time_is_over(self):
         native = self.client.native("builtin.sleep", "1h")
-        self.client.wait_state(native, e2e.RUNNING)
+        timed = self.lua("print('begun') sleep(1000)", timeout_ns=3000 * MS)
+        self.await_output(timed, b"begun")
+        self.client.wait_state(native, e2e.WAITING)
+        self.assertEqual(self.status("PauseJobs", native, timed), [DONE, DONE])
+        self.assertEqual(self.status("Signal", native, signal=signal.SIGINT), [UNFIT])
+        self.client.jobs("Cancel", ids=[native])
+        self.assertEqual(self.client.wait(native).outcome, e2e.CANCELLED)
+        self.assertEqual(self.client.wait(timed).outcome, e2e.TIMED_OUT)
+
+    def test_jobs_that_cannot_be_paused(self):
         ended = self.client.exec("true")
         self.client.wait(ended)
-        reply = self.client.jobs("PauseJobs", ids=[native, ended, 999999])
-        self.assertEqual([r.status for r in reply.results], [UNFIT, ENDED, UNKNOWN])
-        self.assertIn("inside the daemon", reply.results[0].text)
-        self.client.jobs("Cancel", ids=[native])
+        reply = self.client.jobs("PauseJobs", ids=[ended, 999999])
+        self.assertEqual([r.status for r in reply.results], [ENDED, UNKNOWN])
         for bad in ({"ids": []}, {"ids": range(1, 1002)}, {"ids": [1], "cause": "x" * 5000}):
             self.assertStatus(e2e.grpc.StatusCode.INVALID_ARGUMENT, self.client.jobs, "PauseJobs",
                               **bad)

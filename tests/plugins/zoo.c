@@ -66,6 +66,18 @@ static int run_hold(struct gor_job *job)
     return 0;
 }
 
+/* Gives a sign of life too late for a heartbeat of a second, again and again. */
+static int run_falter(struct gor_job *job)
+{
+    int result = 0;
+
+    while (result == 0) {
+        result = gor_ctx_sleep_until(gor_job_ctx(job), gor_after(1500 * GOR_MILLISECOND));
+        (void)gor_job_alive(job);
+    }
+    return 0;
+}
+
 static int run_fail(struct gor_job *job)
 {
     return gor_job_fail(job, 7, "failed as %s", "asked");
@@ -238,7 +250,8 @@ static void linger(void *arg)
 
     (void)gor_chan_recv(gate, NULL);
     if (gor_job_print(job, GOR_JOB_STDOUT, "too late\n") != -ESRCH ||
-        gor_job_progress(job, 1, 1, NULL) != -ESRCH || gor_job_result(job, "", 0) != -ESRCH) {
+        gor_job_progress(job, 1, 1, NULL) != -ESRCH || gor_job_alive(job) != -ESRCH ||
+        gor_job_result(job, "", 0) != -ESRCH) {
         abort();
     }
 }
@@ -286,6 +299,7 @@ static const struct gor_job_function functions[] = {
     {"echo", "[TEXT...]", "writes what it is given", check_echo, run_echo},
     {"version", NULL, NULL, NULL, run_version},
     {"hold", NULL, NULL, NULL, run_hold},
+    {"falter", NULL, NULL, NULL, run_falter},
     {"fail", NULL, NULL, NULL, run_fail},
     {"result", NULL, NULL, NULL, run_result},
     {"chatter", NULL, NULL, NULL, run_chatter},

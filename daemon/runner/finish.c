@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/runner/finish.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+
+#define SECOND_NS 1000000000LL
+#define HOOK_TIMEOUT_NS (300 * SECOND_NS)
+#define HOOK_RETRIES 3
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* A program, and whose it is. */
+struct hook {
+    size_t n_argv;
+    ProtobufCBinaryData *argv;     /* borrowed, as the next */
+    const Gor__V1__ExecSpec *like; /* whose environment and directory it has; NULL: none's */
+    uint32_t uid;
+};
+
+static int enter(struct gord_runner *runner, const struct gord_event *ended,
+                 const struct hook *hook)
+{
+    struct gord_job_table *table = gord_bus_table(runner->bus);
+    ProtobufCBinaryData path = {strlen(DEFAULT_PATH), (uint8_t *)(uintptr_t)DEFAULT_PATH};
+    Gor__V1__ExecSpec exec = GOR__V1__EXEC_SPEC__INIT;
+    Gor__V1__RetryPolicy retry = GOR__V1__RETRY_POLICY__INIT;
+    Gor__V1__HookOf of = GOR__V1__HOOK_OF__INIT;
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    struct gord_spec *spec = NULL;
+    char name[64];
+
+    snprintf(name, sizeof(name), "hook of job %" PRIu64, ended->job_id);
+    of.job_id = ended->job_id;
+    of.outcome = (Gor__V1__Outcome)ended->outcome;
+    of.exit_code = ended->exit_code;
+    of.signal = ended->signal;
+    retry.retries = HOOK_RETRIES;
+    exec.n_env = hook->like != NULL ? hook->like->n_env : 1;
+    exec.env = hook->like != NULL ? hook->like->env : &path;
+    if (hook->like != NULL) {
+        exec.cwd = hook->like->cwd;
+        exec.umask_plus_1 = hook->like->umask_plus_1;
+        exec.n_rlimits = hook->like->n_rlimits;
+        exec.rlimits = hook->like->rlimits;
+    }
+    exec.n_argv = hook->n_argv;
+    exec.argv = hook->argv;
+    wire.kind_case = GOR__V1__JOB_SPEC__KIND_EXEC;
+    wire.exec = &exec;
+    wire.name = name;
+    wire.timeout_ns = HOOK_TIMEOUT_NS;
+    wire.retry = &retry;
+    wire.hook_of = &of;
+    int result = gord_spec_from_wire(&wire, ended->spec != NULL ? ended->spec->env : NULL, &spec);
+    if (result != 0) {
+        return result;
+    }
+    uint64_t id = gord_job_next_id(table);
+    result = gord_bus_emit(runner->bus, gord_event_submitted(id, spec, hook->uid), NULL);
+    gord_spec_unref(spec);
+    return result != 0 ? result : gord_runner_admit(runner, gord_job_find(table, id), NULL);
+}
+
+/* The job's own. */
+static int enter_own(struct gord_runner *runner, const struct gord_event *ended,
+                     const struct gord_job *job)
+{
+    Gor__V1__JobSpec *wire = gord_spec_to_wire(ended->spec, 1);
+
+    if (wire == NULL) {
+        return -ENOMEM;
+    }
+    struct hook hook = {.n_argv = wire->n_on_finish,
+                        .argv = wire->on_finish,
+                        .like = wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC ? wire->exec : NULL,
+                        .uid = job->body->uid};
+    int result = enter(runner, ended, &hook);
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return result;
+}
+
+static int enter_everyones(struct gord_runner *runner, const struct gord_event *ended)
+{
+    ProtobufCBinaryData program = {strlen(runner->finish_hook),
+                                   (uint8_t *)(uintptr_t)runner->finish_hook};
+    struct hook hook = {.n_argv = 1, .argv = &program, .uid = (uint32_t)geteuid()};
+
+    return enter(runner, ended, &hook);
+}
+
+/* Is it a hook itself? One whose spec is not in memory is looked up; it was queued, and is on disk. */
+static bool is_hook(struct gord_runner *runner, const struct gord_event *ended)
+{
+    struct gord_row row;
+
+    if (ended->spec != NULL) {
+        return ended->spec->is_hook;
+    }
+    if (gord_reader_job(gord_bus_reader(runner->bus), ended->job_id, false, &row) != 0) {
+        return true; /* rather none than hooks without end */
+    }
+    bool hook = row.spec->is_hook;
+    gord_row_fini(&row);
+    return hook;
+}
+
+void gord_finish_hooks(struct gord_runner *runner, const struct gord_event *ended,
+                       const struct gord_job *job)
+{
+    bool own = ended->spec != NULL && ended->spec->hooked;
+    int result = 0;
+
+    if ((!own && runner->finish_hook == NULL) || is_hook(runner, ended) ||
+        strcmp(ended->text, GORD_WITHDRAWN) == 0) {
+        return;
+    }
+    if (own) {
+        result = enter_own(runner, ended, job);
+    }
+    if (result == 0 && runner->finish_hook != NULL) {
+        result = enter_everyones(runner, ended);
+    }
+    if (result != 0) {
+        gord_log(GORD_LOG_ERROR, ended->job_id, "what is to run at its end was not submitted: %s",
+                 strerror(-result));
+    }
+}
+
+/* "TIMED_OUT" as "timed-out", as `gorctl` says it. */
+static void outcome_word(Gor__V1__Outcome outcome, char *out, size_t bytes)
+{
+    const ProtobufCEnumValue *value =
+        protobuf_c_enum_descriptor_get_value(&gor__v1__outcome__descriptor, (int)outcome);
+
+    snprintf(out, bytes, "%s", value != NULL ? value->name : "unknown");
+    for (char *at = out; *at != '\0'; at++) {
+        *at = *at == '_' ? '-' : (char)(tolower)((unsigned char)*at);
+    }
+}
+
+void gord_finish_variables(const struct gord_hook_of *of,
+                           char out[GORD_HOOK_VARIABLES][GORD_HOOK_TEXT])
+{
+    char word[32];
+
+    outcome_word(of->outcome, word, sizeof(word));
+    snprintf(out[0], GORD_HOOK_TEXT, "GOR_HOOK_JOB=%" PRIu64, of->job_id);
+    snprintf(out[1], GORD_HOOK_TEXT, "GOR_HOOK_OUTCOME=%s", word);
+    snprintf(out[2], GORD_HOOK_TEXT, "GOR_HOOK_EXIT_CODE=%d", of->exit_code);
+    snprintf(out[3], GORD_HOOK_TEXT, "GOR_HOOK_SIGNAL=%d", of->signal);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* runner_stop.c - what becomes of running jobs when the daemon stops.
+ *
+ * A job that is to be queued again says so on record before it is asked to end: if the daemon is killed
+ * meanwhile, the next one queues it and counts no loss (sweep.c).
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "daemon/base/crashpoint.h"
+#include "daemon/base/log.h"
+#include "daemon/runner/runner_inside.h"
+
+struct ids {
+    uint64_t *items; /* owned */
+    size_t count;
+    size_t room;
+};
+
+static int note_id(void *arg, struct gord_job *job)
+{
+    struct ids *ids = arg;
+
+    if (ids->count < ids->room) {
+        ids->items[ids->count++] = job->id;
+    }
+    return 0;
+}
+
+static uint64_t count_taken(const struct gord_runner *runner)
+{
+    const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(runner->bus));
+
+    return counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE] + counts->taken[GORD_LUA];
+}
+
+/* Each job that runs, once: events that a visit causes move it in the table's list, behind the others. */
+static void each_running(struct gord_runner *runner,
+                         void (*visit)(struct gord_runner *runner, struct gord_job *job, void *arg),
+                         void *arg)
+{
+    struct gord_job_table *table = gord_bus_table(runner->bus);
+    struct ids ids = {.room = (size_t)count_taken(runner)};
+
+    ids.items = calloc(ids.room + 1, sizeof(*ids.items));
+    if (ids.items == NULL) {
+        gord_log(GORD_LOG_ERROR, 0, "out of memory: running jobs are not told of the stop");
+        return;
+    }
+    gord_job_each_taken(table, note_id, &ids);
+    for (size_t i = 0; i < ids.count; i++) {
+        struct gord_job *job = gord_job_find(table, ids.items[i]);
+        if (job != NULL && job->taken) {
+            visit(runner, job, arg);
+        }
+    }
+    free(ids.items);
+}
+
+static enum gord_stop_policy policy_of(const struct gord_runner *runner, const struct gord_job *job)
+{
+    const struct gord_spec *spec = job->body->spec;
+    enum gord_stop_policy policy = spec->on_stop != GOR__V1__ON_STOP__ON_STOP_DEFAULT
+                                       ? (enum gord_stop_policy)(spec->on_stop - 1)
+                                       : runner->stop_policy;
+
+    if (policy != GORD_STOP_LEAVE) {
+        return policy;
+    }
+    return job->kind == GORD_EXEC ? GORD_STOP_WAIT : GORD_STOP_KILL;
+}
+
+static int queue_again(struct gord_runner *runner, const struct gord_job *job, const char *text)
+{
+    return gord_bus_emit(runner->bus,
+                         gord_event_standing(GORD_EVENT_REQUEUED, job->id,
+                                             gord_standing_copy(job->body->standing), text),
+                         NULL);
+}
+
+/* Unless it is being ended already, which stays so. */
+static void requeue(struct gord_runner *runner, struct gord_job *job)
+{
+    struct gord_run *run = gord_runner_run_of(job);
+
+    if (job->body->cancel != NULL) {
+        return;
+    }
+    if (run == NULL) {
+        (void)queue_again(runner, job, GORD_STOP_REQUEUES);
+    } else if (gord_bus_emit(
+                   runner->bus,
+                   gord_event_state(job->id, (Gor__V1__JobState)job->state, GORD_STOP_REQUEUES),
+                   NULL) == 0) {
+        gord_run_requeue(run, GORD_STOP_REQUEUES);
+    }
+}
+
+static void stop_job(struct gord_runner *runner, struct gord_job *job, void *arg)
+{
+    (void)arg;
+    if (runner->leaving && job->kind == GORD_EXEC) {
+        return;
+    }
+    switch (policy_of(runner, job)) {
+    case GORD_STOP_REQUEUE:
+        requeue(runner, job);
+        break;
+    case GORD_STOP_KILL:
+        gord_runner_cancel(runner, job, runner->stop_cause, NULL);
+        break;
+    default: /* it may go on for now */
+        break;
+    }
+}
+
+static int find_awaited(void *arg, struct gord_job *job)
+{
+    const struct gord_runner *runner = arg;
+
+    return policy_of(runner, job) == GORD_STOP_WAIT;
+}
+
+bool gord_runner_awaits(struct gord_runner *runner)
+{
+    return gord_job_each_taken(gord_bus_table(runner->bus), find_awaited, runner) != 0;
+}
+
+void gord_runner_hand_over(struct gord_runner *runner, const char *cause,
+                           void (*emptied)(void *arg), void *arg)
+{
+    runner->leaving = true;
+    gor_ctx_cancel_async(runner->env.leave, cause);
+    gord_runner_drain(runner, cause, emptied, arg);
+}
+
+void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),
+                       void *arg)
+{
+    runner->draining = true;
+    runner->emptied = emptied;
+    runner->emptied_arg = arg;
+    runner->stop_cause = cause;
+    runner->cascade.off = true; /* what is queued stays for the next start */
+    each_running(runner, stop_job, NULL);
+    GORD_CRASHPOINT(STOP_ASKED);
+    gord_bus_wake(runner->bus);
+}
+
+static void end_awaited(struct gord_runner *runner, struct gord_job *job, void *arg)
+{
+    struct gord_run *run = gord_runner_run_of(job);
+
+    (void)arg;
+    if (runner->leaving && job->kind == GORD_EXEC) {
+        if (!gord_handed_has(&runner->handed, job->id) &&
+            (run == NULL || gord_process_signal(&run->process, 0) == -ESRCH)) {
+            requeue(runner, job); /* it is kept from its start, and loses nothing */
+        }
+    } else if (policy_of(runner, job) == GORD_STOP_WAIT) {
+        gord_runner_cancel(runner, job, runner->stop_cause, NULL);
+    }
+}
+
+void gord_runner_wait_no_longer(struct gord_runner *runner)
+{
+    each_running(runner, end_awaited, NULL);
+}
+
+uint64_t gord_runner_running(const struct gord_runner *runner)
+{
+    return count_taken(runner) - runner->handed_count;
+}
+
+void gord_runner_hurry(struct gord_runner *runner)
+{
+    gor_ctx_cancel_async(runner->env.hurry, "the daemon is in a hurry");
+}
+
+static void abandon(struct gord_runner *runner, struct gord_job *job, void *arg)
+{
+    const char *detail = arg;
+    struct gord_run *run = gord_runner_run_of(job);
+
+    if (gord_handed_has(&runner->handed, job->id)) {
+        return;
+    }
+    gord_log(GORD_LOG_WARNING, job->id, "%s", detail);
+    if (run != NULL && atomic_load(&run->requeued)) {
+        (void)queue_again(runner, job, detail);
+    } else {
+        gord_bus_emit(runner->bus,
+                      gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, detail),
+                      NULL);
+    }
+}
+
+void gord_runner_abandon(struct gord_runner *runner, const char *detail)
+{
+    each_running(runner, abandon, (void *)(uintptr_t)detail);
+}
