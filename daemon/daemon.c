@@ -362,6 +362,7 @@ static int start_service(struct daemon *d)
                                          .runner = d->runner,
                                          .server = d->server,
                                          .state_dir = d->config->state_dir,
+                                         .auth = &d->auth,
                                          .hide_env = d->config->hide_env,
                                          .memory = d->config->store_memory};
         result = gord_service_new(&opts, &d->service);

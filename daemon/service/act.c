@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Verbs on many jobs: Jobs.Hold, Jobs.Release, Jobs.Terminate; Jobs.Rerun is in rerun.c. Each job is
+/* Verbs on many jobs: Jobs.Hold, Jobs.Release, Jobs.Terminate; others are in files of their own. Each job is
  * done by itself and told of by itself. */
 #include "daemon/service/act.h"
 
@@ -23,6 +23,8 @@ static void free_act(struct gord_many *many)
     gord_many_fini(many);
     free(act->results);
     free(act->pointers);
+    free(act->later);
+    protobuf_c_message_free_unpacked(act->more, NULL);
     free(act);
 }
 
@@ -45,10 +47,10 @@ static void set_cause(struct gord_act *act, const char *cause)
 
 /* ------------------------------------------------------------------ each job */
 
-static void note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status status,
-                 const char *message)
+void gord_act_note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status status,
+                   const char *message)
 {
-    if (act->count == GORD_MANY_RESULTS) {
+    if (gord_many_full(&act->many, act->count)) {
         return;
     }
     Gor__V1__ActResult *result = &act->results[act->count];
@@ -73,30 +75,76 @@ static int do_one(struct gord_many *many, uint64_t id)
 
     switch (result) {
     case 0:
-        note(act, id, GOR__V1__ACT_RESULT__STATUS__DONE, why);
+        gord_act_note(act, id, GOR__V1__ACT_RESULT__STATUS__DONE, why);
         return 0;
     case -EALREADY:
-        note(act, id, GOR__V1__ACT_RESULT__STATUS__UNCHANGED, why);
+        gord_act_note(act, id, GOR__V1__ACT_RESULT__STATUS__UNCHANGED, why);
         return 0;
     case -EPERM:
-        note(act, id, GOR__V1__ACT_RESULT__STATUS__REFUSED, why);
+        gord_act_note(act, id, GOR__V1__ACT_RESULT__STATUS__REFUSED, why);
+        return 0;
+    case GORD_ACT_LATER:
+    case GORD_ACT_NOT_MEANT:
         return 0;
     case -ENOENT:
-        note(act, id, GOR__V1__ACT_RESULT__STATUS__UNKNOWN, "");
+        gord_act_note(act, id, GOR__V1__ACT_RESULT__STATUS__UNKNOWN, "");
         return 0;
     default:
         return result;
     }
 }
 
+static void reply(const struct gord_act *act)
+{
+    Gor__V1__ActReply message = GOR__V1__ACT_REPLY__INIT;
+
+    message.n_results = act->count;
+    message.results = act->pointers;
+    rpc_call_reply(act->many.call, &message.base);
+}
+
 static void reply_acted(struct gord_many *many)
 {
-    struct gord_act *act = (struct gord_act *)many;
-    Gor__V1__ActReply reply = GOR__V1__ACT_REPLY__INIT;
+    reply((struct gord_act *)many);
+}
 
-    reply.n_results = act->count;
-    reply.results = act->pointers;
-    rpc_call_reply(many->call, &reply.base);
+static bool do_rest(struct gord_many *many)
+{
+    struct gord_act *act = (struct gord_act *)many;
+
+    if (act->later_count == 0) {
+        return false;
+    }
+    act->verb->rest(act);
+    return true;
+}
+
+void gord_act_end(struct gord_act *act, int error)
+{
+    if (act->many.call == NULL) {
+        /* It was answered when the service ended. */
+    } else if (error == 0) {
+        reply(act);
+    } else {
+        gord_fail(act->many.call, gord_store_status_code(error), "cannot %s: %s", act->verb->what,
+                  strerror(-error));
+    }
+    free_act(&act->many);
+}
+
+int gord_act_later(struct gord_act *act, uint64_t id)
+{
+    if (act->later_count == act->later_room) {
+        size_t room = act->later_room > 0 ? act->later_room * 2 : 64;
+        uint64_t *later = realloc(act->later, room * sizeof(*later));
+        if (later == NULL) {
+            return -ENOMEM;
+        }
+        act->later = later;
+        act->later_room = room;
+    }
+    act->later[act->later_count++] = id;
+    return GORD_ACT_LATER;
 }
 
 /* ------------------------------------------------------------------ the request */
@@ -106,6 +154,7 @@ static struct gord_act *new_act(struct gord_service *service, const struct gord_
 {
     static const struct gord_many_kind kind = {.portion = 1000,
                                                .one = do_one,
+                                               .rest = do_rest,
                                                .reply = reply_acted,
                                                .free = free_act,
                                                .reached = "reached"};
@@ -129,18 +178,35 @@ static struct gord_act *new_act(struct gord_service *service, const struct gord_
 void gord_act_begin(struct gord_service *service, const struct gord_act_verb *verb,
                     struct rpc_call *call, const Gor__V1__ActRequest *request)
 {
-    struct gord_many_request common = {request->n_ids, request->ids, request->all, request->cause};
+    gord_act_begin_with(service, verb, call, request, NULL);
+}
 
-    if (!gord_many_ok(call, &common, verb->fits != NULL)) {
+void gord_act_begin_with(struct gord_service *service, const struct gord_act_verb *verb,
+                         struct rpc_call *call, const Gor__V1__ActRequest *request,
+                         ProtobufCMessage *more)
+{
+    struct gord_many_request common = {.n_ids = request->n_ids,
+                                       .ids = request->ids,
+                                       .all = request->all,
+                                       .cause = request->cause,
+                                       .selector = request->selector,
+                                       .fits = verb->fits};
+
+    if (!gord_many_ok(call, &common)) {
+        protobuf_c_message_free_unpacked(more, NULL);
         return;
     }
     struct gord_act *act = new_act(service, verb, call, gord_many_room(service, &common));
     if (act == NULL) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+        protobuf_c_message_free_unpacked(more, NULL);
         return;
     }
+    act->more = more;
+    act->by_kind = request->n_ids == 0 && !request->all && request->selector->n_ids == 0;
+    act->delay_ns = request->delay_ns;
     set_cause(act, request->cause);
-    gord_many_begin(&act->many, &common, verb->fits);
+    gord_many_begin(&act->many, &common);
 }
 
 int gord_act_refuse(char why[GORD_ACT_TEXT], const char *text)
@@ -213,7 +279,8 @@ static bool is_held(const struct gord_job *job)
 
 GORD_METHOD(gord_jobs_hold)
 {
-    static const struct gord_act_verb verb = {"hold all of them", "held", hold_one, can_be_held};
+    static const struct gord_act_verb verb = {"hold all of them", "held", hold_one, can_be_held,
+                                              NULL};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }
@@ -221,7 +288,7 @@ GORD_METHOD(gord_jobs_hold)
 GORD_METHOD(gord_jobs_release)
 {
     static const struct gord_act_verb verb = {"release all of them", "released", release_one,
-                                              is_held};
+                                              is_held, NULL};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }
@@ -243,7 +310,7 @@ static int terminate_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TE
 GORD_METHOD(gord_jobs_terminate)
 {
     static const struct gord_act_verb verb = {"terminate all of them", "terminated", terminate_one,
-                                              gord_many_lives};
+                                              gord_many_lives, NULL};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }

@@ -18,10 +18,16 @@ struct gord_act_verb {
     const char *what; /* "hold all of them" */
     const char *done; /* "held" */
     /* Do it to one job. 0; -EALREADY: nothing to do, -EPERM: refused, both with a text in `why`;
-     * -ENOENT: no such job; others end the call. */
+     * -ENOENT: no such job; GORD_ACT_LATER, GORD_ACT_NOT_MEANT; others end the call. */
     int (*act)(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT]);
-    bool (*fits)(const struct gord_job *job); /* which jobs `all` means; NULL: there is no `all` */
+    bool (*fits)(const struct gord_job *job); /* see gord_many_request */
+    /* Go on with those of act->later, once all jobs have been met: by gord_act_note() for each and
+     * gord_act_end() at last. NULL: nothing is for later. */
+    void (*rest)(struct gord_act *act);
 };
+
+/* What a verb answers of a job: noted in act->later; not about this one. */
+enum { GORD_ACT_LATER = 1, GORD_ACT_NOT_MEANT = 2 };
 
 /* One call under way. */
 struct gord_act {
@@ -32,11 +38,32 @@ struct gord_act {
     Gor__V1__ActResult **pointers; /* owned */
     size_t count;
     uint64_t new_id; /* of the job at hand; the verb sets it */
+    uint64_t *later; /* owned; jobs whose turn comes in verb->rest */
+    size_t later_count;
+    size_t later_room;
+    bool by_kind; /* jobs were chosen by what they are like, so that one the verb is not for is left
+                   * out, rather than by id, so that it is refused */
+    int64_t delay_ns;       /* of the request */
+    ProtobufCMessage *more; /* owned; what the verb is told besides; NULL: nothing */
 };
 
 /* Answer the call with what becomes of the jobs in the request. */
 void gord_act_begin(struct gord_service *service, const struct gord_act_verb *verb,
                     struct rpc_call *call, const Gor__V1__ActRequest *request);
+
+/* The same, with what the verb is told besides, which is taken over. */
+void gord_act_begin_with(struct gord_service *service, const struct gord_act_verb *verb,
+                         struct rpc_call *call, const Gor__V1__ActRequest *request,
+                         ProtobufCMessage *more);
+
+/* For verbs: this job's turn comes in verb->rest. GORD_ACT_LATER, or -ENOMEM. */
+int gord_act_later(struct gord_act *act, uint64_t id);
+
+/* For verbs with a rest: note what became of a job. Answer, unless `error` says why it could not be
+ * done, and free the act. */
+void gord_act_note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status status,
+                   const char *message);
+void gord_act_end(struct gord_act *act, int error);
 
 /* For verbs: refuse with that text. -EPERM. */
 int gord_act_refuse(char why[GORD_ACT_TEXT], const char *text);

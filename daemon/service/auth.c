@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/service/roles.h"
+#include "runtime/gor.h"
 
 void gord_auth_init(struct gord_auth *auth)
 {
@@ -158,32 +161,139 @@ static bool is_member(struct gord_auth *auth, const struct rpc_peer *peer)
     return known->member;
 }
 
-enum wire_status gord_auth_check(void *user, struct rpc_peer *peer, const char *path,
-                                 const char *bearer, char out_text[256])
+/* Each answers WIRE_OK with the peer's rank and uid, or why it is nobody. */
+static enum wire_status know_local(struct gord_auth *auth, struct rpc_peer *peer, const char *path,
+                                   char *out_text)
 {
-    struct gord_auth *auth = user;
+    if (peer->uid == 0 || peer->uid == auth->owner) {
+        peer->rank = GORD_ROLE_ADMIN;
+        return WIRE_OK;
+    }
+    if (is_member(auth, peer)) {
+        peer->rank = GORD_ROLE_SUBMITTER;
+        return WIRE_OK;
+    }
+    gord_log(GORD_LOG_WARNING, 0, "refused uid %u on %s", peer->uid, path);
+    snprintf(out_text, 256,
+             "user %u may not use this gord: it serves its own user, root, and the members of "
+             "the socket's group",
+             peer->uid);
+    return WIRE_PERMISSION_DENIED;
+}
 
-    if (peer->local) {
-        if (peer->uid == 0 || peer->uid == auth->owner || is_member(auth, peer)) {
-            return WIRE_OK;
-        }
-        gord_log(GORD_LOG_WARNING, 0, "refused uid %u on %s", peer->uid, path);
+static enum wire_status know_certificate(struct rpc_peer *peer, char *out_text)
+{
+    uint32_t uid;
+    enum gord_role role = gord_role_of_uri(peer->uri, &uid);
+
+    if (role == GORD_ROLE_NONE) {
+        gord_log(GORD_LOG_WARNING, 0, "refused the certificate of '%s' from %s: it has no role",
+                 peer->name, peer->address);
         snprintf(out_text, 256,
-                 "user %u may not use this gord: it serves its own user, root, and the members of "
-                 "the socket's group",
-                 peer->uid);
+                 "the certificate of '%s' has no role: it takes a URI such as "
+                 "urn:gor:role:submitter:uid:1000, as `gorctl tls client` makes them",
+                 peer->name);
         return WIRE_PERMISSION_DENIED;
+    }
+    peer->rank = role;
+    peer->uid = uid;
+    return WIRE_OK;
+}
+
+/* The token itself goes nowhere: neither into the log nor into the answer. */
+static enum wire_status refuse_wrong(struct gord_auth *auth, const struct rpc_peer *peer,
+                                     char *out_text)
+{
+    uint64_t unheard;
+
+    if (!gord_wrongs_note(&auth->wrongs, peer->address, gor_now(), &unheard)) {
+        snprintf(out_text, 256,
+                 "too many wrong tokens from your address; the right one is taken at any time");
+        return WIRE_RESOURCE_EXHAUSTED;
+    }
+    if (unheard > 0) {
+        gord_log(GORD_LOG_WARNING, 0, "refused %" PRIu64 " more wrong tokens from there, of %s",
+                 unheard, peer->address);
+    }
+    gord_log(GORD_LOG_WARNING, 0, "refused a wrong token from %s", peer->address);
+    snprintf(out_text, 256, "the bearer token is none of this daemon's, or was revoked");
+    return WIRE_UNAUTHENTICATED;
+}
+
+static enum wire_status know_token(struct gord_auth *auth, struct rpc_peer *peer,
+                                   const char *bearer, char *out_text)
+{
+    bool expired = false;
+    const struct gord_token *token =
+        auth->tokens != NULL ? gord_tokens_check(auth->tokens, bearer, &expired) : NULL;
+
+    if (expired) {
+        snprintf(out_text, 256,
+                 "the token has expired; have a new one made with `gorctl token "
+                 "create`");
+        return WIRE_UNAUTHENTICATED;
+    }
+    if (token == NULL) {
+        return refuse_wrong(auth, peer, out_text);
+    }
+    peer->rank = token->row.role;
+    peer->uid = token->row.uid;
+    peer->credential = token->credential;
+    snprintf(peer->name, sizeof(peer->name), "%s", gord_token_label(token));
+    return WIRE_OK;
+}
+
+static enum wire_status know_remote(struct gord_auth *auth, struct rpc_peer *peer,
+                                    const char *bearer, char *out_text)
+{
+    if (bearer == NULL && peer->certified) {
+        return know_certificate(peer, out_text);
     }
     if (bearer == NULL) {
         snprintf(out_text, 256,
-                 "a bearer token is needed over TCP; it is in the file 'token' of "
-                 "the daemon's state directory");
+                 "who are you? Over TCP a bearer token is needed%s; `gorctl token create` makes "
+                 "one%s",
+                 peer->tls ? " or a client's certificate, and neither was given" : "",
+                 auth->token[0] != '\0'
+                     ? ", and the daemon's own is in the file 'token' of its state directory"
+                     : "");
         return WIRE_UNAUTHENTICATED;
     }
+    if (gord_tokens_looks_like(bearer)) {
+        return know_token(auth, peer, bearer, out_text);
+    }
     if (!same_token(auth->token, bearer)) {
-        gord_log(GORD_LOG_WARNING, 0, "refused a wrong token from %s", peer->address);
-        snprintf(out_text, 256, "the bearer token is not this daemon's");
-        return WIRE_UNAUTHENTICATED;
+        return refuse_wrong(auth, peer, out_text);
+    }
+    peer->rank = GORD_ROLE_ADMIN;
+    return WIRE_OK;
+}
+
+enum wire_status gord_auth_check(void *user, struct rpc_peer *peer, const char *path,
+                                 const char *bearer, char out_text[256])
+{
+    struct gord_rule rule = gord_rule_of(path);
+    enum wire_status status = peer->local ? know_local(user, peer, path, out_text)
+                                          : know_remote(user, peer, bearer, out_text);
+
+    if (status != WIRE_OK) {
+        return status;
+    }
+    peer->observed = rule.role > GORD_ROLE_VIEWER; /* audit.h */
+    if (peer->rank < rule.role) {
+        gord_log(GORD_LOG_WARNING, 0, "refused %s from %s: a %s may not", path, peer->address,
+                 gord_role_name(peer->rank));
+        snprintf(out_text, 256, "%s takes the role of %s, and you have that of %s", path,
+                 gord_role_name(rule.role), gord_role_name(peer->rank));
+        return WIRE_PERMISSION_DENIED;
+    }
+    if (rule.submits && peer->uid == (uid_t)-1 && peer->rank < GORD_ROLE_ADMIN) {
+        snprintf(out_text, 256,
+                 "whose would these jobs be? %s '%s' names no user; have one made with `gorctl %s "
+                 "--user`",
+                 peer->credential != 0 ? "The token" : "The certificate of", peer->name,
+                 peer->credential != 0 ? "token create" : "tls client");
+        return WIRE_PERMISSION_DENIED;
     }
     return WIRE_OK;
 }

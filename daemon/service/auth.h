@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* auth.h - who may call: by uid over the Unix socket, by bearer token over TCP.
  *
- * Over a Unix socket: root, the daemon's own user, and members of the socket's group, if it has one
- * of its own. Over TCP: whoever has the token, which lies in <state>/token, readable by the owner.
+ * Over a Unix socket: root and the daemon's own user are admins, members of the socket's group, if it
+ * has one of its own, submitters. Over TCP: whoever has the token, which lies in <state>/token,
+ * readable by the owner, is admin; of other tokens (tokens.h) and certificates each has its role.
  * Threads     loop thread.
  */
 #ifndef GORD_SERVICE_AUTH_H
@@ -12,6 +13,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "daemon/service/tokens.h"
+#include "daemon/service/wrong.h"
 #include "rpc/server.h"
 
 #define GORD_TOKEN_BYTES 64 /* hexadecimal digits */
@@ -27,8 +30,10 @@ struct gord_auth_known {
 struct gord_auth {
     uid_t owner;
     bool has_group;
-    gid_t group;                                   /* members may call too */
-    char token[GORD_TOKEN_BYTES + 1];              /* "": nobody gets in by TCP */
+    gid_t group;                      /* members may call too */
+    char token[GORD_TOKEN_BYTES + 1]; /* the daemon's own; "": it has none */
+    struct gord_tokens *tokens;       /* borrowed; NULL: there are none yet */
+    struct gord_wrongs wrongs;
     struct gord_auth_known cache[GORD_AUTH_CACHE]; /* by uid % GORD_AUTH_CACHE */
 };
 

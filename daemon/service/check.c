@@ -7,13 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/event/ask.h"
 #include "daemon/lua/script.h"
 #include "daemon/runner/plugins.h"
 #include "daemon/runner/text.h"
+#include "daemon/service/array.h"
 
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
 #define INPUT_BYTES_MAX (1024 * 1024)
 #define ARGUMENT_BYTES_MAX (128 * 1024) /* MAX_ARG_STRLEN: 32 pages, its end included */
+#define HOOK_BYTES_MAX (16 * 1024)
 #define CWD_MAX 4095
 #define LUA_ARGS_MAX 1000
 #define LABELS_MAX 64
@@ -23,6 +26,7 @@
 #define CODES_MAX 256
 #define LABEL_KEY_MAX 63
 #define LABEL_VALUE_MAX 255
+#define HEARTBEAT_LEAST_NS 1000000000LL
 #define OUTPUT_LEAST ((uint64_t)64 * 1024)
 #define OUTPUT_MOST ((uint64_t)1 << 50)
 #define DURATION_MAX_NS (10LL * 366 * 24 * 3600 * 1000000000)
@@ -201,6 +205,27 @@ static int check_labels(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
+static int check_heartbeat(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (spec->heartbeat_ns != 0 &&
+        (spec->heartbeat_ns < HEARTBEAT_LEAST_NS || spec->heartbeat_ns > GORD_DURATION_MAX_NS)) {
+        return gord_check_refuse(
+            error, bytes, "spec.heartbeat_ns is out of range: 0 (none), or 1 s to ten years");
+    }
+    if ((unsigned)spec->on_stuck > GOR__V1__ON_STUCK__ON_STUCK_KILL) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.on_stuck %d is not known; they are REPORT, KILL",
+                                 (int)spec->on_stuck);
+    }
+    if (spec->on_stuck != GOR__V1__ON_STUCK__ON_STUCK_REPORT && spec->heartbeat_ns == 0) {
+        return gord_check_refuse(
+            error, bytes,
+            "spec.on_stuck is KILL without spec.heartbeat_ns, which says after "
+            "how long the job is stuck");
+    }
+    return 0;
+}
+
 static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     if (spec->timeout_ns < 0 || spec->timeout_ns > GORD_DURATION_MAX_NS) {
@@ -211,7 +236,13 @@ static int check_times(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
         return gord_check_refuse(error, bytes,
                                  "spec.grace_ns is out of range: 0 (the default) to ten years");
     }
-    return 0;
+    if ((unsigned)spec->on_stop > GOR__V1__ON_STOP__ON_STOP_LEAVE) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.on_stop %d is not known; they are DEFAULT, KILL, WAIT, "
+                                 "REQUEUE, LEAVE",
+                                 (int)spec->on_stop);
+    }
+    return check_heartbeat(spec, error, bytes);
 }
 
 static int check_output(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
@@ -320,6 +351,12 @@ static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     if (spec->rerun_of != 0) {
         return gord_check_refuse(error, bytes, "spec.rerun_of is set by Rerun, not by Submit");
     }
+    if (spec->cron != NULL) {
+        return gord_check_refuse(error, bytes, "spec.cron is set by the daemon, not by Submit");
+    }
+    if (spec->hook_of != NULL) {
+        return gord_check_refuse(error, bytes, "spec.hook_of is set by gord, not by Submit");
+    }
     if (spec->delay_ns < 0 || spec->delay_ns > DURATION_MAX_NS) {
         return gord_check_refuse(error, bytes,
                                  "spec.delay_ns is out of range: 0 (none) to ten years");
@@ -342,11 +379,58 @@ static int check_gates(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
             error, bytes,
             "spec.start_before_ns is not after spec.not_before_ns: it could never start");
     }
+    if (spec->deadline_ns < 0) {
+        return gord_check_refuse(error, bytes, "spec.deadline_ns is before 1970; 0 means none");
+    }
+    if (spec->deadline_ns != 0 && spec->deadline_ns <= spec->not_before_ns) {
+        return gord_check_refuse(
+            error, bytes, "spec.deadline_ns is not after spec.not_before_ns: it could never run");
+    }
     if (strlen(spec->zone) > ZONE_MAX) {
         return gord_check_refuse(error, bytes, "spec.zone has %zu bytes, at most %d are kept",
                                  strlen(spec->zone), ZONE_MAX);
     }
     return 0;
+}
+
+/* Its program is looked up when it starts, as that of a job. */
+static int check_hook(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    size_t total = 0;
+
+    if (spec->n_on_finish > 0 && spec->on_finish[0].len == 0) {
+        return gord_check_refuse(error, bytes, "spec.on_finish[0], the program, is an empty text");
+    }
+    for (size_t i = 0; i < spec->n_on_finish; i++) {
+        if (has_nul(&spec->on_finish[i])) {
+            return gord_check_refuse(error, bytes, "spec.on_finish[%zu] holds a NUL byte", i);
+        }
+        total += spec->on_finish[i].len + 1;
+    }
+    if (total > HOOK_BYTES_MAX) {
+        return gord_check_refuse(error, bytes, "spec.on_finish has %zu bytes, at most %d are kept",
+                                 total, HOOK_BYTES_MAX);
+    }
+    return 0;
+}
+
+/* What goes for jobs of all kinds. */
+static int check_rest(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    if (strlen(spec->name) > GORD_NAME_MAX) {
+        return gord_check_refuse(error, bytes, "spec.name has %zu bytes, at most %d are kept",
+                                 strlen(spec->name), GORD_NAME_MAX);
+    }
+    int result = gord_array_check_spec(spec, error, bytes);
+    result = result != 0 ? result : check_times(spec, error, bytes);
+    result = result != 0 ? result : check_output(spec, error, bytes);
+    result = result != 0 ? result : check_labels(spec, error, bytes);
+    result = result != 0 ? result : gord_ask_check(spec, error, bytes);
+    result = result != 0 ? result : check_gates(spec, error, bytes);
+    result = result != 0 ? result : check_after(spec, error, bytes);
+    result = result != 0 ? result : check_unique(spec, error, bytes);
+    result = result != 0 ? result : check_hook(spec, error, bytes);
+    return result != 0 || spec->retry == NULL ? result : check_retry(spec->retry, error, bytes);
 }
 
 int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plugins, char *error,
@@ -367,35 +451,29 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plu
     case GOR__V1__JOB_SPEC__KIND_LUA:
         result = check_lua(spec->lua, error, error_bytes);
         break;
+    case GOR__V1__JOB_SPEC__KIND_GROUP:
+        return gord_check_refuse(error, error_bytes,
+                                 "spec.group is set by gord: give what a task is to do, and "
+                                 "spec.array");
     default:
         return gord_check_refuse(error, error_bytes,
                                  "spec.kind is not set: it needs 'exec', 'native' or 'lua'");
     }
-    if (result == 0 && strlen(spec->name) > GORD_NAME_MAX) {
-        result =
-            gord_check_refuse(error, error_bytes, "spec.name has %zu bytes, at most %d are kept",
-                              strlen(spec->name), GORD_NAME_MAX);
+    return result != 0 ? result : check_rest(spec, error, error_bytes);
+}
+
+int gord_check_past_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
+{
+    if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP) {
+        return check_rest(spec, error, error_bytes);
     }
-    if (result == 0) {
-        result = check_times(spec, error, error_bytes);
+    if (spec == NULL || spec->kind_case != GOR__V1__JOB_SPEC__KIND_NATIVE) {
+        return gord_check_spec(spec, NULL, error, error_bytes);
     }
-    if (result == 0) {
-        result = check_output(spec, error, error_bytes);
+    if (spec->native->function[0] == '\0' || spec->native->input.len > INPUT_BYTES_MAX) {
+        return gord_check_refuse(error, error_bytes,
+                                 "spec.native: function is empty, or input has more than %d bytes",
+                                 INPUT_BYTES_MAX);
     }
-    if (result == 0) {
-        result = check_labels(spec, error, error_bytes);
-    }
-    if (result == 0) {
-        result = check_gates(spec, error, error_bytes);
-    }
-    if (result == 0) {
-        result = check_after(spec, error, error_bytes);
-    }
-    if (result == 0) {
-        result = check_unique(spec, error, error_bytes);
-    }
-    if (result == 0 && spec->retry != NULL) {
-        result = check_retry(spec->retry, error, error_bytes);
-    }
-    return result;
+    return check_rest(spec, error, error_bytes);
 }

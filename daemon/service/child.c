@@ -37,27 +37,18 @@ static void committed(struct gord_service *service, struct gord_ack *ack, int er
     gord_child_answer(request, error);
 }
 
-static uint32_t uid_above(struct gord_service *service, uint64_t parent_id)
-{
-    const struct gord_job *parent = gord_job_find(gord_bus_table(service->bus), parent_id);
-
-    return parent->body->uid;
-}
-
 void gord_submit_child(void *arg, struct gord_child_request *request)
 {
     struct gord_service *service = arg;
     struct gord_ack ack = {.fn = committed, .data = request, .count = 1};
     struct gord_refusal why;
+    uint32_t uid = gord_submit_uid_of(service, request->spec->parent_id);
 
-    if (!gord_submit_is_open(service, 1, &why) ||
-        !gord_submit_accepts(service, "", request->spec, 0, &why) ||
-        !gord_submit_has_places(service, gord_submit_kind(request->spec), 1, &why)) {
+    if (!gord_submit_takes(service, request->spec, uid, &why)) {
         snprintf(request->text, sizeof(request->text), "%s", why.text);
         gord_child_answer(request, error_of(service, why.status));
         return;
     }
-    uint32_t uid = uid_above(service, request->spec->parent_id);
     int result = gord_submit_enter(service, request->spec, uid, NULL, &ack.first_id, &ack.seq);
     if (result == 0) {
         result = gord_acks_add(service, &ack);

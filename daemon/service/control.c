@@ -7,6 +7,7 @@
 
 #include "daemon/runner/text.h"
 #include "daemon/service/check.h"
+#include "daemon/service/keeping.h"
 #include "daemon/service/many.h"
 
 /* ------------------------------------------------------------------ cancel */
@@ -44,7 +45,7 @@ static void set_cause(struct cancelling *c, const char *cause)
 
 static void note(struct cancelling *c, uint64_t id, Gor__V1__CancelResult__Status status)
 {
-    if (c->count == GORD_MANY_RESULTS) {
+    if (gord_many_full(&c->many, c->count)) {
         return;
     }
     Gor__V1__CancelResult *result = &c->results[c->count];
@@ -118,9 +119,14 @@ GORD_METHOD(gord_jobs_cancel)
 {
     struct gord_service *service = user;
     const Gor__V1__CancelRequest *request = (const Gor__V1__CancelRequest *)message;
-    struct gord_many_request common = {request->n_ids, request->ids, request->all, request->cause};
+    struct gord_many_request common = {.n_ids = request->n_ids,
+                                       .ids = request->ids,
+                                       .all = request->all,
+                                       .cause = request->cause,
+                                       .selector = request->selector,
+                                       .fits = gord_many_lives};
 
-    if (!gord_many_ok(call, &common, true)) {
+    if (!gord_many_ok(call, &common)) {
         return;
     }
     struct cancelling *c = new_cancelling(service, call, gord_many_room(service, &common));
@@ -129,14 +135,13 @@ GORD_METHOD(gord_jobs_cancel)
         return;
     }
     set_cause(c, request->cause);
-    gord_many_begin(&c->many, &common, gord_many_lives);
+    gord_many_begin(&c->many, &common);
 }
 
 /* ------------------------------------------------------------------ pause, resume */
 
 struct pausing {
-    struct gord_service *service;
-    struct rpc_call *call;
+    struct gord_keeping keeping;
     bool paused;
     uint64_t queued; /* when it was asked */
 };
@@ -151,19 +156,24 @@ static uint64_t queued_jobs(struct gord_service *service)
 static void pause_stored(void *arg, int error)
 {
     struct pausing *pausing = arg;
+    struct rpc_call *call = gord_keeping_done(&pausing->keeping);
 
+    if (call == NULL) {
+        free(pausing);
+        return;
+    }
     if (error != 0) {
-        gord_fail(pausing->call, gord_store_status_code(error),
+        gord_fail(call, gord_store_status_code(error),
                   "%s for now, but after a restart it will be forgotten: %s",
                   pausing->paused ? "paused" : "resumed", strerror(-error));
     } else if (pausing->paused) {
         Gor__V1__PauseReply reply = GOR__V1__PAUSE_REPLY__INIT;
         reply.queued = pausing->queued;
-        rpc_call_reply(pausing->call, &reply.base);
+        rpc_call_reply(call, &reply.base);
     } else {
         Gor__V1__ResumeReply reply = GOR__V1__RESUME_REPLY__INIT;
         reply.queued = pausing->queued;
-        rpc_call_reply(pausing->call, &reply.base);
+        rpc_call_reply(call, &reply.base);
     }
     free(pausing);
 }
@@ -179,11 +189,13 @@ static void set_paused(struct gord_service *service, struct rpc_call *call, bool
         return;
     }
     if (pausing != NULL) {
-        *pausing = (struct pausing){service, call, paused, queued_jobs(service)};
+        *pausing = (struct pausing){.paused = paused, .queued = queued_jobs(service)};
         gord_runner_set_paused(service->runner, paused);
         result = gord_store_set_paused(gord_bus_store(service->bus), paused, pause_stored, pausing);
     }
-    if (result != 0) {
+    if (result == 0) {
+        gord_keeping_begin(service, &pausing->keeping, call);
+    } else {
         free(pausing);
         gord_fail(call, wire_status_from_errno(result), "cannot keep that: %s", strerror(-result));
     }

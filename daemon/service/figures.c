@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <string.h>
 
+#include "daemon/service/auth.h"
 #include "daemon/service/state.h"
 
 #define SECOND ((uint64_t)1000000000)
@@ -31,6 +33,8 @@ void gord_figures_gather(struct gord_service *service, struct gord_figures *out_
         .backlog = store.backlog,
         .last_commit_ns = store.last_commit_ns,
         .max_commit_ns = store.max_commit_ns,
+        .wrong_tokens = service->auth->wrongs.count,
+        .tokens = service->tokens.count,
         .uptime_ns = gor_now() - service->started_ns,
     };
     out_figures->in_line = gord_runner_in_line(service->runner);
@@ -116,6 +120,9 @@ static void put_jobs(FILE *out, const struct gord_figures *figures)
              "Jobs that have ended since the daemon started, by how.");
     put_words(out, "gord_jobs_ended_total", "outcome", &gor__v1__outcome__descriptor, jobs->ended,
               GORD_OUTCOME_COUNT);
+    put_one(out, "gord_jobs_stuck_total", "counter",
+            "Times a job gave no sign of life for its heartbeat, since the daemon started.",
+            jobs->stuck);
     put_kinds(out, "gord_queued_jobs", "Jobs that wait for a slot.", jobs->queued);
     put_kinds(out, "gord_slots", "How many jobs may run at a time.", figures->slots);
     put_kinds(out, "gord_slots_taken", "Jobs that have a slot.", jobs->taken);
@@ -147,17 +154,46 @@ static void put_store(FILE *out, const struct gord_figures *figures)
             figures->store_fails);
 }
 
+static void put_rpc(FILE *out, const struct rpc_server_stats *rpc)
+{
+    put_one(out, "gord_rpc_connections", "gauge", "Connections of clients.", rpc->connections);
+    put_one(out, "gord_rpc_calls_total", "counter", "Calls begun.", rpc->calls);
+    put_one(out, "gord_rpc_calls_failed_total", "counter",
+            "Calls that ended with another status than OK.", rpc->calls_failed);
+    put_one(out, "gord_rpc_input_bytes", "gauge", "Bytes of requests that are not complete yet.",
+            rpc->input_bytes);
+    put_head(out, "gord_rpc_cut_total", "counter",
+             "Connections and calls that were ended for what their clients did.");
+    for (int i = 0; i < RPC_CUTS; i++) {
+        fprintf(out, "gord_rpc_cut_total{cause=\"%s\"} %" PRIu64 "\n",
+                rpc_cut_name((enum rpc_cut)i), rpc->cut[i]);
+    }
+}
+
+/* What malloc has given out tells a leak from the holes that it keeps between. */
+static void put_heap(FILE *out)
+{
+    struct mallinfo2 heap = mallinfo2();
+
+    put_one(out, "gord_heap_used_bytes", "gauge", "Memory that was allocated and not freed.",
+            heap.uordblks + heap.hblkhd);
+    put_one(out, "gord_heap_held_bytes", "gauge", "What malloc has from the kernel for that.",
+            heap.arena + heap.hblkhd);
+}
+
 static void put_daemon(FILE *out, const struct gord_figures *figures)
 {
     put_head(out, "gord_info", "gauge", "The version of gord, and how it keeps jobs.");
     fprintf(out, "gord_info{version=\"%s\",durability=\"%s\"} 1\n", GOR_VERSION,
             figures->memory ? "memory" : "sync");
     put_seconds(out, "gord_uptime_seconds", "Time since the daemon started.", figures->uptime_ns);
-    put_one(out, "gord_rpc_connections", "gauge", "Connections of clients.",
-            figures->rpc.connections);
-    put_one(out, "gord_rpc_calls_total", "counter", "Calls begun.", figures->rpc.calls);
-    put_one(out, "gord_rpc_calls_failed_total", "counter",
-            "Calls that ended with another status than OK.", figures->rpc.calls_failed);
+    put_heap(out);
+    put_rpc(out, &figures->rpc);
+    put_one(out, "gord_tokens", "gauge", "Bearer tokens there are, besides the daemon's own.",
+            figures->tokens);
+    put_one(out, "gord_wrong_tokens_total", "counter",
+            "Calls refused since the daemon started, for a token that is none.",
+            figures->wrong_tokens);
 }
 
 int gord_figures_write(const struct gord_figures *figures, FILE *out)

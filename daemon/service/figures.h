@@ -36,6 +36,8 @@ struct gord_figures {
     int64_t last_commit_ns;
     int64_t max_commit_ns;
     struct rpc_server_stats rpc;
+    uint64_t wrong_tokens;
+    uint64_t tokens;
     int64_t uptime_ns;
 };
 

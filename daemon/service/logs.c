@@ -7,9 +7,13 @@
 #include <string.h>
 
 #include "daemon/runner/logread.h"
+#include "daemon/runner/logtail.h"
+#include "daemon/service/array.h"
+#include "daemon/service/owner.h"
 #include "daemon/service/state.h"
 
 #define FRAMES_PER_TURN 256
+#define TAIL_STEPS_PER_TURN 8
 
 /* One call. */
 struct gord_follow {
@@ -18,18 +22,31 @@ struct gord_follow {
     uint64_t id;
     uint64_t offset;
     bool follow;
+    uint64_t lines;              /* of what is there; 0: all */
+    int64_t since_ns;            /* 0: from the first */
+    enum gord_stream only;       /* 0: both */
+    bool seeks;                  /* where to begin is not known yet */
+    struct gord_logtail *tail;   /* owned; while it is looked for */
+    uint32_t skip;               /* bytes to leave out of the next frame */
     bool full;                   /* the call's queue has no room */
     struct gord_logread *reader; /* owned; NULL: no file so far */
     struct gord_run *run;        /* owned reference: counted among its followers; NULL: has none */
     struct rpc_link link;        /* in the service's follows */
 };
 
-static void free_follow(struct gord_follow *follow)
+static void leave_run(struct gord_follow *follow)
 {
     if (follow->run != NULL) {
         atomic_fetch_sub(&follow->run->followers, 1);
         gord_run_unref(follow->run);
+        follow->run = NULL;
     }
+}
+
+static void free_follow(struct gord_follow *follow)
+{
+    leave_run(follow);
+    gord_logtail_close(follow->tail);
     gord_logread_close(follow->reader);
     free(follow);
 }
@@ -46,7 +63,8 @@ static void join_run(struct gord_follow *follow)
     struct gord_job *job = gord_job_find(gord_bus_table(follow->service->bus), follow->id);
     struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
 
-    if (follow->run == NULL && run != NULL) {
+    if (run != NULL && follow->run != run) {
+        leave_run(follow); /* that of a former attempt */
         follow->run = gord_run_ref(run);
         /* Before the log's end is read: what is written later makes a note. */
         atomic_fetch_add(&run->followers, 1);
@@ -76,14 +94,49 @@ static int send_frame(struct gord_follow *follow, uint64_t limit)
     if (result <= 0) {
         return result;
     }
+    uint32_t skip = follow->skip < frame.length ? follow->skip : frame.length;
+    follow->skip = 0;
+    if (skip == frame.length ||
+        (follow->only != 0 && frame.stream != GORD_REMARK && frame.stream != follow->only)) {
+        return 1;
+    }
     chunk.stream = (Gor__V1__LogChunk__Stream)frame.stream;
-    chunk.data.data = (uint8_t *)(uintptr_t)data;
-    chunk.data.len = frame.length;
+    chunk.data.data = (uint8_t *)(uintptr_t)data + skip;
+    chunk.data.len = frame.length - skip;
     chunk.at_ns = frame.at_ns;
     chunk.next_offset = gord_logread_offset(follow->reader);
     chunk.missing_bytes = gord_logread_missing(follow->reader);
     result = rpc_call_send(follow->call, &chunk.base);
     return result < 0 ? result : 1;
+}
+
+/* Find where to begin; 1: found, 0: not yet, negative: error. */
+static int seek(struct gord_follow *follow, uint64_t limit)
+{
+    struct gord_logtail_opts opts = {.root = gord_runner_log_root(follow->service->runner),
+                                     .id = follow->id,
+                                     .limit = limit,
+                                     .lines = follow->lines,
+                                     .since_ns = follow->since_ns,
+                                     .only = follow->only};
+    int result = follow->tail != NULL ? 0 : gord_logtail_open(&opts, &follow->tail);
+
+    for (int i = 0; result == 0 && i < TAIL_STEPS_PER_TURN; i++) {
+        result = gord_logtail_step(follow->tail);
+    }
+    if (result == 0) {
+        return 0;
+    }
+    if (result == 1) {
+        follow->offset = gord_logtail_offset(follow->tail);
+        follow->skip = gord_logtail_skip(follow->tail);
+    } else if (result == -ENOENT || result == -EILSEQ) {
+        result = 1; /* nothing is there, or what is cannot be told from its end: all of it then */
+    }
+    gord_logtail_close(follow->tail);
+    follow->tail = NULL;
+    follow->seeks = false;
+    return result;
 }
 
 /* Send what is there: 1: all sent, 0: more is there, negative: error. */
@@ -92,8 +145,12 @@ static int send_frames(struct gord_follow *follow)
     /* Read before the frames: a job that lives has no frame beyond it, one that ended gets no new
      * ones. */
     uint64_t limit = follow->run != NULL ? gord_logfile_end(&follow->run->log) : UINT64_MAX;
-    int result = open_reader(follow);
+    int result = follow->seeks ? seek(follow, limit) : 1;
 
+    if (result <= 0) {
+        return result;
+    }
+    result = open_reader(follow);
     if (result != 0 || follow->reader == NULL) {
         return result != 0 ? result : 1;
     }
@@ -238,14 +295,49 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
     drop(user);
 }
 
+/* False: the call is answered. */
+static bool is_sound(struct rpc_call *call, const Gor__V1__LogsRequest *request)
+{
+    if (request->offset != 0 && (request->tail_lines != 0 || request->since_ns != 0)) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT,
+                  "offset says where to begin; tail_lines and since_ns do not go with it");
+        return false;
+    }
+    if (request->since_ns < 0) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "since_ns is before 1970; 0 means from the first");
+        return false;
+    }
+    if ((unsigned)request->only > GOR__V1__LOG_CHUNK__STREAM__STDERR) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT,
+                  "only is %d; it is STDOUT, STDERR, or not set for both", (int)request->only);
+        return false;
+    }
+    return true;
+}
+
 GORD_METHOD(gord_jobs_logs)
 {
     struct gord_service *service = user;
     const Gor__V1__LogsRequest *request = (const Gor__V1__LogsRequest *)message;
-    int result = gord_knows(service, request->id);
 
+    if (!is_sound(call, request)) {
+        return;
+    }
+    int result = gord_knows(service, request->id);
     if (result != 0) {
         gord_fail(call, wire_status_from_errno(result), "there is no job %" PRIu64, request->id);
+        return;
+    }
+    if (!gord_owner_ok(service, call, request->id, "read it")) {
+        return;
+    }
+    uint64_t task = 0;
+    if (gord_array_is_group(service, request->id, &task) == 1) {
+        gord_fail(call, WIRE_FAILED_PRECONDITION,
+                  "job %" PRIu64
+                  " is an array, which writes nothing itself; its tasks do, from job "
+                  "%" PRIu64 " on: `gorctl tree %" PRIu64 "` lists them",
+                  request->id, task, request->id);
         return;
     }
     struct gord_follow *follow = calloc(1, sizeof(*follow));
@@ -257,6 +349,10 @@ GORD_METHOD(gord_jobs_logs)
     follow->call = call;
     follow->id = request->id;
     follow->offset = request->offset;
+    follow->lines = request->tail_lines;
+    follow->since_ns = request->since_ns;
+    follow->only = (enum gord_stream)request->only;
+    follow->seeks = request->tail_lines != 0 || request->since_ns != 0;
     follow->follow = request->follow;
     rpc_list_append(&service->follows, &follow->link);
     rpc_call_on(call, on_writable, on_end, follow);

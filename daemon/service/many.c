@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/service/check.h"
+#include "daemon/service/owner.h"
 
 #define IDS_MAX 100000
 
@@ -19,6 +20,8 @@ static void committed(struct gord_service *service, struct gord_ack *ack, int er
     (void)service;
     if (error == -ECANCELED) {
         gord_fail(ack->call, WIRE_UNAVAILABLE, "the daemon stops");
+    } else if (many->kind->rest != NULL && many->kind->rest(many)) {
+        return;
     } else {
         /* With a store that refuses it is done all the same, only not on record yet. */
         many->kind->reply(many);
@@ -45,17 +48,54 @@ static void finish(struct gord_many *many, int error)
     }
 }
 
+static int add_selected(void *arg, struct gord_row *row)
+{
+    struct gord_many *many = arg;
+
+    many->ids[many->id_count++] = row->id;
+    return 0;
+}
+
+static bool has_more(const struct gord_many *many)
+{
+    return many->done < many->id_count || (many->select.selector != NULL && !many->select.done);
+}
+
+/* The next portion of a selection takes the place of the last one. */
+static int more_ids(struct gord_many *many)
+{
+    if (many->done < many->id_count || !has_more(many)) {
+        return 0;
+    }
+    many->done = many->id_count = 0;
+    return gord_select_each(&many->select, many->service, many->kind->portion, add_selected, many);
+}
+
+static int do_one(struct gord_many *many, uint64_t id)
+{
+    if (many->picks != NULL) {
+        const struct gord_job *job = gord_job_find(gord_bus_table(many->service->bus), id);
+        if (job == NULL || !many->picks(job)) {
+            return 0;
+        }
+    }
+    return many->kind->one(many, id);
+}
+
 /* A portion; true: finished, and gone. */
 static bool go_on(struct gord_many *many)
 {
+    int error = more_ids(many);
     size_t left = many->id_count - many->done;
     size_t stop = left > many->kind->portion ? many->done + many->kind->portion : many->id_count;
-    int error = 0;
 
     while (many->done < stop && error == 0) {
-        error = many->kind->one(many, many->ids[many->done++]);
+        uint64_t id = many->ids[many->done++];
+        /* Jobs that were picked, and not named, are one's own. */
+        error = gord_owner_check(many->service, many->call, id);
+        error = error == -EPERM ? 0 : error != 0 ? error : do_one(many, id);
     }
-    if (error != 0 || many->done == many->id_count) {
+    if (error != 0 || !has_more(many)) {
         finish(many, error);
         return true;
     }
@@ -91,13 +131,17 @@ void gord_manys_end(struct gord_service *service)
 
 /* ------------------------------------------------------------------ the request */
 
-bool gord_many_ok(struct rpc_call *call, const struct gord_many_request *request, bool takes_all)
+bool gord_many_ok(struct rpc_call *call, const struct gord_many_request *request)
 {
-    if (request->n_ids == 0 && !request->all) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids is empty and 'all' is not set");
-    } else if (request->n_ids > 0 && request->all) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids and 'all' exclude each other");
-    } else if (request->all && !takes_all) {
+    bool selects = gord_selector_says(request->selector);
+    bool all = request->all || (selects && request->selector->all);
+
+    if (request->n_ids == 0 && !request->all && !selects) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT,
+                  "ids is empty, 'all' is not set, and there is no selector");
+    } else if ((request->n_ids > 0) + request->all + selects > 1) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids, 'all' and a selector exclude each other");
+    } else if (all && request->fits == NULL) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "'all' is not for this: name the jobs");
     } else if (request->n_ids > IDS_MAX) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "ids has %zu entries, at most %d are taken",
@@ -119,18 +163,33 @@ size_t gord_many_room(struct gord_service *service, const struct gord_many_reque
     for (int state = 0; state < GORD_STATE_COUNT; state++) {
         live += counts->by_state[state];
     }
-    return request->all ? live : request->n_ids;
+    if (request->n_ids > 0) {
+        return request->n_ids;
+    }
+    if (!gord_selector_says(request->selector)) {
+        return live;
+    }
+    return request->fits != NULL ? live + GORD_SELECT_IDS_MAX : GORD_MANY_RESULTS;
 }
 
 int gord_many_init(struct gord_many *many, size_t room)
 {
-    many->ids = calloc(room + 1, sizeof(*many->ids));
+    size_t ids = room > many->kind->portion ? room : many->kind->portion;
+
+    many->room = room;
+    many->ids = calloc(ids + 1, sizeof(*many->ids));
     return many->ids != NULL ? 0 : -ENOMEM;
 }
 
 void gord_many_fini(struct gord_many *many)
 {
+    gord_select_fini(&many->select);
     free(many->ids);
+}
+
+bool gord_many_full(const struct gord_many *many, size_t count)
+{
+    return count == GORD_MANY_RESULTS || count == many->room;
 }
 
 bool gord_many_lives(const struct gord_job *job)
@@ -138,17 +197,12 @@ bool gord_many_lives(const struct gord_job *job)
     return job->state != GOR__V1__JOB_STATE__TERMINATED;
 }
 
-struct gathering {
-    struct gord_many *many;
-    bool (*fits)(const struct gord_job *job);
-};
-
-static int add_id(void *arg, struct gord_job *job)
+static int add_live(void *arg, struct gord_job *job)
 {
-    struct gathering *gathering = arg;
+    struct gord_many *many = arg;
 
-    if (gathering->fits(job)) {
-        gathering->many->ids[gathering->many->id_count++] = job->id;
+    if (many->picks(job)) {
+        many->ids[many->id_count++] = job->id;
     }
     return 0;
 }
@@ -161,21 +215,69 @@ static int compare_ids(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-void gord_many_begin(struct gord_many *many, const struct gord_many_request *request,
-                     bool (*fits)(const struct gord_job *job))
+static int add_unknown(void *arg, uint64_t id)
+{
+    struct gord_many *many = arg;
+
+    many->ids[many->id_count++] = id;
+    return 0;
+}
+
+/* The selector's ids that are unknown come first. False: the call is answered, and `many` gone. */
+static bool select_ids(struct gord_many *many, const struct gord_many_request *request)
+{
+    if (!gord_select_init(&many->select, many->call, request->selector, request->fits != NULL)) {
+        many->kind->free(many);
+        return false;
+    }
+    int error = gord_select_unknown(&many->select, many->service, add_unknown, many);
+    if (error != 0) {
+        finish(many, error);
+    }
+    return error == 0;
+}
+
+static void begin(struct gord_many *many)
 {
     struct gord_service *service = many->service;
-    struct gathering gathering = {many, fits};
 
-    if (request->all) {
-        gord_job_each(gord_bus_table(service->bus), add_id, &gathering);
-        qsort(many->ids, many->id_count, sizeof(uint64_t), compare_ids);
-    } else {
-        memcpy(many->ids, request->ids, request->n_ids * sizeof(uint64_t));
-        many->id_count = request->n_ids;
-    }
     if (!go_on(many)) {
         many->next = service->manys;
         service->manys = many;
     }
+}
+
+void gord_many_begin(struct gord_many *many, const struct gord_many_request *request)
+{
+    struct gord_service *service = many->service;
+
+    if (!gord_owners_ok(service, many->call, request->ids, request->n_ids, many->what)) {
+        many->kind->free(many);
+        return;
+    }
+    if (request->all) {
+        many->picks = request->fits;
+        gord_job_each(gord_bus_table(service->bus), add_live, many);
+        qsort(many->ids, many->id_count, sizeof(uint64_t), compare_ids);
+    } else if (request->n_ids > 0) {
+        memcpy(many->ids, request->ids, request->n_ids * sizeof(uint64_t));
+        many->id_count = request->n_ids;
+    } else {
+        many->picks = request->selector->n_ids == 0 ? request->fits : NULL;
+        if (!select_ids(many, request)) {
+            return;
+        }
+    }
+    begin(many);
+}
+
+void gord_many_again(struct gord_many *many, uint64_t *ids, size_t count)
+{
+    gord_select_fini(&many->select);
+    free(many->ids);
+    many->ids = ids;
+    many->id_count = count;
+    many->done = 0;
+    many->picks = NULL;
+    begin(many);
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/service/select.h"
 #include "daemon/service/state.h"
 
 /* Results of one call; with `all` there may be more jobs than that. Some MiB of reply. */
@@ -22,6 +23,9 @@ struct gord_many_kind {
     size_t portion; /* jobs before others get their turn: some milliseconds */
     /* Do it to one job, and note what became of it. An error ends the call. */
     int (*one)(struct gord_many *many, uint64_t id);
+    /* What is to be done before the reply, once all have had their turn. True: it goes on, and answers
+     * and frees the call itself. NULL: nothing. */
+    bool (*rest)(struct gord_many *many);
     void (*reply)(struct gord_many *many);
     void (*free)(struct gord_many *many);
     const char *reached; /* "cancelled": what not all have been when the daemon stops */
@@ -32,35 +36,47 @@ struct gord_many {
     const struct gord_many_kind *kind;
     struct gord_service *service;
     struct rpc_call *call;
-    const char *what; /* "cancel": what cannot be done on an error */
-    uint64_t *ids;    /* owned; freed by gord_many_fini */
+    const char *what;                          /* "cancel": what cannot be done on an error */
+    uint64_t *ids;                             /* owned, as the next; freed by gord_many_fini */
+    struct gord_select select;                 /* where more ids come from once these are done */
+    bool (*picks)(const struct gord_job *job); /* which of those it is about; NULL: all */
     size_t id_count;
     size_t done;
+    size_t room;            /* of results */
     uint64_t seq;           /* of the newest event this caused */
     struct gord_many *next; /* list link of the service */
 };
 
-/* What such requests have in common. */
+/* What such requests have in common. One of ids, `all` and selector says which jobs are meant. */
 struct gord_many_request {
     size_t n_ids;
     const uint64_t *ids;
     bool all;
     const char *cause;
+    const Gor__V1__Selector *selector; /* NULL, and one that says nothing: none */
+    /* Which live jobs are meant by `all`, and by a selector that names no ids. NULL: there is no
+     * `all`, and a selector means jobs that have ended as well. */
+    bool (*fits)(const struct gord_job *job);
 };
 
 /* Is the request right? If not, the call has been answered. */
-bool gord_many_ok(struct rpc_call *call, const struct gord_many_request *request, bool takes_all);
+bool gord_many_ok(struct rpc_call *call, const struct gord_many_request *request);
 
-/* How many jobs it may be about. */
+/* How many results there may be. */
 size_t gord_many_room(struct gord_service *service, const struct gord_many_request *request);
 
-/* Room for so many ids; the rest is the caller's to set before. -ENOMEM. */
+/* Ready for so many results; the rest is the caller's to set before. -ENOMEM. */
 int gord_many_init(struct gord_many *many, size_t room);
 void gord_many_fini(struct gord_many *many);
 
-/* Begin; `many` is freed by its kind when the call has been answered. `fits`: which jobs `all` means. */
-void gord_many_begin(struct gord_many *many, const struct gord_many_request *request,
-                     bool (*fits)(const struct gord_job *job));
+/* Whether `count` results are all that one reply tells. */
+bool gord_many_full(const struct gord_many *many, size_t count);
+
+/* Begin; `many` is freed by its kind when the call has been answered. */
+void gord_many_begin(struct gord_many *many, const struct gord_many_request *request);
+
+/* Begin anew with these ids, which are taken over; `many` has been begun, and goes on by itself. */
+void gord_many_again(struct gord_many *many, uint64_t *ids, size_t count);
 
 /* For kinds: a job that has not ended. */
 bool gord_many_lives(const struct gord_job *job);

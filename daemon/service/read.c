@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/service/owner.h"
 #include "daemon/service/redact.h"
+#include "daemon/service/select.h"
 #include "daemon/service/state.h"
 #include "daemon/service/view.h"
 
 #define LIST_DEFAULT 50
 #define LIST_MAX 1000
+#define LIST_ATTEMPTS_MAX 100
 #define EVENTS_MAX 10000
 #define REPLY_BYTES_MAX ((size_t)3 * 1024 * 1024) /* clients take 4 MiB by default */
 
@@ -157,8 +160,12 @@ GORD_METHOD(gord_jobs_get)
         return;
     }
     result = gord_view_add_use(service, &view);
-    if (result == 0 && request->with_result) {
+    /* Of others it is told that there is one, and no more. */
+    if (result == 0 && request->with_result && gord_owner_check(service, call, request->id) == 0) {
         result = gord_view_add_result(service, &view);
+    }
+    if (result == 0 && request->with_attempts) {
+        result = gord_view_add_attempts(service, &view);
     }
     if (result == 0 && request->with_events) {
         result = read_events(service, request->id, &events);
@@ -212,47 +219,74 @@ static int add_row(void *arg, struct gord_row *row)
     return result;
 }
 
-static int make_filter(struct rpc_call *call, const Gor__V1__ListRequest *request,
-                       struct gord_filter *out_filter)
+/* What the request itself asks for, put into its selector: one way from here on. Shallow. False:
+ * something is there twice, and the call is answered. */
+static bool merge_selector(struct rpc_call *call, const Gor__V1__ListRequest *request,
+                           Gor__V1__Selector *selector)
 {
-    struct gord_filter filter = {.name_contains = request->name_contains,
-                                 .before_id = request->before_id,
-                                 .created_from_ns = request->created_from_ns,
-                                 .created_to_ns = request->created_to_ns,
-                                 .limit = request->limit > 0 ? request->limit : LIST_DEFAULT,
-                                 .with_env = !request->without_env};
+    if ((request->n_states > 0 && selector->n_states > 0) ||
+        (request->n_outcomes > 0 && selector->n_outcomes > 0) ||
+        (request->name_contains[0] != '\0' && selector->name_contains[0] != '\0') ||
+        (request->created_from_ns != 0 && selector->created_from_ns != 0) ||
+        (request->created_to_ns != 0 && selector->created_to_ns != 0)) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT,
+                  "states, outcomes, name_contains, created_from_ns and created_to_ns: set each in "
+                  "the request or in its selector, not in both");
+        return false;
+    }
+    if (request->n_states > 0) {
+        selector->n_states = request->n_states;
+        selector->states = request->states;
+    }
+    if (request->n_outcomes > 0) {
+        selector->n_outcomes = request->n_outcomes;
+        selector->outcomes = request->outcomes;
+    }
+    if (request->name_contains[0] != '\0') {
+        selector->name_contains = request->name_contains;
+    }
+    selector->created_from_ns |= request->created_from_ns; /* one of the two is 0 */
+    selector->created_to_ns |= request->created_to_ns;
+    return true;
+}
 
-    for (size_t i = 0; i < request->n_states; i++) {
-        if (request->states[i] <= 0 || (unsigned)request->states[i] >= GORD_STATE_COUNT) {
-            gord_fail(call, WIRE_INVALID_ARGUMENT, "states: %d is no state", request->states[i]);
-            return -EINVAL;
-        }
-        filter.states |= 1U << request->states[i];
+/* False: the call is answered. */
+static bool begin_list(struct rpc_call *call, const Gor__V1__ListRequest *request,
+                       struct gord_select *out_select)
+{
+    Gor__V1__Selector selector = GOR__V1__SELECTOR__INIT;
+
+    unsigned most = request->with_attempts ? LIST_ATTEMPTS_MAX : LIST_MAX;
+    if (request->limit > most) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "limit is %u; it is at most %u%s", request->limit,
+                  most, request->with_attempts ? " with attempts" : "");
+        return false;
     }
-    for (size_t i = 0; i < request->n_outcomes; i++) {
-        if (request->outcomes[i] <= 0 || (unsigned)request->outcomes[i] >= GORD_OUTCOME_COUNT) {
-            gord_fail(call, WIRE_INVALID_ARGUMENT, "outcomes: %d is no outcome",
-                      request->outcomes[i]);
-            return -EINVAL;
-        }
-        filter.outcomes |= 1U << request->outcomes[i];
+    if (request->selector != NULL) {
+        selector = *request->selector;
     }
-    if (filter.limit > LIST_MAX) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "limit is %u; it is at most %d", request->limit,
-                  LIST_MAX);
-        return -EINVAL;
+    if (!merge_selector(call, request, &selector) ||
+        !gord_select_init(out_select, call, &selector, false)) {
+        return false;
     }
-    *out_filter = filter;
-    return 0;
+    out_select->filter.before_id = request->before_id;
+    out_select->filter.with_env = !request->without_env;
+    out_select->filter.without_spec = false;
+    return true;
 }
 
 /* Not while they are listed: no visitor may call the reader. */
-static int add_uses(struct lister *lister)
+static int add_more(struct lister *lister, const Gor__V1__ListRequest *request)
 {
     int result = 0;
 
     for (size_t i = 0; i < lister->views.count && result == 0; i++) {
-        result = gord_view_add_use(lister->service, lister->views.items[i]);
+        if (request->with_use) {
+            result = gord_view_add_use(lister->service, lister->views.items[i]);
+        }
+        if (result == 0 && request->with_attempts) {
+            result = gord_view_add_attempts(lister->service, lister->views.items[i]);
+        }
     }
     return result;
 }
@@ -264,23 +298,24 @@ GORD_METHOD(gord_jobs_list)
     struct gord_reader *reader = gord_bus_reader(lister.service->bus);
     struct gord_reader_totals totals = {0};
     Gor__V1__ListReply reply = GOR__V1__LIST_REPLY__INIT;
-    struct gord_filter filter;
+    struct gord_select select;
 
-    if (make_filter(call, request, &filter) != 0) {
+    if (!begin_list(call, request, &select)) {
         return;
     }
-    lister.with_env = filter.with_env;
+    lister.with_env = select.filter.with_env;
     int result = gord_reader_totals(reader, &totals);
     if (result == 0) {
-        result = gord_reader_list(reader, &filter, add_row, &lister, &reply.next_before_id);
+        result =
+            gord_select_each(&select, lister.service,
+                             request->limit > 0 ? request->limit : LIST_DEFAULT, add_row, &lister);
+        reply.next_before_id = select.done ? 0 : select.filter.before_id;
     }
     if (result == PAGE_FULL) {
         reply.next_before_id = lister.last_id;
         result = 0;
     }
-    if (result == 0 && request->with_use) {
-        result = add_uses(&lister);
-    }
+    result = result == 0 ? add_more(&lister, request) : result;
     if (result == 0) {
         reply.n_jobs = lister.views.count;
         reply.jobs = lister.views.jobs;
@@ -292,4 +327,5 @@ GORD_METHOD(gord_jobs_list)
                   strerror(-result));
     }
     gord_views_fini(&lister.views);
+    gord_select_fini(&select);
 }

@@ -83,3 +83,21 @@ int gord_redact(Gor__V1__JobSpec *spec, const char *more)
     }
     return hidden;
 }
+
+bool gord_is_redacted(const Gor__V1__JobSpec *spec, const char **out_name, size_t *out_length)
+{
+    static const char hidden[] = "=" GORD_REDACTED;
+    size_t length = sizeof(hidden) - 1;
+    size_t count = spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC ? spec->exec->n_env : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const ProtobufCBinaryData *variable = &spec->exec->env[i];
+        if (variable->len > length &&
+            memcmp(variable->data + variable->len - length, hidden, length) == 0) {
+            *out_name = (const char *)variable->data;
+            *out_length = variable->len - length;
+            return true;
+        }
+    }
+    return false;
+}

@@ -24,4 +24,8 @@ bool gord_is_secret(const char *name, size_t length, const char *more);
  * many were hidden. -ENOMEM: some were not, so the message must not be shown. */
 int gord_redact(Gor__V1__JobSpec *spec, const char *more);
 
+/* Does a variable have GORD_REDACTED for a value, since it was shown so? Its name, up to '=', in
+ * *out_name, borrowed. */
+bool gord_is_redacted(const Gor__V1__JobSpec *spec, const char **out_name, size_t *out_length);
+
 #endif

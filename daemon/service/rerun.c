@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/service/act.h"
+#include "daemon/service/array.h"
 #include "daemon/service/submit.h"
 
 /* The message without what belonged to the former job's time and place. */
@@ -17,6 +18,12 @@ static void strip(Gor__V1__JobSpec *wire, uint64_t of)
     wire->not_before_ns = 0;
     wire->delay_ns = 0;
     wire->start_before_ns = 0;
+    gor__v1__cron_fire__free_unpacked(wire->cron, NULL);
+    wire->cron = NULL;
+    if (wire->task != NULL) {
+        wire->task->at_once = 0; /* it keeps its index, and runs by itself */
+    }
+    wire->deadline_ns = 0;
 }
 
 /* `wire` is ours; its dependencies are set aside while the rest is submitted. */
@@ -24,18 +31,16 @@ static int submit_again(struct gord_act *act, Gor__V1__JobSpec *wire, uint64_t o
                         char why[GORD_ACT_TEXT])
 {
     struct gord_refusal refusal;
-    size_t after = wire->n_after;
 
-    strip(wire, 0);
-    wire->n_after = 0;
-    bool open = gord_submit_is_open(act->many.service, 1, &refusal) &&
-                gord_submit_accepts(act->many.service, "", wire, 0, &refusal);
-    int result = open ? 0 : gord_act_refuse(why, refusal.text);
-    if (result == 0) {
-        strip(wire, of);
-        result = gord_submit_enter(act->many.service, wire, gord_submit_uid(act->many.call), NULL,
-                                   &act->new_id, &act->many.seq);
+    strip(wire, of);
+    Gor__V1__JobSpec alone = gord_submit_alone(wire);
+    if (!gord_submit_takes(act->many.service, &alone, gord_submit_uid(act->many.call), &refusal)) {
+        return gord_act_refuse(why, refusal.text);
     }
+    size_t after = wire->n_after;
+    wire->n_after = 0;
+    int result = gord_submit_enter(act->many.service, wire, gord_submit_uid(act->many.call), NULL,
+                                   &act->new_id, &act->many.seq);
     wire->n_after = after;
     return result;
 }
@@ -53,6 +58,15 @@ static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
     if (wire == NULL) {
         return -ENOMEM;
     }
+    if (wire->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP) {
+        result = gord_array_restore(act->many.service, id, wire, &wire);
+        if (result == -ENOENT) {
+            return gord_act_refuse(why, "its tasks, which have what to do, are no longer kept");
+        }
+        if (result != 0) {
+            return result;
+        }
+    }
     result = submit_again(act, wire, id, why);
     gor__v1__job_spec__free_unpacked(wire, NULL);
     if (result == 0) {
@@ -63,7 +77,8 @@ static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 
 GORD_METHOD(gord_jobs_rerun)
 {
-    static const struct gord_act_verb verb = {"rerun all of them", "run again", rerun_one, NULL};
+    static const struct gord_act_verb verb = {"rerun all of them", "run again", rerun_one, NULL,
+                                              NULL};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/service/owner.h"
 #include "daemon/service/state.h"
 
 #define DATA_MAX ((size_t)64 * 1024)
@@ -178,6 +179,9 @@ GORD_METHOD(gord_jobs_send)
     if (request->data.len > DATA_MAX) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "data has %zu bytes; one call takes at most %zu",
                   request->data.len, DATA_MAX);
+        return;
+    }
+    if (!gord_owner_ok(service, call, request->id, "write to it")) {
         return;
     }
     int result = look_at(service, request->id, &job);

@@ -10,6 +10,7 @@
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/runner/text.h"
+#include "daemon/service/auth.h"
 #include "daemon/service/request.h"
 #include "daemon/service/state.h"
 #include "gor/v1/plugins.pb-c.h"
@@ -33,8 +34,14 @@ static const struct rpc_method methods[] = {
      gord_jobs_submit_stream, gord_jobs_submit_streamed, gord_jobs_submit_stream_ends},
     {"/gor.v1.Jobs/Get", RPC_UNARY, MESSAGE(get_request), MESSAGE(get_reply), SMALL, gord_jobs_get,
      NULL, NULL},
-    {"/gor.v1.Jobs/List", RPC_UNARY, MESSAGE(list_request), MESSAGE(list_reply), SMALL,
+    {"/gor.v1.Jobs/Why", RPC_UNARY, MESSAGE(why_request), MESSAGE(why_reply), SMALL, gord_jobs_why,
+     NULL, NULL},
+    {"/gor.v1.Jobs/List", RPC_UNARY, MESSAGE(list_request), MESSAGE(list_reply), IDS,
      gord_jobs_list, NULL, NULL},
+    {"/gor.v1.Jobs/Select", RPC_UNARY, MESSAGE(select_request), MESSAGE(select_reply), IDS,
+     gord_jobs_select, NULL, NULL},
+    {"/gor.v1.Jobs/Count", RPC_UNARY, MESSAGE(count_request), MESSAGE(count_reply), IDS,
+     gord_jobs_count, NULL, NULL},
     {"/gor.v1.Jobs/Tree", RPC_UNARY, MESSAGE(tree_request), MESSAGE(tree_reply), SMALL,
      gord_jobs_tree, NULL, NULL},
     {"/gor.v1.Jobs/Cancel", RPC_UNARY, MESSAGE(cancel_request), MESSAGE(cancel_reply), IDS,
@@ -105,10 +112,12 @@ void gord_by_whom(struct rpc_call *call, const char *cause, char out[GORD_BY_WHO
 {
     const struct rpc_peer *peer = rpc_call_peer(call);
     char clean[GORD_CAUSE_MAX + 64];
-    char who[128];
+    char who[160];
 
     if (peer->local) {
         snprintf(who, sizeof(who), "by user %u", peer->uid);
+    } else if (peer->credential != 0) {
+        snprintf(who, sizeof(who), "with token '%.63s' from %.48s", peer->name, peer->address);
     } else {
         snprintf(who, sizeof(who), "from %s", peer->address);
     }
@@ -213,7 +222,7 @@ static int take_back_key(void *arg, struct gord_job *job)
     if (job->body == NULL || job->body->spec == NULL || job->body->spec->unique[0] == '\0') {
         return 0;
     }
-    return gord_unique_add(&service->unique, job->body->spec->unique, job->id);
+    return gord_unique_add(&service->unique, job->body->uid, job->body->spec->unique, job->id);
 }
 
 /* A job has its unique key from its submission to its end. */
@@ -226,7 +235,7 @@ static void follow_key(struct gord_service *service, const struct gord_event *ev
         return;
     }
     if (event->kind == GORD_EVENT_FINISHED) {
-        gord_unique_remove(&service->unique, spec->unique, job->id);
+        gord_unique_remove(&service->unique, job->body->uid, spec->unique, job->id);
     } else if (take_back_key(service, job) != 0) {
         gord_log(GORD_LOG_ERROR, job->id, "out of memory: its unique key is not kept");
     }
@@ -236,23 +245,21 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
 {
     struct gord_service *service = arg;
 
-    if (event->kind == GORD_EVENT_SUBMITTED || event->kind == GORD_EVENT_FINISHED) {
+    if (event->kind == GORD_EVENT_SUBMITTED || event->kind == GORD_EVENT_FINISHED ||
+        event->kind == GORD_EVENT_REVIVED) {
         follow_key(service, event, job);
     }
     /* While the store refuses, nobody waits for the commit. */
     service->ended_some |= event->kind == GORD_EVENT_FINISHED && service->store_error != 0;
     service->moved_some |= event->kind == GORD_EVENT_FINISHED ||
                            (event->kind == GORD_EVENT_STARTED && event->pid != 0);
-    /* Those who follow its log from before its start join it now. */
-    if (event->kind == GORD_EVENT_STARTED && !rpc_list_is_empty(&service->follows)) {
-        gord_follows_log(service, event->job_id);
-    }
 }
 
 static void on_committed(void *arg, struct gord_event *const *events, size_t count)
 {
     struct gord_service *service = arg;
 
+    service->ended_some |= service->state_waits > 0;
     for (size_t i = 0; i < count && !service->ended_some; i++) {
         service->ended_some = events[i]->kind == GORD_EVENT_FINISHED;
     }
@@ -300,13 +307,8 @@ static void on_log(void *arg, uint64_t id)
 
 /* ------------------------------------------------------------------ life cycle */
 
-int gord_service_new(const struct gord_service_opts *opts, struct gord_service **out_service)
+static void init_lists(struct gord_service *service)
 {
-    struct gord_service *service = calloc(1, sizeof(*service));
-
-    if (service == NULL) {
-        return -ENOMEM;
-    }
     rpc_list_init(&service->waits);
     rpc_list_init(&service->watches);
     rpc_list_init(&service->follows);
@@ -315,25 +317,50 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     rpc_list_init(&service->drains);
     rpc_list_init(&service->sends);
     rpc_list_init(&service->backups);
+    rpc_list_init(&service->keepings);
+}
+
+void gord_service_set_hide_env(struct gord_service *service, const char *patterns)
+{
+    service->hide_env = patterns;
+}
+
+int gord_service_new(const struct gord_service_opts *opts, struct gord_service **out_service)
+{
+    struct gord_service *service = calloc(1, sizeof(*service));
+
+    if (service == NULL) {
+        return -ENOMEM;
+    }
+    init_lists(service);
     service->loop = opts->loop;
     service->bus = opts->bus;
     service->runner = opts->runner;
     service->server = opts->server;
     service->state_dir = opts->state_dir;
-    service->hide_env = opts->hide_env;
+    service->auth = opts->auth;
+    gord_service_set_hide_env(service, opts->hide_env);
     service->memory = opts->memory;
     service->started_ns = gor_now();
     int result = gord_job_each(gord_bus_table(opts->bus), take_back_key, service);
+    if (result == 0) {
+        result = gord_tokens_open(&service->tokens, gord_bus_store(opts->bus),
+                                  gord_bus_reader(opts->bus), opts->server);
+    }
     if (result != 0) {
         gord_unique_fini(&service->unique);
+        gord_tokens_fini(&service->tokens);
         free(service);
         return result;
     }
     result = rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
     if (result != 0) {
+        gord_tokens_fini(&service->tokens);
         free(service);
         return result;
     }
+    gord_tokens_start(&service->tokens, opts->loop);
+    service->auth->tokens = &service->tokens;
     uv_timer_init(opts->loop, &service->progress_timer);
     service->progress_timer.data = service;
     service->hook = (struct gord_bus_hook){.applied = on_applied,
@@ -372,12 +399,15 @@ void gord_service_end(struct gord_service *service)
     gord_sends_end(service);
     uv_close((uv_handle_t *)&service->progress_timer, NULL);
     gord_backups_end(service);
+    gord_keepings_end(service);
+    gord_tokens_close(&service->tokens);
 }
 
 void gord_service_free(struct gord_service *service)
 {
     if (service != NULL) {
         gord_requests_settle(service, -ECANCELED);
+        gord_tokens_fini(&service->tokens);
         gord_unique_fini(&service->unique);
         gord_env_unref(service->last_env);
         free(service->drained);

@@ -25,12 +25,16 @@ struct gord_service_opts {
     struct gord_runner *runner;
     struct rpc_server *server;
     const char *state_dir;
-    const char *hide_env; /* see redact.h; may be NULL */
-    bool memory;          /* the store's mode, for replies */
+    struct gord_auth *auth; /* is told which tokens there are */
+    const char *hide_env;   /* see redact.h; may be NULL */
+    bool memory;            /* the store's mode, for replies */
 };
 
 /* Add the methods to the server and follow the bus. -ENOMEM, or the server's error. */
 int gord_service_new(const struct gord_service_opts *opts, struct gord_service **out_service);
+
+/* Other patterns of names of secrets, borrowed; see redact.h. */
+void gord_service_set_hide_env(struct gord_service *service, const char *patterns);
 
 /* From now on new work is refused: the daemon stops. */
 void gord_service_refuse_work(struct gord_service *service);

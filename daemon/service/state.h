@@ -14,6 +14,7 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
 #include "daemon/service/check.h"
+#include "daemon/service/tokens.h"
 #include "daemon/service/unique.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
@@ -44,7 +45,8 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next six */
+    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next ones */
+    size_t state_waits;    /* of them, those for other states than the end */
     struct rpc_link watches;
     struct rpc_link follows;
     struct rpc_link inspections;
@@ -54,14 +56,17 @@ struct gord_service {
     struct rpc_link sends;
     size_t send_count;
     struct rpc_link backups;
+    struct rpc_link keepings;
     struct gord_many *manys;        /* owned; those with more to do */
     struct gord_unique unique;      /* keys of live jobs */
     struct gord_underway *underway; /* owned; submissions with ids, see request.h */
     struct gord_underway *underway_last;
     struct gord_underway *underway_by_id[256];
     struct gord_subjob *subjobs; /* list of what jobs wait for below them; the loop's references */
-    bool ended_some;             /* a FINISHED was committed since the last flush */
-    bool moved_some;             /* a job has got its process, or has ended, since then */
+    struct gord_auth *auth;      /* borrowed */
+    struct gord_tokens tokens;
+    bool ended_some; /* a FINISHED was committed since the last flush */
+    bool moved_some; /* a job has got its process, or has ended, since then */
 };
 
 /* End the call with an error; the text is made fit for the wire. */
@@ -83,6 +88,7 @@ struct gord_ack {
     void *data;
     uint64_t first_id;
     uint64_t count;
+    uint64_t tasks; /* of the array that was submitted; 0: it is none */
     struct gord_ack *next;
 };
 
@@ -104,6 +110,7 @@ void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_backups_end(struct gord_service *service);
+void gord_keepings_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
 void gord_subjobs_ask(void *arg, struct gord_subjob *subjob); /* arg: the service */
 void gord_subjobs_flush(struct gord_service *service);
@@ -136,7 +143,10 @@ GORD_METHOD(gord_jobs_submit_stream);   /* a stream begins */
 GORD_METHOD(gord_jobs_submit_streamed); /* one job on it */
 void gord_jobs_submit_stream_ends(struct rpc_call *call, void *user);
 GORD_METHOD(gord_jobs_get);
+GORD_METHOD(gord_jobs_why);
 GORD_METHOD(gord_jobs_list);
+GORD_METHOD(gord_jobs_select);
+GORD_METHOD(gord_jobs_count);
 GORD_METHOD(gord_jobs_tree);
 GORD_METHOD(gord_jobs_cancel);
 GORD_METHOD(gord_jobs_wait);

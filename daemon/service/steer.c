@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs.PauseJobs, Jobs.ResumeJobs, Jobs.Signal: steering jobs that run.
- *
- * All that a call names is done in one turn of the loop, so a call names few enough for that.
- */
+/* Jobs.PauseJobs, Jobs.ResumeJobs, Jobs.Signal: steering jobs that run. */
 #include "daemon/runner/steer.h"
 
 #include <errno.h>
@@ -12,9 +9,8 @@
 #include <string.h>
 
 #include "daemon/service/check.h"
-#include "daemon/service/state.h"
+#include "daemon/service/many.h"
 
-#define IDS_MAX 1000
 #define SIGNAL_MAX 64
 
 typedef int steer_fn(struct gord_bus *bus, struct gord_job *job, const char *cause,
@@ -22,39 +18,23 @@ typedef int steer_fn(struct gord_bus *bus, struct gord_job *job, const char *cau
 
 /* One call. */
 struct steering {
+    struct gord_many many;
     steer_fn *act; /* NULL: send `signal` */
     int signal;
     char cause[GORD_BY_WHOM];
-    uint64_t seq; /* of the newest event this caused */
     size_t count;
     Gor__V1__ControlResult *results; /* owned; likewise the pointers to them */
     Gor__V1__ControlResult **pointers;
 };
 
-static void free_steering(struct steering *s)
+static void free_steering(struct gord_many *many)
 {
-    if (s != NULL) {
-        free(s->results);
-        free(s->pointers);
-        free(s);
-    }
-}
+    struct steering *s = (struct steering *)many;
 
-static struct steering *new_steering(struct rpc_call *call, const char *cause, size_t count)
-{
-    struct steering *s = calloc(1, sizeof(*s));
-
-    if (s == NULL) {
-        return NULL;
-    }
-    s->results = calloc(count, sizeof(*s->results));
-    s->pointers = calloc(count, sizeof(Gor__V1__ControlResult *));
-    if (s->results == NULL || s->pointers == NULL) {
-        free_steering(s);
-        return NULL;
-    }
-    gord_by_whom(call, cause, s->cause);
-    return s;
+    gord_many_fini(many);
+    free(s->results);
+    free(s->pointers);
+    free(s);
 }
 
 static Gor__V1__ControlResult__Status status_of(const struct gord_job *job, int result)
@@ -88,26 +68,18 @@ static const char *text_of(int result)
     case -EALREADY:
         return "";
     case -EOPNOTSUPP:
-        return "it runs inside the daemon, which can only ask it to end (cancel)";
+        return "it is no program: signals are for processes; `gorctl cancel` asks it to end";
     default:
         return strerror(-result);
     }
 }
 
-static void steer_one(struct gord_service *service, struct steering *s, uint64_t id)
+static void note(struct steering *s, uint64_t id, const struct gord_job *job, int result)
 {
-    struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
-    Gor__V1__ControlResult *out = &s->results[s->count];
-    int result;
-
-    if (job == NULL) {
-        result = gord_knows(service, id);
-        result = result == 0 ? -EINVAL : result;
-    } else if (s->act != NULL) {
-        result = s->act(service->bus, job, s->cause, &s->seq);
-    } else {
-        result = gord_steer_signal(service->bus, job, s->signal, s->cause, &s->seq);
+    if (gord_many_full(&s->many, s->count)) {
+        return;
     }
+    Gor__V1__ControlResult *out = &s->results[s->count];
     gor__v1__control_result__init(out);
     out->id = id;
     out->status = status_of(job, result);
@@ -115,98 +87,146 @@ static void steer_one(struct gord_service *service, struct steering *s, uint64_t
     s->pointers[s->count++] = out;
 }
 
-static void steered(struct gord_service *service, struct gord_ack *ack, int error)
+static int act_on(struct steering *s, struct gord_job *job)
 {
-    struct steering *s = ack->data;
-    Gor__V1__ControlReply reply = GOR__V1__CONTROL_REPLY__INIT;
+    struct gord_bus *bus = s->many.service->bus;
 
-    (void)service;
-    if (error == -ECANCELED) {
-        gord_fail(ack->call, WIRE_UNAVAILABLE, "the daemon stops");
-    } else {
-        /* With a store that refuses it is done all the same, only not on record yet. */
-        reply.n_results = s->count;
-        reply.results = s->pointers;
-        rpc_call_reply(ack->call, &reply.base);
-    }
-    free_steering(s);
+    return s->act != NULL ? s->act(bus, job, s->cause, &s->many.seq)
+                          : gord_steer_signal(bus, job, s->signal, s->cause, &s->many.seq);
 }
 
-static void steer(struct gord_service *service, struct rpc_call *call, struct steering *s,
-                  const uint64_t *ids, size_t count)
+/* Those of its tasks that run. 0 if it was done to any; else what the last said. */
+static int act_on_tasks(struct steering *s, const struct gord_job *group)
 {
+    struct gord_job_table *table = gord_bus_table(s->many.service->bus);
+    size_t count = gord_job_children(table, group->id, NULL, 0);
+    uint64_t *ids = calloc(count + 1, sizeof(*ids));
+    int result = group->state == GOR__V1__JOB_STATE__TERMINATED ? -EINVAL : -ESRCH;
+
+    if (ids == NULL) {
+        return -ENOMEM;
+    }
+    gord_job_children(table, group->id, ids, count);
+    for (size_t i = 0; i < count; i++) {
+        struct gord_job *task = gord_job_find(table, ids[i]);
+        if (task != NULL && task->taken) {
+            int done = act_on(s, task);
+            result = result != 0 ? done : 0;
+        }
+    }
+    free(ids);
+    return result;
+}
+
+static int steer_one(struct gord_many *many, uint64_t id)
+{
+    struct steering *s = (struct steering *)many;
+    struct gord_job *job = gord_job_find(gord_bus_table(many->service->bus), id);
+    int result;
+
+    if (job == NULL) {
+        result = gord_knows(many->service, id);
+        result = result == 0 ? -EINVAL : result;
+    } else {
+        result = job->kind == GORD_GROUP ? act_on_tasks(s, job) : act_on(s, job);
+    }
+    note(s, id, job, result);
+    return 0;
+}
+
+static void reply_steered(struct gord_many *many)
+{
+    struct steering *s = (struct steering *)many;
+    Gor__V1__ControlReply reply = GOR__V1__CONTROL_REPLY__INIT;
+
+    reply.n_results = s->count;
+    reply.results = s->pointers;
+    rpc_call_reply(many->call, &reply.base);
+}
+
+/* Those that have a run. */
+static bool runs(const struct gord_job *job)
+{
+    return job->state != GOR__V1__JOB_STATE__TERMINATED && job->taken;
+}
+
+static struct steering *new_steering(struct gord_service *service, struct rpc_call *call,
+                                     size_t room)
+{
+    /* Each costs some system calls. */
+    static const struct gord_many_kind kind = {.portion = 200,
+                                               .one = steer_one,
+                                               .reply = reply_steered,
+                                               .free = free_steering,
+                                               .reached = "reached"};
+    struct steering *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    s->many = (struct gord_many){
+        .kind = &kind, .service = service, .call = call, .what = "reach all of them"};
+    s->results = calloc(room + 1, sizeof(*s->results));
+    s->pointers = calloc(room + 1, sizeof(Gor__V1__ControlResult *));
+    if (gord_many_init(&s->many, room) != 0 || s->results == NULL || s->pointers == NULL) {
+        free_steering(&s->many);
+        return NULL;
+    }
+    return s;
+}
+
+static void steer(struct gord_service *service, struct rpc_call *call,
+                  struct gord_many_request *request, steer_fn *act, int signal)
+{
+    request->fits = runs;
+    if (service->draining) {
+        gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; its jobs end with it");
+        return;
+    }
+    if (!gord_many_ok(call, request)) {
+        return;
+    }
+    struct steering *s = new_steering(service, call, gord_many_room(service, request));
     if (s == NULL) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    for (size_t i = 0; i < count; i++) {
-        steer_one(service, s, ids[i]);
-    }
-    struct gord_ack ack = {
-        .seq = service->store_error == 0 ? s->seq : 0, .call = call, .fn = steered, .data = s};
-    if (gord_acks_add(service, &ack) != 0) {
-        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "done, but not told of each: out of memory");
-        free_steering(s);
-    }
-}
-
-static bool accepts(struct gord_service *service, struct rpc_call *call, size_t count,
-                    const char *cause)
-{
-    if (service->draining) {
-        gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; its jobs end with it");
-    } else if (count == 0) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids is empty: it takes the jobs that are meant");
-    } else if (count > IDS_MAX) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "ids has %zu entries, at most %d are taken", count,
-                  IDS_MAX);
-    } else if (strlen(cause) > GORD_CAUSE_MAX) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "cause has %zu bytes, at most %d are kept",
-                  strlen(cause), GORD_CAUSE_MAX);
-    } else {
-        return true;
-    }
-    return false;
+    s->act = act;
+    s->signal = signal;
+    gord_by_whom(call, request->cause, s->cause);
+    gord_many_begin(&s->many, request);
 }
 
 GORD_METHOD(gord_jobs_pause_jobs)
 {
     const Gor__V1__PauseJobsRequest *request = (const Gor__V1__PauseJobsRequest *)message;
+    struct gord_many_request common = {.n_ids = request->n_ids,
+                                       .ids = request->ids,
+                                       .cause = request->cause,
+                                       .selector = request->selector};
 
-    if (accepts(user, call, request->n_ids, request->cause)) {
-        struct steering *s = new_steering(call, request->cause, request->n_ids);
-        if (s != NULL) {
-            s->act = gord_steer_pause;
-        }
-        steer(user, call, s, request->ids, request->n_ids);
-    }
+    steer(user, call, &common, gord_steer_pause, 0);
 }
 
 GORD_METHOD(gord_jobs_resume_jobs)
 {
     const Gor__V1__ResumeJobsRequest *request = (const Gor__V1__ResumeJobsRequest *)message;
+    struct gord_many_request common = {
+        .n_ids = request->n_ids, .ids = request->ids, .cause = "", .selector = request->selector};
 
-    if (accepts(user, call, request->n_ids, "")) {
-        struct steering *s = new_steering(call, "", request->n_ids);
-        if (s != NULL) {
-            s->act = gord_steer_resume;
-        }
-        steer(user, call, s, request->ids, request->n_ids);
-    }
+    steer(user, call, &common, gord_steer_resume, 0);
 }
 
 GORD_METHOD(gord_jobs_signal)
 {
     const Gor__V1__SignalRequest *request = (const Gor__V1__SignalRequest *)message;
+    struct gord_many_request common = {
+        .n_ids = request->n_ids, .ids = request->ids, .cause = "", .selector = request->selector};
 
     if (request->signal < 1 || request->signal > SIGNAL_MAX) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "signal is %d; signals are 1 to %d", request->signal,
                   SIGNAL_MAX);
-    } else if (accepts(user, call, request->n_ids, "")) {
-        struct steering *s = new_steering(call, "", request->n_ids);
-        if (s != NULL) {
-            s->signal = request->signal;
-        }
-        steer(user, call, s, request->ids, request->n_ids);
+    } else {
+        steer(user, call, &common, NULL, request->signal);
     }
 }

@@ -26,27 +26,17 @@ static void entered(struct gord_service *service, struct gord_ack *ack, int erro
     gord_subjob_answer(subjob);
 }
 
-/* The user whose job asks. */
-static uint32_t uid_of(struct gord_service *service, uint64_t id)
-{
-    const struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
-
-    return job != NULL && job->body != NULL ? job->body->uid : 0;
-}
-
 static void submit(struct gord_service *service, struct gord_subjob *subjob)
 {
     struct gord_refusal why;
     struct gord_ack ack = {.fn = entered, .data = subjob, .count = 1};
+    uint32_t uid = gord_submit_uid_of(service, subjob->parent_id);
 
-    if (!gord_submit_is_open(service, 1, &why) ||
-        !gord_submit_accepts(service, "", subjob->spec, 0, &why) ||
-        !gord_submit_has_places(service, gord_submit_kind(subjob->spec), 1, &why)) {
+    if (!gord_submit_takes(service, subjob->spec, uid, &why)) {
         gord_subjob_refuse(subjob, -EINVAL, "%s", why.text);
         return;
     }
-    int result = gord_submit_enter(service, subjob->spec, uid_of(service, subjob->parent_id), NULL,
-                                   &ack.first_id, &ack.seq);
+    int result = gord_submit_enter(service, subjob->spec, uid, NULL, &ack.first_id, &ack.seq);
     if (result == 0) {
         result = gord_acks_add(service, &ack);
     }

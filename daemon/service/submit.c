@@ -11,16 +11,17 @@
 #include <unistd.h>
 
 #include "daemon/base/crashpoint.h"
+#include "daemon/service/array.h"
 #include "daemon/service/request.h"
+#include "daemon/service/scope.h"
+#include "daemon/service/share.h"
+#include "daemon/service/why.h"
 
 #define MANY_MAX 100000
 #define LIVE_MAX 20000000
 #define BACKLOG_MAX 2000000 /* events not yet on disk */
 
-static bool refuse(struct gord_refusal *out_why, enum wire_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static bool refuse(struct gord_refusal *out_why, enum wire_status status, const char *format, ...)
+bool gord_refuse(struct gord_refusal *out_why, enum wire_status status, const char *format, ...)
 {
     va_list args;
 
@@ -45,7 +46,14 @@ uint32_t gord_submit_uid(struct rpc_call *call)
 {
     const struct rpc_peer *peer = rpc_call_peer(call);
 
-    return peer->local ? peer->uid : (uint32_t)geteuid();
+    return peer->uid != (uid_t)-1 ? peer->uid : (uint32_t)geteuid();
+}
+
+uint32_t gord_submit_uid_of(struct gord_service *service, uint64_t id)
+{
+    const struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
+
+    return job != NULL && job->body != NULL ? job->body->uid : (uint32_t)-1;
 }
 
 enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec)
@@ -71,21 +79,21 @@ bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord
     const char *text = "";
 
     if (service->draining) {
-        return refuse(out_why, WIRE_UNAVAILABLE,
-                      "the daemon is stopping; try again when it is back");
+        return gord_refuse(out_why, WIRE_UNAVAILABLE,
+                           "the daemon is stopping; try again when it is back");
     }
     if (service->store_error != 0) {
         gord_bus_store_error(service->bus, &text);
-        return refuse(out_why, gord_store_status_code(service->store_error),
-                      "nothing new is taken: the store refuses: %s", text);
+        return gord_refuse(out_why, gord_store_status_code(service->store_error),
+                           "nothing new is taken: the store refuses: %s", text);
     }
     if (live + count > LIVE_MAX) {
-        return refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
-                      "%" PRIu64 " jobs are queued, which is the most", live);
+        return gord_refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
+                           "%" PRIu64 " jobs are queued, which is the most", live);
     }
     if (backlog > BACKLOG_MAX) {
-        return refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
-                      "too much waits for the disk; try again in a moment");
+        return gord_refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
+                           "too much waits for the disk; try again in a moment");
     }
     return true;
 }
@@ -98,31 +106,69 @@ bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kin
     if (!gord_runner_refuses(service->runner, kind, count, why, sizeof(why))) {
         return true;
     }
-    return refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
-                  "not submitted, for it would have to wait (--at-ceiling=refuse): %s; try again "
-                  "when jobs have ended",
-                  why);
+    return gord_refuse(
+        out_why, WIRE_RESOURCE_EXHAUSTED,
+        "not submitted, for it would have to wait (--at-ceiling=refuse): %s; try again "
+        "when jobs have ended",
+        why);
 }
 
-static bool parent_lives(struct gord_service *service, uint64_t parent_id,
+/* A child counts for its parent, and ends with it, so both are of one owner. */
+static bool is_parent_of_own(const struct gord_job *parent, uint32_t uid,
+                             struct gord_refusal *out_why)
+{
+    if (parent->body == NULL || parent->body->uid == uid || uid == 0 ||
+        uid == (uint32_t)geteuid()) {
+        return true;
+    }
+    return gord_refuse(out_why, WIRE_PERMISSION_DENIED,
+                       "spec.parent_id: job %" PRIu64 " is another user's", parent->id);
+}
+
+static bool parent_lives(struct gord_service *service, uint64_t parent_id, uint32_t uid,
                          struct gord_refusal *out_why)
 {
     struct gord_job *parent = gord_job_find(gord_bus_table(service->bus), parent_id);
 
+    if (parent != NULL && parent->kind == GORD_GROUP) {
+        return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
+                           "spec.parent_id: job %" PRIu64
+                           " is an array, which has only its tasks below "
+                           "it; name one of those, or the array's own parent",
+                           parent_id);
+    }
     if (parent != NULL && parent->state != GOR__V1__JOB_STATE__TERMINATED) {
-        return true;
+        return is_parent_of_own(parent, uid, out_why);
     }
     int result = gord_knows(service, parent_id);
     if (result == -ENOENT) {
-        return refuse(out_why, WIRE_NOT_FOUND, "spec.parent_id: there is no job %" PRIu64,
-                      parent_id);
+        return gord_refuse(out_why, WIRE_NOT_FOUND, "spec.parent_id: there is no job %" PRIu64,
+                           parent_id);
     }
     if (result != 0) {
-        return refuse(out_why, wire_status_from_errno(result),
-                      "spec.parent_id: cannot look it up: %s", strerror(-result));
+        return gord_refuse(out_why, wire_status_from_errno(result),
+                           "spec.parent_id: cannot look it up: %s", strerror(-result));
     }
-    return refuse(out_why, WIRE_FAILED_PRECONDITION, "spec.parent_id: job %" PRIu64 " has ended",
-                  parent_id);
+    return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
+                       "spec.parent_id: job %" PRIu64 " has ended", parent_id);
+}
+
+/* Are there such a queue, pools and rates, and as much in them as it wants? */
+static bool exists(struct gord_service *service, const char *where, const Gor__V1__JobSpec *spec,
+                   struct gord_refusal *out_why)
+{
+    struct gord_ask ask;
+    char error[GORD_ERROR_BYTES];
+
+    if (spec->queue[0] == '\0' && spec->slots <= 1 && spec->n_tokens == 0 && spec->n_rates == 0) {
+        return true;
+    }
+    gord_ask_from_wire(spec, &ask);
+    int result = gord_queues_check(gord_bus_table(service->bus), gord_submit_kind(spec), &ask,
+                                   error, sizeof(error));
+    return result == 0 ||
+           gord_refuse(out_why, result == -ENOENT ? WIRE_NOT_FOUND : WIRE_FAILED_PRECONDITION,
+                       "%s%s", where, error);
 }
 
 /* What a job that would rather not run than run without its limits asks for. */
@@ -141,19 +187,20 @@ static bool dependency_exists(struct gord_service *service, const char *where,
                               struct gord_refusal *out_why)
 {
     if (of->line > earlier) {
-        return refuse(out_why, WIRE_INVALID_ARGUMENT,
-                      "%sspec.after: line %u does not stand before this job in the same request",
-                      where, of->line);
+        return gord_refuse(
+            out_why, WIRE_INVALID_ARGUMENT,
+            "%sspec.after: line %u does not stand before this job in the same request", where,
+            of->line);
     }
     int result = of->line == 0 ? gord_knows(service, of->id) : 0;
     if (result == -ENOENT) {
-        return refuse(out_why, WIRE_NOT_FOUND, "%sspec.after: there is no job %" PRIu64, where,
-                      of->id);
+        return gord_refuse(out_why, WIRE_NOT_FOUND, "%sspec.after: there is no job %" PRIu64, where,
+                           of->id);
     }
     if (result != 0) {
-        return refuse(out_why, wire_status_from_errno(result),
-                      "%sspec.after: cannot look job %" PRIu64 " up: %s", where, of->id,
-                      strerror(-result));
+        return gord_refuse(out_why, wire_status_from_errno(result),
+                           "%sspec.after: cannot look job %" PRIu64 " up: %s", where, of->id,
+                           strerror(-result));
     }
     return true;
 }
@@ -172,123 +219,85 @@ static bool dependencies_exist(struct gord_service *service, const char *where,
     return true;
 }
 
-bool gord_submit_accepts(struct gord_service *service, const char *where,
-                         const Gor__V1__JobSpec *spec, size_t earlier, struct gord_refusal *out_why)
+/* By itself, without regard to other jobs. */
+static bool is_right(struct gord_service *service, const char *where, const Gor__V1__JobSpec *spec,
+                     struct gord_refusal *out_why)
 {
     char error[GORD_ERROR_BYTES] = "";
 
     if (gord_check_spec(spec, gord_runner_plugins(service->runner), error, sizeof(error)) != 0) {
-        return refuse(out_why, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
+        return gord_refuse(out_why, WIRE_INVALID_ARGUMENT, "%s%s", where, error);
     }
-    if (!can_hold(service, spec, error, sizeof(error))) {
-        return refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.limits are strict: %s", where,
-                      error);
-    }
-    if (!dependencies_exist(service, where, spec, earlier, out_why)) {
+    if (!exists(service, where, spec, out_why)) {
         return false;
     }
-    if (spec->parent_id != 0) {
-        return parent_lives(service, spec->parent_id, out_why);
-    }
-    if (service->drained != NULL) {
-        return refuse(out_why, WIRE_UNAVAILABLE,
-                      "the daemon takes no new jobs: drained %s; `gorctl undrain` opens it again",
-                      service->drained);
+    if (!can_hold(service, spec, error, sizeof(error))) {
+        return gord_refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.limits are strict: %s",
+                           where, error);
     }
     return true;
 }
 
-/* ------------------------------------------------------------------ unique keys */
-
-enum gord_conflict gord_submit_conflict(struct gord_service *service, const Gor__V1__JobSpec *spec,
-                                        uint64_t *out_id, uint64_t *out_seq,
-                                        struct gord_refusal *out_why)
+Gor__V1__JobSpec gord_submit_alone(const Gor__V1__JobSpec *wire)
 {
-    uint64_t id = 0;
+    Gor__V1__JobSpec alone = *wire;
 
-    if (spec->unique_key[0] == '\0' ||
-        gord_unique_find(&service->unique, spec->unique_key, &id, 1) == 0) {
-        return GORD_CONFLICT_NONE;
-    }
-    if (spec->on_conflict == GOR__V1__ON_CONFLICT__FAIL) {
-        (void)refuse(out_why, WIRE_ALREADY_EXISTS,
-                     "spec.unique_key: job %" PRIu64 " has it and has not ended", id);
-        return GORD_CONFLICT_REFUSED;
-    }
-    if (spec->on_conflict == GOR__V1__ON_CONFLICT__SKIP) {
-        *out_id = id;
-        *out_seq = gord_job_find(gord_bus_table(service->bus), id)->last_seq;
-        return GORD_CONFLICT_SKIP;
-    }
-    return GORD_CONFLICT_NONE;
+    alone.parent_id = 0;
+    alone.n_after = 0;
+    alone.rerun_of = 0;
+    alone.cron = NULL;
+    alone.hook_of = NULL;
+    alone.task = NULL;
+    return alone;
 }
 
-/* Cancel those that have the key. What is queued ends at once, and takes itself from the list. */
-static void replace_holders(struct gord_service *service, const uint64_t *ids, size_t count,
-                            uint64_t by)
+bool gord_submit_accepts_change(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                                struct gord_refusal *out_why)
 {
-    char cause[64];
-
-    snprintf(cause, sizeof(cause), "replaced by job %" PRIu64 " with its unique key", by);
-    for (size_t i = 0; i < count; i++) {
-        struct gord_job *job = gord_job_find(gord_bus_table(service->bus), ids[i]);
-        if (job != NULL) {
-            (void)gord_runner_cancel(service->runner, job, cause, NULL);
-        }
-    }
+    return is_right(service, "", spec, out_why);
 }
 
-/* The spec of a job that is to run once those with its key have ended, and, if it replaces them, that
- * they do: it waits for each of them. */
-static int spec_behind_holders(struct gord_service *service, const Gor__V1__JobSpec *wire,
-                               uint64_t id, struct gord_spec **out_spec)
+bool gord_submit_accepts(struct gord_service *service, const char *where,
+                         const Gor__V1__JobSpec *spec, uint32_t uid, size_t earlier,
+                         struct gord_refusal *out_why)
 {
-    size_t count = wire->unique_key[0] != '\0'
-                       ? gord_unique_find(&service->unique, wire->unique_key, NULL, 0)
-                       : 0;
+    if (!is_right(service, where, spec, out_why) ||
+        !dependencies_exist(service, where, spec, earlier, out_why)) {
+        return false;
+    }
+    if (spec->parent_id != 0) {
+        return parent_lives(service, spec->parent_id, uid, out_why);
+    }
+    if (service->drained != NULL) {
+        return gord_refuse(
+            out_why, WIRE_UNAVAILABLE,
+            "the daemon takes no new jobs: drained %s; `gorctl undrain` opens it again",
+            service->drained);
+    }
+    return true;
+}
 
-    if (count == 0) {
-        return gord_spec_from_wire(wire, service->last_env, out_spec);
+bool gord_submit_takes(struct gord_service *service, const Gor__V1__JobSpec *spec, uint32_t uid,
+                       struct gord_refusal *out_why)
+{
+    if (!gord_submit_is_open(service, 1, out_why) ||
+        !gord_submit_accepts(service, "", spec, uid, 0, out_why)) {
+        return false;
     }
-    uint64_t *ids = calloc(count, sizeof(*ids));
-    Gor__V1__Dependency *of = calloc(count, sizeof(*of));
-    Gor__V1__Dependency **each = calloc(count, sizeof(*each));
-    Gor__V1__AnyOf *clauses = calloc(count, sizeof(*clauses));
-    Gor__V1__AnyOf **after = calloc(wire->n_after + count, sizeof(*after));
-    int result =
-        ids != NULL && of != NULL && each != NULL && clauses != NULL && after != NULL ? 0 : -ENOMEM;
-    if (result == 0) {
-        Gor__V1__JobSpec behind = *wire;
-        gord_unique_find(&service->unique, wire->unique_key, ids, count);
-        for (size_t i = 0; i < wire->n_after; i++) {
-            after[i] = wire->after[i];
-        }
-        for (size_t i = 0; i < count; i++) {
-            gor__v1__dependency__init(&of[i]);
-            gor__v1__any_of__init(&clauses[i]);
-            of[i].id = ids[i];
-            of[i].condition = GOR__V1__DEPENDENCY__CONDITION__ANY;
-            each[i] = &of[i];
-            clauses[i].n_of = 1;
-            clauses[i].of = &each[i];
-            after[wire->n_after + i] = &clauses[i];
-        }
-        behind.n_after += count;
-        behind.after = after;
-        result = gord_spec_from_wire(&behind, service->last_env, out_spec);
-    }
-    if (result == 0 && wire->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
-        replace_holders(service, ids, count, id);
-    }
-    free(ids);
-    free(of);
-    free(each);
-    free(clauses);
-    free(after);
-    return result;
+    uint64_t count = gord_array_tasks(spec);
+    return (count == 1 || gord_submit_is_open(service, count, out_why)) &&
+           gord_submit_has_places(service, gord_submit_kind(spec), count, out_why);
 }
 
 /* ------------------------------------------------------------------ entry */
+
+static int inherit(struct gord_service *service, uint64_t parent_id,
+                   struct gord_standing **standing)
+{
+    const struct gord_job *parent = gord_job_find(gord_bus_table(service->bus), parent_id);
+
+    return parent != NULL ? gord_runner_inherit(parent, standing) : 0;
+}
 
 /* Enter one accepted job: SUBMITTED, then QUEUED or GATED. */
 static int enter(struct gord_service *service, uint64_t id, struct gord_spec *spec, uint32_t uid,
@@ -297,10 +306,13 @@ static int enter(struct gord_service *service, uint64_t id, struct gord_spec *sp
     struct gord_event *submitted = gord_event_submitted(id, spec, uid);
     int result = submitted != NULL ? gord_spec_standing(spec, &submitted->standing) : -ENOMEM;
 
+    if (result == 0 && spec->parent_id != 0) {
+        result = inherit(service, spec->parent_id, &submitted->standing);
+    }
     if (submitted != NULL) {
         submitted->request = request;
     } else {
-        free(request);
+        gord_request_free(request);
     }
     if (result != 0) {
         gord_event_unref(submitted);
@@ -314,15 +326,29 @@ static int enter(struct gord_service *service, uint64_t id, struct gord_spec *sp
     return result;
 }
 
-int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
-                      struct gord_request *request, uint64_t *out_id, uint64_t *out_seq)
+int gord_submit_enter_spec(struct gord_service *service, struct gord_spec *spec, uint32_t uid,
+                           uint64_t *out_seq)
+{
+    return enter(service, gord_job_next_id(gord_bus_table(service->bus)), spec, uid, NULL, out_seq);
+}
+
+static int enter_one(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
+                     struct gord_request *request, uint64_t *out_id, uint64_t *out_seq)
 {
     struct gord_spec *spec = NULL;
+    Gor__V1__JobSpec shared = *wire;
+    char share[GORD_WORD_MAX + 1];
 
     *out_id = gord_job_next_id(gord_bus_table(service->bus));
-    int result = spec_behind_holders(service, wire, *out_id, &spec);
+    shared.share = gord_share_of(service, wire, uid, share);
+    int result = gord_submit_spec(service, &shared, uid, &spec);
+    if (result == 0 && wire->unique_key[0] != '\0' &&
+        wire->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
+        result = gord_submit_replace(service, uid, wire->unique_key, *out_id);
+    }
     if (result != 0) {
-        free(request);
+        gord_spec_unref(spec);
+        gord_request_free(request);
         return result;
     }
     if (spec->env != NULL && spec->env != service->last_env) {
@@ -334,6 +360,37 @@ int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire
     return result;
 }
 
+int gord_submit_enter_group(struct gord_service *service, const Gor__V1__JobSpec *wire,
+                            uint32_t uid, struct gord_request *request, uint64_t *out_id,
+                            uint64_t *out_seq)
+{
+    Gor__V1__JobSpec group;
+
+    if (wire->array == NULL) {
+        return enter_one(service, wire, uid, request, out_id, out_seq);
+    }
+    gord_array_group(wire, &group);
+    return enter_one(service, &group, uid, request, out_id, out_seq);
+}
+
+int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
+                      struct gord_request *request, uint64_t *out_id, uint64_t *out_seq)
+{
+    struct gord_store *store = gord_bus_store(service->bus);
+
+    if (wire->array == NULL) {
+        return enter_one(service, wire, uid, request, out_id, out_seq);
+    }
+    gord_store_begin_group(store);
+    int result = gord_submit_enter_group(service, wire, uid, request, out_id, out_seq);
+    if (result == 0) {
+        result = gord_array_enter_tasks(service, wire, uid, *out_id, out_seq);
+    }
+    gord_store_end_group(store);
+    return result;
+}
+
+/* The tasks of an array go with it, before anything is started. */
 void gord_submit_withdraw(struct gord_service *service, uint64_t first_id, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
@@ -353,14 +410,14 @@ void gord_submit_failed(struct gord_service *service, const struct gord_ack *ack
     const char *text = "";
 
     if (error == -ECANCELED) {
-        (void)refuse(out_why, WIRE_UNAVAILABLE,
-                     "the daemon stops; whether the job was kept shows after its next start");
+        (void)gord_refuse(out_why, WIRE_UNAVAILABLE,
+                          "the daemon stops; whether the job was kept shows after its next start");
         return;
     }
     gord_submit_withdraw(service, ack->first_id, ack->count);
     gord_bus_store_error(service->bus, &text);
-    (void)refuse(out_why, gord_store_status_code(error), "not submitted: the store refuses: %s",
-                 text);
+    (void)gord_refuse(out_why, gord_store_status_code(error),
+                      "not submitted: the store refuses: %s", text);
 }
 
 /* ------------------------------------------------------------------ one */
@@ -377,12 +434,19 @@ static bool acknowledged(struct gord_service *service, struct gord_ack *ack, int
     return false;
 }
 
+/* As SubmitReply.tasks has it. */
+static uint64_t tasks_of(const Gor__V1__JobSpec *spec)
+{
+    return spec != NULL && spec->array != NULL ? gord_array_tasks(spec) : 0;
+}
+
 static void submit_committed(struct gord_service *service, struct gord_ack *ack, int error)
 {
     Gor__V1__SubmitReply reply = GOR__V1__SUBMIT_REPLY__INIT;
 
     if (acknowledged(service, ack, error)) {
         reply.id = ack->first_id;
+        reply.tasks = ack->tasks;
         reply.durability = gord_submit_durability(service);
         rpc_call_reply(ack->call, &reply.base);
     }
@@ -433,23 +497,55 @@ static void remember(struct gord_service *service, const ProtobufCBinaryData *id
     gord_request_add(service, id, gord_submit_uid(ack->call), &known);
 }
 
+static void answer_dry(struct gord_service *service, struct rpc_call *call,
+                       const Gor__V1__JobSpec *spec)
+{
+    Gor__V1__SubmitReply reply = GOR__V1__SUBMIT_REPLY__INIT;
+    Gor__V1__WhyReply would;
+    struct gord_why why;
+    struct gord_refusal refusal;
+    uint64_t seq;
+    enum gord_conflict conflict =
+        gord_submit_conflict(service, spec, gord_submit_uid(call), &reply.id, &seq, &refusal);
+
+    if (conflict == GORD_CONFLICT_REFUSED) {
+        tell(call, &refusal);
+        return;
+    }
+    reply.existing = conflict == GORD_CONFLICT_SKIP;
+    reply.tasks = tasks_of(spec);
+    int result = gord_why_new(service, spec, gord_submit_uid(call), &why, &would);
+    if (result != 0) {
+        gord_fail(call, wire_status_from_errno(result), "cannot tell: %s", strerror(-result));
+        return;
+    }
+    reply.durability = gord_submit_durability(service);
+    reply.would = &would;
+    rpc_call_reply(call, &reply.base);
+}
+
 GORD_METHOD(gord_jobs_submit)
 {
     struct gord_service *service = user;
     const Gor__V1__SubmitRequest *request = (const Gor__V1__SubmitRequest *)message;
-    struct gord_ack ack = {.call = call, .fn = submit_committed, .count = 1};
+    struct gord_ack ack = {
+        .call = call, .fn = submit_committed, .count = 1, .tasks = tasks_of(request->spec)};
     struct gord_refusal why;
 
-    if (is_answered(service, &request->request_id, &ack)) {
+    if (!request->dry_run && is_answered(service, &request->request_id, &ack)) {
         return;
     }
-    if (!gord_submit_is_open(service, 1, &why) ||
-        !gord_submit_accepts(service, "", request->spec, 0, &why) ||
-        !gord_submit_has_places(service, gord_submit_kind(request->spec), 1, &why)) {
+    if (!gord_submit_takes(service, request->spec, gord_submit_uid(call), &why) ||
+        !gord_scope_takes(service, call, "", request->spec, &why)) {
         tell(call, &why);
         return;
     }
-    switch (gord_submit_conflict(service, request->spec, &ack.first_id, &ack.seq, &why)) {
+    if (request->dry_run) {
+        answer_dry(service, call, request->spec);
+        return;
+    }
+    switch (gord_submit_conflict(service, request->spec, gord_submit_uid(call), &ack.first_id,
+                                 &ack.seq, &why)) {
     case GORD_CONFLICT_REFUSED:
         tell(call, &why);
         return;
@@ -493,28 +589,40 @@ static void many_committed(struct gord_service *service, struct gord_ack *ack, i
     }
 }
 
-static bool accepts_all(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
-                        struct gord_refusal *out_why)
+static bool accepts_all(struct gord_service *service, struct rpc_call *call,
+                        const Gor__V1__SubmitManyRequest *request, struct gord_refusal *out_why)
 {
+    uint32_t uid = gord_submit_uid(call);
     char where[48];
 
     if (request->n_specs == 0 || request->n_specs > MANY_MAX) {
-        return refuse(out_why, WIRE_INVALID_ARGUMENT, "specs has %zu entries; it takes 1 to %d",
-                      request->n_specs, MANY_MAX);
+        return gord_refuse(out_why, WIRE_INVALID_ARGUMENT,
+                           "specs has %zu entries; it takes 1 to %d", request->n_specs, MANY_MAX);
     }
+    uint64_t total = 0;
     for (size_t i = 0; i < request->n_specs; i++) {
         snprintf(where, sizeof(where), "specs[%zu]: ", i);
-        if (!gord_submit_accepts(service, where, request->specs[i], i, out_why)) {
+        if (!gord_submit_accepts(service, where, request->specs[i], uid, i, out_why) ||
+            !gord_scope_takes(service, call, where, request->specs[i], out_why)) {
             return false;
         }
         if (request->specs[i]->unique_key[0] != '\0' &&
             (request->specs[i]->on_conflict == GOR__V1__ON_CONFLICT__SKIP ||
              request->specs[i]->on_conflict == GOR__V1__ON_CONFLICT__FAIL)) {
-            return refuse(out_why, WIRE_INVALID_ARGUMENT,
-                          "%sspec.on_conflict: of many jobs in one request none can be skipped or "
-                          "fail; choose REPLACE or QUEUE, or submit it by itself",
-                          where);
+            return gord_refuse(
+                out_why, WIRE_INVALID_ARGUMENT,
+                "%sspec.on_conflict: of many jobs in one request none can be skipped or "
+                "fail; choose REPLACE or QUEUE, or submit it by itself",
+                where);
         }
+        total += gord_array_tasks(request->specs[i]);
+    }
+    if (total > MANY_MAX) {
+        return gord_refuse(out_why, WIRE_INVALID_ARGUMENT,
+                           "specs: with the tasks of arrays they are %" PRIu64
+                           " jobs; one request takes "
+                           "%d",
+                           total, MANY_MAX);
     }
     return true;
 }
@@ -525,7 +633,7 @@ static bool all_have_places(struct gord_service *service, const Gor__V1__SubmitM
     uint64_t counts[GORD_KIND_COUNT] = {0};
 
     for (size_t i = 0; i < request->n_specs; i++) {
-        counts[gord_submit_kind(request->specs[i])]++;
+        counts[gord_submit_kind(request->specs[i])] += gord_array_tasks(request->specs[i]);
     }
     return gord_submit_has_places(service, GORD_EXEC, counts[GORD_EXEC], out_why) &&
            gord_submit_has_places(service, GORD_NATIVE, counts[GORD_NATIVE], out_why) &&
@@ -555,10 +663,16 @@ static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequ
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {
         uint64_t id = 0;
         name_lines(request->specs[i], ack->first_id);
-        result = gord_submit_enter(service, request->specs[i], uid, i == 0 ? made : NULL, &id,
-                                   &ack->seq);
+        result = gord_submit_enter_group(service, request->specs[i], uid, i == 0 ? made : NULL, &id,
+                                         &ack->seq);
         ack->first_id = i == 0 ? id : ack->first_id;
         ack->count++;
+    }
+    for (size_t i = 0; i < request->n_specs && result == 0; i++) {
+        if (request->specs[i]->array != NULL) {
+            result = gord_array_enter_tasks(service, request->specs[i], uid, ack->first_id + i,
+                                            &ack->seq);
+        }
     }
     return result;
 }
@@ -574,7 +688,7 @@ GORD_METHOD(gord_jobs_submit_many)
         return;
     }
     if (!gord_submit_is_open(service, request->n_specs, &why) ||
-        !accepts_all(service, request, &why) || !all_have_places(service, request, &why)) {
+        !accepts_all(service, call, request, &why) || !all_have_places(service, request, &why)) {
         tell(call, &why);
         return;
     }

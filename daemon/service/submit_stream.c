@@ -10,7 +10,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/service/request.h"
-#include "daemon/service/submit.h"
+#include "daemon/service/scope.h"
 
 #define RING 256 /* requests whose answers are not out */
 
@@ -191,18 +191,20 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
     uint64_t index = s->asked;
     struct answer *answer = add_answer(s);
     int known = gord_request_find(s->service, &request->request_id, s->uid, &found, &why);
-    if (known < 0) {
+    if (request->dry_run) {
+        refuse(answer, WIRE_INVALID_ARGUMENT, "dry_run is for Submit, not for a stream");
+    } else if (known < 0) {
         refuse(answer, why.status, why.text);
     } else if (known > 0) {
         if (enter(s, request, index, &found) != 0) {
             refuse(answer, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
         }
-    } else if (!gord_submit_is_open(s->service, 1, &why) ||
-               !gord_submit_accepts(s->service, "", request->spec, 0, &why) ||
-               !gord_submit_has_places(s->service, gord_submit_kind(request->spec), 1, &why)) {
+    } else if (!gord_submit_takes(s->service, request->spec, gord_submit_uid(s->call), &why) ||
+               !gord_scope_takes(s->service, s->call, "", request->spec, &why)) {
         refuse(answer, why.status, why.text);
-    } else if ((conflict = gord_submit_conflict(s->service, request->spec, &found.first_id,
-                                                &found.seq, &why)) == GORD_CONFLICT_REFUSED) {
+    } else if ((conflict = gord_submit_conflict(s->service, request->spec, gord_submit_uid(s->call),
+                                                &found.first_id, &found.seq, &why)) ==
+               GORD_CONFLICT_REFUSED) {
         refuse(answer, why.status, why.text);
     } else if (enter(s, request, index, conflict == GORD_CONFLICT_SKIP ? &found : NULL) != 0) {
         refuse(answer, WIRE_RESOURCE_EXHAUSTED, "not submitted: out of memory");

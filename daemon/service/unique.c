@@ -3,6 +3,7 @@
 #include "daemon/service/unique.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,12 +13,13 @@ struct gord_unique_holder {
     struct gord_unique_holder *next; /* list link of its bucket, in which the newest come first */
     uint64_t id;
     uint64_t hash;
+    uint32_t uid;
     char key[];
 };
 
-static uint64_t hash_of(const char *key)
+static uint64_t hash_of(uint32_t uid, const char *key)
 {
-    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
+    uint64_t hash = 0xcbf29ce484222325U ^ uid; /* FNV-1a */
 
     for (; *key != '\0'; key++) {
         hash = (hash ^ (uint8_t)*key) * 0x100000001b3U;
@@ -28,6 +30,11 @@ static uint64_t hash_of(const char *key)
 static struct gord_unique_holder **bucket_of(const struct gord_unique *unique, uint64_t hash)
 {
     return &unique->buckets[hash & (unique->bucket_count - 1)];
+}
+
+static bool has(const struct gord_unique_holder *holder, uint32_t uid, const char *key)
+{
+    return holder->uid == uid && strcmp(holder->key, key) == 0;
 }
 
 /* Moves each bucket's jobs in their order, so that the newest stay first. */
@@ -57,7 +64,7 @@ static int grow(struct gord_unique *unique)
     return 0;
 }
 
-int gord_unique_add(struct gord_unique *unique, const char *key, uint64_t id)
+int gord_unique_add(struct gord_unique *unique, uint32_t uid, const char *key, uint64_t id)
 {
     size_t bytes = strlen(key) + 1;
 
@@ -69,7 +76,8 @@ int gord_unique_add(struct gord_unique *unique, const char *key, uint64_t id)
         return -ENOMEM;
     }
     holder->id = id;
-    holder->hash = hash_of(key);
+    holder->uid = uid;
+    holder->hash = hash_of(uid, key);
     memcpy(holder->key, key, bytes);
     struct gord_unique_holder **bucket = bucket_of(unique, holder->hash);
     holder->next = *bucket;
@@ -78,13 +86,13 @@ int gord_unique_add(struct gord_unique *unique, const char *key, uint64_t id)
     return 0;
 }
 
-void gord_unique_remove(struct gord_unique *unique, const char *key, uint64_t id)
+void gord_unique_remove(struct gord_unique *unique, uint32_t uid, const char *key, uint64_t id)
 {
     if (unique->count == 0) {
         return;
     }
-    struct gord_unique_holder **link = bucket_of(unique, hash_of(key));
-    while (*link != NULL && ((*link)->id != id || strcmp((*link)->key, key) != 0)) {
+    struct gord_unique_holder **link = bucket_of(unique, hash_of(uid, key));
+    while (*link != NULL && ((*link)->id != id || !has(*link, uid, key))) {
         link = &(*link)->next;
     }
     struct gord_unique_holder *holder = *link;
@@ -95,17 +103,17 @@ void gord_unique_remove(struct gord_unique *unique, const char *key, uint64_t id
     }
 }
 
-size_t gord_unique_find(const struct gord_unique *unique, const char *key, uint64_t *out_ids,
-                        size_t room)
+size_t gord_unique_find(const struct gord_unique *unique, uint32_t uid, const char *key,
+                        uint64_t *out_ids, size_t room)
 {
     size_t count = 0;
 
     if (unique->count == 0) {
         return 0;
     }
-    for (const struct gord_unique_holder *holder = *bucket_of(unique, hash_of(key)); holder != NULL;
-         holder = holder->next) {
-        if (strcmp(holder->key, key) == 0) {
+    for (const struct gord_unique_holder *holder = *bucket_of(unique, hash_of(uid, key));
+         holder != NULL; holder = holder->next) {
+        if (has(holder, uid, key)) {
             if (count < room) {
                 out_ids[count] = holder->id;
             }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* unique.h - which live jobs have which unique key.
+/* unique.h - which live jobs of whom have which unique key. Everybody has keys of his own.
  *
  * Threads     loop thread.
  */
@@ -18,15 +18,15 @@ struct gord_unique {
 };
 
 /* The job has the key from now on. -ENOMEM. */
-int gord_unique_add(struct gord_unique *unique, const char *key, uint64_t id);
+int gord_unique_add(struct gord_unique *unique, uint32_t uid, const char *key, uint64_t id);
 
 /* No longer; nothing if it did not. */
-void gord_unique_remove(struct gord_unique *unique, const char *key, uint64_t id);
+void gord_unique_remove(struct gord_unique *unique, uint32_t uid, const char *key, uint64_t id);
 
 /* The jobs with that key, the newest first: the number of them, of which at most `room` are in
  * out_ids. */
-size_t gord_unique_find(const struct gord_unique *unique, const char *key, uint64_t *out_ids,
-                        size_t room);
+size_t gord_unique_find(const struct gord_unique *unique, uint32_t uid, const char *key,
+                        uint64_t *out_ids, size_t room);
 
 void gord_unique_fini(struct gord_unique *unique);
 

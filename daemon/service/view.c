@@ -2,11 +2,13 @@
 #include "daemon/service/view.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/job/group.h"
 #include "daemon/runner/gates.h"
 
 /* The spec for the wire; what may be long, environment and input, only where it was asked for. */
@@ -92,13 +94,24 @@ static const char *reason_of(struct gord_service *service, const struct gord_job
         snprintf(out, bytes, "cancel requested: %s", job->body->cancel->text);
         return out;
     }
+    if (job->body != NULL && job->body->stuck != NULL) {
+        return job->body->stuck->text;
+    }
     if (job->state == GOR__V1__JOB_STATE__RUNNABLE) {
         if (job->taken) {
             return "is being started";
         }
-        return gord_runner_why_queued(service->runner, (enum gord_job_kind)job->kind, out, bytes);
+        return gord_runner_why(service->runner, job, out, bytes);
     }
     if (!job->taken && gord_gates_why(job, out)[0] != '\0') {
+        return out;
+    }
+    if (job->kind == GORD_GROUP && job->state == GOR__V1__JOB_STATE__WAITING) {
+        return gord_runner_group_why(job, out, bytes);
+    }
+    const struct gord_job *group = gord_group_of(gord_bus_table(service->bus), job);
+    if (!job->taken && group != NULL && group->state == GOR__V1__JOB_STATE__CREATED) {
+        snprintf(out, bytes, "waits for its array, job %" PRIu64, group->id);
         return out;
     }
     return gord_job_reason(job);
@@ -124,6 +137,16 @@ static void fill_standing(const struct gord_standing *standing, Gor__V1__Job *ou
     }
 }
 
+void gord_view_deadline(const struct gord_job *job, int64_t *out_ns, uint64_t *out_of)
+{
+    *out_ns = 0;
+    *out_of = 0;
+    if (job->state != GOR__V1__JOB_STATE__TERMINATED) {
+        *out_ns = gord_runner_deadline(job, out_of);
+        *out_of = *out_ns != 0 && *out_of != job->id ? *out_of : 0;
+    }
+}
+
 /* What memory knows better than the store. */
 static int overlay(struct gord_service *service, const struct gord_job *job, struct gord_view *view)
 {
@@ -135,8 +158,10 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
 
     out->state = (Gor__V1__JobState)job->state;
     out->last_seq = job->last_seq;
+    gord_view_deadline(job, &out->deadline_ns, &out->deadline_of);
     if (body != NULL) {
         out->started_ns = body->started_ns;
+        out->stuck_ns = body->stuck != NULL ? body->stuck->at_ns : 0;
         fill_standing(body->standing, out);
     }
     if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
@@ -148,7 +173,9 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
         const struct gord_run *run = gord_runner_run_of(job);
         text = reason_of(service, job, buffer);
         fill_running(job, out);
-        report = run != NULL ? gord_run_progress(run) : NULL;
+        report = job->kind == GORD_GROUP ? gord_runner_group_report(job)
+                 : run != NULL           ? gord_run_progress(run)
+                                         : NULL;
     }
     int result = set_report(view, report);
     free(view->text);
@@ -250,6 +277,16 @@ void gord_view_fini(struct gord_view *view)
     free(view->progress);
     gord_report_unref(view->report);
     free(view->use);
+    gord_attempts_fini(&view->attempts);
+}
+
+int gord_view_add_attempts(struct gord_service *service, struct gord_view *view)
+{
+    int result = gord_attempts_read(service, &view->job, &view->attempts);
+
+    view->job.n_attempts = view->attempts.count;
+    view->job.attempts = view->attempts.items;
+    return result;
 }
 
 static void fill_use(const struct gord_use *use, Gor__V1__ResourceUse *out)
@@ -359,6 +396,10 @@ void gord_views_fini(struct gord_views *views)
 
 /* ------------------------------------------------------------------ events */
 
+_Static_assert((int)GOR__V1__EVENT__KIND__ALIVE == GORD_EVENT_ALIVE + 1 &&
+                   (int)GOR__V1__EVENT__KIND__ALIVE == GORD_EVENT_KIND_COUNT,
+               "the contract has all kinds, in our order");
+
 void gord_view_event(const struct gord_event *event, const char *name,
                      struct gord_event_view *out_view)
 {
@@ -369,6 +410,7 @@ void gord_view_event(const struct gord_event *event, const char *name,
     out->seq = event->seq;
     out->job_id = event->job_id;
     out->at_ns = event->at_ns;
+    out->kind = (Gor__V1__Event__Kind)(event->kind + 1);
     out->state = (Gor__V1__JobState)event->state;
     out->name = (char *)(uintptr_t)name;
     if (event->kind == GORD_EVENT_FINISHED) {
@@ -383,6 +425,7 @@ void gord_view_event(const struct gord_event *event, const char *name,
         out->signal = event->signal;
         out->reason = text;
     } else if (event->kind == GORD_EVENT_STARTED && event->pid != 0) {
+        out->pid = event->pid;
         snprintf(out_view->text, sizeof(out_view->text), "as process %d", event->pid);
         out->reason = out_view->text;
     } else if (event->kind == GORD_EVENT_USED) {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/service/attempts.h"
 #include "daemon/service/state.h"
 
 struct gord_view {
@@ -20,10 +21,14 @@ struct gord_view {
     struct gord_report *report;  /* owned reference; NULL: it told nothing */
     Gor__V1__Progress *progress; /* owned; its text is the report's */
     Gor__V1__ResourceUse *use;   /* owned; NULL: not asked for, or not known */
+    struct gord_attempts attempts;
 };
 
 /* With its result, once it has ended; after a make. -ENOMEM, or the reader's error. */
 int gord_view_add_result(struct gord_service *service, struct gord_view *view);
+
+/* When a job is over at the latest, and whose time that is; 0: none, its own. */
+void gord_view_deadline(const struct gord_job *job, int64_t *out_ns, uint64_t *out_of);
 
 /* Progress for the wire, which borrows the text. */
 void gord_view_progress(const struct gord_report *report, Gor__V1__Progress *out_progress);
@@ -39,6 +44,9 @@ void gord_view_fini(struct gord_view *view);
 
 /* Add what an ended job used, if that is known. -ENOMEM, or the reader's error. */
 int gord_view_add_use(struct gord_service *service, struct gord_view *view);
+
+/* Add its runs. As above. */
+int gord_view_add_attempts(struct gord_service *service, struct gord_view *view);
 
 /* A growing list of views, for replies. */
 struct gord_views {

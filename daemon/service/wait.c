@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs.Wait: answers once jobs have terminated; level-triggered, so nothing can be missed. */
+/* Jobs.Wait: answers once jobs have terminated, or come to a state; level-triggered, so that no end can be
+ * missed. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,34 +10,62 @@
 #include "daemon/service/view.h"
 
 #define IDS_MAX 100000
+#define STATE_IDS_MAX 10000 /* they are looked at whenever anything happens */
 #define REPLY_BYTES_MAX ((size_t)3 * 1024 * 1024)
 
 struct gord_wait {
     struct gord_service *service;
     struct rpc_call *call;
     bool any;
+    uint32_t states; /* bit 1 << Gor__V1__JobState; 0: their ends */
+    bool *reached;   /* owned; with states: by index, it was seen in one of them; else NULL */
     size_t count;
-    size_t settled;       /* without `any`: the first so many ids have ended */
+    size_t settled;       /* without `any`: the first so many are there */
     struct rpc_link link; /* in the service's waits */
     uint64_t ids[];
 };
 
+static void free_wait(struct gord_wait *wait)
+{
+    wait->service->state_waits -= wait->states != 0;
+    free(wait->reached);
+    free(wait);
+}
+
+/* Is the job in one of the states, and is that on disk? */
+static bool is_in_state(const struct gord_wait *wait, uint64_t id)
+{
+    const struct gord_bus *bus = wait->service->bus;
+    const struct gord_job *job = gord_job_find(gord_bus_table(wait->service->bus), id);
+
+    return job != NULL && (wait->states & 1U << job->state) != 0 &&
+           job->last_seq <= gord_bus_committed(bus);
+}
+
+/* Is job `i` of the wait where it is to be? */
+static bool is_there(struct gord_wait *wait, size_t i)
+{
+    if (wait->reached != NULL && !wait->reached[i]) {
+        wait->reached[i] = is_in_state(wait, wait->ids[i]);
+    }
+    return (wait->reached != NULL && wait->reached[i]) ||
+           gord_is_settled(wait->service, wait->ids[i]);
+}
+
 /* May it be answered? */
 static bool is_over(struct gord_wait *wait)
 {
-    if (wait->any) {
-        for (size_t i = 0; i < wait->count; i++) {
-            if (gord_is_settled(wait->service, wait->ids[i])) {
-                return true;
-            }
+    bool some = false;
+
+    if (wait->any || wait->reached != NULL) {
+        for (size_t i = wait->settled; i < wait->count; i++) {
+            some = is_there(wait, i) || some;
         }
-        return false;
     }
-    while (wait->settled < wait->count &&
-           gord_is_settled(wait->service, wait->ids[wait->settled])) {
+    while (!wait->any && wait->settled < wait->count && is_there(wait, wait->settled)) {
         wait->settled++;
     }
-    return wait->settled == wait->count;
+    return wait->any ? some : wait->settled == wait->count;
 }
 
 static int add_view(struct gord_wait *wait, struct gord_views *views, uint64_t id)
@@ -67,7 +96,7 @@ static void answer(struct gord_wait *wait)
     int result = 0;
 
     for (size_t i = 0; i < wait->count && result == 0; i++) {
-        if (gord_is_settled(wait->service, wait->ids[i])) {
+        if (is_there(wait, i)) {
             result = add_view(wait, &views, wait->ids[i]);
         }
     }
@@ -90,7 +119,7 @@ void gord_waits_flush(struct gord_service *service)
         if (is_over(wait)) {
             rpc_list_remove(link);
             answer(wait);
-            free(wait);
+            free_wait(wait);
         }
     }
 }
@@ -101,7 +130,7 @@ void gord_waits_end(struct gord_service *service)
         struct gord_wait *wait = RPC_OF(link, struct gord_wait, link);
         next = link->next;
         gord_fail(wait->call, WIRE_UNAVAILABLE, "the daemon stops; wait again when it is back");
-        free(wait);
+        free_wait(wait);
     }
     rpc_list_init(&service->waits);
 }
@@ -114,15 +143,17 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
     (void)call;
     (void)why;
     rpc_list_remove(&wait->link);
-    free(wait);
+    free_wait(wait);
 }
 
 static bool ids_ok(struct gord_service *service, struct rpc_call *call,
                    const Gor__V1__WaitRequest *request)
 {
-    if (request->n_ids == 0 || request->n_ids > IDS_MAX) {
+    int most = request->n_states > 0 ? STATE_IDS_MAX : IDS_MAX;
+
+    if (request->n_ids == 0 || request->n_ids > (size_t)most) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "ids has %zu entries; it takes 1 to %d",
-                  request->n_ids, IDS_MAX);
+                  request->n_ids, most);
         return false;
     }
     for (size_t i = 0; i < request->n_ids; i++) {
@@ -140,27 +171,60 @@ static bool ids_ok(struct gord_service *service, struct rpc_call *call,
     return true;
 }
 
+static bool states_ok(struct rpc_call *call, const Gor__V1__WaitRequest *request,
+                      uint32_t *out_states)
+{
+    *out_states = 0;
+    for (size_t i = 0; i < request->n_states; i++) {
+        if (request->states[i] <= 0 || request->states[i] > GOR__V1__JOB_STATE__TERMINATED) {
+            gord_fail(call, WIRE_INVALID_ARGUMENT, "states[%zu] is %d, which is no state", i,
+                      (int)request->states[i]);
+            return false;
+        }
+        *out_states |= 1U << request->states[i];
+    }
+    return true;
+}
+
+/* NULL: out of memory. */
+static struct gord_wait *new_wait(const Gor__V1__WaitRequest *request, uint32_t states)
+{
+    struct gord_wait *wait = calloc(1, sizeof(*wait) + request->n_ids * sizeof(uint64_t));
+
+    if (wait != NULL && states != 0) {
+        wait->reached = calloc(request->n_ids, sizeof(bool));
+    }
+    if (wait == NULL || (states != 0 && wait->reached == NULL)) {
+        free(wait);
+        return NULL;
+    }
+    wait->any = request->any;
+    wait->states = states;
+    wait->count = request->n_ids;
+    memcpy(wait->ids, request->ids, request->n_ids * sizeof(uint64_t));
+    return wait;
+}
+
 GORD_METHOD(gord_jobs_wait)
 {
     struct gord_service *service = user;
     const Gor__V1__WaitRequest *request = (const Gor__V1__WaitRequest *)message;
+    uint32_t states;
 
-    if (!ids_ok(service, call, request)) {
+    if (!states_ok(call, request, &states) || !ids_ok(service, call, request)) {
         return;
     }
-    struct gord_wait *wait = calloc(1, sizeof(*wait) + request->n_ids * sizeof(uint64_t));
+    struct gord_wait *wait = new_wait(request, states);
     if (wait == NULL) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
     wait->service = service;
     wait->call = call;
-    wait->any = request->any;
-    wait->count = request->n_ids;
-    memcpy(wait->ids, request->ids, request->n_ids * sizeof(uint64_t));
+    service->state_waits += states != 0;
     if (is_over(wait)) {
         answer(wait);
-        free(wait);
+        free_wait(wait);
         return;
     }
     rpc_list_append(&service->waits, &wait->link);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/job/group.h"
 #include "daemon/service/state.h"
 #include "daemon/service/view.h"
 
@@ -21,7 +22,8 @@
 
 struct watched {
     uint64_t id;
-    bool ended; /* its end has been sent, or was before where the watch began */
+    bool ended;          /* its end has been sent, or was before where the watch began */
+    uint32_t tasks_told; /* of an array: so many have ended, as was sent last, and 1 */
 };
 
 struct gord_watch {
@@ -176,8 +178,42 @@ static int send_progress(void *arg, const struct gord_run *run, const struct gor
     return sent < 0;
 }
 
+/* Of an array that was named: how many of its tasks have ended. */
+static void send_group(struct gord_watch *watch, struct watched *watched)
+{
+    const struct gord_job *job =
+        watched->ended ? NULL : gord_job_find(gord_bus_table(watch->service->bus), watched->id);
+    Gor__V1__Event event = GOR__V1__EVENT__INIT;
+    Gor__V1__Progress progress;
+
+    if (job == NULL || job->kind != GORD_GROUP || job->state == GOR__V1__JOB_STATE__TERMINATED ||
+        gord_group_ended(job) + 1 == watched->tasks_told) {
+        return;
+    }
+    struct gord_report *report = gord_runner_group_report(job);
+    if (report == NULL) {
+        return; /* the next time, perhaps */
+    }
+    gord_view_progress(report, &progress);
+    event.job_id = job->id;
+    event.at_ns = progress.at_ns;
+    event.state = (Gor__V1__JobState)job->state;
+    event.name = (char *)(uintptr_t)job->body->spec->name;
+    event.progress = &progress;
+    int sent = rpc_call_send(watch->call, &event.base);
+    watch->full = sent == 0 || sent == -EAGAIN || sent == -EPIPE;
+    watch->error = sent < 0 && !watch->full ? sent : 0;
+    watched->tasks_told = sent >= 0 ? gord_group_ended(job) + 1 : watched->tasks_told;
+    gord_report_unref(report);
+}
+
 static void advance_progress(struct gord_watch *watch)
 {
+    for (size_t i = 0; i < watch->count && watch->with_progress; i++) {
+        if (!watch->full && watch->error == 0) {
+            send_group(watch, &watch->ids[i]);
+        }
+    }
     if (watch->with_progress && !watch->full && watch->error == 0) {
         (void)gord_reporters_each(gord_runner_reporters(watch->service->runner),
                                   &watch->progress_seen, send_progress, watch);

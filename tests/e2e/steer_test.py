@@ -158,7 +158,7 @@ class Steer(ctl.GorctlTest):
         self.client.wait(ended)
         reply = self.client.jobs("PauseJobs", ids=[ended, 999999])
         self.assertEqual([r.status for r in reply.results], [ENDED, UNKNOWN])
-        for bad in ({"ids": []}, {"ids": range(1, 1002)}, {"ids": [1], "cause": "x" * 5000}):
+        for bad in ({"ids": []}, {"ids": range(1, 100002)}, {"ids": [1], "cause": "x" * 5000}):
             self.assertStatus(e2e.grpc.StatusCode.INVALID_ARGUMENT, self.client.jobs, "PauseJobs",
                               **bad)
 
