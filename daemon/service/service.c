@@ -14,6 +14,7 @@
 #include "daemon/service/request.h"
 #include "daemon/service/state.h"
 #include "gor/v1/plugins.pb-c.h"
+#include "gor/v1/queues.pb-c.h"
 
 #define MESSAGE(name) &gor__v1__##name##__descriptor
 
@@ -78,6 +79,24 @@ static const struct rpc_method methods[] = {
      gord_jobs_terminate, NULL, NULL},
     {"/gor.v1.Jobs/Rerun", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
      gord_jobs_rerun, NULL, NULL},
+    {"/gor.v1.Queues/SetQueue", RPC_UNARY, MESSAGE(set_queue_request), MESSAGE(queue), SMALL,
+     gord_queues_set_queue, NULL, NULL},
+    {"/gor.v1.Queues/SetPool", RPC_UNARY, MESSAGE(set_pool_request), MESSAGE(pool), SMALL,
+     gord_queues_set_pool, NULL, NULL},
+    {"/gor.v1.Queues/List", RPC_UNARY, MESSAGE(list_queues_request), MESSAGE(list_queues_reply),
+     SMALL, gord_queues_list, NULL, NULL},
+    {"/gor.v1.Queues/RemoveQueue", RPC_UNARY, MESSAGE(remove_queue_request),
+     MESSAGE(remove_queue_reply), SMALL, gord_queues_remove_queue, NULL, NULL},
+    {"/gor.v1.Queues/RemovePool", RPC_UNARY, MESSAGE(remove_pool_request),
+     MESSAGE(remove_pool_reply), SMALL, gord_queues_remove_pool, NULL, NULL},
+    {"/gor.v1.Queues/PauseQueue", RPC_UNARY, MESSAGE(pause_queue_request), MESSAGE(queue), SMALL,
+     gord_queues_pause_queue, NULL, NULL},
+    {"/gor.v1.Queues/ResumeQueue", RPC_UNARY, MESSAGE(resume_queue_request), MESSAGE(queue), SMALL,
+     gord_queues_resume_queue, NULL, NULL},
+    {"/gor.v1.Queues/SetRate", RPC_UNARY, MESSAGE(set_rate_request), MESSAGE(rate), SMALL,
+     gord_queues_set_rate, NULL, NULL},
+    {"/gor.v1.Queues/RemoveRate", RPC_UNARY, MESSAGE(remove_rate_request),
+     MESSAGE(remove_rate_reply), SMALL, gord_queues_remove_rate, NULL, NULL},
     {"/gor.v1.Runtime/Stats", RPC_UNARY, MESSAGE(stats_request), MESSAGE(stats_reply), SMALL,
      gord_runtime_stats, NULL, NULL},
     {"/gor.v1.Runtime/GetGomaxprocs", RPC_UNARY, MESSAGE(get_gomaxprocs_request),
