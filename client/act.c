@@ -9,32 +9,40 @@
 
 #include "client/channel.h"
 #include "client/exits.h"
-#include "client/ids.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "client/selector.h"
 #include "client/text.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "proto/decode.h"
 
-enum { KEY_ALL = 0x3000, KEY_CAUSE };
+enum { KEY_CAUSE = 0x3000, KEY_DELAY };
 
-static const struct argp_option options_with_all[] = {
-    {"all", KEY_ALL, NULL, 0, "Every job that it fits", 0},
+static const struct argp_option options[] = {
     {"cause", KEY_CAUSE, "TEXT", 0, "Why; it is kept in the history", 0},
     {0},
 };
 
-static const struct argp_option options_for_ids[] = {
+static const struct argp_option options_with_yes[] = {
     {"cause", KEY_CAUSE, "TEXT", 0, "Why; it is kept in the history", 0},
+    {"yes", 'y', NULL, 0, "Do not ask, however many jobs it is about", 0},
+    {0},
+};
+
+static const struct argp_option options_with_delay[] = {
+    {"cause", KEY_CAUSE, "TEXT", 0, "Why; it is kept in the history", 0},
+    {"delay", KEY_DELAY, "DURATION", 0, "Not before that has passed, such as 90s", 0},
     {0},
 };
 
 struct arguments {
     struct gorctl *ctl;
-    struct gorctl_ids ids;
-    bool all;
+    const struct gorctl_act *act;
+    struct gorctl_selector selector;
     bool has_all;
+    bool yes;
     const char *cause;
+    int64_t delay_ns;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -43,22 +51,31 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
+        if (arguments->act->options != NULL) {
+            state->child_inputs[3] = arguments->act->arguments;
+        }
         return 0;
-    case KEY_ALL:
-        arguments->all = true;
+    case 'y':
+        arguments->yes = true;
+        return 0;
+    case KEY_DELAY:
+        arguments->delay_ns = gorctl_option_duration(state, "--delay", arg);
         return 0;
     case KEY_CAUSE:
         arguments->cause = gorctl_option_cause(state, arg);
         return 0;
-    case ARGP_KEY_ARG:
-        gorctl_ids_argument(state, &arguments->ids, arg);
-        return 0;
     case ARGP_KEY_END:
-        if (arguments->all == (arguments->ids.count > 0)) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0,
-                         arguments->all       ? "name jobs, or say --all; not both"
-                         : arguments->has_all ? "which jobs? Name them, or say --all"
-                                              : "which jobs? Name them");
+        if (gorctl_selector_is_empty(&arguments->selector)) {
+            argp_failure(
+                state, GORCTL_EXIT_USAGE, 0, "which jobs? Name them%s say what they are like%s",
+                arguments->has_all ? "," : ", or", arguments->has_all ? ", or say --all" : "");
+        }
+        if (arguments->selector.all && !arguments->has_all) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--all is not for this: say which jobs");
+        }
+        if (arguments->selector.all && arguments->selector.ids.count > 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "name jobs, or say --all; not both");
         }
         return 0;
     default:
@@ -95,21 +112,42 @@ static int show_result(const struct gorctl_act *act, const Gor__V1__ActResult *r
     return code;
 }
 
+/* That nothing is left to do is what --all is for. */
+static int nothing(const struct arguments *arguments, const struct gorctl_act *act)
+{
+    if (!gorctl_selector_is_all(&arguments->selector)) {
+        return gorctl_selector_nothing(act->none != NULL);
+    }
+    fprintf(stderr, "%s\n", act->none);
+    return GORCTL_EXIT_OK;
+}
+
 static int act_and_show(const struct arguments *arguments, const struct gorctl_act *act)
 {
     Gor__V1__ActRequest request = GOR__V1__ACT_REQUEST__INIT;
-    request.ids = arguments->ids.ids;
-    request.n_ids = arguments->ids.count;
-    request.all = arguments->all;
+    struct gorctl_selection selection = gorctl_selector_select(&arguments->selector, true);
+    request.ids = selection.ids;
+    request.n_ids = selection.count;
+    request.all = selection.all;
+    request.selector = selection.message;
+    request.delay_ns = arguments->delay_ns;
     if (arguments->cause != NULL) {
         request.cause = (char *)arguments->cause;
     }
+    const ProtobufCMessage *whole = &request.base;
+    int code =
+        act->request != NULL ? act->request(act->arguments, &request, &whole) : GORCTL_EXIT_OK;
+    if (code != GORCTL_EXIT_OK) {
+        gorctl_selection_fini(&selection);
+        return code;
+    }
     struct gorctl_call call = {.path = act->path,
-                               .request = &request.base,
+                               .request = whole,
                                .reply = &gor__v1__act_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
     ProtobufCMessage *message;
-    int code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    gorctl_selection_fini(&selection);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
@@ -122,22 +160,44 @@ static int act_and_show(const struct arguments *arguments, const struct gorctl_a
         code = code == GORCTL_EXIT_OK ? of_this : code;
     }
     if (reply->n_results == 0) {
-        fprintf(stderr, "%s\n", act->none != NULL ? act->none : "There is no such job.");
+        code = nothing(arguments, act);
     }
     wire_decoded_free(message);
     return code;
 }
 
+/* Of those that are chosen by what they are like. */
+static void leave_out_live(struct gorctl_selector *selector)
+{
+    if (selector->ids.count == 0 && selector->state_count == 0) {
+        selector->states[selector->state_count++] = GOR__V1__JOB_STATE__TERMINATED;
+    }
+}
+
 int gorctl_act_run(struct gorctl *ctl, int argc, char **argv, const struct gorctl_act *act)
 {
-    struct argp argp = {.options = act->none != NULL ? options_with_all : options_for_ids,
+    /* Without options of its own the list ends where they would be. */
+    const struct argp_child children[] = {{&gorctl_connection_argp, 0, "Connection:", 10},
+                                          {&gorctl_format_argp, 0, NULL, 0},
+                                          {&gorctl_selector_argp, 0, "Which jobs:", 2},
+                                          {act->options, 0, NULL, 1},
+                                          {0}};
+    struct argp argp = {.options = act->confirm != NULL ? options_with_yes
+                                   : act->delays        ? options_with_delay
+                                                        : options,
                         .parser = parse,
                         .args_doc = act->none != NULL ? "ID...\n--all" : "ID...",
                         .doc = act->doc,
-                        .children = gorctl_read_children};
-    struct arguments arguments = {.ctl = ctl, .has_all = act->none != NULL};
+                        .children = children};
+    struct arguments arguments = {.ctl = ctl, .act = act, .has_all = act->none != NULL};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = act_and_show(&arguments, act);
-    gorctl_ids_fini(&arguments.ids);
+    if (act->ended) {
+        leave_out_live(&arguments.selector);
+    }
+    int code = arguments.yes || act->confirm == NULL
+                   ? GORCTL_EXIT_OK
+                   : gorctl_selector_confirm(ctl, &arguments.selector, act->confirm, !act->ended);
+    code = code != GORCTL_EXIT_OK ? code : act_and_show(&arguments, act);
+    gorctl_selector_fini(&arguments.selector);
     return code;
 }

@@ -13,7 +13,9 @@
 #include "client/alloc.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
+#include "rpc/tls.h"
 
+static const char TLS_SCHEME[] = "tls://";
 static const char SYSTEM_SOCKET[] = "/run/gord/gord.sock";
 
 static const char *environment(const char *name)
@@ -22,7 +24,7 @@ static const char *environment(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-static const char *home_directory(void)
+const char *gorctl_home_directory(void)
 {
     const char *home = environment("HOME");
     if (home != NULL) {
@@ -42,8 +44,9 @@ void gorctl_places_init(struct gorctl_places *places)
         }
         const char *state = environment("XDG_STATE_HOME");
         places->paths[places->count++] =
-            state != NULL ? gorctl_format("%s/gord/gord.sock", state)
-                          : gorctl_format("%s/.local/state/gord/gord.sock", home_directory());
+            state != NULL
+                ? gorctl_format("%s/gord/gord.sock", state)
+                : gorctl_format("%s/.local/state/gord/gord.sock", gorctl_home_directory());
     }
     places->paths[places->count++] = gorctl_strdup(SYSTEM_SOCKET);
 }
@@ -75,8 +78,17 @@ char *gorctl_address_find(const struct gorctl *ctl, bool *out_guessed)
     return address;
 }
 
+const char *gorctl_address_bare(const char *address)
+{
+    return strncmp(address, TLS_SCHEME, strlen(TLS_SCHEME)) == 0 ? address + strlen(TLS_SCHEME)
+                                                                 : address;
+}
+
 bool gorctl_address_is_unix(const char *address)
 {
+    if (gorctl_address_bare(address) != address) {
+        return false;
+    }
     return strncmp(address, "unix:", 5) == 0 || strchr(address, '/') != NULL;
 }
 
@@ -112,6 +124,14 @@ static int read_token_file(const char *path, char **out_token)
         gorctl_say("cannot read the token from '%s': %s", path, strerror(error));
         return error == ENOENT ? GORCTL_EXIT_NOT_FOUND : GORCTL_EXIT_DENIED;
     }
+    struct stat found;
+    if (fstat(fileno(file), &found) == 0 && S_ISREG(found.st_mode) && (found.st_mode & 077) != 0) {
+        fclose(file);
+        gorctl_say("others can read the token in '%s'; make it private (chmod 600) and, since they "
+                   "may know it, have a new one made",
+                   path);
+        return GORCTL_EXIT_DENIED;
+    }
     size_t length = fread(text, 1, sizeof(text) - 1, file);
     fclose(file);
     text[length] = '\0';
@@ -139,6 +159,34 @@ int gorctl_token_find(const struct gorctl *ctl, const char *address, char **out_
             gorctl_say("$GOR_TOKEN holds no token: one line of letters and digits is expected");
             return GORCTL_EXIT_USAGE;
         }
+    }
+    return GORCTL_EXIT_OK;
+}
+
+int gorctl_tls_find(const struct gorctl *ctl, const char *address,
+                    struct rpc_tls_context **out_context)
+{
+    struct rpc_tls_files files = {
+        .ca = ctl->tls_ca != NULL ? ctl->tls_ca : environment("GOR_TLS_CA"),
+        .cert = ctl->tls_cert != NULL ? ctl->tls_cert : environment("GOR_TLS_CERT"),
+        .key = ctl->tls_key != NULL ? ctl->tls_key : environment("GOR_TLS_KEY"),
+    };
+    char why[RPC_TLS_TEXT];
+    *out_context = NULL;
+    bool asked = gorctl_address_bare(address) != address;
+    if (gorctl_address_is_unix(address) || (!asked && files.ca == NULL && files.cert == NULL)) {
+        return GORCTL_EXIT_OK;
+    }
+    if ((files.cert == NULL) != (files.key == NULL)) {
+        gorctl_say("--tls-cert and --tls-key (or $GOR_TLS_CERT and $GOR_TLS_KEY) go together");
+        return GORCTL_EXIT_USAGE;
+    }
+    int error = rpc_tls_context_new(&files, false, why, out_context);
+    if (error != 0) {
+        gorctl_say("%s", why);
+        return error == -ENOENT   ? GORCTL_EXIT_NOT_FOUND
+               : error == -EACCES ? GORCTL_EXIT_DENIED
+                                  : GORCTL_EXIT_USAGE;
     }
     return GORCTL_EXIT_OK;
 }

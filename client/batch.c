@@ -11,12 +11,14 @@
 
 #include "client/after.h"
 #include "client/alloc.h"
+#include "client/array.h"
 #include "client/exits.h"
 #include "client/gates.h"
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/limits.h"
 #include "client/options.h"
+#include "client/policies.h"
 #include "client/script.h"
 #include "client/spec.h"
 #include "client/stops.h"
@@ -266,6 +268,33 @@ static int read_grace(const struct reading *reading, const json_t *value)
     return duration_member(reading, "grace", value, &reading->spec->grace_ns);
 }
 
+static int read_on_stop(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "on_stop", value, &text);
+    if (rc == 0 && !gorctl_on_stop_parse(text, &reading->spec->on_stop)) {
+        complain(reading, "\"on_stop\" must be kill, wait, requeue or leave");
+        rc = -1;
+    }
+    return rc;
+}
+
+static int read_heartbeat(const struct reading *reading, const json_t *value)
+{
+    return duration_member(reading, "heartbeat", value, &reading->spec->heartbeat_ns);
+}
+
+static int read_on_stuck(const struct reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = text_member(reading, "on_stuck", value, &text);
+    if (rc == 0 && !gorctl_on_stuck_parse(text, &reading->spec->on_stuck)) {
+        complain(reading, "\"on_stuck\" must be report or kill");
+        rc = -1;
+    }
+    return rc;
+}
+
 static int read_signal(const struct reading *reading, const json_t *value)
 {
     char why[GORCTL_STOPS_WHY];
@@ -277,6 +306,84 @@ static int read_signal(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_queue(const struct reading *reading, const json_t *value)
+{
+    const char *text = "";
+    int rc = text_member(reading, "queue", value, &text);
+    if (rc == 0) {
+        reading->spec->queue = gorctl_strdup(text);
+    }
+    return rc;
+}
+
+/* A whole number within the bounds. */
+static int number_member(const struct reading *reading, const char *name, const json_t *value,
+                         json_int_t least, json_int_t most)
+{
+    if (json_is_integer(value) && json_integer_value(value) >= least &&
+        json_integer_value(value) <= most) {
+        return 0;
+    }
+    complain(reading, "\"%s\" must be a number from %lld to %lld", name, (long long)least,
+             (long long)most);
+    return -EINVAL;
+}
+
+static int read_priority(const struct reading *reading, const json_t *value)
+{
+    reading->spec->priority = (int32_t)json_integer_value(value);
+    return number_member(reading, "priority", value, -10000, 10000);
+}
+
+static int read_slots(const struct reading *reading, const json_t *value)
+{
+    reading->spec->slots = (uint32_t)json_integer_value(value);
+    return number_member(reading, "slots", value, 1, 1000000);
+}
+
+static int read_array(const struct reading *reading, const json_t *value)
+{
+    char why[GORCTL_ARRAY_WHY];
+    const char *text;
+    int rc = text_member(reading, "array", value, &text);
+    if (rc == 0 && (rc = gorctl_array_add(reading->spec, text, why)) != 0) {
+        complain(reading, "\"array\": %s", why);
+    }
+    return rc;
+}
+
+/* An object of numbers by name, each into the message by `add`. */
+static int read_amounts(const struct reading *reading, const char *member, const json_t *object,
+                        void (*add)(Gor__V1__JobSpec *message, const char *name, size_t length,
+                                    uint32_t count))
+{
+    const char *name;
+    json_t *value;
+    if (!json_is_object(object)) {
+        complain(reading, "\"%s\" must be an object of numbers", member);
+        return -EINVAL;
+    }
+    json_object_foreach((json_t *)object, name, value)
+    {
+        int rc = number_member(reading, member, value, 1, 1000000);
+        if (rc != 0) {
+            return rc;
+        }
+        add(reading->spec, name, strlen(name), (uint32_t)json_integer_value(value));
+    }
+    return 0;
+}
+
+static int read_tokens(const struct reading *reading, const json_t *object)
+{
+    return read_amounts(reading, "tokens", object, gorctl_ask_add_token);
+}
+
+static int read_rates(const struct reading *reading, const json_t *object)
+{
+    return read_amounts(reading, "rates", object, gorctl_ask_add_rate);
+}
+
 static int read_output_max(const struct reading *reading, const json_t *value)
 {
     const char *text = "";
@@ -286,6 +393,27 @@ static int read_output_max(const struct reading *reading, const json_t *value)
         rc = -EINVAL;
     }
     return rc;
+}
+
+static int read_on_finish(const struct reading *reading, const json_t *list)
+{
+    size_t i;
+    const json_t *word;
+    if (!json_is_array(list)) {
+        complain(reading, "\"on_finish\" must be a list of strings");
+        return -EINVAL;
+    }
+    json_array_foreach((json_t *)list, i, word)
+    {
+        ProtobufCBinaryData bytes;
+        int rc = bytes_member(reading, "on_finish", word, &bytes);
+        if (rc != 0) {
+            return rc;
+        }
+        gorctl_spec_add_hook_word(reading->spec, bytes.data, bytes.len);
+        free(bytes.data);
+    }
+    return 0;
 }
 
 static int read_hold(const struct reading *reading, const json_t *value)
@@ -354,6 +482,11 @@ static int read_backoff(const struct reading *reading, const json_t *value)
     return rc;
 }
 
+static int read_deadline(const struct reading *reading, const json_t *value)
+{
+    return moment_member(reading, "deadline", value, &reading->spec->deadline_ns);
+}
+
 static int read_start_before(const struct reading *reading, const json_t *value)
 {
     return moment_member(reading, "start_before", value, &reading->spec->start_before_ns);
@@ -420,6 +553,9 @@ static const struct member {
     {"name", FOR_ALL, read_name},
     {"timeout", FOR_ALL, read_timeout},
     {"grace", FOR_ALL, read_grace},
+    {"on_stop", FOR_ALL, read_on_stop},
+    {"heartbeat", FOR_ALL, read_heartbeat},
+    {"on_stuck", FOR_ALL, read_on_stuck},
     {"parent", FOR_ALL, read_parent},
     {"labels", FOR_ALL, read_labels},
     {"stdin", FOR_EXEC, read_stdin},
@@ -428,13 +564,21 @@ static const struct member {
     {"signal", FOR_EXEC, read_signal},
     {"timeout_skips_pauses", FOR_EXEC, read_skips_pauses},
     {"output_max", FOR_ALL, read_output_max},
+    {"on_finish", FOR_ALL, read_on_finish},
     {"hold", FOR_ALL, read_hold},
     {"in", FOR_ALL, read_in},
     {"at", FOR_ALL, read_at},
     {"start_before", FOR_ALL, read_start_before},
+    {"deadline", FOR_ALL, read_deadline},
     {"after", FOR_ALL, read_after},
     {"retries", FOR_ALL, read_retries},
     {"backoff", FOR_ALL, read_backoff},
+    {"queue", FOR_ALL, read_queue},
+    {"priority", FOR_ALL, read_priority},
+    {"slots", FOR_ALL, read_slots},
+    {"tokens", FOR_ALL, read_tokens},
+    {"rates", FOR_ALL, read_rates},
+    {"array", FOR_ALL, read_array},
 };
 
 static const struct member *find_member(const char *name)

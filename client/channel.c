@@ -13,6 +13,7 @@
 #include "client/reader.h"
 #include "proto/decode.h"
 #include "rpc/client.h"
+#include "rpc/tls.h"
 
 /* The stream that runs; there is at most one. */
 struct stream {
@@ -28,11 +29,13 @@ struct stream {
 
 struct gorctl_channel {
     uv_loop_t loop;
-    struct rpc_client *client; /* owned; NULL: never opened */
-    char *address;             /* owned */
-    char *token;               /* owned; NULL: none */
-    bool guessed;              /* nobody named the address */
-    struct stream *stream;     /* borrowed from gorctl_stream()'s frame; NULL: none runs */
+    struct rpc_client *client;   /* owned; NULL: never opened */
+    char *address;               /* owned */
+    char *token;                 /* owned; NULL: none */
+    struct rpc_tls_context *tls; /* owned; NULL: none */
+    const struct gorctl *ctl;    /* borrowed: whose channel it is */
+    bool guessed;                /* nobody named the address */
+    struct stream *stream;       /* borrowed from gorctl_stream()'s frame; NULL: none runs */
 };
 
 /* ------------------------------------------------------------ explaining */
@@ -58,6 +61,13 @@ static int explain_no_daemon(const struct gorctl_channel *channel, int error, co
               stderr);
         return GORCTL_EXIT_DENIED;
     }
+    if (error == -EPROTO && channel->tls != NULL) {
+        gorctl_say("no secure connection: %s", why);
+        fputs("  --tls-ca (or $GOR_TLS_CA) names the CA that signed the daemon's certificate, "
+              "--tls-cert and\n  --tls-key what is shown to the daemon.\n",
+              stderr);
+        return GORCTL_EXIT_DENIED;
+    }
     gorctl_say("no daemon answers: %s", why);
     if (error == -ECONNREFUSED && gorctl_address_is_unix(channel->address)) {
         fputs(gorctl_address_is_socket(channel->address)
@@ -80,9 +90,13 @@ static const char *hint_for(const struct gorctl_channel *channel, enum wire_stat
     switch (status) {
     case WIRE_UNAUTHENTICATED:
         return channel->token == NULL
-                   ? "A HOST:PORT address needs the daemon's token: the file `token` in its state "
-                     "directory; give it with --token-file or $GOR_TOKEN."
-                   : "The token is not the daemon's: see the file `token` in its state directory.";
+                   ? "A HOST:PORT address needs a token: one that `gorctl token create` has made, "
+                     "or "
+                     "the daemon's\n  own, the file `token` in its state directory; give it with "
+                     "--token-file or $GOR_TOKEN.\n  With TLS a certificate will do: --tls-cert "
+                     "and --tls-key."
+                   : "An administrator has a new one made with `gorctl token create`; the daemon's "
+                     "own is in the\n  file `token` in its state directory.";
     case WIRE_UNIMPLEMENTED:
         return "The daemon does not know this call; compare the two with `gorctl version`.";
     case WIRE_DEADLINE_EXCEEDED:
@@ -118,10 +132,13 @@ static int explain_garbage(const struct gorctl_channel *channel, const char *why
 
 static int open_client(struct gorctl_channel *channel)
 {
-    struct rpc_client_opts opts = {.address = channel->address, .token = channel->token};
+    struct rpc_client_opts opts = {.address = gorctl_address_bare(channel->address),
+                                   .token = channel->token,
+                                   .tls = channel->tls};
     int rc = rpc_client_open(&channel->loop, &opts, &channel->client);
     if (rc == -EINVAL) {
-        gorctl_say("'%s' is no address; write a socket's path, unix:PATH, or HOST:PORT",
+        gorctl_say("'%s' is no address; write a socket's path, unix:PATH, HOST:PORT or "
+                   "tls://HOST:PORT",
                    channel->address);
         return GORCTL_EXIT_USAGE;
     }
@@ -150,8 +167,12 @@ int gorctl_connect(struct gorctl *ctl)
         return GORCTL_EXIT_INTERNAL;
     }
     ctl->channel = channel;
+    channel->ctl = ctl;
     channel->address = gorctl_address_find(ctl, &channel->guessed);
     int code = gorctl_token_find(ctl, channel->address, &channel->token);
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_tls_find(ctl, channel->address, &channel->tls);
+    }
     if (code == GORCTL_EXIT_OK) {
         code = open_client(channel);
     }
@@ -172,6 +193,7 @@ void gorctl_disconnect(struct gorctl *ctl)
     (void)uv_loop_close(&channel->loop);
     free(channel->address);
     free(channel->token);
+    rpc_tls_context_free(channel->tls);
     free(channel);
     ctl->channel = NULL;
 }

@@ -6,16 +6,17 @@
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
-#include "client/ids.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "client/selector.h"
+#include "client/text.h"
 #include "proto/decode.h"
 
-enum { KEY_ALL = 0x3000, KEY_CAUSE };
+enum { KEY_CAUSE = 0x3000 };
 
 static const struct argp_option options[] = {
-    {"all", KEY_ALL, NULL, 0, "Every job that has not ended", 0},
     {"cause", KEY_CAUSE, "TEXT", 0, "Why; it is kept in the history", 0},
+    {"yes", 'y', NULL, 0, "Do not ask, however many jobs it is about", 0},
     {0},
 };
 
@@ -25,16 +26,19 @@ static const char doc[] =
     "is over; a native job's context is cancelled.\v"
     "It does not wait: `gorctl wait ID` does. A job that has ended already is no error; a job that "
     "is not known is (exit code 66), after the others have been asked.\n"
+    "More than 100 jobs are ended only when you agree: on a terminal it asks, elsewhere it "
+    "needs --yes.\n"
     "\n"
     "Examples:\n"
     "  gorctl cancel 12 13\n"
     "  gorctl cancel 20-29 --cause 'wrong input'\n"
-    "  gorctl cancel --all\n";
+    "  gorctl cancel -l team=x --state runnable\n"
+    "  gorctl cancel --all --yes\n";
 
 struct arguments {
     struct gorctl *ctl;
-    struct gorctl_ids ids;
-    bool all;
+    struct gorctl_selector selector;
+    bool yes;
     const char *cause;
 };
 
@@ -44,21 +48,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
         return 0;
-    case KEY_ALL:
-        arguments->all = true;
+    case 'y':
+        arguments->yes = true;
         return 0;
     case KEY_CAUSE:
         arguments->cause = gorctl_option_cause(state, arg);
         return 0;
-    case ARGP_KEY_ARG:
-        gorctl_ids_argument(state, &arguments->ids, arg);
-        return 0;
     case ARGP_KEY_END:
-        if (arguments->all == (arguments->ids.count > 0)) {
+        if (gorctl_selector_is_empty(&arguments->selector)) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
-                         arguments->all ? "name jobs, or say --all; not both"
-                                        : "which jobs? Name them, or say --all");
+                         "which jobs? Name them, say what they are like, or say --all");
+        }
+        if (arguments->selector.all && arguments->selector.ids.count > 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "name jobs, or say --all; not both");
         }
         return 0;
     default:
@@ -94,12 +98,24 @@ static bool all_known(const Gor__V1__CancelReply *reply)
     return true;
 }
 
+/* That nothing is left to end is what --all is for. */
+static int nothing(const struct arguments *arguments)
+{
+    if (!gorctl_selector_is_all(&arguments->selector)) {
+        return gorctl_selector_nothing(true);
+    }
+    fputs("There is no job that has not ended.\n", stderr);
+    return GORCTL_EXIT_OK;
+}
+
 static int cancel(const struct arguments *arguments)
 {
     Gor__V1__CancelRequest request = GOR__V1__CANCEL_REQUEST__INIT;
-    request.ids = arguments->ids.ids;
-    request.n_ids = arguments->ids.count;
-    request.all = arguments->all;
+    struct gorctl_selection selection = gorctl_selector_select(&arguments->selector, true);
+    request.ids = selection.ids;
+    request.n_ids = selection.count;
+    request.all = selection.all;
+    request.selector = selection.message;
     if (arguments->cause != NULL) {
         request.cause = (char *)arguments->cause;
     }
@@ -109,21 +125,22 @@ static int cancel(const struct arguments *arguments)
                                .timeout_ns = GORCTL_CALL_NS};
     ProtobufCMessage *message;
     int code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    gorctl_selection_fini(&selection);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
     const Gor__V1__CancelReply *reply = (const Gor__V1__CancelReply *)message;
-    bool known = all_known(reply);
+    code = all_known(reply) ? GORCTL_EXIT_OK : GORCTL_EXIT_NOT_FOUND;
     if (arguments->ctl->json) {
         gorctl_json_show(message);
     } else {
         show_results(reply);
-        if (reply->n_results == 0) {
-            fputs("There is no job that has not ended.\n", stderr);
-        }
+    }
+    if (reply->n_results == 0) {
+        code = nothing(arguments);
     }
     wire_decoded_free(message);
-    return known ? GORCTL_EXIT_OK : GORCTL_EXIT_NOT_FOUND;
+    return code;
 }
 
 int gorctl_cmd_cancel(struct gorctl *ctl, int argc, char **argv)
@@ -132,10 +149,12 @@ int gorctl_cmd_cancel(struct gorctl *ctl, int argc, char **argv)
                                      .parser = parse,
                                      .args_doc = "ID...\n--all",
                                      .doc = doc,
-                                     .children = gorctl_read_children};
+                                     .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = cancel(&arguments);
-    gorctl_ids_fini(&arguments.ids);
+    int code = arguments.yes ? GORCTL_EXIT_OK
+                             : gorctl_selector_confirm(ctl, &arguments.selector, "cancel", true);
+    code = code != GORCTL_EXIT_OK ? code : cancel(&arguments);
+    gorctl_selector_fini(&arguments.selector);
     return code;
 }

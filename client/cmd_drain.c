@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "client/answer.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -11,7 +12,6 @@
 #include "client/options.h"
 #include "client/screen.h"
 #include "gor/v1/jobs.pb-c.h"
-#include "proto/decode.h"
 
 enum { KEY_CAUSE = 0x3000 };
 
@@ -109,6 +109,14 @@ static error_t parse_undrain(int key, char *arg, struct argp_state *state)
     }
 }
 
+static void show_undrained(const ProtobufCMessage *reply, void *arg)
+{
+    (void)arg;
+    puts(((const Gor__V1__UndrainReply *)reply)->was_drained
+             ? "new jobs are taken again"
+             : "new jobs were taken already: nobody had drained the daemon");
+}
+
 int gorctl_cmd_undrain(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {.parser = parse_undrain,
@@ -120,18 +128,5 @@ int gorctl_cmd_undrain(struct gorctl *ctl, int argc, char **argv)
                                .request = &request.base,
                                .reply = &gor__v1__undrain_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
-    ProtobufCMessage *reply;
-    int code = gorctl_call(ctl, &call, NULL, &reply);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
-    if (ctl->json) {
-        gorctl_json_show(reply);
-    } else {
-        puts(((const Gor__V1__UndrainReply *)reply)->was_drained
-                 ? "new jobs are taken again"
-                 : "new jobs were taken already: nobody had drained the daemon");
-    }
-    wire_decoded_free(reply);
-    return GORCTL_EXIT_OK;
+    return gorctl_call_show(ctl, &call, show_undrained, NULL);
 }

@@ -3,13 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client/answer.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
-#include "client/json.h"
 #include "client/options.h"
 #include "gor/v1/runtime.pb-c.h"
-#include "proto/decode.h"
 
 static const char doc[] =
     "Show GOMAXPROCS of the daemon's runtime, or set it to N: how many goroutines run at the same "
@@ -42,26 +41,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static int call_and_show(struct gorctl *ctl, const struct gorctl_call *call, bool set)
+static void show(const ProtobufCMessage *message, void *arg)
 {
-    ProtobufCMessage *message;
-    int code = gorctl_call(ctl, call, NULL, &message);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
+    (void)arg;
+    printf("%" PRIu32 "\n", ((const Gor__V1__Gomaxprocs *)message)->value);
+}
+
+static void show_set(const ProtobufCMessage *message, void *arg)
+{
     const Gor__V1__Gomaxprocs *reply = (const Gor__V1__Gomaxprocs *)message;
-    if (ctl->json) {
-        gorctl_json_show(message);
-    } else {
-        printf("%" PRIu32 "\n", reply->value);
-    }
-    if (set && !ctl->json) {
-        (void)fflush(stdout);
-        fprintf(stderr, "It was %" PRIu32 "; the machine has %" PRIu32 " CPUs for the daemon.\n",
-                reply->former, reply->num_cpu);
-    }
-    wire_decoded_free(message);
-    return GORCTL_EXIT_OK;
+    show(message, arg);
+    (void)fflush(stdout);
+    fprintf(stderr, "It was %" PRIu32 "; the machine has %" PRIu32 " CPUs for the daemon.\n",
+            reply->former, reply->num_cpu);
 }
 
 int gorctl_cmd_gomaxprocs(struct gorctl *ctl, int argc, char **argv)
@@ -79,5 +71,5 @@ int gorctl_cmd_gomaxprocs(struct gorctl *ctl, int argc, char **argv)
                                .request = setting ? &set.base : &get.base,
                                .reply = &gor__v1__gomaxprocs__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
-    return call_and_show(ctl, &call, setting);
+    return gorctl_call_show(ctl, &call, setting ? show_set : show, NULL);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_help.c - `gorctl help`: what there is to do, and the way to more. */
 #include <stdio.h>
-#include <string.h>
 
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -17,7 +16,9 @@ static void list_commands(void)
         if (command->new_group) {
             putchar('\n');
         }
-        printf("  %-12s %s\n", command->name, command->summary);
+        if (command->summary != NULL) {
+            printf("  %-12s %s\n", command->name, command->summary);
+        }
     }
     puts("\n"
          "`gorctl COMMAND --help` teaches one command, with examples. First steps:\n"
@@ -27,7 +28,8 @@ static void list_commands(void)
          "  gorctl history               what has ended, and how\n"
          "\n"
          "The daemon is looked for in the usual places, or where -H ADDRESS or $GOR_HOST says:\n"
-         "a socket's path, unix:PATH, or HOST:PORT (with --token-file or $GOR_TOKEN).\n");
+         "a socket's path, unix:PATH, or HOST:PORT (with --token-file or $GOR_TOKEN), and\n"
+         "tls://HOST:PORT (with --tls-ca, --tls-cert and --tls-key).\n");
     gorctl_exit_list(stdout);
 }
 
@@ -37,12 +39,11 @@ int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv)
         list_commands();
         return GORCTL_EXIT_OK;
     }
-    for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
-        if (strcmp(command->name, argv[1]) == 0 && command->run != gorctl_cmd_help) {
-            char name[64];
-            snprintf(name, sizeof(name), "gorctl %s", command->name);
-            return command->run(ctl, 2, (char *[]){name, (char *)"--help", NULL});
-        }
+    const struct gorctl_command *command = gorctl_find_command(argv[1]);
+    if (command != NULL && command->run != gorctl_cmd_help) {
+        char name[64];
+        snprintf(name, sizeof(name), "gorctl %s", command->name);
+        return command->run(ctl, 2, (char *[]){name, (char *)"--help", NULL});
     }
     gorctl_say("there is no command '%s'; `gorctl help` lists them", argv[1]);
     return GORCTL_EXIT_USAGE;

@@ -16,6 +16,7 @@ int gorctl_cmd_hold(struct gorctl *ctl, int argc, char **argv)
             "\n"
             "Examples:\n"
             "  gorctl hold 12 20-29 --cause 'new input first'\n"
+            "  gorctl hold -q nightly -l team=x\n"
             "  gorctl hold --all\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }

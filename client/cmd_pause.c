@@ -3,24 +3,42 @@
  * running ones go on. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "client/answer.h"
 #include "client/channel.h"
 #include "client/control.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
-#include "client/ids.h"
-#include "client/json.h"
 #include "client/options.h"
+#include "client/selector.h"
+#include "client/when.h"
 #include "gor/v1/jobs.pb-c.h"
-#include "proto/decode.h"
+#include "gor/v1/queues.pb-c.h"
 
-enum { KEY_CAUSE = 0x3000 };
+enum { KEY_CAUSE = 0x3000, KEY_FOR, KEY_UNTIL };
 
 struct arguments {
     struct gorctl *ctl;
-    struct gorctl_ids ids;
+    struct gorctl_selector selector;
     const char *cause;
+    int64_t until_ns;
 };
+
+static error_t parse_end(struct argp_state *state)
+{
+    const struct arguments *arguments = state->input;
+    bool queue = gorctl_selector_is_queue(&arguments->selector);
+    bool jobs = !queue && !gorctl_selector_is_empty(&arguments->selector);
+    if (arguments->cause != NULL && !jobs) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause goes with jobs; say which");
+    }
+    if (arguments->until_ns != 0 && !queue) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "--for and --pause-until are about a queue; say which with -q, and no jobs");
+    }
+    return 0;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -28,41 +46,67 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
         return 0;
     case KEY_CAUSE:
         arguments->cause = gorctl_option_cause(state, arg);
         return 0;
-    case ARGP_KEY_ARG:
-        gorctl_ids_argument(state, &arguments->ids, arg);
+    case KEY_FOR:
+        arguments->until_ns = gorctl_now() + gorctl_option_duration(state, "--for", arg);
+        return 0;
+    case KEY_UNTIL:
+        arguments->until_ns = gorctl_option_time(state, "--pause-until", arg);
         return 0;
     case ARGP_KEY_END:
-        if (arguments->cause != NULL && arguments->ids.count == 0) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause goes with jobs; name them");
-        }
-        return 0;
+        return parse_end(state);
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-/* Both replies have one field, the jobs in the queue. */
-static int call_and_show(struct gorctl *ctl, const struct gorctl_call *call, const char *format)
+static void show_queue(const Gor__V1__Queue *queue, const char *how)
 {
-    ProtobufCMessage *reply;
-    int code = gorctl_call(ctl, call, NULL, &reply);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
-    if (ctl->json) {
-        gorctl_json_show(reply);
-    } else {
-        uint64_t queued = call->reply == &gor__v1__pause_reply__descriptor
-                              ? ((const Gor__V1__PauseReply *)reply)->queued
-                              : ((const Gor__V1__ResumeReply *)reply)->queued;
-        printf("%s; %" PRIu64 " queued\n", format, queued);
-    }
-    wire_decoded_free(reply);
-    return GORCTL_EXIT_OK;
+    printf("queue %s %s; %" PRIu64 " queued\n", queue->name, how, queue->queued);
+}
+
+static void show_paused(const ProtobufCMessage *reply, void *arg)
+{
+    (void)arg;
+    show_queue((const Gor__V1__Queue *)reply, "paused");
+}
+
+static void show_resumed(const ProtobufCMessage *reply, void *arg)
+{
+    (void)arg;
+    show_queue((const Gor__V1__Queue *)reply, "resumed");
+}
+
+static int call_queue(const struct arguments *arguments, bool pause)
+{
+    Gor__V1__PauseQueueRequest pausing = GOR__V1__PAUSE_QUEUE_REQUEST__INIT;
+    Gor__V1__ResumeQueueRequest resuming = GOR__V1__RESUME_QUEUE_REQUEST__INIT;
+    pausing.name = resuming.name = (char *)(uintptr_t)arguments->selector.queue;
+    pausing.until_ns = arguments->until_ns;
+    struct gorctl_call call = {.path = pause ? "/gor.v1.Queues/PauseQueue"
+                                             : "/gor.v1.Queues/ResumeQueue",
+                               .request = pause ? &pausing.base : &resuming.base,
+                               .reply = &gor__v1__queue__descriptor,
+                               .timeout_ns = GORCTL_CALL_NS};
+    return gorctl_call_show(arguments->ctl, &call, pause ? show_paused : show_resumed, NULL);
+}
+
+static void show_stopped(const ProtobufCMessage *reply, void *arg)
+{
+    (void)arg;
+    printf("paused: no queued job will start; %" PRIu64 " queued\n",
+           ((const Gor__V1__PauseReply *)reply)->queued);
+}
+
+static void show_started(const ProtobufCMessage *reply, void *arg)
+{
+    (void)arg;
+    printf("resumed: queued jobs start; %" PRIu64 " queued\n",
+           ((const Gor__V1__ResumeReply *)reply)->queued);
 }
 
 static int pause_starting(struct gorctl *ctl)
@@ -72,7 +116,7 @@ static int pause_starting(struct gorctl *ctl)
                                .request = &request.base,
                                .reply = &gor__v1__pause_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
-    return call_and_show(ctl, &call, "paused: no queued job will start");
+    return gorctl_call_show(ctl, &call, show_stopped, NULL);
 }
 
 static int resume_starting(struct gorctl *ctl)
@@ -82,14 +126,16 @@ static int resume_starting(struct gorctl *ctl)
                                .request = &request.base,
                                .reply = &gor__v1__resume_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
-    return call_and_show(ctl, &call, "resumed: queued jobs start");
+    return gorctl_call_show(ctl, &call, show_started, NULL);
 }
 
 static int pause_jobs(const struct arguments *arguments)
 {
     Gor__V1__PauseJobsRequest request = GOR__V1__PAUSE_JOBS_REQUEST__INIT;
-    request.ids = arguments->ids.ids;
-    request.n_ids = arguments->ids.count;
+    struct gorctl_selection selection = gorctl_selector_select(&arguments->selector, false);
+    request.ids = selection.ids;
+    request.n_ids = selection.count;
+    request.selector = selection.message;
     if (arguments->cause != NULL) {
         request.cause = (char *)arguments->cause;
     }
@@ -97,41 +143,61 @@ static int pause_jobs(const struct arguments *arguments)
                                      .request = &request.base,
                                      .done = "paused",
                                      .unchanged = "was paused already"};
-    return gorctl_control(arguments->ctl, &control);
+    int code = gorctl_control(arguments->ctl, &control);
+    gorctl_selection_fini(&selection);
+    return code;
 }
 
 static int resume_jobs(const struct arguments *arguments)
 {
     Gor__V1__ResumeJobsRequest request = GOR__V1__RESUME_JOBS_REQUEST__INIT;
-    request.ids = arguments->ids.ids;
-    request.n_ids = arguments->ids.count;
+    struct gorctl_selection selection = gorctl_selector_select(&arguments->selector, false);
+    request.ids = selection.ids;
+    request.n_ids = selection.count;
+    request.selector = selection.message;
     struct gorctl_control control = {.path = "/gor.v1.Jobs/ResumeJobs",
                                      .request = &request.base,
                                      .done = "resumed",
                                      .unchanged = "was not paused"};
-    return gorctl_control(arguments->ctl, &control);
+    int code = gorctl_control(arguments->ctl, &control);
+    gorctl_selection_fini(&selection);
+    return code;
 }
 
 int gorctl_cmd_pause(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp_option options[] = {
         {"cause", KEY_CAUSE, "TEXT", 0, "Why the jobs are paused; it is kept in the history", 0},
+        {"for", KEY_FOR, "DURATION", 0, "A queue: for so long (30m, 2h)", 0},
+        {"pause-until", KEY_UNTIL, "TIME", 0, "A queue: until then (2026-03-01 08:00)", 0},
         {0}};
     static const struct argp argp = {
         .options = options,
         .parser = parse,
-        .args_doc = "\nID...",
+        .args_doc = "\n-q QUEUE\nID...",
         .doc =
-            "Without jobs: start no more queued ones. Those that run go on, and jobs can still be "
-            "handed in. It holds over a restart of the daemon, until `gorctl resume`.\n"
+            "Without jobs: start no more queued ones; with -q QUEUE alone, of that queue. Those "
+            "that run go on, and jobs can still be handed in. It holds over a restart of the "
+            "daemon, until `gorctl resume`.\n"
             "With jobs: stop their processes where they are, until `gorctl resume ID`. A paused "
             "job keeps its slot and its memory; its timeout runs on unless it was handed in with "
-            "--timeout-skips-pauses.",
-        .children = gorctl_read_children};
+            "--timeout-skips-pauses.\v"
+            "Examples:\n"
+            "  gorctl pause -q nightly --for 2h\n"
+            "  gorctl pause 12 --cause 'the disk is slow'\n"
+            "  gorctl pause -q nightly --state running\n",
+        .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = arguments.ids.count > 0 ? pause_jobs(&arguments) : pause_starting(ctl);
-    gorctl_ids_fini(&arguments.ids);
+    int code;
+    if (gorctl_selector_is_empty(&arguments.selector)) {
+        code = pause_starting(ctl);
+    } else if (gorctl_selector_is_queue(&arguments.selector)) {
+        code = call_queue(&arguments, true);
+    } else {
+        code = pause_jobs(&arguments);
+    }
+    gorctl_selector_fini(&arguments.selector);
     return code;
 }
 
@@ -139,13 +205,21 @@ int gorctl_cmd_resume(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {
         .parser = parse,
-        .args_doc = "\nID...",
-        .doc = "Without jobs: start queued ones again after `gorctl pause`.\n"
+        .args_doc = "\n-q QUEUE\nID...",
+        .doc = "Without jobs: start queued ones again after `gorctl pause`; with -q QUEUE alone, "
+               "those of that queue.\n"
                "With jobs: let their processes go on after `gorctl pause ID`.",
-        .children = gorctl_read_children};
+        .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = arguments.ids.count > 0 ? resume_jobs(&arguments) : resume_starting(ctl);
-    gorctl_ids_fini(&arguments.ids);
+    int code;
+    if (gorctl_selector_is_empty(&arguments.selector)) {
+        code = resume_starting(ctl);
+    } else if (gorctl_selector_is_queue(&arguments.selector)) {
+        code = call_queue(&arguments, false);
+    } else {
+        code = resume_jobs(&arguments);
+    }
+    gorctl_selector_fini(&arguments.selector);
     return code;
 }

@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include "client/alloc.h"
+#include "client/answer.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/options.h"
-#include "client/screen.h"
 #include "client/table.h"
 #include "client/text.h"
 #include "gor/v1/plugins.pb-c.h"
@@ -77,22 +77,10 @@ static void add_text(struct gorctl_table *table, const char *text)
     free(clean);
 }
 
-static void add_number(struct gorctl_table *table, uint64_t number)
+static void show_modules(const ProtobufCMessage *message, void *arg)
 {
-    char text[24];
-    snprintf(text, sizeof(text), "%" PRIu64, number);
-    gorctl_table_cell(table, text, NULL);
-}
-
-static void print(struct gorctl_table *table)
-{
-    struct gorctl_screen screen = gorctl_screen_of(STDOUT_FILENO);
-    gorctl_table_print(table, stdout, screen.width, screen.colour);
-    gorctl_table_free(table);
-}
-
-static void show_modules(const Gor__V1__ListPluginsReply *reply)
-{
+    const Gor__V1__ListPluginsReply *reply = (const Gor__V1__ListPluginsReply *)message;
+    (void)arg;
     static const struct gorctl_column columns[] = {
         {"MODULE", false, false},   {"VERSION", false, false}, {"GENERATION", true, false},
         {"FUNCTIONS", true, false}, {"JOBS", true, false},     {"LEFT", true, false},
@@ -108,16 +96,18 @@ static void show_modules(const Gor__V1__ListPluginsReply *reply)
                                                    plugin->current ? "" : " (old)");
         gorctl_table_cell(table, generation, NULL);
         free(generation);
-        add_number(table, plugin->n_functions);
-        add_number(table, plugin->jobs);
-        add_number(table, plugin->left_behind);
+        gorctl_table_number(table, plugin->n_functions);
+        gorctl_table_number(table, plugin->jobs);
+        gorctl_table_number(table, plugin->left_behind);
         add_text(table, builtin ? "-" : plugin->file);
     }
-    print(table);
+    gorctl_table_show(table);
 }
 
-static void show_functions(const Gor__V1__ListPluginsReply *reply)
+static void show_functions(const ProtobufCMessage *message, void *arg)
 {
+    const Gor__V1__ListPluginsReply *reply = (const Gor__V1__ListPluginsReply *)message;
+    (void)arg;
     static const struct gorctl_column columns[] = {
         {"FUNCTION", false, false}, {"ARGUMENTS", false, false}, {"ABOUT", false, true}};
     struct gorctl_table *table = gorctl_table_new(columns, sizeof(columns) / sizeof(columns[0]));
@@ -129,7 +119,7 @@ static void show_functions(const Gor__V1__ListPluginsReply *reply)
             add_text(table, plugin->functions[j]->about);
         }
     }
-    print(table);
+    gorctl_table_show(table);
 }
 
 static int list(const struct arguments *arguments)
@@ -139,20 +129,8 @@ static int list(const struct arguments *arguments)
                                .request = &request.base,
                                .reply = &gor__v1__list_plugins_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
-    ProtobufCMessage *message;
-    int code = gorctl_call(arguments->ctl, &call, NULL, &message);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
-    if (arguments->ctl->json) {
-        gorctl_json_show(message);
-    } else if (arguments->functions) {
-        show_functions((const Gor__V1__ListPluginsReply *)message);
-    } else {
-        show_modules((const Gor__V1__ListPluginsReply *)message);
-    }
-    wire_decoded_free(message);
-    return GORCTL_EXIT_OK;
+    return gorctl_call_show(arguments->ctl, &call,
+                            arguments->functions ? show_functions : show_modules, NULL);
 }
 
 /* ---------------------------------------------------------------- loading */

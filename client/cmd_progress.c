@@ -24,6 +24,7 @@ static const char doc[] =
     "  echo 42 resizing pictures >&$GOR_PROGRESS_FD\n";
 
 struct arguments {
+    struct gorctl *ctl;
     char **words;
     int count;
 };
@@ -65,8 +66,7 @@ static char *make_line(const struct arguments *arguments)
 int gorctl_cmd_progress(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {.parser = parse, .args_doc = "[SHARE] [TEXT...]", .doc = doc};
-    struct arguments arguments = {0};
-    (void)ctl;
+    struct arguments arguments = {.ctl = ctl};
     (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
     const char *number = getenv("GOR_PROGRESS_FD");
     uint64_t fd = 0;

@@ -43,6 +43,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static int show(const Gor__V1__Job *job)
 {
+    if (job->has_result && job->result.len < job->result_bytes) {
+        gorctl_say("job %" PRIu64
+                   " is another user's, and it takes an operator or admin to read its "
+                   "result",
+                   job->id);
+        return GORCTL_EXIT_DENIED;
+    }
     if (job->has_result) {
         (void)fwrite(job->result.data, 1, job->result.len, stdout);
         return GORCTL_EXIT_OK;

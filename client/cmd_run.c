@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "client/bar.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/feed.h"
@@ -62,12 +63,43 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static int follow_to_the_end(struct gorctl *ctl, uint64_t id, bool raw, bool feeds)
+static bool ignore(const ProtobufCMessage *message, void *user)
+{
+    (void)message;
+    (void)user;
+    return true;
+}
+
+/* An array writes nothing itself, and its tasks' output all at once would be no use: a stream of its
+ * events is what ctrl-C can leave. */
+static int watch_to_the_end(struct gorctl *ctl, uint64_t id)
+{
+    Gor__V1__WatchRequest request = GOR__V1__WATCH_REQUEST__INIT;
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
+                               .request = &request.base,
+                               .reply = &gor__v1__event__descriptor};
+    int code = gorctl_connect(ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    request.ids = &id;
+    request.n_ids = 1;
+    request.from_now = true;
+    request.until_terminated = true;
+    gorctl_bar_start(ctl, &id, 1);
+    code = gorctl_stream(ctl, &call, ignore, NULL);
+    gorctl_bar_stop(ctl);
+    return code;
+}
+
+static int follow_to_the_end(struct gorctl *ctl, uint64_t id, const struct gorctl_spec *spec,
+                             bool raw)
 {
     struct gorctl_follow follow = {.id = id, .follow = true, .raw = raw};
+    bool is_array = spec->ask.array != NULL, feeds = gorctl_spec_takes_input(spec);
     struct gorctl_interrupt *interrupt = gorctl_interrupt_start(ctl, id);
     struct gorctl_feed *feed = feeds ? gorctl_feed_start(ctl, id, STDIN_FILENO) : NULL;
-    int code = gorctl_follow(ctl, &follow);
+    int code = is_array ? watch_to_the_end(ctl, id) : gorctl_follow(ctl, &follow);
     gorctl_feed_stop(feed);
     gorctl_interrupt_stop(interrupt);
     /* An output that cannot be shown has been told; how the job ends is asked for all the same. */
@@ -84,7 +116,7 @@ static int follow_to_the_end(struct gorctl *ctl, uint64_t id, bool raw, bool fee
 static int run_job(struct gorctl *ctl, const struct gorctl_spec *spec, bool raw)
 {
     Gor__V1__SubmitReply *reply;
-    int code = gorctl_submit(ctl, spec, &reply);
+    int code = gorctl_submit(ctl, spec, false, &reply);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
@@ -93,7 +125,7 @@ static int run_job(struct gorctl *ctl, const struct gorctl_spec *spec, bool raw)
     if (isatty(STDERR_FILENO) == 1) {
         gorctl_say("job %" PRIu64, id);
     }
-    return follow_to_the_end(ctl, id, raw, gorctl_spec_takes_input(spec));
+    return follow_to_the_end(ctl, id, spec, raw);
 }
 
 int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv)

@@ -13,8 +13,10 @@
 #include "client/json.h"
 #include "client/limits.h"
 #include "client/options.h"
+#include "client/policies.h"
 #include "client/progress.h"
 #include "client/screen.h"
+#include "client/selector.h"
 #include "client/stops.h"
 #include "client/table.h"
 #include "client/text.h"
@@ -30,24 +32,27 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-    "Everything about a job: what it is, how it stands or how it ended, and its life step by "
-    "step.\v"
+    "Everything about jobs: what each is, how it stands or how it ended, and its life step by "
+    "step. With --json one of them is a document, several are one a line.\v"
     "Examples:\n"
     "  gorctl show 12\n"
+    "  gorctl show -q nightly --outcome failed --ended-since today\n"
     "  gorctl show 12 --json | jq .job.outcome\n";
 
 struct arguments {
     struct gorctl *ctl;
-    uint64_t id;
+    struct gorctl_selector selector;
     bool env, reveal;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
+    (void)arg;
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
         return 0;
     case KEY_ENV:
         arguments->env = true;
@@ -60,12 +65,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
                          "--reveal is about the environment; it needs --env");
         }
-        return 0;
-    case ARGP_KEY_ARG:
-        arguments->id = gorctl_option_job(state, arg);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_failure(state, GORCTL_EXIT_USAGE, 0, "which job? `gorctl ls -a` lists them");
+        if (gorctl_selector_is_empty(&arguments->selector)) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "which job? `gorctl ls -a` lists them");
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -127,6 +129,22 @@ static void show_script(const Gor__V1__LuaSpec *lua)
     }
 }
 
+/* What is run at its end, in the form of a program's command. */
+static void show_hook(const Gor__V1__JobSpec *spec)
+{
+    Gor__V1__ExecSpec exec = GOR__V1__EXEC_SPEC__INIT;
+    Gor__V1__JobSpec hook = GOR__V1__JOB_SPEC__INIT;
+    if (spec->n_on_finish > 0) {
+        exec.argv = spec->on_finish;
+        exec.n_argv = spec->n_on_finish;
+        hook.kind_case = GOR__V1__JOB_SPEC__KIND_EXEC;
+        hook.exec = &exec;
+        char *words = gorctl_command_text(&hook);
+        line("On finish", words);
+        free(words);
+    }
+}
+
 /* What keeps it from starting, and what if it fails. */
 static void show_gates(const Gor__V1__JobSpec *spec)
 {
@@ -139,6 +157,12 @@ static void show_gates(const Gor__V1__JobSpec *spec)
     line_number("Retries", spec->retry != NULL ? spec->retry->retries : 0);
     line_clean("Unique", spec->unique_key, strlen(spec->unique_key));
     line_number("Rerun of", spec->rerun_of);
+    if (spec->cron != NULL) {
+        line_clean("Cron", spec->cron->name, strlen(spec->cron->name));
+        line_time(spec->cron->by_hand ? "By hand" : "Cron time", spec->cron->at_ns);
+    }
+    line_number("Hook of", spec->hook_of != NULL ? spec->hook_of->job_id : 0);
+    show_hook(spec);
     line_time("Expires", spec->start_before_ns);
 }
 
@@ -173,17 +197,40 @@ static void show_exec(const Gor__V1__ExecSpec *exec, bool with_env)
     }
 }
 
+static const char *what_it_is(const Gor__V1__JobSpec *spec)
+{
+    switch (spec->kind_case) {
+    case GOR__V1__JOB_SPEC__KIND_NATIVE:
+        return "Call";
+    case GOR__V1__JOB_SPEC__KIND_GROUP:
+        return "Tasks";
+    default:
+        return "Command";
+    }
+}
+
 static void show_spec(const Gor__V1__JobSpec *spec, bool with_env)
 {
     line_clean("Name", spec->name, strlen(spec->name));
     char *command = gorctl_command_text(spec);
-    line(spec->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE ? "Call" : "Command", command);
+    line(what_it_is(spec), command);
     free(command);
     if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_LUA && spec->lua != NULL) {
         show_script(spec->lua);
     }
+    if (spec->task != NULL) {
+        printf("%-10s  index %" PRIu32 " of array %" PRIu64 ", which has %" PRIu32 "\n", "Task",
+               spec->task->index, spec->task->array_id, spec->task->count);
+    }
     line_duration("Timeout", spec->timeout_ns);
     line_duration("Grace", spec->grace_ns);
+    if (spec->on_stop != GOR__V1__ON_STOP__ON_STOP_DEFAULT) {
+        line("On stop", gorctl_on_stop_name(spec->on_stop));
+    }
+    line_duration("Heartbeat", spec->heartbeat_ns);
+    if (spec->heartbeat_ns != 0) {
+        line("On stuck", gorctl_on_stuck_name(spec->on_stuck));
+    }
     line_number("Parent", spec->parent_id);
     if (spec->output_max_bytes != 0) {
         line_bytes("Output kept", spec->output_max_bytes);
@@ -228,6 +275,19 @@ static void show_use(const Gor__V1__ResourceUse *use)
     line_number("Left", use->left_processes);
 }
 
+/* While it lives that which counts, after that the one it was given. */
+static void show_deadline(const Gor__V1__Job *job)
+{
+    char text[GORCTL_WHEN_ROOM];
+    int64_t given = job->spec != NULL ? job->spec->deadline_ns : 0;
+    if (job->deadline_of == 0) {
+        line_time("Deadline", job->deadline_ns != 0 ? job->deadline_ns : given);
+        return;
+    }
+    gorctl_time_exact(job->deadline_ns, text);
+    printf("%-10s  %s, of job %" PRIu64 "\n", "Deadline", text, job->deadline_of);
+}
+
 static void show_state(const Gor__V1__Job *job, bool colour)
 {
     char status[GORCTL_WORD_ROOM];
@@ -241,6 +301,7 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     line_time("Started", job->started_ns);
     line_time("Ended", job->finished_ns);
     line_duration("Took", gorctl_job_took(job, gorctl_now()));
+    show_deadline(job);
     if (job->progress != NULL) {
         char *progress = gorctl_progress_text(job->progress);
         line("Progress", progress);
@@ -254,6 +315,7 @@ static void show_state(const Gor__V1__Job *job, bool colour)
     line_number("Process", (uint64_t)(job->pid > 0 ? job->pid : 0));
     line_number("Goroutine", job->goroutine);
     line_number("Failed", job->attempt);
+    line_number("Version", job->version);
     line_number("Losses", job->losses);
     printf("%-10s  %" PRIu32 "\n", "User", job->uid);
     if (job->use != NULL) {
@@ -285,14 +347,12 @@ static void show_life(Gor__V1__Event *const *events, size_t count)
                                                    {"AFTER", true, false},
                                                    {"STATE", false, false},
                                                    {"WHY", false, true}};
-    struct gorctl_screen screen = gorctl_screen_of(STDOUT_FILENO);
     struct gorctl_table *table = gorctl_table_new(columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < count; i++) {
         add_event(table, events[i], events[0]->at_ns);
     }
     putchar('\n');
-    gorctl_table_print(table, stdout, screen.width, screen.colour);
-    gorctl_table_free(table);
+    gorctl_table_show(table);
 }
 
 /* What a detail has below its first line: where a native job panicked. */
@@ -323,7 +383,7 @@ static void show(const Gor__V1__GetReply *reply, bool with_env)
 }
 
 /* Environments hold secrets: they are shown to those who ask for them. */
-static void show_json(Gor__V1__GetReply *reply, bool with_env)
+static void show_json(Gor__V1__GetReply *reply, bool with_env, bool indent)
 {
     Gor__V1__JobSpec *spec = reply->job->spec;
     bool is_exec = spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC;
@@ -331,25 +391,19 @@ static void show_json(Gor__V1__GetReply *reply, bool with_env)
     if (is_exec && !with_env) {
         spec->exec->n_env = 0;
     }
-    gorctl_json_show(&reply->base);
+    gorctl_json_print(stdout, gorctl_json_message(&reply->base), indent);
     if (is_exec) {
         spec->exec->n_env = count; /* for whoever frees it */
     }
 }
 
-int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
+static int show_job(const struct arguments *arguments, uint64_t id, bool one_of_many)
 {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .args_doc = "ID",
-                                     .doc = doc,
-                                     .children = gorctl_read_children};
-    struct arguments arguments = {.ctl = ctl};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    struct gorctl *ctl = arguments->ctl;
     Gor__V1__GetRequest request = GOR__V1__GET_REQUEST__INIT;
-    request.id = arguments.id;
+    request.id = id;
     request.with_events = 1;
-    request.reveal = arguments.reveal;
+    request.reveal = arguments->reveal;
     request.with_result = ctl->json;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Get",
                                .request = &request.base,
@@ -361,10 +415,43 @@ int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
         return code;
     }
     if (ctl->json) {
-        show_json((Gor__V1__GetReply *)reply, arguments.env);
+        show_json((Gor__V1__GetReply *)reply, arguments->env, !one_of_many);
     } else {
-        show((const Gor__V1__GetReply *)reply, arguments.env);
+        show((const Gor__V1__GetReply *)reply, arguments->env);
     }
     wire_decoded_free(reply);
     return GORCTL_EXIT_OK;
+}
+
+/* The code of the first failure. */
+static int show_jobs(const struct arguments *arguments, const struct gorctl_ids *ids)
+{
+    int code = GORCTL_EXIT_OK;
+    for (size_t i = 0; i < ids->count && !ferror(stdout); i++) {
+        if (i > 0 && !arguments->ctl->json) {
+            putchar('\n');
+        }
+        int result = show_job(arguments, ids->ids[i], ids->count > 1);
+        code = code == GORCTL_EXIT_OK ? result : code;
+    }
+    return code;
+}
+
+int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "ID...",
+                                     .doc = doc,
+                                     .children = gorctl_selector_children};
+    struct arguments arguments = {.ctl = ctl};
+    struct gorctl_ids ids;
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    int code = gorctl_selector_resolve(ctl, &arguments.selector, false, &ids);
+    gorctl_selector_fini(&arguments.selector);
+    if (code == GORCTL_EXIT_OK) {
+        code = show_jobs(&arguments, &ids);
+        gorctl_ids_fini(&ids);
+    }
+    return code;
 }

@@ -3,8 +3,8 @@
 #include "client/control.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
-#include "client/ids.h"
 #include "client/options.h"
+#include "client/selector.h"
 #include "client/signals.h"
 #include "gor/v1/jobs.pb-c.h"
 
@@ -17,11 +17,12 @@ static const char doc[] =
     "\n"
     "Examples:\n"
     "  gorctl signal HUP 12\n"
-    "  gorctl signal USR1 20-29\n";
+    "  gorctl signal USR1 20-29\n"
+    "  gorctl signal HUP --name server --mine\n";
 
 struct arguments {
     struct gorctl *ctl;
-    struct gorctl_ids ids;
+    struct gorctl_selector selector;
     int signal;
 };
 
@@ -31,11 +32,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
         return 0;
     case ARGP_KEY_ARG:
         if (arguments->signal != 0) {
-            gorctl_ids_argument(state, &arguments->ids, arg);
-            return 0;
+            return ARGP_ERR_UNKNOWN; /* the selector's */
         }
         arguments->signal = gorctl_signal_parse(arg);
         if (arguments->signal < 0) {
@@ -45,7 +46,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         }
         return 0;
     case ARGP_KEY_END:
-        if (arguments->ids.count == 0) {
+        if (arguments->signal == 0 || gorctl_selector_is_empty(&arguments->selector)) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
                          "which signal to which jobs? `gorctl signal INT 12`");
         }
@@ -57,17 +58,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int gorctl_cmd_signal(struct gorctl *ctl, int argc, char **argv)
 {
-    static const struct argp argp = {
-        .parser = parse, .args_doc = "SIGNAL ID...", .doc = doc, .children = gorctl_read_children};
+    static const struct argp argp = {.parser = parse,
+                                     .args_doc = "SIGNAL ID...",
+                                     .doc = doc,
+                                     .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     Gor__V1__SignalRequest request = GOR__V1__SIGNAL_REQUEST__INIT;
-    request.signal = arguments.signal;
-    request.ids = arguments.ids.ids;
-    request.n_ids = arguments.ids.count;
+    struct gorctl_selection selection = gorctl_selector_select(&arguments.selector, false);
     struct gorctl_control control = {
         .path = "/gor.v1.Jobs/Signal", .request = &request.base, .done = "signal sent"};
+    request.signal = arguments.signal;
+    request.ids = selection.ids;
+    request.n_ids = selection.count;
+    request.selector = selection.message;
     int code = gorctl_control(ctl, &control);
-    gorctl_ids_fini(&arguments.ids);
+    gorctl_selection_fini(&selection);
+    gorctl_selector_fini(&arguments.selector);
     return code;
 }

@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/answer.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
-#include "client/json.h"
 #include "client/options.h"
 #include "client/text.h"
 #include "client/when.h"
 #include "gor/v1/runtime.pb-c.h"
-#include "proto/decode.h"
 
 static const char doc[] =
     "Numbers about the goroutine scheduler, the jobs, the store and the daemon.\v"
@@ -151,6 +150,17 @@ static void show_daemon(const Gor__V1__StatsReply *stats)
     text("state directory", stats->state_dir);
 }
 
+static void show(const ProtobufCMessage *message, void *arg)
+{
+    const Gor__V1__StatsReply *stats = (const Gor__V1__StatsReply *)message;
+    (void)arg;
+    show_goroutines(stats);
+    show_scheduler(stats);
+    show_jobs(stats);
+    show_store(stats);
+    show_daemon(stats);
+}
+
 int gorctl_cmd_stats(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {.parser = parse, .doc = doc, .children = gorctl_read_children};
@@ -160,21 +170,5 @@ int gorctl_cmd_stats(struct gorctl *ctl, int argc, char **argv)
                                .request = &request.base,
                                .reply = &gor__v1__stats_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
-    ProtobufCMessage *message;
-    int code = gorctl_call(ctl, &call, NULL, &message);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
-    const Gor__V1__StatsReply *stats = (const Gor__V1__StatsReply *)message;
-    if (ctl->json) {
-        gorctl_json_show(message);
-    } else {
-        show_goroutines(stats);
-        show_scheduler(stats);
-        show_jobs(stats);
-        show_store(stats);
-        show_daemon(stats);
-    }
-    wire_decoded_free(message);
-    return GORCTL_EXIT_OK;
+    return gorctl_call_show(ctl, &call, show, NULL);
 }

@@ -15,10 +15,11 @@
 #include "client/spec.h"
 #include "client/stream.h"
 #include "client/submit.h"
+#include "client/text.h"
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { KEY_FROM = 0x3000, KEY_STREAM };
+enum { KEY_FROM = 0x3000, KEY_STREAM, KEY_DRY_RUN };
 
 static const struct argp_option options[] = {
     {"from", KEY_FROM, "FILE", 0,
@@ -27,6 +28,8 @@ static const struct argp_option options[] = {
     {"stream", KEY_STREAM, NULL, 0,
      "With --from: hand in each line as it comes, by itself, and go on behind one that is refused",
      0},
+    {"dry-run", KEY_DRY_RUN, NULL, 0,
+     "Check everything and tell whether it would start now, and why not; submit nothing", 0},
     {0},
 };
 
@@ -43,6 +46,7 @@ static const char doc[] =
     "  gorctl submit --native builtin.fib 30\n"
     "  gorctl submit --lua report.lua 2026-11\n"
     "  id=$(gorctl submit sleep 10) && gorctl wait \"$id\"\n"
+    "  gorctl submit --array 0-99%4 --shell 'convert \"$GOR_ARRAY_INDEX.png\" ...'\n"
     "\n"
     "With --from, each line is a job; with --stream, each by itself as it comes:\n"
     "  {\"argv\": [\"convert\", \"a.png\", \"a.jpg\"], \"name\": \"a\", \"timeout\": \"1m\"}\n"
@@ -55,6 +59,7 @@ struct arguments {
     struct gorctl_spec spec;
     const char *from;
     bool stream;
+    bool dry_run;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -71,7 +76,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_STREAM:
         arguments->stream = true;
         return 0;
+    case KEY_DRY_RUN:
+        arguments->dry_run = true;
+        return 0;
     case ARGP_KEY_END:
+        if (arguments->dry_run && arguments->from != NULL) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--dry-run is about one job, not --from");
+        }
         if (arguments->stream && arguments->from == NULL) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
                          "--stream is about many jobs; it needs --from");
@@ -157,6 +168,39 @@ static int submit_from(struct gorctl *ctl, const char *from, bool stream,
     return code;
 }
 
+static void show_dry(const Gor__V1__SubmitReply *reply)
+{
+    const char *text = reply->would != NULL ? reply->would->text : "";
+    if (reply->existing) {
+        printf("no new job would be made: job %" PRIu64 " has its unique key\n", reply->id);
+        return;
+    }
+    char *clean = gorctl_text_escape(text, strlen(text));
+    if (reply->tasks > 0) {
+        printf("would be taken as an array of %" PRIu64 " tasks; ", reply->tasks);
+    } else {
+        printf("would be taken; ");
+    }
+    printf("%s%s\n", clean[0] != '\0' ? "not started now: " : "would start now", clean);
+    free(clean);
+}
+
+static int try_one(struct gorctl *ctl, const struct gorctl_spec *spec)
+{
+    Gor__V1__SubmitReply *reply;
+    int code = gorctl_submit(ctl, spec, true, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    if (ctl->json) {
+        gorctl_json_show(&reply->base);
+    } else {
+        show_dry(reply);
+    }
+    wire_decoded_free(&reply->base);
+    return GORCTL_EXIT_OK;
+}
+
 int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp_child children[] = {{&gorctl_connection_argp, 0, "Connection:", 10},
@@ -176,7 +220,8 @@ int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv)
     (void)argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &arguments);
     int code;
     if (arguments.from == NULL) {
-        code = gorctl_submit_print(ctl, &arguments.spec);
+        code = arguments.dry_run ? try_one(ctl, &arguments.spec)
+                                 : gorctl_submit_print(ctl, &arguments.spec);
     } else if (arguments.spec.word_count > 0 || arguments.spec.shell != NULL ||
                arguments.spec.function != NULL || arguments.spec.script != NULL) {
         gorctl_say("--from takes the jobs from a file; leave the command out");

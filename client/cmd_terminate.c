@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_terminate.c - `gorctl terminate` and `gorctl rerun`. */
+/* cmd_terminate.c - `gorctl terminate`, `gorctl rerun` and `gorctl retry`. */
 #include "client/act.h"
 
 int gorctl_cmd_terminate(struct gorctl *ctl, int argc, char **argv)
@@ -8,6 +8,7 @@ int gorctl_cmd_terminate(struct gorctl *ctl, int argc, char **argv)
         .path = "/gor.v1.Jobs/Terminate",
         .done = "terminated",
         .none = "There is no job that has not ended.",
+        .confirm = "terminate",
         .doc =
             "End jobs, and all below them, by force: their processes are killed at once, without "
             "SIGTERM and grace.\v"
@@ -15,7 +16,8 @@ int gorctl_cmd_terminate(struct gorctl *ctl, int argc, char **argv)
             "nothing. The function of a native job cannot be forced; it is asked.\n"
             "\n"
             "Examples:\n"
-            "  gorctl terminate 12 --cause 'eats the disk'\n"};
+            "  gorctl terminate 12 --cause 'eats the disk'\n"
+            "  gorctl terminate -l team=x --state running\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }
 
@@ -29,6 +31,7 @@ int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv)
                "jobs the former one waited for, and below no other. `gorctl show` tells which job "
                "it repeats.\v"
                "Examples:\n"
-               "  gorctl rerun 12\n"};
+               "  gorctl rerun 12\n"
+               "  gorctl rerun --outcome failed,timed-out --ended-since today\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }

@@ -12,10 +12,13 @@
 #include "client/json.h"
 #include "client/options.h"
 #include "client/row.h"
-#include "client/screen.h"
+#include "client/selector.h"
 #include "client/table.h"
 #include "client/when.h"
 #include "proto/decode.h"
+
+/* Each is looked for in all that was shown. */
+enum { JOBS_MOST = 1000 };
 
 static const struct argp_option options[] = {
     {"below", 'b', NULL, 0, "Only the job itself and what is below it", 0},
@@ -24,32 +27,36 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Show the tree of jobs that a job stands in: its parents up to the topmost, and whatever was "
-    "submitted below them (--parent), ended or not. A cancellation flows down such a tree.\v"
+    "submitted below them (--parent), ended or not. A cancellation flows down such a tree. A tree "
+    "that "
+    "several of the jobs stand in is shown once.\v"
     "Examples:\n"
     "  gorctl tree 12\n"
+    "  gorctl tree --name deploy --since today\n"
     "  gorctl tree --below 12 --json | jq '.jobs[].id'\n";
 
 struct arguments {
     struct gorctl *ctl;
-    uint64_t id;
+    struct gorctl_selector selector;
     bool below;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
+    (void)arg;
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
         return 0;
     case 'b':
         arguments->below = true;
         return 0;
-    case ARGP_KEY_ARG:
-        arguments->id = gorctl_option_job(state, arg);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_failure(state, GORCTL_EXIT_USAGE, 0, "of which job? `gorctl ls -a` lists them");
+    case ARGP_KEY_END:
+        if (gorctl_selector_is_empty(&arguments->selector)) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "of which job? `gorctl ls -a` lists them");
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -105,13 +112,11 @@ static void show(const Gor__V1__TreeReply *reply, uint64_t asked_for)
     static const struct gorctl_column columns[] = {
         {"JOB", false, false}, {"STATE", false, false},  {"TIME", true, false},
         {"NAME", false, true}, {"COMMAND", false, true}, {"WHY", false, true}};
-    struct gorctl_screen screen = gorctl_screen_of(STDOUT_FILENO);
     struct gorctl_table *table = gorctl_table_new(columns, sizeof(columns) / sizeof(columns[0]));
     for (size_t i = 0; i < reply->n_jobs && i < reply->n_depths; i++) {
         add_row(table, reply, i, asked_for);
     }
-    gorctl_table_print(table, stdout, screen.width, screen.colour);
-    gorctl_table_free(table);
+    gorctl_table_show(table);
     if (reply->truncated) {
         (void)fflush(stdout);
         fprintf(stderr, "There are more than these %zu; --below ID shows the part below a job.\n",
@@ -119,32 +124,89 @@ static void show(const Gor__V1__TreeReply *reply, uint64_t asked_for)
     }
 }
 
-int gorctl_cmd_tree(struct gorctl *ctl, int argc, char **argv)
+static bool is_in(const struct gorctl_ids *ids, uint64_t id)
 {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .args_doc = "ID",
-                                     .doc = doc,
-                                     .children = gorctl_read_children};
-    struct arguments arguments = {.ctl = ctl};
-    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    for (size_t i = 0; i < ids->count; i++) {
+        if (ids->ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was shown need not be shown again. */
+static void note_shown(struct gorctl_ids *shown, const Gor__V1__TreeReply *reply)
+{
+    shown->ids = gorctl_grow(shown->ids, shown->count + reply->n_jobs + 1, sizeof(*shown->ids));
+    for (size_t i = 0; i < reply->n_jobs; i++) {
+        shown->ids[shown->count++] = reply->jobs[i]->id;
+    }
+}
+
+static int show_tree(const struct arguments *arguments, uint64_t id, bool one_of_many,
+                     struct gorctl_ids *shown)
+{
     Gor__V1__TreeRequest request = GOR__V1__TREE_REQUEST__INIT;
-    request.id = arguments.id;
-    request.from_top = !arguments.below;
+    request.id = id;
+    request.from_top = !arguments->below;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Tree",
                                .request = &request.base,
                                .reply = &gor__v1__tree_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS};
-    ProtobufCMessage *reply;
-    int code = gorctl_call(ctl, &call, NULL, &reply);
+    ProtobufCMessage *message;
+    int code = gorctl_call(arguments->ctl, &call, NULL, &message);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
-    if (ctl->json) {
-        gorctl_json_show(reply);
+    const Gor__V1__TreeReply *reply = (const Gor__V1__TreeReply *)message;
+    if (arguments->ctl->json) {
+        gorctl_json_print(stdout, gorctl_json_message(message), !one_of_many);
     } else {
-        show((const Gor__V1__TreeReply *)reply, arguments.id);
+        if (shown->count > 0) {
+            putchar('\n');
+        }
+        show(reply, id);
     }
-    wire_decoded_free(reply);
+    note_shown(shown, reply);
+    wire_decoded_free(message);
     return GORCTL_EXIT_OK;
+}
+
+/* Each tree once, whichever of its jobs are meant. The code of the first failure. */
+static int show_trees(const struct arguments *arguments, const struct gorctl_ids *ids)
+{
+    struct gorctl_ids shown = {0};
+    int code = GORCTL_EXIT_OK;
+    if (ids->count > JOBS_MOST) {
+        gorctl_say("that selects %zu jobs, at most %d are taken; say more about them", ids->count,
+                   JOBS_MOST);
+        return GORCTL_EXIT_USAGE;
+    }
+    for (size_t i = 0; i < ids->count && !ferror(stdout); i++) {
+        if (!is_in(&shown, ids->ids[i])) {
+            int result = show_tree(arguments, ids->ids[i], ids->count > 1, &shown);
+            code = code == GORCTL_EXIT_OK ? result : code;
+        }
+    }
+    gorctl_ids_fini(&shown);
+    return code;
+}
+
+int gorctl_cmd_tree(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "ID...",
+                                     .doc = doc,
+                                     .children = gorctl_selector_children};
+    struct arguments arguments = {.ctl = ctl};
+    struct gorctl_ids ids;
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    int code = gorctl_selector_resolve(ctl, &arguments.selector, false, &ids);
+    gorctl_selector_fini(&arguments.selector);
+    if (code == GORCTL_EXIT_OK) {
+        code = show_trees(&arguments, &ids);
+        gorctl_ids_fini(&ids);
+    }
+    return code;
 }

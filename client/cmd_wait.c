@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_wait.c - `gorctl wait`: until jobs have ended, and with their exit code. */
+/* cmd_wait.c - `gorctl wait`: until jobs have ended, or come to a state, and with their exit code. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,42 +9,69 @@
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
-#include "client/ids.h"
 #include "client/json.h"
 #include "client/options.h"
 #include "client/screen.h"
+#include "client/selector.h"
 #include "client/text.h"
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { KEY_ANY = 0x3000, KEY_TIMEOUT };
+enum { KEY_ANY = 0x3000, KEY_TIMEOUT, KEY_QUIET, KEY_FOR, STATES_MOST = 5 };
 
 /* As many as the daemon lets one watch. */
 enum { WATCHED_MOST = 10000 };
 
 static const struct argp_option options[] = {
-    {"any", KEY_ANY, NULL, 0, "Until the first of them has ended", 0},
+    {"for", KEY_FOR, "LIST", 0,
+     "Until they are in one of these states, or have ended: created, runnable, running, waiting",
+     0},
+    {"any", KEY_ANY, NULL, 0, "Until the first of them has ended, or come to that state", 0},
     {"timeout", KEY_TIMEOUT, "DURATION", 0, "Give up after this long, with exit code 124", 0},
-    {"quiet", 'q', NULL, 0, "Print nothing; the exit code tells", 0},
+    {"quiet", KEY_QUIET, NULL, 0, "Print nothing; the exit code tells", 0},
     {0},
 };
 
 static const char doc[] =
     "Wait until jobs have ended, and end with their exit code.\v"
     "With several jobs the exit code is that of the first in your order that did\n"
-    "not succeed; with --any it is that of the job that ended first.\n"
+    "not succeed; with --any it is that of the job that ended first. Jobs that are not\n"
+    "named but described are those that have not ended when it is asked, newest first. With\n"
+    "--for a job that came to the state counts as 0. (--state selects jobs, as ever.)\n"
     "\n"
     "Examples:\n"
     "  gorctl wait 12\n"
     "  gorctl wait 12-20 --timeout 1h && echo all went well\n"
-    "  gorctl wait --any 12 13\n";
+    "  gorctl wait --any 12 13\n"
+    "  gorctl wait --for running --timeout 10s 12\n"
+    "  gorctl wait -l team=x\n";
 
 struct arguments {
     struct gorctl *ctl;
-    struct gorctl_ids ids;
+    struct gorctl_selector selector;
+    struct gorctl_ids ids; /* that are meant */
     int64_t timeout_ns;
+    Gor__V1__JobState states[STATES_MOST];
+    size_t state_count;
     bool any, quiet;
 };
+
+/* Words with commas between them. */
+static void add_states(struct argp_state *state, struct arguments *arguments, char *words)
+{
+    char *rest;
+    for (char *word = strtok_r(words, ",", &rest); word != NULL;
+         word = strtok_r(NULL, ",", &rest)) {
+        if (arguments->state_count == STATES_MOST ||
+            !gorctl_state_parse(word, &arguments->states[arguments->state_count])) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--for: '%s' is no state, or one too many; they are created, runnable, "
+                         "running, waiting, terminated",
+                         word);
+        }
+        arguments->state_count++;
+    }
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -52,6 +79,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
+        return 0;
+    case KEY_FOR:
+        add_states(state, arguments, arg);
         return 0;
     case KEY_ANY:
         arguments->any = true;
@@ -62,14 +93,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             arguments->timeout_ns = 1; /* 0 would be no limit; look once */
         }
         return 0;
-    case 'q':
+    case KEY_QUIET:
         arguments->quiet = true;
         return 0;
-    case ARGP_KEY_ARG:
-        gorctl_ids_argument(state, &arguments->ids, arg);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_failure(state, GORCTL_EXIT_USAGE, 0, "for which jobs? `gorctl ls` lists them");
+    case ARGP_KEY_END:
+        if (gorctl_selector_is_empty(&arguments->selector)) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "for which jobs? `gorctl ls` lists them");
+        }
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -98,10 +128,19 @@ static const Gor__V1__Job *find_job(const Gor__V1__WaitReply *reply, uint64_t id
     return NULL;
 }
 
-static int code_of_first_ended(const Gor__V1__WaitReply *reply)
+/* With --for one that is in its state is as good as a success. */
+static int code_of(const Gor__V1__Job *job)
+{
+    return job->state == GOR__V1__JOB_STATE__TERMINATED ? gorctl_exit_of_job(job) : GORCTL_EXIT_OK;
+}
+
+static int code_of_first(const Gor__V1__WaitReply *reply)
 {
     const Gor__V1__Job *first = NULL;
     for (size_t i = 0; i < reply->n_jobs; i++) {
+        if (reply->jobs[i]->state != GOR__V1__JOB_STATE__TERMINATED) {
+            return GORCTL_EXIT_OK;
+        }
         if (first == NULL || reply->jobs[i]->finished_ns < first->finished_ns) {
             first = reply->jobs[i];
         }
@@ -117,7 +156,7 @@ static int code_of_all(const struct gorctl_ids *ids, const Gor__V1__WaitReply *r
         const Gor__V1__Job *job = i < reply->n_jobs && reply->jobs[i]->id == ids->ids[i]
                                       ? reply->jobs[i]
                                       : find_job(reply, ids->ids[i]);
-        int code = job != NULL ? gorctl_exit_of_job(job) : GORCTL_EXIT_INTERNAL;
+        int code = job != NULL ? code_of(job) : GORCTL_EXIT_INTERNAL;
         if (code != GORCTL_EXIT_OK) {
             return code;
         }
@@ -142,6 +181,8 @@ static int wait_for(const struct arguments *arguments)
     request.ids = arguments->ids.ids;
     request.n_ids = arguments->ids.count;
     request.any = arguments->any;
+    request.states = (Gor__V1__JobState *)(uintptr_t)arguments->states;
+    request.n_states = arguments->state_count;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Wait",
                                .request = &request.base,
                                .reply = &gor__v1__wait_reply__descriptor,
@@ -158,16 +199,18 @@ static int wait_for(const struct arguments *arguments)
     code = gorctl_call(arguments->ctl, &call, NULL, &message);
     gorctl_bar_stop(arguments->ctl);
     if (code == GORCTL_EXIT_TIMED_OUT && !arguments->quiet) {
-        gorctl_say("time is up, and %s", arguments->any       ? "none of the jobs has ended"
-                                         : request.n_ids == 1 ? "the job has not ended"
-                                                              : "not all of the jobs have ended");
+        gorctl_say("time is up, and %s %s",
+                   arguments->any       ? "none of the jobs has"
+                   : request.n_ids == 1 ? "the job has not"
+                                        : "not all of the jobs have",
+                   arguments->state_count == 0 ? "ended" : "come to that state, or ended");
     }
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
     const Gor__V1__WaitReply *reply = (const Gor__V1__WaitReply *)message;
     show_reply(arguments, reply);
-    code = arguments->any ? code_of_first_ended(reply) : code_of_all(&arguments->ids, reply);
+    code = arguments->any ? code_of_first(reply) : code_of_all(&arguments->ids, reply);
     wire_decoded_free(message);
     return code;
 }
@@ -178,10 +221,14 @@ int gorctl_cmd_wait(struct gorctl *ctl, int argc, char **argv)
                                      .parser = parse,
                                      .args_doc = "ID...",
                                      .doc = doc,
-                                     .children = gorctl_read_children};
+                                     .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = wait_for(&arguments);
+    int code = gorctl_selector_resolve(ctl, &arguments.selector, true, &arguments.ids);
+    if (code == GORCTL_EXIT_OK) {
+        code = wait_for(&arguments);
+    }
     gorctl_ids_fini(&arguments.ids);
+    gorctl_selector_fini(&arguments.selector);
     return code;
 }

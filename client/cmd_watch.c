@@ -9,11 +9,11 @@
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
-#include "client/ids.h"
 #include "client/json.h"
 #include "client/options.h"
 #include "client/progress.h"
 #include "client/screen.h"
+#include "client/selector.h"
 #include "client/text.h"
 #include "client/when.h"
 
@@ -27,19 +27,21 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-    "Print every change of every job, or of those named, from now on. With jobs named it ends "
-    "when all of them have ended; else it goes on until ctrl-C.\v"
+    "Print every change of every job, or of those that are meant, from now on. With jobs named or "
+    "described it ends when all of them have ended; else it goes on until ctrl-C. Jobs that are "
+    "described are those that have not ended when it begins (with --from-seq, all there are).\v"
     "Each event has a number, without gaps over all jobs: note the last one you have seen and go "
     "on from the next with --from-seq.\n"
     "\n"
     "Examples:\n"
     "  gorctl watch\n"
     "  gorctl watch 12 13\n"
+    "  gorctl watch -q nightly\n"
     "  gorctl watch --from-seq 4711 --json | jq .\n";
 
 struct arguments {
     struct gorctl *ctl;
-    struct gorctl_ids ids;
+    struct gorctl_selector selector;
     uint64_t from_seq; /* 0: from now */
     bool progress;
     struct gorctl_screen screen;
@@ -51,6 +53,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
+        state->child_inputs[2] = &arguments->selector;
         return 0;
     case KEY_FROM_SEQ:
         arguments->from_seq = gorctl_option_number(state, "--from-seq", arg);
@@ -60,9 +63,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_PROGRESS:
         arguments->progress = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        gorctl_ids_argument(state, &arguments->ids, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -111,26 +111,40 @@ static bool on_event(const ProtobufCMessage *message, void *user)
     return fflush(stdout) == 0; /* a reader that has gone ends the stream */
 }
 
+static int watch(const struct arguments *arguments, const struct gorctl_ids *ids)
+{
+    Gor__V1__WatchRequest request = GOR__V1__WATCH_REQUEST__INIT;
+    request.ids = ids->ids;
+    request.n_ids = ids->count;
+    request.from_now = arguments->from_seq == 0;
+    request.after_seq = arguments->from_seq > 0 ? arguments->from_seq - 1 : 0;
+    request.until_terminated = request.n_ids > 0;
+    request.with_progress = arguments->progress;
+    struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
+                               .request = &request.base,
+                               .reply = &gor__v1__event__descriptor};
+    return gorctl_stream(arguments->ctl, &call, on_event, (void *)(uintptr_t)arguments);
+}
+
 int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
                                      .parser = parse,
                                      .args_doc = "[ID...]",
                                      .doc = doc,
-                                     .children = gorctl_read_children};
+                                     .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl, .screen = gorctl_screen_of(STDOUT_FILENO)};
+    struct gorctl_ids ids = {0};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    Gor__V1__WatchRequest request = GOR__V1__WATCH_REQUEST__INIT;
-    request.ids = arguments.ids.ids;
-    request.n_ids = arguments.ids.count;
-    request.from_now = arguments.from_seq == 0;
-    request.after_seq = arguments.from_seq > 0 ? arguments.from_seq - 1 : 0;
-    request.until_terminated = request.n_ids > 0;
-    request.with_progress = arguments.progress;
-    struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
-                               .request = &request.base,
-                               .reply = &gor__v1__event__descriptor};
-    int code = gorctl_stream(ctl, &call, on_event, &arguments);
-    gorctl_ids_fini(&arguments.ids);
+    const struct gorctl_selector *selector = &arguments.selector;
+    bool every = gorctl_selector_is_empty(selector) || gorctl_selector_is_all(selector);
+    /* From an event of the past on, those that have ended since had something to tell as well. */
+    int code = every ? GORCTL_EXIT_OK
+                     : gorctl_selector_resolve(ctl, selector, arguments.from_seq == 0, &ids);
+    if (code == GORCTL_EXIT_OK) {
+        code = watch(&arguments, &ids);
+    }
+    gorctl_ids_fini(&ids);
+    gorctl_selector_fini(&arguments.selector);
     return code;
 }

@@ -53,6 +53,12 @@ CELL(cell_id)
     gorctl_row_id(table, job);
 }
 
+CELL(cell_run)
+{
+    (void)now;
+    put_number(table, job->attempt + job->losses + 1);
+}
+
 CELL(cell_status)
 {
     (void)now;
@@ -188,6 +194,7 @@ enum column {
     WRITTEN,
     PROCESSES,
     LEFT,
+    RUN,
     COLUMN_COUNT
 };
 
@@ -237,6 +244,7 @@ static const struct {
                    true,
                    "most processes at a time (with a control group)"},
     [LEFT] = {"left", {"LEFT", true, false}, cell_left, true, "processes it left behind"},
+    [RUN] = {"run", {"RUN", true, false}, cell_run, false, "which of its runs it is, 1 the first"},
 };
 
 const struct gorctl_columns gorctl_columns_live = {{ID, STATE, SUBMITTED, TIME, NAME, COMMAND, WHY},
@@ -245,6 +253,8 @@ const struct gorctl_columns gorctl_columns_progress = {
     {ID, STATE, SUBMITTED, TIME, PROGRESS, NAME, COMMAND, WHY}, 8};
 const struct gorctl_columns gorctl_columns_ended = {{ID, OUTCOME, ENDED, TOOK, NAME, COMMAND, WHY},
                                                     7};
+const struct gorctl_columns gorctl_columns_runs = {
+    {ID, RUN, OUTCOME, STARTED, TOOK, NAME, COMMAND, WHY}, 8};
 const struct gorctl_columns gorctl_columns_long = {
     {ID,        OUTCOME, STARTED, ENDED,     TOOK,        USER,    SYSTEM,
      MEMORY,    FAULTS,  MAJOR,   VOLUNTARY, INVOLUNTARY, READ,    WRITTEN,
@@ -279,6 +289,15 @@ char *gorctl_columns_parse(const char *names, struct gorctl_columns *out_columns
     }
 }
 _Static_assert((int)COLUMN_COUNT <= (int)GORCTL_COLUMNS_MAX, "each column once");
+
+const char *gorctl_columns_name(size_t i, const char **out_shows)
+{
+    if (i >= COLUMN_COUNT) {
+        return NULL;
+    }
+    *out_shows = all[i].shows;
+    return all[i].name;
+}
 
 void gorctl_columns_help(FILE *out)
 {

@@ -22,6 +22,7 @@ struct gorctl_columns {
 extern const struct gorctl_columns gorctl_columns_live;
 extern const struct gorctl_columns gorctl_columns_progress; /* live, and how far jobs are */
 extern const struct gorctl_columns gorctl_columns_ended;
+extern const struct gorctl_columns gorctl_columns_runs; /* what history --attempts shows */
 extern const struct gorctl_columns gorctl_columns_long;
 
 bool gorctl_columns_are_live(const struct gorctl_columns *columns);
@@ -31,6 +32,9 @@ char *gorctl_columns_parse(const char *names, struct gorctl_columns *out_columns
 
 /* Every name with what it shows. */
 void gorctl_columns_help(FILE *out);
+
+/* The name of the i-th column of all there are, and what it shows; NULL: there are no more. */
+const char *gorctl_columns_name(size_t i, const char **out_shows);
 
 /* Does one of them need Job.use? */
 bool gorctl_columns_need_use(const struct gorctl_columns *columns);

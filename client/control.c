@@ -8,6 +8,7 @@
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/json.h"
+#include "client/selector.h"
 #include "proto/decode.h"
 
 static int code_of(const Gor__V1__ControlResult *result)
@@ -61,6 +62,9 @@ int gorctl_control(struct gorctl *ctl, const struct gorctl_control *control)
     const Gor__V1__ControlReply *reply = (const Gor__V1__ControlReply *)message;
     if (ctl->json) {
         gorctl_json_show(message);
+    }
+    if (reply->n_results == 0) {
+        code = gorctl_selector_nothing(true);
     }
     for (size_t i = 0; i < reply->n_results; i++) {
         if (!ctl->json) {

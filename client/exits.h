@@ -16,6 +16,7 @@
 enum gorctl_exit {
     GORCTL_EXIT_OK = 0,
     GORCTL_EXIT_USAGE = 64,      /* wrong command line, or the daemon refused an argument */
+    GORCTL_EXIT_NOTHING = 65,    /* what was said selects no job */
     GORCTL_EXIT_NOT_FOUND = 66,  /* no such job, or no such input file */
     GORCTL_EXIT_NO_DAEMON = 69,  /* nobody answers at the address */
     GORCTL_EXIT_INTERNAL = 70,   /* a fault of gorctl's or of gord's */

@@ -189,6 +189,11 @@ int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow)
     request.id = follow->id;
     request.offset = follow->offset;
     request.follow = follow->follow;
+    request.tail_lines = follow->lines;
+    request.since_ns = follow->since_ns;
+    request.only = follow->only_stdout   ? GOR__V1__LOG_CHUNK__STREAM__STDOUT
+                   : follow->only_stderr ? GOR__V1__LOG_CHUNK__STREAM__STDERR
+                                         : GOR__V1__LOG_CHUNK__STREAM__STREAM_UNSPECIFIED;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Logs",
                                .request = &request.base,
                                .reply = &gor__v1__log_chunk__descriptor};

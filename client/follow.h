@@ -12,6 +12,8 @@
 struct gorctl_follow {
     uint64_t id;
     uint64_t offset;
+    uint64_t lines;   /* the last of what is there; 0: all */
+    int64_t since_ns; /* 0: from the first */
     bool follow;      /* go on until the job has ended */
     bool only_stdout; /* leave its stderr out */
     bool only_stderr; /* leave its stdout out, and put its stderr on our stdout */

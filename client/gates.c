@@ -18,7 +18,7 @@
 
 #define SECOND 1000000000
 
-enum { KEY_HOLD = 0x2200, KEY_IN, KEY_AT, KEY_TZ, KEY_START_BEFORE, KEY_AFTER };
+enum { KEY_HOLD = 0x2200, KEY_IN, KEY_AT, KEY_TZ, KEY_START_BEFORE, KEY_DEADLINE, KEY_AFTER };
 
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "When it may start:", 3},
@@ -34,6 +34,8 @@ static const struct argp_option options[] = {
      3},
     {"start-before", KEY_START_BEFORE, "TIME", 0,
      "Give up if it has not started by then; a duration counts from now", 3},
+    {"deadline", KEY_DEADLINE, "TIME", 0,
+     "End it then, run or not, and all below it; a duration counts from now", 3},
     {0},
 };
 
@@ -59,6 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_START_BEFORE:
         gates->start_before = arg;
+        return 0;
+    case KEY_DEADLINE:
+        gates->deadline = arg;
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -187,11 +192,14 @@ int gorctl_gates_fill(const struct gorctl_gates *gates, Gor__V1__JobSpec *messag
         code = fill_time(gates, "--start-before", gates->start_before, &message->start_before_ns);
     }
     if (code == GORCTL_EXIT_OK) {
+        code = fill_time(gates, "--deadline", gates->deadline, &message->deadline_ns);
+    }
+    if (code == GORCTL_EXIT_OK) {
         code = fill_after(gates, message);
     }
     if (code == GORCTL_EXIT_OK && gates->zone != NULL && gates->at == NULL &&
-        gates->start_before == NULL) {
-        gorctl_say("--tz is about --at and --start-before; give one of them");
+        gates->start_before == NULL && gates->deadline == NULL) {
+        gorctl_say("--tz is about --at, --start-before and --deadline; give one of them");
         code = GORCTL_EXIT_USAGE;
     }
     if (code == GORCTL_EXIT_OK && gates->zone != NULL) {

@@ -17,9 +17,10 @@ struct gorctl_gates {
     int64_t delay_ns;
     const char *at;           /* NULL: no such */
     const char *start_before; /* likewise */
+    const char *deadline;     /* likewise */
     const char **after;       /* owned array of texts */
     size_t after_count;
-    const char *zone; /* of both; NULL: the local one */
+    const char *zone; /* of these; NULL: the local one */
 };
 
 /* The input is a struct gorctl_gates, zeroed. */

@@ -22,8 +22,9 @@ const struct gorctl_command gorctl_commands[] = {
     {"run", "hand in a job, follow its output, end with its exit code", gorctl_cmd_run, false},
     {"lua", "hand in a Lua script and print its id", gorctl_cmd_lua, false},
     {"ls", "list jobs that have not ended", gorctl_cmd_ls, true},
-    {"show", "everything about one job", gorctl_cmd_show, false},
-    {"tree", "a job, its parents and those below it", gorctl_cmd_tree, false},
+    {"show", "everything about jobs", gorctl_cmd_show, false},
+    {"why", "the one reason why a job does not run", gorctl_cmd_why, false},
+    {"tree", "jobs, their parents and those below them", gorctl_cmd_tree, false},
     {"logs", "what a job wrote", gorctl_cmd_logs, false},
     {"wait", "wait until jobs have ended", gorctl_cmd_wait, false},
     {"watch", "print every change as it happens", gorctl_cmd_watch, false},
@@ -31,7 +32,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"result", "the bytes a job left as its result", gorctl_cmd_result, false},
     {"progress", "in a job: tell how far it is", gorctl_cmd_progress, false},
     {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},
-    {"pause", "hold running jobs, or start no more queued ones", gorctl_cmd_pause, false},
+    {"pause", "stop running jobs where they are, or start no more", gorctl_cmd_pause, false},
     {"resume", "let jobs go on, or start queued ones again", gorctl_cmd_resume, false},
     {"send", "write to the standard input of a job", gorctl_cmd_send, false},
     {"signal", "send a signal to running jobs", gorctl_cmd_signal, false},
@@ -53,7 +54,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"export", "every job with its history, as lines of JSON", gorctl_cmd_export, false},
     {"backup", "a copy of all that the daemon keeps", gorctl_cmd_backup, false},
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},
-    {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, true},
+    {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, false},
     {"help", "help, also about one command", gorctl_cmd_help, false},
     {0},
 };
@@ -98,7 +99,7 @@ static void fill_standard_descriptors(void)
     }
 }
 
-static const struct gorctl_command *find_command(const char *name)
+const struct gorctl_command *gorctl_find_command(const char *name)
 {
     for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
         if (strcmp(command->name, name) == 0) {
@@ -114,7 +115,7 @@ static int unknown_command(const char *name)
     unsigned least = 3; /* further away it is no typing error */
     for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
         unsigned distance = gorctl_text_distance(name, command->name);
-        if (distance < least && distance < strlen(command->name)) {
+        if (command->summary != NULL && distance < least && distance < strlen(command->name)) {
             least = distance;
             nearest = command;
         }
@@ -167,9 +168,14 @@ static const struct argp_option front_options[] = {
     {0},
 };
 
+const struct argp gorctl_front_argp = {.options = front_options,
+                                       .parser = parse_front,
+                                       .args_doc = "COMMAND [ARGUMENT...]",
+                                       .children = gorctl_read_children};
+
 static int dispatch(struct gorctl *ctl, int argc, char **argv)
 {
-    const struct gorctl_command *command = find_command(argv[0]);
+    const struct gorctl_command *command = gorctl_find_command(argv[0]);
     if (command == NULL) {
         return unknown_command(argv[0]);
     }
@@ -182,12 +188,8 @@ static int dispatch(struct gorctl *ctl, int argc, char **argv)
 
 static int run(struct gorctl *ctl, int argc, char **argv)
 {
-    static const struct argp front_argp = {.options = front_options,
-                                           .parser = parse_front,
-                                           .args_doc = "COMMAND [ARGUMENT...]",
-                                           .children = gorctl_read_children};
     struct front front = {.ctl = ctl};
-    (void)argp_parse(&front_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, &front);
+    (void)argp_parse(&gorctl_front_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP, NULL, &front);
     if (front.version) {
         /* Asked before there is a daemon, often; `gorctl version` asks that too. */
         return gorctl_cmd_version(ctl, 2,

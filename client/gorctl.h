@@ -17,20 +17,29 @@ struct gorctl_channel;
 struct gorctl {
     const char *host;       /* -H, else $GOR_HOST; borrowed; NULL: look in the usual places */
     const char *token_file; /* --token-file; borrowed; NULL: $GOR_TOKEN */
-    bool json;              /* --json */
+    const char *tls_ca;     /* --tls-ca, as the next two; borrowed; NULL: $GOR_TLS_CA, ... */
+    const char *tls_cert;
+    const char *tls_key;
+    bool json;                      /* --json */
     struct gorctl_channel *channel; /* owned; NULL until the first call */
     struct gorctl_bar *bar;         /* owned by whoever waits; NULL: none */
 };
 
 struct gorctl_command {
     const char *name;
-    const char *summary;                                   /* a few words for the list */
+    const char *summary;                                   /* for the list; NULL: not in it */
     int (*run)(struct gorctl *ctl, int argc, char **argv); /* argv[0] is "gorctl NAME" */
     bool new_group;                                        /* blank line before it in the list */
 };
 
 /* Sorted by what people do, ended by a NULL name. */
 extern const struct gorctl_command gorctl_commands[];
+
+/* NULL: there is none of that name. */
+const struct gorctl_command *gorctl_find_command(const char *name);
+
+/* Words before the command. */
+extern const struct argp gorctl_front_argp;
 
 /* The whole program but for main(). */
 int gorctl_main(int argc, char **argv);
@@ -50,6 +59,7 @@ int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_lua(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_why(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_tree(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_logs(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_result(struct gorctl *ctl, int argc, char **argv);

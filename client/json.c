@@ -15,6 +15,7 @@
 #include "client/base64.h"
 #include "client/text.h"
 #include "proto/base64.h"
+#include "proto/field.h"
 
 static json_t *there(json_t *value)
 {
@@ -126,30 +127,8 @@ static json_t *value_json(const ProtobufCFieldDescriptor *field, const void *at)
     return there(json_null());
 }
 
-static size_t size_of_type(ProtobufCType type)
-{
-    switch (type) {
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return 8;
-    case PROTOBUF_C_TYPE_BOOL:
-        return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    default:
-        return 4;
-    }
-}
-
 /* Map entries are ordinary messages to protobuf-c; their name and shape give them away. */
-static bool is_map(const ProtobufCFieldDescriptor *field)
+bool gorctl_json_is_map(const ProtobufCFieldDescriptor *field)
 {
     if (field->type != PROTOBUF_C_TYPE_MESSAGE) {
         return false;
@@ -178,12 +157,13 @@ static json_t *repeated_json(const ProtobufCFieldDescriptor *field, const char *
 {
     size_t count = *(const size_t *)(const void *)(base + field->quantifier_offset);
     const char *elements = *(const char *const *)(const void *)(base + field->offset);
-    if (is_map(field)) {
+    if (gorctl_json_is_map(field)) {
         return map_json((const ProtobufCMessage *const *)(const void *)elements, count);
     }
     json_t *array = there(json_array());
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(array, value_json(field, elements + i * size_of_type(field->type)));
+        json_array_append_new(array,
+                              value_json(field, elements + i * wire_field_bytes(field->type)));
     }
     return array;
 }

@@ -23,6 +23,9 @@ json_t *gorctl_json_bytes(const void *bytes, size_t length);
 /* The other way: a string, or {"base64": "..."}. -EINVAL. out_bytes is the caller's to free(). */
 int gorctl_json_to_bytes(const json_t *value, ProtobufCBinaryData *out_bytes);
 
+/* Whether a repeated field is a map. */
+bool gorctl_json_is_map(const ProtobufCFieldDescriptor *field);
+
 /* Print `value` and take it over: indented as a document, or on one line (NDJSON). */
 void gorctl_json_print(FILE *out, json_t *value, bool indent);
 

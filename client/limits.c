@@ -40,6 +40,21 @@ static const struct {
 };
 enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 
+const char *gorctl_limits_name(size_t i)
+{
+    static const char *const together[] = {"mem", "cpu", "pids"}; /* of all its processes */
+    enum { TOGETHER = sizeof(together) / sizeof(together[0]) };
+    if (i < TOGETHER) {
+        return together[i];
+    }
+    for (size_t k = 0, named = TOGETHER; k < KNOWN; k++) {
+        if (known[k].name != NULL && named++ == i) {
+            return known[k].name;
+        }
+    }
+    return NULL;
+}
+
 /* --------------------------------------------------------------- capture */
 
 static Gor__V1__Rlimit *add_rlimit(Gor__V1__Rlimit ***list, size_t *count, int resource)

@@ -22,4 +22,7 @@ Gor__V1__Limits *gorctl_limits_of(Gor__V1__ExecSpec *exec);
 char *gorctl_limits_text(const Gor__V1__Limits *limits);
 char *gorctl_rlimits_text(Gor__V1__Rlimit *const *rlimits, size_t count);
 
+/* The name of the i-th of all the limits there are; NULL: there are no more. */
+const char *gorctl_limits_name(size_t i);
+
 #endif

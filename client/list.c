@@ -23,58 +23,17 @@
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { PAGE = 1000, KEY_NAME = 0x2000, KEY_BEFORE, KEY_SINCE, KEY_UNTIL, KEY_OUTCOME, KEY_LONG };
+enum { PAGE = 1000, PAGE_WITH_ATTEMPTS = 100, KEY_BEFORE = 0x2000, KEY_LONG };
 
 /* --------------------------------------------------------------- options */
 
 static const struct argp_option options[] = {
     {NULL, 'n', "COUNT", 0, "Show at most COUNT jobs, newest first; 0: all (default: 50)", 1},
-    {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
-    {"outcome", KEY_OUTCOME, "LIST", 0,
-     "Only jobs that ended so: succeeded, failed, signaled, timed-out, cancelled, lost, "
-     "spawn-error, panicked, oom-killed",
-     2},
-    {"since", KEY_SINCE, "TIME", 0, "Only jobs handed in at TIME or later (today, 2h, 2026-03-01)",
-     2},
-    {"until", KEY_UNTIL, "TIME", 0, "Only jobs handed in before TIME", 2},
     {"long", KEY_LONG, NULL, 0, "Show what jobs used, too: CPU time, memory, faults", 1},
     {"columns", 'o', "LIST", 0, "Show these columns, with commas between; `-o help` lists them", 1},
     {"before", KEY_BEFORE, "ID", 0, "Only jobs with ids below ID: the next page", 2},
     {0},
 };
-
-static void add_outcomes(struct argp_state *state, struct gorctl_list *list, char *words)
-{
-    char *rest;
-    for (char *word = strtok_r(words, ",", &rest); word != NULL;
-         word = strtok_r(NULL, ",", &rest)) {
-        Gor__V1__Outcome outcome = GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
-        if (!gorctl_outcome_parse(word, &outcome) || list->outcome_count == GORCTL_LIST_FILTERS) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0,
-                         "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
-                         "timed-out, cancelled, lost, spawn-error, panicked, oom-killed, "
-                         "dependency-failed, expired",
-                         word);
-        }
-        list->outcomes[list->outcome_count++] = outcome;
-    }
-}
-
-void gorctl_list_add_states(struct argp_state *state, struct gorctl_list *list, char *words)
-{
-    char *rest;
-    for (char *word = strtok_r(words, ",", &rest); word != NULL;
-         word = strtok_r(NULL, ",", &rest)) {
-        Gor__V1__JobState job_state = GOR__V1__JOB_STATE__JOB_STATE_UNSPECIFIED;
-        if (!gorctl_state_parse(word, &job_state) || list->state_count == GORCTL_LIST_FILTERS) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0,
-                         "--state: '%s' is no state; they are created, runnable, running, waiting, "
-                         "terminated",
-                         word);
-        }
-        list->states[list->state_count++] = job_state;
-    }
-}
 
 static void choose_columns(struct argp_state *state, struct gorctl_list *list, const char *names)
 {
@@ -104,18 +63,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'n':
         list->most = gorctl_option_number(state, "-n", arg);
         return 0;
-    case KEY_NAME:
-        list->name = arg;
-        return 0;
-    case KEY_OUTCOME:
-        add_outcomes(state, list, arg);
-        return 0;
-    case KEY_SINCE:
-        list->since_ns = gorctl_option_time(state, "--since", arg);
-        return 0;
-    case KEY_UNTIL:
-        list->until_ns = gorctl_option_time(state, "--until", arg);
-        return 0;
     case KEY_BEFORE:
         list->before = gorctl_option_number(state, "--before", arg);
         return 0;
@@ -131,6 +78,7 @@ const struct argp gorctl_list_argp = {.options = options, .parser = parse};
 struct listing {
     struct gorctl *ctl;
     const struct gorctl_list *list;
+    Gor__V1__Selector *selector; /* owned */
     struct gorctl_screen screen;
     struct gorctl_table *table;    /* owned; made for the first page; NULL with JSON */
     struct gorctl_columns columns; /* once the first page is there */
@@ -141,20 +89,14 @@ struct listing {
 static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
 {
     const struct gorctl_list *list = listing->list;
-    uint64_t left = list->most == 0 ? PAGE : list->most - listing->shown;
+    uint64_t page = list->attempts ? PAGE_WITH_ATTEMPTS : PAGE;
+    uint64_t left = list->most == 0 ? page : list->most - listing->shown;
     Gor__V1__ListRequest request = GOR__V1__LIST_REQUEST__INIT;
-    request.states = (Gor__V1__JobState *)list->states;
-    request.n_states = list->state_count;
-    request.outcomes = (Gor__V1__Outcome *)list->outcomes;
-    request.n_outcomes = list->outcome_count;
-    if (list->name != NULL) {
-        request.name_contains = (char *)list->name;
-    }
+    request.selector = listing->selector;
     request.before_id = listing->before;
-    request.limit = (uint32_t)(left < PAGE ? left : PAGE);
-    request.created_from_ns = list->since_ns;
-    request.created_to_ns = list->until_ns;
+    request.limit = (uint32_t)(left < page ? left : page);
     request.without_env = true;
+    request.with_attempts = list->attempts;
     request.with_use = listing->ctl->json || gorctl_columns_need_use(&list->columns);
     struct gorctl_call call = {.path = "/gor.v1.Jobs/List",
                                .request = &request.base,
@@ -182,11 +124,37 @@ static struct gorctl_table *make_table(struct listing *listing, const Gor__V1__L
     return gorctl_columns_table(&listing->columns);
 }
 
+/* A row for each run, of the job as if it were all there was of it. */
+static void show_attempts(struct listing *listing, const Gor__V1__Job *job, int64_t now)
+{
+    for (size_t i = 0; i < job->n_attempts; i++) {
+        const Gor__V1__Attempt *attempt = job->attempts[i];
+        Gor__V1__Job run = *job;
+        run.state = attempt->finished_ns != 0 ? GOR__V1__JOB_STATE__TERMINATED : job->state;
+        run.outcome = attempt->outcome;
+        run.exit_code = attempt->exit_code;
+        run.signal = attempt->signal;
+        run.detail = attempt->detail;
+        run.started_ns = attempt->started_ns;
+        run.finished_ns = attempt->finished_ns;
+        run.stdout_bytes = attempt->stdout_bytes;
+        run.stderr_bytes = attempt->stderr_bytes;
+        run.use = i + 1 == job->n_attempts ? job->use : NULL;
+        run.attempt = attempt->number - 1;
+        run.losses = 0;
+        gorctl_columns_row(&listing->columns, listing->table, &run, now);
+    }
+}
+
 static void show_rows(struct listing *listing, const Gor__V1__ListReply *reply)
 {
     int64_t now = gorctl_now();
     for (size_t i = 0; i < reply->n_jobs; i++) {
-        gorctl_columns_row(&listing->columns, listing->table, reply->jobs[i], now);
+        if (listing->list->attempts) {
+            show_attempts(listing, reply->jobs[i], now);
+        } else {
+            gorctl_columns_row(&listing->columns, listing->table, reply->jobs[i], now);
+        }
     }
     gorctl_table_print(listing->table, stdout, listing->screen.width, listing->screen.colour);
 }
@@ -247,6 +215,7 @@ static int show_pages(struct listing *listing)
 int gorctl_list_show(struct gorctl *ctl, const struct gorctl_list *list)
 {
     struct listing listing = {.ctl = ctl, .list = list, .before = list->before};
+    listing.selector = gorctl_selector_message(&list->selector);
     listing.screen = gorctl_screen_of(STDOUT_FILENO);
     int code = show_pages(&listing);
     if (code == GORCTL_EXIT_OK && listing.before != 0 && listing.screen.terminal && !ctl->json) {
@@ -254,5 +223,6 @@ int gorctl_list_show(struct gorctl *ctl, const struct gorctl_list *list)
         say_more(&listing);
     }
     gorctl_table_free(listing.table);
+    gor__v1__selector__free_unpacked(listing.selector, NULL);
     return code;
 }

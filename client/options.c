@@ -11,15 +11,23 @@
 #include "client/text.h"
 #include "client/when.h"
 
-enum { KEY_TOKEN_FILE = 0x1000, KEY_JSON };
+enum { KEY_TOKEN_FILE = 0x1000, KEY_JSON, KEY_TLS_CA, KEY_TLS_CERT, KEY_TLS_KEY };
 
 static const struct argp_option connection_options[] = {
     {"host", 'H', "ADDRESS", 0,
-     "The daemon's address: the path of its Unix socket, unix:PATH, or HOST:PORT "
+     "The daemon's address: the path of its Unix socket, unix:PATH, HOST:PORT, or "
+     "tls://HOST:PORT "
      "(default: $GOR_HOST, else the usual places)",
      0},
     {"token-file", KEY_TOKEN_FILE, "FILE", 0,
      "Read the token for a HOST:PORT address from FILE (default: $GOR_TOKEN)", 0},
+    {"tls-ca", KEY_TLS_CA, "FILE", 0,
+     "Speak TLS with a HOST:PORT address, and trust the CA in FILE (default: $GOR_TLS_CA; for "
+     "tls://HOST:PORT those that this machine trusts)",
+     0},
+    {"tls-cert", KEY_TLS_CERT, "FILE", 0,
+     "Show this certificate to the daemon (default: $GOR_TLS_CERT)", 0},
+    {"tls-key", KEY_TLS_KEY, "FILE", 0, "Its private key (default: $GOR_TLS_KEY)", 0},
     {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -33,6 +41,15 @@ static error_t parse_connection(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TOKEN_FILE:
         ctl->token_file = arg;
+        return 0;
+    case KEY_TLS_CA:
+        ctl->tls_ca = arg;
+        return 0;
+    case KEY_TLS_CERT:
+        ctl->tls_cert = arg;
+        return 0;
+    case KEY_TLS_KEY:
+        ctl->tls_key = arg;
         return 0;
     case 'h':
         argp_state_help(state, stdout, ARGP_HELP_STD_HELP);

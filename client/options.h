@@ -12,7 +12,7 @@
 
 #include "client/gorctl.h"
 
-/* -H, --token-file; for every command that talks to a daemon. */
+/* -H, --token-file, --tls-ca, --context and so on; for every command that talks to a daemon. */
 extern const struct argp gorctl_connection_argp;
 /* --json; for every read. */
 extern const struct argp gorctl_format_argp;

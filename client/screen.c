@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "client/alloc.h"
+#include "client/array.h"
 #include "client/text.h"
 
 #define STYLE_GREEN "\x1b[32m"
@@ -186,6 +187,15 @@ static char *lua_text(const Gor__V1__LuaSpec *lua)
     return text;
 }
 
+/* "array 0-99%4" */
+static char *group_text(const Gor__V1__Array *array)
+{
+    char *indices = gorctl_array_text(array);
+    char *text = gorctl_format("array %s", indices);
+    free(indices);
+    return text;
+}
+
 char *gorctl_command_text(const Gor__V1__JobSpec *spec)
 {
     if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC && spec->exec != NULL) {
@@ -196,6 +206,9 @@ char *gorctl_command_text(const Gor__V1__JobSpec *spec)
     }
     if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_LUA && spec->lua != NULL) {
         return lua_text(spec->lua);
+    }
+    if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP && spec->array != NULL) {
+        return group_text(spec->array);
     }
     return gorctl_strdup("");
 }

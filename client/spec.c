@@ -15,6 +15,7 @@
 #include "client/input.h"
 #include "client/limits.h"
 #include "client/options.h"
+#include "client/policies.h"
 #include "client/script.h"
 #include "client/stops.h"
 #include "client/text.h"
@@ -24,6 +25,9 @@
 enum {
     KEY_TIMEOUT = 0x2000,
     KEY_GRACE,
+    KEY_ON_STOP,
+    KEY_HEARTBEAT,
+    KEY_ON_STUCK,
     KEY_PARENT,
     KEY_NATIVE,
     KEY_INPUT,
@@ -40,6 +44,7 @@ enum {
     KEY_MAX_STEPS,
     KEY_MAX_MEMORY,
     KEY_OUTPUT_MAX,
+    KEY_ON_FINISH,
     KEY_REQUEST_ID,
     KEY_UNIQUE,
     KEY_ON_CONFLICT
@@ -54,8 +59,24 @@ static const struct argp_option options[] = {
      "What it is sent when it must end, and how long each may take: INT@10s,TERM@5s (default: TERM "
      "and the grace); SIGKILL comes last",
      1},
+    {"on-stop", KEY_ON_STOP, "POLICY", 0,
+     "When the daemon is stopped while it runs: kill, wait for it, requeue or leave it (default: "
+     "as the daemon says)",
+     1},
+    {"heartbeat", KEY_HEARTBEAT, "DURATION", 0,
+     "The run is stuck once it gives no sign of life for this long (1s or more): no progress, and "
+     "no "
+     "empty line in its place",
+     1},
+    {"on-stuck", KEY_ON_STUCK, "POLICY", 0,
+     "Once it is stuck: report (default), which it goes on after, or kill, which fails the run", 1},
     {"timeout-skips-pauses", KEY_SKIPS_PAUSES, NULL, 0,
      "Time that the job is paused does not count for --timeout", 1},
+    {"on-finish", KEY_ON_FINISH, "WORD", 0,
+     "Run this program, as a job, when the job has ended; repeated: its arguments. It has "
+     "GOR_HOOK_JOB, "
+     "GOR_HOOK_OUTCOME, GOR_HOOK_EXIT_CODE in its environment",
+     0},
     {"output-max", KEY_OUTPUT_MAX, "BYTES", 0,
      "Keep at most so much of its output (64K or more), its beginning and its end", 1},
     {"label", 'l', "KEY=VALUE", 0, "Attach a label; may be repeated", 1},
@@ -205,6 +226,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &spec->gates;
         state->child_inputs[1] = &spec->retry;
+        state->child_inputs[2] = &spec->ask;
         return 0;
     case 'n':
         spec->name = arg;
@@ -218,6 +240,22 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case KEY_GRACE:
         spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
         return 0;
+    case KEY_ON_STOP:
+        if (!gorctl_on_stop_parse(arg, &spec->on_stop)) {
+            argp_error(state, "--on-stop is '%s'; it must be kill, wait, requeue or leave", arg);
+        }
+        return 0;
+    case KEY_HEARTBEAT:
+        spec->heartbeat_ns = gorctl_option_duration(state, "--heartbeat", arg);
+        return 0;
+    case KEY_ON_STUCK:
+        if (!gorctl_on_stuck_parse(arg, &spec->on_stuck)) {
+            argp_error(state, "--on-stuck is '%s'; it must be report or kill", arg);
+        }
+        return 0;
+    case KEY_ON_FINISH:
+        append(&spec->on_finish, &spec->on_finish_count, arg);
+        return 0;
     case KEY_OUTPUT_MAX:
         spec->output_max = gorctl_option_bytes(state, "--output-max", arg);
         return 0;
@@ -229,8 +267,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {
-    {&gorctl_gates_argp, 0, NULL, 0}, {&gorctl_retry_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&gorctl_gates_argp, 0, NULL, 0},
+                                             {&gorctl_retry_argp, 0, NULL, 0},
+                                             {&gorctl_ask_argp, 0, NULL, 0},
+                                             {0}};
 
 const struct argp gorctl_spec_argp = {
     .options = options, .parser = parse_option, .children = children};
@@ -238,6 +278,8 @@ const struct argp gorctl_spec_argp = {
 void gorctl_spec_fini(struct gorctl_spec *spec)
 {
     gorctl_gates_fini(&spec->gates);
+    gorctl_ask_fini(&spec->ask);
+    free(spec->on_finish);
     free(spec->labels);
     free(spec->env);
     free(spec->limits);
@@ -280,6 +322,11 @@ Gor__V1__JobSpec *gorctl_spec_new_native(const char *function)
 void gorctl_spec_add_argument(Gor__V1__ExecSpec *exec, const void *bytes, size_t length)
 {
     *add_bytes(&exec->argv, &exec->n_argv) = copy_of(bytes, length);
+}
+
+void gorctl_spec_add_hook_word(Gor__V1__JobSpec *message, const void *bytes, size_t length)
+{
+    *add_bytes(&message->on_finish, &message->n_on_finish) = copy_of(bytes, length);
 }
 
 void gorctl_spec_add_native_argument(Gor__V1__NativeSpec *native, const char *text)
@@ -659,8 +706,14 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     }
     message->timeout_ns = spec->timeout_ns;
     message->grace_ns = spec->grace_ns;
+    message->on_stop = spec->on_stop;
+    message->heartbeat_ns = spec->heartbeat_ns;
+    message->on_stuck = spec->on_stuck;
     message->parent_id = spec->parent_id;
     message->output_max_bytes = spec->output_max;
+    for (size_t i = 0; i < spec->on_finish_count; i++) {
+        gorctl_spec_add_hook_word(message, spec->on_finish[i], strlen(spec->on_finish[i]));
+    }
     int code = gorctl_gates_fill(&spec->gates, message);
     if (code == GORCTL_EXIT_OK) {
         code = gorctl_retry_fill(&spec->retry, message);
@@ -670,6 +723,9 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     }
     if (code == GORCTL_EXIT_OK) {
         code = fill_labels(spec, message);
+    }
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_ask_fill(&spec->ask, message);
     }
     if (code != GORCTL_EXIT_OK) {
         return code;

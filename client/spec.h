@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "client/ask.h"
 #include "client/gates.h"
 #include "client/request.h"
 #include "client/retry.h"
@@ -24,8 +25,13 @@ struct gorctl_spec {
     const char *name;
     int64_t timeout_ns;
     int64_t grace_ns;
+    Gor__V1__OnStop on_stop;
+    int64_t heartbeat_ns;
+    Gor__V1__OnStuck on_stuck;
     uint64_t parent_id;
-    uint64_t output_max; /* bytes; 0: the daemon's default */
+    uint64_t output_max;    /* bytes; 0: the daemon's default */
+    const char **on_finish; /* owned array: the words of a program to run at its end */
+    size_t on_finish_count;
     const char **labels; /* owned array of "key=value" */
     size_t label_count;
     const char *directory; /* NULL: the caller's */
@@ -48,6 +54,7 @@ struct gorctl_spec {
     uint64_t max_memory_bytes;
     struct gorctl_gates gates;
     struct gorctl_retry retry;
+    struct gorctl_ask ask;
     const char *unique;            /* --unique; NULL: none */
     const char *on_conflict;       /* NULL: skip */
     struct gorctl_request request; /* --request-id */
@@ -72,6 +79,7 @@ void gorctl_spec_fini(struct gorctl_spec *spec);
 Gor__V1__JobSpec *gorctl_spec_new_exec(void);
 Gor__V1__JobSpec *gorctl_spec_new_native(const char *function);
 void gorctl_spec_add_argument(Gor__V1__ExecSpec *exec, const void *bytes, size_t length);
+void gorctl_spec_add_hook_word(Gor__V1__JobSpec *message, const void *bytes, size_t length);
 void gorctl_spec_add_native_argument(Gor__V1__NativeSpec *native, const char *text);
 void gorctl_spec_add_label(Gor__V1__JobSpec *message, const char *key, size_t key_length,
                            const char *value);

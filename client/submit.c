@@ -12,7 +12,7 @@
 #include "client/json.h"
 #include "proto/decode.h"
 
-int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
+int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, bool dry_run,
                   Gor__V1__SubmitReply **out_reply)
 {
     Gor__V1__SubmitRequest request = GOR__V1__SUBMIT_REQUEST__INIT;
@@ -20,6 +20,7 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
+    request.dry_run = dry_run;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Submit",
                                .request = &request.base,
                                .reply = &gor__v1__submit_reply__descriptor,
@@ -27,7 +28,9 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
     struct gorctl_request id = spec->request;
     enum wire_status status = WIRE_OK;
     ProtobufCMessage *reply;
-    gorctl_request_make(&id);
+    if (!dry_run) {
+        gorctl_request_make(&id);
+    }
     if (id.set) {
         request.request_id = (ProtobufCBinaryData){sizeof(id.bytes), id.bytes};
     }
@@ -52,7 +55,7 @@ static int feed_job(struct gorctl *ctl, uint64_t id)
 int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec)
 {
     Gor__V1__SubmitReply *reply;
-    int code = gorctl_submit(ctl, spec, &reply);
+    int code = gorctl_submit(ctl, spec, false, &reply);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

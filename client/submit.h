@@ -7,7 +7,7 @@
 #include "client/spec.h"
 
 /* An exit code; on GORCTL_EXIT_OK a reply for wire_decoded_free(). */
-int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec,
+int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, bool dry_run,
                   Gor__V1__SubmitReply **out_reply);
 
 /* The same, and print the id, or with --json the reply; then what is on standard input is sent to a job

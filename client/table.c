@@ -2,10 +2,13 @@
 /* table.c - see table.h. */
 #include "client/table.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/alloc.h"
+#include "client/screen.h"
 #include "client/text.h"
 
 enum { GAP = 2, NARROWEST = 6 };
@@ -175,4 +178,18 @@ void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, b
     }
     free(widths);
     forget_rows(table);
+}
+
+void gorctl_table_number(struct gorctl_table *table, uint64_t number)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%" PRIu64, number);
+    gorctl_table_cell(table, text, NULL);
+}
+
+void gorctl_table_show(struct gorctl_table *table)
+{
+    struct gorctl_screen screen = gorctl_screen_of(STDOUT_FILENO);
+    gorctl_table_print(table, stdout, screen.width, screen.colour);
+    gorctl_table_free(table);
 }

@@ -9,6 +9,7 @@
 #define GOR_CLIENT_TABLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum { GORCTL_TABLE_PADDING = 80 };
@@ -28,11 +29,16 @@ void gorctl_table_free(struct gorctl_table *table);
  * (text.h). `style` is an escape sequence, or NULL. */
 void gorctl_table_cell(struct gorctl_table *table, const char *text, const char *style);
 
+void gorctl_table_number(struct gorctl_table *table, uint64_t number);
+
 size_t gorctl_table_rows(const struct gorctl_table *table);
 
 /* Print the rows so far and forget them. `width` 0: nothing is cut, and no row is padded to a
  * flexible cell of more than GORCTL_TABLE_PADDING, as the odd very long command is. `colour` false: styles are
  * left out. */
 void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, bool colour);
+
+/* Print a whole table on standard output, as that is, and free it. */
+void gorctl_table_show(struct gorctl_table *table);
 
 #endif

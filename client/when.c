@@ -148,6 +148,21 @@ static int parse_zone(const char *text, bool *out_local, int *out_seconds_east)
     return 0;
 }
 
+/* Of ".123456" the nanoseconds, and *text behind it; 0 where there is no fraction. Digits beyond the ninth
+ * count for nothing. */
+static int64_t take_fraction(const char **text)
+{
+    int64_t ns = 0;
+    int64_t unit = SECOND / 10;
+    if (**text != '.' || !isdigit((unsigned char)(*text)[1])) {
+        return 0;
+    }
+    for ((*text)++; isdigit((unsigned char)**text); (*text)++, unit /= 10) {
+        ns += (**text - '0') * unit;
+    }
+    return ns;
+}
+
 /* A date with or without a time of day. */
 static int parse_calendar(const char *text, int64_t *out_ns)
 {
@@ -158,15 +173,17 @@ static int parse_calendar(const char *text, int64_t *out_ns)
         const char *end = strptime(text, forms[i], &parts);
         bool local;
         int east;
+        int64_t fraction =
+            end != NULL && i < 2 ? take_fraction(&end) : 0; /* of those with seconds */
         if (end == NULL || parse_zone(end, &local, &east) != 0) {
             continue;
         }
         parts.tm_isdst = -1;
         time_t seconds = local ? mktime(&parts) : timegm(&parts) - east;
-        if (seconds < 0 || seconds > INT64_MAX / SECOND) {
+        if (seconds < 0 || seconds >= INT64_MAX / SECOND) {
             return -EINVAL;
         }
-        *out_ns = (int64_t)seconds * SECOND;
+        *out_ns = (int64_t)seconds * SECOND + fraction;
         return 0;
     }
     return -EINVAL;

@@ -19,7 +19,7 @@ int gorctl_duration_parse(const char *text, int64_t *out_ns);
 /* "0s", "12ms", "3.21s", "4m05s", "2h03m", "5d04h". */
 void gorctl_duration_text(int64_t ns, char out[GORCTL_WHEN_ROOM]);
 
-/* "2026-03-01", "2026-03-01 12:30[:15]", "...T...Z" or "+02:00", "now", "today", "yesterday", or a
+/* "2026-03-01", "2026-03-01 12:30[:15[.25]]", "...T...Z" or "+02:00", "now", "today", "yesterday", or a
  * duration: so long ago. -EINVAL. */
 int gorctl_time_parse(const char *text, int64_t now_ns, int64_t *out_ns);
 

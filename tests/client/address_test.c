@@ -89,7 +89,10 @@ static void check_token(const char *content, const char *expected)
     FILE *file = fopen(path, "w");
     fputs(content, file);
     fclose(file);
+    CHECK_EQ(chmod(path, 0640), 0);
     struct gorctl ctl = {.token_file = path};
+    CHECK_EQ(gorctl_token_find(&ctl, "localhost:1", &token), GORCTL_EXIT_DENIED);
+    CHECK_EQ(chmod(path, 0600), 0);
     int code = gorctl_token_find(&ctl, "localhost:1", &token);
     CHECK_EQ(code, expected != NULL ? GORCTL_EXIT_OK : GORCTL_EXIT_USAGE);
     if (expected != NULL) {

@@ -112,6 +112,17 @@ TEST(time_parse_reads_dates_zones_and_words)
     }
 }
 
+TEST(time_parse_takes_fractions_of_a_second)
+{
+    int64_t ns = 0;
+    CHECK_EQ(gorctl_time_parse("2026-03-01T12:30:45.25Z", 0, &ns), 0);
+    CHECK_EQ(ns, 1772368245 * S + S / 4);
+    CHECK_EQ(gorctl_time_parse("2026-03-01 12:30:45.1234567899+00:00", 0, &ns), 0);
+    CHECK_EQ(ns, 1772368245 * S + 123456789);
+    CHECK_EQ(gorctl_time_parse("2026-03-01T12:30:45.Z", 0, &ns), -EINVAL);
+    CHECK_EQ(gorctl_time_parse("2026-03-01T12:30.5Z", 0, &ns), -EINVAL);
+}
+
 TEST(time_parse_without_a_zone_is_local)
 {
     use_zone("UTC-2"); /* two hours east */

@@ -247,7 +247,7 @@ class Groups(ctl.GorctlTest):
             self.assertTrue(lives(pid))
             client = gord.start().client()
             self.assertEqual(client.get(job_id).outcome, e2e.LOST)
-            self.assertFalse(lives(pid))
+            e2e.until(lambda: not lives(pid))
             self.assertEqual(os.listdir(os.path.join(group.path, "jobs"))
                              .count(str(job_id)), 0)
             client.close()

@@ -17,7 +17,7 @@ class Logs(ctl.GorctlTest):
 
     def ended(self, *args):
         job_id = self.submit(*args)
-        self.ok("wait", "-q", str(job_id))
+        self.ok("wait", "--quiet", str(job_id))
         return job_id
 
     def test_a_removed_log_is_told(self):

@@ -33,6 +33,18 @@ class LuaTest(ctl.GorctlTest):
 class Life(LuaTest):
     options = ("--grace", "200ms")
 
+    def test_output_is_told_as_it_comes_to_those_who_followed_before(self):
+        self.client.jobs("Pause")
+        job_id = self.lua("print('begun') sleep(1000)")
+        log = self.client.jobs("Logs", id=job_id, follow=True)
+        # The daemon has the call once it answers what was asked behind it.
+        self.client.runtime("Stats")
+        self.client.jobs("Resume")
+        self.assertEqual(next(log).data, b"begun\n")
+        self.assertNotEqual(self.client.get(job_id).state, e2e.TERMINATED)
+        self.client.jobs("Cancel", ids=[job_id])
+        self.assertEqual([chunk.data for chunk in log if chunk.stream == 1], [])
+
     def test_output_code_and_result(self):
         job, out = self.run_lua("print('hello', ...) log('on stderr') return 7", "a", "b c")
         self.assertEqual((job.outcome, job.exit_code, out), (e2e.FAILED, 7, "hello\ta\tb c\n"))

@@ -3,6 +3,7 @@
 gaps."""
 
 import os
+import subprocess
 import threading
 import time
 import unittest
@@ -127,6 +128,64 @@ class Output(ctl.GorctlTest):
             self.assertStatus(INVALID, self.client.submit, spec, text="output_max_bytes")
         self.refused(ctl.USAGE, "--output-max: '3 apples' is not a size", "submit",
                      "--output-max", "3 apples", "true")
+
+
+class Tail(ctl.GorctlTest):
+    """gorctl logs -n and --from: found from the end."""
+
+    def test_last_lines_of_a_job_that_has_ended(self):
+        job = self.submit("--shell", "seq 100000; echo err >&2; printf end")
+        self.client.wait(job)
+        self.assertEqual(self.ok("logs", "-n", "3", "--stdout", str(job)).out, b"99999\n100000\nend")
+        self.assertEqual(self.gorctl("logs", "-n", "1", "--stderr", str(job)).out, b"err\n")
+        self.assertEqual(self.gorctl("logs", "-n", "0", str(job)).out, b"")
+        out = self.gorctl("logs", "-n", "1000000", "--stdout", str(job)).out
+        self.assertEqual(len(out.splitlines()), 100001)
+        chunks = list(self.client.jobs("Logs", id=job, tail_lines=2, only=1))
+        self.assertEqual(b"".join(c.data for c in chunks), b"100000\nend")
+
+    def reader(self, script):
+        """A job that reads what is sent to it."""
+        spec = self.client.exec_spec("sh", "-c", script)
+        spec.exec.stdin_pipe = True
+        return self.client.submit(spec)
+
+    def test_followed_from_the_last_lines(self):
+        job = self.reader("seq 1000; cat; exit 4")
+        stream = self.client.jobs("Logs", id=job, follow=True)
+        got = b""
+        while not got.endswith(b"1000\n"):
+            got += next(stream).data
+        stream.cancel()
+        process = self.start("logs", "-n", "2", "-f", str(job), stdout=subprocess.PIPE)
+        self.assertEqual([process.stdout.readline() for _ in range(2)], [b"999\n", b"1000\n"])
+        self.client.jobs("Send", id=job, data=b"more\n", close=True)
+        self.assertEqual(process.stdout.read(), b"more\n")
+        process.stdout.close()
+        self.assertEqual(process.wait(e2e.PATIENCE), 4)
+
+    def test_what_was_written_since(self):
+        job = self.reader("echo before; read x; echo after")
+        before = next(self.client.jobs("Logs", id=job, follow=True))
+        self.client.jobs("Send", id=job, data=b"\n", close=True)
+        self.client.wait(job)
+        chunks = list(self.client.jobs("Logs", id=job, since_ns=before.at_ns + 1))
+        self.assertEqual([c.data for c in chunks], [b"after\n"])
+        self.assertEqual(self.ok("logs", "--from", "1h", str(job)).out, b"before\nafter\n")
+        self.assertEqual(len(list(self.client.jobs("Logs", id=job, since_ns=before.at_ns))), 2)
+        silent = self.submit("--shell", "exit 0")
+        self.client.wait(silent)
+        self.assertEqual(self.ok("logs", "-n", "5", str(silent)).out, b"")
+
+    def test_wrong_words(self):
+        job = self.client.exec("true")
+        self.refused(ctl.USAGE, "not a number", "logs", "-n", "x", str(job))
+        self.refused(ctl.USAGE, "do not go with it", "logs", "-n", "3", "--offset", "8", str(job))
+        self.refused(ctl.USAGE, "--from", "logs", "--from", "whenever", str(job))
+        self.assertStatus(INVALID, self.client.jobs, "Logs", id=job, offset=8, tail_lines=1,
+                          text="do not go with it")
+        self.assertStatus(INVALID, self.client.jobs, "Logs", id=job, since_ns=-1, text="before 1970")
+        self.assertStatus(INVALID, self.client.jobs, "Logs", id=job, only=3, text="STDOUT, STDERR")
 
 
 if __name__ == "__main__":
