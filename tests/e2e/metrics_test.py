@@ -137,6 +137,9 @@ class Contents(MetricsTest):
         self.assertGreaterEqual(grown("go_sched_goroutines_created_goroutines_total"), 3)
         self.assertGreaterEqual(grown("gord_store_rows_total"), 3)
         self.assertGreaterEqual(grown("gord_rpc_calls_total"), 4)
+        self.assertGreaterEqual(after("gord_heap_held_bytes"), after("gord_heap_used_bytes"))
+        if not e2e.SANITIZE:
+            self.assertGreater(after("gord_heap_used_bytes"), 10_000)
         for family in before.families:
             if family.type == "counter":
                 for sample in family.samples:
