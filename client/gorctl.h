@@ -86,6 +86,7 @@ int gorctl_cmd_export(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_backup(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_terminate(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_update(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_hold(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_release(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_pause(struct gorctl *ctl, int argc, char **argv);

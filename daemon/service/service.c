@@ -79,6 +79,8 @@ static const struct rpc_method methods[] = {
      gord_jobs_terminate, NULL, NULL},
     {"/gor.v1.Jobs/Rerun", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
      gord_jobs_rerun, NULL, NULL},
+    {"/gor.v1.Jobs/Update", RPC_UNARY, MESSAGE(update_request), MESSAGE(act_reply), IDS,
+     gord_jobs_update, NULL, NULL},
     {"/gor.v1.Queues/SetQueue", RPC_UNARY, MESSAGE(set_queue_request), MESSAGE(queue), SMALL,
      gord_queues_set_queue, NULL, NULL},
     {"/gor.v1.Queues/SetPool", RPC_UNARY, MESSAGE(set_pool_request), MESSAGE(pool), SMALL,

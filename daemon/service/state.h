@@ -167,6 +167,7 @@ GORD_METHOD(gord_jobs_hold);
 GORD_METHOD(gord_jobs_release);
 GORD_METHOD(gord_jobs_terminate);
 GORD_METHOD(gord_jobs_rerun);
+GORD_METHOD(gord_jobs_update);
 GORD_METHOD(gord_queues_set_queue);
 GORD_METHOD(gord_queues_set_pool);
 GORD_METHOD(gord_queues_list);
