@@ -35,3 +35,31 @@ int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv)
                "  gorctl rerun --outcome failed,timed-out --ended-since today\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }
+
+int gorctl_cmd_retry(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct gorctl_act act = {
+        .path = "/gor.v1.Jobs/Retry",
+        .done = "retried",
+        .none = NULL,
+        .ended = true,
+        .delays = true,
+        .doc =
+            "Run jobs again that have ended, as the jobs they are: same id, attempts count on, the "
+            "history and the output keep what was before.\v"
+            "Jobs that are chosen by what they are like, not by id, are those that did not "
+            "succeed. One that has not ended is refused (exit code 64), and so is one whose queue "
+            "is gone, or whose unique key another job has.\n"
+            "At once: times it was to start at, or before, no longer count. What it was to run "
+            "after does, unless it has run since. A job that waited for this one, and ended "
+            "because "
+            "it failed, stays so; retried with it, it waits anew.\n"
+            "A retry does not begin --retries anew: those are counted over the job's whole life.\n"
+            "`gorctl rerun` makes a new job of it instead.\n"
+            "\n"
+            "Examples:\n"
+            "  gorctl retry 12\n"
+            "  gorctl retry --delay 10m --outcome failed,timed-out --ended-since today\n"
+            "  gorctl retry 7 --cause 'the disk is back'\n"};
+    return gorctl_act_run(ctl, argc, argv, &act);
+}

@@ -41,6 +41,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"terminate", "end jobs by force", gorctl_cmd_terminate, false},
     {"rerun", "hand in again what jobs were to do", gorctl_cmd_rerun, false},
     {"update", "change jobs that have not started", gorctl_cmd_update, false},
+    {"retry", "run jobs again that have ended", gorctl_cmd_retry, false},
+    {"rm", "remove jobs that have ended", gorctl_cmd_rm, false},
     {"hold", "keep jobs from starting", gorctl_cmd_hold, false},
     {"release", "let held jobs go", gorctl_cmd_release, false},
     {"queue", "make, change and remove queues", gorctl_cmd_queue, false},

@@ -81,6 +81,10 @@ static const struct rpc_method methods[] = {
      gord_jobs_rerun, NULL, NULL},
     {"/gor.v1.Jobs/Update", RPC_UNARY, MESSAGE(update_request), MESSAGE(act_reply), IDS,
      gord_jobs_update, NULL, NULL},
+    {"/gor.v1.Jobs/Retry", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
+     gord_jobs_retry, NULL, NULL},
+    {"/gor.v1.Jobs/Remove", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
+     gord_jobs_remove, NULL, NULL},
     {"/gor.v1.Queues/SetQueue", RPC_UNARY, MESSAGE(set_queue_request), MESSAGE(queue), SMALL,
      gord_queues_set_queue, NULL, NULL},
     {"/gor.v1.Queues/SetPool", RPC_UNARY, MESSAGE(set_pool_request), MESSAGE(pool), SMALL,
@@ -338,6 +342,7 @@ static void init_lists(struct gord_service *service)
     rpc_list_init(&service->drains);
     rpc_list_init(&service->sends);
     rpc_list_init(&service->backups);
+    rpc_list_init(&service->removals);
     rpc_list_init(&service->keepings);
 }
 
@@ -420,6 +425,7 @@ void gord_service_end(struct gord_service *service)
     gord_sends_end(service);
     uv_close((uv_handle_t *)&service->progress_timer, NULL);
     gord_backups_end(service);
+    gord_removals_end(service);
     gord_keepings_end(service);
     gord_tokens_close(&service->tokens);
 }

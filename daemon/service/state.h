@@ -56,6 +56,7 @@ struct gord_service {
     struct rpc_link sends;
     size_t send_count;
     struct rpc_link backups;
+    struct rpc_link removals;
     struct rpc_link keepings;
     struct gord_many *manys;        /* owned; those with more to do */
     struct gord_unique unique;      /* keys of live jobs */
@@ -110,6 +111,7 @@ void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_backups_end(struct gord_service *service);
+void gord_removals_end(struct gord_service *service);
 void gord_keepings_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
 void gord_subjobs_ask(void *arg, struct gord_subjob *subjob); /* arg: the service */
@@ -167,7 +169,9 @@ GORD_METHOD(gord_jobs_hold);
 GORD_METHOD(gord_jobs_release);
 GORD_METHOD(gord_jobs_terminate);
 GORD_METHOD(gord_jobs_rerun);
+GORD_METHOD(gord_jobs_retry);
 GORD_METHOD(gord_jobs_update);
+GORD_METHOD(gord_jobs_remove);
 GORD_METHOD(gord_queues_set_queue);
 GORD_METHOD(gord_queues_set_pool);
 GORD_METHOD(gord_queues_list);
