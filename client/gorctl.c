@@ -21,6 +21,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"submit", "hand in a job and print its id", gorctl_cmd_submit, false},
     {"run", "hand in a job, follow its output, end with its exit code", gorctl_cmd_run, false},
     {"lua", "hand in a Lua script and print its id", gorctl_cmd_lua, false},
+    {"cron", "hand in jobs again and again, by the calendar", gorctl_cmd_cron, false},
     {"ls", "list jobs that have not ended", gorctl_cmd_ls, true},
     {"show", "everything about jobs", gorctl_cmd_show, false},
     {"why", "the one reason why a job does not run", gorctl_cmd_why, false},

@@ -57,6 +57,7 @@ void gorctl_broken_pipe(void) __attribute__((noreturn));
 int gorctl_cmd_submit(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_run(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_lua(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_cron(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_why(struct gorctl *ctl, int argc, char **argv);

@@ -11,8 +11,10 @@
 #include "daemon/base/log.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/auth.h"
+#include "daemon/service/crons.h"
 #include "daemon/service/request.h"
 #include "daemon/service/state.h"
+#include "gor/v1/crons.pb-c.h"
 #include "gor/v1/plugins.pb-c.h"
 #include "gor/v1/queues.pb-c.h"
 
@@ -117,6 +119,22 @@ static const struct rpc_method methods[] = {
      MESSAGE(list_plugins_reply), SMALL, gord_plugins_list_all, NULL, NULL},
     {"/gor.v1.Plugins/ReloadPlugins", RPC_UNARY, MESSAGE(reload_plugins_request),
      MESSAGE(reload_plugins_reply), SMALL, gord_plugins_reload_all, NULL, NULL},
+    {"/gor.v1.Crons/Put", RPC_UNARY, MESSAGE(put_cron_request), MESSAGE(cron), 0, gord_crons_put,
+     NULL, NULL},
+    {"/gor.v1.Crons/List", RPC_UNARY, MESSAGE(list_crons_request), MESSAGE(list_crons_reply), SMALL,
+     gord_crons_list, NULL, NULL},
+    {"/gor.v1.Crons/Show", RPC_UNARY, MESSAGE(show_cron_request), MESSAGE(cron), SMALL,
+     gord_crons_show, NULL, NULL},
+    {"/gor.v1.Crons/Delete", RPC_UNARY, MESSAGE(delete_cron_request), MESSAGE(delete_cron_reply),
+     SMALL, gord_crons_delete, NULL, NULL},
+    {"/gor.v1.Crons/Pause", RPC_UNARY, MESSAGE(pause_cron_request), MESSAGE(cron), SMALL,
+     gord_crons_pause, NULL, NULL},
+    {"/gor.v1.Crons/Resume", RPC_UNARY, MESSAGE(resume_cron_request), MESSAGE(cron), SMALL,
+     gord_crons_resume, NULL, NULL},
+    {"/gor.v1.Crons/Preview", RPC_UNARY, MESSAGE(preview_cron_request), MESSAGE(preview_cron_reply),
+     SMALL, gord_crons_preview, NULL, NULL},
+    {"/gor.v1.Crons/Run", RPC_UNARY, MESSAGE(run_cron_request), MESSAGE(run_cron_reply), SMALL,
+     gord_crons_run, NULL, NULL},
     {"/gor.v1.Runtime/Version", RPC_UNARY, MESSAGE(version_request), MESSAGE(version_reply), SMALL,
      gord_runtime_version, NULL, NULL},
 };
@@ -373,6 +391,9 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
         result = gord_tokens_open(&service->tokens, gord_bus_store(opts->bus),
                                   gord_bus_reader(opts->bus), opts->server);
     }
+    if (result == 0) {
+        result = gord_crons_open(service);
+    }
     if (result != 0) {
         gord_unique_fini(&service->unique);
         gord_tokens_fini(&service->tokens);
@@ -381,6 +402,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     }
     result = rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
     if (result != 0) {
+        gord_crons_close(service);
         gord_tokens_fini(&service->tokens);
         free(service);
         return result;
@@ -398,6 +420,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     gord_runner_on_log(opts->runner, on_log, service);
     gord_runner_on_child(opts->runner, gord_submit_child, service);
     gord_runner_on_subjob(opts->runner, &(struct gord_subjob_handler){gord_subjobs_ask, service});
+    gord_crons_start(service);
     *out_service = service;
     return 0;
 }
@@ -414,6 +437,7 @@ void gord_service_end(struct gord_service *service)
     }
     service->ended = true;
     gord_manys_end(service);
+    gord_crons_close(service);
     gord_acks_fail(service, -ECANCELED);
     gord_submit_streams_end(service);
     gord_drains_end(service);
@@ -434,6 +458,7 @@ void gord_service_free(struct gord_service *service)
 {
     if (service != NULL) {
         gord_requests_settle(service, -ECANCELED);
+        gord_crons_free(service);
         gord_tokens_fini(&service->tokens);
         gord_unique_fini(&service->unique);
         gord_env_unref(service->last_env);

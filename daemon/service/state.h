@@ -27,6 +27,7 @@ struct gord_underway;
 struct gord_many;
 struct gord_inspection;
 struct gord_subjob;
+struct gord_crons;
 
 struct gord_service {
     uv_loop_t *loop;
@@ -64,6 +65,7 @@ struct gord_service {
     struct gord_underway *underway_last;
     struct gord_underway *underway_by_id[256];
     struct gord_subjob *subjobs; /* list of what jobs wait for below them; the loop's references */
+    struct gord_crons *crons;    /* owned; the calendar, see crons.h */
     struct gord_auth *auth;      /* borrowed */
     struct gord_tokens tokens;
     bool ended_some; /* a FINISHED was committed since the last flush */
@@ -181,6 +183,14 @@ GORD_METHOD(gord_queues_pause_queue);
 GORD_METHOD(gord_queues_resume_queue);
 GORD_METHOD(gord_queues_set_rate);
 GORD_METHOD(gord_queues_remove_rate);
+GORD_METHOD(gord_crons_put);
+GORD_METHOD(gord_crons_list);
+GORD_METHOD(gord_crons_show);
+GORD_METHOD(gord_crons_delete);
+GORD_METHOD(gord_crons_pause);
+GORD_METHOD(gord_crons_resume);
+GORD_METHOD(gord_crons_preview);
+GORD_METHOD(gord_crons_run);
 GORD_METHOD(gord_runtime_stats);
 GORD_METHOD(gord_runtime_get_gomaxprocs);
 GORD_METHOD(gord_runtime_set_gomaxprocs);

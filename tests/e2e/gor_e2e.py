@@ -208,6 +208,7 @@ class Client:
             self.messages.load("gor.v1.Runtime")
             self.messages.load("gor.v1.Plugins")
             self.messages.load("gor.v1.Store")
+            self.messages.load("gor.v1.Crons")
             self.messages.load("gor.v1.Queues")
             self.loaded = True
 

@@ -254,7 +254,7 @@ class Looking(e2e.GordTest):
                 self.assertStatus(INVALID, self.client.runtime, "Inspect", text=text, **fields)
 
     def test_reflection_and_health(self):
-        want = ["gor.v1.Jobs", "gor.v1.Plugins", "gor.v1.Queues", "gor.v1.Runtime",
+        want = ["gor.v1.Crons", "gor.v1.Jobs", "gor.v1.Plugins", "gor.v1.Queues", "gor.v1.Runtime",
                 "gor.v1.Store",
                 "grpc.health.v1.Health",
                 "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
