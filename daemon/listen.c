@@ -33,7 +33,7 @@ static int need_token(const struct gord_config *config, struct gord_auth *auth)
 {
     char path[PATH_MAX];
 
-    if (auth->token[0] != '\0') {
+    if (auth->token[0] != '\0' || config->no_token_file) {
         return 0;
     }
     snprintf(path, sizeof(path), "%s/token", config->state_dir);
@@ -174,8 +174,10 @@ static int listen_tcp(const struct gord_config *config, struct rpc_server *serve
         gord_log(GORD_LOG_ERROR, 0, "cannot listen on %s: %s", address, strerror(-result));
         return result;
     }
-    gord_log(GORD_LOG_NOTICE, 0, "listening on %s port %u; the token is in %s/token",
-             config->listen_host, port, config->state_dir);
+    gord_log(GORD_LOG_NOTICE, 0, "listening on %s port %u%s; %s%s%s", config->listen_host, port,
+             config->tls_cert != NULL ? " with TLS" : "",
+             config->no_token_file ? "`gorctl token create` makes tokens" : "the token is in ",
+             config->no_token_file ? "" : config->state_dir, config->no_token_file ? "" : "/token");
     return 0;
 }
 

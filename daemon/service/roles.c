@@ -72,6 +72,10 @@ static const struct {
     {"Plugins/ReloadPlugins", GORD_ROLE_ADMIN, false},
     {"Store/Backup", GORD_ROLE_ADMIN, false},
     {"Store/Audit", GORD_ROLE_ADMIN, false},
+    {"Tokens/CreateToken", GORD_ROLE_ADMIN, false},
+    {"Tokens/ListTokens", GORD_ROLE_ADMIN, false},
+    {"Tokens/ShowToken", GORD_ROLE_ADMIN, false},
+    {"Tokens/RevokeToken", GORD_ROLE_ADMIN, false},
 };
 
 static const char *const names[] = {"nobody", "viewer", "submitter", "operator", "admin"};

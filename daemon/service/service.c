@@ -17,6 +17,7 @@
 #include "gor/v1/crons.pb-c.h"
 #include "gor/v1/plugins.pb-c.h"
 #include "gor/v1/queues.pb-c.h"
+#include "gor/v1/tokens.pb-c.h"
 
 #define MESSAGE(name) &gor__v1__##name##__descriptor
 
@@ -135,6 +136,14 @@ static const struct rpc_method methods[] = {
      SMALL, gord_crons_preview, NULL, NULL},
     {"/gor.v1.Crons/Run", RPC_UNARY, MESSAGE(run_cron_request), MESSAGE(run_cron_reply), SMALL,
      gord_crons_run, NULL, NULL},
+    {"/gor.v1.Tokens/CreateToken", RPC_UNARY, MESSAGE(create_token_request),
+     MESSAGE(create_token_reply), SMALL, gord_tokens_create, NULL, NULL},
+    {"/gor.v1.Tokens/ListTokens", RPC_UNARY, MESSAGE(list_tokens_request),
+     MESSAGE(list_tokens_reply), SMALL, gord_tokens_list, NULL, NULL},
+    {"/gor.v1.Tokens/ShowToken", RPC_UNARY, MESSAGE(show_token_request), MESSAGE(token), SMALL,
+     gord_tokens_show, NULL, NULL},
+    {"/gor.v1.Tokens/RevokeToken", RPC_UNARY, MESSAGE(revoke_token_request), MESSAGE(token), SMALL,
+     gord_tokens_revoke, NULL, NULL},
     {"/gor.v1.Runtime/Version", RPC_UNARY, MESSAGE(version_request), MESSAGE(version_reply), SMALL,
      gord_runtime_version, NULL, NULL},
 };

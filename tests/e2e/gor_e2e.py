@@ -210,6 +210,7 @@ class Client:
             self.messages.load("gor.v1.Store")
             self.messages.load("gor.v1.Crons")
             self.messages.load("gor.v1.Queues")
+            self.messages.load("gor.v1.Tokens")
             self.loaded = True
 
     def message(self, name, /, **fields):

@@ -255,7 +255,7 @@ class Looking(e2e.GordTest):
 
     def test_reflection_and_health(self):
         want = ["gor.v1.Crons", "gor.v1.Jobs", "gor.v1.Plugins", "gor.v1.Queues", "gor.v1.Runtime",
-                "gor.v1.Store",
+                "gor.v1.Store", "gor.v1.Tokens",
                 "grpc.health.v1.Health",
                 "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"]
         for version in ("v1", "v1alpha"):
