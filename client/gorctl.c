@@ -62,6 +62,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"trace", "what the scheduler does, for Perfetto", gorctl_cmd_trace, false},
     {"export", "every job with its history, as lines of JSON", gorctl_cmd_export, false},
     {"backup", "a copy of all that the daemon keeps", gorctl_cmd_backup, false},
+    {"audit", "who asked for which change, and what came of it", gorctl_cmd_audit, false},
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},
     {"token", "make, list and revoke tokens for callers over TCP", gorctl_cmd_token, true},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, false},

@@ -22,6 +22,7 @@
 #include "daemon/scrape.h"
 #include "daemon/service/auth.h"
 #include "daemon/service/service.h"
+#include "daemon/service/trail.h"
 #include "daemon/store/lock.h"
 #include "rpc/server.h"
 
@@ -48,6 +49,7 @@ struct daemon {
     struct gord_bus *bus;
     struct gord_runner *runner;
     struct gord_service *service;
+    struct gord_trail *trail; /* NULL: none is kept */
     struct rpc_server *server;
     struct gord_scrape *scrape; /* NULL: metrics are not served */
     struct gord_pulse pulse;
@@ -327,6 +329,16 @@ static int start_runner(struct daemon *d)
     return result;
 }
 
+static int open_trail(struct daemon *d)
+{
+    const struct gord_config *config = d->config;
+
+    if (config->audit_keep_bytes == 0 || config->store_memory) {
+        return 0;
+    }
+    return gord_trail_open(&d->loop, config->state_dir, config->audit_keep_bytes, &d->trail);
+}
+
 static int64_t or_never(int64_t ns)
 {
     return ns != 0 ? ns : INT64_MAX;
@@ -355,6 +367,9 @@ static int start_service(struct daemon *d)
 
     take_client_limits(&d->config->clients, &server);
     gord_auth_init(&d->auth);
+    if (d->trail != NULL) {
+        server.observer = (struct rpc_observer){gord_trail_answered, gord_trail_flush, d->trail};
+    }
     int result = rpc_server_new(&d->loop, &server, &d->server);
     if (result == 0) {
         struct gord_service_opts opts = {.loop = &d->loop,
@@ -362,6 +377,7 @@ static int start_service(struct daemon *d)
                                          .runner = d->runner,
                                          .server = d->server,
                                          .state_dir = d->config->state_dir,
+                                         .trail = d->trail,
                                          .auth = &d->auth,
                                          .hide_env = d->config->hide_env,
                                          .memory = d->config->store_memory};
@@ -403,7 +419,7 @@ static enum gord_exit start(struct daemon *d)
     if (code != GORD_EXIT_OK) {
         return code;
     }
-    if (start_runner(d) != 0 || start_service(d) != 0) {
+    if (start_runner(d) != 0 || open_trail(d) != 0 || start_service(d) != 0) {
         return GORD_EXIT_INTERNAL;
     }
     if (gord_listen(d->config, d->server, &d->auth) != 0) {
@@ -436,6 +452,7 @@ static void finish(struct daemon *d)
     }
     gord_service_end(d->service);
     rpc_server_free(d->server);
+    gord_trail_close(d->trail);
     if (d->bus != NULL && gord_bus_close(d->bus) != 0) {
         gord_log(GORD_LOG_ERROR, 0, "the last events could not be stored");
         d->code = d->code == GORD_EXIT_OK ? GORD_EXIT_INTERNAL : d->code;

@@ -74,6 +74,8 @@ static const struct rpc_method methods[] = {
      gord_jobs_send, NULL, NULL},
     {"/gor.v1.Store/Backup", RPC_SERVER_STREAM, MESSAGE(backup_request), MESSAGE(inspect_chunk),
      SMALL, gord_store_backup, NULL, NULL},
+    {"/gor.v1.Store/Audit", RPC_SERVER_STREAM, MESSAGE(audit_request), MESSAGE(inspect_chunk),
+     SMALL, gord_store_audit, NULL, NULL},
     {"/gor.v1.Jobs/Hold", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS, gord_jobs_hold,
      NULL, NULL},
     {"/gor.v1.Jobs/Release", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
@@ -369,6 +371,7 @@ static void init_lists(struct gord_service *service)
     rpc_list_init(&service->drains);
     rpc_list_init(&service->sends);
     rpc_list_init(&service->backups);
+    rpc_list_init(&service->trail_readings);
     rpc_list_init(&service->removals);
     rpc_list_init(&service->keepings);
 }
@@ -392,6 +395,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     service->server = opts->server;
     service->state_dir = opts->state_dir;
     service->auth = opts->auth;
+    service->trail = opts->trail;
     gord_service_set_hide_env(service, opts->hide_env);
     service->memory = opts->memory;
     service->started_ns = gor_now();
@@ -458,6 +462,7 @@ void gord_service_end(struct gord_service *service)
     gord_sends_end(service);
     uv_close((uv_handle_t *)&service->progress_timer, NULL);
     gord_backups_end(service);
+    gord_trail_readings_end(service);
     gord_removals_end(service);
     gord_keepings_end(service);
     gord_tokens_close(&service->tokens);

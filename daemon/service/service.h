@@ -18,6 +18,7 @@
 #include "rpc/server.h"
 
 struct gord_service;
+struct gord_trail;
 
 struct gord_service_opts {
     uv_loop_t *loop;
@@ -25,9 +26,10 @@ struct gord_service_opts {
     struct gord_runner *runner;
     struct rpc_server *server;
     const char *state_dir;
-    struct gord_auth *auth; /* is told which tokens there are */
-    const char *hide_env;   /* see redact.h; may be NULL */
-    bool memory;            /* the store's mode, for replies */
+    struct gord_auth *auth;   /* is told which tokens there are */
+    struct gord_trail *trail; /* the audit trail, see trail.h; NULL: none is kept */
+    const char *hide_env;     /* see redact.h; may be NULL */
+    bool memory;              /* the store's mode, for replies */
 };
 
 /* Add the methods to the server and follow the bus. -ENOMEM, or the server's error. */

@@ -28,6 +28,7 @@ struct gord_many;
 struct gord_inspection;
 struct gord_subjob;
 struct gord_crons;
+struct gord_trail;
 
 struct gord_service {
     uv_loop_t *loop;
@@ -35,8 +36,9 @@ struct gord_service {
     struct gord_runner *runner;
     struct rpc_server *server;
     const char *state_dir;
-    const char *hide_env; /* patterns of names of secrets, besides the usual; NULL: no more */
-    char *drained;        /* owned; by whom and why no new jobs are taken; NULL: they are */
+    struct gord_trail *trail; /* borrowed; NULL: none is kept */
+    const char *hide_env;     /* patterns of names of secrets, besides the usual; NULL: no more */
+    char *drained;            /* owned; by whom and why no new jobs are taken; NULL: they are */
     bool memory;
     bool draining;
     bool ended; /* gord_service_end was called */
@@ -57,6 +59,7 @@ struct gord_service {
     struct rpc_link sends;
     size_t send_count;
     struct rpc_link backups;
+    struct rpc_link trail_readings;
     struct rpc_link removals;
     struct rpc_link keepings;
     struct gord_many *manys;        /* owned; those with more to do */
@@ -113,6 +116,7 @@ void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_backups_end(struct gord_service *service);
+void gord_trail_readings_end(struct gord_service *service);
 void gord_removals_end(struct gord_service *service);
 void gord_keepings_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
@@ -167,6 +171,7 @@ GORD_METHOD(gord_jobs_resume_jobs);
 GORD_METHOD(gord_jobs_signal);
 GORD_METHOD(gord_jobs_send);
 GORD_METHOD(gord_store_backup);
+GORD_METHOD(gord_store_audit);
 GORD_METHOD(gord_jobs_hold);
 GORD_METHOD(gord_jobs_release);
 GORD_METHOD(gord_jobs_terminate);
