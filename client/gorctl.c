@@ -61,6 +61,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"profile", "where CPU time goes, or goroutines wait, for pprof", gorctl_cmd_profile, false},
     {"trace", "what the scheduler does, for Perfetto", gorctl_cmd_trace, false},
     {"export", "every job with its history, as lines of JSON", gorctl_cmd_export, false},
+    {"import", "take jobs that another daemon exported", gorctl_cmd_import, false},
     {"backup", "a copy of all that the daemon keeps", gorctl_cmd_backup, false},
     {"audit", "who asked for which change, and what came of it", gorctl_cmd_audit, false},
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},

@@ -84,6 +84,7 @@ int gorctl_cmd_metrics(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_profile(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_trace(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_export(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_import(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_audit(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_backup(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_terminate(struct gorctl *ctl, int argc, char **argv);

@@ -76,6 +76,8 @@ static const struct rpc_method methods[] = {
      SMALL, gord_store_backup, NULL, NULL},
     {"/gor.v1.Store/Audit", RPC_SERVER_STREAM, MESSAGE(audit_request), MESSAGE(inspect_chunk),
      SMALL, gord_store_audit, NULL, NULL},
+    {"/gor.v1.Store/Import", RPC_BIDI, MESSAGE(import_request), MESSAGE(import_result), MANY,
+     gord_store_import, gord_store_imported, gord_store_import_ends},
     {"/gor.v1.Jobs/Hold", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS, gord_jobs_hold,
      NULL, NULL},
     {"/gor.v1.Jobs/Release", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
@@ -371,6 +373,7 @@ static void init_lists(struct gord_service *service)
     rpc_list_init(&service->drains);
     rpc_list_init(&service->sends);
     rpc_list_init(&service->backups);
+    rpc_list_init(&service->imports);
     rpc_list_init(&service->trail_readings);
     rpc_list_init(&service->removals);
     rpc_list_init(&service->keepings);
@@ -453,6 +456,7 @@ void gord_service_end(struct gord_service *service)
     gord_crons_close(service);
     gord_acks_fail(service, -ECANCELED);
     gord_submit_streams_end(service);
+    gord_imports_end(service);
     gord_drains_end(service);
     gord_waits_end(service);
     gord_subjobs_end(service);

@@ -59,6 +59,8 @@ struct gord_service {
     struct rpc_link sends;
     size_t send_count;
     struct rpc_link backups;
+    struct rpc_link imports;
+    uint64_t import_count; /* how many there have been */
     struct rpc_link trail_readings;
     struct rpc_link removals;
     struct rpc_link keepings;
@@ -116,6 +118,7 @@ void gord_follows_log(struct gord_service *service, uint64_t id);
 void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_backups_end(struct gord_service *service);
+void gord_imports_end(struct gord_service *service);
 void gord_trail_readings_end(struct gord_service *service);
 void gord_removals_end(struct gord_service *service);
 void gord_keepings_end(struct gord_service *service);
@@ -172,6 +175,9 @@ GORD_METHOD(gord_jobs_signal);
 GORD_METHOD(gord_jobs_send);
 GORD_METHOD(gord_store_backup);
 GORD_METHOD(gord_store_audit);
+GORD_METHOD(gord_store_import);   /* a stream begins */
+GORD_METHOD(gord_store_imported); /* one message on it */
+void gord_store_import_ends(struct rpc_call *call, void *user);
 GORD_METHOD(gord_jobs_hold);
 GORD_METHOD(gord_jobs_release);
 GORD_METHOD(gord_jobs_terminate);

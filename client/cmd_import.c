@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_import.c - `gorctl import`: jobs that `gorctl export` wrote, into this daemon.
+ *
+ * Lines are sent as they are read, so many at a time as are not answered; answers come in any order.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/alloc.h"
+#include "client/batch.h"
+#include "client/channel.h"
+#include "client/exits.h"
+#include "client/gorctl.h"
+#include "client/json.h"
+#include "client/json_read.h"
+#include "client/lines.h"
+#include "client/options.h"
+#include "client/text.h"
+#include "gor/v1/store.pb-c.h"
+
+enum { KEY_LIVE = 0x3000, KEY_RESUME, IN_FLIGHT = 200, LINE_MOST = 64 * 1024 * 1024 };
+
+static const struct argp_option options[] = {
+    {"live", KEY_LIVE, "HOW", 0,
+     "Jobs that had not ended are taken as new ones that are held (hold, the default), that may "
+     "start "
+     "(submit), or not (skip)",
+     0},
+    {"dry-run", 'n', NULL, 0, "Check every line and say what would be taken; take nothing", 0},
+    {"resume", KEY_RESUME, "FILE", 0,
+     "Leave out what an earlier import, whose output FILE has, took already, and let others refer "
+     "to "
+     "it",
+     0},
+    {0},
+};
+
+static const char doc[] =
+    "Take jobs that another daemon exported (`gorctl export`): those that had ended with their "
+    "history, as if they had ended here; the others as new jobs. FILE may be - for standard input. "
+    "Each job is printed as two ids: there, and here.\v"
+    "A job keeps its id if that is above all ids here, as in an empty daemon; else it gets a new "
+    "one, "
+    "and jobs after it that refer to it (parent, --after, rerun) refer to that. A job that is here "
+    "already, with the same id and time, is left out. A line that cannot be taken is told with its "
+    "number, and the others go on.\n"
+    "\n"
+    "Each job is taken as a whole or not at all. What was printed is taken, whatever happens then: "
+    "an "
+    "import that was interrupted goes on with --resume.\n"
+    "\n"
+    "Examples:\n"
+    "  gorctl import --dry-run jobs.ndjson\n"
+    "  gorctl import jobs.ndjson > taken\n"
+    "  gorctl import --resume taken jobs.ndjson >> taken\n"
+    "  gorctl -H old:7070 export --reveal --with-output | gorctl import --live=submit -\n";
+
+struct sent {
+    uint64_t index; /* of the message */
+    uint64_t line;
+};
+
+struct importing {
+    struct gorctl *ctl;
+    const char *name;
+    const char *resume;
+    Gor__V1__ImportOptions options;
+    struct gorctl_lines *lines;
+    struct sent sent[IN_FLIGHT]; /* not answered, in no order */
+    size_t sent_count;
+    uint64_t messages;
+    uint64_t taken, renumbered, there, skipped, refused;
+    bool stopping; /* the daemon takes no more for now */
+    bool closed;
+    bool orphaned; /* the job that output is of could not be read */
+    int code;
+};
+
+/* --------------------------------------------------------------- options */
+
+static error_t parse_live(struct importing *s, struct argp_state *state, const char *word)
+{
+    static const char *const words[] = {"hold", "submit", "skip"};
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(word, words[i]) == 0) {
+            s->options.live = (Gor__V1__ImportOptions__Live)i;
+            return 0;
+        }
+    }
+    argp_failure(state, GORCTL_EXIT_USAGE, 0, "--live '%s' is not one of hold, submit, skip", word);
+    return 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct importing *s = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_options_share(state, s->ctl, 2);
+        return 0;
+    case KEY_LIVE:
+        return parse_live(s, state, arg);
+    case 'n':
+        s->options.dry_run = true;
+        return 0;
+    case KEY_RESUME:
+        s->resume = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "one file at a time");
+        }
+        s->name = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "which file? It is what `gorctl export` wrote; - is standard input");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* "7 1007": a job and its id here. */
+static int read_pair(const char *line, Gor__V1__ImportedJob *out)
+{
+    char rest;
+    gor__v1__imported_job__init(out);
+    int found = sscanf(line, "%" SCNu64 " %" SCNu64 " %c", &out->old_id, &out->id, &rest);
+    return found == 2 && out->old_id != 0 && out->id != 0 ? 0 : -EINVAL;
+}
+
+/* What was taken before, into the options. */
+static int read_known(struct importing *s)
+{
+    char *line = NULL;
+    size_t room = 0;
+    unsigned long number = 0;
+    int code = GORCTL_EXIT_OK;
+    FILE *file = fopen(s->resume, "re");
+    if (file == NULL) {
+        gorctl_say("cannot read %s: %s", s->resume, strerror(errno));
+        return GORCTL_EXIT_NOT_FOUND;
+    }
+    while (code == GORCTL_EXIT_OK && getline(&line, &room, file) >= 0) {
+        Gor__V1__ImportedJob *pair = gorctl_alloc(sizeof(*pair));
+        number++;
+        s->options.known =
+            gorctl_grow(s->options.known, s->options.n_known + 1, sizeof(*s->options.known));
+        s->options.known[s->options.n_known++] = pair;
+        if (read_pair(line, pair) != 0) {
+            gorctl_say("%s, line %lu: not two ids, as an import prints them; nothing was taken",
+                       s->resume, number);
+            code = GORCTL_EXIT_USAGE;
+        }
+    }
+    if (code == GORCTL_EXIT_OK && ferror(file)) {
+        gorctl_say("cannot read %s: %s", s->resume, strerror(errno));
+        code = GORCTL_EXIT_NOT_FOUND;
+    }
+    free(line);
+    (void)fclose(file);
+    return code;
+}
+
+static void free_known(struct importing *s)
+{
+    for (size_t i = 0; i < s->options.n_known; i++) {
+        free(s->options.known[i]);
+    }
+    free(s->options.known);
+}
+
+/* --------------------------------------------------------------- sending */
+
+static void note_failure(struct importing *s, int code)
+{
+    s->code = s->code == GORCTL_EXIT_OK ? code : s->code;
+}
+
+static void say_of_line(const struct importing *s, uint64_t line, const char *why)
+{
+    char *clean = gorctl_text_escape(why, strlen(why));
+    (void)fflush(stdout);
+    gorctl_say("%s, line %" PRIu64 ": %s", s->name, line, clean);
+    free(clean);
+}
+
+static void send_request(struct importing *s, const Gor__V1__ImportRequest *request, uint64_t line)
+{
+    s->sent[s->sent_count++] = (struct sent){s->messages++, line};
+    gorctl_stream_send(s->ctl, &request->base);
+}
+
+static bool has_room(void *user)
+{
+    const struct importing *s = user;
+    return s->stopping || s->sent_count < IN_FLIGHT;
+}
+
+static void on_line(const char *line, size_t length, uint64_t number, void *user)
+{
+    struct importing *s = user;
+    char why[GORCTL_JSON_WHY];
+    json_error_t error;
+    ProtobufCMessage *request;
+    if (s->stopping || gorctl_batch_is_blank(line, length)) {
+        return;
+    }
+    json_t *value = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    int rc = value != NULL
+                 ? gorctl_json_read(value, &gor__v1__import_request__descriptor, why, &request)
+                 : -EINVAL;
+    if (value == NULL) {
+        snprintf(why, sizeof(why), "not JSON: %.150s", error.text);
+    }
+    json_decref(value);
+    if (rc != 0) {
+        say_of_line(s, number, why);
+        s->orphaned = true;
+        s->refused++;
+        note_failure(s, GORCTL_EXIT_USAGE);
+        return;
+    }
+    const Gor__V1__ImportRequest *message = (const Gor__V1__ImportRequest *)request;
+    s->orphaned = s->orphaned && message->job == NULL;
+    if (!s->orphaned || message->output == NULL) {
+        send_request(s, message, number);
+    }
+    protobuf_c_message_free_unpacked(request, NULL);
+}
+
+static void close_once(struct importing *s)
+{
+    if (!s->closed) {
+        s->closed = true;
+        gorctl_stream_half_close(s->ctl);
+    }
+}
+
+static void on_end(int code, void *user)
+{
+    struct importing *s = user;
+    note_failure(s, code);
+    close_once(s);
+}
+
+/* --------------------------------------------------------------- answers */
+
+/* The line that it answers; 0: none of the file's. */
+static uint64_t answered_line(struct importing *s, uint64_t index)
+{
+    for (size_t i = 0; i < s->sent_count; i++) {
+        if (s->sent[i].index == index) {
+            uint64_t line = s->sent[i].line;
+            s->sent[i] = s->sent[--s->sent_count];
+            return line;
+        }
+    }
+    return 0;
+}
+
+static void count(struct importing *s, const Gor__V1__ImportResult *result)
+{
+    switch (result->status) {
+    case GOR__V1__IMPORT_RESULT__STATUS__TAKEN:
+        s->taken++;
+        s->renumbered += result->id != result->old_id;
+        break;
+    case GOR__V1__IMPORT_RESULT__STATUS__EXISTS:
+        s->there++;
+        break;
+    case GOR__V1__IMPORT_RESULT__STATUS__SKIPPED:
+        s->skipped++;
+        break;
+    case GOR__V1__IMPORT_RESULT__STATUS__REFUSED:
+        s->refused++;
+        break;
+    default:
+        break;
+    }
+}
+
+static void print(struct importing *s, const Gor__V1__ImportResult *result)
+{
+    if (s->ctl->json) {
+        gorctl_json_print(stdout, gorctl_json_message(&result->base), false);
+    } else if (result->id != 0) {
+        printf("%" PRIu64 " %" PRIu64 "\n", result->old_id, result->id);
+    }
+}
+
+static bool on_result(const ProtobufCMessage *message, void *user)
+{
+    struct importing *s = user;
+    const Gor__V1__ImportResult *result = (const Gor__V1__ImportResult *)message;
+    uint64_t line = answered_line(s, result->index);
+    count(s, result);
+    if (result->status != GOR__V1__IMPORT_RESULT__STATUS__STATUS_UNSPECIFIED) {
+        print(s, result);
+    }
+    if (result->message[0] != '\0') {
+        say_of_line(s, line, result->message);
+    }
+    if (result->status == GOR__V1__IMPORT_RESULT__STATUS__REFUSED) {
+        int code = gorctl_exit_of_status((enum wire_status)result->code);
+        note_failure(s, code);
+        s->stopping = s->stopping || code == GORCTL_EXIT_REFUSED;
+    }
+    bool written = fflush(stdout) == 0; /* whatever happens next, it is known what was taken */
+    if (s->stopping) {
+        close_once(s);
+    } else {
+        gorctl_lines_go_on(s->lines);
+    }
+    return written;
+}
+
+/* ------------------------------------------------------------------- all */
+
+static void sum_up(const struct importing *s, int code)
+{
+    const char *verb = s->options.dry_run ? "would be taken" : "taken";
+    (void)fflush(stdout);
+    gorctl_say("%" PRIu64 " jobs %s, %" PRIu64 " of them with new ids; %" PRIu64
+               " are here already; %" PRIu64 " that had not ended were left out; %" PRIu64
+               " refused",
+               s->taken, verb, s->renumbered, s->there, s->skipped, s->refused);
+    if ((code != GORCTL_EXIT_OK || s->stopping) && !s->options.dry_run) {
+        gorctl_say(
+            "not all of it was read; what was printed was taken: put that into a file and go "
+            "on with --resume%s",
+            s->sent_count > 0 ? ". The last few may have been taken as well: `gorctl ls -a`" : "");
+    }
+}
+
+static int import(struct importing *s, int fd)
+{
+    Gor__V1__ImportRequest first = GOR__V1__IMPORT_REQUEST__INIT;
+    struct gorctl_call call = {.path = "/gor.v1.Store/Import",
+                               .keep_open = true,
+                               .request = &first.base,
+                               .reply = &gor__v1__import_result__descriptor};
+    struct gorctl_lines_opts lines = {.fd = fd,
+                                      .name = s->name,
+                                      .most_bytes = LINE_MOST,
+                                      .on_line = on_line,
+                                      .has_room = has_room,
+                                      .on_end = on_end,
+                                      .user = s};
+    int code = gorctl_connect(s->ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    first.options = &s->options;
+    s->sent[s->sent_count++] = (struct sent){s->messages++, 0};
+    s->lines = gorctl_lines_new(s->ctl, &lines);
+    code = gorctl_stream(s->ctl, &call, on_result, s);
+    gorctl_lines_free(s->lines);
+    sum_up(s, code);
+    return code != GORCTL_EXIT_OK ? code : s->code;
+}
+
+static int import_file(struct importing *s)
+{
+    bool standard = strcmp(s->name, "-") == 0;
+    FILE *in = standard ? stdin : fopen(s->name, "re");
+    if (in == NULL) {
+        gorctl_say("cannot read '%s': %s", s->name, strerror(errno));
+        return GORCTL_EXIT_NOT_FOUND;
+    }
+    s->name = standard ? "standard input" : s->name;
+    int code = import(s, fileno(in));
+    if (!standard) {
+        (void)fclose(in);
+    }
+    return code;
+}
+
+int gorctl_cmd_import(struct gorctl *ctl, int argc, char **argv)
+{
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "FILE",
+                                     .doc = doc,
+                                     .children = gorctl_read_children};
+    struct importing s = {.ctl = ctl, .options = GOR__V1__IMPORT_OPTIONS__INIT};
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &s);
+    int code = s.resume != NULL ? read_known(&s) : GORCTL_EXIT_OK;
+    if (code == GORCTL_EXIT_OK) {
+        code = import_file(&s);
+    }
+    free_known(&s);
+    return code;
+}

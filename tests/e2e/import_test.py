@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""gorctl export and import: jobs with their history from one daemon into another."""
+
+import json
+import os
+import subprocess
+import unittest
+
+import gor_e2e as e2e
+import gorctl_e2e as ctl
+from gor_e2e import grpc
+
+DENIED = grpc.StatusCode.PERMISSION_DENIED if grpc else None
+
+
+def without_seqs(lines):
+    """Exported lines, but for the numbers that every daemon gives for itself."""
+    out = []
+    for line in lines:
+        line = json.loads(json.dumps(line))
+        if "job" in line:
+            line["job"]["last_seq"] = 0
+            for event in line["events"]:
+                event["seq"] = 0
+        else:
+            line["output"]["next_offset"] = 0
+        out.append(line)
+    return out
+
+
+class Import(ctl.GorctlTest):
+    options = ("--exec-slots", "2")
+
+    def other(self, *options):
+        """A daemon, empty, with its client."""
+        gord = e2e.Gord(*options)
+        self.addCleanup(gord.close)
+        gord.start()
+        client = gord.client()
+        self.addCleanup(client.close)
+        return gord, client
+
+    def file(self, lines, name="jobs.ndjson"):
+        path = os.path.join(self.gord.folder, name)
+        with open(path, "w", encoding="utf-8") as out:
+            for line in lines:
+                out.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
+        return path
+
+    def into(self, gord, path, *options, code=0):
+        done = ctl.run("import", *options, path, host=gord.socket)
+        self.assertEqual(done.code, code, done)
+        return done
+
+    def checked(self, gord, client):
+        """Stop it; its store has nothing to complain of, and it starts again."""
+        client.close()
+        self.assertEqual(gord.stop(), 0)
+        done = subprocess.run(e2e.gord_command("--state-dir", gord.state, "--check-store"),
+                              capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        gord.start()
+        client = gord.client()
+        self.addCleanup(client.close)
+        return client
+
+    def some_of_everything(self):
+        """Jobs of all kinds that have ended in many ways; their ids."""
+        retry = self.client.message("RetryPolicy", retries=1, backoff_ns=1)
+        first = self.client.exec("sh", "-c", "echo out; echo err >&2; printf '\\377\\0x'",
+                                 labels={"a": "b", "c": ""}, name="first")
+        ids = [first,
+               self.client.exec("sh", "-c", "exit 3", retry=retry),
+               self.client.exec("sh", "-c", "kill -9 $$"),
+               self.client.exec("/no/such/program"),
+               self.client.exec("true", after=[self.client.message(
+                   "AnyOf", of=[self.client.message("Dependency", id=first)])]),
+               self.client.native("builtin.echo", "x"),
+               self.client.jobs("Submit", spec=self.client.message("JobSpec", lua=self.client.message(
+                   "LuaSpec", script=b"progress(1, 2, 'half') result('all')"))).id]
+        sleeper = self.client.exec("sleep", "1000")
+        self.client.wait_process(sleeper)
+        self.client.jobs("Signal", ids=[sleeper], signal=18)
+        self.client.jobs("Cancel", ids=[sleeper], cause="enough")
+        self.client.wait(*ids, sleeper)
+        again = self.client.jobs("Rerun", ids=[ids[1]]).results[0].new_id
+        array = self.client.exec_spec("sh", "-c", "echo $GOR_ARRAY_INDEX; exit $GOR_ARRAY_INDEX",
+                                      name="all")
+        array.array.at_once = 2
+        array.array.indices.add(first=0, last=2)
+        group = self.client.submit(array)
+        entry = self.client.message("CronSpec", name="each", expr="@yearly",
+                                    job=self.client.exec_spec("echo", "fired"))
+        self.client.call("Crons", "Put", spec=entry, replace=True)
+        fired = self.client.call("Crons", "Run", name="each").id
+        self.client.wait(again, group, fired)
+        return ids + [sleeper, fired, group, again]
+
+    def test_round_trip_is_equal(self):
+        self.some_of_everything()
+        lines = self.ok("export", "--with-output", "--reveal").lines
+        gord, client = self.other()
+        done = self.into(gord, self.file(lines))
+        jobs = [line["job"]["id"] for line in lines if "job" in line]
+        self.assertEqual(done.text.split("\n")[:-1], [f"{i} {i}" for i in jobs])
+        self.assertIn(b"0 of them with new ids", done.err)
+        client = self.checked(gord, client)
+        again = ctl.run("export", "--with-output", "--reveal", host=gord.socket).lines
+        self.assertEqual(without_seqs(again), without_seqs(lines))
+        for job_id in jobs:
+            if self.client.get(job_id).spec.WhichOneof("kind") != "group":
+                self.assertEqual(client.logs(job_id), self.client.logs(job_id))
+        self.assertEqual(client.jobs("Count").total, len(jobs))
+        found = client.jobs("Select", selector=client.message("Selector", labels=[
+            client.message("LabelMatch", key="a", value="b")]))
+        labelled = [line["job"]["id"] for line in lines
+                    if "job" in line and line["job"]["spec"]["labels"].get("a") == "b"]
+        self.assertEqual(sorted(found.ids), labelled)
+        self.assertGreater(client.native("builtin.echo"), jobs[-1])
+        # All of it is there already.
+        done = self.into(gord, self.file(lines))
+        self.assertIn(f"0 jobs taken, 0 of them with new ids; {len(jobs)} are here already".encode(),
+                      done.err)
+
+    def test_new_ids_where_there_are_jobs_already(self):
+        ids = self.some_of_everything()
+        lines = self.ok("export", "--from-id", str(ids[0])).lines
+        gord, client = self.other()
+        last = max(line["job"]["id"] for line in lines)
+        reply = client.jobs("SubmitMany", specs=[client.native_spec("builtin.echo")] * (last + 5))
+        client.wait(reply.first_id + reply.count - 1)
+        done = self.into(gord, self.file(lines))
+        here = dict(map(int, line.split()) for line in done.text.splitlines())
+        self.assertEqual(sorted(here), [line["job"]["id"] for line in lines])
+        self.assertEqual(sorted(here.values()),
+                         list(range(last + 6, last + 6 + len(lines))))
+        client = self.checked(gord, client)
+        for old, new in here.items():
+            self.assertEqual(client.get(new).spec.name, self.client.get(old).spec.name)
+        self.assertEqual(client.get(here[ids[4]]).spec.after[0].of[0].id, here[ids[0]])
+        self.assertEqual(client.get(here[ids[-1]]).spec.rerun_of, here[ids[1]])
+        task = client.get(here[ids[-2]] + 1).spec
+        self.assertEqual((task.parent_id, task.task.array_id), (here[ids[-2]],) * 2)
+        # Again, with what was printed: nothing is taken twice.
+        taken = self.file(done.text.splitlines(), "taken")
+        again = self.into(gord, self.file(lines), "--resume", taken)
+        self.assertIn(b"0 jobs taken", again.err)
+        # A part, which refers to what is not in it.
+        part = [line for line in lines if line["job"]["id"] == ids[4]]
+        done = self.into(gord, self.file(part))
+        self.assertIn(b"1 references to jobs that were not taken were left out", done.err)
+        new = int(done.text.split()[1])
+        self.assertEqual(len(client.get(new).spec.after), 0)
+
+    def test_live_jobs_are_held_or_start_or_are_left_out(self):
+        held = self.client.exec("true", held=True, env={"PATH": "/bin:/usr/bin", "MY_TOKEN": "s3cret"})
+        after = self.client.exec("true", held=True, after=[self.client.message(
+            "AnyOf", of=[self.client.message("Dependency", id=held)])])
+        self.addCleanup(self.client.jobs, "Cancel", ids=[held, after])
+        hidden = self.ok("export", "--from-id", str(held)).lines
+        shown = self.ok("export", "--reveal", "--from-id", str(held)).lines
+        gord, client = self.other()
+        done = self.into(gord, self.file(hidden), code=ctl.USAGE)
+        self.assertIn(b"line 1: the value of MY_TOKEN was hidden", done.err)
+        self.assertIn(b"line 2: it is to run after job %d, which was not taken" % held, done.err)
+        done = self.into(gord, self.file(hidden), "--live=skip")
+        self.assertEqual((done.out, client.jobs("Count").total), (b"", 0))
+        self.assertIn(b"2 that had not ended were left out", done.err)
+        done = self.into(gord, self.file(shown), "--dry-run")
+        self.assertEqual((done.text, client.jobs("Count").total),
+                         (f"{held} {held}\n{after} {after}\n", 0))
+        self.into(gord, self.file(shown))
+        self.assertEqual([client.get(i).state for i in (held, after)], [e2e.CREATED] * 2)
+        client.jobs("Release", ids=[held, after])
+        self.assertEqual([j.outcome for j in client.wait(held, after)], [e2e.SUCCEEDED] * 2)
+        for line in shown:
+            line["job"]["spec"]["held"] = False
+        done = self.into(gord, self.file(shown), "--live=submit")
+        ids = [int(line.split()[1]) for line in done.text.splitlines()]
+        self.assertEqual(len(ids), 2)
+        self.assertEqual([j.outcome for j in client.wait(*ids)], [e2e.SUCCEEDED] * 2)
+        self.checked(gord, client)
+
+    def test_bad_lines_are_told_and_stop_nothing(self):
+        job = self.client.exec("true")
+        self.client.wait(job)
+        line = next(x for x in self.ok("export", "--from-id", str(job)).lines)
+        job = line["job"]
+
+        def with_job(**fields):
+            return {"job": {**job, **fields}, "events": line["events"]}
+
+        def events(fn):
+            copy = json.loads(json.dumps(line))
+            fn(copy["events"])
+            return copy
+
+        bad = [
+            ({"output": {"stream": "STDOUT", "data": "x"}}, "output without a job before it"),
+            ("{", "not JSON"),
+            ("[]", "not an object"),
+            ({"job": job, "more": 1}, 'has no member "more"'),
+            (with_job(id="x"), '"id" must be a whole number'),
+            (with_job(outcome="NEVER"), '"outcome" has a value that is not known'),
+            (with_job(id=0), "needs an id, a spec and a state"),
+            (with_job(spec=None), "needs an id, a spec and a state"),
+            (with_job(outcome=None), "must say how"),
+            (with_job(outcome="FAILED"), "another outcome"),
+            (with_job(finished_ns=-1), "out of range"),
+            (with_job(spec={**job["spec"], "name": "n" * 300}), "spec.name has 300 bytes"),
+            (events(list.pop), "is no end"),
+            (events(lambda e: e.append(e[-1])), "cannot follow what is before it"),
+            (events(lambda e: e[1].update(kind=None)), "events[1] has no kind"),
+            ({}, "neither job nor output"),
+        ]
+        gord, client = self.other()
+        done = self.into(gord, self.file([text for text, _ in bad] + [line]), code=ctl.USAGE)
+        said = done.err.decode().splitlines()
+        for number, (_, why) in enumerate(bad, 1):
+            self.assertTrue(any(f"line {number}: " in s and why in s for s in said), (number, why, said))
+        self.assertEqual(done.text, f"{job['id']} {job['id']}\n")
+        # Output that is none takes its job with it.
+        done = self.into(gord, self.file([with_job(id=job["id"] + 1),
+                                          {"output": {"stream": None, "data": "x"}}]), code=ctl.USAGE)
+        self.assertIn(b"line 1: its output cannot be taken", done.err)
+        # A history that is not all there is made up from the job.
+        short = events(lambda e: e.pop(0))
+        short["job"]["id"] += 7
+        done = self.into(gord, self.file([short]))
+        self.assertIn(b"was left out", done.err)
+        got = client.get(job["id"] + 7)
+        self.assertEqual((got.outcome, got.started_ns), (e2e.SUCCEEDED, job["started_ns"]))
+        self.checked(gord, client)
+
+    def test_an_import_that_is_cut_off_leaves_whole_jobs(self):
+        gord, client = self.other()
+        job = self.client.exec("sh", "-c", "echo out")
+        self.client.wait(job)
+        line, *output = self.ok("export", "--with-output", "--from-id", str(job)).lines[:2]
+
+        def requests():
+            for i in range(300):
+                copy = json.loads(json.dumps(line))
+                copy["job"]["id"] = 1 + i
+                yield copy
+
+        path = self.file([x for copy in requests() for x in (copy, *output)])
+        with open(path, "rb") as file:
+            whole = file.read()
+        process = subprocess.Popen(ctl.command("import", "-"), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   env=ctl.environment(gord.socket))
+        process.stdin.write(whole[:len(whole) // 2])
+        process.stdin.flush()
+        first = process.stdout.readline()
+        self.assertEqual(first, b"1 1\n")
+        gord.kill()
+        out, err = process.communicate(timeout=e2e.PATIENCE)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertIn(b"--resume", err)
+        gord.start()
+        client = gord.client()
+        taken = [int(x.split()[1]) for x in (first + out).decode().splitlines()]
+        for job_id in taken:
+            self.assertEqual(client.logs(job_id), b"out\n")
+        done = self.into(gord, path)
+        self.assertEqual(len(done.text.splitlines()), 300)
+        self.assertEqual(client.jobs("Count").total, 300)
+        client = self.checked(gord, client)
+        self.assertEqual(client.logs(300), b"out\n")
+        self.assertEqual([n for n in os.listdir(os.path.join(gord.state, "logs")) if "-" in n], [])
+
+    def test_wrong_words(self):
+        self.refused(ctl.USAGE, "which file?", "import")
+        self.refused(ctl.USAGE, "one file at a time", "import", "a", "b")
+        self.refused(ctl.USAGE, "is not one of hold, submit, skip", "import", "--live=maybe", "-")
+        self.refused(ctl.NOT_FOUND, "cannot read", "import", "/no/such/file")
+        self.refused(ctl.NOT_FOUND, "cannot read", "import", "--resume", "/no/such/file", "-")
+        path = self.file(["1 2 3"], "taken")
+        self.refused(ctl.USAGE, "line 1: not two ids", "import", "--resume", path, "-")
+
+
+if __name__ == "__main__":
+    e2e.main()
