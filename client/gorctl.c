@@ -66,6 +66,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"audit", "who asked for which change, and what came of it", gorctl_cmd_audit, false},
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},
     {"token", "make, list and revoke tokens for callers over TCP", gorctl_cmd_token, true},
+    {"tls", "make certificates for daemon and clients", gorctl_cmd_tls, false},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, false},
     {"help", "help, also about one command", gorctl_cmd_help, false},
     {0},

@@ -99,6 +99,7 @@ int gorctl_cmd_resume(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_drain(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_undrain(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_token(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_tls(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_send(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_signal(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_version(struct gorctl *ctl, int argc, char **argv);

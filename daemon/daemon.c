@@ -24,6 +24,7 @@
 #include "daemon/service/service.h"
 #include "daemon/service/trail.h"
 #include "daemon/store/lock.h"
+#include "daemon/tls.h"
 #include "rpc/server.h"
 
 #define STOP_CAUSE "daemon stops"
@@ -422,7 +423,8 @@ static enum gord_exit start(struct daemon *d)
     if (start_runner(d) != 0 || open_trail(d) != 0 || start_service(d) != 0) {
         return GORD_EXIT_INTERNAL;
     }
-    if (gord_listen(d->config, d->server, &d->auth) != 0) {
+    if (gord_tls_load(d->config, d->server) != 0 ||
+        gord_listen(d->config, d->server, &d->auth) != 0) {
         return GORD_EXIT_LISTEN;
     }
     if (d->config->metrics_host != NULL &&

@@ -81,10 +81,10 @@ static int take_passed(const struct gord_config *config, struct rpc_server *serv
         result = -errno;
     } else if (address.ss_family == AF_UNIX) {
         allow_socket_group(auth, &address);
-    } else if (!is_loopback(&address)) {
+    } else if (!is_loopback(&address) && config->tls_cert == NULL) {
         gord_log(GORD_LOG_ERROR, 0,
                  "the socket handed over as descriptor %d is open to the "
-                 "network; without TLS only loopback addresses are served",
+                 "network; without TLS (--tls-cert) only loopback addresses are served",
                  fd);
         return -EADDRNOTAVAIL;
     } else {
