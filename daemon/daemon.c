@@ -17,6 +17,7 @@
 #include "daemon/base/notify.h"
 #include "daemon/listen.h"
 #include "daemon/pulse.h"
+#include "daemon/reload.h"
 #include "daemon/runner/plugin_file.h"
 #include "daemon/runner/runner.h"
 #include "daemon/scrape.h"
@@ -39,7 +40,7 @@ enum stage { SERVING, ENDING_JOBS, COMMITTING, ENDING_CLIENTS, ENDED };
 enum { SIGNALS = 4 };
 
 struct daemon {
-    const struct gord_config *config;
+    struct gord_config *config; /* borrowed */
     uv_loop_t loop;
     int lock_fd;
     char log_root[PATH_MAX];
@@ -158,6 +159,22 @@ static void begin_stop(struct daemon *d, int signum)
 
 /* ------------------------------------------------------------------ signals */
 
+static void reload(struct daemon *d)
+{
+    struct gord_reload target = {
+        .config = d->config, .runner = d->runner, .service = d->service, .server = d->server};
+    char text[GORD_RELOAD_TEXT];
+
+    if (d->stage != SERVING) {
+        gord_log(GORD_LOG_NOTICE, 0, "SIGHUP: stopping, so nothing is read again");
+        return;
+    }
+    gord_notify_reloading(&d->notify, "reading the configuration");
+    gord_reload(&target, text, sizeof(text));
+    gord_notify_ready(&d->notify, text);
+    d->pulse.text[0] = '\0'; /* the counts are told again, after this */
+}
+
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *d = handle->data;
@@ -178,7 +195,7 @@ static void on_signal(uv_signal_t *handle, int signum)
         fflush(stderr);
         break;
     default:
-        gord_log(GORD_LOG_NOTICE, 0, "SIGHUP: there is no configuration file to read again");
+        reload(d);
         break;
     }
 }
@@ -262,10 +279,7 @@ static enum gord_exit open_state(struct daemon *d)
     struct gord_bus_opts opts = {.loop = &d->loop,
                                  .state_dir = dir,
                                  .memory = d->config->store_memory,
-                                 .keep = {.age_ns = d->config->keep_age_ns,
-                                          .failed_age_ns = d->config->keep_failed_ns,
-                                          .jobs = d->config->keep_jobs,
-                                          .bytes = d->config->keep_bytes}};
+                                 .keep = gord_keep_of(d->config)};
     result = gord_bus_open(&opts, text, &d->bus);
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "%s", text);
@@ -313,6 +327,7 @@ static int start_runner(struct daemon *d)
                                       .log_cap_bytes = config->log_cap_bytes,
                                       .paused = config->paused || gord_bus_was_paused(d->bus),
                                       .nofile = d->nofile,
+                                      .finish_hook = config->finish_hook,
                                       .plugin_folder = config->plugin_dir,
                                       .plugin_copies = d->plugin_copies,
                                       .cgroup = config->cgroup};
@@ -473,7 +488,7 @@ static void finish(struct daemon *d)
     gord_lock_close(d->lock_fd);
 }
 
-enum gord_exit gord_daemon_run(const struct gord_config *config)
+enum gord_exit gord_daemon_run(struct gord_config *config)
 {
     struct daemon *d = calloc(1, sizeof(*d));
 

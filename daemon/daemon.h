@@ -11,7 +11,7 @@
 
 #include "daemon/base/config.h"
 
-/* Serve until SIGTERM or SIGINT. Answers the exit code. */
-enum gord_exit gord_daemon_run(const struct gord_config *config);
+/* Serve until SIGTERM or SIGINT. A reload changes the configuration. Answers the exit code. */
+enum gord_exit gord_daemon_run(struct gord_config *config);
 
 #endif

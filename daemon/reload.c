@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* reload.c - see reload.h. */
+#include "daemon/reload.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/check_config.h"
+#include "daemon/store/store.h"
+#include "daemon/tls.h"
+
+struct tally {
+    unsigned changed;
+    unsigned waiting; /* for a restart */
+};
+
+static void log_fault(void *arg, const char *text)
+{
+    (void)arg;
+    gord_log(GORD_LOG_ERROR, 0, "reload: %s", text);
+}
+
+/* Why a value that can change cannot become that one; NULL: it can. */
+static const char *obstacle(enum gord_option_id id, const struct gord_config *now,
+                            const struct gord_config *fresh)
+{
+    switch (id) {
+    case GORD_OPT_TLS_CERT:
+    case GORD_OPT_TLS_KEY:
+    case GORD_OPT_TLS_CA:
+    case GORD_OPT_TLS_CRL:
+        return (now->tls_cert == NULL) != (fresh->tls_cert == NULL)
+                   ? ": TLS is turned on and off by a restart"
+                   : NULL;
+    case GORD_OPT_EXEC_SLOTS:
+        return now->max_goroutines != 0 && fresh->exec_slots > now->exec_slots
+                   ? ": beside max-goroutines there is room for the slots of the start"
+                   : NULL;
+    default:
+        return NULL;
+    }
+}
+
+static void take_option(struct gord_config *now, struct gord_config *fresh, enum gord_option_id id,
+                        struct tally *tally)
+{
+    const struct gord_option *option = gord_option_row(id);
+    char before[GORD_OPTION_TEXT], after[GORD_OPTION_TEXT];
+    const char *why = (option->flags & GORD_OPTION_LIVE) != 0 ? obstacle(id, now, fresh) : "";
+
+    gord_option_show(option, now, before);
+    gord_option_show(option, fresh, after);
+    bool same = strcmp(before, after) == 0;
+    if (!same && why != NULL) {
+        gord_log(GORD_LOG_WARNING, 0, "reload: %s: %s -> %s needs a restart, and stays%s",
+                 option->name, before, after, why);
+        tally->waiting++;
+        return;
+    }
+    now->origin[id] = fresh->origin[id];
+    if (!same) {
+        gord_log(GORD_LOG_NOTICE, 0, "reload: %s: %s -> %s", option->name, before, after);
+        gord_option_swap(option, now, fresh);
+        tally->changed++;
+    }
+}
+
+static void take_options(struct gord_config *now, struct gord_config *fresh, struct tally *tally)
+{
+    for (unsigned id = 0; id < GORD_OPTION_COUNT; id++) {
+        if ((gord_option_row((enum gord_option_id)id)->flags & GORD_OPTION_COMMAND) == 0) {
+            take_option(now, fresh, (enum gord_option_id)id, tally);
+        }
+    }
+}
+
+struct gord_keep gord_keep_of(const struct gord_config *config)
+{
+    return (struct gord_keep){.age_ns = config->keep_age_ns,
+                              .failed_age_ns = config->keep_failed_ns,
+                              .jobs = config->keep_jobs,
+                              .bytes = config->keep_bytes};
+}
+
+static void apply(const struct gord_reload *reload)
+{
+    const struct gord_config *config = reload->config;
+    struct gord_runner_change runner = {.slots = {[GORD_EXEC] = config->exec_slots,
+                                                  [GORD_NATIVE] = config->native_slots,
+                                                  [GORD_LUA] = config->lua_slots},
+                                        .refuse_at_ceiling = config->refuse_at_ceiling,
+                                        .grace_ns = config->grace_ns,
+                                        .stop_policy = config->stop_policy,
+                                        .log_cap_bytes = config->log_cap_bytes,
+                                        .finish_hook = config->finish_hook};
+    struct gord_keep keep = gord_keep_of(config);
+
+    gord_log_set_level(config->log_level);
+    gord_runner_change(reload->runner, &runner);
+    gord_store_set_keep(gord_bus_store(gord_runner_bus(reload->runner)), &keep);
+    gord_service_set_hide_env(reload->service, config->hide_env);
+}
+
+static void conclude(const struct tally *tally, bool tls, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "reloaded: %u values changed, %u need a restart%s", tally->changed,
+             tally->waiting, tls ? "; certificates read again, for connections to come" : "");
+}
+
+bool gord_reload(const struct gord_reload *reload, char *out, size_t out_bytes)
+{
+    struct gord_faults faults = {.tell = log_fault};
+    struct gord_config fresh;
+    struct tally tally = {0};
+    int result = gord_config_read_again(reload->config, &faults, &fresh);
+
+    if (result == 0) {
+        gord_check_config(&fresh, &faults);
+        /* The last thing that can fail, with the certificates that are to be in force. */
+        bool tls = reload->config->tls_cert != NULL && fresh.tls_cert != NULL;
+        result = faults.count != 0 ? -EINVAL : tls ? gord_tls_load(&fresh, reload->server) : 0;
+        if (result == 0) {
+            take_options(reload->config, &fresh, &tally);
+            char *file = reload->config->file;
+            reload->config->file = fresh.file;
+            fresh.file = file;
+            apply(reload);
+            conclude(&tally, tls, out, out_bytes);
+        }
+        gord_config_fini(&fresh);
+    }
+    if (result != 0) {
+        snprintf(out, out_bytes, "the reload changed nothing: %s; gord --check-config tells more",
+                 result == -ENOMEM ? "out of memory" : "the configuration has faults, see the log");
+    }
+    gord_log(result == 0 ? GORD_LOG_NOTICE : GORD_LOG_ERROR, 0, "%s", out);
+    return result == 0;
+}
