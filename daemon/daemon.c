@@ -18,26 +18,27 @@
 #include "daemon/listen.h"
 #include "daemon/pulse.h"
 #include "daemon/reload.h"
+#include "daemon/runner/handover.h"
 #include "daemon/runner/plugin_file.h"
 #include "daemon/runner/runner.h"
 #include "daemon/scrape.h"
 #include "daemon/service/auth.h"
 #include "daemon/service/service.h"
 #include "daemon/service/trail.h"
+#include "daemon/stop.h"
 #include "daemon/store/lock.h"
 #include "daemon/tls.h"
+#include "daemon/upgrade.h"
 #include "rpc/server.h"
 
-#define STOP_CAUSE "daemon stops"
-#define STOP_SLACK_MS 1000   /* after the grace, until the processes are killed for good */
-#define STOP_ABANDON_MS 3000 /* after that, until native jobs are left to themselves */
-#define STOP_COMMIT_MS 5000  /* for the last events to reach the disk */
-#define STOP_CLIENTS_NS GOR_SECOND
 #define OWN_GOROUTINES 256 /* of the daemon itself, far more than there are at a time */
 
-enum stage { SERVING, ENDING_JOBS, COMMITTING, ENDING_CLIENTS, ENDED };
+/* A start tells systemd within so long that it goes on; what SQLite does in one piece (an older store
+ * brought up to date, a long journal read back) may take longer. */
+#define SIGN_NS (30 * GOR_SECOND)
+#define STORE_SIGN_NS (600 * GOR_SECOND)
 
-enum { SIGNALS = 4 };
+enum { SIGNALS = 5, KEPT_MAX = 16 };
 
 struct daemon {
     struct gord_config *config; /* borrowed */
@@ -55,106 +56,111 @@ struct daemon {
     struct rpc_server *server;
     struct gord_scrape *scrape; /* NULL: metrics are not served */
     struct gord_pulse pulse;
+    struct gord_starting starting;
+    uint64_t settled; /* events, before we serve */
     struct gord_bus_hook hook;
     uv_signal_t signals[SIGNALS];
-    uv_timer_t stop_timer;
-    enum stage stage;
-    bool hurried;
+    bool serving;
+    bool stored; /* systemd keeps our sockets */
+    struct gord_stop stop;
+    struct gord_upgrade *upgrade;  /* borrowed */
+    Gor__Handover__Handover *from; /* owned; what we were handed over; NULL: nothing */
+    Gor__Handover__Handover to;    /* what we hand over */
+    Gor__Handover__Listener kept[KEPT_MAX];
+    Gor__Handover__Listener *kept_list[KEPT_MAX];
     bool runtime_runs;
     enum gord_exit code;
 };
 
 /* ------------------------------------------------------------------ stopping */
 
-static void end_loop(struct daemon *d)
+static void close_signals(struct daemon *d)
 {
-    d->stage = ENDED;
     for (int i = 0; i < SIGNALS; i++) {
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     }
-    uv_close((uv_handle_t *)&d->stop_timer, NULL);
+}
+
+/* From here to the end, or until the next gord takes over: a handle that is closed puts the signal's default
+ * back, and nobody shall die of it with the last events still to be stored. */
+static void hold_signals(struct daemon *d)
+{
+    gord_upgrade_hold_signals();
+    for (int i = 0; i < SIGNALS; i++) {
+        uv_unref((uv_handle_t *)&d->signals[i]);
+    }
+}
+
+static void end_loop(void *arg)
+{
+    struct daemon *d = arg;
+
+    hold_signals(d);
     gord_pulse_stop(&d->pulse);
     uv_stop(&d->loop);
 }
 
-static void on_clients_gone(struct rpc_server *server, void *user)
-{
-    (void)server;
-    end_loop(user);
-}
-
-static void end_clients(struct daemon *d)
-{
-    d->stage = ENDING_CLIENTS;
-    uv_timer_stop(&d->stop_timer);
-    gord_scrape_stop(d->scrape);
-    gord_service_end(d->service);
-    rpc_server_drain(d->server, STOP_CLIENTS_NS, on_clients_gone, d);
-}
-
-static void on_commit_late(uv_timer_t *timer)
-{
-    struct daemon *d = timer->data;
-
-    gord_log(GORD_LOG_ERROR, 0, "the store is late; stopping without its answer");
-    end_clients(d);
-}
-
-/* On every turn while the last events are on their way to the disk. */
-static void on_flush(void *arg)
-{
-    struct daemon *d = arg;
-
-    if (d->stage == COMMITTING && (gord_bus_committed(d->bus) == gord_bus_last_seq(d->bus) ||
-                                   gord_bus_store_error(d->bus, NULL) != 0)) {
-        end_clients(d);
-    }
-}
-
-static void on_jobs_ended(void *arg)
-{
-    struct daemon *d = arg;
-
-    if (d->stage == ENDING_JOBS) {
-        d->stage = COMMITTING;
-        uv_timer_start(&d->stop_timer, on_commit_late, STOP_COMMIT_MS, 0);
-        gord_bus_wake(d->bus);
-    }
-}
-
-static void on_abandon(uv_timer_t *timer)
-{
-    struct daemon *d = timer->data;
-
-    gord_runner_abandon(d->runner, STOP_CAUSE "; it did not end when asked and was left");
-    on_jobs_ended(d);
-}
-
-static void hurry(struct daemon *d)
-{
-    if (!d->hurried) {
-        d->hurried = true;
-        gord_runner_hurry(d->runner);
-        uv_timer_start(&d->stop_timer, on_abandon, STOP_ABANDON_MS, 0);
-    }
-}
-
-static void on_grace_over(uv_timer_t *timer)
-{
-    hurry(timer->data);
-}
-
 static void begin_stop(struct daemon *d, int signum)
 {
-    uint64_t grace_ms = (uint64_t)(d->config->grace_ns / GOR_MILLISECOND);
-
     gord_log(GORD_LOG_NOTICE, 0, "stopping on %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
     gord_notify_stopping(&d->notify, "ending jobs");
-    gord_notify_extend(&d->notify, d->config->grace_ns + 15 * GOR_SECOND);
-    d->stage = ENDING_JOBS;
-    gord_service_refuse_work(d->service);
-    uv_timer_start(&d->stop_timer, on_grace_over, grace_ms + STOP_SLACK_MS, 0);
-    gord_runner_drain(d->runner, STOP_CAUSE, on_jobs_ended, d);
+    d->pulse.stopping = true;
+    if (d->stored) {
+        rpc_server_leave_files(d->server); /* the next one goes on with them, or clears them away */
+    }
+    gord_stop_begin(&d->stop);
+}
+
+/* ------------------------------------------------------------------ upgrading */
+
+/* The listeners are closed with the server; the sockets go on by copies. */
+static void keep_listener(void *arg, int fd, const char *path)
+{
+    struct daemon *d = arg;
+    size_t at = d->to.n_listeners;
+    int copy = at < KEPT_MAX ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
+
+    if (copy >= 0) {
+        gor__handover__listener__init(&d->kept[at]);
+        d->kept[at].name = (char *)(uintptr_t)gord_kept_name(d->config, fd, path);
+        d->kept[at].fd = copy;
+        d->kept_list[at] = &d->kept[at];
+        d->to.n_listeners++;
+    }
+}
+
+static void begin_upgrade(struct daemon *d)
+{
+    char why[GORD_UPGRADE_WHY];
+
+    if (d->config->store_memory) {
+        gord_log(GORD_LOG_ERROR, 0, "no upgrade: with --store=memory all jobs would be forgotten");
+        return;
+    }
+    if (gord_upgrade_ask(d->upgrade, why) != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "no upgrade: %s", why);
+        return;
+    }
+    gord_log(GORD_LOG_NOTICE, 0, "becoming what is installed as %s", d->upgrade->path);
+    gord_notify_reloading(&d->notify, "being replaced by another version");
+    gor__handover__handover__init(&d->to);
+    d->to.began_ns = gor_now();
+    d->to.listeners = d->kept_list;
+    rpc_server_each_listener(d->server, keep_listener, d);
+    rpc_server_leave_files(d->server);
+    d->stop.leaving = true;
+    gord_stop_begin(&d->stop);
+}
+
+/* All is closed. Comes back only if neither binary could be run. */
+static void upgrade(struct daemon *d, struct gord_handed *notes)
+{
+    d->to.n_runs = notes->count;
+    d->to.runs = notes->items;
+    int result = gord_upgrade_execute(d->upgrade, &d->to, &d->nofile);
+    gord_log(GORD_LOG_ERROR, 0, "neither the new gord nor the former one can be run: %s",
+             strerror(-result));
+    d->code = GORD_EXIT_INTERNAL;
 }
 
 /* ------------------------------------------------------------------ signals */
@@ -165,7 +171,7 @@ static void reload(struct daemon *d)
         .config = d->config, .runner = d->runner, .service = d->service, .server = d->server};
     char text[GORD_RELOAD_TEXT];
 
-    if (d->stage != SERVING) {
+    if (gord_stop_has_begun(&d->stop)) {
         gord_log(GORD_LOG_NOTICE, 0, "SIGHUP: stopping, so nothing is read again");
         return;
     }
@@ -182,11 +188,16 @@ static void on_signal(uv_signal_t *handle, int signum)
     switch (signum) {
     case SIGTERM:
     case SIGINT:
-        if (d->stage == SERVING) {
+        if (!gord_stop_has_begun(&d->stop)) {
             begin_stop(d, signum);
-        } else if (d->stage == ENDING_JOBS) {
-            gord_log(GORD_LOG_NOTICE, 0, "asked again: not waiting out the grace");
-            hurry(d);
+        } else {
+            gord_stop_hurry(&d->stop);
+            gord_upgrade_note_stop(signum);
+        }
+        break;
+    case SIGUSR2:
+        if (!gord_stop_has_begun(&d->stop)) {
+            begin_upgrade(d);
         }
         break;
     case SIGUSR1:
@@ -202,7 +213,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 
 static void watch_signals(struct daemon *d)
 {
-    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP};
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
     int result;
 
     for (int i = 0; i < SIGNALS; i++) {
@@ -210,8 +221,7 @@ static void watch_signals(struct daemon *d)
         d->signals[i].data = d;
         uv_signal_start(&d->signals[i], on_signal, numbers[i]);
     }
-    uv_timer_init(&d->loop, &d->stop_timer);
-    d->stop_timer.data = d;
+    gord_upgrade_release_signals();
     /* Not by the loop, which may be what is stuck. */
     result = gor_dump_on_signal(SIGQUIT, -1);
     if (result != 0) {
@@ -250,6 +260,25 @@ static int make_folder(const char *path)
     return access(copy, W_OK | X_OK) == 0 ? 0 : -errno;
 }
 
+static void on_read_back(void *arg, uint64_t count)
+{
+    struct daemon *d = arg;
+
+    gord_starting_tell(&d->starting, "records read back", count, SIGN_NS);
+}
+
+/* What the last daemon left is settled by events, before anybody is served. */
+static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
+{
+    struct daemon *d = arg;
+
+    (void)event;
+    (void)job;
+    if (!d->serving) {
+        gord_starting_tell(&d->starting, "events of jobs left over", ++d->settled, SIGN_NS);
+    }
+}
+
 static enum gord_exit open_state(struct daemon *d)
 {
     const char *dir = d->config->state_dir;
@@ -279,7 +308,10 @@ static enum gord_exit open_state(struct daemon *d)
     struct gord_bus_opts opts = {.loop = &d->loop,
                                  .state_dir = dir,
                                  .memory = d->config->store_memory,
-                                 .keep = gord_keep_of(d->config)};
+                                 .keep = gord_keep_of(d->config),
+                                 .progress = on_read_back,
+                                 .progress_arg = d};
+    gord_starting_tell(&d->starting, "opening the store", 0, STORE_SIGN_NS);
     result = gord_bus_open(&opts, text, &d->bus);
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "%s", text);
@@ -324,6 +356,7 @@ static int start_runner(struct daemon *d)
                                       .max_goroutines = config->max_goroutines,
                                       .refuse_at_ceiling = config->refuse_at_ceiling,
                                       .grace_ns = config->grace_ns,
+                                      .stop_policy = config->stop_policy,
                                       .log_cap_bytes = config->log_cap_bytes,
                                       .paused = config->paused || gord_bus_was_paused(d->bus),
                                       .nofile = d->nofile,
@@ -331,6 +364,13 @@ static int start_runner(struct daemon *d)
                                       .plugin_folder = config->plugin_dir,
                                       .plugin_copies = d->plugin_copies,
                                       .cgroup = config->cgroup};
+    struct gord_handed handed = {0};
+    if (d->from != NULL) {
+        handed = (struct gord_handed){.items = d->from->runs, .count = d->from->n_runs};
+        d->from->runs = NULL; /* each is a run's from now on */
+        d->from->n_runs = 0;
+        runner.handed = &handed;
+    }
     int result = gor_start(&runtime);
 
     if (result != 0) {
@@ -416,6 +456,37 @@ static enum gord_exit check_plugin_dir(const struct gord_config *config)
     return GORD_EXIT_USAGE;
 }
 
+/* Have systemd keep the sockets that are our own, so that they outlive a restart. */
+static void store_listener(void *arg, int fd, const char *path)
+{
+    struct daemon *d = arg;
+    const char *name = gord_kept_name(d->config, fd, path);
+
+    /* Only a service manager keeps anything; others that listen for READY do not. */
+    if (getenv("INVOCATION_ID") != NULL &&
+        (strcmp(name, GORD_KEPT_UNIX) == 0 || strcmp(name, GORD_KEPT_TCP) == 0)) {
+        gord_notify_drop(&d->notify, name); /* it may have an older one */
+        d->stored = gord_notify_keep(&d->notify, name, fd) == 0 && d->notify.fd >= 0;
+    }
+}
+
+static int listen_all(struct daemon *d)
+{
+    struct gord_kept_socket kept[KEPT_MAX];
+    size_t count = 0;
+
+    while (d->from != NULL && count < d->from->n_listeners && count < KEPT_MAX) {
+        kept[count] = (struct gord_kept_socket){d->from->listeners[count]->name,
+                                                d->from->listeners[count]->fd};
+        count++;
+    }
+    int result = gord_listen(d->config, d->server, &d->auth, kept, count);
+    if (result == 0) {
+        rpc_server_each_listener(d->server, store_listener, d);
+    }
+    return result;
+}
+
 static enum gord_exit start(struct daemon *d)
 {
     raise_nofile(d);
@@ -435,11 +506,13 @@ static enum gord_exit start(struct daemon *d)
     if (code != GORD_EXIT_OK) {
         return code;
     }
+    d->hook = (struct gord_bus_hook){.applied = on_applied, .arg = d};
+    gord_bus_follow(d->bus, &d->hook);
+    gord_starting_tell(&d->starting, "settling jobs", 0, SIGN_NS);
     if (start_runner(d) != 0 || open_trail(d) != 0 || start_service(d) != 0) {
         return GORD_EXIT_INTERNAL;
     }
-    if (gord_tls_load(d->config, d->server) != 0 ||
-        gord_listen(d->config, d->server, &d->auth) != 0) {
+    if (gord_tls_load(d->config, d->server) != 0 || listen_all(d) != 0) {
         return GORD_EXIT_LISTEN;
     }
     if (d->config->metrics_host != NULL &&
@@ -450,6 +523,21 @@ static enum gord_exit start(struct daemon *d)
 }
 
 /* ------------------------------------------------------------------ the whole */
+
+static void open_stop(struct daemon *d)
+{
+    d->stop = (struct gord_stop){.config = d->config,
+                                 .loop = &d->loop,
+                                 .notify = &d->notify,
+                                 .bus = d->bus,
+                                 .runner = d->runner,
+                                 .service = d->service,
+                                 .server = d->server,
+                                 .scrape = d->scrape,
+                                 .ended = end_loop,
+                                 .arg = d};
+    gord_stop_open(&d->stop);
+}
 
 /* Let closing handles run their callbacks; what does not close in time stays. */
 static void run_out(struct daemon *d)
@@ -463,6 +551,8 @@ static void finish(struct daemon *d)
     gord_scrape_stop(d->scrape);
     int result = d->runtime_runs ? gor_stop() : 0;
     bool quiet = result == 0; /* no goroutine can touch anything any more */
+    struct gord_handed notes =
+        d->runner != NULL ? gord_runner_take_notes(d->runner) : (struct gord_handed){0};
 
     if (!quiet) {
         gord_log(GORD_LOG_WARNING, 0, "a native job does not end; leaving it behind");
@@ -477,6 +567,9 @@ static void finish(struct daemon *d)
     gord_runner_stop(d->runner);
     run_out(d);
     gord_notify_close(&d->notify);
+    if (d->stop.leaving && d->code == GORD_EXIT_OK) {
+        upgrade(d, &notes);
+    }
     if (!quiet) {
         _exit((int)d->code); /* its memory must stay for as long as it runs */
     }
@@ -484,11 +577,30 @@ static void finish(struct daemon *d)
     gord_service_free(d->service);
     gord_runner_free(d->runner);
     gord_bus_free(d->bus);
+    if (d->serving) {
+        close_signals(d);
+        run_out(d);
+    }
     uv_loop_close(&d->loop);
     gord_lock_close(d->lock_fd);
 }
 
-enum gord_exit gord_daemon_run(struct gord_config *config)
+/* How we came to be, if not by a start. */
+static void tell_of_upgrade(const struct daemon *d)
+{
+    if (d->from == NULL) {
+        return;
+    }
+    if (d->from->failure[0] != '\0') {
+        gord_log(GORD_LOG_ERROR, 0, "no upgrade: %s; going on as gord %s", d->from->failure,
+                 GOR_VERSION);
+    } else {
+        gord_log(GORD_LOG_NOTICE, 0, "took over from gord %s within %" PRId64 " ms",
+                 d->from->version, (gor_now() - d->from->began_ns) / GOR_MILLISECOND);
+    }
+}
+
+enum gord_exit gord_daemon_run(struct gord_config *config, struct gord_upgrade *upgrade)
 {
     struct daemon *d = calloc(1, sizeof(*d));
 
@@ -498,18 +610,25 @@ enum gord_exit gord_daemon_run(struct gord_config *config)
     d->config = config;
     d->lock_fd = -1;
     d->notify.fd = -1;
+    d->starting.notify = &d->notify;
+    d->upgrade = upgrade;
+    d->from = gord_upgrade_take();
     d->code = start(d);
     if (d->code == GORD_EXIT_OK) {
         watch_signals(d);
-        d->hook = (struct gord_bus_hook){.flush = on_flush, .arg = d};
-        gord_bus_follow(d->bus, &d->hook);
+        open_stop(d);
+        d->serving = true;
         gord_pulse_start(&d->pulse, &d->loop, &d->notify, d->bus);
+        tell_of_upgrade(d);
         gord_notify_ready(&d->notify, "serving");
         gord_log(GORD_LOG_NOTICE, 0, "gord %s serves, state in %s%s", GOR_VERSION,
                  config->state_dir, config->store_memory ? " (jobs in memory only)" : "");
         uv_run(&d->loop, UV_RUN_DEFAULT);
     }
     finish(d);
+    if (d->from != NULL) {
+        gor__handover__handover__free_unpacked(d->from, NULL);
+    }
     enum gord_exit code = d->code;
     free(d);
     return code;

@@ -11,7 +11,10 @@
 
 #include "daemon/base/config.h"
 
-/* Serve until SIGTERM or SIGINT. A reload changes the configuration. Answers the exit code. */
-enum gord_exit gord_daemon_run(struct gord_config *config);
+struct gord_upgrade;
+
+/* Serve until SIGTERM or SIGINT. A reload changes the configuration. Answers the exit code. On SIGUSR2 it becomes the binary that is installed
+ * now, and does not return. */
+enum gord_exit gord_daemon_run(struct gord_config *config, struct gord_upgrade *upgrade);
 
 #endif

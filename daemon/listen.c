@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -18,6 +19,13 @@
 
 #define SOCKET_GROUP "gor"
 #define FIRST_PASSED_FD 3
+
+/* What there is to listen on already. */
+struct gord_listening {
+    bool passed; /* by socket activation */
+    bool local;  /* our Unix socket */
+    bool tcp;
+};
 
 static bool is_loopback(const struct sockaddr_storage *address)
 {
@@ -103,8 +111,9 @@ static int take_passed(const struct gord_config *config, struct rpc_server *serv
     return result;
 }
 
-/* The number of sockets that systemd opened for us; the variables are not for jobs. */
-static int passed_count(void)
+/* How many descriptors systemd has for us, and their names ("a:b:c", owned; NULL: none are told); the
+ * variables are not for jobs. */
+static int passed_count(char **out_names)
 {
     const char *pid = getenv("LISTEN_PID");
     const char *fds = getenv("LISTEN_FDS");
@@ -112,6 +121,8 @@ static int passed_count(void)
 
     if (pid != NULL && fds != NULL && strtol(pid, NULL, 10) == getpid()) {
         count = atoi(fds);
+        const char *names = getenv("LISTEN_FDNAMES");
+        *out_names = names != NULL ? strdup(names) : NULL;
     }
     unsetenv("LISTEN_PID");
     unsetenv("LISTEN_FDS");
@@ -122,21 +133,24 @@ static int passed_count(void)
 /* ------------------------------------------------------------------ our own */
 
 /* For root the members of group "gor" may use the socket; for others only they themselves. */
+static gid_t allow_own_group(struct gord_auth *auth)
+{
+    const struct group *group = geteuid() == 0 ? getgrnam(SOCKET_GROUP) : NULL;
+
+    if (group == NULL) {
+        return (gid_t)-1;
+    }
+    gord_auth_allow_group(auth, group->gr_gid);
+    return group->gr_gid;
+}
+
 static int listen_unix(const struct gord_config *config, struct rpc_server *server,
                        struct gord_auth *auth)
 {
     char folder[PATH_MAX];
-    mode_t mode = 0600;
-    gid_t gid = (gid_t)-1;
+    gid_t gid = allow_own_group(auth);
+    mode_t mode = gid != (gid_t)-1 ? 0660 : 0600;
 
-    if (geteuid() == 0) {
-        const struct group *group = getgrnam(SOCKET_GROUP);
-        if (group != NULL) {
-            mode = 0660;
-            gid = group->gr_gid;
-            gord_auth_allow_group(auth, gid);
-        }
-    }
     snprintf(folder, sizeof(folder), "%s", config->socket);
     char *slash = strrchr(folder, '/');
     if (slash != NULL && slash != folder) {
@@ -181,19 +195,125 @@ static int listen_tcp(const struct gord_config *config, struct rpc_server *serve
     return 0;
 }
 
-int gord_listen(const struct gord_config *config, struct rpc_server *server, struct gord_auth *auth)
+/* ------------------------------------------------------------------ kept */
+
+/* Both families have it in the same place. */
+static uint16_t port_of(const struct sockaddr_storage *address)
 {
-    int passed = passed_count();
+    struct sockaddr_in in;
+
+    memcpy(&in, address, sizeof(in));
+    return ntohs(in.sin_port);
+}
+
+/* Is it what --listen says now? */
+static bool serves(const struct gord_config *config, const struct sockaddr_storage *address)
+{
+    struct in6_addr told;
+    const void *own = address->ss_family == AF_INET
+                          ? (const void *)&((const struct sockaddr_in *)address)->sin_addr
+                          : (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr;
+    size_t bytes = address->ss_family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+
+    return config->listen_host != NULL &&
+           (address->ss_family == AF_INET || address->ss_family == AF_INET6) &&
+           inet_pton(address->ss_family, config->listen_host, &told) == 1 &&
+           memcmp(own, &told, bytes) == 0 &&
+           (config->listen_port == 0 || config->listen_port == port_of(address));
+}
+
+/* A socket of an earlier gord's that is still what we are to listen on. -ESTALE: it is not. */
+static int take_kept(const struct gord_config *config, struct rpc_server *server,
+                     struct gord_auth *auth, const struct gord_kept_socket *kept)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address;
+
+    if (getsockname(kept->fd, (struct sockaddr *)&address, &length) != 0) {
+        return -errno;
+    }
+    if (strcmp(kept->name, GORD_KEPT_TCP) == 0) {
+        int result = serves(config, &address) ? need_token(config, auth) : -ESTALE;
+        return result == 0 ? rpc_server_listen_fd(server, kept->fd) : result;
+    }
+    if (address.ss_family != AF_UNIX || strcmp(un->sun_path, config->socket) != 0) {
+        return -ESTALE;
+    }
+    (void)allow_own_group(auth);
+    return rpc_server_listen_kept(server, kept->fd, config->socket);
+}
+
+static bool is_ours(const char *name)
+{
+    return strcmp(name, GORD_KEPT_UNIX) == 0 || strcmp(name, GORD_KEPT_TCP) == 0;
+}
+
+/* One that we have from before, by its name. What is no use any more is let go. */
+static int take(const struct gord_config *config, struct rpc_server *server, struct gord_auth *auth,
+                const struct gord_kept_socket *kept, struct gord_listening *out)
+{
+    if (!is_ours(kept->name)) {
+        out->passed = true;
+        return take_passed(config, server, auth, kept->fd);
+    }
+    int result = take_kept(config, server, auth, kept);
+    if (result == 0) {
+        *(strcmp(kept->name, GORD_KEPT_TCP) == 0 ? &out->tcp : &out->local) = true;
+    } else {
+        gord_log(GORD_LOG_NOTICE, 0, "the socket kept as %s is not used again: %s", kept->name,
+                 result == -ESTALE ? "another address is to be served now" : strerror(-result));
+        close(kept->fd);
+    }
+    return 0;
+}
+
+/* What systemd has for us. 0, or what ended it. */
+static int take_from_systemd(const struct gord_config *config, struct rpc_server *server,
+                             struct gord_auth *auth, struct gord_listening *out)
+{
+    char *names = NULL;
+    int count = passed_count(&names);
+    char *rest = names;
     int result = 0;
 
-    for (int i = 0; i < passed && result == 0; i++) {
-        result = take_passed(config, server, auth, FIRST_PASSED_FD + i);
+    for (int i = 0; i < count && result == 0; i++) {
+        const char *name = rest != NULL ? strsep(&rest, ":") : "";
+        struct gord_kept_socket kept = {.name = name, .fd = FIRST_PASSED_FD + i};
+        fcntl(kept.fd, F_SETFD, FD_CLOEXEC);
+        result = take(config, server, auth, &kept, out);
     }
-    if (result == 0 && passed == 0) {
+    free(names);
+    return result;
+}
+
+int gord_listen(const struct gord_config *config, struct rpc_server *server, struct gord_auth *auth,
+                const struct gord_kept_socket *kept, size_t count)
+{
+    struct gord_listening have = {0};
+    int result = take_from_systemd(config, server, auth, &have);
+
+    for (size_t i = 0; i < count && result == 0; i++) {
+        result = take(config, server, auth, &kept[i], &have);
+    }
+    if (result == 0 && !have.passed && !have.local) {
         result = listen_unix(config, server, auth);
     }
-    if (result == 0 && config->listen_host != NULL) {
+    if (result == 0 && config->listen_host != NULL && !have.tcp) {
         result = listen_tcp(config, server, auth);
     }
     return result;
+}
+
+const char *gord_kept_name(const struct gord_config *config, int fd, const char *path)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
+
+    if (path != NULL) {
+        return GORD_KEPT_UNIX;
+    }
+    bool is_tcp =
+        getsockname(fd, (struct sockaddr *)&address, &length) == 0 && serves(config, &address);
+    return is_tcp ? GORD_KEPT_TCP : "passed";
 }

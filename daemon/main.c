@@ -12,6 +12,7 @@
 #include "daemon/check_config.h"
 #include "daemon/check_store.h"
 #include "daemon/daemon.h"
+#include "daemon/upgrade.h"
 
 /* A descriptor opened later must never become somebody's stdout by accident. */
 static void open_standard_files(void)
@@ -48,7 +49,8 @@ static enum gord_exit check_config(const struct gord_config *config, struct gord
     return GORD_EXIT_OK;
 }
 
-static enum gord_exit run(struct gord_config *config, struct gord_faults *faults)
+static enum gord_exit run(struct gord_config *config, struct gord_faults *faults,
+                          struct gord_upgrade *upgrade)
 {
     if (config->check_config) {
         return check_config(config, faults);
@@ -57,33 +59,45 @@ static enum gord_exit run(struct gord_config *config, struct gord_faults *faults
         gord_config_print(config, stdout);
         return GORD_EXIT_OK;
     }
-    return config->check_store ? gord_check_store(config) : gord_daemon_run(config);
+    return config->check_store ? gord_check_store(config) : gord_daemon_run(config, upgrade);
 }
 
 int main(int argc, char **argv)
 {
     struct gord_faults faults = {.tell = tell_fault};
     struct gord_config config;
+    struct gord_upgrade upgrade;
 
     /* A client that goes away in the middle of an answer must not take us with it. */
     signal(SIGPIPE, SIG_IGN);
     /* A limit on file sizes is a full disk to us, not the end. */
     signal(SIGXFSZ, SIG_IGN);
     open_standard_files();
+    const char *question = gord_upgrade_question(&argc, argv);
+    if (gord_upgrade_init(&upgrade, argv) != 0) {
+        return GORD_EXIT_INTERNAL;
+    }
     gord_log_init(GORD_LOG_NOTICE, GORD_JOURNAL_SOCKET);
     int result = gord_config_parse(argc, argv, &faults, &config);
+    if (result < 0 && question != NULL) {
+        puts("it finds faults in the configuration");
+    }
     if (result != 0) {
+        gord_upgrade_fini(&upgrade);
         return result > 0 ? GORD_EXIT_OK : GORD_EXIT_USAGE;
     }
     gord_log_set_level(config.log_level);
     result = gord_log_use(config.log_format, GORD_JOURNAL_SOCKET);
     enum gord_exit code = GORD_EXIT_USAGE;
-    if (result == 0) {
-        code = run(&config, &faults);
+    if (question != NULL) {
+        code = gord_upgrade_answer(question);
+    } else if (result == 0) {
+        code = run(&config, &faults, &upgrade);
     } else {
         gord_log(GORD_LOG_ERROR, 0, "cannot reach the journal at %s: %s; give another log-format",
                  GORD_JOURNAL_SOCKET, strerror(-result));
     }
     gord_config_fini(&config);
+    gord_upgrade_fini(&upgrade);
     return code;
 }

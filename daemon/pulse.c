@@ -22,7 +22,8 @@ static void ask_beat(struct gord_pulse *pulse)
     /* Jobs that have all the places there are do not stop the daemon's heart. */
     struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_EXEMPT};
 
-    if (gor_go_with(&opts, beat, pulse) == 0) {
+    pulse->unasked = gor_go_with(&opts, beat, pulse) != 0;
+    if (!pulse->unasked) {
         pulse->asked++;
     }
 }
@@ -43,6 +44,10 @@ static void on_watchdog(uv_timer_t *timer)
 {
     struct gord_pulse *pulse = timer->data;
 
+    if (pulse->unasked) { /* no goroutine is no sign of life; perhaps there is one now */
+        ask_beat(pulse);
+        return;
+    }
     if (atomic_load_explicit(&pulse->beats, memory_order_relaxed) == pulse->asked &&
         store_moves(pulse)) {
         gord_notify_watchdog(pulse->notify);
@@ -60,7 +65,8 @@ static void on_status(uv_timer_t *timer)
     if (gord_bus_store_error(pulse->bus, &error) != 0) {
         snprintf(text, sizeof(text), "the store refuses: %.120s", error);
     } else {
-        snprintf(text, sizeof(text), "%" PRIu64 " running, %" PRIu64 " queued",
+        snprintf(text, sizeof(text), "%s%" PRIu64 " running, %" PRIu64 " queued",
+                 pulse->stopping ? "stopping: " : "",
                  counts->taken[GORD_EXEC] + counts->taken[GORD_NATIVE] + counts->taken[GORD_LUA],
                  counts->queued[GORD_EXEC] + counts->queued[GORD_NATIVE] +
                      counts->queued[GORD_LUA]);
@@ -101,4 +107,23 @@ void gord_pulse_stop(struct gord_pulse *pulse)
         uv_close((uv_handle_t *)&pulse->watchdog, NULL);
         uv_close((uv_handle_t *)&pulse->status, NULL);
     }
+}
+
+void gord_starting_tell(struct gord_starting *starting, const char *what, uint64_t count,
+                        int64_t ns)
+{
+    int64_t now = gor_now();
+    char text[160];
+
+    if (what == starting->what && now - starting->told_ns < GOR_SECOND) {
+        return;
+    }
+    starting->what = what;
+    starting->told_ns = now;
+    if (count != 0) {
+        snprintf(text, sizeof(text), "starting: %" PRIu64 " %s", count, what);
+    } else {
+        snprintf(text, sizeof(text), "starting: %s", what);
+    }
+    gord_notify_progress(starting->notify, ns, text);
 }
