@@ -95,6 +95,16 @@ def missing():
     return None
 
 
+def until(condition, seconds=60):
+    """Poll a condition, of processes that have no other way to tell. Did it come true?"""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 class Machine:
     """One booted systemd; `tree` is laid over this machine's files before it starts."""
 
@@ -153,14 +163,7 @@ class Machine:
     def show(self, unit, key):
         return self.run("systemctl", "show", "--value", "-p", key, unit).stdout.strip()
 
-    def until(self, condition, seconds=60):
-        """Poll a condition; systemd's state has no other way out without a bus."""
-        give_up = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > give_up:
-                return False
-            time.sleep(0.05)
-        return True
+    until = staticmethod(until)
 
     def stop(self):
         """End everything inside, and leave no control group behind."""
