@@ -9,6 +9,7 @@
 
 #include "client/address.h"
 #include "client/alloc.h"
+#include "client/choice.h"
 #include "client/exits.h"
 #include "client/reader.h"
 #include "proto/decode.h"
@@ -69,6 +70,7 @@ static int explain_no_daemon(const struct gorctl_channel *channel, int error, co
         return GORCTL_EXIT_DENIED;
     }
     gorctl_say("no daemon answers: %s", why);
+    gorctl_choice_say(channel->ctl);
     if (error == -ECONNREFUSED && gorctl_address_is_unix(channel->address)) {
         fputs(gorctl_address_is_socket(channel->address)
                   ? "  The socket is there, but the daemon behind it has ended.\n"
@@ -79,7 +81,7 @@ static int explain_no_daemon(const struct gorctl_channel *channel, int error, co
         say_places();
     }
     fputs("  Start a daemon with `gord &` (yours) or `systemctl start gord` (the machine's),\n"
-          "  or name another one with -H ADDRESS or $GOR_HOST.\n",
+          "  or name another one with -H ADDRESS, --context NAME or $GOR_HOST.\n",
           stderr);
     return GORCTL_EXIT_NO_DAEMON;
 }
@@ -159,6 +161,10 @@ int gorctl_connect(struct gorctl *ctl)
     if (ctl->channel != NULL) {
         return GORCTL_EXIT_OK;
     }
+    int code = gorctl_choose(ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
     struct gorctl_channel *channel = gorctl_alloc(sizeof(*channel));
     int rc = uv_loop_init(&channel->loop);
     if (rc != 0) {
@@ -169,7 +175,7 @@ int gorctl_connect(struct gorctl *ctl)
     ctl->channel = channel;
     channel->ctl = ctl;
     channel->address = gorctl_address_find(ctl, &channel->guessed);
-    int code = gorctl_token_find(ctl, channel->address, &channel->token);
+    code = gorctl_token_find(ctl, channel->address, &channel->token);
     if (code == GORCTL_EXIT_OK) {
         code = gorctl_tls_find(ctl, channel->address, &channel->tls);
     }

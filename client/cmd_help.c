@@ -29,7 +29,8 @@ static void list_commands(void)
          "\n"
          "The daemon is looked for in the usual places, or where -H ADDRESS or $GOR_HOST says:\n"
          "a socket's path, unix:PATH, or HOST:PORT (with --token-file or $GOR_TOKEN), and\n"
-         "tls://HOST:PORT (with --tls-ca, --tls-cert and --tls-key).\n");
+         "tls://HOST:PORT (with --tls-ca, --tls-cert and --tls-key);\n"
+         "`gorctl context` gives several of them names.\n");
     gorctl_exit_list(stdout);
 }
 

@@ -13,6 +13,7 @@
 
 #include "client/alloc.h"
 #include "client/channel.h"
+#include "client/choice.h"
 #include "client/exits.h"
 #include "client/options.h"
 #include "client/text.h"
@@ -67,6 +68,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},
     {"token", "make, list and revoke tokens for callers over TCP", gorctl_cmd_token, true},
     {"tls", "make certificates for daemon and clients", gorctl_cmd_tls, false},
+    {"context", "names for daemons, here and elsewhere", gorctl_cmd_context, false},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, false},
     {"help", "help, also about one command", gorctl_cmd_help, false},
     {0},
@@ -222,5 +224,6 @@ int gorctl_main(int argc, char **argv)
     struct gorctl ctl = {0};
     int code = run(&ctl, argc, argv);
     gorctl_disconnect(&ctl);
+    gorctl_choice_fini(&ctl);
     return gorctl_finish_output(code);
 }

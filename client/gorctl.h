@@ -13,6 +13,7 @@
 
 struct gorctl_bar;
 struct gorctl_channel;
+struct gorctl_choice;
 
 struct gorctl {
     const char *host;       /* -H, else $GOR_HOST; borrowed; NULL: look in the usual places */
@@ -20,9 +21,11 @@ struct gorctl {
     const char *tls_ca;     /* --tls-ca, as the next two; borrowed; NULL: $GOR_TLS_CA, ... */
     const char *tls_cert;
     const char *tls_key;
-    bool json;                      /* --json */
+    const char *context; /* --context; borrowed; NULL: $GOR_CONTEXT, else the current one */
+    bool json;           /* --json */
     struct gorctl_channel *channel; /* owned; NULL until the first call */
     struct gorctl_bar *bar;         /* owned by whoever waits; NULL: none */
+    struct gorctl_choice *choice;   /* owned; NULL until it is made; see choice.h */
 };
 
 struct gorctl_command {
@@ -103,6 +106,7 @@ int gorctl_cmd_tls(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_send(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_signal(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_version(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_context(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv);
 
 #endif

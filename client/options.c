@@ -11,13 +11,13 @@
 #include "client/text.h"
 #include "client/when.h"
 
-enum { KEY_TOKEN_FILE = 0x1000, KEY_JSON, KEY_TLS_CA, KEY_TLS_CERT, KEY_TLS_KEY };
+enum { KEY_TOKEN_FILE = 0x1000, KEY_JSON, KEY_TLS_CA, KEY_TLS_CERT, KEY_TLS_KEY, KEY_CONTEXT };
 
 static const struct argp_option connection_options[] = {
     {"host", 'H', "ADDRESS", 0,
      "The daemon's address: the path of its Unix socket, unix:PATH, HOST:PORT, or "
      "tls://HOST:PORT "
-     "(default: $GOR_HOST, else the usual places)",
+     "(default: that of a context, or $GOR_HOST, else the usual places)",
      0},
     {"token-file", KEY_TOKEN_FILE, "FILE", 0,
      "Read the token for a HOST:PORT address from FILE (default: $GOR_TOKEN)", 0},
@@ -28,6 +28,10 @@ static const struct argp_option connection_options[] = {
     {"tls-cert", KEY_TLS_CERT, "FILE", 0,
      "Show this certificate to the daemon (default: $GOR_TLS_CERT)", 0},
     {"tls-key", KEY_TLS_KEY, "FILE", 0, "Its private key (default: $GOR_TLS_KEY)", 0},
+    {"context", KEY_CONTEXT, "CONTEXT", 0,
+     "The daemon that was given this name with `gorctl context` (default: $GOR_CONTEXT, else the "
+     "current one)",
+     0},
     {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -50,6 +54,9 @@ static error_t parse_connection(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_TLS_KEY:
         ctl->tls_key = arg;
+        return 0;
+    case KEY_CONTEXT:
+        ctl->context = arg;
         return 0;
     case 'h':
         argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
