@@ -81,7 +81,8 @@ static int explain_no_daemon(const struct gorctl_channel *channel, int error, co
         say_places();
     }
     fputs("  Start a daemon with `gord &` (yours) or `systemctl start gord` (the machine's),\n"
-          "  or name another one with -H ADDRESS, --context NAME or $GOR_HOST.\n",
+          "  or name another one with -H ADDRESS, --context NAME or $GOR_HOST.\n"
+          "  `gorctl doctor` looks closer.\n",
           stderr);
     return GORCTL_EXIT_NO_DAEMON;
 }

@@ -68,6 +68,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"metrics", "what Prometheus reads: of daemon, jobs and runtime", gorctl_cmd_metrics, false},
     {"token", "make, list and revoke tokens for callers over TCP", gorctl_cmd_token, true},
     {"tls", "make certificates for daemon and clients", gorctl_cmd_tls, false},
+    {"doctor", "look for what is usually wrong, and say what to type", gorctl_cmd_doctor, true},
     {"context", "names for daemons, here and elsewhere", gorctl_cmd_context, false},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, false},
     {"help", "help, also about one command", gorctl_cmd_help, false},

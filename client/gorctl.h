@@ -107,6 +107,7 @@ int gorctl_cmd_send(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_signal(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_version(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_context(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_doctor(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv);
 
 #endif

@@ -150,6 +150,8 @@ static const struct rpc_method methods[] = {
      gord_tokens_revoke, NULL, NULL},
     {"/gor.v1.Runtime/Version", RPC_UNARY, MESSAGE(version_request), MESSAGE(version_reply), SMALL,
      gord_runtime_version, NULL, NULL},
+    {"/gor.v1.Runtime/Surroundings", RPC_UNARY, MESSAGE(surroundings_request),
+     MESSAGE(surroundings_reply), SMALL, gord_runtime_surroundings, NULL, NULL},
 };
 
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)

@@ -212,5 +212,6 @@ GORD_METHOD(gord_runtime_set_gomaxprocs);
 GORD_METHOD(gord_runtime_goroutines);
 GORD_METHOD(gord_runtime_inspect);
 GORD_METHOD(gord_runtime_version);
+GORD_METHOD(gord_runtime_surroundings);
 
 #endif
