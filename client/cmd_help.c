@@ -2,6 +2,7 @@
 /* cmd_help.c - `gorctl help`: what there is to do, and the way to more. */
 #include <stdio.h>
 
+#include "client/completion.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
 
@@ -36,6 +37,7 @@ static void list_commands(void)
 
 int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv)
 {
+    gorctl_completion_offer_commands(ctl);
     if (argc < 2 || argv[1][0] == '-') {
         list_commands();
         return GORCTL_EXIT_OK;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "client/alloc.h"
+#include "client/completion.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/options.h"
@@ -34,6 +35,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct arguments *arguments = state->input;
     (void)arg;
     switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_completion_offer(arguments->ctl, state);
+        return 0;
     case ARGP_KEY_ARGS:
         arguments->words = state->argv + state->next;
         arguments->count = state->argc - state->next;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "client/alloc.h"
+#include "client/completion.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/options.h"
@@ -110,6 +111,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct arguments *arguments = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_completion_offer(arguments->ctl, state);
+        return 0;
     case KEY_HOST:
         if (arguments->host_count == HOSTS_MAX - OWN_HOSTS) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0, "--name: at most %d", HOSTS_MAX - OWN_HOSTS);

@@ -70,6 +70,8 @@ const struct gorctl_command gorctl_commands[] = {
     {"tls", "make certificates for daemon and clients", gorctl_cmd_tls, false},
     {"doctor", "look for what is usually wrong, and say what to type", gorctl_cmd_doctor, true},
     {"context", "names for daemons, here and elsewhere", gorctl_cmd_context, false},
+    {"completion", "what makes a shell complete our words", gorctl_cmd_completion, false},
+    {"complete", NULL, gorctl_cmd_complete, false},
     {"version", "versions of gorctl and of the daemon", gorctl_cmd_version, false},
     {"help", "help, also about one command", gorctl_cmd_help, false},
     {0},

@@ -14,6 +14,7 @@
 struct gorctl_bar;
 struct gorctl_channel;
 struct gorctl_choice;
+struct gorctl_completion;
 
 struct gorctl {
     const char *host;       /* -H, else $GOR_HOST; borrowed; NULL: look in the usual places */
@@ -23,9 +24,10 @@ struct gorctl {
     const char *tls_key;
     const char *context; /* --context; borrowed; NULL: $GOR_CONTEXT, else the current one */
     bool json;           /* --json */
-    struct gorctl_channel *channel; /* owned; NULL until the first call */
-    struct gorctl_bar *bar;         /* owned by whoever waits; NULL: none */
-    struct gorctl_choice *choice;   /* owned; NULL until it is made; see choice.h */
+    struct gorctl_channel *channel;       /* owned; NULL until the first call */
+    struct gorctl_bar *bar;               /* owned by whoever waits; NULL: none */
+    struct gorctl_choice *choice;         /* owned; NULL until it is made; see choice.h */
+    struct gorctl_completion *completion; /* borrowed; NULL: the words are to be obeyed */
 };
 
 struct gorctl_command {
@@ -108,6 +110,8 @@ int gorctl_cmd_signal(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_version(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_context(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_doctor(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_completion(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_complete(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv);
 
 #endif

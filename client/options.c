@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/completion.h"
 #include "client/exits.h"
 #include "client/text.h"
 #include "client/when.h"
@@ -40,6 +41,9 @@ static error_t parse_connection(int key, char *arg, struct argp_state *state)
 {
     struct gorctl *ctl = state->input;
     switch (key) {
+    case ARGP_KEY_INIT:
+        gorctl_completion_offer(ctl, state);
+        return 0;
     case 'H':
         ctl->host = arg;
         return 0;

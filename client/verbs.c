@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/alloc.h"
+#include "client/completion.h"
 #include "client/exits.h"
 #include "client/text.h"
 
@@ -28,6 +29,7 @@ static bool asks_for_help(const char *word)
 
 int gorctl_verbs_run(struct gorctl *ctl, const struct gorctl_verbs *verbs, int argc, char **argv)
 {
+    gorctl_completion_offer_verbs(ctl, verbs);
     if (argc > 1 && asks_for_help(argv[1])) {
         return help(verbs);
     }
