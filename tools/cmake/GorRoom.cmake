@@ -26,6 +26,15 @@ elseif(NOT GOR_SANITIZE STREQUAL "")
     message(FATAL_ERROR "GOR_SANITIZE is '${GOR_SANITIZE}'; it may be empty, address or thread")
 endif()
 
+# Everything, so that libFuzzer sees which ways an input takes; see tests/fuzz.
+option(GOR_FUZZ "Build for libFuzzer: the fuzz targets only; needs clang and its runtime" OFF)
+if(GOR_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "GOR_FUZZ needs clang: CC=clang-14 cmake ...")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # gor_room(<target> <pattern>...): a static library from the sources the patterns match in this
 # folder, built under the house rules.
 function(gor_room target)
