@@ -54,7 +54,9 @@ CASES = [
     Case("S3", "exec jobs (`true`), submit to exit recorded", kind="service",
          goal={("", "posix_spawn"): 0.8, ("", "task-spooler"): 5}),
     Case("S4", "the last 1,000 submits of a million into a paused queue", kind="service"),
+    Case("S5", "50 rows and the count, with a million jobs stored", kind="service"),
     Case("S6", "a job for an idle daemon, from acceptance to its recorded end", kind="service"),
+    Case("S7", "start with a million jobs that have ended; 2,000 taken by kill -9", kind="service"),
     Case("S8", "resident memory of a million queued jobs", kind="service"),
     Case("S9", "statistics asked for while every P computes", kind="service"),
 ]

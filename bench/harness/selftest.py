@@ -42,7 +42,7 @@ class Choose(unittest.TestCase):
 
     def test_takes_names_and_groups_in_any_case(self):
         self.assertEqual({c.name for c in cases.choose(["w9"])}, {"W9"})
-        self.assertEqual({c.name for c in cases.choose(["service"])}, {"S1", "S2", "S3", "S4", "S6", "S8", "S9"})
+        self.assertEqual({c.name for c in cases.choose(["service"])}, {f"S{i}" for i in range(1, 10)})
 
     def test_refuses_an_unknown_name(self):
         with self.assertRaises(KeyError):

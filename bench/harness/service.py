@@ -14,6 +14,8 @@ from pathlib import Path
 from . import build, machine, measure
 
 READY_LIMIT_S = 20
+# After a burst gord gives memory back that only the burst needed.
+REST_S = 2
 
 
 def file_system(path):
@@ -69,8 +71,9 @@ def wait_ready(listener, process):
 class Daemon:
     """A gord that runs."""
 
-    def __init__(self, address, process):
+    def __init__(self, address, process, ready_s):
         self.address, self.process = address, process
+        self.ready_s = ready_s  # from its start until it was ready
 
     def resident_mib(self):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
@@ -80,24 +83,33 @@ class Daemon:
 
 
 @contextmanager
-def gord(programs, root):
-    """A fresh daemon, which lives as long as the block."""
-    with Place(root) as place, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        address, notify = place.sockets / "gord.sock", place.sockets / "notify.sock"
+def gord_in(place, programs):
+    """A daemon on the state that lies there, which lives as long as the block."""
+    address, notify = place.sockets / "gord.sock", place.sockets / "notify.sock"
+    notify.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(notify))
         log = open(place.state / "gord.err", "w+", encoding="utf-8")
+        started = time.monotonic()
         process = subprocess.Popen(
             [programs.gord, "--state-dir", place.state / "gord", "--socket", address, "--store",
              "sync"], env=dict(os.environ, NOTIFY_SOCKET=str(notify)), stderr=log)
         try:
             wait_ready(listener, process)
-            yield Daemon(address, process)
+            yield Daemon(address, process, time.monotonic() - started)
         except measure.RunError as error:
             log.seek(0)
             raise measure.RunError(f"{error}\n{log.read()[-2000:]}".rstrip()) from None
         finally:
             end(process)
             log.close()
+
+
+@contextmanager
+def gord(programs, root):
+    """A fresh daemon, which lives as long as the block."""
+    with Place(root) as place, gord_in(place, programs) as daemon:
+        yield daemon
 
 
 def free_port():
@@ -178,9 +190,38 @@ class Runs:
         with gord(self.programs, self.root) as daemon:
             idle = daemon.resident_mib()
             self.client("queue", daemon.address, jobs, some)
+            time.sleep(REST_S)
             full = daemon.resident_mib()
         extras = {"count": str(jobs), "idle": f"{idle:.1f}"}
         return {"": (full - idle, "MiB", extras)}
+
+    def look(self):
+        """The same looks with few jobs stored and with many."""
+        few, many, calls = (10, 100, 10) if self.quick else (1000, 1000000, 500)
+        with gord(self.programs, self.root) as daemon:
+            self.client("native", daemon.address, few, few)
+            before = self.client("look", daemon.address, calls)
+            self.client("native", daemon.address, many, few)
+            figures = self.client("look", daemon.address, calls)
+        for figure, (_, _, extras) in figures.items():
+            extras.update(stored=str(few + many), few=f"{before[figure][0]:g}")
+        return figures
+
+    def restart(self):
+        """Start with a long history; then the same with jobs that a crash took."""
+        ended, running = (100, 10) if self.quick else (1000000, 2000)
+        with Place(self.root) as place:
+            with gord_in(place, self.programs) as daemon:
+                self.client("native", daemon.address, ended, 10 if self.quick else 1000)
+            with gord_in(place, self.programs) as daemon:
+                start = daemon.ready_s
+                self.client("sleep", daemon.address, running)
+                end(daemon.process, signal.SIGKILL)
+            with gord_in(place, self.programs) as daemon:
+                settle = daemon.ready_s
+                settled = self.client("settled", daemon.address, running)["settled"][0]
+        return {"start": (start * 1e3, "ms", {"ended": str(ended)}),
+                "settle": (settle * 1e3 + settled, "ms", {"ended": str(ended), "running": str(running)})}
 
     def start(self):
         return self.daemon("start", 50 if self.quick else 2000)
@@ -252,7 +293,7 @@ def sample(case, runs, peers, count):
     """Ours and the peers', alternating."""
     ours, theirs = measure.Samples(), {name: measure.Samples() for name in peers}
     run = {"S1": runs.native, "S2": runs.unary, "S3": runs.exec, "S4": runs.queue,
-           "S6": runs.start, "S8": runs.memory, "S9": runs.busy}[case.name]
+           "S5": runs.look, "S6": runs.start, "S7": runs.restart, "S8": runs.memory, "S9": runs.busy}[case.name]
     for _ in range(count):
         ours.add(run())
         for name, (peer_run, _) in peers.items():
@@ -267,7 +308,7 @@ def run_case(case, programs, arguments, out):
     runs = Runs(programs, arguments)
     peers = peers_of(case, runs, not arguments.no_peers)
     # A million submits take long and are a comparison within themselves.
-    count = 1 if case.name in ("S4", "S8") else arguments.pairs
+    count = 1 if case.name in ("S4", "S5", "S7", "S8") else arguments.pairs
     with Place(arguments.state) as place:
         mine = f"sync, {file_system(place.state)}"
     procs = machine.facts(programs)["cpus"]

@@ -10,6 +10,7 @@ typedef int service_fn(char **args);
 
 service_fn service_native, service_unary, service_exec, service_queue; /* jobs.c */
 service_fn service_start, service_busy;                                /* latency.c */
+service_fn service_look, service_sleep, service_settled;               /* history.c */
 service_fn service_spawn;                                              /* spawn.c */
 service_fn service_beanstalk;                                          /* beanstalk.c */
 service_fn service_redis;                                              /* redis.c */
