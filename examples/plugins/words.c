@@ -9,7 +9,6 @@
 #include <ctype.h>
 #include <gor.h>
 #include <gor_job.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +17,9 @@ enum { PARTS = 8 };
 struct count {
     struct gor_job *job;
     struct gor_waitgroup running;
-    _Atomic uint64_t words;
-    _Atomic uint64_t parts_done;
+    struct gor_mutex lock; /* of what follows: progress is told in the order it is made */
+    uint64_t words;
+    uint64_t parts_done;
 };
 
 struct part {
@@ -43,9 +43,10 @@ static void count_part(void *arg)
     for (size_t i = part->from; i < part->to; i++) {
         words += !is_space(part->text, i) && (i == 0 || is_space(part->text, i - 1));
     }
-    atomic_fetch_add(&count->words, words);
-    uint64_t done = atomic_fetch_add(&count->parts_done, 1) + 1;
-    gor_job_progress(count->job, done, PARTS, "counting words");
+    gor_mutex_lock(&count->lock);
+    count->words += words;
+    gor_job_progress(count->job, ++count->parts_done, PARTS, "counting words");
+    gor_mutex_unlock(&count->lock);
     gor_waitgroup_done(&count->running);
 }
 
