@@ -10,5 +10,6 @@ function(gor_install_gdb target folder)
             BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
         file(INSTALL \"${CMAKE_SOURCE_DIR}/runtime/gdb/gor-gdb.py\"
             DESTINATION \"\${data}/gdb/auto-load\${folder}\"
-            RENAME \"$<TARGET_FILE_NAME:${target}>-gdb.py\")")
+            RENAME \"$<TARGET_FILE_NAME:${target}>-gdb.py\")"
+        COMPONENT gor_gdb)
 endfunction()
