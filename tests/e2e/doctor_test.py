@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """gorctl doctor: with real faults, and with a daemon that only says it has them."""
 
+import grp
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 import time
 import unittest
 from concurrent import futures
+from unittest import mock
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -86,8 +88,14 @@ class NoDaemon(Doctor):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.bind(path)
         os.chmod(path, 0o660)
-        group = next(line.split(":")[0] for line in open("/etc/group", encoding="utf-8")
-                     if line.split(":")[2] == "1")
+        group = grp.getgrgid(1).gr_name
+        # Nobody may be unable to enter where this was built.
+        programs = tempfile.mkdtemp(prefix="gor-", dir="/tmp")
+        self.addCleanup(shutil.rmtree, programs)
+        os.chmod(programs, 0o755)
+        mine = mock.patch.object(e2e, "GORCTL", shutil.copy(e2e.GORCTL, programs))
+        mine.start()
+        self.addCleanup(mine.stop)
         os.chown(path, 0, 1)
         found = self.findings("-H", path, user=NOBODY, group=NOBODY, extra_groups=[])
         self.expect(found, "socket", "fault", "mode 660", f"sudo adduser nobody {group}")

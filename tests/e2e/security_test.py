@@ -14,10 +14,10 @@ from gor_e2e import grpc
 
 
 def gorctl(*args, env=None):
-    """Run it; what it did."""
+    """Run it where every user may be, so that any can run the jobs of this; what it did."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("GOR_")}
     return subprocess.run([e2e.GORCTL, *args], capture_output=True, text=True, check=False,
-                          timeout=e2e.PATIENCE, env={**clean, **(env or {})})
+                          timeout=e2e.PATIENCE, env={**clean, **(env or {})}, cwd="/")
 
 
 class Secure(unittest.TestCase):

@@ -55,10 +55,11 @@ class Lifecycle:
         self.root.output("rm", "-f", "/var/lib/man-db/auto-update")
 
     def files(self):
-        """All that could be a trace of ours, but for what dpkg and apt note down for themselves."""
+        """All that could be a trace of ours, but for what dpkg and apt note down for themselves, and
+        for what people may be making in their homes meanwhile: no program hides anything there."""
         listed = self.root.output("find", *PLACES, "-xdev", "-regex", r".*/\(lib\)?gor.*")
         return {path for path in listed.splitlines()
-                if not re.match(r"/var/(lib/(dpkg|apt)|cache|log)/", path)}
+                if not re.match(r"/var/(lib/(dpkg|apt)|cache|log)/|/(root|home/[^/]+)/[^.]", path)}
 
     def gorctl(self, *words):
         """As root, who may; members of the group may where the socket unit made the socket."""
