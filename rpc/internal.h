@@ -8,6 +8,7 @@
 
 #include "rpc/call_internal.h"
 #include "rpc/connection.h"
+#include "rpc/numbers.h"
 #include "rpc/request.h"
 #include "rpc/server.h"
 #include "rpc/share.h"
@@ -73,6 +74,7 @@ struct rpc_session {
     struct rpc_peer peer;
     struct rpc_share *share;    /* owned reference: its user's */
     struct rpc_request request; /* the header block that is arriving */
+    struct rpc_numbers numbers; /* of its streams */
     struct rpc_timer drain_timer;
     int64_t
         waits_since_ns;    /* for the preface, then for the end of a header block; 0: for nothing */

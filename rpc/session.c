@@ -33,8 +33,17 @@ static struct rpc_call *find_call(nghttp2_session *h2, int32_t stream_id)
 
 static int on_begin_frame(nghttp2_session *h2, const nghttp2_frame_hd *header, void *user)
 {
+    struct rpc_session *session = session_of(user);
     (void)h2;
-    return rpc_flood_frame(session_of(user), header) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (!rpc_flood_frame(session, header)) {
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (header->type == NGHTTP2_HEADERS &&
+        !rpc_numbers_take(&session->numbers, header->stream_id)) {
+        rpc_session_cut(session, RPC_CUT_PROTOCOL);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    return 0;
 }
 
 static int on_begin_headers(nghttp2_session *h2, const nghttp2_frame *frame, void *user)

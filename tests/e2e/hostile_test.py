@@ -84,6 +84,14 @@ NAME_AND_VALUE = b"\x40" + http2.field(b"a", 3900 * b"b")[1:]
 ENDED = http2.END_HEADERS | http2.END_STREAM
 
 
+def number_of_no_call(peer):
+    """It is lower than that of a call before."""
+    block = http2.call_headers("/nosuch/Method")
+    peer.send(headers(5, block, ENDED))
+    assert any(kind == http2.HEADERS and on == 5 for kind, _, on, _ in peer.frames())
+    peer.send(headers(3, block, ENDED))
+
+
 def header_bomb(peer):
     """One byte stands for four kilobytes, twelve thousand times."""
     peer.send(headers(1, http2.call_headers(GET) + NAME_AND_VALUE + 12000 * b"\xbe"))
@@ -144,6 +152,8 @@ ATTACKS = (
      "protocol"),
     ("a stream of the server's", once(headers(2, http2.call_headers(GET))), http2.PROTOCOL_ERROR,
      None, "protocol"),
+    ("a call with a number that was passed over", number_of_no_call, http2.PROTOCOL_ERROR, None,
+     "protocol"),
     ("DATA for no stream", once(frame(http2.DATA, 0, 0, b"x")), http2.PROTOCOL_ERROR, None,
      "protocol"),
     ("a push", once(frame(http2.PUSH, 4, 1, b"\0\0\0\2")), http2.PROTOCOL_ERROR, None, "protocol"),
