@@ -14,8 +14,9 @@
 #include "runtime/sched/sched.h"
 
 enum {
-    PATIENCE_MS =
-        200, /* for all threads that are asked; the kernel looks at their time 250 times a second */
+    /* For all threads that are asked: on a crowded machine each may have to wait for its turn first.
+     * Whoever blocks signals makes a dump last so long. */
+    PATIENCE_MS = 1000,
     LINE_BYTES = 256,
 };
 
