@@ -84,8 +84,7 @@ static void release_rings(void)
 static void give_ring(struct gor__p *p)
 {
     p->trace.mask = control.records - 1;
-    p->trace.brief = false;
-    p->trace.woken = NULL;
+    p->trace.woken = GOR__TRACE_WAKE_TIMED;
     __atomic_store_n(&p->trace.head, 0, __ATOMIC_RELEASE);
     p->trace.records = control.memory[p->index];
     if (p->trace.records == NULL) {

@@ -187,7 +187,8 @@ static void note_taken(const struct gor__m *m, struct gor__p *p, enum gor__lack 
     }
 }
 
-struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
+/* The holder of `p`, which is outside and stays there until it is let on; NULL: it is not. */
+static struct gor__m *hold_off(struct gor__p *p)
 {
     struct gor__m *m = p->holder;
     if (m == NULL || __atomic_load_n(&m->inside, __ATOMIC_RELAXED) || gor__sched.stopping ||
@@ -199,6 +200,33 @@ struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
     if (__atomic_load_n(&m->inside, __ATOMIC_ACQUIRE)) {
         /* It may have seen that, and waits for the lock to find out. */
         let_on(m, GOR__NOT_TAKEN);
+        return NULL;
+    }
+    return m;
+}
+
+bool gor__settle_outside(struct gor__p *p, bool for_thieves)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = hold_off(p);
+    if (m != NULL) {
+        if (gor__observes(GOR__OBSERVE_TRACE)) {
+            gor__trace_settle(p);
+        }
+        if (for_thieves) {
+            /* Once it goes on it sees this, and clears it before it leaves out another. */
+            __atomic_store_n(&p->next_is_stale, true, __ATOMIC_RELEASE);
+        }
+        let_on(m, GOR__NOT_TAKEN);
+    }
+    gor__mutex_unlock(&gor__sched.lock);
+    return m != NULL;
+}
+
+struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
+{
+    struct gor__m *m = hold_off(p);
+    if (m == NULL) {
         return NULL;
     }
     note_taken(m, p, lack);

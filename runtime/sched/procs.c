@@ -174,6 +174,9 @@ static int resize(uint32_t count)
     for (uint32_t i = 0; i < former; i++) {
         gor__stacks_flush(gor__sched.procs[i]); /* each may keep more or less from now on */
     }
+    if (gor__observes(GOR__OBSERVE_TRACE)) {
+        gor__trace_resized(count);
+    }
     for (uint32_t i = count; i < former; i++) {
         empty_proc(gor__sched.procs[i]);
     }
@@ -183,7 +186,6 @@ static int resize(uint32_t count)
     }
     rebuild_idle_list(former, count);
     __atomic_store_n(&gor__sched.proc_count, count, __ATOMIC_RELEASE);
-    gor__note_thread(GOR__TRACE_PROCS, count, 0);
     gor__mutex_unlock(&gor__sched.lock);
     gor__ceiling_resize();
 #if !defined(__SANITIZE_THREAD__)

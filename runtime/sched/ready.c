@@ -52,7 +52,9 @@ static void note_ready(const struct gor__g *g)
     }
 }
 
-/* One that is not bound. */
+static __attribute__((noinline)) void put_ready_noted(struct gor__g *g);
+
+/* One that is not bound; `traced`: a trace has to be told of it still. */
 static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bool traced)
 {
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
@@ -65,8 +67,9 @@ static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bo
         gor__wake_idle();
         return;
     }
-    if (traced) {
-        gor__trace_ready_next(p, g);
+    if (traced && GOR_UNLIKELY(!gor__trace_wakes(p, g))) {
+        put_ready_noted(g);
+        return;
     }
     struct gor__g *former = gor__runq_swap_next(&p->runq, g);
     if (former != NULL) {
@@ -75,10 +78,11 @@ static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bo
     }
 }
 
-/* The cost of a trace is felt where nothing else looks on. */
-static __attribute__((noinline)) void put_ready_traced(struct gor__g *g)
+/* With a P. */
+static __attribute__((noinline)) void put_ready_noted(struct gor__g *g)
 {
-    put_ready(g, true);
+    gor__trace_ready(g, false);
+    put_ready(g, false);
 }
 
 static __attribute__((noinline)) void put_ready_observed(struct gor__g *g)
@@ -101,7 +105,7 @@ void gor__ready(struct gor__g *g)
     } else if (GOR_LIKELY(observed == 0)) {
         put_ready(g, false);
     } else if (observed == GOR__OBSERVE_TRACE) {
-        put_ready_traced(g);
+        put_ready(g, true);
     } else {
         put_ready_observed(g);
     }

@@ -137,9 +137,14 @@ static inline __attribute__((always_inline)) bool must_look_up(struct gor__p *p)
 }
 
 /* The next one without entering the scheduler's stack; NULL when that must be done. */
-static __attribute__((noinline)) struct gor__g *next_direct(struct gor__p *p)
+static inline __attribute__((always_inline)) struct gor__g *find_direct(struct gor__p *p)
 {
     return must_look_up(p) ? NULL : next_local(p);
+}
+
+static __attribute__((noinline)) struct gor__g *next_direct(struct gor__p *p)
+{
+    return find_direct(p);
 }
 
 /* ---- switching */
@@ -251,7 +256,7 @@ enum switch_kind { SWITCH, SWITCH_UNOBSERVED, SWITCH_TRACED, SWITCH_AT_END };
 static __attribute__((noinline)) void trace_switch(struct gor__p *p, const struct gor__g *left,
                                                    const struct gor__g *next)
 {
-    gor__trace_switch(p, left, next);
+    gor__trace_switch(p, gor__trace_why(left), next);
 }
 
 static inline __attribute__((always_inline)) void note_switch(struct gor__p *p,
@@ -259,9 +264,7 @@ static inline __attribute__((always_inline)) void note_switch(struct gor__p *p,
                                                               const struct gor__g *next,
                                                               enum switch_kind kind)
 {
-    if (kind == SWITCH_TRACED) {
-        gor__trace_switch(p, left, next);
-    } else if (kind != SWITCH_UNOBSERVED && gor__observes(GOR__OBSERVE_TRACE)) {
+    if (kind != SWITCH_TRACED && kind != SWITCH_UNOBSERVED && gor__observes(GOR__OBSERVE_TRACE)) {
         trace_switch(p, left, next);
     }
 }
@@ -325,7 +328,11 @@ static inline __attribute__((always_inline)) void park_since(int64_t now, enum g
     gor__g_set_state(g, GOR_WAITING, reason);
     m->after = after;
     m->after_lock = held;
-    (void)leave(m, g, next_direct(m->p), control, kind);
+    struct gor__g *next = kind == SWITCH_TRACED ? find_direct(m->p) : next_direct(m->p);
+    if (kind == SWITCH_TRACED && GOR_LIKELY(next != NULL)) {
+        gor__trace_switch(m->p, gor__trace_waits(reason), next);
+    }
+    (void)leave(m, g, next, control, kind);
 }
 
 static __attribute__((noinline)) void park_traced(enum gor__after after, void *held,

@@ -31,11 +31,10 @@ void gor__trace_set_common(struct gor__trace_record *records, uint64_t count)
 void gor__trace_settle(struct gor__p *p)
 {
     struct gor__trace_ring *ring = &p->trace;
-    if (ring->woken != NULL) {
-        gor__trace_put_ready(ring, ring->woken);
-        ring->woken = NULL;
+    if (gor__trace_left_out(ring) != NULL) {
+        gor__trace_put_ready(ring, gor__trace_left_out(ring));
     }
-    ring->brief = false;
+    ring->woken = GOR__TRACE_WAKE_TIMED;
 }
 
 static void put(const struct gor__m *m, const struct gor__trace_record *records, uint32_t count)
@@ -135,8 +134,8 @@ void gor__trace_leave(struct gor__p *p, const struct gor__g *left)
 
 void gor__trace_resume(struct gor__p *p, const struct gor__g *next)
 {
-    gor__trace_proc(p, GOR__TRACE_SWITCHED, next->id, gor__trace_next_turn(next),
-                    (uintptr_t)next->fn);
+    gor__trace_proc(p, GOR__TRACE_SWITCHED, next->id,
+                    gor__trace_turn(next) | gor__trace_first(next), (uintptr_t)next->fn);
     p->trace.last_ticks = 0;
 }
 
@@ -204,6 +203,14 @@ void gor__trace_counts(void)
         timers += gor__timers_count(&p->timers);
     }
     gor__trace_at(NULL, GOR__TRACE_COUNTS, gor_num_goroutine(), runnable, timers);
+}
+
+void gor__trace_resized(uint32_t count)
+{
+    for (uint32_t i = 0; i < gor__sched.procs_made; i++) {
+        gor__trace_settle(gor__sched.procs[i]);
+    }
+    gor__trace_at(NULL, GOR__TRACE_PROCS, count, 0, 0);
 }
 
 void gor__trace_begin(const struct gor__m *m)

@@ -19,11 +19,12 @@
  * switch before it and says so. The times of switches are always exact.
  *
  * Most often the next that happens is that the waker stops and the P goes to the one woken: then the
- * record of the switch says both. So, while the runtime is solo, such a wake-up is not written until it
- * is known what comes next, which is before anything else is written in that ring. With more Ps another
- * might take the one woken meanwhile, and tell of that first. debug/trace_feed.c, through which all
- * readers look, puts the READY back where it was left out. Only a snapshot by somebody else may come
- * before a wake-up is written, and miss that one.
+ * record of the switch says both. So such a wake-up is not written until it is known what comes next,
+ * which is before anything else is written in that ring, and before somebody else can run the one woken:
+ * before it leaves runq.next for the queue, before the P changes hands or its queues do in a resize, and
+ * before sysmon lets thieves have it, which then is done with the waker held off outside
+ * (gor__settle_outside). debug/trace_feed.c, through which all readers look, puts the READY back where it
+ * was left out. Only a snapshot by somebody else may come before a wake-up is written, and miss that one.
  *
  * Threads     the ring of a P has one writer at a time: its holder while that is inside (no signal stops
  *             it there, and nobody takes the P), or whoever takes the P from one that is outside, under
@@ -109,7 +110,7 @@ enum {
     GOR__TRACE_WOKEN = 1 << 22, /* with SWITCHED: a READY before it is left out */
     GOR__TRACE_FIRST = 1 << 23, /* with SWITCHED: its first turn */
     GOR__TRACE_TURN_AT = 24,
-    GOR__TRACE_BRIEF_BITS = 9, /* of cpu ticks: some 200 ns, how fast switches come; see above */
+    GOR__TRACE_BRIEF_TICKS = 512, /* of the cpu: some 200 ns, how fast switches come; see above */
 };
 
 /* The ring for what happens without a P. */
@@ -167,6 +168,8 @@ void gor__trace_ready(const struct gor__g *g, bool from_network);
 void gor__trace_held(const struct gor__m *m, struct gor__p *p);
 void gor__trace_taken(const struct gor__m *m, struct gor__p *p, enum gor__trace_loss loss);
 void gor__trace_given(const struct gor__m *m, struct gor__p *p);
+/* With the world standing, before what Ps have changes hands: that there are to be `count`. */
+void gor__trace_resized(uint32_t count);
 /* The gauges of now. Sysmon, or whoever has stopped the world. */
 void gor__trace_counts(void);
 

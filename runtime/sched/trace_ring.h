@@ -19,13 +19,10 @@
 #ifndef GOR_SCHED_TRACE_RING_H
 #define GOR_SCHED_TRACE_RING_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/base/lock.h"
-
-struct gor__g;
 
 /* Two of them fill a cache line. */
 struct gor__trace_record {
@@ -40,15 +37,22 @@ enum {
     GOR__TRACE_EVENT_BITS = 8,
 };
 
+/* How the next wake-up is noted down when none is left out. It shares a word with the address of the one
+ * that is, so that one look tells what to do; no goroutine has such an address. */
+enum gor__trace_wake {
+    GOR__TRACE_WAKE_TIMED,   /* with its time: switches come slowly, or there was none since */
+    GOR__TRACE_WAKE_UNTIMED, /* with the time of the last switch */
+    GOR__TRACE_WAKE_LATER,   /* with the next switch, if it is the one that goes on then */
+};
+
 struct gor__trace_ring {
     struct gor__trace_record *records; /* borrowed; NULL: nothing is recorded */
     uint64_t mask;                     /* their number, a power of two, less one */
     uint64_t head;                     /* atomic */
 
     /* The writer's own; see trace.h. */
-    const struct gor__g *woken; /* whose READY is not written yet; NULL: nobody's */
-    uint64_t last_ticks;        /* of the last switch */
-    bool brief; /* that one came soon after the one before, and nothing else since */
+    uintptr_t woken;     /* the goroutine whose READY is not written yet; or enum gor__trace_wake */
+    uint64_t last_ticks; /* of the last switch */
 } __attribute__((aligned(64)));
 
 static inline uint64_t gor__trace_what(uint32_t event, uint64_t a)

@@ -143,7 +143,7 @@ static bool says_woken(uint64_t number)
 static void hurry(void)
 {
     gor__solo = true;
-    proc.trace.brief = true;
+    proc.trace.woken = GOR__TRACE_WAKE_LATER;
 }
 
 TEST(trace_ring_says_in_one_who_is_woken_and_runs)
@@ -152,9 +152,9 @@ TEST(trace_ring_says_in_one_who_is_woken_and_runs)
     static struct gor__g next = {.id = 7};
     set_up();
     hurry();
-    gor__trace_ready_next(&proc, &next);
+    CHECK(gor__trace_wakes(&proc, &next));
     CHECK_EQ(proc.trace.head, 0);
-    gor__trace_switch(&proc, &left, &next);
+    gor__trace_switch(&proc, gor__trace_why(&left), &next);
     CHECK_EQ(proc.trace.head, 1);
     CHECK_EQ(event_at(0), GOR__TRACE_SWITCHED);
     CHECK(says_woken(0));
@@ -169,8 +169,8 @@ TEST(trace_ring_says_in_two_who_is_woken_and_who_runs)
     static struct gor__g other = {.id = 8};
     set_up();
     hurry();
-    gor__trace_ready_next(&proc, &other);
-    gor__trace_switch(&proc, &left, &next);
+    CHECK(gor__trace_wakes(&proc, &other));
+    gor__trace_switch(&proc, gor__trace_why(&left), &next);
     CHECK_EQ(proc.trace.head, 2);
     CHECK_EQ(event_at(0), GOR__TRACE_READY);
     CHECK_EQ(memory[0].id, 8);
@@ -185,7 +185,7 @@ TEST(trace_ring_says_who_is_woken_before_anything_else)
     static struct gor__g next = {.id = 7};
     set_up();
     hurry();
-    gor__trace_ready_next(&proc, &next);
+    CHECK(gor__trace_wakes(&proc, &next));
     gor__trace_proc(&proc, GOR__TRACE_FIRED, 1, 0, 0);
     CHECK_EQ(proc.trace.head, 2);
     CHECK_EQ(event_at(0), GOR__TRACE_READY);
