@@ -35,22 +35,27 @@ static bool lanes_are_valid(const struct gord_job_table *table, struct gord_job_
                             size_t *total)
 {
     const struct gord_lanes *lanes = &table->lanes;
-    size_t heaped = 0;
+    size_t heaped = 0, lines, seated, sitting = 0;
+    if (!gord_heap_is_valid(&lanes->heap) ||
+        !gord_shares_is_valid(&lanes->shares, &lines, &seated)) {
+        return false;
+    }
     for (size_t i = 0; i < lanes->count; i++) {
         const struct gord_lane *lane = lanes->items[i];
         if (lane == NULL) {
             continue;
         }
         if (!list_is_valid(table, &lane->jobs, LIST_QUEUED, counts) || lane->index != i ||
-            (lane->heap_at != 0 && lanes->heap[lane->heap_at - 1] != lane) ||
-            (lane->heap_at == 0 && lane->jobs.count > 0 && !lanes->in_round) ||
-            (lane->heap_at != 0 && lane->jobs.count == 0)) {
+            (lane->turn.item.at == 0 && lane->jobs.count > 0 && !lanes->in_round) ||
+            (lane->turn.item.at != 0 && lane->jobs.count == 0) ||
+            lane->stands != (lane->jobs.count > 0)) {
             return false;
         }
-        heaped += lane->heap_at != 0;
+        heaped += lane->turn.item.at != 0 && lane->seat == NULL;
+        sitting += lane->turn.item.at != 0 && lane->seat != NULL;
         *total += lane->jobs.count;
     }
-    return heaped == lanes->heap_count;
+    return heaped + lines == lanes->heap.count && sitting == seated;
 }
 
 static bool use_is_valid(const struct gord_job_table *table)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lane.c - lanes found by what they want, and their heap; see lane.h. Turns are in turn.c.
+/* lane.c - lanes found by what they want, and their place among those that wait; see lane.h. Turns are in turn.c.
  *
  * Rejected: one heap of jobs. It costs each job a logarithm and a key of its own, and almost all jobs
  * of a daemon ask for the same.
@@ -14,64 +14,62 @@
 
 #include "daemon/base/assert.h"
 
-#define AGE_NS ((int64_t)60 * 1000000000) /* of waiting, for a unit of priority */
-
 /* ----------------------------------------------------------------- heap */
 
-static bool is_before(const struct gord_lane *a, const struct gord_lane *b)
+struct gord_lane *gord_lanes_first(const struct gord_lanes *lanes)
 {
-    return a->key_ns != b->key_ns ? a->key_ns < b->key_ns : a->jobs.first->id < b->jobs.first->id;
-}
-
-static void place(struct gord_lanes *lanes, struct gord_lane *lane, size_t at)
-{
-    lanes->heap[at - 1] = lane;
-    lane->heap_at = at;
-}
-
-static void sift(struct gord_lanes *lanes, struct gord_lane *lane, size_t at)
-{
-    while (at > 1 && is_before(lane, lanes->heap[at / 2 - 1])) {
-        place(lanes, lanes->heap[at / 2 - 1], at);
-        at /= 2;
+    struct gord_heap_item *first = gord_heap_first(&lanes->heap);
+    if (first != NULL && ((const struct gord_turn *)first)->is_line) {
+        first = gord_line_first((const struct gord_line *)first);
     }
-    for (size_t child; (child = 2 * at) <= lanes->heap_count; at = child) {
-        child += child < lanes->heap_count && is_before(lanes->heap[child], lanes->heap[child - 1]);
-        if (!is_before(lanes->heap[child - 1], lane)) {
-            break;
-        }
-        place(lanes, lanes->heap[child - 1], at);
-    }
-    place(lanes, lane, at);
+    return (struct gord_lane *)first;
 }
 
-static void heap_remove(struct gord_lanes *lanes, struct gord_lane *lane)
+void gord_lanes_drop(struct gord_lanes *lanes, struct gord_lane *lane)
 {
-    size_t at = lane->heap_at;
-    struct gord_lane *last = lanes->heap[--lanes->heap_count];
-    lane->heap_at = 0;
-    if (last != lane) {
-        sift(lanes, last, at);
+    if (lane->seat != NULL) {
+        gord_seat_drop(&lanes->heap, lane->seat, &lane->turn.item);
+    } else {
+        gord_heap_remove(&lanes->heap, &lane->turn.item);
     }
 }
 
-void gord_lanes_drop_first(struct gord_lanes *lanes)
+/* Does it have jobs? */
+static void enter_or_leave(struct gord_lane *lane, bool stands)
 {
-    heap_remove(lanes, lanes->heap[0]);
+    if (lane->seat != NULL && stands && !lane->stands) {
+        gord_seat_enter(lane->seat);
+    } else if (lane->seat != NULL && !stands && lane->stands) {
+        gord_seat_leave(lane->seat);
+    }
+    lane->stands = stands;
 }
 
 void gord_lanes_rekey(struct gord_lanes *lanes, struct gord_lane *lane)
 {
-    if (lane->jobs.first == NULL) {
-        if (lane->heap_at != 0) {
-            heap_remove(lanes, lane);
-        }
+    const struct gord_job *first = lane->jobs.first;
+    enter_or_leave(lane, first != NULL);
+    if (first == NULL) {
+        gord_lanes_drop(lanes, lane);
         return;
     }
-    int64_t since_ns = gord_timeline_at(&lanes->timeline, lane->jobs.first->last_seq);
-    since_ns = lane->turn_ns > since_ns ? lane->turn_ns : since_ns;
-    lane->key_ns = since_ns - (int64_t)lane->priority * AGE_NS;
-    sift(lanes, lane, lane->heap_at != 0 ? lane->heap_at : ++lanes->heap_count);
+    int64_t since_ns = gord_timeline_at(&lanes->timeline, first->last_seq);
+    if (lane->seat != NULL) {
+        gord_seat_put(&lanes->heap, lane->seat, &lane->turn.item, since_ns, first->id);
+    } else {
+        gord_heap_put(
+            &lanes->heap, &lane->turn.item,
+            (struct gord_heap_key){since_ns - lane->priority * GORD_AGE_NS, 0, first->id});
+    }
+}
+
+static void put_back(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    if (lane->seat != NULL) {
+        gord_seat_put_back(&lanes->heap, lane->seat, &lane->turn.item);
+    } else {
+        gord_heap_put(&lanes->heap, &lane->turn.item, lane->turn.item.key);
+    }
 }
 
 void gord_lanes_touch(struct gord_lanes *lanes)
@@ -82,8 +80,8 @@ void gord_lanes_touch(struct gord_lanes *lanes)
     }
     lanes->in_round = false;
     for (size_t i = 0; i < lanes->passed_count; i++) {
-        if (lanes->passed[i]->jobs.first != NULL && lanes->passed[i]->heap_at == 0) {
-            sift(lanes, lanes->passed[i], ++lanes->heap_count);
+        if (lanes->passed[i]->jobs.first != NULL && lanes->passed[i]->turn.item.at == 0) {
+            put_back(lanes, lanes->passed[i]);
         }
     }
     lanes->passed_count = 0;
@@ -104,7 +102,7 @@ static struct gord_lane **bucket_of(struct gord_lanes *lanes, enum gord_job_kind
 static int grow(struct gord_lanes *lanes)
 {
     size_t room = lanes->room > 0 ? 2 * lanes->room : 16;
-    struct gord_lane ***arrays[] = {&lanes->items, &lanes->heap, &lanes->passed};
+    struct gord_lane ***arrays[] = {&lanes->items, &lanes->passed};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         struct gord_lane **wider = realloc(*arrays[i], room * sizeof *wider);
         if (wider == NULL) {
@@ -112,8 +110,9 @@ static int grow(struct gord_lanes *lanes)
         }
         *arrays[i] = wider;
     }
-    lanes->room = room;
-    return 0;
+    int err = gord_heap_reserve(&lanes->heap, room);
+    lanes->room = err == 0 ? room : lanes->room;
+    return err;
 }
 
 /* Index of a free place; -ENOMEM. */
@@ -161,6 +160,9 @@ static void free_lane(struct gord_lanes *lanes, struct gord_lane *lane)
     for (size_t i = 0; i < lane->want_count; i++) {
         lanes->resources.items[lane->wants[i].resource].lanes--;
     }
+    if (lane->seat != NULL) {
+        gord_seat_unref(&lanes->shares, lane->seat);
+    }
     free(lane->text);
     free(lane);
 }
@@ -185,7 +187,6 @@ static int make_lane(struct gord_lanes *lanes, enum gord_job_kind kind, const ch
     }
     lane->kind = (uint8_t)kind;
     lane->priority = ask.priority;
-    lane->is_share = ask.share[0] != '\0';
     lane->lacks = NOTHING_LACKS;
     err = add_want(lanes, lane, GORD_SLOTS, kind_name(kind), ask.slots);
     err = err != 0 ? err : add_want(lanes, lane, GORD_QUEUE, ask.queue, ask.slots);
@@ -197,6 +198,9 @@ static int make_lane(struct gord_lanes *lanes, enum gord_job_kind kind, const ch
     }
     if (err == 0 && ask.array_limit != 0) {
         err = want_array(lanes, lane, &ask);
+    }
+    if (err == 0 && ask.share[0] != '\0') {
+        err = gord_seat_ref(&lanes->shares, ask.queue, ask.share, ask.priority, &lane->seat);
     }
     if (err != 0) {
         free_lane(lanes, lane);
@@ -246,7 +250,7 @@ void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane)
     if (--lane->refs > 0 || is_plain(lane)) {
         return;
     }
-    GORD_ASSERT(lane->jobs.first == NULL && lane->heap_at == 0 && !lane->fresh_listed);
+    GORD_ASSERT(lane->jobs.first == NULL && lane->turn.item.at == 0 && !lane->fresh_listed);
     gord_lanes_touch(lanes); /* it may be among those that were passed */
     struct gord_lane **link = bucket_of(lanes, (enum gord_job_kind)lane->kind, lane->text);
     while (*link != lane) {
@@ -275,11 +279,14 @@ void gord_lanes_fini(struct gord_lanes *lanes)
 {
     for (size_t i = 0; i < lanes->count; i++) {
         if (lanes->items[i] != NULL) {
+            gord_lanes_drop(lanes, lanes->items[i]);
+            enter_or_leave(lanes->items[i], false);
             free_lane(lanes, lanes->items[i]);
         }
     }
     free(lanes->items);
-    free(lanes->heap);
     free(lanes->passed);
+    gord_heap_fini(&lanes->heap);
+    gord_shares_fini(&lanes->shares);
     gord_resources_fini(&lanes->resources);
 }

@@ -4,10 +4,10 @@
  *
  * Order       by key: the time the lane's first job was queued, less a minute for each unit of its
  *             priority. Waiting thus raises a job as its priority does, and keys never change.
- * Shares      of a lane that is somebody's share of a fair queue the key counts from its last turn, if
- *             that is later: so shares with jobs of the same priority take turns, each first one as soon
- *             as all others had theirs, and priority and waiting count as ever. Jobs of a share that ask
- *             for different things are in lanes, and so in turns, of their own.
+ * Shares      lanes that are somebody's share of a fair queue stand together in lines, see share.h: whose turn
+ *             it is in one, weights decide, and what place the line has among lanes and lines is by time
+ *             and priority as above, counted from the last turn of whoever waits there longest, if that
+ *             is later than its job was queued.
  * Turn        a round goes through the lanes in that order. A first job that finds all it wants is
  *             started. One that lacks something has what is left of it set aside, so that those
  *             behind it cannot starve it, and they pass if they want other things. When what one
@@ -24,6 +24,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/job/resource.h"
+#include "daemon/job/share.h"
 #include "daemon/job/timeline.h"
 
 struct gord_job_list {
@@ -48,8 +49,11 @@ enum {
 enum { NOTHING_LACKS = UINT32_MAX };
 
 struct gord_lane {
-    char *text;  /* owned; see ask.h */
-    size_t refs; /* jobs of it, in whatever state */
+    struct gord_turn turn;  /* first of all; in the heap of all, or of its seat, while it waits */
+    struct gord_seat *seat; /* counted reference; NULL: it is nobody's share */
+    bool stands;            /* it has jobs, as the seat knows */
+    char *text;             /* owned; see ask.h */
+    size_t refs;            /* jobs of it, in whatever state */
     struct gord_job_list jobs;
     struct gord_job *fresh; /* first that committed() has not seen; all behind it are fresh too */
     struct gord_lane *fresh_next; /* list link of those with fresh ones */
@@ -57,11 +61,7 @@ struct gord_lane {
     bool insists; /* what it has found is set aside too */
     uint8_t kind; /* enum gord_job_kind */
     uint32_t index;
-    size_t heap_at; /* 1-based; 0: not in the heap */
     int32_t priority;
-    int64_t key_ns;
-    bool is_share;
-    int64_t turn_ns;             /* when its last job started; 0: none has, or it is no share */
     struct gord_lane *hash_next; /* list link of its bucket */
     uint64_t looked_at;          /* id of the job the next two are about */
     uint32_t lacks;              /* index of a resource, or NOTHING_LACKS */
@@ -79,15 +79,14 @@ struct gord_lanes {
     size_t count;
     size_t room;
     struct gord_lane *buckets[LANE_BUCKETS];
-    struct gord_lane **heap; /* owned; of lanes with jobs, by key; `room` of them */
-    size_t heap_count;
+    struct gord_heap heap; /* of lanes with jobs, and lines of such, by key */
+    struct gord_shares shares;
     struct gord_lane **passed; /* owned; lanes that this round is done with */
     size_t passed_count;
     struct gord_lane *fresh;
     struct gord_resources resources;
     struct gord_timeline timeline;
     uint64_t round;
-    int64_t turn_ns; /* the last turn of a share; each is later than the one before */
     int64_t
         ready_ns; /* when the first of those that lack tokens of a rate has them; 0: none does */
     bool in_round;
@@ -106,8 +105,11 @@ void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane);
 /* Its first job is another, or has another number; touch comes before, unless it was just started. */
 void gord_lanes_rekey(struct gord_lanes *lanes, struct gord_lane *lane);
 
-/* Take the first out of the heap, for this round. */
-void gord_lanes_drop_first(struct gord_lanes *lanes);
+/* The lane whose turn it is in this round; NULL: there is none left. */
+struct gord_lane *gord_lanes_first(const struct gord_lanes *lanes);
+
+/* Take it out, for this round. Does nothing if it is out. */
+void gord_lanes_drop(struct gord_lanes *lanes, struct gord_lane *lane);
 
 /* Something is free, or has come, that was not there before: begin a new round. */
 void gord_lanes_touch(struct gord_lanes *lanes);
@@ -118,7 +120,8 @@ struct gord_lane *gord_lanes_next(struct gord_lanes *lanes, unsigned kinds, uint
 /* One more job of it waits, or one less (by = 1 or -1, as unsigned). */
 void gord_lanes_count(struct gord_lanes *lanes, const struct gord_lane *lane, uint64_t by);
 
-/* A job of it starts now: take of its rates what that counts for, and the turn from a share. */
+/* A job of it starts now: take of its rates what that counts for, and have its share pay for the turn. Rekey
+ * comes next. */
 void gord_lanes_spend(struct gord_lanes *lanes, struct gord_lane *lane);
 
 /* Take what the lane's jobs want, and give it back. */

@@ -66,6 +66,52 @@ int gord_queues_set_fair(struct gord_job_table *table, const char *name, const c
     return 0;
 }
 
+int gord_queues_weigh(struct gord_job_table *table, const char *name, const char *key,
+                      uint32_t weight)
+{
+    if (gord_queues_find(table, GORD_QUEUE, name) == NULL) {
+        return -ENOENT;
+    }
+    gord_lanes_touch(&table->lanes);
+    return gord_shares_weigh(&table->lanes.heap, &table->lanes.shares, name, key, weight);
+}
+
+size_t gord_queues_weights(const struct gord_job_table *table)
+{
+    return table->lanes.shares.weighed;
+}
+
+uint32_t gord_queues_weight(const struct gord_job_table *table, const char *name, const char *key)
+{
+    return gord_shares_weight(&table->lanes.shares, name, key);
+}
+
+struct weight_visit {
+    void (*visit)(void *arg, const struct gord_weighed *weighed);
+    void *arg;
+};
+
+static void visit_weight(void *arg, const struct gord_share *share)
+{
+    const struct weight_visit *to = arg;
+    to->visit(to->arg,
+              &(struct gord_weighed){share->queue, share->key, share->weight, share->queued});
+}
+
+void gord_queues_each_weight(const struct gord_job_table *table, const char *name,
+                             void (*visit)(void *arg, const struct gord_weighed *weighed),
+                             void *arg)
+{
+    struct weight_visit to = {visit, arg};
+    gord_shares_each(&table->lanes.shares, name, visit_weight, &to);
+}
+
+static void forget_weight(void *arg, const struct gord_share *share)
+{
+    struct gord_lanes *lanes = arg;
+    (void)gord_shares_weigh(&lanes->heap, &lanes->shares, share->queue, share->key, 0);
+}
+
 int64_t gord_queues_next_token(const struct gord_job_table *table)
 {
     return table->lanes.ready_ns;
@@ -125,6 +171,10 @@ int gord_queues_remove(struct gord_job_table *table, enum gord_resource_kind wha
     resource->there = false;
     resource->capacity = 0;
     resource->rate.limit.count = 0;
+    if (what == GORD_QUEUE) {
+        resource->fair[0] = '\0';
+        gord_shares_each(&table->lanes.shares, name, forget_weight, &table->lanes);
+    }
     if (what == GORD_RATE) {
         change_keyed(table, name, &resource->rate.limit, 0);
     }

@@ -22,6 +22,30 @@ int gord_queues_limit(struct gord_job_table *table, enum gord_resource_kind what
 /* Whose jobs take turns in a queue, see resource.h. -ENOENT. */
 int gord_queues_set_fair(struct gord_job_table *table, const char *name, const char *fair);
 
+/* In a queue with shares, the weight of whoever `key` names: an owner's id, or a value of the label. Of many
+ * turns each share has its weight's part. 1 to GORD_WEIGHT_MAX; 0: none was given, which is 1. Holds at
+ * once, and as long as the queue. -ENOENT; -ENOMEM. */
+int gord_queues_weigh(struct gord_job_table *table, const char *name, const char *key,
+                      uint32_t weight);
+
+/* How many were given, in all queues. */
+size_t gord_queues_weights(const struct gord_job_table *table);
+
+/* The one that was given; 0: none was. */
+uint32_t gord_queues_weight(const struct gord_job_table *table, const char *name, const char *key);
+
+struct gord_weighed {
+    const char *queue;
+    const char *key;
+    uint32_t weight;
+    uint64_t queued; /* its jobs that wait */
+};
+
+/* Those of one queue, or of all (NULL), in no order. */
+void gord_queues_each_weight(const struct gord_job_table *table, const char *name,
+                             void (*visit)(void *arg, const struct gord_weighed *weighed),
+                             void *arg);
+
 /* When the next job that waits for nothing but a rate may start, by the boot-time clock; 0: none does.
  * As the last round saw it. */
 int64_t gord_queues_next_token(const struct gord_job_table *table);
@@ -63,7 +87,7 @@ int gord_queues_check(const struct gord_job_table *table, enum gord_job_kind kin
 
 /* Why a queued job is not started, as far as lanes decide it. */
 struct gord_why {
-    char text[320];                       /* "" : nothing stands in its way */
+    char text[448];                       /* "" : nothing stands in its way */
     const struct gord_resource *resource; /* it lacks; NULL: it is not that */
     uint64_t wants;
     int64_t

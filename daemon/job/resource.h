@@ -26,6 +26,9 @@ enum gord_resource_kind { GORD_SLOTS, GORD_QUEUE, GORD_POOL, GORD_ARRAY, GORD_RA
 
 enum { GORD_FAIR_MAX = 80 };
 
+/* Weights of shares: 1 if none is given; how many may be, in all queues. */
+enum { GORD_WEIGHT_MAX = 1000, GORD_WEIGHTS_MAX = 5000 };
+
 struct gord_resource {
     char name[GORD_WORD_MAX + 1];
     uint8_t what;            /* enum gord_resource_kind */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* turn.c - whose turn it is, and why it is not somebody's; see lane.h. */
 #include "daemon/event/clock.h"
-#include "daemon/event/event.h"
 #include "daemon/job/lane.h"
 
 enum verdict { STARTS, PASSED };
@@ -16,6 +15,9 @@ void gord_lanes_count(struct gord_lanes *lanes, const struct gord_lane *lane, ui
 {
     for (size_t i = 0; i < lane->want_count; i++) {
         wanted(lanes, lane, i)->queued += by;
+    }
+    if (lane->seat != NULL) {
+        lane->seat->share->queued += by;
     }
 }
 
@@ -38,10 +40,8 @@ void gord_lanes_release(struct gord_lanes *lanes, const struct gord_lane *lane)
 
 void gord_lanes_spend(struct gord_lanes *lanes, struct gord_lane *lane)
 {
-    if (lane->is_share) {
-        int64_t now_ns = gord_event_clock();
-        lanes->turn_ns = now_ns > lanes->turn_ns ? now_ns : lanes->turn_ns + 1;
-        lane->turn_ns = lanes->turn_ns;
+    if (lane->seat != NULL) {
+        gord_seat_pay(&lanes->heap, &lanes->shares, lane->seat);
     }
     for (size_t i = 0; i < lane->want_count; i++) {
         struct gord_resource *resource = wanted(lanes, lane, i);
@@ -187,11 +187,10 @@ static void begin_round(struct gord_lanes *lanes)
     lanes->in_round = true;
 }
 
-static void pass(struct gord_lanes *lanes)
+static void pass(struct gord_lanes *lanes, struct gord_lane *lane)
 {
-    struct gord_lane *lane = lanes->heap[0];
     lanes->passed[lanes->passed_count++] = lane;
-    gord_lanes_drop_first(lanes);
+    gord_lanes_drop(lanes, lane);
 }
 
 /* Nothing can start any more in this round, whoever asks. */
@@ -214,11 +213,12 @@ struct gord_lane *gord_lanes_next(struct gord_lanes *lanes, unsigned kinds, uint
     if (!lanes->in_round) {
         begin_round(lanes);
     }
-    while (lanes->heap_count > 0 && !is_over(lanes, kinds)) {
-        if (look(lanes, lanes->heap[0], kinds, committed) == STARTS) {
-            return lanes->heap[0];
+    for (struct gord_lane *lane;
+         (lane = gord_lanes_first(lanes)) != NULL && !is_over(lanes, kinds);) {
+        if (look(lanes, lane, kinds, committed) == STARTS) {
+            return lane;
         }
-        pass(lanes);
+        pass(lanes, lane);
     }
     gord_lanes_touch(lanes);
     /* A kind that had no turn wants one as soon as it may. */

@@ -171,6 +171,29 @@ static void say_ahead(struct gord_why *out)
     }
 }
 
+/* Whose share it counts in, and when that has its turn. */
+static void say_share(const struct gord_lane *lane, struct gord_why *out)
+{
+    size_t used = strlen(out->text);
+    if (lane->seat == NULL || used == 0) {
+        return;
+    }
+    const struct gord_share *share = lane->seat->share;
+    size_t before = gord_seat_before(lane->seat);
+    used += (size_t)snprintf(out->text + used, sizeof out->text - used,
+                             "; its share, '%.63s' of weight %" PRIu32 ", ",
+                             share->key != NULL ? share->key : share->name, share->weight);
+    if (used >= sizeof out->text) {
+        return;
+    }
+    if (before == 0) {
+        snprintf(out->text + used, sizeof out->text - used, "has the next turn");
+    } else {
+        snprintf(out->text + used, sizeof out->text - used, "has its turn after %zu other%s",
+                 before, before == 1 ? "" : "s");
+    }
+}
+
 void gord_queues_why_short(struct gord_job_table *table, const struct gord_job *job,
                            struct gord_why *out_why)
 {
@@ -191,6 +214,7 @@ void gord_queues_why(struct gord_job_table *table, const struct gord_job *job,
         out_why->ahead++;
     }
     say_ahead(out_why);
+    say_share(table->lanes.items[job->lane], out_why);
 }
 
 int gord_queues_why_new(struct gord_job_table *table, enum gord_job_kind kind,
@@ -209,6 +233,7 @@ int gord_queues_why_new(struct gord_job_table *table, enum gord_job_kind kind,
     out_why->ahead = lane->jobs.count;
     out_why->before_id = lane->jobs.last != NULL ? lane->jobs.last->id : out_why->before_id;
     say_ahead(out_why);
+    say_share(lane, out_why);
     gord_lanes_unref(&table->lanes, lane);
     return 0;
 }

@@ -4,52 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "daemon/job/queues.h"
-#include "tests/daemon/specs.h"
-
-static uint64_t enter(struct gord_job_table *table, const char *share, int32_t priority)
-{
-    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
-    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
-    struct gord_spec *spec;
-    native.function = (char *)"builtin.echo";
-    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
-    wire.native = &native;
-    wire.share = (char *)(uintptr_t)share;
-    wire.priority = priority;
-    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
-    uint64_t id = submit(table, spec);
-    gord_job_committed(table, gord_job_next_seq(table) - 1);
-    return id;
-}
-
-static struct gord_job_table *one_slot(void)
-{
-    struct gord_job_table *table =
-        gord_job_table_new(&(struct gord_job_opts){.next_id = 1, .next_seq = 1});
-    CHECK(table != NULL);
-    gord_queues_set_slots(table, GORD_NATIVE, 1);
-    return table;
-}
-
-/* The next job runs and ends. Its id. */
-static uint64_t run_one(struct gord_job_table *table)
-{
-    struct gord_job *job = gord_job_take_of(table, (1U << GORD_KIND_COUNT) - 1);
-    if (job == NULL) {
-        return 0;
-    }
-    uint64_t id = job->id;
-    if (!gord_job_has_spec(job)) {
-        struct gord_spec *spec = native_spec("", 0);
-        CHECK_EQ(gord_job_give_spec(table, id, spec, 1000, 0), 0);
-        gord_spec_unref(spec);
-    }
-    apply(table, gord_event_started(id, 0, 0, 0));
-    apply(table, gord_event_finished(id, GOR__V1__OUTCOME__SUCCEEDED, 0, 0, NULL));
-    gord_job_committed(table, gord_job_next_seq(table) - 1);
-    return id;
-}
+#include "tests/daemon/turns.h"
 
 TEST(ten_thousand_jobs_do_not_hold_up_one_of_another)
 {
