@@ -13,6 +13,7 @@
 #include "client/options.h"
 #include "client/queues.h"
 #include "client/rate.h"
+#include "client/shares.h"
 #include "client/text.h"
 #include "gor/v1/queues.pb-c.h"
 
@@ -27,7 +28,7 @@ struct noun {
     enum gorctl_queues list;
     const char *remove_path;
     const ProtobufCMessageDescriptor *remove_reply;
-    int (*set)(const struct arguments *arguments, Gor__V1__SetMode mode);
+    int (*set)(struct arguments *arguments, Gor__V1__SetMode mode);
 };
 
 struct arguments {
@@ -40,6 +41,7 @@ struct arguments {
     bool has_rate; /* a queue's */
     bool has_burst;
     const char *fair; /* whose jobs take turns; NULL: as it is */
+    struct gorctl_shares shares;
 };
 
 static enum verb verb_of(struct argp_state *state, const char *text)
@@ -59,9 +61,9 @@ static enum verb verb_of(struct argp_state *state, const char *text)
 
 static void check_end(const struct arguments *arguments, struct argp_state *state)
 {
-    bool wants_amount =
-        (arguments->verb == SET && !arguments->has_rate && arguments->fair == NULL) ||
-        (arguments->verb == CREATE && arguments->noun->needs_amount);
+    bool wants_amount = (arguments->verb == SET && !arguments->has_rate &&
+                         arguments->fair == NULL && arguments->shares.count == 0) ||
+                        (arguments->verb == CREATE && arguments->noun->needs_amount);
     if (arguments->verb == NONE) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "say create, set, rm or ls");
     } else if (arguments->verb != LIST && arguments->name == NULL) {
@@ -80,7 +82,7 @@ static void check_end(const struct arguments *arguments, struct argp_state *stat
     }
 }
 
-enum { KEY_RATE = 0x3200, KEY_BURST, KEY_FAIR };
+enum { KEY_RATE = 0x3200, KEY_BURST, KEY_FAIR, KEY_SHARE };
 
 static void read_rate(struct arguments *arguments, const char *text, struct argp_state *state)
 {
@@ -103,6 +105,12 @@ static error_t parse_limit(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FAIR:
         arguments->fair = arg;
+        return 0;
+    case KEY_SHARE:
+        if (gorctl_shares_add(&arguments->shares, arg) != 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--share: '%s' is not KEY=WEIGHT with 1 to 1000, or KEY=none", arg);
+        }
         return 0;
     case KEY_BURST:
         burst = gorctl_option_number(state, "--burst", arg);
@@ -156,8 +164,9 @@ static int read_amount(const struct arguments *arguments, uint64_t *out_amount)
     return GORCTL_EXIT_OK;
 }
 
-static int set_queue(const struct arguments *arguments, Gor__V1__SetMode mode)
+static int set_queue(struct arguments *arguments, Gor__V1__SetMode mode)
 {
+    struct gorctl_shares *shares = &arguments->shares;
     Gor__V1__SetQueueRequest request = GOR__V1__SET_QUEUE_REQUEST__INIT;
     Gor__V1__RateLimit limit = arguments->limit;
     int code = read_amount(arguments, &request.slots);
@@ -168,6 +177,11 @@ static int set_queue(const struct arguments *arguments, Gor__V1__SetMode mode)
     if (arguments->fair != NULL) {
         request.fair = (char *)(uintptr_t)arguments->fair;
     }
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_shares_resolve(arguments->ctl, shares, arguments->name, arguments->fair);
+    }
+    request.shares = shares->items;
+    request.n_shares = shares->count;
     struct gorctl_call call = {.path = "/gor.v1.Queues/SetQueue",
                                .request = &request.base,
                                .reply = &gor__v1__queue__descriptor,
@@ -175,7 +189,7 @@ static int set_queue(const struct arguments *arguments, Gor__V1__SetMode mode)
     return code != GORCTL_EXIT_OK ? code : gorctl_call_show(arguments->ctl, &call, NULL, NULL);
 }
 
-static int set_pool(const struct arguments *arguments, Gor__V1__SetMode mode)
+static int set_pool(struct arguments *arguments, Gor__V1__SetMode mode)
 {
     Gor__V1__SetPoolRequest request = GOR__V1__SET_POOL_REQUEST__INIT;
     int code = read_amount(arguments, &request.tokens);
@@ -188,7 +202,7 @@ static int set_pool(const struct arguments *arguments, Gor__V1__SetMode mode)
     return code != GORCTL_EXIT_OK ? code : gorctl_call_show(arguments->ctl, &call, NULL, NULL);
 }
 
-static int set_rate(const struct arguments *arguments, Gor__V1__SetMode mode)
+static int set_rate(struct arguments *arguments, Gor__V1__SetMode mode)
 {
     Gor__V1__SetRateRequest request = GOR__V1__SET_RATE_REQUEST__INIT;
     Gor__V1__RateLimit limit = arguments->limit;
@@ -214,7 +228,7 @@ static int remove_one(const struct arguments *arguments)
     return gorctl_call_show(arguments->ctl, &call, NULL, NULL);
 }
 
-static int run(const struct arguments *arguments)
+static int run(struct arguments *arguments)
 {
     if (arguments->verb == LIST) {
         return gorctl_queues_list(arguments->ctl, arguments->noun->list);
@@ -238,7 +252,9 @@ static int run_noun(struct gorctl *ctl, int argc, char **argv, const struct noun
 {
     struct arguments arguments = {.ctl = ctl, .noun = noun, .limit = GOR__V1__RATE_LIMIT__INIT};
     (void)argp_parse(argp, argc, argv, 0, NULL, &arguments);
-    return run(&arguments);
+    int code = run(&arguments);
+    gorctl_shares_fini(&arguments.shares);
+    return code;
 }
 
 int gorctl_cmd_queue(struct gorctl *ctl, int argc, char **argv)
@@ -258,6 +274,10 @@ int gorctl_cmd_queue(struct gorctl *ctl, int argc, char **argv)
          "Have the jobs of the same priority of each owner, or of each value of a label "
          "(label:KEY), take turns; off: first come, first served",
          1},
+        {"share", KEY_SHARE, "KEY=WEIGHT", 0,
+         "Of many turns give KEY, an owner or a value of the label, WEIGHT times as many as those "
+         "have who are not named (1 to 1000, may be repeated); none: as many",
+         1},
         {"burst", KEY_BURST, "N", 0, "N may start at once after a while without (default: 1)", 1},
         {0}};
     static const struct argp argp = {
@@ -272,7 +292,8 @@ int gorctl_cmd_queue(struct gorctl *ctl, int argc, char **argv)
             "  gorctl submit -q build make\n"
             "  gorctl queue set build 8\n"
             "  gorctl queue set build --rate 10/s --burst 20\n"
-            "  gorctl queue set build --fair owner\n",
+            "  gorctl queue set build --fair owner\n"
+            "  gorctl queue set build --share ann=3\n",
         .children = gorctl_read_children};
     return run_noun(ctl, argc, argv, &noun, &argp);
 }

@@ -10,6 +10,7 @@
 #include "client/exits.h"
 #include "client/options.h"
 #include "client/rate.h"
+#include "client/shares.h"
 #include "client/table.h"
 #include "client/when.h"
 #include "gor/v1/queues.pb-c.h"
@@ -99,20 +100,25 @@ static void show_rates(const Gor__V1__ListQueuesReply *reply)
     gorctl_table_show(table);
 }
 
-/* One table, or all of which there is something, with empty lines between. */
+/* One table and what belongs to it, or all of which there is something, with empty lines between. */
 static void show(const ProtobufCMessage *message, void *arg)
 {
     const Gor__V1__ListQueuesReply *reply = (const Gor__V1__ListQueuesReply *)message;
     enum gorctl_queues what = *(const enum gorctl_queues *)arg;
     static const struct {
         enum gorctl_queues what;
+        bool always;
         void (*show)(const Gor__V1__ListQueuesReply *reply);
-    } tables[] = {
-        {GORCTL_QUEUES, show_queues}, {GORCTL_POOLS, show_pools}, {GORCTL_RATES, show_rates}};
-    const size_t counts[] = {reply->n_queues, reply->n_pools, reply->n_rates};
+    } tables[] = {{GORCTL_QUEUES, true, show_queues},
+                  {GORCTL_QUEUES, false, gorctl_shares_show},
+                  {GORCTL_POOLS, true, show_pools},
+                  {GORCTL_RATES, true, show_rates}};
+    const size_t counts[] = {reply->n_queues, gorctl_shares_count(reply), reply->n_pools,
+                             reply->n_rates};
     bool first = true;
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
-        if (what == tables[i].what || (what == GORCTL_ALL_QUEUES && counts[i] > 0)) {
+        bool asked = what == tables[i].what && tables[i].always;
+        if (asked || ((what == tables[i].what || what == GORCTL_ALL_QUEUES) && counts[i] > 0)) {
             fputs(first ? "" : "\n", stdout);
             tables[i].show(reply);
             first = false;
@@ -146,9 +152,11 @@ static error_t parse_none(int key, char *arg, struct argp_state *state)
 
 int gorctl_cmd_queues(struct gorctl *ctl, int argc, char **argv)
 {
-    static const struct argp argp = {.parser = parse_none,
-                                     .doc = "List the queues, the pools of tokens and the rates.",
-                                     .children = gorctl_read_children};
+    static const struct argp argp = {
+        .parser = parse_none,
+        .doc = "List the queues, the weights of their shares, the pools of tokens and the "
+               "rates.",
+        .children = gorctl_read_children};
     (void)argp_parse(&argp, argc, argv, 0, NULL, ctl);
     return gorctl_queues_list(ctl, GORCTL_ALL_QUEUES);
 }

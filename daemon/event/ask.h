@@ -25,9 +25,10 @@
 #define GORD_DEFAULT_QUEUE "default"
 
 enum {
-    GORD_WORD_MAX = 63,  /* bytes of a queue's or a pool's name */
-    GORD_TOKENS_MAX = 8, /* pools that one job may want tokens of */
-    GORD_RATES_MAX = 4,  /* rates that one job's start may count in */
+    GORD_WORD_MAX = 63,       /* bytes of a queue's or a pool's name */
+    GORD_TOKENS_MAX = 8,      /* pools that one job may want tokens of */
+    GORD_RATES_MAX = 4,       /* rates that one job's start may count in */
+    GORD_SHARE_KEY_MAX = 255, /* bytes of what names a share: the value of a label */
     GORD_PRIORITY_MAX = 10000,
     GORD_SLOTS_MAX = 1000000,
     GORD_ASK_BYTES = (GORD_WORD_MAX + 13) * (GORD_TOKENS_MAX + GORD_RATES_MAX + 2) + 80,

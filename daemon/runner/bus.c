@@ -297,6 +297,16 @@ static int apply_setting(void *arg, const struct gord_setting *setting)
     return result;
 }
 
+static int apply_weight(void *arg, const char *name, const struct gord_weight *weight)
+{
+    struct gord_bus *bus = arg;
+    int result = weight->weight <= GORD_WEIGHT_MAX
+                     ? gord_queues_weigh(bus->table, name, weight->key, weight->weight)
+                     : -EBADMSG;
+
+    return result == -ENOENT ? 0 : result;
+}
+
 static int read_back(struct gord_bus *bus, const struct gord_store_start *start,
                      const struct gord_bus_opts *bus_opts, char *out_text)
 {
@@ -319,6 +329,9 @@ static int read_back(struct gord_bus *bus, const struct gord_store_start *start,
     result = gord_reader_open(gord_store_path(bus->store), &bus->reader);
     if (result == 0) {
         result = gord_reader_settings(bus->reader, apply_setting, bus);
+    }
+    if (result == 0) {
+        result = gord_reader_weights(bus->reader, GORD_QUEUE, apply_weight, bus);
     }
     if (result == 0) {
         result = gord_reader_recover(bus->reader, window, apply_stored, &back);

@@ -11,6 +11,7 @@
 #include "daemon/service/keeping.h"
 #include "daemon/service/queues_view.h"
 #include "daemon/service/state.h"
+#include "daemon/service/weights.h"
 #include "gor/v1/queues.pb-c.h"
 
 #define CAPACITY_MAX 1000000
@@ -52,8 +53,15 @@ static void answer_resource(struct rpc_call *call, const struct gord_job_table *
 
     if (resource->what == GORD_QUEUE) {
         Gor__V1__Queue queue;
+        struct gord_weight_list weights;
+        if (gord_weights_list(table, resource->name, &weights) != 0) {
+            gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "done, but out of memory");
+            return;
+        }
         gord_queues_fill_queue(resource, &limit, &queue);
+        gord_weights_fill(&weights, &queue);
         rpc_call_reply(call, &queue.base);
+        gord_weights_fini(&weights);
     } else if (resource->what == GORD_POOL) {
         Gor__V1__Pool pool;
         gord_queues_fill_pool(resource, &pool);
@@ -95,30 +103,52 @@ static void stored(void *arg, int error)
     free(setting);
 }
 
-/* Keep it as it is now, and answer then. */
-static void store(struct gord_service *service, struct rpc_call *call, enum gord_resource_kind what,
-                  const char *name)
+/* What a queue, a pool or a rate is to be. */
+struct wish {
+    enum gord_resource_kind what;
+    const char *name;
+    uint64_t capacity;
+    const struct gord_rate_limit *limit; /* NULL: as it was */
+    const char *fair;                    /* "": as it was */
+    Gor__V1__Share *const *shares;       /* whose weights change */
+    size_t share_count;
+};
+
+static void fill_setting(const struct gord_resource *resource, struct gord_setting *out)
 {
-    const struct gord_resource *resource = gord_queues_find(table_of(service), what, name);
+    out->capacity = resource->capacity;
+    out->paused = resource->paused;
+    out->paused_until_ns = resource->paused_until_ns;
+    out->rate_count = resource->rate.limit.count;
+    out->rate_per_ns = resource->rate.limit.per_ns;
+    out->rate_burst = resource->rate.limit.burst;
+    snprintf(out->fair, sizeof(out->fair), "%s", resource->fair);
+}
+
+/* Keep it as it is now, with the weights that change, and answer then. */
+static void store(struct gord_service *service, struct rpc_call *call, const struct wish *wish)
+{
+    const char *name = wish->name;
+    const struct gord_resource *resource = gord_queues_find(table_of(service), wish->what, name);
     struct setting *setting = calloc(1, sizeof(*setting));
     int result = -ENOMEM;
 
     gord_runner_queues_changed(service->runner);
     if (setting != NULL) {
         setting->service = service;
-        setting->content.what = (uint8_t)what;
+        setting->content.what = (uint8_t)wish->what;
         snprintf(setting->content.name, sizeof(setting->content.name), "%s", name);
         setting->content.gone = resource == NULL;
         if (resource != NULL) {
-            setting->content.capacity = resource->capacity;
-            setting->content.paused = resource->paused;
-            setting->content.paused_until_ns = resource->paused_until_ns;
-            setting->content.rate_count = resource->rate.limit.count;
-            setting->content.rate_per_ns = resource->rate.limit.per_ns;
-            setting->content.rate_burst = resource->rate.limit.burst;
-            snprintf(setting->content.fair, sizeof(setting->content.fair), "%s", resource->fair);
+            fill_setting(resource, &setting->content);
         }
+        result = gord_weights_keep(wish->shares, wish->share_count, &setting->content);
+    }
+    if (result == 0) {
         result = gord_store_set(gord_bus_store(service->bus), &setting->content, stored, setting);
+        free((void *)(uintptr_t)setting->content.weights);
+        setting->content.weights = NULL;
+        setting->content.weight_count = 0;
     }
     if (result == 0) {
         gord_keeping_begin(service, &setting->keeping, call);
@@ -223,15 +253,6 @@ static bool fair_is_ok(struct rpc_call *call, const char *fair)
     return false;
 }
 
-/* What a queue, a pool or a rate is to be. */
-struct wish {
-    enum gord_resource_kind what;
-    const char *name;
-    uint64_t capacity;
-    const struct gord_rate_limit *limit; /* NULL: as it was */
-    const char *fair;                    /* "": as it was */
-};
-
 static int fulfil(struct gord_service *service, const struct wish *wish)
 {
     int result = gord_queues_set(table_of(service), wish->what, wish->name, wish->capacity);
@@ -242,6 +263,9 @@ static int fulfil(struct gord_service *service, const struct wish *wish)
     if (result == 0 && wish->fair[0] != '\0') {
         result = gord_queues_set_fair(table_of(service), wish->name,
                                       strcmp(wish->fair, "off") == 0 ? "" : wish->fair);
+    }
+    if (result == 0) {
+        result = gord_weights_set(service, wish->name, wish->shares, wish->share_count);
     }
     return result;
 }
@@ -255,7 +279,7 @@ static void set(struct gord_service *service, struct rpc_call *call, const struc
                   noun(wish->what), wish->name, strerror(-result));
         return;
     }
-    store(service, call, wish->what, wish->name);
+    store(service, call, wish);
 }
 
 GORD_METHOD(gord_queues_set_queue)
@@ -276,11 +300,16 @@ GORD_METHOD(gord_queues_set_queue)
         return;
     }
     const struct gord_resource *queue = gord_queues_find(table_of(user), GORD_QUEUE, request->name);
+    const char *fair = queue != NULL ? queue->fair : "";
+    fair = strcmp(request->fair, "off") == 0 ? "" : request->fair[0] != '\0' ? request->fair : fair;
+    if (!gord_weights_ok(user, call, request, fair)) {
+        return;
+    }
     uint64_t slots = request->slots != 0 ? request->slots : GORD_UNLIMITED;
     slots = request->keep_slots && queue != NULL ? queue->capacity : slots;
     set(user, call,
         &(struct wish){GORD_QUEUE, request->name, slots, request->rate != NULL ? &limit : NULL,
-                       request->fair});
+                       request->fair, request->shares, request->n_shares});
 }
 
 GORD_METHOD(gord_queues_set_pool)
@@ -296,7 +325,7 @@ GORD_METHOD(gord_queues_set_pool)
                   request->tokens, CAPACITY_MAX);
         return;
     }
-    set(user, call, &(struct wish){GORD_POOL, request->name, request->tokens, NULL, ""});
+    set(user, call, &(struct wish){GORD_POOL, request->name, request->tokens, NULL, "", NULL, 0});
 }
 
 GORD_METHOD(gord_queues_set_rate)
@@ -313,7 +342,8 @@ GORD_METHOD(gord_queues_set_rate)
                   "limit: a rate has 1 to %d tokens in some time; Queues.RemoveRate ends one",
                   (int)GORD_RATE_COUNT_MAX);
     } else if (limit_is_ok(call, request->limit, "limit", &limit)) {
-        set(user, call, &(struct wish){GORD_RATE, request->name, GORD_UNLIMITED, &limit, ""});
+        set(user, call,
+            &(struct wish){GORD_RATE, request->name, GORD_UNLIMITED, &limit, "", NULL, 0});
     }
 }
 
@@ -325,7 +355,7 @@ static void remove_one(struct gord_service *service, struct rpc_call *call,
     }
     switch (gord_queues_remove(table_of(service), what, name)) {
     case 0:
-        store(service, call, what, name);
+        store(service, call, &(struct wish){.what = what, .name = name});
         break;
     case -EPERM:
         gord_fail(call, WIRE_FAILED_PRECONDITION,
@@ -369,7 +399,7 @@ static void set_paused(struct gord_service *service, struct rpc_call *call, cons
         unknown(call, GORD_QUEUE, name);
         return;
     }
-    store(service, call, GORD_QUEUE, name);
+    store(service, call, &(struct wish){.what = GORD_QUEUE, .name = name});
 }
 
 GORD_METHOD(gord_queues_pause_queue)

@@ -7,6 +7,7 @@
 
 #include "daemon/event/clock.h"
 #include "daemon/service/state.h"
+#include "daemon/service/weights.h"
 
 static Gor__V1__RateLimit *fill_limit(const struct gord_resource *resource, Gor__V1__RateLimit *out)
 {
@@ -65,6 +66,7 @@ struct listing {
     Gor__V1__Queue *queue_list[GORD_RESOURCES_MAX];
     Gor__V1__Pool *pool_list[GORD_RESOURCES_MAX];
     Gor__V1__Rate *rate_list[GORD_RESOURCES_MAX];
+    struct gord_weight_list weights;
     Gor__V1__ListQueuesReply reply;
 };
 
@@ -74,6 +76,7 @@ static void list_queue(void *arg, const struct gord_resource *resource)
     size_t i = listing->reply.n_queues++;
 
     gord_queues_fill_queue(resource, &listing->queue_limits[i], &listing->queues[i]);
+    gord_weights_fill(&listing->weights, &listing->queues[i]);
     listing->queue_list[i] = &listing->queues[i];
 }
 
@@ -117,7 +120,8 @@ GORD_METHOD(gord_queues_list)
     struct listing *listing = malloc(sizeof(*listing));
 
     (void)message;
-    if (listing == NULL) {
+    if (listing == NULL || gord_weights_list(table, NULL, &listing->weights) != 0) {
+        free(listing);
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
@@ -133,5 +137,6 @@ GORD_METHOD(gord_queues_list)
     qsort(listing->pool_list, listing->reply.n_pools, sizeof(Gor__V1__Pool *), compare_pools);
     qsort(listing->rate_list, listing->reply.n_rates, sizeof(Gor__V1__Rate *), compare_rates);
     rpc_call_reply(call, &listing->reply.base);
+    gord_weights_fini(&listing->weights);
     free(listing);
 }

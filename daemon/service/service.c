@@ -23,6 +23,7 @@
 
 /* Requests that are a few numbers need no 4 MiB; lists of ids do. */
 #define SMALL 4096
+#define WEIGHTS ((size_t)64 * 1024)
 #define IDS ((size_t)1024 * 1024)
 /* What goes to a job's input at once, and what is wrapped around it. */
 #define SEND ((size_t)128 * 1024)
@@ -92,7 +93,7 @@ static const struct rpc_method methods[] = {
      gord_jobs_retry, NULL, NULL},
     {"/gor.v1.Jobs/Remove", RPC_UNARY, MESSAGE(act_request), MESSAGE(act_reply), IDS,
      gord_jobs_remove, NULL, NULL},
-    {"/gor.v1.Queues/SetQueue", RPC_UNARY, MESSAGE(set_queue_request), MESSAGE(queue), SMALL,
+    {"/gor.v1.Queues/SetQueue", RPC_UNARY, MESSAGE(set_queue_request), MESSAGE(queue), WEIGHTS,
      gord_queues_set_queue, NULL, NULL},
     {"/gor.v1.Queues/SetPool", RPC_UNARY, MESSAGE(set_pool_request), MESSAGE(pool), SMALL,
      gord_queues_set_pool, NULL, NULL},

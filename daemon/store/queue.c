@@ -2,12 +2,14 @@
 /* queue.c - see queue.h. */
 #include "daemon/store/queue.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 void gord_store_note_free(struct gord_store_note *note)
 {
     gord_cron_row_free(note->cron);
     free(note->token);
+    free((void *)(uintptr_t)note->setting.weights);
     free(note);
 }
 

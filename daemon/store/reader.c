@@ -35,6 +35,7 @@ static const char *const statements[READ_COUNT] = {
     [READ_LANE] = "SELECT asks FROM lanes WHERE id = ?",
     [READ_RESOURCES] = "SELECT what, name, capacity, paused, paused_until_ns, rate_count,"
                        " rate_per_ns, rate_burst, fair FROM resources",
+    [READ_SHARES] = "SELECT name, key, weight FROM shares WHERE what = ?",
     [READ_RUN_OF] = "SELECT first_seq, events FROM log WHERE first_seq <= ? ORDER BY first_seq "
                     "DESC LIMIT 1",
     [READ_RUNS_FROM] = "SELECT first_seq, events FROM log WHERE first_seq >= ifnull((SELECT "
@@ -513,6 +514,27 @@ int gord_reader_settings(struct gord_reader *reader,
             snprintf(setting.name, sizeof setting.name, "%s", name != NULL ? name : "");
             snprintf(setting.fair, sizeof setting.fair, "%s", fair != NULL ? fair : "");
             err = gord_word_ok(setting.name) ? visit(arg, &setting) : -EBADMSG;
+        }
+    }
+    (void)sqlite3_reset(stmt);
+    return err;
+}
+
+int gord_reader_weights(struct gord_reader *reader, int what,
+                        int (*visit)(void *arg, const char *name, const struct gord_weight *weight),
+                        void *arg)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_SHARES];
+    int rc, err = 0;
+    (void)sqlite3_bind_int(stmt, 1, what);
+    while (err == 0 && (rc = sqlite3_step(stmt)) != SQLITE_DONE) {
+        err = gord_reader_error(reader, rc);
+        if (err == 0) {
+            struct gord_weight weight = {.weight = (uint32_t)sqlite3_column_int64(stmt, 2)};
+            const char *name = (const char *)sqlite3_column_text(stmt, 0);
+            const char *key = (const char *)sqlite3_column_text(stmt, 1);
+            snprintf(weight.key, sizeof weight.key, "%s", key != NULL ? key : "");
+            err = name != NULL && weight.weight != 0 ? visit(arg, name, &weight) : -EBADMSG;
         }
     }
     (void)sqlite3_reset(stmt);

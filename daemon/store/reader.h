@@ -178,6 +178,11 @@ int gord_reader_specs(struct gord_reader *reader, uint64_t first_id, size_t limi
 int gord_reader_settings(struct gord_reader *reader,
                          int (*visit)(void *arg, const struct gord_setting *setting), void *arg);
 
+/* The weights of the shares of all queues (`what` as in a setting), those of one queue together. */
+int gord_reader_weights(struct gord_reader *reader, int what,
+                        int (*visit)(void *arg, const char *name, const struct gord_weight *weight),
+                        void *arg);
+
 /* Events that, applied, make every live job as it was, in the order of ids: SUBMITTED; QUEUED,
  * STARTED as far as each came; RETRYING for one that waited to run again. The first `spec_window`
  * queued jobs, those with a parent or a standing, and all that were not queued (CREATED, started)

@@ -23,6 +23,7 @@ enum gord_reader_statement {
     READ_LIVE_JOBS,
     READ_LANE,
     READ_RESOURCES,
+    READ_SHARES,
     READ_RUN_OF,
     READ_RUNS_FROM,
     READ_TOP_OF,

@@ -94,6 +94,9 @@ static const char *const steps[] = {
     "CREATE TABLE tokens (id TEXT PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL,"
     " role INTEGER NOT NULL, uid INTEGER NOT NULL, queues TEXT NOT NULL, made_ns INTEGER NOT NULL,"
     " expires_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;",
+    /* Weights of shares, by the key they were given for; `what` and `name` as in resources. */
+    "CREATE TABLE shares (what INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,"
+    " weight INTEGER NOT NULL, PRIMARY KEY (what, name, key)) STRICT, WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

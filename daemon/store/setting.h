@@ -7,9 +7,16 @@
 #define GORD_STORE_SETTING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/event/ask.h"
+
+/* Of one share of a queue. */
+struct gord_weight {
+    char key[GORD_SHARE_KEY_MAX + 1];
+    uint32_t weight; /* 0: it is taken away */
+};
 
 struct gord_setting {
     uint8_t what; /* enum gord_resource_kind; stored */
@@ -22,6 +29,9 @@ struct gord_setting {
     uint32_t rate_burst;
     int64_t rate_per_ns;
     char fair[81]; /* whose jobs take turns; "": nobody's */
+    const struct gord_weight
+        *weights; /* that change; borrowed, but the store owns those of a note */
+    size_t weight_count;
 };
 
 #endif

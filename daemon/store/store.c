@@ -395,9 +395,21 @@ int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(vo
 int gord_store_set(struct gord_store *store, const struct gord_setting *setting,
                    void (*done)(void *arg, int error), void *arg)
 {
-    const struct gord_store_note note = {
-        .paused = -1, .setting = *setting, .done = done, .arg = arg};
-    return put_note(store, &note);
+    struct gord_store_note note = {.paused = -1, .setting = *setting, .done = done, .arg = arg};
+    size_t bytes = setting->weight_count * sizeof *setting->weights;
+    struct gord_weight *weights = bytes > 0 ? malloc(bytes) : NULL;
+    if (bytes > 0 && weights == NULL) {
+        return -ENOMEM;
+    }
+    if (bytes > 0) {
+        memcpy(weights, setting->weights, bytes);
+    }
+    note.setting.weights = weights;
+    int err = put_note(store, &note);
+    if (err != 0) {
+        free(weights);
+    }
+    return err;
 }
 
 int gord_store_put_cron(struct gord_store *store, const struct gord_cron_row *row,

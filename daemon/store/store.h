@@ -84,7 +84,7 @@ bool gord_store_is_grouping(const struct gord_store *store);
 int gord_store_set_paused(struct gord_store *store, bool paused, void (*done)(void *arg, int error),
                           void *arg);
 
-/* Keep a queue or a pool, or forget it; `done` as above. -ENOMEM. */
+/* Keep a queue or a pool, or forget it and its weights; `done` as above. -ENOMEM. */
 int gord_store_set(struct gord_store *store, const struct gord_setting *setting,
                    void (*done)(void *arg, int error), void *arg);
 

@@ -76,6 +76,9 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_DELETE_LANE] = "DELETE FROM lanes WHERE id = ?",
     [WRITE_PUT_RESOURCE] = "INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [WRITE_DELETE_RESOURCE] = "DELETE FROM resources WHERE what = ? AND name = ?",
+    [WRITE_PUT_SHARE] = "INSERT OR REPLACE INTO shares VALUES (?, ?, ?, ?)",
+    [WRITE_DELETE_SHARE] = "DELETE FROM shares WHERE what = ? AND name = ? AND key = ?",
+    [WRITE_DELETE_SHARES] = "DELETE FROM shares WHERE what = ? AND name = ?",
     [WRITE_SET_META] = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = "
                        "excluded.value",
     [WRITE_ADD_META] =
@@ -208,12 +211,37 @@ static int write_resource(struct gord_writer *writer, const struct gord_setting 
     return gord_sql_run(stmt);
 }
 
+/* The weights of shares that change with it, or all of them. */
+static int write_shares(struct gord_writer *writer, const struct gord_setting *setting)
+{
+    sqlite3_stmt *stmt = writer->stmts[WRITE_DELETE_SHARES];
+    int rc = SQLITE_OK;
+    if (setting->gone) {
+        (void)sqlite3_bind_int(stmt, 1, setting->what);
+        (void)sqlite3_bind_text(stmt, 2, setting->name, -1, SQLITE_STATIC);
+        return gord_sql_run(stmt);
+    }
+    for (size_t i = 0; i < setting->weight_count && rc == SQLITE_OK; i++) {
+        const struct gord_weight *weight = &setting->weights[i];
+        stmt = writer->stmts[weight->weight != 0 ? WRITE_PUT_SHARE : WRITE_DELETE_SHARE];
+        (void)sqlite3_bind_int(stmt, 1, setting->what);
+        (void)sqlite3_bind_text(stmt, 2, setting->name, -1, SQLITE_STATIC);
+        (void)sqlite3_bind_text(stmt, 3, weight->key, -1, SQLITE_STATIC);
+        if (weight->weight != 0) {
+            (void)sqlite3_bind_int64(stmt, 4, weight->weight);
+        }
+        rc = gord_sql_run(stmt);
+    }
+    return rc;
+}
+
 static int write_settings(struct gord_writer *writer, const struct gord_store_note *notes)
 {
     int rc = SQLITE_OK;
     for (; notes != NULL && rc == SQLITE_OK; notes = notes->next) {
         if (notes->setting.name[0] != '\0') {
             rc = write_resource(writer, &notes->setting);
+            rc = rc != SQLITE_OK ? rc : write_shares(writer, &notes->setting);
         }
     }
     return rc;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Databases of every former version: brought to this one, with their jobs, which go on. */
+#include <inttypes.h>
+
 #include <sqlite3.h>
 
 #include "daemon/store/audit.h"
@@ -83,6 +85,18 @@ static void insert_log(struct gord_spec *spec)
     run_with("INSERT INTO log VALUES (1, ?)", run, used);
 }
 
+/* Had that version the table? */
+static bool had(int version, const char *table)
+{
+    char text[64];
+    bool found = false;
+    snprintf(text, sizeof text, "TABLE %s ", table);
+    for (int step = 0; step < version; step++) {
+        found = found || strstr(gord_schema_step(step), text) != NULL;
+    }
+    return found;
+}
+
 /* A store that has taken so many steps, the rows put in after the first one. */
 static void make_store(const char *dir, int version)
 {
@@ -106,6 +120,13 @@ static void make_store(const char *dir, int version)
     for (int step = 1; step < version; step++) {
         run(gord_schema_step(step));
     }
+    if (had(version, "resources")) {
+        run("INSERT INTO resources (what, name, capacity, paused, paused_until_ns)"
+            " VALUES (1, 'build', 2, 0, 0)");
+    }
+    if (had(version, "shares")) {
+        run("INSERT INTO shares VALUES (1, 'build', 'ann', 3), (1, 'build', 'bob', 2)");
+    }
     snprintf(mark, sizeof mark, "PRAGMA user_version = %d", version);
     run(mark);
     CHECK_EQ(sqlite3_close(db), SQLITE_OK);
@@ -124,16 +145,6 @@ static int restore(void *arg, struct gord_event *event)
     return gord_job_apply(box->table, event);
 }
 
-/* Had that version the table? Then labels were put there when their job came, not later. */
-static bool had_labels(int version)
-{
-    bool had = false;
-    for (int step = 0; step < version; step++) {
-        had = had || strstr(gord_schema_step(step), "TABLE labels") != NULL;
-    }
-    return had;
-}
-
 static void check_jobs(struct gord_reader *reader, int version)
 {
     struct gord_row row;
@@ -147,7 +158,63 @@ static void check_jobs(struct gord_reader *reader, int version)
     uint64_t next;
     int found = 0;
     CHECK_EQ(gord_reader_list(reader, &filter, count_row, &found, &next), 0);
-    CHECK_EQ(found, had_labels(version) ? 0 : 3);
+    /* Where there was the table, labels were put there when their job came, not later. */
+    CHECK_EQ(found, had(version, "labels") ? 0 : 3);
+}
+
+/* ---------------------------------------------------------------- shares */
+
+static int add_weight(void *arg, const char *name, const struct gord_weight *weight)
+{
+    char *text = arg;
+    size_t used = strlen(text);
+    CHECK_STR(name, "build");
+    snprintf(text + used, 64 - used, "%s=%" PRIu32 " ", weight->key, weight->weight);
+    return 0;
+}
+
+static void check_weights(struct box *box, const char *expected)
+{
+    char text[64] = "";
+    struct gord_reader *reader = box_reader(box);
+    CHECK_EQ(gord_reader_weights(reader, 1, add_weight, text), 0);
+    CHECK_STR(text, expected);
+    gord_reader_close(reader);
+}
+
+static void is_kept(void *arg, int error)
+{
+    CHECK_EQ(error, 0);
+    *(bool *)arg = true;
+}
+
+static void keep(struct box *box, const struct gord_setting *setting)
+{
+    bool kept = false;
+    CHECK_EQ(gord_store_set(box->store, setting, is_kept, &kept), 0);
+    while (!kept) {
+        (void)uv_run(&box->loop, UV_RUN_ONCE);
+    }
+}
+
+/* What there was of weights is there, and they can be changed; they go with their queue, not with a pool
+ * of its name. */
+static void change_weights(struct box *box, int version)
+{
+    const struct gord_weight weights[] = {{"ann", 1000}, {"bob", 0}, {"", 2}};
+    struct gord_setting queue = {
+        .what = 1, .name = "build", .capacity = 2, .weights = weights, .weight_count = 3};
+    struct gord_setting pool = {.what = 2, .name = "build", .gone = true};
+    check_weights(box, had(version, "shares") ? "ann=3 bob=2 " : "");
+    keep(box, &queue);
+    check_weights(box, "=2 ann=1000 ");
+    queue.weight_count = 0;
+    keep(box, &queue);
+    keep(box, &pool);
+    check_weights(box, "=2 ann=1000 ");
+    queue.gone = true;
+    keep(box, &queue);
+    check_weights(box, "");
 }
 
 static void go_on(struct box *box, struct gord_reader *reader)
@@ -189,6 +256,7 @@ TEST(database_of_each_former_version_is_brought_to_this_one)
         CHECK_EQ(box.start.next_seq, NEXT_SEQ);
         struct gord_reader *reader = box_reader(&box);
         check_jobs(reader, version);
+        change_weights(&box, version);
         go_on(&box, reader);
         CHECK_EQ(box_close(&box), 0);
         check_sound(dir);

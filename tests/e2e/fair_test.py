@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Shares of a queue: by label, by owner; on and off; over a restart."""
+"""Shares of a queue: by label, by owner; on and off; their weights; over a restart."""
+
+import os
+import pwd
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -16,8 +19,14 @@ class Fair(ctl.GorctlTest):
     def queued(self, queue, *options):
         return int(self.ok("submit", "-q", queue, *options, "--", "true").out)
 
-    def order(self, client, *ids):
-        return [job.id for job in sorted(client.wait(*ids), key=lambda job: job.started_ns)]
+    def restart(self):
+        self.gord.kill()
+        self.client.close()
+        self.gord.start()
+        type(self).client = self.gord.client()
+
+    def order(self, *ids):
+        return [job.id for job in sorted(self.client.wait(*ids), key=lambda job: job.started_ns)]
 
     def fair(self, name):
         return [q for q in self.ok("queues", "--json").json["queues"]
@@ -29,15 +38,11 @@ class Fair(ctl.GorctlTest):
         run = self.hold("shared")
         many = [self.queued("shared", "--label", "user=ann") for _ in range(5)]
         few = [self.queued("shared", "--label", "user=bob smith") for _ in range(2)]
-        self.gord.kill()
-        self.client.close()
-        self.gord.start()
-        client = self.gord.client()
+        self.restart()
         self.assertEqual(self.fair("shared"), "label:user")
-        order = self.order(client, run, *many, *few)
+        order = self.order(run, *many, *few)
         order.remove(run)
         self.assertEqual(order, [many[0], few[0], many[1], few[1], *many[2:]])
-        client.close()
 
     def test_off_is_first_come_first_served_and_rubbish_is_refused(self):
         self.ok("queue", "create", "plain", "1")
@@ -49,6 +54,55 @@ class Fair(ctl.GorctlTest):
             result = self.gorctl("queue", "set", "plain", "--fair", text)
             self.assertNotEqual(result.code, 0, result)
             self.assertIn("is not off, owner, or label:KEY", result.err.decode())
+
+    def shares(self, name):
+        return {share["key"]: share["weight"] for q in self.ok("queues", "--json").json["queues"]
+                if q["name"] == name for share in q["shares"]}
+
+    def test_weights_are_kept_change_at_once_and_are_told(self):
+        self.ok("queue", "create", "weighed", "1", "--fair", "label:user", "--share", "ann=3",
+                "--share", "bob smith=1000")
+        run = self.hold("weighed")
+        ann = [self.queued("weighed", "--label", "user=ann") for _ in range(6)]
+        bob = [self.queued("weighed", "--label", "user=bob smith") for _ in range(2)]
+        self.ok("queue", "set", "weighed", "--share", "bob smith=none", "--share", "=7")
+        self.assertEqual(self.shares("weighed"), {"": 7, "ann": 3})
+        text = self.ok("queue", "ls").text
+        self.assertRegex(text, r"QUEUE +SHARE +WEIGHT +QUEUED\nweighed +- +7 +0\nweighed +ann +3 +6\n")
+        self.assertIn("; its share, 'ann' of weight 3, has the next turn", self.ok("why", str(ann[0])).text)
+        self.restart()
+        self.assertEqual(self.shares("weighed"), {"": 7, "ann": 3})
+        order = self.order(run, *ann, *bob)
+        order.remove(run)
+        self.assertEqual(sorted(order[:4]), sorted([*ann[:3], bob[0]]))
+        self.assertEqual(sorted(order[4:]), sorted([*ann[3:], bob[1]]))
+        audit = self.ok("audit", "--json").text
+        self.assertIn('"shares":[{"key":"bob smith"},{"weight":7}]', audit.replace(" ", "")
+                      .replace("bobsmith", "bob smith"))
+
+    def test_weights_of_owners_have_names_and_rubbish_is_refused(self):
+        me = pwd.getpwuid(os.getuid()).pw_name
+        self.ok("queue", "create", "owned", "1", "--fair", "owner", "--share", f"{me}=4")
+        self.ok("queue", "set", "owned", "--share", "4000000000=1000")
+        self.assertEqual(self.shares("owned"), {str(os.getuid()): 4, "4000000000": 1000})
+        self.assertRegex(self.ok("queue", "ls").text, rf"owned +{me} +4 ")
+        for text in ("ann", "ann=0", "ann=1001", "ann=x", "ann=-1"):
+            result = self.gorctl("queue", "set", "owned", "--share", text)
+            self.assertEqual(result.code, 64, result)
+            self.assertIn(f"'{text}' is not KEY=WEIGHT", result.err.decode())
+        self.assertIn("is no user of this machine",
+                      self.gorctl("queue", "set", "owned", "--share", "no-such=2").err.decode())
+        self.assertIn("queue 'default' has none",
+                      self.gorctl("queue", "set", "default", "--share", "x=2").err.decode())
+        share = lambda key, weight: self.client.message("Share", key=key, weight=weight)
+        for key, weight, said in (("ann", 2, "is no user id"), ("007", 2, "is no user id"),
+                                  ("7", 1001, "it is 1 to 1000"), (256 * "x", 2, "at most 255")):
+            with self.assertRaisesRegex(Exception, said):
+                self.client.call("Queues", "SetQueue", name="owned", keep_slots=True,
+                                 shares=[share(key, weight)])
+        self.ok("queue", "rm", "owned")
+        self.ok("queue", "create", "owned", "1")
+        self.assertEqual(self.shares("owned"), {})
 
 
 if __name__ == "__main__":

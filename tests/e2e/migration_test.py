@@ -55,6 +55,14 @@ class Migration(unittest.TestCase):
         self.client.jobs("Resume")
         self.assertEqual([j.outcome for j in self.client.wait(*queued)], [e2e.SUCCEEDED] * 2)
         self.assertEqual(self.client.exec("true"), queued[-1] + 1)
+        self.client.call("Queues", "SetQueue", name="build", fair="owner",
+                         shares=[self.client.message("Share", key="1000", weight=3)])
+        self.stop()
+        self.gord.start()
+        self.client = self.gord.client()
+        self.assertEqual([(queue.name, share.key, share.weight)
+                          for queue in self.client.call("Queues", "List").queues
+                          for share in queue.shares], [("build", "1000", 3)])
         self.stop()
         self.assertGreater(self.sql("PRAGMA user_version")[0][0], 1)
 
