@@ -81,6 +81,7 @@ int gorctl_cmd_count(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_history(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_top(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_plugins(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_daemon(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_stats(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_gomaxprocs(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_goroutines(struct gorctl *ctl, int argc, char **argv);

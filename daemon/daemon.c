@@ -165,25 +165,30 @@ static void upgrade(struct daemon *d, struct gord_handed *notes)
 
 /* ------------------------------------------------------------------ signals */
 
-static void reload(struct daemon *d)
+/* By SIGHUP, or by a call, which has a report; see daemon/service/reload.h. */
+static int reload(void *arg, const struct gord_reload_report *report,
+                  struct gord_reloaded *out_reloaded)
 {
+    struct daemon *d = arg;
     struct gord_reload target = {
         .config = d->config, .runner = d->runner, .service = d->service, .server = d->server};
     char text[GORD_RELOAD_TEXT];
 
     if (gord_stop_has_begun(&d->stop)) {
-        gord_log(GORD_LOG_NOTICE, 0, "SIGHUP: stopping, so nothing is read again");
-        return;
+        gord_log(GORD_LOG_NOTICE, 0, "reload: stopping, so nothing is read again");
+        return -ECANCELED;
     }
     gord_notify_reloading(&d->notify, "reading the configuration");
-    gord_reload(&target, text, sizeof(text));
+    int result = gord_reload(&target, report, text, out_reloaded);
     gord_notify_ready(&d->notify, text);
     d->pulse.text[0] = '\0'; /* the counts are told again, after this */
+    return result;
 }
 
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *d = handle->data;
+    struct gord_reloaded reloaded;
 
     switch (signum) {
     case SIGTERM:
@@ -206,7 +211,7 @@ static void on_signal(uv_signal_t *handle, int signum)
         fflush(stderr);
         break;
     default:
-        reload(d);
+        (void)reload(d, NULL, &reloaded);
         break;
     }
 }
@@ -436,6 +441,7 @@ static int start_service(struct daemon *d)
                                          .trail = d->trail,
                                          .auth = &d->auth,
                                          .hide_env = d->config->hide_env,
+                                         .reloader = {reload, d},
                                          .memory = d->config->store_memory};
         result = gord_service_new(&opts, &d->service);
     }

@@ -11,14 +11,37 @@
 #include "daemon/tls.h"
 
 struct tally {
+    const struct gord_reload_report *report; /* NULL: only the log is told */
     unsigned changed;
     unsigned waiting; /* for a restart */
 };
 
-static void log_fault(void *arg, const char *text)
+static void tell_fault(void *arg, const char *text)
 {
-    (void)arg;
+    const struct tally *tally = arg;
+
     gord_log(GORD_LOG_ERROR, 0, "reload: %s", text);
+    if (tally->report != NULL) {
+        tally->report->fault(tally->report->arg, text);
+    }
+}
+
+/* `stays`: why it needs a restart, with a colon before it, or ""; NULL: it does not. */
+static void tell_change(struct tally *tally, const struct gord_option *option, const char *before,
+                        const char *after, const char *stays)
+{
+    if (stays != NULL) {
+        gord_log(GORD_LOG_WARNING, 0, "reload: %s: %s -> %s needs a restart, and stays%s",
+                 option->name, before, after, stays);
+        tally->waiting++;
+    } else {
+        gord_log(GORD_LOG_NOTICE, 0, "reload: %s: %s -> %s", option->name, before, after);
+        tally->changed++;
+    }
+    if (tally->report != NULL) {
+        const char *why = stays == NULL ? NULL : stays[0] == ':' ? stays + 2 : "needs a restart";
+        tally->report->changed(tally->report->arg, option->name, before, after, why);
+    }
 }
 
 /* Why a value that can change cannot become that one; NULL: it can. */
@@ -52,17 +75,14 @@ static void take_option(struct gord_config *now, struct gord_config *fresh, enum
     gord_option_show(option, now, before);
     gord_option_show(option, fresh, after);
     bool same = strcmp(before, after) == 0;
-    if (!same && why != NULL) {
-        gord_log(GORD_LOG_WARNING, 0, "reload: %s: %s -> %s needs a restart, and stays%s",
-                 option->name, before, after, why);
-        tally->waiting++;
-        return;
-    }
-    now->origin[id] = fresh->origin[id];
     if (!same) {
-        gord_log(GORD_LOG_NOTICE, 0, "reload: %s: %s -> %s", option->name, before, after);
+        tell_change(tally, option, before, after, why);
+    }
+    if (same || why == NULL) {
+        now->origin[id] = fresh->origin[id];
+    }
+    if (!same && why == NULL) {
         gord_option_swap(option, now, fresh);
-        tally->changed++;
     }
 }
 
@@ -102,17 +122,22 @@ static void apply(const struct gord_reload *reload)
     gord_service_set_hide_env(reload->service, config->hide_env);
 }
 
-static void conclude(const struct tally *tally, bool tls, char *out, size_t out_bytes)
+/* Whatever can fail has not: from here on it is in force. */
+static void take(const struct gord_reload *reload, struct gord_config *fresh, struct tally *tally)
 {
-    snprintf(out, out_bytes, "reloaded: %u values changed, %u need a restart%s", tally->changed,
-             tally->waiting, tls ? "; certificates read again, for connections to come" : "");
+    take_options(reload->config, fresh, tally);
+    char *file = reload->config->file;
+    reload->config->file = fresh->file;
+    fresh->file = file;
+    apply(reload);
 }
 
-bool gord_reload(const struct gord_reload *reload, char *out, size_t out_bytes)
+int gord_reload(const struct gord_reload *reload, const struct gord_reload_report *report,
+                char text[GORD_RELOAD_TEXT], struct gord_reloaded *out_reloaded)
 {
-    struct gord_faults faults = {.tell = log_fault};
+    struct tally tally = {.report = report};
+    struct gord_faults faults = {.tell = tell_fault, .arg = &tally};
     struct gord_config fresh;
-    struct tally tally = {0};
     int result = gord_config_read_again(reload->config, &faults, &fresh);
 
     if (result == 0) {
@@ -121,19 +146,19 @@ bool gord_reload(const struct gord_reload *reload, char *out, size_t out_bytes)
         bool tls = reload->config->tls_cert != NULL && fresh.tls_cert != NULL;
         result = faults.count != 0 ? -EINVAL : tls ? gord_tls_load(&fresh, reload->server) : 0;
         if (result == 0) {
-            take_options(reload->config, &fresh, &tally);
-            char *file = reload->config->file;
-            reload->config->file = fresh.file;
-            fresh.file = file;
-            apply(reload);
-            conclude(&tally, tls, out, out_bytes);
+            take(reload, &fresh, &tally);
+            snprintf(text, GORD_RELOAD_TEXT, "reloaded: %u values changed, %u need a restart%s",
+                     tally.changed, tally.waiting,
+                     tls ? "; certificates read again, for connections to come" : "");
+            *out_reloaded = (struct gord_reloaded){tls, reload->config->file};
         }
         gord_config_fini(&fresh);
     }
     if (result != 0) {
-        snprintf(out, out_bytes, "the reload changed nothing: %s; gord --check-config tells more",
+        snprintf(text, GORD_RELOAD_TEXT,
+                 "the reload changed nothing: %s; gord --check-config tells more",
                  result == -ENOMEM ? "out of memory" : "the configuration has faults, see the log");
     }
-    gord_log(result == 0 ? GORD_LOG_NOTICE : GORD_LOG_ERROR, 0, "%s", out);
-    return result == 0;
+    gord_log(result == 0 ? GORD_LOG_NOTICE : GORD_LOG_ERROR, 0, "%s", text);
+    return result;
 }

@@ -10,6 +10,7 @@
 
 #include "daemon/base/config.h"
 #include "daemon/runner/runner.h"
+#include "daemon/service/reload.h"
 #include "daemon/service/service.h"
 #include "daemon/store/keep.h"
 #include "rpc/server.h"
@@ -27,7 +28,9 @@ struct gord_reload {
 /* What is to be kept, as the store wants it told. */
 struct gord_keep gord_keep_of(const struct gord_config *config);
 
-/* Read, check, apply, log. What came of it, as one sentence in `out`. False: nothing was changed. */
-bool gord_reload(const struct gord_reload *reload, char *out, size_t out_bytes);
+/* Read, check, apply, log; tell `report` (NULL: nobody) besides. What came of it, as one sentence in
+ * `text`. 0 with *out_reloaded; -EINVAL, -ENOMEM or the error of a certificate: nothing was changed. */
+int gord_reload(const struct gord_reload *reload, const struct gord_reload_report *report,
+                char text[GORD_RELOAD_TEXT], struct gord_reloaded *out_reloaded);
 
 #endif

@@ -70,6 +70,7 @@ static const struct {
     {"Runtime/Inspect", GORD_ROLE_OPERATOR, false},
     {"Runtime/SetGomaxprocs", GORD_ROLE_ADMIN, false},
     {"Plugins/ReloadPlugins", GORD_ROLE_ADMIN, false},
+    {"Runtime/Reload", GORD_ROLE_ADMIN, false},
     {"Store/Backup", GORD_ROLE_ADMIN, false},
     {"Store/Audit", GORD_ROLE_ADMIN, false},
     {"Tokens/CreateToken", GORD_ROLE_ADMIN, false},

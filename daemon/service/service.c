@@ -153,6 +153,8 @@ static const struct rpc_method methods[] = {
      gord_runtime_version, NULL, NULL},
     {"/gor.v1.Runtime/Surroundings", RPC_UNARY, MESSAGE(surroundings_request),
      MESSAGE(surroundings_reply), SMALL, gord_runtime_surroundings, NULL, NULL},
+    {"/gor.v1.Runtime/Reload", RPC_UNARY, MESSAGE(reload_request), MESSAGE(reload_reply), SMALL,
+     gord_runtime_reload, NULL, NULL},
 };
 
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
@@ -404,6 +406,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     service->trail = opts->trail;
     gord_service_set_hide_env(service, opts->hide_env);
     service->memory = opts->memory;
+    service->reloader = opts->reloader;
     service->started_ns = gor_now();
     int result = gord_job_each(gord_bus_table(opts->bus), take_back_key, service);
     if (result == 0) {

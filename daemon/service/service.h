@@ -15,6 +15,7 @@
 #include <uv.h>
 
 #include "daemon/runner/runner.h"
+#include "daemon/service/reload.h"
 #include "rpc/server.h"
 
 struct gord_service;
@@ -29,6 +30,7 @@ struct gord_service_opts {
     struct gord_auth *auth;   /* is told which tokens there are */
     struct gord_trail *trail; /* the audit trail, see trail.h; NULL: none is kept */
     const char *hide_env;     /* see redact.h; may be NULL */
+    struct gord_reloader reloader;
     bool memory;              /* the store's mode, for replies */
 };
 

@@ -14,6 +14,7 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
 #include "daemon/service/check.h"
+#include "daemon/service/reload.h"
 #include "daemon/service/tokens.h"
 #include "daemon/service/unique.h"
 #include "gor/v1/jobs.pb-c.h"
@@ -73,6 +74,7 @@ struct gord_service {
     struct gord_crons *crons;    /* owned; the calendar, see crons.h */
     struct gord_auth *auth;      /* borrowed */
     struct gord_tokens tokens;
+    struct gord_reloader reloader;
     bool ended_some; /* a FINISHED was committed since the last flush */
     bool moved_some; /* a job has got its process, or has ended, since then */
 };
@@ -213,5 +215,6 @@ GORD_METHOD(gord_runtime_goroutines);
 GORD_METHOD(gord_runtime_inspect);
 GORD_METHOD(gord_runtime_version);
 GORD_METHOD(gord_runtime_surroundings);
+GORD_METHOD(gord_runtime_reload);
 
 #endif
