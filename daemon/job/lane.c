@@ -244,13 +244,27 @@ int gord_lanes_ref(struct gord_lanes *lanes, enum gord_job_kind kind, const char
     return 0;
 }
 
+/* Its last job has gone elsewhere before it was committed. */
+static void unlist_fresh(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    struct gord_lane **link = &lanes->fresh;
+    while (lane->fresh_listed && *link != lane) {
+        link = &(*link)->fresh_next;
+    }
+    if (lane->fresh_listed) {
+        *link = lane->fresh_next;
+        lane->fresh_listed = false;
+    }
+}
+
 void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane)
 {
     GORD_ASSERT(lane->refs > 0);
     if (--lane->refs > 0 || is_plain(lane)) {
         return;
     }
-    GORD_ASSERT(lane->jobs.first == NULL && lane->turn.item.at == 0 && !lane->fresh_listed);
+    GORD_ASSERT(lane->jobs.first == NULL && lane->turn.item.at == 0 && lane->fresh == NULL);
+    unlist_fresh(lanes, lane);
     gord_lanes_touch(lanes); /* it may be among those that were passed */
     struct gord_lane **link = bucket_of(lanes, (enum gord_job_kind)lane->kind, lane->text);
     while (*link != lane) {

@@ -425,6 +425,31 @@ TEST(lane_shrunken_pool_shows_why_and_blocks_nobody)
     free_world(world);
 }
 
+TEST(lane_can_go_before_its_job_was_committed)
+{
+    struct gord_job_table *table = new_table(0);
+    struct plain_job job = {.slots = 1};
+    CHECK_EQ(gord_queues_set(table, GORD_QUEUE, queue_names[1], GORD_UNLIMITED), 0);
+    uint64_t id = submit(table, spec_of(&job));
+    for (int32_t i = 1; i <= 5; i++) {
+        struct gord_event *moved = gord_event_new(GORD_EVENT_UPDATED, id, "moved");
+        job.priority = i;
+        job.queue = 1;
+        moved->spec = spec_of(&job);
+        apply(table, moved);
+        apply(table, gord_event_new(GORD_EVENT_QUEUED, id, NULL));
+        if (i == 3) {
+            commit_all(table);
+        }
+    }
+    commit_all(table);
+    gord_queues_set_slots(table, GORD_NATIVE, 1);
+    struct gord_job *taken = gord_job_take(table, GORD_NATIVE);
+    CHECK(taken != NULL && taken->id == id);
+    CHECK(gord_job_table_is_valid(table));
+    gord_job_table_free(table);
+}
+
 TEST(ask_text_round_trip_and_rubbish)
 {
     static const char *const good[] = {"", "build 0 1", "default -3 2 gpu=1 lic.x=12",

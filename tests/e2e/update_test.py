@@ -63,6 +63,24 @@ class Update(Helpers, e2e.GordTest):
         self.client.wait(first, second)
         self.assertLess(self.client.get(second).started_ns, self.client.get(first).started_ns)
 
+    def test_many_changes_at_once(self):
+        """Each moves it on before the last one is on disk."""
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        job = self.client.exec("true")
+        method = self.client.channel.unary_unary("/gor.v1.Jobs/Update")
+        calls = []
+        for priority in range(1, 41):
+            spec = self.client.message("JobSpec", priority=priority)
+            request = self.client.message("UpdateRequest", ids=[job], fields=["priority"], spec=spec)
+            calls.append(method.future(request.SerializeToString(), timeout=e2e.PATIENCE))
+        for call in calls:
+            call.result()
+        shown = self.client.get(job)
+        self.assertEqual((shown.version, shown.state), (40, RUNNABLE))
+        self.client.jobs("Cancel", ids=[blocker])
+        self.assertEqual(self.client.wait(job).outcome, SUCCEEDED)
+
     def test_queued_job_is_put_off_and_back(self):
         blocker = self.client.exec("sleep", "1000")
         self.client.wait_state(blocker, e2e.RUNNING)
