@@ -113,6 +113,9 @@ static void show_jobs(const Gor__V1__StatsReply *stats)
     count("terminated", stats->jobs_terminated);
     section("Jobs since the daemon started");
     count("submitted", stats->jobs_submitted);
+    if (stats->submits_over_quota > 0) {
+        count("over quota", stats->submits_over_quota);
+    }
     count("succeeded", stats->jobs_succeeded);
     count("failed", stats->jobs_failed);
     count("cancelled", stats->jobs_cancelled);

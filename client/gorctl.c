@@ -33,6 +33,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"history", "list jobs that have ended", gorctl_cmd_history, false},
     {"count", "how many jobs there are, by state", gorctl_cmd_count, false},
     {"queues", "queues, pools of tokens and rates", gorctl_cmd_queues, false},
+    {"quota", "how many jobs each owner has, and may have", gorctl_cmd_quota, false},
     {"result", "the bytes a job left as its result", gorctl_cmd_result, false},
     {"progress", "in a job: tell how far it is", gorctl_cmd_progress, false},
     {"cancel", "ask jobs to end", gorctl_cmd_cancel, true},

@@ -70,6 +70,7 @@ int gorctl_cmd_queues(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_queue(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_pool(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_rate(struct gorctl *ctl, int argc, char **argv);
+int gorctl_cmd_quota(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_tree(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_logs(struct gorctl *ctl, int argc, char **argv);
 int gorctl_cmd_result(struct gorctl *ctl, int argc, char **argv);

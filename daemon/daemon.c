@@ -15,6 +15,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/base/notify.h"
+#include "daemon/job/quota.h"
 #include "daemon/listen.h"
 #include "daemon/pulse.h"
 #include "daemon/reload.h"
@@ -322,7 +323,8 @@ static enum gord_exit open_state(struct daemon *d)
         gord_log(GORD_LOG_ERROR, 0, "%s", text);
         return GORD_EXIT_STORE;
     }
-    return GORD_EXIT_OK;
+    return gord_quota_set(gord_bus_table(d->bus), &d->config->owners) == 0 ? GORD_EXIT_OK
+                                                                           : GORD_EXIT_INTERNAL;
 }
 
 /* As many descriptors as we may have; jobs get what we were started with. */

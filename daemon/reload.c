@@ -7,6 +7,7 @@
 
 #include "daemon/base/log.h"
 #include "daemon/check_config.h"
+#include "daemon/job/quota.h"
 #include "daemon/store/store.h"
 #include "daemon/tls.h"
 
@@ -103,6 +104,17 @@ struct gord_keep gord_keep_of(const struct gord_config *config)
                               .bytes = config->keep_bytes};
 }
 
+/* The numbers have changed places as options; the list, and whom it names, do so here. */
+static void take_owners(struct gord_config *now, struct gord_config *fresh)
+{
+    struct gord_owner_limits spare = now->owners;
+
+    now->owners.items = fresh->owners.items;
+    now->owners.count = fresh->owners.count;
+    fresh->owners.items = spare.items;
+    fresh->owners.count = spare.count;
+}
+
 static void apply(const struct gord_reload *reload)
 {
     const struct gord_config *config = reload->config;
@@ -117,6 +129,9 @@ static void apply(const struct gord_reload *reload)
     struct gord_keep keep = gord_keep_of(config);
 
     gord_log_set_level(config->log_level);
+    if (gord_quota_set(gord_bus_table(gord_runner_bus(reload->runner)), &config->owners) != 0) {
+        gord_log(GORD_LOG_ERROR, 0, "reload: out of memory: the limits of owners stay");
+    }
     gord_runner_change(reload->runner, &runner);
     gord_store_set_keep(gord_bus_store(gord_runner_bus(reload->runner)), &keep);
     gord_service_set_hide_env(reload->service, config->hide_env);
@@ -126,6 +141,7 @@ static void apply(const struct gord_reload *reload)
 static void take(const struct gord_reload *reload, struct gord_config *fresh, struct tally *tally)
 {
     take_options(reload->config, fresh, tally);
+    take_owners(reload->config, fresh);
     char *file = reload->config->file;
     reload->config->file = fresh->file;
     fresh->file = file;

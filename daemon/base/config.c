@@ -370,6 +370,20 @@ static void check_tls(const struct gord_config *config, struct gord_faults *faul
     }
 }
 
+/* Who is named must be known. 0 or -ENOMEM. */
+static int understand_owners(struct gord_config *config, struct gord_faults *faults)
+{
+    char why[GORD_OWNER_WHY], where[PATH_MAX + 64];
+    int err = gord_owner_limits_parse(config->owner_limits, &config->owners, why);
+
+    if (err == -EINVAL) {
+        gord_fault(faults, "%s: %s; it is a list such as %s",
+                   gord_config_where(config, GORD_OPT_OWNER_LIMITS, where, sizeof(where)), why,
+                   gord_option_row(GORD_OPT_OWNER_LIMITS)->example);
+    }
+    return err == -EINVAL ? 0 : err;
+}
+
 /* What single options cannot know. */
 static void check_together(const struct gord_config *config, struct gord_faults *faults)
 {
@@ -406,6 +420,10 @@ static int build(struct gord_config *config, struct gord_faults *faults)
         return result;
     }
     check_together(config, faults);
+    result = understand_owners(config, faults);
+    if (result != 0) {
+        return result;
+    }
     if (config->check_config && faults->count != before) {
         gord_config_check_files(config,
                                 faults); /* all there is, though the rest is not to be had */
@@ -462,6 +480,7 @@ void gord_config_fini(struct gord_config *config)
     for (size_t i = 0; i < config->given_count; i++) {
         free(config->given[i].text);
     }
+    gord_owner_limits_fini(&config->owners);
     free(config->given);
     config->given = NULL;
     config->given_count = 0;

@@ -17,6 +17,7 @@
 #include "daemon/base/fault.h"
 #include "daemon/base/log.h"
 #include "daemon/base/option.h"
+#include "daemon/base/owner_limits.h"
 
 /* Read when there is such a file and the command line names no other. */
 #define GORD_CONFIG_FILE "/etc/gord/gord.conf"
@@ -86,20 +87,22 @@ struct gord_config {
     char *metrics_host;    /* owned; where metrics are served, an IP address; NULL: nowhere */
     uint16_t metrics_port; /* with metrics_host; 0: any free one */
     uint64_t audit_keep_bytes; /* of the audit trail; 0: none is kept */
-    char *hide_env;          /* owned; patterns of variables whose values are not shown; NULL: only
+    char *hide_env;        /* owned; patterns of variables whose values are not shown; NULL: only
                                 * the usual ones */
-    unsigned exec_slots;     /* processes at a time */
-    unsigned native_slots;   /* native jobs at a time */
-    unsigned lua_slots;      /* Lua jobs at a time */
-    unsigned gomaxprocs;     /* 0: as the runtime decides */
-    unsigned max_goroutines; /* of native and Lua jobs; 0: as many as there is memory for */
-    uint64_t max_stack_memory; /* of goroutines; 0: as the runtime decides */
-    bool refuse_at_ceiling;    /* a job that would have to wait for a place is refused */
-    bool store_memory;         /* keep nothing on disk */
-    char *cgroup;              /* owned; "auto", "off", or a control group's folder */
-    bool check_store;          /* look whether the store is sound, and nothing else */
-    bool repair;               /* ... and repair what can be */
-    bool check_config;         /* say whether the configuration is right, and nothing else */
+    unsigned exec_slots;   /* processes at a time */
+    unsigned native_slots; /* native jobs at a time */
+    unsigned lua_slots;    /* Lua jobs at a time */
+    struct gord_owner_limits owners; /* the next one, as it was understood, beside all others' */
+    char *owner_limits;              /* owned; NULL: all owners have the same */
+    unsigned gomaxprocs;             /* 0: as the runtime decides */
+    unsigned max_goroutines;         /* of native and Lua jobs; 0: as many as there is memory for */
+    uint64_t max_stack_memory;       /* of goroutines; 0: as the runtime decides */
+    bool refuse_at_ceiling;          /* a job that would have to wait for a place is refused */
+    bool store_memory;               /* keep nothing on disk */
+    char *cgroup;                    /* owned; "auto", "off", or a control group's folder */
+    bool check_store;                /* look whether the store is sound, and nothing else */
+    bool repair;                     /* ... and repair what can be */
+    bool check_config;               /* say whether the configuration is right, and nothing else */
     enum gord_config_print print_config;
     bool paused;                       /* start paused whatever the store says */
     int64_t grace_ns;                  /* between SIGTERM and SIGKILL */

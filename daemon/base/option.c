@@ -143,6 +143,22 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
     [GORD_OPT_LUA_SLOTS] = {"lua-slots", "N", GORD_VALUE_NUMBER, GORD_OPTION_LIVE, AT(lua_slots),
                             .least = 1, .most = SLOTS_MAX, .initial = "1000",
                             .doc = "Run at most N Lua jobs at a time (default: 1000)"},
+    [GORD_OPT_MAX_OWNER_QUEUED] = {"max-owner-queued", "N", GORD_VALUE_NUMBER, GORD_OPTION_LIVE,
+                                   AT(owners.queued), .least = 1, .most = UINT32_MAX,
+                                   .unset = "none", .initial = "none",
+                                   .doc = "Let each user have at most N jobs that wait; more are "
+                                          "refused (default: no limit)"},
+    [GORD_OPT_MAX_OWNER_RUNNING] = {"max-owner-running", "N", GORD_VALUE_NUMBER, GORD_OPTION_LIVE,
+                                    AT(owners.running), .least = 1, .most = UINT32_MAX,
+                                    .unset = "none", .initial = "none",
+                                    .doc = "Run at most N jobs of each user at a time; the others "
+                                           "wait, and hold up nobody else's (default: no limit)"},
+    [GORD_OPT_OWNER_LIMITS] = {"owner-limits", "LIST", GORD_VALUE_TEXT, GORD_OPTION_LIVE,
+                               AT(owner_limits), .unset = "none", .initial = "none",
+                               .example = "alice queued=1000 running=4, 1001 running=none",
+                               .doc = "The same for single users, by name or number, as 'alice "
+                                      "queued=1000 running=4, 1001 running=none'; what is not "
+                                      "said of one is as for all"},
     [GORD_OPT_GOMAXPROCS] = {"gomaxprocs", "N", GORD_VALUE_NUMBER, 0, AT(gomaxprocs), .least = 1,
                              .most = GOMAXPROCS_MAX, .unset = "auto", .initial = "auto",
                              .doc =

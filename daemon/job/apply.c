@@ -127,8 +127,8 @@ static struct gord_job *create(struct gord_job_table *table, const struct gord_e
     enum gord_job_kind kind = (enum gord_job_kind)event->job_kind;
     /* A group never waits for a turn: any lane will do. */
     bool is_group = kind == GORD_GROUP;
-    if (gord_lanes_ref(&table->lanes, is_group ? GORD_EXEC : kind, is_group ? "" : asks, &lane) !=
-        0) {
+    if (gord_lanes_ref(&table->lanes, is_group ? GORD_EXEC : kind, event->uid, is_group ? "" : asks,
+                       &lane) != 0) {
         return NULL;
     }
     struct gord_job *job = gord_job_insert(table, event->job_id);
@@ -215,7 +215,7 @@ static void complete_event(struct gord_job_table *table, const struct gord_job *
     event->prev_seq = job->last_seq;
     event->state = job->state;
     event->job_kind = job->kind;
-    event->laned = job->lane >= GORD_KIND_COUNT;
+    event->laned = gord_job_lane(table, job)->text[0] != '\0';
     if (job->body == NULL) {
         return;
     }
@@ -289,8 +289,8 @@ static int step(struct gord_job_table *table, struct gord_job *job, const struct
         return -ENOMEM;
     }
     if (event->kind == GORD_EVENT_UPDATED &&
-        gord_lanes_ref(&table->lanes, (enum gord_job_kind)job->kind, event->spec->lane, &lane) !=
-            0) {
+        gord_lanes_ref(&table->lanes, (enum gord_job_kind)job->kind, gord_job_lane(table, job)->uid,
+                       event->spec->lane, &lane) != 0) {
         return -ENOMEM;
     }
     move(table, job, event, lane);

@@ -58,6 +58,36 @@ static bool lanes_are_valid(const struct gord_job_table *table, struct gord_job_
     return heaped + lines == lanes->heap.count && sitting == seated;
 }
 
+/* Jobs of the list that want it, but for groups. */
+static uint64_t count_of(const struct gord_job_table *table, const struct gord_job_list *list,
+                         size_t owner)
+{
+    uint64_t count = 0;
+    for (const struct gord_job *job = list->first; job != NULL; job = job->next) {
+        count += job->kind != GORD_GROUP &&
+                 gord_job_lane(table, job)->wants[WANT_OWNER].resource == owner;
+    }
+    return count;
+}
+
+static bool owners_are_valid(const struct gord_job_table *table)
+{
+    const struct gord_lanes *lanes = &table->lanes;
+    for (size_t i = 0; i < lanes->resources.count; i++) {
+        if (lanes->resources.items[i].what != GORD_OWNER) {
+            continue;
+        }
+        uint64_t waiting = count_of(table, &table->lists[LIST_PARKED], i);
+        for (size_t j = 0; j < lanes->count; j++) {
+            waiting += lanes->items[j] != NULL ? count_of(table, &lanes->items[j]->jobs, i) : 0;
+        }
+        if (waiting != lanes->resources.items[i].waiting) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool use_is_valid(const struct gord_job_table *table)
 {
     const struct gord_resources *resources = &table->lanes.resources;
@@ -88,7 +118,8 @@ bool gord_job_table_is_valid(const struct gord_job_table *table)
         total += table->lists[i].count;
     }
     return lanes_are_valid(table, &counts, &total) && use_is_valid(table) &&
-           total == table->count && counts.specs == table->counts.specs &&
+           owners_are_valid(table) && total == table->count &&
+           counts.specs == table->counts.specs &&
            memcmp(counts.by_state, table->counts.by_state, sizeof counts.by_state) == 0 &&
            memcmp(counts.queued, table->counts.queued, sizeof counts.queued) == 0 &&
            memcmp(counts.taken, table->counts.taken, sizeof counts.taken) == 0;

@@ -89,10 +89,11 @@ void gord_lanes_touch(struct gord_lanes *lanes)
 
 /* ---------------------------------------------------------------- lanes */
 
-static struct gord_lane **bucket_of(struct gord_lanes *lanes, enum gord_job_kind kind,
+static struct gord_lane **bucket_of(struct gord_lanes *lanes, enum gord_job_kind kind, uint32_t uid,
                                     const char *text)
 {
     uint32_t hash = 2166136261U ^ (uint32_t)kind; /* FNV-1a */
+    hash = (hash ^ uid) * 16777619U;
     for (const char *at = text; *at != '\0'; at++) {
         hash = (hash ^ (uint8_t)*at) * 16777619U;
     }
@@ -155,6 +156,26 @@ static int want_array(struct gord_lanes *lanes, struct gord_lane *lane, const st
     return err;
 }
 
+uint64_t gord_lanes_owner_capacity(const struct gord_lanes *lanes, uint32_t uid)
+{
+    unsigned running = gord_owner_limits_of(&lanes->owners, uid).running;
+    return running != 0 ? running : GORD_UNLIMITED;
+}
+
+/* One of what its owner may run, who is there as long as his jobs. */
+static int want_owner(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    char name[GORD_WORD_MAX + 1];
+    snprintf(name, sizeof name, "%" PRIu32, lane->uid);
+    int err = add_want(lanes, lane, GORD_OWNER, name, 1);
+    if (err == 0) {
+        struct gord_resource *owner = &lanes->resources.items[lane->wants[WANT_OWNER].resource];
+        owner->uid = lane->uid;
+        owner->capacity = gord_lanes_owner_capacity(lanes, lane->uid);
+    }
+    return err;
+}
+
 static void free_lane(struct gord_lanes *lanes, struct gord_lane *lane)
 {
     for (size_t i = 0; i < lane->want_count; i++) {
@@ -175,8 +196,8 @@ static const char *kind_name(enum gord_job_kind kind)
 }
 
 /* A lane with its wants, known to nobody yet. */
-static int make_lane(struct gord_lanes *lanes, enum gord_job_kind kind, const char *text,
-                     struct gord_lane **out_lane)
+static int make_lane(struct gord_lanes *lanes, enum gord_job_kind kind, uint32_t uid,
+                     const char *text, struct gord_lane **out_lane)
 {
     struct gord_ask ask;
     int err = gord_ask_parse(text, &ask);
@@ -186,10 +207,12 @@ static int make_lane(struct gord_lanes *lanes, enum gord_job_kind kind, const ch
         return err != 0 ? err : -ENOMEM;
     }
     lane->kind = (uint8_t)kind;
+    lane->uid = uid;
     lane->priority = ask.priority;
     lane->lacks = NOTHING_LACKS;
     err = add_want(lanes, lane, GORD_SLOTS, kind_name(kind), ask.slots);
     err = err != 0 ? err : add_want(lanes, lane, GORD_QUEUE, ask.queue, ask.slots);
+    err = err != 0 ? err : want_owner(lanes, lane);
     for (size_t i = 0; i < ask.token_count && err == 0; i++) {
         err = add_want(lanes, lane, GORD_POOL, ask.tokens[i].pool, ask.tokens[i].amount);
     }
@@ -210,27 +233,28 @@ static int make_lane(struct gord_lanes *lanes, enum gord_job_kind kind, const ch
     return 0;
 }
 
-/* The first lanes, by kind, are never looked for. */
+/* The first lanes, by kind, are never looked for; they are root's. */
 static bool is_plain(const struct gord_lane *lane)
 {
     return lane->index < GORD_KIND_COUNT;
 }
 
-int gord_lanes_ref(struct gord_lanes *lanes, enum gord_job_kind kind, const char *text,
-                   struct gord_lane **out_lane)
+int gord_lanes_ref(struct gord_lanes *lanes, enum gord_job_kind kind, uint32_t uid,
+                   const char *text, struct gord_lane **out_lane)
 {
-    if (text[0] == '\0' && lanes->count >= GORD_KIND_COUNT) {
+    if (text[0] == '\0' && uid == 0 && lanes->count >= GORD_KIND_COUNT) {
         *out_lane = lanes->items[kind];
         (*out_lane)->refs++;
         return 0;
     }
-    struct gord_lane **bucket = bucket_of(lanes, kind, text), *lane = *bucket;
-    while (lane != NULL && (lane->kind != kind || strcmp(lane->text, text) != 0)) {
+    struct gord_lane **bucket = bucket_of(lanes, kind, uid, text), *lane = *bucket;
+    while (lane != NULL &&
+           (lane->kind != kind || lane->uid != uid || strcmp(lane->text, text) != 0)) {
         lane = lane->hash_next;
     }
     if (lane == NULL) {
         int index = find_place(lanes);
-        int err = index < 0 ? index : make_lane(lanes, kind, text, &lane);
+        int err = index < 0 ? index : make_lane(lanes, kind, uid, text, &lane);
         if (err != 0) {
             return err;
         }
@@ -266,7 +290,8 @@ void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane)
     GORD_ASSERT(lane->jobs.first == NULL && lane->turn.item.at == 0 && lane->fresh == NULL);
     unlist_fresh(lanes, lane);
     gord_lanes_touch(lanes); /* it may be among those that were passed */
-    struct gord_lane **link = bucket_of(lanes, (enum gord_job_kind)lane->kind, lane->text);
+    struct gord_lane **link =
+        bucket_of(lanes, (enum gord_job_kind)lane->kind, lane->uid, lane->text);
     while (*link != lane) {
         link = &(*link)->hash_next;
     }
@@ -281,7 +306,7 @@ int gord_lanes_init(struct gord_lanes *lanes)
     int err = gord_resources_need(&lanes->resources, GORD_QUEUE, GORD_DEFAULT_QUEUE, true);
     for (int kind = 0; kind < GORD_KIND_COUNT && err >= 0; kind++) {
         struct gord_lane *lane;
-        err = gord_lanes_ref(lanes, (enum gord_job_kind)kind, "", &lane);
+        err = gord_lanes_ref(lanes, (enum gord_job_kind)kind, 0, "", &lane);
     }
     if (err < 0) {
         gord_lanes_fini(lanes);
@@ -303,4 +328,5 @@ void gord_lanes_fini(struct gord_lanes *lanes)
     gord_heap_fini(&lanes->heap);
     gord_shares_fini(&lanes->shares);
     gord_resources_fini(&lanes->resources);
+    gord_owner_limits_fini(&lanes->owners);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lane.h - queued jobs that ask for the same stand in one lane, first come, first served; whose
- * lane's turn it is, is decided here. For the files of this room only.
+/* lane.h - queued jobs of one owner that ask for the same stand in one lane, first come, first served;
+ * whose lane's turn it is, is decided here. For the files of this room only.
  *
  * Order       by key: the time the lane's first job was queued, less a minute for each unit of its
  *             priority. Waiting thus raises a job as its priority does, and keys never change.
@@ -13,6 +13,8 @@
  *             behind it cannot starve it, and they pass if they want other things. When what one
  *             job lacks changes while it waits, even what it has found is set aside from then on:
  *             else two resources could be taken from it in turn for ever.
+ * Owners      one who has as many running as he may holds up nobody: nothing is set aside for his jobs,
+ *             and they stand in lanes of their own.
  * Rates       a first job that finds no token of a rate has those to come set aside, in their order,
  *             and nothing else: slots are not kept free while it waits.
  * Cost        with one lane, a look at its wants. A round of many looks at each lane once, and
@@ -22,6 +24,7 @@
 #ifndef GORD_JOB_LANE_H
 #define GORD_JOB_LANE_H
 
+#include "daemon/base/owner_limits.h"
 #include "daemon/job/job.h"
 #include "daemon/job/resource.h"
 #include "daemon/job/share.h"
@@ -38,10 +41,11 @@ struct gord_want {
     uint32_t amount;
 };
 
-/* The first two wants of every lane are slots of its kind and of its queue. */
+/* The first wants of every lane are slots of its kind and of its queue, and one of its owner's. */
 enum {
     WANT_KIND,
     WANT_QUEUE,
+    WANT_OWNER,
     WANT_TOKENS,
     WANTS_MAX = WANT_TOKENS + GORD_TOKENS_MAX + GORD_RATES_MAX + 1
 };
@@ -53,6 +57,7 @@ struct gord_lane {
     struct gord_seat *seat; /* counted reference; NULL: it is nobody's share */
     bool stands;            /* it has jobs, as the seat knows */
     char *text;             /* owned; see ask.h */
+    uint32_t uid;           /* whose jobs */
     size_t refs;            /* jobs of it, in whatever state */
     struct gord_job_list jobs;
     struct gord_job *fresh; /* first that committed() has not seen; all behind it are fresh too */
@@ -85,6 +90,7 @@ struct gord_lanes {
     size_t passed_count;
     struct gord_lane *fresh;
     struct gord_resources resources;
+    struct gord_owner_limits owners; /* owned */
     struct gord_timeline timeline;
     uint64_t round;
     int64_t
@@ -97,9 +103,9 @@ struct gord_lanes {
 int gord_lanes_init(struct gord_lanes *lanes);
 void gord_lanes_fini(struct gord_lanes *lanes);
 
-/* The lane of that kind and text, made if need be, with one more reference. -ENOMEM; -EBADMSG. */
-int gord_lanes_ref(struct gord_lanes *lanes, enum gord_job_kind kind, const char *text,
-                   struct gord_lane **out_lane);
+/* The lane of that kind, owner and text, made if need be, with one more reference. -ENOMEM; -EBADMSG. */
+int gord_lanes_ref(struct gord_lanes *lanes, enum gord_job_kind kind, uint32_t uid,
+                   const char *text, struct gord_lane **out_lane);
 void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane);
 
 /* Its first job is another, or has another number; touch comes before, unless it was just started. */
@@ -119,6 +125,12 @@ struct gord_lane *gord_lanes_next(struct gord_lanes *lanes, unsigned kinds, uint
 
 /* One more job of it waits, or one less (by = 1 or -1, as unsigned). */
 void gord_lanes_count(struct gord_lanes *lanes, const struct gord_lane *lane, uint64_t by);
+
+/* A job of it waits, for a turn or anything else, or does not any more: as above. */
+void gord_lanes_count_waiting(struct gord_lanes *lanes, const struct gord_lane *lane, uint64_t by);
+
+/* How many jobs of that owner may run. */
+uint64_t gord_lanes_owner_capacity(const struct gord_lanes *lanes, uint32_t uid);
 
 /* A job of it starts now: take of its rates what that counts for, and have its share pay for the turn. Rekey
  * comes next. */

@@ -104,7 +104,7 @@ void gord_queues_why(struct gord_job_table *table, const struct gord_job *job,
                      struct gord_why *out_why);
 
 /* The same for a job that would be submitted now. -ENOMEM. */
-int gord_queues_why_new(struct gord_job_table *table, enum gord_job_kind kind,
+int gord_queues_why_new(struct gord_job_table *table, enum gord_job_kind kind, uint32_t uid,
                         const struct gord_ask *ask, struct gord_why *out_why);
 
 #endif

@@ -5,7 +5,7 @@
  * Invariants  `used` is what the taken jobs want, all together; it may exceed a capacity that was
  *             lowered meanwhile, never one that was there at their start.
  * Threads     loop thread.
- * See also    lane.h, which decides who gets them.
+ * See also    quota.h for owners; lane.h, which decides who gets them.
  */
 #ifndef GORD_JOB_RESOURCE_H
 #define GORD_JOB_RESOURCE_H
@@ -19,8 +19,8 @@
 
 /* An array's is how many of its tasks may run, which nobody else wants. Of a rate there is no end to
  * use, only to how often it is begun; one named NAME/KEY has the limit of NAME, and is there with it.
- * The numbers are stored. */
-enum gord_resource_kind { GORD_SLOTS, GORD_QUEUE, GORD_POOL, GORD_ARRAY, GORD_RATE };
+ * An owner's is how many of his jobs may run; he is named by his uid. The numbers are stored. */
+enum gord_resource_kind { GORD_SLOTS, GORD_QUEUE, GORD_POOL, GORD_ARRAY, GORD_RATE, GORD_OWNER };
 
 #define GORD_UNLIMITED UINT64_MAX
 
@@ -44,6 +44,8 @@ struct gord_resource {
     uint64_t lanes;               /* that want it */
     struct gord_rate rate;        /* of a queue: one token a start; without a limit: none */
     uint64_t rate_aside;          /* as set_aside */
+    uint32_t uid;                 /* of an owner */
+    uint64_t waiting;             /* jobs of an owner that wait, queued or not */
     char fair[GORD_FAIR_MAX + 1]; /* of a queue: "owner", "label:KEY"; "": no shares */
 };
 

@@ -210,8 +210,12 @@ struct gord_lane *gord_job_lane(const struct gord_job_table *table, const struct
 static void count_job(struct gord_job_table *table, const struct gord_job *job, uint64_t by)
 {
     struct gord_job_counts *counts = &table->counts;
+    enum gord_job_list_id id = gord_job_list_of(job);
     counts->by_state[job->state] += by;
-    switch (gord_job_list_of(job)) {
+    if ((id == LIST_PARKED || id == LIST_QUEUED) && job->kind != GORD_GROUP) {
+        gord_lanes_count_waiting(&table->lanes, gord_job_lane(table, job), by);
+    }
+    switch (id) {
     case LIST_TAKEN:
         counts->taken[job->kind] += by;
         break;
@@ -358,8 +362,17 @@ int gord_job_give_spec(struct gord_job_table *table, uint64_t id, struct gord_sp
 
 struct gord_job *gord_job_peek(const struct gord_job_table *table, enum gord_job_kind kind)
 {
-    struct gord_job *job = table->lanes.items[kind]->jobs.first;
-    return job != NULL && job->last_seq <= table->committed ? job : NULL;
+    struct gord_job *first = NULL;
+    for (size_t i = 0; i < table->lanes.count; i++) {
+        const struct gord_lane *lane = table->lanes.items[i];
+        struct gord_job *job = lane != NULL ? lane->jobs.first : NULL;
+        if (job != NULL && lane->kind == kind && lane->text[0] == '\0' &&
+            job->last_seq <= table->committed &&
+            (first == NULL || job->last_seq < first->last_seq)) {
+            first = job;
+        }
+    }
+    return first;
 }
 
 struct gord_job *gord_job_take_of(struct gord_job_table *table, unsigned kinds)

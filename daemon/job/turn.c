@@ -21,6 +21,11 @@ void gord_lanes_count(struct gord_lanes *lanes, const struct gord_lane *lane, ui
     }
 }
 
+void gord_lanes_count_waiting(struct gord_lanes *lanes, const struct gord_lane *lane, uint64_t by)
+{
+    wanted(lanes, lane, WANT_OWNER)->waiting += by;
+}
+
 void gord_lanes_acquire(struct gord_lanes *lanes, const struct gord_lane *lane)
 {
     for (size_t i = 0; i < lane->want_count; i++) {
@@ -85,8 +90,14 @@ static bool is_too_much(const struct gord_resource *resource, uint32_t amount)
             gord_resource_rate_amount(resource, amount) > resource->rate.limit.burst);
 }
 
+/* Of what only jobs of the same array, or of the same owner, have: others cannot take it from them. */
+static bool is_among_themselves(const struct gord_resource *resource)
+{
+    return resource->what == GORD_ARRAY || resource->what == GORD_OWNER;
+}
+
 /* The first want that is not there, tokens of rates before all else; NOTHING_LACKS. *out_never: there
- * is not so much of it at all, or it is its array's, whose tasks come in their order anyway; so nobody
+ * is not so much of it at all, or it is its array's or its owner's, who has others that run; so nobody
  * need wait for its sake. */
 static uint32_t find_lack(struct gord_lanes *lanes, struct gord_lane *lane, bool *out_never)
 {
@@ -96,7 +107,7 @@ static uint32_t find_lack(struct gord_lanes *lanes, struct gord_lane *lane, bool
     for (size_t i = 0; i < lane->want_count; i++) {
         const struct gord_resource *resource = wanted(lanes, lane, i);
         if (is_too_much(resource, lane->wants[i].amount) ||
-            (resource->what == GORD_ARRAY && gord_resource_free(resource) == 0)) {
+            (is_among_themselves(resource) && gord_resource_free(resource) == 0)) {
             *out_never = true;
             return lane->wants[i].resource;
         }
@@ -165,7 +176,7 @@ static enum verdict look(struct gord_lanes *lanes, struct gord_lane *lane, unsig
     lane->lost_to = lane->ready_ns == 0 ? lanes->resources.items[lane->lacks].for_job : 0;
     if (!never) {
         lane->insists = lane->insists || (lacked != NOTHING_LACKS && lacked != lane->lacks &&
-                                          lanes->resources.items[lacked].what != GORD_ARRAY);
+                                          !is_among_themselves(&lanes->resources.items[lacked]));
         if (lane->ready_ns != 0) {
             await_rate(lanes, lane);
         } else {

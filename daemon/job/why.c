@@ -58,6 +58,19 @@ static void say_rate(const struct gord_resource *resource, uint32_t amount, int6
     }
 }
 
+/* "waits while owner alice runs 4 of at most 4 jobs" */
+static void say_owner(const struct gord_lanes *lanes, const struct gord_resource *resource,
+                      struct gord_why *out)
+{
+    struct gord_owner_limit limit = gord_owner_limits_of(&lanes->owners, resource->uid);
+    out->resource = resource;
+    out->wants = 1;
+    snprintf(out->text, sizeof out->text,
+             "waits while owner %s runs %" PRIu64 " of at most %" PRIu64 " jobs",
+             limit.name[0] != '\0' ? limit.name : resource->name, resource->used,
+             resource->capacity);
+}
+
 static void say_resource(const struct gord_lane *lane, uint32_t index,
                          const struct gord_resource *resource, struct gord_why *out)
 {
@@ -112,6 +125,10 @@ static void say_lane(const struct gord_lanes *lanes, const struct gord_lane *lan
         say_rate(resource, amount_of(lane, lack->resource), lack->ready_ns, out);
         return;
     }
+    if (resource->what == GORD_OWNER) {
+        say_owner(lanes, resource, out);
+        return;
+    }
     say_resource(lane, lack->resource, resource, out);
     if (lack->lost_to != 0 && out->wants <= resource->capacity) {
         size_t used = strlen(out->text);
@@ -125,7 +142,12 @@ static void say_lane(const struct gord_lanes *lanes, const struct gord_lane *lan
 static void find_lack(const struct gord_lanes *lanes, const struct gord_lane *lane,
                       struct lack *out_lack)
 {
+    const struct gord_resource *owner = &lanes->resources.items[lane->wants[WANT_OWNER].resource];
     *out_lack = (struct lack){.resource = NOTHING_LACKS};
+    if (gord_resource_free(owner) == 0) {
+        out_lack->resource = lane->wants[WANT_OWNER].resource;
+        return;
+    }
     for (size_t i = 0; i < lane->want_count && !out_lack->is_rate; i++) {
         const struct gord_resource *resource = &lanes->resources.items[lane->wants[i].resource];
         uint32_t amount = lane->wants[i].amount;
@@ -217,14 +239,14 @@ void gord_queues_why(struct gord_job_table *table, const struct gord_job *job,
     say_share(table->lanes.items[job->lane], out_why);
 }
 
-int gord_queues_why_new(struct gord_job_table *table, enum gord_job_kind kind,
+int gord_queues_why_new(struct gord_job_table *table, enum gord_job_kind kind, uint32_t uid,
                         const struct gord_ask *ask, struct gord_why *out_why)
 {
     char text[GORD_ASK_BYTES];
     struct gord_lane *lane;
     struct lack lack;
     *out_why = (struct gord_why){.resource = NULL};
-    int err = gord_lanes_ref(&table->lanes, kind, gord_ask_text(ask, text), &lane);
+    int err = gord_lanes_ref(&table->lanes, kind, uid, gord_ask_text(ask, text), &lane);
     if (err != 0) {
         return err;
     }

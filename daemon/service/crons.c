@@ -11,7 +11,9 @@
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/runner/text.h"
+#include "daemon/service/array.h"
 #include "daemon/service/cron_change.h"
+#include "daemon/service/quota.h"
 #include "daemon/service/request.h"
 
 enum { SECOND_NS = 1000000000, QUEUED_MOST = 100 };
@@ -125,6 +127,9 @@ static enum gord_cron_outcome may_fire(struct gord_service *service, const Gor__
         gord_unique_find(&service->unique, uid, job->unique_key, NULL, 0) > QUEUED_MOST) {
         snprintf(out_why->text, sizeof(out_why->text), "%d of its jobs wait already", QUEUED_MOST);
         return GORD_CRON_SKIPPED;
+    }
+    if (!gord_submit_fits_quota(service, uid, gord_array_tasks(job), out_why)) {
+        return GORD_CRON_FAILED;
     }
     return GORD_CRON_MADE;
 }

@@ -25,6 +25,7 @@ void gord_figures_gather(struct gord_service *service, struct gord_figures *out_
         .slots = {[GORD_EXEC] = gord_runner_slots(service->runner, GORD_EXEC),
                   [GORD_NATIVE] = gord_runner_slots(service->runner, GORD_NATIVE),
                   [GORD_LUA] = gord_runner_slots(service->runner, GORD_LUA)},
+        .over_quota = service->over_quota,
         .paused = gord_runner_is_paused(service->runner),
         .memory = service->memory,
         .store_fails = store.error != 0,
@@ -116,6 +117,10 @@ static void put_jobs(FILE *out, const struct gord_figures *figures)
               GORD_STATE_COUNT);
     put_one(out, "gord_jobs_submitted_total", "counter", "Jobs taken in since the daemon started.",
             jobs->submitted);
+    put_one(out, "gord_submits_over_quota_total", "counter",
+            "Submissions refused, for their owner had as many jobs as he may, since the daemon "
+            "started.",
+            figures->over_quota);
     put_head(out, "gord_jobs_ended_total", "counter",
              "Jobs that have ended since the daemon started, by how.");
     put_words(out, "gord_jobs_ended_total", "outcome", &gor__v1__outcome__descriptor, jobs->ended,

@@ -22,6 +22,7 @@ struct gord_service;
 /* The daemon at one moment. */
 struct gord_figures {
     struct gord_job_counts jobs;
+    uint64_t over_quota; /* submissions refused */
     uint64_t terminated; /* that the store has */
     uint64_t slots[GORD_KIND_COUNT];
     bool has_quota;

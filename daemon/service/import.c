@@ -16,6 +16,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/runner/logtake.h"
+#include "daemon/service/quota.h"
 #include "daemon/service/redact.h"
 #include "daemon/service/scope.h"
 #include "daemon/store/output.h"
@@ -362,6 +363,7 @@ static bool take_live(struct import *import, struct answer *answer, struct gord_
     size_t n_after = spec->n_after;
     spec->n_after = import->dry_run ? 0 : n_after; /* those would be there */
     bool accepted = gord_submit_accepts(service, "job.", spec, import->job->job->uid, 0, why) &&
+                    gord_submit_fits_quota(service, import->job->job->uid, 1, why) &&
                     gord_submit_has_places(service, gord_submit_kind(spec), 1, why);
     put_back(spec, &aside);
     spec->n_after = n_after;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "daemon/service/act.h"
+#include "daemon/service/quota.h"
 #include "daemon/service/remove.h"
 #include "daemon/service/submit.h"
 
@@ -29,7 +30,8 @@ static int check(struct gord_act *act, const struct gord_row *row, const struct 
     }
     Gor__V1__JobSpec alone = gord_submit_alone(wire);
     bool taken = gord_submit_is_open(service, 1, &refusal) &&
-                 gord_submit_accepts(service, "", &alone, row->uid, 0, &refusal);
+                 gord_submit_accepts(service, "", &alone, row->uid, 0, &refusal) &&
+                 gord_submit_fits_quota(service, row->uid, 1, &refusal);
     gor__v1__job_spec__free_unpacked(wire, NULL);
     if (!taken) {
         return gord_act_refuse(why, refusal.text);

@@ -21,6 +21,7 @@ static const struct {
     {"Jobs/Select", GORD_ROLE_VIEWER, false},
     {"Jobs/Count", GORD_ROLE_VIEWER, false},
     {"Queues/List", GORD_ROLE_VIEWER, false},
+    {"Queues/ListOwners", GORD_ROLE_VIEWER, false},
     {"Jobs/Tree", GORD_ROLE_VIEWER, false},
     {"Jobs/Wait", GORD_ROLE_VIEWER, false},
     {"Jobs/Watch", GORD_ROLE_VIEWER, false},

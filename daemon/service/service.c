@@ -153,6 +153,8 @@ static const struct rpc_method methods[] = {
      gord_runtime_version, NULL, NULL},
     {"/gor.v1.Runtime/Surroundings", RPC_UNARY, MESSAGE(surroundings_request),
      MESSAGE(surroundings_reply), SMALL, gord_runtime_surroundings, NULL, NULL},
+    {"/gor.v1.Queues/ListOwners", RPC_UNARY, MESSAGE(list_owners_request),
+     MESSAGE(list_owners_reply), SMALL, gord_queues_list_owners, NULL, NULL},
     {"/gor.v1.Runtime/Reload", RPC_UNARY, MESSAGE(reload_request), MESSAGE(reload_reply), SMALL,
      gord_runtime_reload, NULL, NULL},
 };

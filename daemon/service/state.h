@@ -61,6 +61,7 @@ struct gord_service {
     size_t send_count;
     struct rpc_link backups;
     struct rpc_link imports;
+    uint64_t over_quota;   /* submissions refused for their owner's limit */
     uint64_t import_count; /* how many there have been */
     struct rpc_link trail_readings;
     struct rpc_link removals;
@@ -196,6 +197,7 @@ GORD_METHOD(gord_queues_pause_queue);
 GORD_METHOD(gord_queues_resume_queue);
 GORD_METHOD(gord_queues_set_rate);
 GORD_METHOD(gord_queues_remove_rate);
+GORD_METHOD(gord_queues_list_owners);
 GORD_METHOD(gord_crons_put);
 GORD_METHOD(gord_crons_list);
 GORD_METHOD(gord_crons_show);

@@ -64,6 +64,7 @@ static void add_jobs(struct gord_service *service, Gor__V1__StatsReply *reply)
     reply->exec_slots = gord_runner_slots(service->runner, GORD_EXEC);
     reply->native_slots = gord_runner_slots(service->runner, GORD_NATIVE);
     reply->lua_slots = gord_runner_slots(service->runner, GORD_LUA);
+    reply->submits_over_quota = service->over_quota;
     reply->paused = gord_runner_is_paused(service->runner);
     if (service->drained != NULL) {
         reply->drained = service->drained;

@@ -12,6 +12,7 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/service/array.h"
+#include "daemon/service/quota.h"
 #include "daemon/service/request.h"
 #include "daemon/service/scope.h"
 #include "daemon/service/share.h"
@@ -277,6 +278,16 @@ bool gord_submit_accepts(struct gord_service *service, const char *where,
     return true;
 }
 
+/* It makes no new job, whatever else is said of it. */
+static bool is_there_already(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                             uint32_t uid)
+{
+    return spec->unique_key[0] != '\0' &&
+           (spec->on_conflict == GOR__V1__ON_CONFLICT__SKIP ||
+            spec->on_conflict == GOR__V1__ON_CONFLICT__FAIL) &&
+           gord_unique_find(&service->unique, uid, spec->unique_key, NULL, 0) > 0;
+}
+
 bool gord_submit_takes(struct gord_service *service, const Gor__V1__JobSpec *spec, uint32_t uid,
                        struct gord_refusal *out_why)
 {
@@ -286,6 +297,8 @@ bool gord_submit_takes(struct gord_service *service, const Gor__V1__JobSpec *spe
     }
     uint64_t count = gord_array_tasks(spec);
     return (count == 1 || gord_submit_is_open(service, count, out_why)) &&
+           (is_there_already(service, spec, uid) ||
+            gord_submit_fits_quota(service, uid, count, out_why)) &&
            gord_submit_has_places(service, gord_submit_kind(spec), count, out_why);
 }
 
@@ -627,15 +640,17 @@ static bool accepts_all(struct gord_service *service, struct rpc_call *call,
     return true;
 }
 
-static bool all_have_places(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
-                            struct gord_refusal *out_why)
+static bool all_have_places(struct gord_service *service, uint32_t uid,
+                            const Gor__V1__SubmitManyRequest *request, struct gord_refusal *out_why)
 {
     uint64_t counts[GORD_KIND_COUNT] = {0};
 
     for (size_t i = 0; i < request->n_specs; i++) {
         counts[gord_submit_kind(request->specs[i])] += gord_array_tasks(request->specs[i]);
     }
-    return gord_submit_has_places(service, GORD_EXEC, counts[GORD_EXEC], out_why) &&
+    return gord_submit_fits_quota(
+               service, uid, counts[GORD_EXEC] + counts[GORD_NATIVE] + counts[GORD_LUA], out_why) &&
+           gord_submit_has_places(service, GORD_EXEC, counts[GORD_EXEC], out_why) &&
            gord_submit_has_places(service, GORD_NATIVE, counts[GORD_NATIVE], out_why) &&
            gord_submit_has_places(service, GORD_LUA, counts[GORD_LUA], out_why);
 }
@@ -688,7 +703,8 @@ GORD_METHOD(gord_jobs_submit_many)
         return;
     }
     if (!gord_submit_is_open(service, request->n_specs, &why) ||
-        !accepts_all(service, call, request, &why) || !all_have_places(service, request, &why)) {
+        !accepts_all(service, call, request, &why) ||
+        !all_have_places(service, gord_submit_uid(call), request, &why)) {
         tell(call, &why);
         return;
     }

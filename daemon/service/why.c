@@ -38,7 +38,7 @@ static int why_gated(struct gord_service *service, const Gor__V1__JobSpec *wire,
 }
 
 /* What keeps it in the queue. */
-static int why_queued(struct gord_service *service, const Gor__V1__JobSpec *spec,
+static int why_queued(struct gord_service *service, const Gor__V1__JobSpec *spec, uint32_t uid,
                       struct gord_why *why)
 {
     enum gord_job_kind kind = gord_submit_kind(spec);
@@ -46,7 +46,7 @@ static int why_queued(struct gord_service *service, const Gor__V1__JobSpec *spec
     char text[sizeof(why->text)];
 
     gord_ask_from_wire(spec, &ask);
-    int result = gord_queues_why_new(gord_bus_table(service->bus), kind, &ask, why);
+    int result = gord_queues_why_new(gord_bus_table(service->bus), kind, uid, &ask, why);
     if (result == 0 && (gord_runner_is_paused(service->runner) || why->text[0] == '\0')) {
         gord_runner_why_queued(service->runner, kind, text, sizeof(text));
         memcpy(why->text, text, sizeof(text));
@@ -63,7 +63,7 @@ int gord_why_new(struct gord_service *service, const Gor__V1__JobSpec *spec, uin
     int result = why_gated(service, spec, uid, why->text);
     if (result == 0 && why->text[0] == '\0') {
         out->state = GOR__V1__JOB_STATE__RUNNABLE;
-        result = why_queued(service, spec, why);
+        result = why_queued(service, spec, uid, why);
     }
     fill(why, out);
     return result;

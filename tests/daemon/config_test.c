@@ -78,7 +78,8 @@ TEST(every_option_is_taken)
     CHECK_EQ(PARSE(&config, said, "--state-dir=/a", "--socket", "/b/c.sock", "--listen=[::1]:7070",
                    "--exec-slots=3", "--native-slots=4", "--gomaxprocs=2", "--store=memory",
                    "--grace=1m30s", "--log-cap=2M", "--paused", "--log-level=debug",
-                   "--hide-env=ACME_*,*_PIN", "--finish-hook=/bin/tell"),
+                   "--hide-env=ACME_*,*_PIN", "--finish-hook=/bin/tell", "--max-owner-running=5",
+                   "--owner-limits=root queued=9"),
              0);
     CHECK_STR(config.state_dir, "/a");
     CHECK_STR(config.socket, "/b/c.sock");
@@ -91,6 +92,10 @@ TEST(every_option_is_taken)
     CHECK_EQ(config.log_cap_bytes, 2 << 20);
     CHECK_EQ(config.log_level, GORD_LOG_DEBUG);
     CHECK_STR(config.hide_env, "ACME_*,*_PIN");
+    CHECK_EQ(config.owners.queued, 0);
+    CHECK_EQ(gord_owner_limits_of(&config.owners, 1).running, 5);
+    CHECK_EQ(gord_owner_limits_of(&config.owners, 0).running, 5);
+    CHECK_EQ(gord_owner_limits_of(&config.owners, 0).queued, 9);
     CHECK_STR(config.finish_hook, "/bin/tell");
     CHECK(config.store_memory && config.paused);
     gord_config_fini(&config);
@@ -181,6 +186,8 @@ TEST(bad_words_are_refused_with_their_name)
         {"job", "'job' is no option"},
         {"--paused=perhaps", "--paused is 'perhaps'; it must be no or yes"},
         {"--hide-env=A\nB", "control character"},
+        {"--max-owner-queued=0", "a number from 1 to 4294967295, or none"},
+        {"--owner-limits=root queued=1 running", "--owner-limits: root: 'running' is neither"},
         {"--repair", "--check-store"},
         {"--config=/a", "exclude each other"},
     };

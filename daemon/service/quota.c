@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* quota.c - see quota.h; and Queues.ListOwners. */
+#include "daemon/service/quota.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/job/quota.h"
+#include "gor/v1/queues.pb-c.h"
+
+bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t count,
+                            struct gord_refusal *out_why)
+{
+    struct gord_quota quota;
+    char more[64] = "";
+
+    if (gord_quota_fits(gord_bus_table(service->bus), uid, count, &quota)) {
+        return true;
+    }
+    service->over_quota++;
+    const char *option = "owner-limits";
+    if (quota.limit.name[0] == '\0') {
+        option = "max-owner-queued";
+        snprintf(quota.limit.name, sizeof(quota.limit.name), "%" PRIu32, uid);
+    }
+    if (count > 1) {
+        snprintf(more, sizeof(more), ", and these are %" PRIu64 " more", count);
+    }
+    return gord_refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
+                       "not submitted: owner %s has %" PRIu64
+                       " of at most %u jobs that wait (%s)%s; try again when some have started, or "
+                       "cancel some",
+                       quota.limit.name, quota.queued, quota.limit.queued, option, more);
+}
+
+/* ------------------------------------------------------------------ listing */
+
+struct listing {
+    Gor__V1__OwnerQuota *items; /* owned */
+    size_t count;
+    size_t room;
+};
+
+static int add(void *arg, const struct gord_quota *quota)
+{
+    struct listing *listing = arg;
+
+    if (listing->count == listing->room) {
+        size_t room = listing->room > 0 ? 2 * listing->room : 16;
+        Gor__V1__OwnerQuota *items = realloc(listing->items, room * sizeof(*items));
+        if (items == NULL) {
+            return -ENOMEM;
+        }
+        listing->items = items;
+        listing->room = room;
+    }
+    Gor__V1__OwnerQuota *item = &listing->items[listing->count];
+    gor__v1__owner_quota__init(item);
+    item->name = strdup(quota->limit.name);
+    if (item->name == NULL) {
+        return -ENOMEM;
+    }
+    listing->count++;
+    item->uid = quota->limit.uid;
+    item->queued = quota->queued;
+    item->queued_limit = quota->limit.queued;
+    item->running = quota->running;
+    item->running_limit = quota->limit.running;
+    return 0;
+}
+
+GORD_METHOD(gord_queues_list_owners)
+{
+    struct gord_service *service = user;
+    struct listing listing = {0};
+    Gor__V1__ListOwnersReply reply = GOR__V1__LIST_OWNERS_REPLY__INIT;
+    int result = gord_quota_each(gord_bus_table(service->bus), add, &listing);
+    Gor__V1__OwnerQuota **pointers = calloc(listing.count + 1, sizeof(*pointers));
+
+    (void)message;
+    if (result != 0 || pointers == NULL) {
+        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+    } else {
+        for (size_t i = 0; i < listing.count; i++) {
+            pointers[i] = &listing.items[i];
+        }
+        reply.owners = pointers;
+        reply.n_owners = listing.count;
+        rpc_call_reply(call, &reply.base);
+    }
+    for (size_t i = 0; i < listing.count; i++) {
+        free(listing.items[i].name);
+    }
+    free(listing.items);
+    free(pointers);
+}
