@@ -9,6 +9,7 @@
 #ifndef GORD_JOB_TIMELINE_H
 #define GORD_JOB_TIMELINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ enum { GORD_TIMELINE_MARKS = 1024 };
 struct gord_mark {
     uint64_t seq;
     int64_t at_ns;
+    bool coarse; /* there were others between it and the next one */
 };
 
 struct gord_timeline {
@@ -30,5 +32,9 @@ void gord_timeline_add(struct gord_timeline *timeline, uint64_t seq, int64_t at_
 
 /* When event `seq` happened, about. */
 int64_t gord_timeline_at(const struct gord_timeline *timeline, uint64_t seq);
+
+/* The same, coarser, for who compares what was asked for at different times: later events do not change
+ * it, so of two numbers the greater one always comes later, until the past gets coarser. */
+int64_t gord_timeline_place(const struct gord_timeline *timeline, uint64_t seq);
 
 #endif
