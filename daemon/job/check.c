@@ -46,9 +46,10 @@ static bool lanes_are_valid(const struct gord_job_table *table, struct gord_job_
             continue;
         }
         if (!list_is_valid(table, &lane->jobs, LIST_QUEUED, counts) || lane->index != i ||
-            (lane->turn.item.at == 0 && lane->jobs.count > 0 && !lanes->in_round) ||
-            (lane->turn.item.at != 0 && lane->jobs.count == 0) ||
-            lane->stands != (lane->jobs.count > 0)) {
+            (lane->turn.item.at == 0 && lane->jobs.count > 0 && !lanes->in_round &&
+             !lane->parked) ||
+            ((lane->turn.item.at != 0 || lane->parked) && lane->jobs.count == 0) ||
+            (lane->turn.item.at != 0 && lane->parked) || lane->stands != (lane->jobs.count > 0)) {
             return false;
         }
         heaped += lane->turn.item.at != 0 && lane->seat == NULL;

@@ -45,18 +45,49 @@ static void enter_or_leave(struct gord_lane *lane, bool stands)
     lane->stands = stands;
 }
 
+static struct gord_resource *owner_of(struct gord_lanes *lanes, const struct gord_lane *lane)
+{
+    return &lanes->resources.items[lane->wants[WANT_OWNER].resource];
+}
+
+void gord_lanes_park(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    struct gord_resource *owner = owner_of(lanes, lane);
+    lane->parked = true;
+    lane->parked_prev = NULL;
+    lane->parked_next = owner->parked;
+    if (owner->parked != NULL) {
+        owner->parked->parked_prev = lane;
+    }
+    owner->parked = lane;
+}
+
+static void leave_parked(struct gord_lanes *lanes, struct gord_lane *lane)
+{
+    *(lane->parked_prev != NULL ? &lane->parked_prev->parked_next
+                                : &owner_of(lanes, lane)->parked) = lane->parked_next;
+    if (lane->parked_next != NULL) {
+        lane->parked_next->parked_prev = lane->parked_prev;
+    }
+    lane->parked = false;
+}
+
 void gord_lanes_rekey(struct gord_lanes *lanes, struct gord_lane *lane)
 {
+    if (lane->parked) {
+        leave_parked(lanes, lane); /* the next round looks at it anew */
+    }
     const struct gord_job *first = lane->jobs.first;
     enter_or_leave(lane, first != NULL);
     if (first == NULL) {
         gord_lanes_drop(lanes, lane);
         return;
     }
-    int64_t since_ns = gord_timeline_at(&lanes->timeline, first->last_seq);
     if (lane->seat != NULL) {
+        int64_t since_ns = gord_timeline_at(&lanes->timeline, first->last_seq);
         gord_seat_put(&lanes->heap, lane->seat, &lane->turn.item, since_ns, first->id);
     } else {
+        int64_t since_ns = gord_timeline_place(&lanes->timeline, first->last_seq);
         gord_heap_put(
             &lanes->heap, &lane->turn.item,
             (struct gord_heap_key){since_ns - lane->priority * GORD_AGE_NS, 0, first->id});
@@ -69,6 +100,14 @@ static void put_back(struct gord_lanes *lanes, struct gord_lane *lane)
         gord_seat_put_back(&lanes->heap, lane->seat, &lane->turn.item);
     } else {
         gord_heap_put(&lanes->heap, &lane->turn.item, lane->turn.item.key);
+    }
+}
+
+void gord_lanes_unpark(struct gord_lanes *lanes, struct gord_resource *owner)
+{
+    for (struct gord_lane *lane; (lane = owner->parked) != NULL;) {
+        leave_parked(lanes, lane);
+        put_back(lanes, lane);
     }
 }
 
@@ -287,7 +326,8 @@ void gord_lanes_unref(struct gord_lanes *lanes, struct gord_lane *lane)
     if (--lane->refs > 0 || is_plain(lane)) {
         return;
     }
-    GORD_ASSERT(lane->jobs.first == NULL && lane->turn.item.at == 0 && lane->fresh == NULL);
+    GORD_ASSERT(lane->jobs.first == NULL && lane->turn.item.at == 0 && !lane->parked &&
+                lane->fresh == NULL);
     unlist_fresh(lanes, lane);
     gord_lanes_touch(lanes); /* it may be among those that were passed */
     struct gord_lane **link =

@@ -4,6 +4,8 @@
  *
  * Order       by key: the time the lane's first job was queued, less a minute for each unit of its
  *             priority. Waiting thus raises a job as its priority does, and keys never change.
+ *             Of two lanes of the same priority, whoever's they are, that with the older first job is
+ *             before the other; for shares, and once a queue is hours long, that is so but for moments.
  * Shares      lanes that are somebody's share of a fair queue stand together in lines, see share.h: whose turn
  *             it is in one, weights decide, and what place the line has among lanes and lines is by time
  *             and priority as above, counted from the last turn of whoever waits there longest, if that
@@ -14,7 +16,7 @@
  *             job lacks changes while it waits, even what it has found is set aside from then on:
  *             else two resources could be taken from it in turn for ever.
  * Owners      one who has as many running as he may holds up nobody: nothing is set aside for his jobs,
- *             and they stand in lanes of their own.
+ *             and his lanes are parked, out of all rounds, until he may run another.
  * Rates       a first job that finds no token of a rate has those to come set aside, in their order,
  *             and nothing else: slots are not kept free while it waits.
  * Cost        with one lane, a look at its wants. A round of many looks at each lane once, and
@@ -66,6 +68,9 @@ struct gord_lane {
     bool insists; /* what it has found is set aside too */
     uint8_t kind; /* enum gord_job_kind */
     uint32_t index;
+    bool parked;                   /* by its owner; then it is in neither heap nor round */
+    struct gord_lane *parked_prev; /* list links of its owner's */
+    struct gord_lane *parked_next;
     int32_t priority;
     struct gord_lane *hash_next; /* list link of its bucket */
     uint64_t looked_at;          /* id of the job the next two are about */
@@ -116,6 +121,12 @@ struct gord_lane *gord_lanes_first(const struct gord_lanes *lanes);
 
 /* Take it out, for this round. Does nothing if it is out. */
 void gord_lanes_drop(struct gord_lanes *lanes, struct gord_lane *lane);
+
+/* Put it aside until its owner may run another; it is not in the heap. */
+void gord_lanes_park(struct gord_lanes *lanes, struct gord_lane *lane);
+
+/* That owner may, or may have other limits: his lanes take part again. */
+void gord_lanes_unpark(struct gord_lanes *lanes, struct gord_resource *owner);
 
 /* Something is free, or has come, that was not there before: begin a new round. */
 void gord_lanes_touch(struct gord_lanes *lanes);

@@ -26,6 +26,7 @@ int gord_quota_set(struct gord_job_table *table, const struct gord_owner_limits 
         struct gord_resource *resource = &lanes->resources.items[i];
         if (resource->what == GORD_OWNER) {
             resource->capacity = gord_lanes_owner_capacity(lanes, resource->uid);
+            gord_lanes_unpark(lanes, resource);
         }
     }
     gord_lanes_touch(lanes);

@@ -17,6 +17,8 @@
 #include "daemon/event/ask.h"
 #include "daemon/job/rate.h"
 
+struct gord_lane;
+
 /* An array's is how many of its tasks may run, which nobody else wants. Of a rate there is no end to
  * use, only to how often it is begun; one named NAME/KEY has the limit of NAME, and is there with it.
  * An owner's is how many of his jobs may run; he is named by his uid. The numbers are stored. */
@@ -46,6 +48,7 @@ struct gord_resource {
     uint64_t rate_aside;          /* as set_aside */
     uint32_t uid;                 /* of an owner */
     uint64_t waiting;             /* jobs of an owner that wait, queued or not */
+    struct gord_lane *parked;     /* list of an owner's lanes; borrowed; see lane.h */
     char fair[GORD_FAIR_MAX + 1]; /* of a queue: "owner", "label:KEY"; "": no shares */
 };
 

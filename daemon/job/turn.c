@@ -40,6 +40,10 @@ void gord_lanes_release(struct gord_lanes *lanes, const struct gord_lane *lane)
         wanted(lanes, lane, i)->used -= lane->wants[i].amount;
         wanted(lanes, lane, i)->running--;
     }
+    struct gord_resource *owner = wanted(lanes, lane, WANT_OWNER);
+    if (owner->used < owner->capacity) {
+        gord_lanes_unpark(lanes, owner);
+    }
     gord_lanes_touch(lanes);
 }
 
@@ -200,8 +204,13 @@ static void begin_round(struct gord_lanes *lanes)
 
 static void pass(struct gord_lanes *lanes, struct gord_lane *lane)
 {
-    lanes->passed[lanes->passed_count++] = lane;
+    const struct gord_resource *owner = wanted(lanes, lane, WANT_OWNER);
     gord_lanes_drop(lanes, lane);
+    if (lane->lacks == lane->wants[WANT_OWNER].resource && owner->used >= owner->capacity) {
+        gord_lanes_park(lanes, lane);
+    } else {
+        lanes->passed[lanes->passed_count++] = lane;
+    }
 }
 
 /* Nothing can start any more in this round, whoever asks. */

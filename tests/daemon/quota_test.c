@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Quotas of owners in the job table: what is counted, who is kept waiting, and who is not. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,51 @@ TEST(one_who_lacks_tokens_keeps_them_from_those_behind)
     CHECK_EQ(start(table), 0); /* what is left is ann's, who may run it */
     end(table, small);
     CHECK_EQ(start(table), large);
+    gord_job_table_free(table);
+}
+
+TEST(parked_lanes_come_back_when_their_owner_may)
+{
+    struct gord_job_table *table = table_with_slots(10);
+    uint64_t first = enter(table, ANN, "", 0), second = enter(table, ANN, "", 0);
+    uint64_t wanting[3];
+    CHECK_EQ(gord_queues_set(table, GORD_POOL, "gpu", 3), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        wanting[i] = enter(table, ANN, "", i + 1); /* a lane each */
+    }
+    CHECK_EQ(start(table), first);
+    CHECK_EQ(start(table), second);
+    CHECK_EQ(start(table), 0);
+    CHECK(gord_job_table_is_valid(table));
+    end(table, wanting[0]); /* as one that is cancelled */
+    CHECK_EQ(start(table), 0);
+    uint64_t later = enter(table, ANN, "", 1);
+    CHECK_EQ(start(table), 0);
+    end(table, first);
+    CHECK_EQ(start(table), wanting[1]);
+    CHECK_EQ(start(table), 0);
+    limit(table, 0, 0);
+    CHECK_EQ(start(table), 0); /* hers is two all the same */
+    end(table, second);
+    CHECK_EQ(start(table), 0); /* the next one wants three tokens, and is not passed for it */
+    end(table, wanting[1]);
+    CHECK_EQ(start(table), wanting[2]);
+    end(table, wanting[2]);
+    CHECK_EQ(start(table), later);
+    gord_job_table_free(table);
+}
+
+TEST(owners_without_limits_are_served_as_they_came)
+{
+    struct gord_job_table *table = table_with_slots(1);
+    uint64_t ids[150];
+    for (uint32_t i = 0; i < 150; i++) {
+        ids[i] = enter(table, 2000 + i % 3, "", 0);
+    }
+    for (uint32_t i = 0; i < 150; i++) {
+        CHECK_EQ(start(table), ids[i]);
+        end(table, ids[i]);
+    }
     gord_job_table_free(table);
 }
 
@@ -334,37 +380,75 @@ static void check_starts(const struct gord_job_table *table, unsigned running)
     }
 }
 
-/* Jobs of five owners with limits that only grow: never more run than may, and all get there. */
+enum { JOBS = 2000, RUNNING_MAX = 40 };
+
+struct world {
+    struct gord_job_table *table;
+    bool runs[JOBS + 1]; /* by id, as the next */
+    bool over[JOBS + 1];
+    size_t entered, running, ended;
+    unsigned most, random;
+};
+
+static unsigned draw(struct world *world)
+{
+    world->random = world->random * 1103515245U + 12345U;
+    return world->random >> 16;
+}
+
+static void end_any(struct world *world, bool of_running)
+{
+    for (size_t tries = 0, at = draw(world); tries < world->entered; tries++, at++) {
+        uint64_t id = 1 + at % world->entered;
+        if (!world->over[id] && world->runs[id] == of_running) {
+            end(world->table, id);
+            world->over[id] = true;
+            world->running -= of_running;
+            world->ended++;
+            return;
+        }
+    }
+}
+
+static void start_all(struct world *world)
+{
+    for (uint64_t id; world->running < RUNNING_MAX && (id = start(world->table)) != 0;) {
+        CHECK(id <= JOBS && !world->runs[id] && !world->over[id]);
+        world->runs[id] = true;
+        world->running++;
+        check_starts(world->table, world->most);
+    }
+}
+
+/* Jobs of five owners in lanes of several kinds, with limits that only grow: never more run than may, and
+ * all get there, though others are taken out of the middle. */
 TEST(random_lives_keep_to_limits_and_all_end)
 {
-    enum { JOBS = 600, RUNNING_MAX = 40 };
-    struct gord_job_table *table = table_with_slots(12);
-    uint64_t running[RUNNING_MAX];
-    size_t running_count = 0, entered = 0, ended = 0;
-    unsigned most = 1, random = 12345;
-    CHECK_EQ(gord_queues_set(table, GORD_POOL, "gpu", 4), 0);
-    limit(table, 0, most);
-    while (ended < JOBS) {
-        random = random * 1103515245U + 12345U;
-        unsigned draw = random >> 16;
-        if (entered < JOBS && draw % 3 != 0) {
-            enter(table, 2000 + draw % 5, "", draw % 4 == 0 ? 1 + draw % 3 : 0);
-            entered++;
-        } else if (running_count > 0) {
-            size_t at = draw % running_count;
-            end(table, running[at]);
-            running[at] = running[--running_count];
-            ended++;
+    struct world *world = calloc(1, sizeof *world);
+    CHECK(world != NULL);
+    world->table = table_with_slots(12);
+    world->most = 1;
+    world->random = 12345;
+    CHECK_EQ(gord_queues_set(world->table, GORD_POOL, "gpu", 4), 0);
+    limit(world->table, 0, world->most);
+    while (world->ended < JOBS) {
+        unsigned what = draw(world) % 10, who = draw(world);
+        if (world->entered < JOBS && what < 6) {
+            enter(world->table, 2000 + who % 5, "", who % 4 == 0 ? 1 + who % 3 : 0);
+            world->entered++;
+        } else if (what < 9) {
+            end_any(world, true);
+        } else if (world->entered > 0) {
+            end_any(world, false);
         }
-        if (draw % 97 == 0 && most < 4) {
-            limit(table, 0, ++most);
+        if (who % 397 == 0 && world->most < 4) {
+            limit(world->table, 0, ++world->most);
         }
-        for (uint64_t id; running_count < RUNNING_MAX && (id = start(table)) != 0;) {
-            running[running_count++] = id;
-            check_starts(table, most);
-        }
-        CHECK(entered < JOBS || ended == JOBS || running_count > 0);
+        start_all(world);
+        CHECK(world->entered < JOBS || world->ended == JOBS || world->running > 0);
+        CHECK(who % 50 != 0 || gord_job_table_is_valid(world->table));
     }
-    CHECK(gord_job_table_is_valid(table));
-    gord_job_table_free(table);
+    CHECK(gord_job_table_is_valid(world->table));
+    gord_job_table_free(world->table);
+    free(world);
 }
