@@ -42,11 +42,16 @@ uint32_t gord_group_running(const struct gord_job *group)
     return by_state[GOR__V1__JOB_STATE__RUNNING] + by_state[GOR__V1__JOB_STATE__WAITING];
 }
 
+uint32_t gord_group_never_ran(const struct gord_job *group)
+{
+    return group->body->tasks->ended[GOR__V1__OUTCOME__DEPENDENCY_FAILED];
+}
+
 uint32_t gord_group_failed(const struct gord_job *group)
 {
     const uint32_t *ended = group->body->tasks->ended;
     return gord_group_ended(group) - ended[GOR__V1__OUTCOME__SUCCEEDED] -
-           ended[GOR__V1__OUTCOME__CANCELLED];
+           ended[GOR__V1__OUTCOME__CANCELLED] - gord_group_never_ran(group);
 }
 
 void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT])
@@ -59,22 +64,25 @@ void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTC
     }
 }
 
+/* ", 3 failed" behind what there is, or "3 of 100 tasks failed" as the first. */
+static void add_text(char *out, size_t bytes, uint32_t number, uint32_t of, const char *what)
+{
+    size_t used = strlen(out);
+    if (number > 0 && used > 0) {
+        snprintf(out + used, bytes - used, ", %" PRIu32 " %s", number, what);
+    } else if (number > 0) {
+        snprintf(out, bytes, "%" PRIu32 " of %" PRIu32 " tasks %s", number, of, what);
+    }
+}
+
 const char *gord_group_text(const struct gord_job *group, char *out, size_t bytes)
 {
     const struct gord_tasks *tasks = group->body->tasks;
     uint32_t cancelled = tasks->ended[GOR__V1__OUTCOME__CANCELLED];
-    uint32_t failed = gord_group_failed(group);
     out[0] = '\0';
-    if (failed > 0) {
-        snprintf(out, bytes, "%" PRIu32 " of %" PRIu32 " tasks failed", failed, tasks->count);
-    }
-    if (cancelled > 0 && failed > 0) {
-        size_t used = strlen(out);
-        snprintf(out + used, bytes - used, ", %" PRIu32 " %s cancelled", cancelled,
-                 cancelled == 1 ? "was" : "were");
-    } else if (cancelled > 0) {
-        snprintf(out, bytes, "%" PRIu32 " of %" PRIu32 " tasks %s cancelled", cancelled,
-                 tasks->count, cancelled == 1 ? "was" : "were");
-    }
+    add_text(out, bytes, gord_group_failed(group), tasks->count, "failed");
+    add_text(out, bytes, gord_group_never_ran(group), tasks->count, "never ran");
+    add_text(out, bytes, cancelled, tasks->count,
+             cancelled == 1 ? "was cancelled" : "were cancelled");
     return out;
 }

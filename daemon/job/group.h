@@ -32,14 +32,18 @@ bool gord_group_is_shut(const struct gord_job_table *table, const struct gord_jo
 uint32_t gord_group_live(const struct gord_job *group);
 uint32_t gord_group_ended(const struct gord_job *group);
 
-/* Those that have a run, and those that neither succeeded nor were cancelled. */
+/* Those that have a run. */
 uint32_t gord_group_running(const struct gord_job *group);
+
+/* Those that could not run, for what they waited for could no longer come; and those that ended in any
+ * other way than that, by success, or cancelled. */
+uint32_t gord_group_never_ran(const struct gord_job *group);
 uint32_t gord_group_failed(const struct gord_job *group);
 
 /* Those that have ended so, as the store has them: at start, when only live ones were read back. */
 void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT]);
 
-/* "3 of 100 tasks failed, 2 were cancelled"; "" if all have succeeded. */
+/* "3 of 100 tasks failed, 4 never ran, 2 were cancelled"; "" if all have succeeded. */
 const char *gord_group_text(const struct gord_job *group, char *out, size_t bytes);
 
 #endif

@@ -100,7 +100,11 @@ struct gord_report *gord_runner_group_report(const struct gord_job *group)
     int used = snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu32 " tasks", progress.done,
                         tasks->count);
     if (failed > 0) {
-        snprintf(text + used, sizeof(text) - (size_t)used, ", %" PRIu32 " failed", failed);
+        used += snprintf(text + used, sizeof(text) - (size_t)used, ", %" PRIu32 " failed", failed);
+    }
+    if (gord_group_never_ran(group) > 0) {
+        snprintf(text + used, sizeof(text) - (size_t)used, ", %" PRIu32 " never ran",
+                 gord_group_never_ran(group));
     }
     return gord_report_new(&progress, NULL, 0);
 }
@@ -132,6 +136,8 @@ static void end_group(struct gord_runner *runner, const struct gord_job *group)
     snprintf(text, sizeof(text), "%s", counts);
     if (tasks->ended[GOR__V1__OUTCOME__SUCCEEDED] == tasks->count) {
         outcome = GOR__V1__OUTCOME__SUCCEEDED;
+    } else if (gord_group_never_ran(group) == tasks->count) {
+        outcome = GOR__V1__OUTCOME__DEPENDENCY_FAILED;
     } else if (cancel != NULL && tasks->ended[GOR__V1__OUTCOME__CANCELLED] > 0) {
         outcome = GOR__V1__OUTCOME__CANCELLED;
         snprintf(text, sizeof(text), "%.300s; %s", cancel->text, counts);

@@ -146,6 +146,22 @@ TEST(group_counts_its_tasks_as_they_move)
     gord_job_table_free(table);
 }
 
+TEST(group_tells_those_that_never_ran_apart)
+{
+    struct gord_job_table *table = table_with(3, 0);
+    struct gord_job *group = gord_job_find(table, 1);
+    char text[96];
+    end(table, 3, OUTCOME(DEPENDENCY_FAILED));
+    CHECK_STR(gord_group_text(group, text, sizeof text), "1 of 3 tasks never ran");
+    end(table, 2, OUTCOME(SPAWN_ERROR));
+    end(table, 4, OUTCOME(CANCELLED));
+    CHECK_EQ(gord_group_failed(group), 1);
+    CHECK_EQ(gord_group_never_ran(group), 1);
+    CHECK_STR(gord_group_text(group, text, sizeof text),
+              "1 of 3 tasks failed, 1 never ran, 1 was cancelled");
+    gord_job_table_free(table);
+}
+
 TEST(group_is_shut_until_it_waits_and_is_none_after_its_end)
 {
     struct gord_job_table *table = table_with(1, 0);
