@@ -331,7 +331,23 @@ int gord_spec_hook_of(const struct gord_spec *spec, struct gord_hook_of *out_of)
         return -ENOMEM;
     }
     const Gor__V1__HookOf *of = wire->hook_of;
-    *out_of = (struct gord_hook_of){of->job_id, of->outcome, of->exit_code, of->signal};
+    *out_of = (struct gord_hook_of){.job_id = of->job_id,
+                                    .outcome = of->outcome,
+                                    .exit_code = of->exit_code,
+                                    .signal = of->signal,
+                                    .is_task = of->task != NULL};
+    if (of->task != NULL) {
+        out_of->array_id = of->task->array_id;
+        out_of->array_count = of->task->count;
+        out_of->array_index = of->task->index;
+    } else if (of->tasks != NULL) {
+        out_of->array_id = of->job_id;
+        out_of->array_count = of->tasks->count;
+        out_of->succeeded = of->tasks->succeeded;
+        out_of->failed = of->tasks->failed;
+        out_of->cancelled = of->tasks->cancelled;
+        out_of->never_ran = of->tasks->never_ran;
+    }
     gor__v1__job_spec__free_unpacked(wire, NULL);
     return 0;
 }

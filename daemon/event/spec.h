@@ -34,6 +34,14 @@ struct gord_hook_of {
     Gor__V1__Outcome outcome;
     int32_t exit_code;
     int32_t signal;
+    uint64_t array_id;    /* of a task, or of the array itself; 0: it is neither */
+    uint32_t array_count; /* of that array's tasks */
+    bool is_task;
+    uint32_t array_index; /* of a task */
+    uint32_t succeeded;   /* of an array: how many of its tasks, as the next three */
+    uint32_t failed;
+    uint32_t cancelled;
+    uint32_t never_ran;
 };
 
 /* What the names of functions begin with that are not a plug-in's. */

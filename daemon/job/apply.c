@@ -97,6 +97,16 @@ Gor__V1__JobState gord_job_state_after(const struct gord_job *job, const struct 
     return to != 0 ? to : (Gor__V1__JobState)job->state;
 }
 
+/* A task's group knows the first of them. */
+static void note_first(struct gord_job_table *table, const struct gord_job *job)
+{
+    struct gord_job *group = gord_group_of(table, job);
+    if (group != NULL) {
+        uint64_t *first = &group->body->tasks->first;
+        *first = *first == 0 || job->id < *first ? job->id : *first;
+    }
+}
+
 /* It has come to be in that state, or is not any more (by = 1 or -1, as unsigned): if it is a task its
  * group counts that. */
 static void count_task(struct gord_job_table *table, const struct gord_job *job, uint32_t by)
@@ -154,6 +164,7 @@ static struct gord_job *create(struct gord_job_table *table, const struct gord_e
     job->body->created_ns = event->kind == GORD_EVENT_REVIVED ? event->started_ns : event->at_ns;
     job->body->uid = event->uid;
     if (event->spec->array_id != 0) {
+        note_first(table, job);
         count_task(table, job, 1);
     }
     return job;

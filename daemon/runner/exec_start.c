@@ -172,7 +172,7 @@ static int spawn_limited(struct gord_exec *exec, struct gord_spawn *what,
     return result;
 }
 
-enum { OURS_MAX = 16, OURS_ROOM = 160 };
+enum { OURS_MAX = 20, OURS_ROOM = 160 };
 
 /* Variables of ours in its environment. */
 struct ours {
@@ -227,8 +227,8 @@ static int add_hook(struct ours *ours, const struct gord_spec *spec)
     if (result != 0) {
         return result;
     }
-    gord_finish_variables(&of, texts);
-    for (int i = 0; i < GORD_HOOK_VARIABLES; i++) {
+    size_t count = gord_finish_variables(&of, texts);
+    for (size_t i = 0; i < count; i++) {
         add(ours, "%s", texts[i]);
     }
     return 0;

@@ -16,9 +16,9 @@
 void gord_finish_hooks(struct gord_runner *runner, const struct gord_event *ended,
                        const struct gord_job *job);
 
-/* What a hook's process has in its environment besides, as "NAME=value". */
-enum { GORD_HOOK_VARIABLES = 4, GORD_HOOK_TEXT = 64 };
-void gord_finish_variables(const struct gord_hook_of *of,
-                           char out[GORD_HOOK_VARIABLES][GORD_HOOK_TEXT]);
+/* What a hook's process has in its environment besides, as "NAME=value"; how many there are. */
+enum { GORD_HOOK_VARIABLES = 10, GORD_HOOK_TEXT = 64 };
+size_t gord_finish_variables(const struct gord_hook_of *of,
+                             char out[GORD_HOOK_VARIABLES][GORD_HOOK_TEXT]);
 
 #endif

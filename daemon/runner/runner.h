@@ -85,6 +85,9 @@ int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const cha
 int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const char *cause,
                         uint64_t *out_seq);
 
+/* The first task of a group, which may not be on disk yet, that is kept. -ENOENT; the reader's error. */
+int gord_runner_first_task(struct gord_runner *runner, uint64_t group_id, uint64_t *out_id);
+
 /* What the live group has come to, as a report and as the reason it waits. NULL: out of memory. */
 struct gord_report *gord_runner_group_report(const struct gord_job *group);
 const char *gord_runner_group_why(const struct gord_job *group, char *out, size_t out_bytes);

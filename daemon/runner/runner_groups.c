@@ -123,6 +123,44 @@ const char *gord_runner_group_why(const struct gord_job *group, char *out, size_
     return out;
 }
 
+int gord_runner_first_task(struct gord_runner *runner, uint64_t group_id, uint64_t *out_id)
+{
+    const struct gord_job *group = gord_job_find(gord_bus_table(runner->bus), group_id);
+    int result = gord_reader_first_task(gord_bus_reader(runner->bus), group_id, out_id);
+
+    /* Both are on disk, or neither is. */
+    if (result == -ENOENT && group != NULL && group->kind == GORD_GROUP &&
+        group->body->tasks->first != 0) {
+        *out_id = group->body->tasks->first;
+        return 0;
+    }
+    return result;
+}
+
+int gord_runner_task_spec(struct gord_runner *runner, uint64_t group_id,
+                          struct gord_spec **out_spec)
+{
+    uint64_t id = 0;
+    struct gord_row row;
+    int result = gord_runner_first_task(runner, group_id, &id);
+
+    if (result != 0) {
+        return result;
+    }
+    result = gord_reader_job(gord_bus_reader(runner->bus), id, true, &row);
+    if (result == 0) {
+        *out_spec = gord_spec_ref(row.spec);
+        gord_row_fini(&row);
+        return 0;
+    }
+    const struct gord_job *task = gord_job_find(gord_bus_table(runner->bus), id);
+    if (result == -ENOENT && task != NULL && gord_job_has_spec(task)) {
+        *out_spec = gord_spec_ref(task->body->spec); /* it ends before it is on disk */
+        return 0;
+    }
+    return result;
+}
+
 /* All of its tasks have ended. */
 static void end_group(struct gord_runner *runner, const struct gord_job *group)
 {

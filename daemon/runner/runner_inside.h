@@ -87,6 +87,11 @@ int gord_runner_wait_for_group(struct gord_runner *runner, struct gord_job *task
 void gord_runner_task_moved(struct gord_runner *runner, const struct gord_job *task,
                             const struct gord_event *event);
 
+/* What a task of the group is to do, with its environment: the first that is kept, all are alike. A
+ * reference. -ENOENT: none is kept; the reader's error. */
+int gord_runner_task_spec(struct gord_runner *runner, uint64_t group_id,
+                          struct gord_spec **out_spec);
+
 /* At start, before anything ends: count the tasks of groups that have ended. 0, or the reader's error. */
 int gord_runner_count_groups(struct gord_runner *runner);
 

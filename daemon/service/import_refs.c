@@ -39,7 +39,12 @@ size_t gord_import_point(Gor__V1__JobSpec *spec, const struct gord_idmap *ids, b
     size_t lost = point(&spec->parent_id, ids, renumbered);
 
     lost += point(&spec->rerun_of, ids, renumbered);
-    lost += spec->hook_of != NULL && point(&spec->hook_of->job_id, ids, renumbered);
+    if (spec->hook_of != NULL) {
+        lost += point(&spec->hook_of->job_id, ids, renumbered);
+    }
+    if (spec->hook_of != NULL && spec->hook_of->task != NULL) {
+        lost += point(&spec->hook_of->task->array_id, ids, renumbered);
+    }
     if (spec->task != NULL && point(&spec->task->array_id, ids, renumbered)) {
         gor__v1__array_task__free_unpacked(spec->task, NULL);
         spec->task = NULL;
@@ -77,6 +82,9 @@ bool gord_import_point_live(struct gord_service *service, Gor__V1__JobSpec *spec
     spec->rerun_of = gord_idmap_get(ids, spec->rerun_of);
     if (spec->hook_of != NULL) {
         spec->hook_of->job_id = gord_idmap_get(ids, spec->hook_of->job_id);
+    }
+    if (spec->hook_of != NULL && spec->hook_of->task != NULL) {
+        spec->hook_of->task->array_id = gord_idmap_get(ids, spec->hook_of->task->array_id);
     }
     spec->parent_id = gord_idmap_get(ids, spec->parent_id);
     const struct gord_job *parent =

@@ -151,6 +151,7 @@ TEST(group_tells_those_that_never_ran_apart)
     struct gord_job_table *table = table_with(3, 0);
     struct gord_job *group = gord_job_find(table, 1);
     char text[96];
+    CHECK_EQ(group->body->tasks->first, 2);
     end(table, 3, OUTCOME(DEPENDENCY_FAILED));
     CHECK_STR(gord_group_text(group, text, sizeof text), "1 of 3 tasks never ran");
     end(table, 2, OUTCOME(SPAWN_ERROR));

@@ -13,6 +13,12 @@ TELL = ["sh", "-c", 'echo "$GOR_HOOK_JOB $GOR_HOOK_OUTCOME $GOR_HOOK_EXIT_CODE $
         '$MINE $PWD"']
 
 
+TELL_ARRAY = 'echo $GOR_HOOK_JOB $GOR_HOOK_OUTCOME ${GOR_ARRAY_INDEX--} ' \
+             '$GOR_ARRAY_ID/$GOR_ARRAY_COUNT ${GOR_HOOK_TASKS_SUCCEEDED--} ' \
+             '${GOR_HOOK_TASKS_FAILED--} ${GOR_HOOK_TASKS_CANCELLED--} ' \
+             '${GOR_HOOK_TASKS_NEVER_RAN--} $MINE $PWD'
+
+
 def hook_of(client, job):
     """The hook of a job that has ended; it was submitted with its end."""
     found = [j for j in client.jobs("List", limit=1000).jobs if j.spec.hook_of.job_id == job]
@@ -52,6 +58,45 @@ class OwnHooks(ctl.GorctlTest):
         native = self.client.native_spec("builtin.echo", "x")
         native.on_finish.extend(word.encode() for word in TELL)
         self.assertEqual(self.told(self.client.submit(native))[1:], ["succeeded", "0", "0", "/"])
+
+    def array(self, code, *indices, **fields):
+        """An array of programs with one hook for all: (the array's id, its tasks')."""
+        spec = self.client.exec_spec("sh", "-c", code, env={"MINE": "yes",
+                                                            "PATH": os.environ["PATH"]}, **fields)
+        spec.exec.cwd = b"/usr"
+        spec.on_finish.extend([b"sh", b"-c", TELL_ARRAY.encode()])
+        for index in indices:
+            spec.array.indices.add(first=index, last=index)
+        group = self.client.submit(spec)
+        return group, range(group + 1, group + 1 + len(indices))
+
+    def test_of_an_array_it_has_what_the_tasks_have(self):
+        group, tasks = self.array("exit $GOR_ARRAY_INDEX", 0, 3, 4)
+        whole = f"{group} failed - {group}/3 1 2 0 0 yes /usr".split()
+        self.assertEqual(self.told(group), whole)
+        hook = self.client.get(hook_of(self.client, group))
+        self.assertEqual((hook.spec.hook_of.tasks.count, hook.spec.hook_of.tasks.failed), (3, 2))
+        self.assertEqual(hook.uid, self.client.get(group).uid)
+        for task, index, outcome in zip(tasks, (0, 3, 4), ("succeeded", "failed", "failed")):
+            self.assertEqual(self.told(task), [str(task), outcome, str(index), f"{group}/3",
+                                               "-", "-", "-", "-", "yes", "/usr"])
+
+    def test_of_an_array_that_ends_before_its_tasks(self):
+        group, _ = self.array("true", 1, 2, held=True)
+        self.client.jobs("Cancel", ids=[group])
+        self.assertEqual(self.told(group)[1:], f"cancelled - {group}/2 0 0 2 0 yes /usr".split())
+        bad = self.client.exec("false")
+        clause = self.client.message("AnyOf", of=[self.client.message("Dependency", id=bad)])
+        group, _ = self.array("true", 1, after=[clause])
+        self.assertEqual(self.told(group)[1:],
+                         f"dependency-failed - {group}/1 0 0 1 0 yes /usr".split())
+
+    def test_of_an_array_that_is_no_program(self):
+        spec = self.client.native_spec("builtin.echo", "x")
+        spec.on_finish.extend(word.encode() for word in TELL)
+        spec.array.indices.add(first=7, last=7)
+        group = self.client.submit(spec)
+        self.assertEqual(self.told(group), [str(group), "succeeded", "0", "0", "/"])
 
     def test_by_gorctl_and_shown(self):
         job = self.submit("--on-finish", "echo", "--on-finish", "a b", "--", "true")
@@ -109,6 +154,22 @@ class AfterACrash(e2e.KillTest):
         self.client.jobs("Cancel", ids=[queued])
         hook = hook_of(self.client, queued)
         self.assertEqual(self.client.wait(hook).outcome, e2e.SUCCEEDED)
+
+    def test_hook_of_an_array_after_a_restart(self):
+        spec = self.client.exec_spec("sh", "-c", "test $GOR_ARRAY_INDEX = 0 || exec sleep 1000",
+                                     env={"MINE": "yes", "PATH": os.environ["PATH"]})
+        spec.exec.cwd = b"/usr"
+        spec.on_finish.extend([b"sh", b"-c", TELL_ARRAY.encode()])
+        spec.array.indices.add(first=0, last=1)
+        group = self.client.submit(spec)
+        self.client.wait(group + 1)
+        self.client.wait_process(group + 2)
+        self.restart()
+        self.client.wait(group)
+        hook = hook_of(self.client, group)
+        self.client.wait(hook)
+        self.assertEqual(self.client.logs(hook, 1).decode(),
+                         f"{group} failed - {group}/2 1 1 0 0 yes /usr\n")
 
     def test_hook_that_dies_with_the_daemon_runs_again(self):
         path = os.path.join(self.gord.folder, "runs")
