@@ -18,6 +18,7 @@
 
 struct gord_tasks {
     uint64_t first;                      /* of those that this daemon knows of; 0: none */
+    bool entering;                       /* they are being submitted: not all are there yet */
     uint32_t count;                      /* there are */
     uint32_t by_state[GORD_STATE_COUNT]; /* TERMINATED: all that have ended */
     uint32_t ended[GORD_OUTCOME_COUNT];

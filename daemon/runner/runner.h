@@ -85,6 +85,11 @@ int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const cha
 int gord_runner_release(struct gord_runner *runner, struct gord_job *job, const char *cause,
                         uint64_t *out_seq);
 
+/* Between these two the tasks of a group are entered. What becomes of it meanwhile, it comes to with the
+ * second: it ends if all of them have ended, or if what it is to run after can no longer come. */
+void gord_runner_enter_tasks(struct gord_runner *runner, uint64_t group_id);
+void gord_runner_tasks_entered(struct gord_runner *runner, uint64_t group_id);
+
 /* The first task of a group, which may not be on disk yet, that is kept. -ENOENT; the reader's error. */
 int gord_runner_first_task(struct gord_runner *runner, uint64_t group_id, uint64_t *out_id);
 

@@ -36,7 +36,8 @@ int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t
     }
     result = gord_bus_emit(
         runner->bus, gord_event_new(GORD_EVENT_GATED, job->id, gord_gates_why(job, why)), out_seq);
-    if (result == 0) {
+    /* A group has no tasks yet that would end with it: see gord_runner_tasks_entered. */
+    if (result == 0 && job->kind != GORD_GROUP) {
         gord_gates_look(&runner->gates, job);
     }
     return result;

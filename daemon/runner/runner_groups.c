@@ -191,6 +191,39 @@ static void end_group(struct gord_runner *runner, const struct gord_job *group)
     }
 }
 
+static struct gord_job *live_group(struct gord_runner *runner, uint64_t id)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), id);
+
+    return job != NULL && job->kind == GORD_GROUP && job->state != GOR__V1__JOB_STATE__TERMINATED
+               ? job
+               : NULL;
+}
+
+void gord_runner_enter_tasks(struct gord_runner *runner, uint64_t group_id)
+{
+    struct gord_job *group = live_group(runner, group_id);
+
+    if (group != NULL) {
+        group->body->tasks->entering = true;
+    }
+}
+
+void gord_runner_tasks_entered(struct gord_runner *runner, uint64_t group_id)
+{
+    struct gord_job *group = live_group(runner, group_id);
+
+    if (group == NULL) {
+        return;
+    }
+    group->body->tasks->entering = false;
+    if (gord_group_live(group) == 0) {
+        end_group(runner, group);
+    } else {
+        gord_gates_look(&runner->gates, group);
+    }
+}
+
 void gord_runner_task_moved(struct gord_runner *runner, const struct gord_job *task,
                             const struct gord_event *event)
 {
@@ -205,7 +238,8 @@ void gord_runner_task_moved(struct gord_runner *runner, const struct gord_job *t
                       gord_event_new(GORD_EVENT_STARTED, group->id, "its first task has started"),
                       NULL);
     }
-    if (event->kind == GORD_EVENT_FINISHED && gord_group_live(group) == 0) {
+    if (event->kind == GORD_EVENT_FINISHED && gord_group_live(group) == 0 &&
+        !group->body->tasks->entering) {
         end_group(runner, group);
     }
 }

@@ -149,10 +149,14 @@ int gord_array_enter_tasks(struct gord_service *service, const Gor__V1__JobSpec 
         bare.n_rlimits = 0;
         spec.exec = &bare;
     }
+    gord_runner_enter_tasks(service->runner, group_id);
     while (result == 0 && gord_array_next(wire->array, &walk, &task.index)) {
         snprintf(name, sizeof(name), "%s[%" PRIu32 "]", wire->name, task.index);
         result = enter_task(service, &spec, env, uid, out_seq);
         GORD_CRASHPOINT(TASK_ENTERED);
+    }
+    if (result == 0) {
+        gord_runner_tasks_entered(service->runner, group_id);
     }
     gord_env_unref(env);
     return result;

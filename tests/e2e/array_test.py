@@ -232,6 +232,16 @@ class Arrays(ctl.GorctlTest):
         ends = self.client.wait(never + 1, never + 2)
         self.assertEqual({t.outcome for t in ends}, {CANCELLED})
 
+    def test_runs_not_after_what_has_come_otherwise_already(self):
+        bad = self.submit("false")
+        self.client.wait(bad)
+        group = self.array("0-1", "--after", str(bad), "true")
+        shown = self.client.wait(group)
+        self.assertEqual(shown.outcome, e2e.DEPENDENCY_FAILED)
+        self.assertIn(f"it waited for job {bad} to succeed, which failed", shown.detail)
+        ends = self.client.wait(group + 1, group + 2)
+        self.assertEqual({(t.outcome, t.started_ns) for t in ends}, {(CANCELLED, 0)})
+
     def test_times_gate_and_end_it(self):
         group = self.array("0-1", "--in", "1ms", "true")
         self.ok("wait", str(group))
