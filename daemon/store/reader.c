@@ -405,6 +405,20 @@ int gord_reader_knows(struct gord_reader *reader, uint64_t id)
     return rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
 }
 
+int gord_reader_ended(struct gord_reader *reader, uint64_t id, Gor__V1__Outcome *out_outcome,
+                      bool *out_started)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_ENDED];
+    (void)sqlite3_bind_int64(stmt, 1, id > INT64_MAX ? 0 : (int64_t)id);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        *out_outcome = (Gor__V1__Outcome)sqlite3_column_int(stmt, 0);
+        *out_started = sqlite3_column_int64(stmt, 2) != 0;
+    }
+    (void)sqlite3_reset(stmt);
+    return rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
+}
+
 /* --------------------------------------------------------------- arrays */
 
 int gord_reader_tasks_ended(struct gord_reader *reader, uint64_t group_id,

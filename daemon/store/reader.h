@@ -66,6 +66,11 @@ int gord_reader_first_task(struct gord_reader *reader, uint64_t group_id, uint64
 /* 0, or -ENOENT; cheaper than reading the job. */
 int gord_reader_knows(struct gord_reader *reader, uint64_t id);
 
+/* How a job has ended, and whether it had started; cheaper than reading it, too. -ENOENT: it has not
+ * ended, or there is none. */
+int gord_reader_ended(struct gord_reader *reader, uint64_t id, Gor__V1__Outcome *out_outcome,
+                      bool *out_started);
+
 struct gord_id_range {
     uint64_t first;
     uint64_t last;

@@ -356,3 +356,25 @@ TEST(no_database_is_an_error)
     CHECK(reader == NULL);
     gord_reader_close(NULL);
 }
+
+TEST(reader_knows_how_what_has_ended_did_and_nothing_of_the_rest)
+{
+    struct box box;
+    CHECK_EQ(box_open(&box, fresh_dir(), false), 0);
+    fill(&box);
+    struct gord_reader *reader = box_reader(&box);
+    Gor__V1__Outcome outcome = GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
+    bool started = false;
+    CHECK_EQ(gord_reader_ended(reader, 5, &outcome, &started), 0);
+    CHECK_EQ(outcome, GOR__V1__OUTCOME__SUCCEEDED);
+    CHECK(started);
+    CHECK_EQ(gord_reader_ended(reader, 7, &outcome, &started), 0);
+    CHECK_EQ(outcome, GOR__V1__OUTCOME__FAILED);
+    CHECK_EQ(gord_reader_ended(reader, 1, &outcome, &started), -ENOENT); /* waits */
+    CHECK_EQ(gord_reader_ended(reader, 2, &outcome, &started), -ENOENT); /* runs */
+    CHECK_EQ(gord_reader_ended(reader, JOBS + 1, &outcome, &started), -ENOENT);
+    CHECK_EQ(gord_reader_ended(reader, UINT64_MAX, &outcome, &started), -ENOENT);
+    CHECK_EQ(outcome, GOR__V1__OUTCOME__FAILED); /* untouched */
+    gord_reader_close(reader);
+    CHECK_EQ(box_close(&box), 0);
+}
