@@ -11,7 +11,7 @@
 #include "client/alloc.h"
 #include "client/options.h"
 
-static const char *const conditions[] = {"ok", "any", "notok", "start"};
+static const char *const conditions[] = {"ok", "any", "notok", "start", "corr"};
 
 enum { CONDITIONS = sizeof(conditions) / sizeof(conditions[0]) };
 
@@ -78,6 +78,20 @@ int gorctl_after_add(Gor__V1__JobSpec *message, const char *text, bool with_line
     }
     free(copy);
     return result;
+}
+
+const char *gorctl_after_misfit(const Gor__V1__JobSpec *message)
+{
+    for (size_t i = 0; message->array == NULL && i < message->n_after; i++) {
+        for (size_t k = 0; k < message->after[i]->n_of; k++) {
+            if (message->after[i]->of[k]->condition == GOR__V1__DEPENDENCY__CONDITION__CORR) {
+                return "corr: is for the tasks of an array, each of which waits for one of "
+                       "another, "
+                       "and this is none";
+            }
+        }
+    }
+    return NULL;
 }
 
 char *gorctl_after_text(const Gor__V1__JobSpec *message)

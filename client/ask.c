@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client/after.h"
 #include "client/alloc.h"
 #include "client/array.h"
 #include "client/exits.h"
@@ -145,6 +146,11 @@ static int fill_array(const char *text, Gor__V1__JobSpec *message)
     char why[GORCTL_ARRAY_WHY];
     if (text != NULL && gorctl_array_add(message, text, why) != 0) {
         gorctl_say("--array: %s", why);
+        return GORCTL_EXIT_USAGE;
+    }
+    const char *misfit = gorctl_after_misfit(message);
+    if (misfit != NULL) {
+        gorctl_say("--after: %s; give --array, or ok: to wait for all of that", misfit);
         return GORCTL_EXIT_USAGE;
     }
     return GORCTL_EXIT_OK;

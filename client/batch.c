@@ -724,6 +724,11 @@ int gorctl_batch_line(const char *line, size_t length, char why[GORCTL_BATCH_WHY
     if (rc == 0) {
         rc = read_members(&reading, object);
     }
+    const char *misfit = rc == 0 ? gorctl_after_misfit(reading.spec) : NULL;
+    if (misfit != NULL) {
+        complain(&reading, "\"after\": %s; give \"array\", or ok:", misfit);
+        rc = -EINVAL;
+    }
     json_decref(object);
     if (rc != 0) {
         if (reading.spec != NULL) {

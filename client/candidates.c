@@ -202,6 +202,7 @@ static void print_after(const struct gorctl_candidates *at)
         gorctl_candidate(at, "any:", "once it has ended");
         gorctl_candidate(at, "notok:", "once it has failed");
         gorctl_candidate(at, "start:", "once it has started");
+        gorctl_candidate(at, "corr:", "each task once that of the same index has succeeded");
         (void)fflush(stdout); /* the daemon may take too long */
     }
     gorctl_live_all_jobs(&id);
@@ -285,7 +286,7 @@ static const struct row rows[] = {
     WORDS("KEY", "unset-label", NULL, gorctl_live_label_keys),
     OPEN("KEY[=VALUE]", NULL, NULL, gorctl_live_labels),
     OPEN("KEY=VALUE", NULL, NULL, gorctl_live_labels),
-    LIST("[ok|any|notok|start:]ID...", NULL, NULL, print_after),
+    LIST("[ok|any|notok|start|corr:]ID...", NULL, NULL, print_after),
     KIND("ID", "goroutine", NULL, GORCTL_CANDIDATES_FREE),
     KIND("ID", "from-id", NULL, GORCTL_CANDIDATES_FREE),
     KIND("ID", "before", NULL, GORCTL_CANDIDATES_FREE),

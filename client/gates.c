@@ -28,9 +28,9 @@ static const struct argp_option options[] = {
     {"at", KEY_AT, "TIME", 0, "Not before this time (14:30, '2026-03-01 12:30')", 3},
     {"tz", KEY_TZ, "ZONE", 0, "The zone that times are meant in, as Europe/Berlin (default: yours)",
      3},
-    {"after", KEY_AFTER, "[ok|any|notok|start:]ID...", 0,
-     "Not before job ID has succeeded (or ended, failed, started); ',' between two is and, '?' is "
-     "or",
+    {"after", KEY_AFTER, "[ok|any|notok|start|corr:]ID...", 0,
+     "Not before job ID has succeeded (or ended, failed, started; of arrays corr: each task after "
+     "the one of the same index there); ',' between two is and, '?' is or",
      3},
     {"start-before", KEY_START_BEFORE, "TIME", 0,
      "Give up if it has not started by then; a duration counts from now", 3},
@@ -170,8 +170,8 @@ static int fill_after(const struct gorctl_gates *gates, Gor__V1__JobSpec *messag
 {
     for (size_t i = 0; i < gates->after_count; i++) {
         if (gorctl_after_add(message, gates->after[i], false) != 0) {
-            gorctl_say("--after: '%s' cannot be read; write ids, each with ok:, any:, notok: or "
-                       "start: before it, with ',' for and, '?' for or between",
+            gorctl_say("--after: '%s' cannot be read; write ids, each with ok:, any:, notok:, "
+                       "start: or corr: before it, with ',' for and, '?' for or between",
                        gates->after[i]);
             return GORCTL_EXIT_USAGE;
         }

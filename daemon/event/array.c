@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 uint32_t gord_array_count(const Gor__V1__JobSpec *wire)
 {
@@ -120,4 +121,63 @@ int gord_array_check(const Gor__V1__Array *array, char *error, size_t error_byte
         return -EINVAL;
     }
     return check_doubles(array, size, error, error_bytes);
+}
+
+/* ------------------------------------------------------------------ places */
+
+const char *gord_array_text(const Gor__V1__Array *array, char *out, size_t bytes)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < array->n_indices; i++) {
+        const Gor__V1__Array__Range *range = array->indices[i];
+        char one[48];
+        int length = snprintf(one, sizeof one, "%s%" PRIu32, i > 0 ? "," : "", range->first);
+        if (range->last != range->first) {
+            length += snprintf(one + length, sizeof one - (size_t)length, "-%" PRIu32, range->last);
+        }
+        if (range->last != range->first && step_of(range) > 1) {
+            length +=
+                snprintf(one + length, sizeof one - (size_t)length, ":%" PRIu32, step_of(range));
+        }
+        if (used + (size_t)length + sizeof ",..." > bytes) {
+            snprintf(out + used, bytes - used, "%s...", i > 0 ? "," : "");
+            break;
+        }
+        memcpy(out + used, one, (size_t)length + 1);
+        used += (size_t)length;
+    }
+    return out;
+}
+
+static int compare_places(const void *left, const void *right)
+{
+    return compare(&((const struct gord_array_place *)left)->index,
+                   &((const struct gord_array_place *)right)->index);
+}
+
+struct gord_array_place *gord_array_places(const Gor__V1__Array *array)
+{
+    uint32_t size = gord_array_size(array);
+    struct gord_array_place *places = malloc((size + 1) * sizeof *places);
+    struct gord_array_walk walk = {0, 0};
+    bool sorted = true;
+    if (places == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < size && gord_array_next(array, &walk, &places[i].index); i++) {
+        places[i].place = i;
+        sorted = sorted && (i == 0 || places[i].index > places[i - 1].index);
+    }
+    if (!sorted) {
+        qsort(places, size, sizeof *places, compare_places);
+    }
+    return places;
+}
+
+const struct gord_array_place *gord_array_find(const struct gord_array_place *places,
+                                               uint32_t count, uint32_t index)
+{
+    struct gord_array_place wanted = {index, 0};
+    return bsearch(&wanted, places, count, sizeof *places, compare_places);
 }

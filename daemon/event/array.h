@@ -36,4 +36,21 @@ struct gord_array_walk {
 bool gord_array_next(const Gor__V1__Array *array, struct gord_array_walk *walk,
                      uint32_t *out_index);
 
+/* The indices as "0-9,20-30:2", cut with "..." where there is no more room. */
+const char *gord_array_text(const Gor__V1__Array *array, char *out, size_t bytes);
+
+/* Where in an array an index stands: its task is the `place`th, from 0. */
+struct gord_array_place {
+    uint32_t index;
+    uint32_t place;
+};
+
+/* Those of an array that is right, as many as its size, to be found in and to be freed. NULL: out of
+ * memory. */
+struct gord_array_place *gord_array_places(const Gor__V1__Array *array);
+
+/* The one of that index; NULL: the array has none. */
+const struct gord_array_place *gord_array_find(const struct gord_array_place *places,
+                                               uint32_t count, uint32_t index);
+
 #endif

@@ -111,6 +111,9 @@ static enum gord_after_verdict judge(uint8_t condition, const struct gord_after_
 {
     bool succeeded = facts->outcome == GOR__V1__OUTCOME__SUCCEEDED;
 
+    if (condition == GOR__V1__DEPENDENCY__CONDITION__CORR) {
+        return GORD_AFTER_HOLDS; /* for the array as a whole: its tasks wait, each for one */
+    }
     if (!facts->exists) {
         return GORD_AFTER_NEVER;
     }
@@ -257,7 +260,8 @@ void gord_after_free(struct gord_after_index *index, struct gord_after *after)
 
 /* ------------------------------------------------------------------ telling */
 
-static const char *const wanted[] = {"to succeed", "to end", "to fail", "to start"};
+static const char *const wanted[] = {"to succeed", "to end", "to fail", "to start",
+                                     "to succeed, task by task"};
 
 static const char *became(uint8_t outcome)
 {

@@ -400,6 +400,19 @@ static int would_wait(struct gord_gates *gates, const struct gord_spec *spec,
     return 0;
 }
 
+int gord_gates_would_hold(struct gord_gates *gates, const struct gord_spec *spec,
+                          enum gord_after_verdict *out_verdict)
+{
+    struct gord_after *after = NULL;
+    int result = gord_after_new(&gates->index, 0, spec, look_up, gates, &after);
+
+    if (result == 0) {
+        *out_verdict = gord_after_verdict(after);
+        gord_after_free(&gates->index, after);
+    }
+    return result;
+}
+
 int gord_gates_would(struct gord_gates *gates, const struct gord_spec *spec,
                      char out[GORD_GATE_TEXT])
 {

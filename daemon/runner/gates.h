@@ -66,6 +66,10 @@ const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT])
 int gord_gates_would(struct gord_gates *gates, const struct gord_spec *spec,
                      char out[GORD_GATE_TEXT]);
 
+/* What the conditions on other jobs come to for a job with that spec. -ENOMEM, or the reader's error. */
+int gord_gates_would_hold(struct gord_gates *gates, const struct gord_spec *spec,
+                          enum gord_after_verdict *out_verdict);
+
 /* "2026-03-01 12:30:00 +0100" */
 const char *gord_gates_time(int64_t at_ns, char *out, size_t bytes);
 

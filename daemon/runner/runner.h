@@ -78,6 +78,10 @@ int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t
 int gord_runner_would_gate(struct gord_runner *runner, const struct gord_spec *spec,
                            char out[GORD_GATE_TEXT]);
 
+/* What its conditions on other jobs come to; see gord_gates_would_hold. */
+int gord_runner_would_hold(struct gord_runner *runner, const struct gord_spec *spec,
+                           enum gord_after_verdict *out_verdict);
+
 /* Keep a live job that has not started from starting, or no longer. 0 as above; -EALREADY: it is so
  * already; -EBUSY: it has started; -EINVAL: it has ended; -ENOMEM, or the reader's error. */
 int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,

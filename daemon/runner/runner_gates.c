@@ -49,6 +49,12 @@ int gord_runner_would_gate(struct gord_runner *runner, const struct gord_spec *s
     return gord_gates_would(&runner->gates, spec, out);
 }
 
+int gord_runner_would_hold(struct gord_runner *runner, const struct gord_spec *spec,
+                           enum gord_after_verdict *out_verdict)
+{
+    return gord_gates_would_hold(&runner->gates, spec, out_verdict);
+}
+
 static void gate_opened(void *arg, struct gord_job *job)
 {
     struct gord_runner *runner = arg;

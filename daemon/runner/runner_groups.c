@@ -113,12 +113,20 @@ const char *gord_runner_group_why(const struct gord_job *group, char *out, size_
 {
     const struct gord_tasks *tasks = group->body->tasks;
     uint32_t run = gord_group_running(group);
+    /* While the group is shut, that is why they wait. */
+    uint32_t gated = group->state == GOR__V1__JOB_STATE__WAITING
+                         ? tasks->by_state[GOR__V1__JOB_STATE__CREATED]
+                         : 0;
 
     int used = snprintf(out, out_bytes, "for %" PRIu32 " of %" PRIu32 " tasks",
                         tasks->count - gord_group_ended(group), tasks->count);
     if (run > 0 && (size_t)used < out_bytes) {
-        snprintf(out + used, out_bytes - (size_t)used, ", of which %" PRIu32 " run%s", run,
-                 run == 1 ? "s" : "");
+        used += snprintf(out + used, out_bytes - (size_t)used, ", of which %" PRIu32 " run%s", run,
+                         run == 1 ? "s" : "");
+    }
+    if (gated > 0 && (size_t)used < out_bytes) {
+        snprintf(out + used, out_bytes - (size_t)used, "%s%" PRIu32 " wait%s at a gate",
+                 run > 0 ? " and " : ", of which ", gated, gated == 1 ? "s" : "");
     }
     return out;
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/event/array.h"
+#include "daemon/service/corr.h"
 #include "daemon/service/share.h"
 
 /* What "[999999999]" adds to a name. */
@@ -135,6 +136,7 @@ int gord_array_enter_tasks(struct gord_service *service, const Gor__V1__JobSpec 
     Gor__V1__ArrayTask task;
     Gor__V1__ExecSpec bare;
     struct gord_array_walk walk = {0, 0};
+    struct gord_corr *corr = NULL;
     struct gord_env *env = NULL;
     char name[GORD_NAME_MAX + INDEX_BYTES + 1];
     char share[GORD_WORD_MAX + 1];
@@ -143,6 +145,7 @@ int gord_array_enter_tasks(struct gord_service *service, const Gor__V1__JobSpec 
     spec.name = name;
     spec.share = gord_share_of(service, wire, uid, share);
     int result = gord_env_from_wire(wire, service->last_env, &env);
+    result = result == 0 ? gord_corr_new(service, wire, &corr) : result;
     if (wire->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC) {
         bare = *wire->exec;
         bare.n_env = 0;
@@ -152,6 +155,7 @@ int gord_array_enter_tasks(struct gord_service *service, const Gor__V1__JobSpec 
     gord_runner_enter_tasks(service->runner, group_id);
     while (result == 0 && gord_array_next(wire->array, &walk, &task.index)) {
         snprintf(name, sizeof(name), "%s[%" PRIu32 "]", wire->name, task.index);
+        gord_corr_fill(corr, task.index, &spec);
         result = enter_task(service, &spec, env, uid, out_seq);
         GORD_CRASHPOINT(TASK_ENTERED);
     }
@@ -159,6 +163,7 @@ int gord_array_enter_tasks(struct gord_service *service, const Gor__V1__JobSpec 
         gord_runner_tasks_entered(service->runner, group_id);
     }
     gord_env_unref(env);
+    gord_corr_free(corr);
     return result;
 }
 
@@ -186,7 +191,8 @@ int gord_array_is_group(struct gord_service *service, uint64_t id, uint64_t *out
     return kind == GORD_GROUP;
 }
 
-/* Swap what the group has into its first task's spec, which has what to do. */
+/* Swap what the group has into its first task's spec, which has what to do. What that waited for is the
+ * task's own. */
 static void merge(Gor__V1__JobSpec *group, Gor__V1__JobSpec *task)
 {
     char *name = task->name;
@@ -196,6 +202,13 @@ static void merge(Gor__V1__JobSpec *group, Gor__V1__JobSpec *task)
     group->name = name;
     task->unique_key = group->unique_key;
     group->unique_key = key;
+    size_t n_after = task->n_after;
+    Gor__V1__AnyOf **after = task->after;
+
+    task->n_after = group->n_after;
+    task->after = group->after;
+    group->n_after = n_after;
+    group->after = after;
     task->on_conflict = group->on_conflict;
     task->array = group->array;
     group->array = NULL;

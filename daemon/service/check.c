@@ -12,6 +12,7 @@
 #include "daemon/runner/plugins.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/array.h"
+#include "daemon/service/corr.h"
 
 #define ARGUMENTS_BYTES_MAX (2 * 1024 * 1024) /* what execve takes on Linux by default */
 #define INPUT_BYTES_MAX (1024 * 1024)
@@ -263,9 +264,10 @@ static int check_dependency(const Gor__V1__JobSpec *spec, const Gor__V1__Depende
     if ((of->id == 0) == (of->line == 0)) {
         return gord_check_refuse(error, bytes, "spec.after: each names a job by either id or line");
     }
-    if ((unsigned)of->condition > GOR__V1__DEPENDENCY__CONDITION__START) {
+    if ((unsigned)of->condition > GOR__V1__DEPENDENCY__CONDITION__CORR) {
         return gord_check_refuse(
-            error, bytes, "spec.after: condition %d is not known; they are OK, ANY, NOTOK, START",
+            error, bytes,
+            "spec.after: condition %d is not known; they are OK, ANY, NOTOK, START, CORR",
             (int)of->condition);
     }
     if (of->id != 0 && of->id == spec->parent_id &&
@@ -294,7 +296,7 @@ static int check_after(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
         return gord_check_refuse(error, bytes, "spec.after names %zu jobs, at most %d are taken",
                                  total, AFTER_MAX);
     }
-    return result;
+    return result == 0 ? gord_corr_check(spec, error, bytes) : result;
 }
 
 static int check_retry(const Gor__V1__RetryPolicy *retry, char *error, size_t bytes)

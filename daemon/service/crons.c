@@ -109,7 +109,7 @@ static enum gord_cron_outcome may_fire(struct gord_service *service, const Gor__
     uint64_t other = 0;
     uint64_t seq = 0;
 
-    if (!gord_submit_accepts(service, "", job, uid, 0, out_why) ||
+    if (!gord_submit_accepts(service, "", job, uid, NULL, out_why) ||
         !gord_submit_has_places(service, gord_submit_kind(job), 1, out_why)) {
         return GORD_CRON_FAILED;
     }

@@ -362,7 +362,7 @@ static bool take_live(struct import *import, struct answer *answer, struct gord_
     struct aside aside = set_aside(spec);
     size_t n_after = spec->n_after;
     spec->n_after = import->dry_run ? 0 : n_after; /* those would be there */
-    bool accepted = gord_submit_accepts(service, "job.", spec, import->job->job->uid, 0, why) &&
+    bool accepted = gord_submit_accepts(service, "job.", spec, import->job->job->uid, NULL, why) &&
                     gord_submit_fits_quota(service, import->job->job->uid, 1, why) &&
                     gord_submit_has_places(service, gord_submit_kind(spec), 1, why);
     put_back(spec, &aside);

@@ -30,7 +30,7 @@ static int check(struct gord_act *act, const struct gord_row *row, const struct 
     }
     Gor__V1__JobSpec alone = gord_submit_alone(wire);
     bool taken = gord_submit_is_open(service, 1, &refusal) &&
-                 gord_submit_accepts(service, "", &alone, row->uid, 0, &refusal) &&
+                 gord_submit_accepts(service, "", &alone, row->uid, NULL, &refusal) &&
                  gord_submit_fits_quota(service, row->uid, 1, &refusal);
     gor__v1__job_spec__free_unpacked(wire, NULL);
     if (!taken) {

@@ -12,6 +12,7 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/service/array.h"
+#include "daemon/service/corr.h"
 #include "daemon/service/quota.h"
 #include "daemon/service/request.h"
 #include "daemon/service/scope.h"
@@ -184,10 +185,10 @@ static bool can_hold(struct gord_service *service, const Gor__V1__JobSpec *spec,
 }
 
 static bool dependency_exists(struct gord_service *service, const char *where,
-                              const Gor__V1__Dependency *of, size_t earlier,
+                              const Gor__V1__Dependency *of, const struct gord_earlier *earlier,
                               struct gord_refusal *out_why)
 {
-    if (of->line > earlier) {
+    if (of->line > (earlier != NULL ? earlier->count : 0)) {
         return gord_refuse(
             out_why, WIRE_INVALID_ARGUMENT,
             "%sspec.after: line %u does not stand before this job in the same request", where,
@@ -207,7 +208,7 @@ static bool dependency_exists(struct gord_service *service, const char *where,
 }
 
 static bool dependencies_exist(struct gord_service *service, const char *where,
-                               const Gor__V1__JobSpec *spec, size_t earlier,
+                               const Gor__V1__JobSpec *spec, const struct gord_earlier *earlier,
                                struct gord_refusal *out_why)
 {
     for (size_t i = 0; i < spec->n_after; i++) {
@@ -217,7 +218,7 @@ static bool dependencies_exist(struct gord_service *service, const char *where,
             }
         }
     }
-    return true;
+    return gord_corr_accepts(service, where, spec, earlier, out_why);
 }
 
 /* By itself, without regard to other jobs. */
@@ -259,8 +260,8 @@ bool gord_submit_accepts_change(struct gord_service *service, const Gor__V1__Job
 }
 
 bool gord_submit_accepts(struct gord_service *service, const char *where,
-                         const Gor__V1__JobSpec *spec, uint32_t uid, size_t earlier,
-                         struct gord_refusal *out_why)
+                         const Gor__V1__JobSpec *spec, uint32_t uid,
+                         const struct gord_earlier *earlier, struct gord_refusal *out_why)
 {
     if (!is_right(service, where, spec, out_why) ||
         !dependencies_exist(service, where, spec, earlier, out_why)) {
@@ -292,7 +293,7 @@ bool gord_submit_takes(struct gord_service *service, const Gor__V1__JobSpec *spe
                        struct gord_refusal *out_why)
 {
     if (!gord_submit_is_open(service, 1, out_why) ||
-        !gord_submit_accepts(service, "", spec, uid, 0, out_why)) {
+        !gord_submit_accepts(service, "", spec, uid, NULL, out_why)) {
         return false;
     }
     uint64_t count = gord_array_tasks(spec);
@@ -614,8 +615,9 @@ static bool accepts_all(struct gord_service *service, struct rpc_call *call,
     }
     uint64_t total = 0;
     for (size_t i = 0; i < request->n_specs; i++) {
+        struct gord_earlier earlier = {i, request->specs};
         snprintf(where, sizeof(where), "specs[%zu]: ", i);
-        if (!gord_submit_accepts(service, where, request->specs[i], uid, i, out_why) ||
+        if (!gord_submit_accepts(service, where, request->specs[i], uid, &earlier, out_why) ||
             !gord_scope_takes(service, call, where, request->specs[i], out_why)) {
             return false;
         }

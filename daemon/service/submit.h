@@ -26,11 +26,17 @@ bool gord_refuse(struct gord_refusal *out_why, enum wire_status status, const ch
 /* Does the service take work at all, and is there room for `count` more jobs? */
 bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why);
 
+/* The jobs of one request that stand before another. */
+struct gord_earlier {
+    size_t count;
+    Gor__V1__JobSpec *const *specs;
+};
+
 /* Is the job right, does its parent live, are there the jobs it is to run after? `where` begins the
- * text; `earlier` jobs of the same request stand before it. */
+ * text; `earlier` is NULL where there is no request of many. */
 bool gord_submit_accepts(struct gord_service *service, const char *where,
-                         const Gor__V1__JobSpec *spec, uint32_t uid, size_t earlier,
-                         struct gord_refusal *out_why);
+                         const Gor__V1__JobSpec *spec, uint32_t uid,
+                         const struct gord_earlier *earlier, struct gord_refusal *out_why);
 
 /* All of these for one request by itself. */
 bool gord_submit_takes(struct gord_service *service, const Gor__V1__JobSpec *spec, uint32_t uid,

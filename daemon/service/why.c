@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/runner/text.h"
+#include "daemon/service/corr.h"
 #include "daemon/service/view.h"
 
 static void fill(const struct gord_why *why, Gor__V1__WhyReply *out)
@@ -34,7 +35,7 @@ static int why_gated(struct gord_service *service, const Gor__V1__JobSpec *wire,
         result = gord_runner_would_gate(service->runner, spec, text);
         gord_spec_unref(spec);
     }
-    return result;
+    return result == 0 ? gord_corr_would(service, wire, text) : result;
 }
 
 /* What keeps it in the queue. */

@@ -59,6 +59,7 @@ static const char *const statements[READ_COUNT] = {
     [READ_TASKS_ENDED] = "SELECT e.outcome FROM jobs t CROSS JOIN ended e ON e.id = t.id WHERE "
                          "t.parent_id = ?",
     [READ_FIRST_TASK] = "SELECT id FROM jobs WHERE parent_id = ? ORDER BY id LIMIT 1",
+    [READ_COUNT_TASKS] = "SELECT count(*) FROM jobs WHERE parent_id = ? AND id <= ?",
 };
 
 int gord_reader_open(const char *path, struct gord_reader **out_reader)
@@ -452,6 +453,20 @@ int gord_reader_first_task(struct gord_reader *reader, uint64_t group_id, uint64
     }
     (void)sqlite3_reset(stmt);
     return rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
+}
+
+int gord_reader_count_tasks(struct gord_reader *reader, uint64_t group_id, uint64_t last_id,
+                            uint64_t *out_count)
+{
+    sqlite3_stmt *stmt = reader->stmts[READ_COUNT_TASKS];
+    (void)sqlite3_bind_int64(stmt, 1, group_id > INT64_MAX ? 0 : (int64_t)group_id);
+    (void)sqlite3_bind_int64(stmt, 2, last_id > INT64_MAX ? INT64_MAX : (int64_t)last_id);
+    int rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        *out_count = (uint64_t)sqlite3_column_int64(stmt, 0);
+    }
+    (void)sqlite3_reset(stmt);
+    return gord_reader_error(reader, rc);
 }
 
 /* ------------------------------------------------------------ live jobs */

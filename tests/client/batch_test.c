@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "client/after.h"
 #include "client/batch.h"
 #include "client/exits.h"
 #include "tests/test.h"
@@ -74,6 +75,27 @@ TEST(batch_line_reads_a_native_job)
     gor__v1__job_spec__free_unpacked(spec, NULL);
 }
 
+TEST(batch_line_has_its_tasks_run_after_others)
+{
+    /* In either order. */
+    static const char *const lines[] = {
+        "{\"argv\": [\"a\"], \"array\": \"0-9\", \"after\": \"corr:@2?ok:7,corr:8\"}",
+        "{\"argv\": [\"a\"], \"after\": \"corr:@2?ok:7,corr:8\", \"array\": \"0-9\"}"};
+    for (int i = 0; i < 2; i++) {
+        Gor__V1__JobSpec *spec = read_line(lines[i]);
+        CHECK_EQ(spec->n_after, 2);
+        CHECK_EQ(spec->after[0]->n_of, 2);
+        CHECK_EQ(spec->after[0]->of[0]->condition, GOR__V1__DEPENDENCY__CONDITION__CORR);
+        CHECK_EQ(spec->after[0]->of[0]->line, 2);
+        CHECK_EQ(spec->after[0]->of[1]->condition, GOR__V1__DEPENDENCY__CONDITION__OK);
+        CHECK_EQ(spec->after[1]->of[0]->id, 8);
+        char *text = gorctl_after_text(spec);
+        CHECK_STR(text, "corr:0?ok:7,corr:8");
+        free(text);
+        gor__v1__job_spec__free_unpacked(spec, NULL);
+    }
+}
+
 TEST(batch_line_refuses_with_a_reason)
 {
     static const struct {
@@ -114,6 +136,8 @@ TEST(batch_line_refuses_with_a_reason)
         {"{\"native\": \"builtin.echo\", \"cwd\": \"/\"}", "does not go with a native"},
         {"{\"native\": 7}", "\"native\" must be a string"},
         {"{\"argv\": [\"a\"], \"argv\": [\"b\"]}", "not JSON"},
+        {"{\"argv\": [\"a\"], \"after\": \"core:7\"}", "\"after\" must name jobs"},
+        {"{\"argv\": [\"a\"], \"after\": \"corr:7\"}", "\"after\": corr: is for the tasks"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char why[GORCTL_BATCH_WHY] = "";

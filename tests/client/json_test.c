@@ -86,6 +86,14 @@ TEST(json_message_shows_an_absent_message_as_null)
     check_json(&reply.base, "{\"job\":null,\"events\":[]}");
 }
 
+TEST(json_names_conditions)
+{
+    Gor__V1__Dependency of = GOR__V1__DEPENDENCY__INIT;
+    of.id = 7;
+    of.condition = GOR__V1__DEPENDENCY__CONDITION__CORR;
+    check_json(&of.base, "{\"id\":7,\"condition\":\"CORR\",\"line\":0}");
+}
+
 TEST(json_of_a_repeated_enum)
 {
     Gor__V1__JobState states[] = {GOR__V1__JOB_STATE__RUNNING, GOR__V1__JOB_STATE__WAITING};

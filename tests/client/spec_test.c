@@ -54,6 +54,22 @@ TEST(spec_takes_words_byte_for_byte)
     gorctl_spec_fini(&spec);
 }
 
+TEST(spec_has_tasks_wait_for_others_of_an_array_only)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&spec, "--after", "corr:7", "--array", "0-9", "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->after[0]->of[0]->condition, GOR__V1__DEPENDENCY__CONDITION__CORR);
+    CHECK_EQ(message->after[0]->of[0]->id, 7);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+    struct gorctl_spec alone = {0};
+    PARSE(&alone, "--after", "ok:6", "--after", "any:6?corr:7", "true");
+    CHECK_EQ(gorctl_spec_build(&alone, &message), GORCTL_EXIT_USAGE);
+    gorctl_spec_fini(&alone);
+}
+
 TEST(spec_takes_everything_after_the_dashes)
 {
     struct gorctl_spec spec = {0};

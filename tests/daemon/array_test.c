@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The indices of arrays on the wire: their number, their order, what is wrong with them. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/event/array.h"
@@ -93,4 +94,47 @@ TEST(array_check_refuses_backwards_and_doubles)
     add(&ranges, 0, 10, 5);
     add(&ranges, 3, 7, 2);
     check_refused(&ranges, "5 is there twice");
+}
+
+static void check_text(struct ranges *ranges, size_t bytes, const char *expected)
+{
+    char text[64];
+    CHECK_STR(gord_array_text(&ranges->array, text, bytes), expected);
+}
+
+TEST(array_text_is_as_it_was_given_or_cut)
+{
+    struct ranges ranges;
+    init(&ranges);
+    check_text(&ranges, 64, "");
+    add(&ranges, 0, 9, 1);
+    add(&ranges, 20, 30, 2);
+    add(&ranges, 7, 7, 3);
+    check_text(&ranges, 64, "0-9,20-30:2,7");
+    check_text(&ranges, 16, "0-9,20-30:2,...");
+    check_text(&ranges, 15, "0-9,...");
+    check_text(&ranges, 8, "0-9,...");
+    check_text(&ranges, 7, "...");
+}
+
+TEST(array_places_find_every_index_and_no_other)
+{
+    struct ranges ranges;
+    init(&ranges);
+    add(&ranges, 20, 30, 5);
+    add(&ranges, 3, 3, 0);
+    add(&ranges, 0, 2, 0);
+    struct gord_array_place *places = gord_array_places(&ranges.array);
+    uint32_t size = gord_array_size(&ranges.array);
+    struct gord_array_walk walk = {0, 0};
+    uint32_t index;
+    for (uint32_t place = 0; gord_array_next(&ranges.array, &walk, &index); place++) {
+        const struct gord_array_place *found = gord_array_find(places, size, index);
+        CHECK(found != NULL);
+        CHECK_EQ(found->place, place);
+    }
+    CHECK(gord_array_find(places, size, 4) == NULL);
+    CHECK(gord_array_find(places, size, 21) == NULL);
+    CHECK(gord_array_find(places, size, UINT32_MAX) == NULL);
+    free(places);
 }

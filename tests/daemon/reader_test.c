@@ -378,3 +378,29 @@ TEST(reader_knows_how_what_has_ended_did_and_nothing_of_the_rest)
     gord_reader_close(reader);
     CHECK_EQ(box_close(&box), 0);
 }
+
+TEST(reader_counts_the_tasks_of_a_group_up_to_one)
+{
+    struct box box;
+    uint64_t first = 0, count = 0;
+    CHECK_EQ(box_open(&box, fresh_dir(), false), 0);
+    uint64_t parent = box_submit(&box, native_spec("p", 0));
+    uint64_t other = box_submit(&box, native_spec("o", 0));
+    for (int i = 0; i < 5; i++) {
+        (void)box_submit(&box, native_spec("c", i == 2 ? other : parent));
+    }
+    box_settle(&box);
+    struct gord_reader *reader = box_reader(&box);
+    CHECK_EQ(gord_reader_first_task(reader, parent, &first), 0);
+    CHECK_EQ(first, other + 1);
+    CHECK_EQ(gord_reader_count_tasks(reader, parent, first, &count), 0);
+    CHECK_EQ(count, 1);
+    CHECK_EQ(gord_reader_count_tasks(reader, parent, first + 3, &count), 0);
+    CHECK_EQ(count, 3); /* one is another's */
+    CHECK_EQ(gord_reader_count_tasks(reader, parent, UINT64_MAX, &count), 0);
+    CHECK_EQ(count, 4);
+    CHECK_EQ(gord_reader_count_tasks(reader, first, UINT64_MAX, &count), 0);
+    CHECK_EQ(count, 0);
+    gord_reader_close(reader);
+    CHECK_EQ(box_close(&box), 0);
+}

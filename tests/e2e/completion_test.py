@@ -84,7 +84,7 @@ class Tables(unittest.TestCase):
         self.offers("words", ["kill", "wait", "requeue", "leave"], "submit", "--on-stop", "",
                     exactly=True)
         self.offers("words", ["report", "kill"], "submit", "--on-stuck", "", exactly=True)
-        self.offers("nospace", ["ok:", "any:", "notok:", "start:"], "submit", "--after", "",
+        self.offers("nospace", ["ok:", "any:", "notok:", "start:", "corr:"], "submit", "--after", "",
                     exactly=True)
         self.offers("words", ["cpu", "block", "mutex", "goroutine"], "profile", "", exactly=True)
         self.offers("words", ["TERM", "TSTP", "TTIN", "TTOU", "TRAP"], "signal", "T")
