@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_export.c - `gorctl export`: every job with its whole history, one JSON document a line; what
- * `gorctl import` takes.
+/* cmd_export.c - `gorctl export`: every job with its whole history, what jobs ask for and the calendar,
+ * one JSON document a line; what `gorctl import` takes.
  *
+ * Queues come before the jobs that are in them, entries of the calendar after the jobs they made.
  * Ids are read first, page by page, and are few bytes each; then the jobs, one by one, in the order in
  * which they came. One that was removed meanwhile is left out.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "client/alloc.h"
 #include "client/channel.h"
@@ -15,10 +17,12 @@
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/options.h"
+#include "gor/v1/crons.pb-c.h"
 #include "gor/v1/jobs.pb-c.h"
+#include "gor/v1/queues.pb-c.h"
 #include "proto/decode.h"
 
-enum { KEY_FROM_ID = 0x3000, KEY_WITH_OUTPUT, KEY_REVEAL, PAGE = 1000 };
+enum { KEY_FROM_ID = 0x3000, KEY_WITH_OUTPUT, KEY_REVEAL, KEY_JOBS_ONLY, PAGE = 1000 };
 
 static const struct argp_option options[] = {
     {"from-id", KEY_FROM_ID, "ID", 0, "Leave out jobs below this id, exported earlier", 0},
@@ -29,26 +33,35 @@ static const struct argp_option options[] = {
      "all "
      "yours",
      0},
+    {"jobs-only", KEY_JOBS_ONLY, NULL, 0,
+     "No queues, pools and rates, and no entries of the calendar", 0},
     {0},
 };
 
 static const char doc[] =
     "Every job with its whole history, oldest first, as one JSON document a line: \"job\" as in "
-    "`gorctl show --json`, and \"events\", each step of its life. `gorctl import` takes it into "
-    "another daemon; for a copy of all as it is see `gorctl backup`.\v"
-    "Jobs that have not ended can run elsewhere only with their secrets: --reveal.\n"
+    "`gorctl show --json`, and \"events\", each step of its life. Before them come the queues, "
+    "pools "
+    "and "
+    "rates (\"queue\", \"pool\", \"rate\"), after them the entries of the calendar (\"cron\"). "
+    "`gorctl import` takes it into another daemon; for a copy of all as it is, tokens included, "
+    "see "
+    "`gorctl backup`.\v"
+    "Jobs that have not ended, and entries of the calendar, can run elsewhere only with their "
+    "secrets: --reveal.\n"
     "\n"
     "Examples:\n"
     "  gorctl export > jobs.ndjson\n"
     "  gorctl export --reveal --with-output | gorctl -H build2:7070 import -\n"
     "  gorctl export | jq -r 'select(.job.outcome == \"FAILED\") | .job.id'\n"
-    "  gorctl export --from-id 5000 >> jobs.ndjson\n";
+    "  gorctl export --jobs-only --from-id 5000 >> jobs.ndjson\n";
 
 struct arguments {
     struct gorctl *ctl;
     uint64_t from_id;
     bool with_output;
     bool reveal;
+    bool jobs_only;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -66,6 +79,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_REVEAL:
         arguments->reveal = true;
+        return 0;
+    case KEY_JOBS_ONLY:
+        arguments->jobs_only = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "'%s' is not expected here", arg);
@@ -176,6 +192,105 @@ static int export_job(const struct arguments *arguments, uint64_t id)
     return code;
 }
 
+/* -------------------------------------------------- what is no job */
+
+static void print_one(const char *key, const ProtobufCMessage *message)
+{
+    json_t *line = json_pack("{s:o}", key, gorctl_json_message(message));
+
+    if (line == NULL) {
+        gorctl_out_of_memory();
+    }
+    gorctl_json_print(stdout, line, false);
+}
+
+/* The one that is always there, with nothing set about it. */
+static bool is_plain(const Gor__V1__Queue *queue)
+{
+    return strcmp(queue->name, "default") == 0 && queue->slots == 0 && !queue->paused &&
+           queue->rate == NULL && queue->fair[0] == '\0';
+}
+
+/* What is set, and not how things stand. */
+static void print_queues(const Gor__V1__ListQueuesReply *reply)
+{
+    for (size_t i = 0; i < reply->n_queues; i++) {
+        Gor__V1__Queue queue = *reply->queues[i];
+        queue.used = queue.queued = queue.running = 0;
+        queue.rate_tokens = 0;
+        if (!is_plain(&queue)) {
+            print_one("queue", &queue.base);
+        }
+    }
+    for (size_t i = 0; i < reply->n_pools; i++) {
+        Gor__V1__Pool pool = *reply->pools[i];
+        pool.used = pool.queued = pool.running = 0;
+        print_one("pool", &pool.base);
+    }
+    for (size_t i = 0; i < reply->n_rates; i++) {
+        Gor__V1__Rate rate = *reply->rates[i];
+        rate.queued = rate.running = 0;
+        rate.tokens = 0;
+        print_one("rate", &rate.base);
+    }
+}
+
+static int export_queues(struct gorctl *ctl)
+{
+    Gor__V1__ListQueuesRequest request = GOR__V1__LIST_QUEUES_REQUEST__INIT;
+    struct gorctl_call call = {.path = "/gor.v1.Queues/List",
+                               .request = &request.base,
+                               .reply = &gor__v1__list_queues_reply__descriptor,
+                               .timeout_ns = GORCTL_CALL_NS};
+    ProtobufCMessage *reply;
+    int code = gorctl_call(ctl, &call, NULL, &reply);
+    if (code == GORCTL_EXIT_OK) {
+        print_queues((const Gor__V1__ListQueuesReply *)reply);
+        wire_decoded_free(reply);
+    }
+    return code;
+}
+
+/* One that was removed meanwhile is left out. */
+static int export_cron(const struct arguments *arguments, char *name)
+{
+    Gor__V1__ShowCronRequest request = GOR__V1__SHOW_CRON_REQUEST__INIT;
+    request.name = name;
+    request.reveal = arguments->reveal;
+    struct gorctl_call call = {.path = "/gor.v1.Crons/Show",
+                               .request = &request.base,
+                               .reply = &gor__v1__cron__descriptor,
+                               .timeout_ns = GORCTL_CALL_NS,
+                               .quiet_missing = true};
+    ProtobufCMessage *reply;
+    int code = gorctl_call(arguments->ctl, &call, NULL, &reply);
+    if (code == GORCTL_EXIT_OK) {
+        print_one("cron", reply);
+        wire_decoded_free(reply);
+    }
+    return code == GORCTL_EXIT_NOT_FOUND ? GORCTL_EXIT_OK : code;
+}
+
+static int export_crons(const struct arguments *arguments)
+{
+    Gor__V1__ListCronsRequest request = GOR__V1__LIST_CRONS_REQUEST__INIT;
+    struct gorctl_call call = {.path = "/gor.v1.Crons/List",
+                               .request = &request.base,
+                               .reply = &gor__v1__list_crons_reply__descriptor,
+                               .timeout_ns = GORCTL_CALL_NS};
+    ProtobufCMessage *message;
+    int code = gorctl_call(arguments->ctl, &call, NULL, &message);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    const Gor__V1__ListCronsReply *reply = (const Gor__V1__ListCronsReply *)message;
+    for (size_t i = 0; i < reply->n_crons && code == GORCTL_EXIT_OK && !ferror(stdout); i++) {
+        code = export_cron(arguments, reply->crons[i]->spec->name);
+    }
+    wire_decoded_free(message);
+    return code;
+}
+
 int gorctl_cmd_export(struct gorctl *ctl, int argc, char **argv)
 {
     static const struct argp argp = {
@@ -183,10 +298,11 @@ int gorctl_cmd_export(struct gorctl *ctl, int argc, char **argv)
     struct arguments arguments = {.ctl = ctl};
     struct ids ids = {0};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = read_ids(&arguments, &ids);
+    int code = arguments.jobs_only ? GORCTL_EXIT_OK : export_queues(ctl);
+    code = code == GORCTL_EXIT_OK ? read_ids(&arguments, &ids) : code;
     while (code == GORCTL_EXIT_OK && ids.count > 0 && !ferror(stdout)) {
         code = export_job(&arguments, ids.items[--ids.count]);
     }
     free(ids.items);
-    return code;
+    return code != GORCTL_EXIT_OK || arguments.jobs_only ? code : export_crons(&arguments);
 }

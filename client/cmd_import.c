@@ -28,7 +28,7 @@ static const struct argp_option options[] = {
     {"live", KEY_LIVE, "HOW", 0,
      "Jobs that had not ended are taken as new ones that are held (hold, the default), that may "
      "start "
-     "(submit), or not (skip)",
+     "(submit), or not (skip); entries of the calendar paused, as they were, or not",
      0},
     {"dry-run", 'n', NULL, 0, "Check every line and say what would be taken; take nothing", 0},
     {"resume", KEY_RESUME, "FILE", 0,
@@ -41,13 +41,23 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Take jobs that another daemon exported (`gorctl export`): those that had ended with their "
-    "history, as if they had ended here; the others as new jobs. FILE may be - for standard input. "
-    "Each job is printed as two ids: there, and here.\v"
+    "history, as if they had ended here; the others as new jobs. With them come queues, pools, "
+    "rates "
+    "and "
+    "entries of the calendar. FILE may be - for standard input. Each job is printed as two ids: "
+    "there, "
+    "and here.\v"
     "A job keeps its id if that is above all ids here, as in an empty daemon; else it gets a new "
     "one, "
     "and jobs after it that refer to it (parent, --after, rerun) refer to that. A job that is here "
     "already, with the same id and time, is left out. A line that cannot be taken is told with its "
     "number, and the others go on.\n"
+    "\n"
+    "An entry of the calendar keeps all that it has come to; what was due meanwhile is not made up "
+    "for. "
+    "It is left out if it is here already, as is a queue, pool or rate with the same settings; "
+    "another "
+    "one of that name stays, and the line is refused.\n"
     "\n"
     "Each job is taken as a whole or not at all. What was printed is taken, whatever happens then: "
     "an "
@@ -74,6 +84,8 @@ struct importing {
     size_t sent_count;
     uint64_t messages;
     uint64_t taken, renumbered, there, skipped, refused;
+    uint64_t things_taken, things_there, things_skipped; /* no jobs */
+    bool took_cron;
     bool stopping; /* the daemon takes no more for now */
     bool closed;
     bool orphaned; /* the job that output is of could not be read */
@@ -264,8 +276,22 @@ static uint64_t answered_line(struct importing *s, uint64_t index)
     return 0;
 }
 
+static void count_thing(struct importing *s, const Gor__V1__ImportResult *result)
+{
+    bool is_taken = result->status == GOR__V1__IMPORT_RESULT__STATUS__TAKEN;
+    s->things_taken += is_taken;
+    s->things_there += result->status == GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+    s->things_skipped += result->status == GOR__V1__IMPORT_RESULT__STATUS__SKIPPED;
+    s->refused += result->status == GOR__V1__IMPORT_RESULT__STATUS__REFUSED;
+    s->took_cron = s->took_cron || (is_taken && strncmp(result->what, "cron ", 5) == 0);
+}
+
 static void count(struct importing *s, const Gor__V1__ImportResult *result)
 {
+    if (result->what[0] != '\0') {
+        count_thing(s, result);
+        return;
+    }
     switch (result->status) {
     case GOR__V1__IMPORT_RESULT__STATUS__TAKEN:
         s->taken++;
@@ -330,6 +356,13 @@ static void sum_up(const struct importing *s, int code)
                " are here already; %" PRIu64 " that had not ended were left out; %" PRIu64
                " refused",
                s->taken, verb, s->renumbered, s->there, s->skipped, s->refused);
+    if (s->things_taken + s->things_there + s->things_skipped > 0) {
+        bool paused = s->took_cron && s->options.live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
+        gorctl_say("%" PRIu64 " queues, pools, rates and entries of the calendar %s; %" PRIu64
+                   " are here already; %" PRIu64 " entries were left out%s",
+                   s->things_taken, verb, s->things_there, s->things_skipped,
+                   paused ? "; the entries are paused: `gorctl cron resume`" : "");
+    }
     if ((code != GORCTL_EXIT_OK || s->stopping) && !s->options.dry_run) {
         gorctl_say(
             "not all of it was read; what was printed was taken: put that into a file and go "

@@ -125,6 +125,7 @@ static void show_state(const struct gord_cron *cron, Gor__V1__Cron *out)
     out->skipped = state->skipped;
     out->missed = state->missed;
     out->why = (char *)(uintptr_t)state->why;
+    out->covered_ns = state->covered_s * SECOND_NS;
 }
 
 static void show(const struct gord_cron *cron, struct shown *shown)
@@ -171,8 +172,7 @@ GORD_METHOD(gord_crons_list)
     free(pointers);
 }
 
-/* A copy, in which secrets can be hidden. NULL: out of memory. */
-static Gor__V1__CronSpec *copy_spec(const Gor__V1__CronSpec *spec)
+Gor__V1__CronSpec *gord_cron_copy_spec(const Gor__V1__CronSpec *spec)
 {
     uint8_t *packed = malloc(gor__v1__cron_spec__get_packed_size(spec) + 1);
     Gor__V1__CronSpec *copy = NULL;
@@ -185,19 +185,35 @@ static Gor__V1__CronSpec *copy_spec(const Gor__V1__CronSpec *spec)
     return copy;
 }
 
+/* As of a job's: they go back to whom they came from, if he can be told apart. */
+static bool may_reveal(struct rpc_call *call, const struct gord_cron *cron)
+{
+    const struct rpc_peer *peer = rpc_call_peer(call);
+
+    if (peer->local && (peer->uid == 0 || peer->uid == cron->uid)) {
+        return true;
+    }
+    gord_fail(call, WIRE_PERMISSION_DENIED,
+              "cron entry '%s' is user %u's: only that user and root may see its secrets, over the "
+              "daemon's Unix socket",
+              cron->spec->name, cron->uid);
+    return false;
+}
+
 GORD_METHOD(gord_crons_show)
 {
     struct gord_service *service = user;
-    const struct gord_cron *cron =
-        find(service, call, ((const Gor__V1__ShowCronRequest *)message)->name);
+    const Gor__V1__ShowCronRequest *request = (const Gor__V1__ShowCronRequest *)message;
+    const struct gord_cron *cron = find(service, call, request->name);
     Gor__V1__Cron reply;
 
-    if (cron == NULL) {
+    if (cron == NULL || (request->reveal && !may_reveal(call, cron))) {
         return;
     }
     show_state(cron, &reply);
-    reply.spec = copy_spec(cron->spec);
-    if (reply.spec == NULL || gord_redact(reply.spec->job, service->hide_env) < 0) {
+    reply.spec = gord_cron_copy_spec(cron->spec);
+    if (reply.spec == NULL ||
+        (!request->reveal && gord_redact(reply.spec->job, service->hide_env) < 0)) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
     } else {
         rpc_call_reply(call, &reply.base);
@@ -258,7 +274,7 @@ GORD_METHOD(gord_crons_put)
     if (there != NULL && !is_own(service, call, there)) {
         return;
     }
-    Gor__V1__CronSpec *spec = copy_spec(request->spec);
+    Gor__V1__CronSpec *spec = gord_cron_copy_spec(request->spec);
     struct gord_cron *cron =
         spec != NULL ? gord_cron_new(spec, gord_submit_uid(call), gord_event_clock()) : NULL;
     if (cron == NULL) {

@@ -86,6 +86,9 @@ static void answer(const struct gord_cron_change *change, int error)
 {
     Gor__V1__DeleteCronReply gone = GOR__V1__DELETE_CRON_REPLY__INIT;
 
+    if (change->done != NULL) {
+        change->done(change->done_arg, error);
+    }
     if (change->call == NULL) {
         return;
     }
@@ -99,15 +102,33 @@ static void answer(const struct gord_cron_change *change, int error)
     }
 }
 
-static void on_stored(void *arg, int error)
+static void link_in(struct gord_cron_change *change)
 {
-    struct gord_cron_change *change = arg;
+    struct gord_crons *crons = change->service->crons;
+
+    change->prev = NULL;
+    change->next = crons->changes;
+    if (change->next != NULL) {
+        change->next->prev = change;
+    }
+    crons->changes = change;
+}
+
+static void unlink_it(struct gord_cron_change *change)
+{
     struct gord_crons *crons = change->service->crons;
 
     *(change->prev != NULL ? &change->prev->next : &crons->changes) = change->next;
     if (change->next != NULL) {
         change->next->prev = change->prev;
     }
+}
+
+static void on_stored(void *arg, int error)
+{
+    struct gord_cron_change *change = arg;
+
+    unlink_it(change);
     if (error == 0) {
         apply(change);
     } else {
@@ -143,19 +164,13 @@ static int store(struct gord_cron_change *change)
 
 void gord_cron_change(const struct gord_cron_change *change)
 {
-    struct gord_crons *crons = change->service->crons;
     struct gord_cron_change *copy = malloc(sizeof(*copy));
 
     change->cron->changing = true;
     gord_cron_settle(change->service, change->cron); /* it rests meanwhile */
     if (copy != NULL) {
         *copy = *change;
-        copy->prev = NULL;
-        copy->next = crons->changes;
-        if (copy->next != NULL) {
-            copy->next->prev = copy;
-        }
-        crons->changes = copy;
+        link_in(copy);
         if (store(copy) == 0) {
             return;
         }
@@ -168,10 +183,37 @@ void gord_cron_change(const struct gord_cron_change *change)
     gord_fail(failed.call, WIRE_RESOURCE_EXHAUSTED, "nothing was changed: out of memory");
 }
 
+int gord_cron_enter(struct gord_service *service, struct gord_cron *cron,
+                    void (*done)(void *arg, int error), void *arg)
+{
+    struct gord_cron_change *change = calloc(1, sizeof(*change));
+
+    if (change == NULL) {
+        gord_cron_free(cron);
+        return -ENOMEM;
+    }
+    *change = (struct gord_cron_change){
+        .kind = GORD_CRON_MAKE, .service = service, .cron = cron, .done = done, .done_arg = arg};
+    cron->fresh = true;
+    cron->changing = true;
+    gord_crons_insert(service->crons, cron);
+    link_in(change);
+    int result = store(change);
+    if (result != 0) {
+        unlink_it(change);
+        take_back(change);
+        free(change);
+    }
+    return result;
+}
+
 void gord_cron_changes_end(struct gord_service *service)
 {
     for (struct gord_cron_change *change = service->crons->changes; change != NULL;
          change = change->next) {
+        if (change->call == NULL) {
+            continue;
+        }
         gord_fail(change->call, WIRE_UNAVAILABLE,
                   "the daemon stops; whether that was kept shows after its next start");
         change->call = NULL;

@@ -18,7 +18,9 @@ enum gord_cron_change_kind {
 struct gord_cron_change {
     enum gord_cron_change_kind kind;
     struct gord_service *service;
-    struct rpc_call *call; /* NULL: it has ended */
+    struct rpc_call *call;              /* NULL: it has ended, or there is none */
+    void (*done)(void *arg, int error); /* told when it is on disk, or is not; NULL: nobody is */
+    void *done_arg;
     struct gord_cron *cron;
     struct gord_cron *other; /* owned */
     struct gord_cron_state state;
@@ -28,6 +30,10 @@ struct gord_cron_change {
 
 /* Put it on its way; copied. The call is answered when it is on disk. */
 void gord_cron_change(const struct gord_cron_change *change);
+
+/* Make an entry that no call waits for, taken over; done(arg, 0 or -errno) later. -ENOMEM, at once. */
+int gord_cron_enter(struct gord_service *service, struct gord_cron *cron,
+                    void (*done)(void *arg, int error), void *arg);
 
 /* Answer those that wait as UNAVAILABLE. */
 void gord_cron_changes_end(struct gord_service *service);

@@ -164,8 +164,8 @@ static int check_future(const struct gord_cron_entry *entry, char *error, size_t
                                  : "spec.expr: there is no such day within nine years");
 }
 
-static int check_whole(struct gord_service *service, const Gor__V1__CronSpec *spec,
-                       const struct gord_cron_entry *entry, char *error, size_t bytes)
+static int check_whole(struct gord_service *service, const Gor__V1__CronSpec *spec, char *error,
+                       size_t bytes)
 {
     if (check_name(spec->name, error, bytes) != 0) {
         return -EINVAL;
@@ -182,11 +182,14 @@ static int check_whole(struct gord_service *service, const Gor__V1__CronSpec *sp
         return gord_check_refuse(error, bytes, "spec.job%s%s", named ? "." : ": ",
                                  named ? why + 5 : why);
     }
-    return check_future(entry, error, bytes);
+    return 0;
 }
 
-int gord_cron_check(struct gord_service *service, const Gor__V1__CronSpec *spec, bool whole,
-                    struct gord_refusal *out_why)
+/* How much of an entry is looked at. */
+enum reach { WHEN, WHOLE, PAST };
+
+static int check(struct gord_service *service, const Gor__V1__CronSpec *spec, enum reach reach,
+                 struct gord_refusal *out_why)
 {
     struct gord_cron_entry entry = {.start_s = 0};
     struct gord_zone *zone = NULL;
@@ -197,9 +200,24 @@ int gord_cron_check(struct gord_service *service, const Gor__V1__CronSpec *spec,
         return gord_check_refuse(out_why->text, sizeof(out_why->text), "spec is missing");
     }
     int result = gord_cron_times(spec, now, &entry, &zone, out_why->text, sizeof(out_why->text));
-    if (result == 0 && whole) {
-        result = check_whole(service, spec, &entry, out_why->text, sizeof(out_why->text));
+    if (result == 0 && reach != WHEN) {
+        result = check_whole(service, spec, out_why->text, sizeof(out_why->text));
+    }
+    if (result == 0 && reach == WHOLE) {
+        result = check_future(&entry, out_why->text, sizeof(out_why->text));
     }
     gord_zone_free(zone);
     return result;
+}
+
+int gord_cron_check(struct gord_service *service, const Gor__V1__CronSpec *spec, bool whole,
+                    struct gord_refusal *out_why)
+{
+    return check(service, spec, whole ? WHOLE : WHEN, out_why);
+}
+
+int gord_cron_check_past(struct gord_service *service, const Gor__V1__CronSpec *spec,
+                         struct gord_refusal *out_why)
+{
+    return check(service, spec, PAST, out_why);
 }

@@ -55,6 +55,7 @@ void gord_crons_remove(struct gord_crons *crons, const struct gord_cron *cron);
 
 /* Of a spec that was checked; takes it over in any case. NULL: out of memory. */
 struct gord_cron *gord_cron_new(Gor__V1__CronSpec *spec, uint32_t uid, int64_t made_ns);
+Gor__V1__CronSpec *gord_cron_copy_spec(const Gor__V1__CronSpec *spec); /* NULL: out of memory */
 void gord_cron_free(struct gord_cron *cron); /* NULL is fine; it must not be set */
 
 /* Make what is due, and set the alarm for what is next. */
@@ -85,6 +86,10 @@ void gord_cron_save(struct gord_service *service, struct gord_cron *cron);
  * sentence. */
 int gord_cron_check(struct gord_service *service, const Gor__V1__CronSpec *spec, bool whole,
                     struct gord_refusal *out_why);
+
+/* The same of one that was made elsewhere: it need not fire any more. */
+int gord_cron_check_past(struct gord_service *service, const Gor__V1__CronSpec *spec,
+                         struct gord_refusal *out_why);
 
 /* What the spec says of its times; the zone is the caller's. -EINVAL with a sentence in `error`. */
 int gord_cron_times(const Gor__V1__CronSpec *spec, int64_t anchor_s,

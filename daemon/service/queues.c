@@ -14,8 +14,6 @@
 #include "daemon/service/weights.h"
 #include "gor/v1/queues.pb-c.h"
 
-#define CAPACITY_MAX 1000000
-
 /* A change on its way to the disk. */
 struct setting {
     struct gord_service *service;
@@ -114,17 +112,6 @@ struct wish {
     size_t share_count;
 };
 
-static void fill_setting(const struct gord_resource *resource, struct gord_setting *out)
-{
-    out->capacity = resource->capacity;
-    out->paused = resource->paused;
-    out->paused_until_ns = resource->paused_until_ns;
-    out->rate_count = resource->rate.limit.count;
-    out->rate_per_ns = resource->rate.limit.per_ns;
-    out->rate_burst = resource->rate.limit.burst;
-    snprintf(out->fair, sizeof(out->fair), "%s", resource->fair);
-}
-
 /* Keep it as it is now, with the weights that change, and answer then. */
 static void store(struct gord_service *service, struct rpc_call *call, const struct wish *wish)
 {
@@ -140,7 +127,7 @@ static void store(struct gord_service *service, struct rpc_call *call, const str
         snprintf(setting->content.name, sizeof(setting->content.name), "%s", name);
         setting->content.gone = resource == NULL;
         if (resource != NULL) {
-            fill_setting(resource, &setting->content);
+            gord_queues_fill_setting(resource, &setting->content);
         }
         result = gord_weights_keep(wish->shares, wish->share_count, &setting->content);
     }
@@ -241,10 +228,7 @@ static bool limit_is_ok(struct rpc_call *call, const Gor__V1__RateLimit *asked, 
 
 static bool fair_is_ok(struct rpc_call *call, const char *fair)
 {
-    size_t length = strlen(fair);
-
-    if (length == 0 || strcmp(fair, "off") == 0 || strcmp(fair, "owner") == 0 ||
-        (strncmp(fair, "label:", 6) == 0 && length > 6 && length <= GORD_FAIR_MAX)) {
+    if (strcmp(fair, "off") == 0 || gord_queues_is_fair(fair)) {
         return true;
     }
     gord_fail(call, WIRE_INVALID_ARGUMENT,
@@ -291,9 +275,9 @@ GORD_METHOD(gord_queues_set_queue)
         !mode_allows(user, call, GORD_QUEUE, request->name, request->mode)) {
         return;
     }
-    if (request->slots > CAPACITY_MAX) {
+    if (request->slots > GORD_CAPACITY_MAX) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "slots is %" PRIu64 "; it is 0 (no limit) to %d",
-                  request->slots, CAPACITY_MAX);
+                  request->slots, GORD_CAPACITY_MAX);
         return;
     }
     if (!limit_is_ok(call, request->rate, "rate", &limit) || !fair_is_ok(call, request->fair)) {
@@ -320,9 +304,9 @@ GORD_METHOD(gord_queues_set_pool)
         !mode_allows(user, call, GORD_POOL, request->name, request->mode)) {
         return;
     }
-    if (request->tokens > CAPACITY_MAX) {
+    if (request->tokens > GORD_CAPACITY_MAX) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "tokens is %" PRIu64 "; it is 0 to %d",
-                  request->tokens, CAPACITY_MAX);
+                  request->tokens, GORD_CAPACITY_MAX);
         return;
     }
     set(user, call, &(struct wish){GORD_POOL, request->name, request->tokens, NULL, "", NULL, 0});

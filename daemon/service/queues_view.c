@@ -2,12 +2,34 @@
 /* queues_view.c - see queues_view.h; and Queues.List. */
 #include "daemon/service/queues_view.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/event/clock.h"
 #include "daemon/service/state.h"
 #include "daemon/service/weights.h"
+
+void gord_queues_fill_setting(const struct gord_resource *resource, struct gord_setting *out)
+{
+    *out = (struct gord_setting){.what = resource->what,
+                                 .capacity = resource->capacity,
+                                 .paused = resource->paused,
+                                 .paused_until_ns = resource->paused_until_ns,
+                                 .rate_count = resource->rate.limit.count,
+                                 .rate_per_ns = resource->rate.limit.per_ns,
+                                 .rate_burst = resource->rate.limit.burst};
+    snprintf(out->name, sizeof(out->name), "%s", resource->name);
+    snprintf(out->fair, sizeof(out->fair), "%s", resource->fair);
+}
+
+bool gord_queues_is_fair(const char *fair)
+{
+    size_t length = strlen(fair);
+
+    return length == 0 || strcmp(fair, "owner") == 0 ||
+           (strncmp(fair, "label:", 6) == 0 && length > 6 && length <= GORD_FAIR_MAX);
+}
 
 static Gor__V1__RateLimit *fill_limit(const struct gord_resource *resource, Gor__V1__RateLimit *out)
 {

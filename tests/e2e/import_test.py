@@ -4,66 +4,13 @@
 import json
 import os
 import subprocess
-import unittest
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
-from gor_e2e import grpc
-
-DENIED = grpc.StatusCode.PERMISSION_DENIED if grpc else None
+from import_e2e import ImportTest, without_seqs
 
 
-def without_seqs(lines):
-    """Exported lines, but for the numbers that every daemon gives for itself."""
-    out = []
-    for line in lines:
-        line = json.loads(json.dumps(line))
-        if "job" in line:
-            line["job"]["last_seq"] = 0
-            for event in line["events"]:
-                event["seq"] = 0
-        else:
-            line["output"]["next_offset"] = 0
-        out.append(line)
-    return out
-
-
-class Import(ctl.GorctlTest):
-    options = ("--exec-slots", "2")
-
-    def other(self, *options):
-        """A daemon, empty, with its client."""
-        gord = e2e.Gord(*options)
-        self.addCleanup(gord.close)
-        gord.start()
-        client = gord.client()
-        self.addCleanup(client.close)
-        return gord, client
-
-    def file(self, lines, name="jobs.ndjson"):
-        path = os.path.join(self.gord.folder, name)
-        with open(path, "w", encoding="utf-8") as out:
-            for line in lines:
-                out.write((line if isinstance(line, str) else json.dumps(line)) + "\n")
-        return path
-
-    def into(self, gord, path, *options, code=0):
-        done = ctl.run("import", *options, path, host=gord.socket)
-        self.assertEqual(done.code, code, done)
-        return done
-
-    def checked(self, gord, client):
-        """Stop it; its store has nothing to complain of, and it starts again."""
-        client.close()
-        self.assertEqual(gord.stop(), 0)
-        done = subprocess.run(e2e.gord_command("--state-dir", gord.state, "--check-store"),
-                              capture_output=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        gord.start()
-        client = gord.client()
-        self.addCleanup(client.close)
-        return client
-
+class Import(ImportTest):
     def some_of_everything(self):
         """Jobs of all kinds that have ended in many ways; their ids."""
         retry = self.client.message("RetryPolicy", retries=1, backoff_ns=1)
@@ -100,7 +47,7 @@ class Import(ctl.GorctlTest):
         self.some_of_everything()
         lines = self.ok("export", "--with-output", "--reveal").lines
         gord, client = self.other()
-        done = self.into(gord, self.file(lines))
+        done = self.into(gord, self.file(lines), "--live=submit")
         jobs = [line["job"]["id"] for line in lines if "job" in line]
         self.assertEqual(done.text.split("\n")[:-1], [f"{i} {i}" for i in jobs])
         self.assertIn(b"0 of them with new ids", done.err)
@@ -124,7 +71,7 @@ class Import(ctl.GorctlTest):
 
     def test_new_ids_where_there_are_jobs_already(self):
         ids = self.some_of_everything()
-        lines = self.ok("export", "--from-id", str(ids[0])).lines
+        lines = self.ok("export", "--jobs-only", "--from-id", str(ids[0])).lines
         gord, client = self.other()
         last = max(line["job"]["id"] for line in lines)
         reply = client.jobs("SubmitMany", specs=[client.native_spec("builtin.echo")] * (last + 5))
@@ -157,8 +104,8 @@ class Import(ctl.GorctlTest):
         after = self.client.exec("true", held=True, after=[self.client.message(
             "AnyOf", of=[self.client.message("Dependency", id=held)])])
         self.addCleanup(self.client.jobs, "Cancel", ids=[held, after])
-        hidden = self.ok("export", "--from-id", str(held)).lines
-        shown = self.ok("export", "--reveal", "--from-id", str(held)).lines
+        hidden = self.ok("export", "--jobs-only", "--from-id", str(held)).lines
+        shown = self.ok("export", "--jobs-only", "--reveal", "--from-id", str(held)).lines
         gord, client = self.other()
         done = self.into(gord, self.file(hidden), code=ctl.USAGE)
         self.assertIn(b"line 1: the value of MY_TOKEN was hidden", done.err)

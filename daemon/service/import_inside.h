@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* import_inside.h - one import under way, for the files that take what comes on it.
+ *
+ * Invariants  each message is answered once: at once, or when what came of it is on disk; `pending`
+ *             counts those on their way there, and keeps the import.
+ * Threads     loop thread.
+ * Ownership   an answer is whoever's has it: of the one that took the message, of the store while it is
+ *             on its way to the disk, of the import once it is known.
+ */
+#ifndef GORD_SERVICE_IMPORT_INSIDE_H
+#define GORD_SERVICE_IMPORT_INSIDE_H
+
+#include "daemon/runner/logtake.h"
+#include "daemon/service/import.h"
+
+enum { GORD_IMPORT_WHAT = 128 };
+
+struct gord_import;
+
+struct gord_import_answer {
+    struct gord_import_answer *next; /* list link of the import, once it is known */
+    struct gord_import *import;
+    Gor__V1__ImportResult result; /* its message is `text` or empty, `what` likewise */
+    bool lives;                   /* entered to run here */
+    char text[GORD_ERROR_BYTES + 64];
+    char what[GORD_IMPORT_WHAT];
+};
+
+struct gord_import {
+    struct gord_service *service;
+    struct rpc_call *call; /* NULL: it is over */
+    struct rpc_link link;  /* in the service's imports, while the call lasts */
+    uint32_t uid;
+    uint64_t number;       /* among all imports */
+    struct gord_idmap ids; /* of jobs taken, and of those known */
+    Gor__V1__ImportOptions__Live live;
+    bool dry_run;
+    bool dry_settings;   /* were this none, there would be queues, pools or rates that are not */
+    uint64_t dry_id;     /* the next id, were this none */
+    uint64_t asked;      /* messages */
+    uint64_t unanswered; /* of them; with those in `known` and on the way to the disk */
+    uint64_t pending;    /* of those, on the way to the disk; each keeps the import */
+    bool ended;          /* the client sends no more */
+    struct gord_import_answer *known; /* owned list */
+    struct gord_import_answer **known_end;
+    Gor__V1__ImportRequest *job; /* owned; the last job, not taken yet; NULL: none */
+    uint64_t job_index;
+    struct gord_logtake output; /* its */
+    int output_error;           /* 0, or why it cannot be taken with its output */
+};
+
+/* ------------------------------------------------------------------ answers */
+
+void gord_import_refuse(struct gord_import_answer *answer, const struct gord_refusal *why);
+
+/* It is entered, and answered once all up to `seq` is on disk. -ENOMEM. */
+int gord_import_await(struct gord_import *import, struct gord_import_answer *answer, uint64_t seq);
+
+/* What was on its way to the disk by itself is there, or is not, as the refusal (else NULL) says;
+ * `pending` was raised for it. The import may be gone. */
+void gord_import_settled(struct gord_import_answer *answer, const struct gord_refusal *why);
+
+/* What is told of things that are no jobs: "queue build". */
+void gord_import_name(struct gord_import_answer *answer, const char *noun, const char *name);
+
+/* ------------------------------------------------------------------ taking
+
+ * False: refused. An answer that is awaited is known later. */
+
+bool gord_import_take(struct gord_import *import, struct gord_import_answer *answer,
+                      struct gord_refusal *why);
+bool gord_import_take_cron(struct gord_import *import, const Gor__V1__Cron *wire,
+                           struct gord_import_answer *answer, struct gord_refusal *why);
+bool gord_import_take_queue(struct gord_import *import, const Gor__V1__Queue *wire,
+                            struct gord_import_answer *answer, struct gord_refusal *why);
+bool gord_import_take_pool(struct gord_import *import, const Gor__V1__Pool *wire,
+                           struct gord_import_answer *answer, struct gord_refusal *why);
+bool gord_import_take_rate(struct gord_import *import, const Gor__V1__Rate *wire,
+                           struct gord_import_answer *answer, struct gord_refusal *why);
+
+/* May the caller bring what is user `uid`'s? */
+bool gord_import_may_bring(const struct gord_import *import, const char *what, uint32_t uid,
+                           struct gord_refusal *why);
+
+#endif

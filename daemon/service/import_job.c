@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs that come on an import: those that had ended with their history, the others anew. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/job/job.h"
+#include "daemon/service/import_inside.h"
+#include "daemon/service/quota.h"
+#include "daemon/service/redact.h"
+#include "daemon/store/output.h"
+
+#define ID_MAX (UINT64_C(1) << 53) /* beyond it ids would be no numbers to programs in JavaScript */
+
+/* The id it would have here. */
+static uint64_t id_for(const struct gord_import *import, uint64_t old_id)
+{
+    uint64_t next = gord_job_peek_id(gord_bus_table(import->service->bus));
+
+    next = import->dry_run && import->dry_id > next ? import->dry_id : next;
+    return old_id >= next && old_id < ID_MAX ? old_id : next;
+}
+
+/* Is the very job here already? By id and moment: two jobs do not have both. */
+static bool is_here(struct gord_import *import, const Gor__V1__Job *job)
+{
+    struct gord_row row;
+
+    if (gord_reader_job(gord_bus_reader(import->service->bus), job->id, false, &row) != 0) {
+        return false;
+    }
+    bool same = row.created_ns == job->created_ns && row.uid == job->uid;
+    gord_row_fini(&row);
+    return same;
+}
+
+/* Enter the history; the answer is awaited then. */
+static bool enter_history(struct gord_import *import, struct gord_import_answer *answer,
+                          struct gord_refusal *why)
+{
+    struct gord_bus *bus = import->service->bus;
+    const char *root = gord_runner_log_root(import->service->runner);
+    struct gord_event **events;
+    size_t count;
+    uint64_t seq = 0;
+    bool made_up;
+
+    if (!gord_import_history(import->job, answer->result.id, &events, &count, &made_up, why)) {
+        return false;
+    }
+    if (made_up) {
+        size_t used = strlen(answer->text);
+        snprintf(answer->text + used, sizeof(answer->text) - used,
+                 "%sits history did not begin with its submission, and was left out",
+                 used > 0 ? "; " : "");
+    }
+    if (import->dry_run) {
+        gord_import_history_free(events, count);
+        return true;
+    }
+    int result = gord_logtake_keep(&import->output, root, answer->result.id);
+    if (result != 0) {
+        gord_import_history_free(events, count);
+        return gord_refuse(why, gord_store_status_code(result),
+                           "its output cannot be kept in %s: %s", root, strerror(-result));
+    }
+    gord_job_skip_to_id(gord_bus_table(bus), answer->result.id + 1);
+    result = gord_bus_enter_history(bus, events, count, &seq);
+    free(events);
+    if (result != 0) {
+        (void)gord_output_remove(root, answer->result.id);
+        return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    /* Without memory for the acknowledgement it is taken all the same, and told so before its time. */
+    return gord_import_await(import, answer, seq) == 0 ||
+           gord_refuse(why, WIRE_RESOURCE_EXHAUSTED,
+                       "out of memory; it may have been taken as job %" PRIu64, answer->result.id);
+}
+
+/* What only gord may set. */
+struct aside {
+    uint64_t rerun_of;
+    Gor__V1__HookOf *hook_of;
+    Gor__V1__CronFire *cron;
+    Gor__V1__ArrayTask *task;
+    Gor__V1__Array *array; /* of a group only: others are handed in with theirs */
+};
+
+static struct aside set_aside(Gor__V1__JobSpec *spec)
+{
+    bool is_group = spec->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP;
+    struct aside aside = {spec->rerun_of, spec->hook_of, spec->cron, spec->task, spec->array};
+
+    spec->rerun_of = 0;
+    spec->hook_of = NULL;
+    spec->cron = NULL;
+    spec->task = NULL;
+    spec->array = is_group ? NULL : spec->array;
+    return aside;
+}
+
+static void put_back(Gor__V1__JobSpec *spec, const struct aside *aside)
+{
+    spec->rerun_of = aside->rerun_of;
+    spec->hook_of = aside->hook_of;
+    spec->cron = aside->cron;
+    spec->task = aside->task;
+    spec->array = aside->array;
+}
+
+bool gord_import_may_bring(const struct gord_import *import, const char *what, uint32_t uid,
+                           struct gord_refusal *why)
+{
+    return import->uid == 0 || import->uid == (uint32_t)geteuid() || import->uid == uid ||
+           gord_refuse(why, WIRE_PERMISSION_DENIED,
+                       "%s is user %u's: only root and the daemon's user may import others' %s",
+                       what, uid, strncmp(what, "job", 3) == 0 ? "jobs" : "entries");
+}
+
+static bool take_ended(struct gord_import *import, struct gord_import_answer *answer,
+                       struct gord_refusal *why)
+{
+    Gor__V1__Job *job = import->job->job;
+    char error[GORD_ERROR_BYTES];
+
+    struct aside aside = set_aside(job->spec);
+    int result = gord_check_past_spec(job->spec, error, sizeof(error));
+    put_back(job->spec, &aside);
+    if (result != 0) {
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT, "job.%s", error);
+    }
+    size_t lost = gord_import_point(job->spec, &import->ids, answer->result.id != job->id);
+    if (lost > 0) {
+        snprintf(answer->text, sizeof(answer->text),
+                 "%zu references to jobs that were not taken were left out", lost);
+    }
+    return enter_history(import, answer, why);
+}
+
+/* To run here: as anything that is submitted. */
+static bool enter_live(struct gord_import *import, struct gord_import_answer *answer,
+                       struct gord_refusal *why)
+{
+    struct gord_service *service = import->service;
+    Gor__V1__JobSpec *spec = import->job->job->spec;
+    uint64_t id, seq;
+
+    switch (gord_submit_conflict(service, spec, import->job->job->uid, &id, &seq, why)) {
+    case GORD_CONFLICT_REFUSED:
+        return false;
+    case GORD_CONFLICT_SKIP:
+        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+        answer->result.id = id;
+        return true;
+    case GORD_CONFLICT_NONE:
+        break;
+    }
+    if (import->dry_run) {
+        return true;
+    }
+    gord_job_skip_to_id(gord_bus_table(service->bus), answer->result.id);
+    int result = gord_submit_enter(service, spec, import->job->job->uid, NULL, &id, &seq);
+    if (result == 0) {
+        answer->lives = true;
+        result = gord_import_await(import, answer, seq);
+    }
+    if (result != 0) {
+        gord_submit_withdraw(service, id, 1);
+        return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "not submitted: out of memory");
+    }
+    return true;
+}
+
+/* What would be there, were this no dry run, is not asked for. */
+static bool would_run(struct gord_import *import, const Gor__V1__JobSpec *wire,
+                      struct gord_refusal *why)
+{
+    Gor__V1__JobSpec spec = *wire;
+
+    if (import->dry_run) {
+        spec.n_after = 0;
+    }
+    if (import->dry_settings) {
+        spec.queue = (char *)(uintptr_t)protobuf_c_empty_string;
+        spec.slots = 0;
+        spec.n_tokens = 0;
+        spec.n_rates = 0;
+    }
+    return gord_submit_accepts(import->service, "job.", &spec, import->job->job->uid, NULL, why) &&
+           gord_submit_fits_quota(import->service, import->job->job->uid, 1, why) &&
+           gord_submit_has_places(import->service, gord_submit_kind(&spec), 1, why);
+}
+
+static bool take_live(struct gord_import *import, struct gord_import_answer *answer,
+                      struct gord_refusal *why)
+{
+    struct gord_service *service = import->service;
+    Gor__V1__JobSpec *spec = import->job->job->spec;
+    const char *name;
+    size_t length;
+
+    bool of_array = spec->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP || spec->task != NULL;
+    if (import->live == GOR__V1__IMPORT_OPTIONS__LIVE__SKIP || of_array) {
+        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__SKIPPED;
+        answer->result.id = 0;
+        return true;
+    }
+    if (gord_is_redacted(spec, &name, &length)) {
+        return gord_refuse(why, WIRE_FAILED_PRECONDITION,
+                           "the value of %.*s was hidden when it was exported, so it cannot "
+                           "run as it should; export it with --reveal",
+                           length < 60 ? (int)length : 60, name);
+    }
+    spec->held = spec->held || import->live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
+    if (!gord_import_point_live(service, spec, &import->ids, why)) {
+        return false;
+    }
+    struct aside aside = set_aside(spec);
+    bool accepted = would_run(import, spec, why);
+    put_back(spec, &aside);
+    return accepted && enter_live(import, answer, why);
+}
+
+bool gord_import_take(struct gord_import *import, struct gord_import_answer *answer,
+                      struct gord_refusal *why)
+{
+    const Gor__V1__Job *job = import->job->job;
+    char what[32];
+
+    if (job->spec == NULL || job->id == 0 || job->state <= 0 ||
+        job->state > GOR__V1__JOB_STATE__TERMINATED) {
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                           "job needs an id, a spec and a state; is this what `gorctl "
+                           "export` writes?");
+    }
+    answer->result.old_id = job->id;
+    answer->result.id = gord_idmap_get(&import->ids, job->id);
+    if (answer->result.id != 0) {
+        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+        return true;
+    }
+    snprintf(what, sizeof(what), "job %" PRIu64, job->id);
+    if (!gord_import_may_bring(import, what, job->uid, why)) {
+        return false;
+    }
+    if (is_here(import, job)) {
+        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+        answer->result.id = job->id;
+        return true;
+    }
+    if (import->output_error != 0) {
+        return gord_refuse(
+            why,
+            import->output_error == -EINVAL ? WIRE_INVALID_ARGUMENT
+                                            : gord_store_status_code(import->output_error),
+            "its output cannot be taken: %s",
+            import->output_error == -EINVAL ? "a chunk is empty, too long, or of no stream"
+                                            : strerror(-import->output_error));
+    }
+    if (!gord_submit_is_open(import->service, 1, why)) {
+        return false;
+    }
+    answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__TAKEN;
+    answer->result.id = id_for(import, job->id);
+    return job->state == GOR__V1__JOB_STATE__TERMINATED ? take_ended(import, answer, why)
+                                                        : take_live(import, answer, why);
+}
