@@ -198,7 +198,11 @@ static void say_of_line(const struct importing *s, uint64_t line, const char *wh
 {
     char *clean = gorctl_text_escape(why, strlen(why));
     (void)fflush(stdout);
-    gorctl_say("%s, line %" PRIu64 ": %s", s->name, line, clean);
+    if (line != 0) {
+        gorctl_say("%s, line %" PRIu64 ": %s", s->name, line, clean);
+    } else {
+        gorctl_say("%s", clean);
+    }
     free(clean);
 }
 

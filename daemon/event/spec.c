@@ -178,6 +178,7 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
                   wire->start_before_ns != 0 || wire->deadline_ns != 0 || wire->n_after != 0 ||
                   wire->unique_key[0] != '\0' || wire->n_on_finish != 0;
+    spec->coming = false;
     spec->hooked = wire->n_on_finish != 0;
     spec->is_hook = wire->hook_of != NULL;
     spec->array_count = gord_array_count(wire);
@@ -301,7 +302,7 @@ free_wire:
 
 int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_standing)
 {
-    if (!spec->gated) {
+    if (!spec->gated && !spec->coming) {
         *out_standing = NULL;
         return 0;
     }
@@ -309,6 +310,7 @@ int gord_spec_standing(const struct gord_spec *spec, struct gord_standing **out_
     struct gord_standing *standing = wire != NULL ? gord_standing_copy(NULL) : NULL;
     if (standing != NULL) {
         standing->held = wire->held;
+        standing->coming = spec->coming;
         standing->due_ns = wire->not_before_ns;
         standing->expires_ns = wire->start_before_ns;
         standing->deadline_ns = wire->deadline_ns;

@@ -77,6 +77,8 @@ struct gord_spec {
     bool hooked;  /* has a program to run when it has ended; then it has a standing as well, so
                            * that the spec is there when it ends */
     bool is_hook; /* is run because another has ended */
+    bool coming;  /* a group whose tasks are handed in one by one; not stored here, but with its
+                           * standing */
     bool gated;   /* has a gate, or an end of its wait: its standing says which */
     struct gord_env *env; /* owned reference; NULL: empty environment or native */
     const char *unique;   /* its unique_key, in this allocation; "" if it has none */

@@ -13,6 +13,7 @@ struct gord_standing *gord_standing_copy(const struct gord_standing *standing)
     atomic_init(&copy->refs, 1);
     if (standing != NULL) {
         copy->held = standing->held;
+        copy->coming = standing->coming;
         copy->attempt = standing->attempt;
         copy->losses = standing->losses;
         copy->version = standing->version;

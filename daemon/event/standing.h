@@ -16,6 +16,7 @@
 struct gord_standing {
     atomic_uint refs;
     bool held;
+    bool coming;         /* a group that does not begin before all of its tasks are there */
     uint32_t attempt;    /* runs that ended by themselves, before this one */
     uint32_t losses;     /* runs that ended with a daemon */
     uint32_t version;    /* how often its spec was changed */

@@ -54,6 +54,24 @@ uint32_t gord_group_failed(const struct gord_job *group)
            ended[GOR__V1__OUTCOME__CANCELLED] - gord_group_never_ran(group);
 }
 
+bool gord_group_is_whole(const struct gord_job *group)
+{
+    return gord_group_live(group) + gord_group_ended(group) >= group->body->tasks->count;
+}
+
+bool gord_group_is_coming(const struct gord_job *group)
+{
+    return group->kind == GORD_GROUP && group->state != GOR__V1__JOB_STATE__TERMINATED &&
+           group->body->standing != NULL && group->body->standing->coming &&
+           !gord_group_is_whole(group);
+}
+
+void gord_group_count_ended(struct gord_job *group, Gor__V1__Outcome outcome)
+{
+    group->body->tasks->by_state[GOR__V1__JOB_STATE__TERMINATED]++;
+    group->body->tasks->ended[outcome]++;
+}
+
 void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT])
 {
     struct gord_tasks *tasks = group->body->tasks;

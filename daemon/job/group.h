@@ -42,6 +42,13 @@ uint32_t gord_group_running(const struct gord_job *group);
 uint32_t gord_group_never_ran(const struct gord_job *group);
 uint32_t gord_group_failed(const struct gord_job *group);
 
+/* Are its tasks there, all of them, or is it still waiting for some to be handed in? */
+bool gord_group_is_whole(const struct gord_job *group);
+bool gord_group_is_coming(const struct gord_job *group); /* false: it is no group, or has ended */
+
+/* One more of its tasks is there that had ended before. */
+void gord_group_count_ended(struct gord_job *group, Gor__V1__Outcome outcome);
+
 /* Those that have ended so, as the store has them: at start, when only live ones were read back. */
 void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT]);
 

@@ -12,6 +12,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/event/clock.h"
+#include "daemon/job/group.h"
 
 struct gate {
     struct gord_job *job;        /* borrowed; outlives it */
@@ -42,7 +43,7 @@ static bool is_parked(const struct gord_job *job)
 
 static bool keeps(const struct gate *gate)
 {
-    return gate->job->body->standing->held || !gate->is_due ||
+    return gate->job->body->standing->held || gord_group_is_coming(gate->job) || !gate->is_due ||
            gord_after_verdict(gate->after) != GORD_AFTER_HOLDS;
 }
 
@@ -368,6 +369,10 @@ const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT])
     }
     if (job->body->standing->held) {
         add(out, "held; `gorctl release %" PRIu64 "` lets it go", job->id);
+    }
+    if (gord_group_is_coming(job)) {
+        add(out, "being imported: %u of %u tasks have come",
+            gord_group_live(job) + gord_group_ended(job), job->body->tasks->count);
     }
     if (!gate->is_due) {
         add_time(job->body->standing, out);

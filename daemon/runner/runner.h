@@ -74,6 +74,9 @@ int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, cons
  * the last event in *out_seq; -ENOMEM. */
 int gord_runner_admit(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq);
 
+/* A task of a group that waits for all of them is there; the last of them lets it begin. */
+void gord_runner_task_came(struct gord_runner *runner, struct gord_job *group);
+
 /* What would keep a job with that spec from the queue; see gord_gates_would. */
 int gord_runner_would_gate(struct gord_runner *runner, const struct gord_spec *spec,
                            char out[GORD_GATE_TEXT]);

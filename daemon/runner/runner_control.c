@@ -25,7 +25,9 @@ int gord_runner_cancel(struct gord_runner *runner, struct gord_job *job, const c
     struct gord_run *run = gord_runner_run_of(job);
     if (result == 0 && run != NULL) {
         gord_run_cancel(run, cause);
-    } else if (result == 0 && job->kind != GORD_GROUP) { /* which ends after its tasks */
+    } else if (result == 0 && job->kind == GORD_GROUP) { /* which ends after its tasks */
+        gord_runner_end_if_over(runner, job);
+    } else if (result == 0) {
         /* Queued, or its start is still on its way to the disk: it never runs. */
         result = gord_bus_emit(
             runner->bus, gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause), &seq);
@@ -53,7 +55,9 @@ int gord_runner_terminate(struct gord_runner *runner, struct gord_job *job, cons
     struct gord_run *run = gord_runner_run_of(job);
     if (result == 0 && run != NULL) {
         gord_run_force(run, cause);
-    } else if (result == 0 && job->kind != GORD_GROUP) {
+    } else if (result == 0 && job->kind == GORD_GROUP) {
+        gord_runner_end_if_over(runner, job);
+    } else if (result == 0) {
         result = gord_bus_emit(runner->bus,
                                gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, cause),
                                out_seq);

@@ -184,6 +184,10 @@ static void end_group(struct gord_runner *runner, const struct gord_job *group)
         outcome = GOR__V1__OUTCOME__SUCCEEDED;
     } else if (gord_group_never_ran(group) == tasks->count) {
         outcome = GOR__V1__OUTCOME__DEPENDENCY_FAILED;
+    } else if (cancel != NULL && !gord_group_is_whole(group)) {
+        outcome = GOR__V1__OUTCOME__CANCELLED;
+        snprintf(text, sizeof(text), "%.300s; only %" PRIu32 " of %" PRIu32 " tasks had come",
+                 cancel->text, gord_group_ended(group), tasks->count);
     } else if (cancel != NULL && tasks->ended[GOR__V1__OUTCOME__CANCELLED] > 0) {
         outcome = GOR__V1__OUTCOME__CANCELLED;
         snprintf(text, sizeof(text), "%.300s; %s", cancel->text, counts);
@@ -246,17 +250,33 @@ void gord_runner_task_moved(struct gord_runner *runner, const struct gord_job *t
                       gord_event_new(GORD_EVENT_STARTED, group->id, "its first task has started"),
                       NULL);
     }
-    if (event->kind == GORD_EVENT_FINISHED && gord_group_live(group) == 0 &&
-        !group->body->tasks->entering) {
+    if (event->kind == GORD_EVENT_FINISHED) {
+        gord_runner_end_if_over(runner, group);
+    }
+}
+
+void gord_runner_end_if_over(struct gord_runner *runner, const struct gord_job *group)
+{
+    bool comes = group->body->tasks->entering ||
+                 (gord_group_is_coming(group) && group->body->cancel == NULL);
+
+    if (gord_group_live(group) == 0 && !comes) {
         end_group(runner, group);
+    }
+}
+
+void gord_runner_task_came(struct gord_runner *runner, struct gord_job *group)
+{
+    if (gord_group_is_whole(group) && gord_group_live(group) == 0) {
+        end_group(runner, group);
+    } else if (gord_group_is_whole(group)) {
+        gord_gates_look(&runner->gates, group);
     }
 }
 
 int gord_runner_take_back_group(struct gord_runner *runner, struct gord_job *group)
 {
-    if (gord_group_live(group) == 0) {
-        end_group(runner, group);
-    }
+    gord_runner_end_if_over(runner, group);
     return 0;
 }
 

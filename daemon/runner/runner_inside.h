@@ -91,6 +91,8 @@ void gord_runner_task_moved(struct gord_runner *runner, const struct gord_job *t
  * reference. -ENOENT: none is kept; the reader's error. */
 int gord_runner_task_spec(struct gord_runner *runner, uint64_t group_id,
                           struct gord_spec **out_spec);
+/* None of its tasks lives, and none is to come: it ends. */
+void gord_runner_end_if_over(struct gord_runner *runner, const struct gord_job *group);
 
 /* At start, before anything ends: count the tasks of groups that have ended. 0, or the reader's error. */
 int gord_runner_count_groups(struct gord_runner *runner);

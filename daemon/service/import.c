@@ -38,6 +38,7 @@ static void free_if_unused(struct gord_import *import)
         import->known = answer->next;
         free(answer);
     }
+    gord_import_free_arrays(import);
     gord_idmap_fini(&import->ids);
     free(import);
 }
@@ -312,13 +313,31 @@ void gord_store_imported(struct rpc_call *call, const ProtobufCMessage *message,
     go_on(import);
 }
 
+/* Answers to no request. False: out of memory, and the call is ended. */
+static bool tell_lacks(struct gord_import *import)
+{
+    struct gord_import_array *at = import->arrays;
+    char text[GORD_ERROR_BYTES];
+
+    while (gord_import_lacks(import, &at, text, sizeof(text))) {
+        struct gord_import_answer *answer = new_answer(import, import->asked);
+        if (answer == NULL) {
+            return false;
+        }
+        snprintf(answer->text, sizeof(answer->text), "%s", text);
+        import->unanswered++;
+        know(import, answer);
+    }
+    return true;
+}
+
 void gord_store_import_ends(struct rpc_call *call, void *user)
 {
     struct gord_import *import = rpc_call_user(call);
 
     (void)user;
     import->ended = true;
-    if (take_job(import)) {
+    if (take_job(import) && tell_lacks(import)) {
         go_on(import);
     }
 }

@@ -16,6 +16,7 @@
 enum { GORD_IMPORT_WHAT = 128 };
 
 struct gord_import;
+struct gord_import_array;
 
 struct gord_import_answer {
     struct gord_import_answer *next; /* list link of the import, once it is known */
@@ -45,8 +46,9 @@ struct gord_import {
     struct gord_import_answer **known_end;
     Gor__V1__ImportRequest *job; /* owned; the last job, not taken yet; NULL: none */
     uint64_t job_index;
-    struct gord_logtake output; /* its */
-    int output_error;           /* 0, or why it cannot be taken with its output */
+    struct gord_import_array *arrays; /* owned list; see import_array.c */
+    struct gord_logtake output;       /* its */
+    int output_error;                 /* 0, or why it cannot be taken with its output */
 };
 
 /* ------------------------------------------------------------------ answers */
@@ -77,6 +79,43 @@ bool gord_import_take_pool(struct gord_import *import, const Gor__V1__Pool *wire
                            struct gord_import_answer *answer, struct gord_refusal *why);
 bool gord_import_take_rate(struct gord_import *import, const Gor__V1__Rate *wire,
                            struct gord_import_answer *answer, struct gord_refusal *why);
+
+/* A job that is to run here, by the import's last message, whose spec refers to jobs here. */
+bool gord_import_enter_live(struct gord_import *import, struct gord_import_answer *answer,
+                            struct gord_refusal *why);
+
+/* Would a job with that spec be taken here, but for what only gord may set? */
+bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *wire,
+                           struct gord_refusal *why);
+
+/* ------------------------------------------------------------------ arrays that have not ended */
+
+bool gord_import_take_group(struct gord_import *import, struct gord_import_answer *answer,
+                            struct gord_refusal *why);
+bool gord_import_take_task(struct gord_import *import, struct gord_import_answer *answer,
+                           struct gord_refusal *why);
+
+/* Has the last job a place in an array that is on its way? */
+enum gord_import_place {
+    GORD_IMPORT_NO_ARRAY, /* it is no task, or of an array that is not known here, or has ended */
+    GORD_IMPORT_LEFT_OUT, /* its array was not taken */
+    GORD_IMPORT_NO_PLACE, /* refused */
+    GORD_IMPORT_PLACE,
+};
+enum gord_import_place gord_import_place(struct gord_import *import, struct gord_refusal *why);
+bool gord_import_joins(struct gord_import *import); /* PLACE */
+
+/* Its place in the array, if it has one, is taken; the spec has the array's id there. */
+void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec);
+
+/* A task of the group here is entered, with that outcome if it has ended, else -1. */
+void gord_import_joined(struct gord_import *import, uint64_t array_id, int ended);
+
+/* The next array from *at on of which tasks are missing, told in `out`; false: there is none. */
+bool gord_import_lacks(struct gord_import *import, struct gord_import_array **at, char *out,
+                       size_t bytes);
+
+void gord_import_free_arrays(struct gord_import *import);
 
 /* May the caller bring what is user `uid`'s? */
 bool gord_import_may_bring(const struct gord_import *import, const char *what, uint32_t uid,

@@ -120,29 +120,59 @@ bool gord_import_may_bring(const struct gord_import *import, const char *what, u
                        what, uid, strncmp(what, "job", 3) == 0 ? "jobs" : "entries");
 }
 
+/* A task of an array that is on its way goes to its place there. */
+static bool enter_ended(struct gord_import *import, struct gord_import_answer *answer, bool joins,
+                        struct gord_refusal *why)
+{
+    Gor__V1__Job *job = import->job->job;
+    uint64_t old_id = job->spec->task != NULL ? job->spec->task->array_id : 0;
+    uint64_t array_id = gord_idmap_get(&import->ids, old_id);
+
+    size_t lost = gord_import_point(job->spec, &import->ids, answer->result.id != job->id);
+    if (lost > 0) {
+        snprintf(answer->text, sizeof(answer->text),
+                 "%zu references to jobs that were not taken were left out", lost);
+    }
+    if (!enter_history(import, answer, why)) {
+        return false;
+    }
+    if (joins) {
+        job->spec->task->array_id = old_id;
+        gord_import_came(import, job->spec);
+    }
+    if (joins && !import->dry_run) {
+        gord_import_joined(import, array_id, (int)job->outcome);
+    }
+    return true;
+}
+
 static bool take_ended(struct gord_import *import, struct gord_import_answer *answer,
                        struct gord_refusal *why)
 {
     Gor__V1__Job *job = import->job->job;
     char error[GORD_ERROR_BYTES];
 
+    enum gord_import_place place = gord_import_place(import, why);
+    if (place == GORD_IMPORT_NO_PLACE) {
+        return false;
+    }
+    if (place == GORD_IMPORT_LEFT_OUT) {
+        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__SKIPPED;
+        answer->result.id = 0;
+        return true;
+    }
     struct aside aside = set_aside(job->spec);
     int result = gord_check_past_spec(job->spec, error, sizeof(error));
     put_back(job->spec, &aside);
     if (result != 0) {
         return gord_refuse(why, WIRE_INVALID_ARGUMENT, "job.%s", error);
     }
-    size_t lost = gord_import_point(job->spec, &import->ids, answer->result.id != job->id);
-    if (lost > 0) {
-        snprintf(answer->text, sizeof(answer->text),
-                 "%zu references to jobs that were not taken were left out", lost);
-    }
-    return enter_history(import, answer, why);
+    return enter_ended(import, answer, place == GORD_IMPORT_PLACE, why);
 }
 
-/* To run here: as anything that is submitted. */
-static bool enter_live(struct gord_import *import, struct gord_import_answer *answer,
-                       struct gord_refusal *why)
+/* As anything that is submitted. */
+bool gord_import_enter_live(struct gord_import *import, struct gord_import_answer *answer,
+                            struct gord_refusal *why)
 {
     struct gord_service *service = import->service;
     Gor__V1__JobSpec *spec = import->job->job->spec;
@@ -175,11 +205,15 @@ static bool enter_live(struct gord_import *import, struct gord_import_answer *an
 }
 
 /* What would be there, were this no dry run, is not asked for. */
-static bool would_run(struct gord_import *import, const Gor__V1__JobSpec *wire,
-                      struct gord_refusal *why)
+bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *wire,
+                           struct gord_refusal *why)
 {
     Gor__V1__JobSpec spec = *wire;
 
+    (void)set_aside(&spec);
+    if (wire->task != NULL) {
+        spec.parent_id = 0; /* its array, which takes no others */
+    }
     if (import->dry_run) {
         spec.n_after = 0;
     }
@@ -197,13 +231,11 @@ static bool would_run(struct gord_import *import, const Gor__V1__JobSpec *wire,
 static bool take_live(struct gord_import *import, struct gord_import_answer *answer,
                       struct gord_refusal *why)
 {
-    struct gord_service *service = import->service;
     Gor__V1__JobSpec *spec = import->job->job->spec;
     const char *name;
     size_t length;
 
-    bool of_array = spec->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP || spec->task != NULL;
-    if (import->live == GOR__V1__IMPORT_OPTIONS__LIVE__SKIP || of_array) {
+    if (import->live == GOR__V1__IMPORT_OPTIONS__LIVE__SKIP) {
         answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__SKIPPED;
         answer->result.id = 0;
         return true;
@@ -214,14 +246,15 @@ static bool take_live(struct gord_import *import, struct gord_import_answer *ans
                            "run as it should; export it with --reveal",
                            length < 60 ? (int)length : 60, name);
     }
-    spec->held = spec->held || import->live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
-    if (!gord_import_point_live(service, spec, &import->ids, why)) {
-        return false;
+    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP) {
+        return gord_import_take_group(import, answer, why);
     }
-    struct aside aside = set_aside(spec);
-    bool accepted = would_run(import, spec, why);
-    put_back(spec, &aside);
-    return accepted && enter_live(import, answer, why);
+    if (spec->task != NULL) {
+        return gord_import_take_task(import, answer, why);
+    }
+    spec->held = spec->held || import->live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
+    return gord_import_point_live(import->service, spec, &import->ids, why) &&
+           gord_import_would_run(import, spec, why) && gord_import_enter_live(import, answer, why);
 }
 
 bool gord_import_take(struct gord_import *import, struct gord_import_answer *answer,
@@ -240,13 +273,14 @@ bool gord_import_take(struct gord_import *import, struct gord_import_answer *ans
     answer->result.id = gord_idmap_get(&import->ids, job->id);
     if (answer->result.id != 0) {
         answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+        gord_import_came(import, job->spec);
         return true;
     }
     snprintf(what, sizeof(what), "job %" PRIu64, job->id);
     if (!gord_import_may_bring(import, what, job->uid, why)) {
         return false;
     }
-    if (is_here(import, job)) {
+    if (!gord_import_joins(import) && is_here(import, job)) {
         answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
         answer->result.id = job->id;
         return true;

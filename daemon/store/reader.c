@@ -240,7 +240,8 @@ static int take_standing(sqlite3_stmt *stmt, struct gord_row *row)
     if (standing == NULL) {
         return -ENOMEM;
     }
-    standing->held = sqlite3_column_int(stmt, 0) != 0;
+    standing->held = (sqlite3_column_int(stmt, 0) & 1) != 0;
+    standing->coming = (sqlite3_column_int(stmt, 0) & 2) != 0;
     standing->attempt = (uint32_t)sqlite3_column_int64(stmt, 1);
     standing->losses = (uint32_t)sqlite3_column_int64(stmt, 2);
     standing->version = (uint32_t)sqlite3_column_int64(stmt, 3);

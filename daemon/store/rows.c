@@ -246,7 +246,7 @@ static int write_standing(struct gord_writer *writer, const struct gord_event *e
     }
     sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_STANDING];
     (void)sqlite3_bind_int64(stmt, 1, (int64_t)event->job_id);
-    (void)sqlite3_bind_int(stmt, 2, standing->held);
+    (void)sqlite3_bind_int(stmt, 2, standing->held | standing->coming << 1);
     (void)sqlite3_bind_int64(stmt, 3, standing->attempt);
     (void)sqlite3_bind_int64(stmt, 4, standing->losses);
     (void)sqlite3_bind_int64(stmt, 5, standing->version);

@@ -213,3 +213,28 @@ TEST(group_counts_what_the_store_says_has_ended)
     CHECK_EQ(gord_group_live(group), 2);
     gord_job_table_free(table);
 }
+
+TEST(group_is_coming_until_the_last_of_its_tasks_is_there)
+{
+    struct gord_job_table *table = new_table(0);
+    struct gord_spec *spec = group_spec(3);
+    struct gord_event *event;
+    char text[64];
+    spec->coming = true;
+    event = gord_event_submitted(gord_job_next_id(table), spec, 1000);
+    CHECK_EQ(gord_spec_standing(spec, &event->standing), 0);
+    CHECK(event->standing->coming && !event->standing->held);
+    apply(table, event);
+    gord_spec_unref(spec);
+    struct gord_job *group = gord_job_find(table, 1);
+    CHECK(gord_group_is_coming(group));
+    (void)submit(table, task_spec(1, 0, 3, 0));
+    gord_group_count_ended(group, OUTCOME(FAILED));
+    CHECK(gord_group_is_coming(group) && !gord_group_is_whole(group));
+    uint64_t last = submit(table, task_spec(1, 2, 3, 0));
+    CHECK(!gord_group_is_coming(group) && gord_group_is_whole(group));
+    CHECK(!gord_group_is_coming(gord_job_find(table, last)));
+    CHECK_STR(gord_group_text(group, text, sizeof text), "1 of 3 tasks failed");
+    CHECK(gord_job_table_is_valid(table));
+    gord_job_table_free(table);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+/* Arrays that have not ended, on an import: first the group, shut until the last of its tasks has come,
+ * then each task by itself: with its history if it had ended, anew if not.
+ *
+ * Rejected: to take the whole array in one transaction. There is no end to how much that is, and clients
+ * wait for answers before they send more. So a group that is on its way says so in its standing, on disk
+ * as well: whatever ends the import, half an array never runs, and another import may bring the rest.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/event/array.h"
+#include "daemon/job/group.h"
+#include "daemon/service/import_inside.h"
+#include "daemon/service/share.h"
+
+enum { AWAITED = 1, CAME = 2 };
+
+/* What the import knows of an array on its way; in its list. */
+struct gord_import_array {
+    struct gord_import_array *next; /* list link of the import */
+    uint64_t old_id;
+    uint64_t id; /* here; 0: it was not taken, and so are none of its tasks */
+    uint32_t count;
+    struct gord_idmap places; /* indices, each plus 1: AWAITED or CAME */
+};
+
+static void free_array(struct gord_import_array *array)
+{
+    gord_idmap_fini(&array->places);
+    free(array);
+}
+
+void gord_import_free_arrays(struct gord_import *import)
+{
+    while (import->arrays != NULL) {
+        struct gord_import_array *array = import->arrays;
+        import->arrays = array->next;
+        free_array(array);
+    }
+}
+
+/* NULL: out of memory. `wire` may be NULL if `id` is 0. */
+static struct gord_import_array *note(struct gord_import *import, uint64_t old_id, uint64_t id,
+                                      const Gor__V1__Array *wire)
+{
+    struct gord_import_array *array = calloc(1, sizeof(*array));
+    struct gord_array_walk walk = {0, 0};
+    uint32_t index;
+
+    if (array == NULL) {
+        return NULL;
+    }
+    array->old_id = old_id;
+    array->id = id;
+    while (id != 0 && gord_array_next(wire, &walk, &index)) {
+        array->count++;
+        if (gord_idmap_put(&array->places, (uint64_t)index + 1, AWAITED) != 0) {
+            free_array(array);
+            return NULL;
+        }
+    }
+    array->next = import->arrays;
+    import->arrays = array;
+    return array;
+}
+
+/* The group here, if its tasks have not all come. */
+static struct gord_job *coming(const struct gord_import *import, uint64_t id)
+{
+    struct gord_job *group =
+        id != 0 ? gord_job_find(gord_bus_table(import->service->bus), id) : NULL;
+
+    return group != NULL && gord_group_is_coming(group) ? group : NULL;
+}
+
+/* One of an earlier import, if it is that. */
+static struct gord_import_array *note_earlier(struct gord_import *import, uint64_t old_id)
+{
+    const struct gord_job *group = coming(import, gord_idmap_get(&import->ids, old_id));
+    Gor__V1__JobSpec *wire = group != NULL ? gord_spec_to_wire(group->body->spec, 0) : NULL;
+    struct gord_import_array *array =
+        wire != NULL && wire->array != NULL ? note(import, old_id, group->id, wire->array) : NULL;
+
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return array;
+}
+
+static struct gord_import_array *find(struct gord_import *import, const Gor__V1__JobSpec *spec)
+{
+    uint64_t old_id = spec->task != NULL ? spec->task->array_id : 0;
+    struct gord_import_array *array = import->arrays;
+
+    while (array != NULL && array->old_id != old_id) {
+        array = array->next;
+    }
+    return array != NULL || old_id == 0 ? array : note_earlier(import, old_id);
+}
+
+/* ------------------------------------------------------------------ groups */
+
+static int enter_group(struct gord_import *import, Gor__V1__JobSpec *wire, uint64_t id,
+                       uint64_t *out_seq)
+{
+    struct gord_service *service = import->service;
+    uint32_t uid = import->job->job->uid;
+    char share[GORD_WORD_MAX + 1];
+    struct gord_spec *spec = NULL;
+    Gor__V1__JobSpec shared = *wire;
+
+    gord_job_skip_to_id(gord_bus_table(service->bus), id);
+    shared.share = gord_share_of(service, wire, uid, share);
+    int result = gord_submit_spec(service, &shared, uid, &spec);
+    if (result == 0 && wire->unique_key[0] != '\0' &&
+        wire->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
+        result = gord_submit_replace(service, uid, wire->unique_key, id);
+    }
+    if (result == 0) {
+        spec->coming = true; /* nobody else has the spec yet */
+        result = gord_submit_enter_spec(service, spec, uid, out_seq);
+    }
+    gord_spec_unref(spec);
+    return result;
+}
+
+static bool group_is_right(struct gord_import *import, const Gor__V1__JobSpec *wire,
+                           struct gord_refusal *why)
+{
+    Gor__V1__JobSpec spec = *wire;
+    char error[GORD_ERROR_BYTES] = "spec.array is missing, but it is the group of one";
+
+    spec.rerun_of = 0;
+    spec.hook_of = NULL;
+    spec.cron = NULL;
+    if (spec.array == NULL || spec.task != NULL ||
+        gord_check_past_spec(&spec, error, sizeof(error)) != 0) {
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT, "job.%s", error);
+    }
+    if (import->service->drained != NULL && spec.parent_id == 0) {
+        return gord_refuse(
+            why, WIRE_UNAVAILABLE,
+            "the daemon takes no new jobs: drained %s; `gorctl undrain` opens it again",
+            import->service->drained);
+    }
+    return true;
+}
+
+/* It is here, or is not, and so will its tasks be. */
+static bool enter_or_meet(struct gord_import *import, struct gord_import_answer *answer,
+                          struct gord_refusal *why)
+{
+    Gor__V1__Job *job = import->job->job;
+    uint64_t id = answer->result.id, other = 0, seq = 0;
+
+    switch (gord_submit_conflict(import->service, job->spec, job->uid, &other, &seq, why)) {
+    case GORD_CONFLICT_REFUSED:
+        return false;
+    case GORD_CONFLICT_SKIP:
+        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+        answer->result.id = other;
+        return note(import, job->id, 0, NULL) != NULL ||
+               gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+    case GORD_CONFLICT_NONE:
+        break;
+    }
+    struct gord_import_array *array = note(import, job->id, id, job->spec->array);
+    if (import->dry_run && array != NULL) {
+        return true;
+    }
+    int result = array != NULL ? enter_group(import, job->spec, id, &seq) : -ENOMEM;
+    if (result == 0) {
+        answer->lives = true;
+        result = gord_import_await(import, answer, seq);
+    }
+    if (result != 0) {
+        gord_submit_withdraw(import->service, id, 1);
+        if (array != NULL) {
+            array->id = 0;
+        }
+        return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "not submitted: out of memory");
+    }
+    return true;
+}
+
+bool gord_import_take_group(struct gord_import *import, struct gord_import_answer *answer,
+                            struct gord_refusal *why)
+{
+    Gor__V1__JobSpec *spec = import->job->job->spec;
+
+    spec->held = spec->held || import->live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
+    bool taken = gord_import_point_live(import->service, spec, &import->ids, why) &&
+                 group_is_right(import, spec, why) && enter_or_meet(import, answer, why);
+    if (!taken) {
+        (void)note(import, import->job->job->id, 0, NULL);
+    }
+    return taken;
+}
+
+/* ------------------------------------------------------------------ tasks */
+
+enum gord_import_place gord_import_place(struct gord_import *import, struct gord_refusal *why)
+{
+    const Gor__V1__Job *job = import->job->job;
+    const struct gord_import_array *array = find(import, job->spec);
+    const Gor__V1__ArrayTask *task = job->spec->task;
+
+    if (array == NULL) {
+        const struct gord_job *group =
+            task != NULL ? gord_job_find(gord_bus_table(import->service->bus),
+                                         gord_idmap_get(&import->ids, task->array_id))
+                         : NULL;
+        if (group == NULL || group->state == GOR__V1__JOB_STATE__TERMINATED) {
+            return GORD_IMPORT_NO_ARRAY;
+        }
+        (void)gord_refuse(why, WIRE_FAILED_PRECONDITION,
+                          "its array, job %" PRIu64 ", has all of its tasks", group->id);
+        return GORD_IMPORT_NO_PLACE;
+    }
+    if (array->id == 0) {
+        return GORD_IMPORT_LEFT_OUT;
+    }
+    const struct gord_job *group = coming(import, array->id);
+    uint64_t place = gord_idmap_get(&array->places, (uint64_t)task->index + 1);
+    if (group == NULL && !import->dry_run) {
+        (void)gord_refuse(
+            why, WIRE_FAILED_PRECONDITION,
+            "its array, job %" PRIu64 ", has ended meanwhile, or has all of its tasks", array->id);
+    } else if (task->count != array->count || place == 0) {
+        (void)gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                          "job.spec.task: its array, job %" PRIu64 " there, has no index %" PRIu32
+                          " of %" PRIu32,
+                          array->old_id, task->index, task->count);
+    } else if (place == CAME) {
+        (void)gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                          "job.spec.task: index %" PRIu32 " of its array, job %" PRIu64
+                          " there, has come already",
+                          task->index, array->old_id);
+    } else if (group != NULL && group->body->uid != job->uid) {
+        (void)gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                          "job.uid: its array, job %" PRIu64 " here, is user %" PRIu32 "'s",
+                          group->id, group->body->uid);
+    } else {
+        return GORD_IMPORT_PLACE;
+    }
+    return GORD_IMPORT_NO_PLACE;
+}
+
+bool gord_import_joins(struct gord_import *import)
+{
+    struct gord_refusal why;
+
+    return import->job->job->spec->task != NULL &&
+           gord_import_place(import, &why) == GORD_IMPORT_PLACE;
+}
+
+void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec)
+{
+    struct gord_import_array *array = find(import, spec);
+
+    if (array != NULL && array->id != 0) {
+        /* The key is there, so no memory is needed. */
+        (void)gord_idmap_put(&array->places, (uint64_t)spec->task->index + 1, CAME);
+    }
+}
+
+void gord_import_joined(struct gord_import *import, uint64_t array_id, int ended)
+{
+    struct gord_job *group = gord_job_find(gord_bus_table(import->service->bus), array_id);
+
+    if (group == NULL || group->state == GOR__V1__JOB_STATE__TERMINATED) {
+        return;
+    }
+    if (ended >= 0) {
+        gord_group_count_ended(group, (Gor__V1__Outcome)ended);
+    }
+    gord_runner_task_came(import->service->runner, group);
+}
+
+bool gord_import_take_task(struct gord_import *import, struct gord_import_answer *answer,
+                           struct gord_refusal *why)
+{
+    Gor__V1__JobSpec *spec = import->job->job->spec;
+    const struct gord_import_array *array = find(import, spec);
+    uint64_t old_id = spec->task->array_id;
+
+    switch (gord_import_place(import, why)) {
+    case GORD_IMPORT_NO_PLACE:
+        return false;
+    case GORD_IMPORT_NO_ARRAY:
+        return gord_refuse(why, WIRE_FAILED_PRECONDITION,
+                           "its array, job %" PRIu64 ", was not taken before it", old_id);
+    case GORD_IMPORT_LEFT_OUT:
+        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__SKIPPED;
+        answer->result.id = 0;
+        return true;
+    case GORD_IMPORT_PLACE:
+        break;
+    }
+    uint64_t id = array->id;
+    if (!gord_import_point_live(import->service, spec, &import->ids, why) ||
+        !gord_import_would_run(import, spec, why)) {
+        return false;
+    }
+    Gor__V1__ArrayTask *task = spec->task;
+    task->array_id = id;
+    spec->parent_id = id;
+    bool taken = gord_import_enter_live(import, answer, why);
+    task->array_id = old_id;
+    if (taken) {
+        gord_import_came(import, spec);
+    }
+    if (taken && !import->dry_run) {
+        gord_import_joined(import, id, -1);
+    }
+    return taken;
+}
+
+bool gord_import_lacks(struct gord_import *import, struct gord_import_array **at, char *out,
+                       size_t bytes)
+{
+    for (struct gord_import_array *array = *at; array != NULL; array = array->next) {
+        const struct gord_job *group = import->dry_run ? NULL : coming(import, array->id);
+        if (group != NULL) {
+            snprintf(out, bytes,
+                     "job %" PRIu64 " (%" PRIu64 " there) is an array of which %" PRIu32
+                     " tasks of %" PRIu32 " have not come; it does not begin before an import with "
+                     "--resume brings them, and `gorctl cancel` ends it",
+                     array->id, array->old_id,
+                     array->count - gord_group_live(group) - gord_group_ended(group), array->count);
+            *at = array->next;
+            return true;
+        }
+    }
+    *at = NULL;
+    return false;
+}
