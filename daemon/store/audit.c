@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* audit.c - see audit.h. */
-#include "daemon/store/audit.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -13,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/event/event.h"
+#include "daemon/store/audit_inside.h"
 #include "daemon/store/output.h"
 #include "daemon/store/pack.h"
 #include "daemon/store/schema.h"
@@ -23,36 +22,14 @@ _Static_assert(GOR__V1__JOB_STATE__WAITING == 4, "WAITING_TEXT says so too");
 
 enum { SAID_MAX = 20 }; /* problems of one kind that are told one by one */
 
-/* A job as its rows have it, and as the log has it so far. */
-struct job {
-    uint64_t id;
-    uint64_t last_seq;
-    uint64_t seen_seq;
-    uint8_t state;
-    uint8_t seen_state;
-};
-
-struct auditor {
-    const struct gord_audit_opts *opts;
-    struct gord_audit *audit;
-    sqlite3 *db;
-    struct job *jobs; /* owned, by id */
-    size_t count;
-    size_t room;
-    unsigned said; /* of the kind at hand */
-};
-
 /* ------------------------------------------------------------ telling */
 
-static void begin_kind(struct auditor *auditor)
+void gord_audit_begin(struct gord_auditor *auditor)
 {
     auditor->said = 0;
 }
 
-static void problem(struct auditor *auditor, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void problem(struct auditor *auditor, const char *format, ...)
+void gord_audit_problem(struct gord_auditor *auditor, const char *format, ...)
 {
     char text[512];
     auditor->audit->problems++;
@@ -70,14 +47,13 @@ static void problem(struct auditor *auditor, const char *format, ...)
     auditor->opts->say(auditor->opts->arg, text);
 }
 
-static int error_of(const struct auditor *auditor, int rc)
+int gord_audit_error(const struct gord_auditor *auditor, int rc)
 {
     return gord_sql_errno(auditor->db, rc);
 }
 
-/* Visit the rows of a query. 0, or the error of reading or visiting. */
-static int each_row(struct auditor *auditor, const char *sql,
-                    int (*visit)(struct auditor *auditor, sqlite3_stmt *stmt))
+int gord_audit_each(struct gord_auditor *auditor, const char *sql,
+                    int (*visit)(struct gord_auditor *auditor, sqlite3_stmt *stmt))
 {
     sqlite3_stmt *stmt;
     int err = gord_sql_prepare(auditor->db, sql, &stmt);
@@ -88,66 +64,76 @@ static int each_row(struct auditor *auditor, const char *sql,
     while (err == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         err = visit(auditor, stmt);
     }
-    err = err != 0 ? err : error_of(auditor, rc);
+    err = err != 0 ? err : gord_audit_error(auditor, rc);
     sqlite3_finalize(stmt);
+    return err;
+}
+
+int gord_audit_repair(struct gord_auditor *auditor, uint64_t before, const char *sql)
+{
+    if (!auditor->opts->repair || auditor->audit->problems == before) {
+        return 0;
+    }
+    int err = gord_audit_error(auditor, sqlite3_exec(auditor->db, sql, NULL, NULL, NULL));
+    auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
     return err;
 }
 
 /* ------------------------------------------------- SQLite's structures */
 
-static int visit_integrity(struct auditor *auditor, sqlite3_stmt *stmt)
+static int visit_integrity(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, 0);
     if (text == NULL || strcmp(text, "ok") != 0) {
-        problem(auditor, "the file is damaged: %s", text != NULL ? text : "");
+        gord_audit_problem(auditor, "the file is damaged: %s", text != NULL ? text : "");
     }
     return 0;
 }
 
 /* ---------------------------------------------------------------- jobs */
 
-static int visit_job(struct auditor *auditor, sqlite3_stmt *stmt)
+static int visit_job(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
     if (auditor->count == auditor->room) {
         size_t room = auditor->room != 0 ? 2 * auditor->room : 1024;
-        struct job *jobs = realloc(auditor->jobs, room * sizeof *jobs);
+        struct gord_audit_job *jobs = realloc(auditor->jobs, room * sizeof *jobs);
         if (jobs == NULL) {
             return -ENOMEM;
         }
         auditor->jobs = jobs;
         auditor->room = room;
     }
-    struct job *job = &auditor->jobs[auditor->count++];
+    struct gord_audit_job *job = &auditor->jobs[auditor->count++];
     bool live = sqlite3_column_type(stmt, 1) != SQLITE_NULL;
     bool ended = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
-    *job = (struct job){.id = (uint64_t)sqlite3_column_int64(stmt, 0),
-                        .last_seq = (uint64_t)sqlite3_column_int64(stmt, live ? 1 : 2),
-                        .state = live ? (uint8_t)sqlite3_column_int(stmt, 3)
-                                      : (uint8_t)GOR__V1__JOB_STATE__TERMINATED};
+    *job = (struct gord_audit_job){.id = (uint64_t)sqlite3_column_int64(stmt, 0),
+                                   .last_seq = (uint64_t)sqlite3_column_int64(stmt, live ? 1 : 2),
+                                   .state = live ? (uint8_t)sqlite3_column_int(stmt, 3)
+                                                 : (uint8_t)GOR__V1__JOB_STATE__TERMINATED};
     auditor->audit->live += live;
     if (live == ended) {
-        problem(auditor, "job %" PRIu64 " is %s", job->id,
-                live ? "both live and ended" : "neither live nor ended");
+        gord_audit_problem(auditor, "job %" PRIu64 " is %s", job->id,
+                           live ? "both live and ended" : "neither live nor ended");
     }
     return 0;
 }
 
-static int visit_stray(struct auditor *auditor, sqlite3_stmt *stmt)
+static int visit_stray(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
-    problem(auditor, "a row in '%s' is of job %lld, of which nothing else is there",
-            (const char *)sqlite3_column_text(stmt, 0), sqlite3_column_int64(stmt, 1));
+    gord_audit_problem(auditor, "a row in '%s' is of job %lld, of which nothing else is there",
+                       (const char *)sqlite3_column_text(stmt, 0), sqlite3_column_int64(stmt, 1));
     return 0;
 }
 
-static int visit_lost_wait(struct auditor *auditor, sqlite3_stmt *stmt)
+static int visit_lost_wait(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
-    problem(auditor, "job %lld waits to run again, but nothing says until when",
-            sqlite3_column_int64(stmt, 0));
+    gord_audit_problem(auditor, "job %lld waits to run again, but nothing says until when",
+                       sqlite3_column_int64(stmt, 0));
     return 0;
 }
 
 /* What is kept about jobs in tables of its own. */
-static int check_strays(struct auditor *auditor)
+static int check_strays(struct gord_auditor *auditor)
 {
     static const char strays[] =
         "SELECT 'standing', id FROM standing WHERE id NOT IN (SELECT id FROM jobs) "
@@ -162,56 +148,61 @@ static int check_strays(struct auditor *auditor)
                                   "DELETE FROM reports WHERE id NOT IN (SELECT id FROM jobs);"
                                   "DELETE FROM lanes WHERE id NOT IN (SELECT id FROM live);"
                                   "DELETE FROM labels WHERE id NOT IN (SELECT id FROM jobs)";
-    begin_kind(auditor);
+    gord_audit_begin(auditor);
     uint64_t before = auditor->audit->problems;
-    int err = each_row(auditor, strays, visit_stray);
+    int err = gord_audit_each(auditor, strays, visit_stray);
     if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
-        err = error_of(auditor, sqlite3_exec(auditor->db, removal, NULL, NULL, NULL));
+        err = gord_audit_error(auditor, sqlite3_exec(auditor->db, removal, NULL, NULL, NULL));
         auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
     }
-    begin_kind(auditor);
-    return err != 0
-               ? err
-               : each_row(auditor,
+    gord_audit_begin(auditor);
+    return err != 0 ? err
+                    : gord_audit_each(
+                          auditor,
                           "SELECT id FROM live WHERE state = " WAITING_TEXT
                           " AND started_ns IS NULL AND id NOT IN (SELECT id FROM standing) AND "
                           "(SELECT kind FROM jobs j WHERE j.id = live.id) <> 3", /* GORD_GROUP */
                           visit_lost_wait);
 }
 
-static int visit_lost_env(struct auditor *auditor, sqlite3_stmt *stmt)
+static int visit_lost_env(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
-    problem(auditor, "the environment of job %lld is not there", sqlite3_column_int64(stmt, 0));
+    gord_audit_problem(auditor, "the environment of job %lld is not there",
+                       sqlite3_column_int64(stmt, 0));
     return 0;
 }
 
-static int check_jobs(struct auditor *auditor)
+static int check_jobs(struct gord_auditor *auditor)
 {
-    begin_kind(auditor);
-    int err = each_row(auditor,
-                       "SELECT j.id, l.last_seq, e.last_seq, l.state FROM jobs j LEFT JOIN live l "
-                       "ON l.id = j.id LEFT JOIN ended e ON e.id = j.id ORDER BY j.id",
-                       visit_job);
+    gord_audit_begin(auditor);
+    int err =
+        gord_audit_each(auditor,
+                        "SELECT j.id, l.last_seq, e.last_seq, l.state FROM jobs j LEFT JOIN live l "
+                        "ON l.id = j.id LEFT JOIN ended e ON e.id = j.id ORDER BY j.id",
+                        visit_job);
     auditor->audit->jobs = auditor->count;
-    begin_kind(auditor);
-    err = err != 0 ? err
-                   : each_row(auditor,
+    gord_audit_begin(auditor);
+    err =
+        err != 0
+            ? err
+            : gord_audit_each(auditor,
                               "SELECT 'live', id FROM live WHERE id NOT IN (SELECT id FROM jobs) "
                               "UNION ALL SELECT 'ended', id FROM ended WHERE id NOT IN (SELECT id "
                               "FROM jobs)",
                               visit_stray);
-    begin_kind(auditor);
-    return err != 0 ? err
-                    : each_row(auditor,
-                               "SELECT id FROM jobs WHERE env_id IS NOT NULL AND env_id NOT IN "
-                               "(SELECT id FROM envs)",
-                               visit_lost_env);
+    gord_audit_begin(auditor);
+    return err != 0
+               ? err
+               : gord_audit_each(auditor,
+                                 "SELECT id FROM jobs WHERE env_id IS NOT NULL AND env_id NOT IN "
+                                 "(SELECT id FROM envs)",
+                                 visit_lost_env);
 }
 
 /* ------------------------------------------------------------ counters */
 
 /* A counter must be what a query counts; 0 if it is not there. */
-static int check_counter(struct auditor *auditor, const char *key, const char *sql)
+static int check_counter(struct gord_auditor *auditor, const char *key, const char *sql)
 {
     char find[128], fix[512];
     int64_t stored = 0, counted = 0;
@@ -221,7 +212,8 @@ static int check_counter(struct auditor *auditor, const char *key, const char *s
     if (err != 0 || stored == counted) {
         return err;
     }
-    problem(auditor, "counter '%s' is %" PRId64 ", but there are %" PRId64, key, stored, counted);
+    gord_audit_problem(auditor, "counter '%s' is %" PRId64 ", but there are %" PRId64, key, stored,
+                       counted);
     if (!auditor->opts->repair) {
         return 0;
     }
@@ -229,12 +221,12 @@ static int check_counter(struct auditor *auditor, const char *key, const char *s
                    counted);
     int rc = sqlite3_exec(auditor->db, fix, NULL, NULL, NULL);
     auditor->audit->repaired += rc == SQLITE_OK;
-    return error_of(auditor, rc);
+    return gord_audit_error(auditor, rc);
 }
 
-static int check_counters(struct auditor *auditor)
+static int check_counters(struct gord_auditor *auditor)
 {
-    begin_kind(auditor);
+    gord_audit_begin(auditor);
     int err = check_counter(auditor, "live", "SELECT count(*) FROM live");
     for (int i = 0; i < GORD_OUTCOME_COUNT && err == 0; i++) {
         char key[16], sql[64];
@@ -248,17 +240,21 @@ static int check_counters(struct auditor *auditor)
                                       &next_id);
     if (err == 0 && auditor->count > 0 &&
         auditor->jobs[auditor->count - 1].id >= (uint64_t)next_id) {
-        problem(auditor, "the next job would get id %" PRId64 ", but there is a job %" PRIu64,
-                next_id, auditor->jobs[auditor->count - 1].id);
+        gord_audit_problem(auditor,
+                           "the next job would get id %" PRId64 ", but there is a job %" PRIu64,
+                           next_id, auditor->jobs[auditor->count - 1].id);
+        err = gord_audit_repair(auditor, auditor->audit->problems - 1,
+                                "UPDATE meta SET value = (SELECT max(id) + 1 FROM jobs) WHERE key "
+                                "= 'next_id'");
     }
     return err;
 }
 
 /* ---------------------------------------------------------- environments */
 
-static int visit_unused_env(struct auditor *auditor, sqlite3_stmt *stmt)
+static int visit_unused_env(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
-    problem(auditor, "environment %lld is of no job", sqlite3_column_int64(stmt, 0));
+    gord_audit_problem(auditor, "environment %lld is of no job", sqlite3_column_int64(stmt, 0));
     return 0;
 }
 
@@ -266,16 +262,17 @@ static int visit_unused_env(struct auditor *auditor, sqlite3_stmt *stmt)
     " FROM envs WHERE id NOT IN (SELECT env_id FROM jobs WHERE env_id IS NOT NULL) AND id < " \
     "(SELECT max(id) FROM envs)"
 
-static int check_envs(struct auditor *auditor)
+static int check_envs(struct gord_auditor *auditor)
 {
     int64_t count = 0;
-    begin_kind(auditor);
+    gord_audit_begin(auditor);
     int err = gord_sql_integer(auditor->db, "SELECT count(*) FROM envs", &count);
     auditor->audit->envs = (uint64_t)count;
     uint64_t before = auditor->audit->problems;
-    err = err != 0 ? err : each_row(auditor, "SELECT id" UNUSED_ENVS, visit_unused_env);
+    err = err != 0 ? err : gord_audit_each(auditor, "SELECT id" UNUSED_ENVS, visit_unused_env);
     if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
-        err = error_of(auditor, sqlite3_exec(auditor->db, "DELETE" UNUSED_ENVS, NULL, NULL, NULL));
+        err = gord_audit_error(auditor,
+                               sqlite3_exec(auditor->db, "DELETE" UNUSED_ENVS, NULL, NULL, NULL));
         auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
     }
     return err;
@@ -285,30 +282,30 @@ static int check_envs(struct auditor *auditor)
 
 static int compare_job(const void *a, const void *b)
 {
-    uint64_t x = ((const struct job *)a)->id, y = ((const struct job *)b)->id;
+    uint64_t x = ((const struct gord_audit_job *)a)->id, y = ((const struct gord_audit_job *)b)->id;
     return x < y ? -1 : x > y;
 }
 
-static struct job *find_job(struct auditor *auditor, uint64_t id)
+static struct gord_audit_job *find_job(struct gord_auditor *auditor, uint64_t id)
 {
-    struct job key = {.id = id};
+    struct gord_audit_job key = {.id = id};
     return auditor->count == 0
                ? NULL
                : bsearch(&key, auditor->jobs, auditor->count, sizeof key, compare_job);
 }
 
-static void check_event(struct auditor *auditor, const struct gord_packed *event)
+static void check_event(struct gord_auditor *auditor, const struct gord_packed *event)
 {
-    struct job *job = find_job(auditor, event->job_id);
+    struct gord_audit_job *job = find_job(auditor, event->job_id);
     auditor->audit->events++;
     if (job == NULL) {
         return; /* it was removed, and others need the run */
     }
     if (event->prev_seq != job->seen_seq) {
-        problem(auditor,
-                "event %" PRIu64 " of job %" PRIu64 " follows event %" PRIu64
-                ", but the one before it is %" PRIu64,
-                event->seq, job->id, event->prev_seq, job->seen_seq);
+        gord_audit_problem(auditor,
+                           "event %" PRIu64 " of job %" PRIu64 " follows event %" PRIu64
+                           ", but the one before it is %" PRIu64,
+                           event->seq, job->id, event->prev_seq, job->seen_seq);
     }
     job->seen_seq = event->seq;
     job->seen_state = event->state;
@@ -316,7 +313,7 @@ static void check_event(struct auditor *auditor, const struct gord_packed *event
 
 /* What the log must go on with; kept in the audit's events while there is none. */
 struct log_state {
-    struct auditor *auditor;
+    struct gord_auditor *auditor;
     uint64_t next_seq; /* 0: nothing read yet */
     uint64_t kept_from;
 };
@@ -329,14 +326,15 @@ static int check_run(struct log_state *log, sqlite3_stmt *stmt)
     const uint8_t *end = at + sqlite3_column_bytes(stmt, 1);
     uint64_t want = log->next_seq < log->kept_from ? log->kept_from : log->next_seq;
     if (seq > want) {
-        problem(log->auditor, "events %" PRIu64 " to %" PRIu64 " are not there", want, seq - 1);
+        gord_audit_problem(log->auditor, "events %" PRIu64 " to %" PRIu64 " are not there", want,
+                           seq - 1);
     } else if (seq < log->next_seq) {
-        problem(log->auditor, "event %" PRIu64 " is there twice", seq);
+        gord_audit_problem(log->auditor, "event %" PRIu64 " is there twice", seq);
     }
     while (at < end) {
         struct gord_packed event;
         if (gord_unpack_event(&state, seq, &at, end, &event) != 0) {
-            problem(log->auditor, "events from %" PRIu64 " on cannot be read", seq);
+            gord_audit_problem(log->auditor, "events from %" PRIu64 " on cannot be read", seq);
             break;
         }
         check_event(log->auditor, &event);
@@ -358,15 +356,15 @@ static int read_log(struct log_state *log)
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         (void)check_run(log, stmt);
     }
-    err = error_of(log->auditor, rc);
+    err = gord_audit_error(log->auditor, rc);
     sqlite3_finalize(stmt);
     return err;
 }
 
-static int check_log(struct auditor *auditor)
+static int check_log(struct gord_auditor *auditor)
 {
     int64_t kept_from = 1, next_seq = 0;
-    begin_kind(auditor);
+    gord_audit_begin(auditor);
     int err =
         gord_sql_integer(auditor->db, "SELECT value FROM meta WHERE key = 'kept_from'", &kept_from);
     err = err != 0 && err != -ENOENT
@@ -377,17 +375,18 @@ static int check_log(struct auditor *auditor)
     err = err != 0 ? err : read_log(&log);
     uint64_t end = log.next_seq < log.kept_from ? log.kept_from : log.next_seq;
     if (err == 0 && end != (uint64_t)next_seq) {
-        problem(auditor, "the next event is %" PRId64 ", but the log ends before %" PRIu64,
-                next_seq, end);
+        gord_audit_problem(auditor,
+                           "the next event is %" PRId64 ", but the log ends before %" PRIu64,
+                           next_seq, end);
     }
-    begin_kind(auditor);
+    gord_audit_begin(auditor);
     for (size_t i = 0; i < auditor->count && err == 0; i++) {
-        const struct job *job = &auditor->jobs[i];
+        const struct gord_audit_job *job = &auditor->jobs[i];
         if (job->seen_seq != job->last_seq || job->seen_state != job->state) {
-            problem(auditor,
-                    "job %" PRIu64 " is in state %u by event %" PRIu64
-                    ", but in state %u by event %" PRIu64 " of the log",
-                    job->id, job->state, job->last_seq, job->seen_state, job->seen_seq);
+            gord_audit_problem(auditor,
+                               "job %" PRIu64 " is in state %u by event %" PRIu64
+                               ", but in state %u by event %" PRIu64 " of the log",
+                               job->id, job->state, job->last_seq, job->seen_state, job->seen_seq);
         }
     }
     return err;
@@ -395,23 +394,25 @@ static int check_log(struct auditor *auditor)
 
 /* -------------------------------------------------------------- tokens */
 
-static int visit_bad_token(struct auditor *auditor, sqlite3_stmt *stmt)
+static int visit_bad_token(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
-    problem(auditor, "token '%s' cannot be one: its id, role or digest is not as gord writes them",
-            (const char *)sqlite3_column_text(stmt, 0));
+    gord_audit_problem(
+        auditor, "token '%s' cannot be one: its id, role or digest is not as gord writes them",
+        (const char *)sqlite3_column_text(stmt, 0));
     return 0;
 }
 
 /* One that is repaired by being removed lets nobody in that it should not. */
-static int check_tokens(struct auditor *auditor)
+static int check_tokens(struct gord_auditor *auditor)
 {
 #define BAD_TOKEN "length(digest) <> 32 OR role NOT BETWEEN 1 AND 4 OR length(id) <> 8"
-    begin_kind(auditor);
+    gord_audit_begin(auditor);
     uint64_t before = auditor->audit->problems;
-    int err = each_row(auditor, "SELECT id FROM tokens WHERE " BAD_TOKEN, visit_bad_token);
+    int err = gord_audit_each(auditor, "SELECT id FROM tokens WHERE " BAD_TOKEN, visit_bad_token);
     if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
-        err = error_of(auditor, sqlite3_exec(auditor->db, "DELETE FROM tokens WHERE " BAD_TOKEN,
-                                             NULL, NULL, NULL));
+        err = gord_audit_error(
+            auditor,
+            sqlite3_exec(auditor->db, "DELETE FROM tokens WHERE " BAD_TOKEN, NULL, NULL, NULL));
         auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
     }
     return err;
@@ -420,7 +421,7 @@ static int check_tokens(struct auditor *auditor)
 
 /* ------------------------------------------------------------- outputs */
 
-static void check_output(struct auditor *auditor, const char *folder, const char *name)
+static void check_output(struct gord_auditor *auditor, const char *folder, const char *name)
 {
     char path[PATH_MAX];
     uint64_t id;
@@ -433,13 +434,13 @@ static void check_output(struct auditor *auditor, const char *folder, const char
         return;
     }
     int length = snprintf(path, sizeof path, "%s/%s", folder, name);
-    problem(auditor, "%s is the output of a job that is not there", path);
+    gord_audit_problem(auditor, "%s is the output of a job that is not there", path);
     if (auditor->opts->repair && length > 0 && (size_t)length < sizeof path && unlink(path) == 0) {
         auditor->audit->repaired++;
     }
 }
 
-static void check_folder(struct auditor *auditor, const char *folder)
+static void check_folder(struct gord_auditor *auditor, const char *folder)
 {
     DIR *dir = opendir(folder);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
@@ -450,10 +451,10 @@ static void check_folder(struct auditor *auditor, const char *folder)
     }
 }
 
-static int check_outputs(struct auditor *auditor)
+static int check_outputs(struct gord_auditor *auditor)
 {
     char folder[PATH_MAX];
-    begin_kind(auditor);
+    gord_audit_begin(auditor);
     DIR *dir = opendir(auditor->opts->outputs);
     if (dir == NULL) {
         return errno == ENOENT ? 0 : -errno;
@@ -471,7 +472,7 @@ static int check_outputs(struct auditor *auditor)
 
 /* ------------------------------------------------------------- the whole */
 
-static int open_store(struct auditor *auditor)
+static int open_store(struct gord_auditor *auditor)
 {
     if (access(auditor->opts->path, F_OK) != 0) {
         return -errno;
@@ -479,7 +480,7 @@ static int open_store(struct auditor *auditor)
     /* Read-write also to look only: what the last daemon left in the journal belongs to it. */
     int rc = sqlite3_open_v2(auditor->opts->path, &auditor->db,
                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    int err = error_of(auditor, rc);
+    int err = gord_audit_error(auditor, rc);
     int64_t version = 0;
     if (err == 0) {
         (void)sqlite3_extended_result_codes(auditor->db, 1);
@@ -492,9 +493,9 @@ static int open_store(struct auditor *auditor)
 int gord_audit(const struct gord_audit_opts *opts, struct gord_audit *out_audit)
 {
     struct gord_audit audit = {0};
-    struct auditor auditor = {.opts = opts, .audit = &audit};
+    struct gord_auditor auditor = {.opts = opts, .audit = &audit};
     int err = open_store(&auditor);
-    err = err != 0 ? err : each_row(&auditor, "PRAGMA integrity_check(20)", visit_integrity);
+    err = err != 0 ? err : gord_audit_each(&auditor, "PRAGMA integrity_check(20)", visit_integrity);
     /* What is damaged cannot be counted on, but may be read: those who repair want to know. */
     err = err != 0 ? err : check_jobs(&auditor);
     err = err != 0 ? err : check_strays(&auditor);
@@ -502,6 +503,7 @@ int gord_audit(const struct gord_audit_opts *opts, struct gord_audit *out_audit)
     err = err != 0 ? err : check_envs(&auditor);
     err = err != 0 ? err : check_log(&auditor);
     err = err != 0 ? err : check_tokens(&auditor);
+    err = err != 0 ? err : gord_audit_settings(&auditor);
     err = err != 0 ? err : check_outputs(&auditor);
     (void)sqlite3_close(auditor.db);
     free(auditor.jobs);

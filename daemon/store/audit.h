@@ -4,8 +4,8 @@
  * What must hold, and is looked at: SQLite's own structures; counters equal rows; each job is either
  * live or ended; the log has every event from kept_from on, each job's events are chained, and the
  * last one says what the job's row says; what keeps jobs that wait is there, and of no others; every
- * environment is there, and used; no output lies about
- * without its job.
+ * environment is there, and used; what is set can be so, and entries of the calendar say what to do;
+ * ids of submissions stand for jobs that there have been; no output lies about without its job.
  * Threads     one at a time.
  */
 #ifndef GORD_STORE_AUDIT_H

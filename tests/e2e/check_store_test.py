@@ -32,8 +32,12 @@ class CheckStore(unittest.TestCase):
         client.exec("true", held=True, after=[clause])
         retry = client.message("RetryPolicy", retries=1, backoff_ns=1000 * e2e.SECOND)
         client.wait_state(client.exec("sh", "-c", "echo 14; exit 1", retry=retry), e2e.WAITING)
+        entry = client.message("CronSpec", name="nightly", expr="0 3 * * *", job=client.exec_spec("true"))
+        client.call("Crons", "Put", spec=entry)
+        client.call("Queues", "SetQueue", name="build", slots=3)
         client.jobs("Pause")
-        client.native("builtin.echo", "waits")
+        client.jobs("Submit", spec=client.native_spec("builtin.echo", "waits"),
+                    request_id=b"0123456789abcdef")
         cls.busy = check(cls.gord.state)
         client.close()
         assert cls.gord.stop() == 0
@@ -103,6 +107,44 @@ class CheckStore(unittest.TestCase):
                             "INSERT INTO labels VALUES (900, 'a', 'b'), (900, 'c', 'd')")
         self.found(state, "a row in 'lanes' is of job 1,", True)
         shutil.rmtree(state)
+
+    def test_entries_of_the_calendar_are_looked_at(self):
+        state = self.damage("UPDATE crons SET spec = x'ff' WHERE name = 'nightly'")
+        self.found(state, "what cron entry 'nightly' is to do cannot be read: user ", True)
+        gord = e2e.Gord("--state-dir", state)
+        self.addCleanup(gord.close)
+        gord.start()  # which it did not before
+        self.assertEqual(gord.stop(), 0)
+        shutil.rmtree(state)
+        state = self.damage("UPDATE crons SET name = 'other'")
+        self.found(state, "what cron entry 'other' is to do cannot be read", True)
+        shutil.rmtree(state)
+        state = self.damage("UPDATE crons SET covered_s = -5, missed = -1, fired = 7")
+        self.found(state, "cron entry 'nightly' has a time or a counter that cannot be", True)
+        with sqlite3.connect(os.path.join(state, "gord.db")) as database:
+            row = database.execute("SELECT fired, missed, covered_s > 1e9 FROM crons").fetchone()
+        database.close()
+        self.assertEqual(row, (7, 0, 1))
+
+    def test_what_people_have_set_is_told_and_not_guessed(self):
+        for sql, text in (
+                ("UPDATE resources SET capacity = -9", "queue 'build' has a number that cannot be"),
+                ("UPDATE resources SET rate_count = 5", "`gorctl queue set` gives it another"),
+                ("UPDATE resources SET what = 3", "of no queue, pool or rate: 'build', of kind 3"),
+                ("UPDATE resources SET name = 'no such'", "of no queue, pool or rate: 'no such'")):
+            state = self.damage(sql)
+            self.found(state, text, False)
+            shutil.rmtree(state)
+
+    def test_notes_of_the_store_are_mended(self):
+        for sql, text in (
+                ("UPDATE requests SET first_id = 900", "stands for 1 jobs from 900 on"),
+                ("INSERT INTO leftovers VALUES (3, 1)", "job 3 is there, but noted as removed"),
+                ("UPDATE meta SET value = 4 WHERE key = 'next_id'; DELETE FROM requests",
+                 "the next job would get id 4, but there is a job 15")):
+            state = self.damage(sql)
+            self.found(state, text, True)
+            shutil.rmtree(state)
 
     def test_lost_events_are_told(self):
         self.found(self.damage("DELETE FROM log WHERE first_seq = "
