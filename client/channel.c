@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* channel.c - see channel.h. */
-#include "client/channel.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,35 +7,10 @@
 
 #include "client/address.h"
 #include "client/alloc.h"
+#include "client/channel_inside.h"
 #include "client/choice.h"
 #include "client/exits.h"
-#include "client/reader.h"
 #include "proto/decode.h"
-#include "rpc/client.h"
-#include "rpc/tls.h"
-
-/* The stream that runs; there is at most one. */
-struct stream {
-    struct rpc_client_call *call; /* borrowed; NULL once it has ended */
-    const struct gorctl_call *what;
-    gorctl_on_message *on_message;
-    void *user;
-    bool held;    /* paused: its end waits as well, for somebody is not done with its messages */
-    bool ended;   /* `code` tells how */
-    bool stopped; /* `code` is the answer */
-    int code;
-};
-
-struct gorctl_channel {
-    uv_loop_t loop;
-    struct rpc_client *client;   /* owned; NULL: never opened */
-    char *address;               /* owned */
-    char *token;                 /* owned; NULL: none */
-    struct rpc_tls_context *tls; /* owned; NULL: none */
-    const struct gorctl *ctl;    /* borrowed: whose channel it is */
-    bool guessed;                /* nobody named the address */
-    struct stream *stream;       /* borrowed from gorctl_stream()'s frame; NULL: none runs */
-};
 
 /* ------------------------------------------------------------ explaining */
 
@@ -109,7 +82,7 @@ static const char *hint_for(const struct gorctl_channel *channel, enum wire_stat
     }
 }
 
-static int explain_status(const struct gorctl_channel *channel, enum wire_status status,
+int gorctl_explain_status(const struct gorctl_channel *channel, enum wire_status status,
                           const char *text)
 {
     const char *error = rpc_client_error_text(channel->client);
@@ -125,7 +98,7 @@ static int explain_status(const struct gorctl_channel *channel, enum wire_status
     return gorctl_exit_of_status(status);
 }
 
-static int explain_garbage(const struct gorctl_channel *channel, const char *why)
+int gorctl_explain_garbage(const struct gorctl_channel *channel, const char *why)
 {
     gorctl_say("the daemon at %s sent an answer that cannot be read: %s", channel->address, why);
     return GORCTL_EXIT_INTERNAL;
@@ -239,246 +212,8 @@ int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_st
     } else if (status == WIRE_NOT_FOUND && call->quiet_missing) {
         code = GORCTL_EXIT_NOT_FOUND;
     } else {
-        code = explain_status(ctl->channel, status, result.text);
+        code = gorctl_explain_status(ctl->channel, status, result.text);
     }
     rpc_result_fini(&result);
     return code;
-}
-
-static void aside_ended(struct rpc_client_call *call, enum wire_status status, const char *text,
-                        void *user)
-{
-    (void)call;
-    if (status != WIRE_OK) {
-        (void)explain_status(user, status, text);
-    }
-}
-
-void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMessage *request)
-{
-    static const struct rpc_client_handlers handlers = {.on_end = aside_ended};
-    struct rpc_client_call_opts opts = {.path = path,
-                                        .request = request,
-                                        .timeout_ns = GORCTL_CALL_NS,
-                                        .handlers = &handlers,
-                                        .user = ctl->channel};
-    if (rpc_client_call(ctl->channel->client, &opts, NULL) != 0) {
-        gorctl_out_of_memory();
-    }
-}
-
-struct gorctl_aside {
-    struct rpc_client_call *call; /* borrowed; NULL once it has ended */
-    const ProtobufCMessageDescriptor *reply;
-    gorctl_on_message *on_message;
-    void *user;
-};
-
-static void aside_message(struct rpc_client_call *call, const uint8_t *data, size_t size,
-                          void *user)
-{
-    struct gorctl_aside *aside = user;
-    ProtobufCMessage *message;
-    const char *why;
-    (void)call;
-    if (wire_decode(aside->reply, data, size, &message, &why) == WIRE_OK) {
-        (void)aside->on_message(message, aside->user);
-        wire_decoded_free(message);
-    }
-}
-
-static void aside_stream_ended(struct rpc_client_call *call, enum wire_status status,
-                               const char *text, void *user)
-{
-    (void)call;
-    (void)status;
-    (void)text;
-    ((struct gorctl_aside *)user)->call = NULL;
-}
-
-struct gorctl_aside *gorctl_stream_aside(struct gorctl *ctl, const struct gorctl_call *call,
-                                         gorctl_on_message *on_message, void *user)
-{
-    static const struct rpc_client_handlers handlers = {.on_message = aside_message,
-                                                        .on_end = aside_stream_ended};
-    struct gorctl_aside *aside = gorctl_alloc(sizeof(*aside));
-    *aside = (struct gorctl_aside){.reply = call->reply, .on_message = on_message, .user = user};
-    struct rpc_client_call_opts opts = {
-        .path = call->path, .request = call->request, .handlers = &handlers, .user = aside};
-    if (rpc_client_call(ctl->channel->client, &opts, &aside->call) != 0) {
-        gorctl_out_of_memory();
-    }
-    return aside;
-}
-
-void gorctl_aside_stop(struct gorctl_aside *aside)
-{
-    if (aside->call != NULL) {
-        rpc_client_cancel(aside->call);
-    }
-    free(aside);
-}
-
-/* A call with a reply that is nothing but its status. */
-struct gorctl_beside {
-    struct rpc_client_call *call; /* borrowed */
-    gorctl_on_end *on_end;
-    void *user;
-};
-
-static void beside_ended(struct rpc_client_call *call, enum wire_status status, const char *text,
-                         void *user)
-{
-    struct gorctl_beside *beside = user;
-    (void)call;
-    beside->on_end(status, text[0] != '\0' ? text : wire_status_name(status), beside->user);
-    free(beside);
-}
-
-struct gorctl_beside *gorctl_call_beside(struct gorctl *ctl, const char *path,
-                                         const ProtobufCMessage *request, gorctl_on_end *on_end,
-                                         void *user)
-{
-    static const struct rpc_client_handlers handlers = {.on_end = beside_ended};
-    struct gorctl_beside *beside = gorctl_alloc(sizeof(*beside));
-    beside->on_end = on_end;
-    beside->user = user;
-    struct rpc_client_call_opts opts = {
-        .path = path, .request = request, .handlers = &handlers, .user = beside};
-    if (rpc_client_call(ctl->channel->client, &opts, &beside->call) != 0) {
-        gorctl_out_of_memory();
-    }
-    return beside;
-}
-
-void gorctl_beside_cancel(struct gorctl_beside *beside)
-{
-    rpc_client_cancel(beside->call);
-}
-
-/* --------------------------------------------------------------- streams */
-
-static void stream_message(struct rpc_client_call *call, const uint8_t *data, size_t size,
-                           void *user)
-{
-    struct gorctl *ctl = user;
-    struct stream *stream = ctl->channel->stream;
-    (void)call;
-    if (stream->stopped) {
-        return;
-    }
-    ProtobufCMessage *message;
-    const char *why;
-    if (wire_decode(stream->what->reply, data, size, &message, &why) != WIRE_OK) {
-        gorctl_stream_stop(ctl, explain_garbage(ctl->channel, why));
-        return;
-    }
-    if (!stream->on_message(message, stream->user)) {
-        gorctl_stream_stop(ctl, GORCTL_EXIT_OK);
-    }
-    wire_decoded_free(message);
-}
-
-static void stream_ended(struct rpc_client_call *call, enum wire_status status, const char *text,
-                         void *user)
-{
-    struct gorctl *ctl = user;
-    struct stream *stream = ctl->channel->stream;
-    (void)call;
-    stream->call = NULL;
-    stream->ended = true;
-    if (!stream->stopped) {
-        stream->code =
-            status == WIRE_OK ? GORCTL_EXIT_OK : explain_status(ctl->channel, status, text);
-    }
-    if (!stream->held) {
-        gorctl_stream_stop(ctl, stream->code);
-    }
-}
-
-int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_message *on_message,
-                  void *user)
-{
-    int code = gorctl_connect(ctl);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
-    static const struct rpc_client_handlers handlers = {.on_message = stream_message,
-                                                        .on_end = stream_ended};
-    struct stream stream = {.what = call, .on_message = on_message, .user = user};
-    ctl->channel->stream = &stream;
-    struct rpc_client_call_opts opts = {.path = call->path,
-                                        .request = call->request,
-                                        .keep_open = call->keep_open,
-                                        .timeout_ns = call->timeout_ns,
-                                        .handlers = &handlers,
-                                        .user = ctl};
-    if (rpc_client_call(ctl->channel->client, &opts, &stream.call) != 0) {
-        gorctl_out_of_memory();
-    }
-    struct gorctl_reader *reader = gorctl_reader_start(&ctl->channel->loop);
-    while (!stream.stopped) {
-        uv_run(&ctl->channel->loop, UV_RUN_DEFAULT);
-    }
-    gorctl_reader_stop(reader);
-    if (stream.call != NULL) {
-        rpc_client_cancel(stream.call);
-    }
-    ctl->channel->stream = NULL;
-    return stream.code;
-}
-
-/* The call itself is cancelled in gorctl_stream(): we may be inside one of its callbacks now. */
-void gorctl_stream_stop(struct gorctl *ctl, int code)
-{
-    struct stream *stream = ctl->channel->stream;
-    if (stream != NULL && !stream->stopped) {
-        stream->stopped = true;
-        stream->code = code;
-        uv_stop(&ctl->channel->loop);
-    }
-}
-
-void gorctl_stream_pause(struct gorctl *ctl)
-{
-    struct stream *stream = ctl->channel->stream;
-    if (stream != NULL && !stream->held) {
-        stream->held = true;
-        if (stream->call != NULL) {
-            rpc_client_pause(stream->call);
-        }
-    }
-}
-
-void gorctl_stream_resume(struct gorctl *ctl)
-{
-    struct stream *stream = ctl->channel->stream;
-    if (stream == NULL || !stream->held) {
-        return;
-    }
-    stream->held = false;
-    if (stream->call != NULL) {
-        rpc_client_resume(stream->call);
-    } else if (stream->ended) {
-        gorctl_stream_stop(ctl, stream->code);
-    }
-}
-
-void gorctl_stream_send(struct gorctl *ctl, const ProtobufCMessage *message)
-{
-    struct stream *stream = ctl->channel->stream;
-    if (stream == NULL || stream->call == NULL) {
-        return;
-    }
-    if (rpc_client_send(stream->call, message) == -ENOMEM) {
-        gorctl_out_of_memory();
-    }
-}
-
-void gorctl_stream_half_close(struct gorctl *ctl)
-{
-    struct stream *stream = ctl->channel->stream;
-    if (stream != NULL && stream->call != NULL) {
-        rpc_client_half_close(stream->call);
-    }
 }
