@@ -18,10 +18,11 @@
 #define ERASE_LINE "\r\x1b[K"
 
 struct gorctl_bar {
-    struct gorctl_aside *aside; /* owned */
-    uint64_t job_id;            /* whose progress it is; 0: nobody's */
-    char *line;                 /* owned; what is, or would be, on the screen; NULL: nothing */
-    bool several;               /* jobs are waited for, so it says which */
+    struct gorctl_aside *aside;    /* owned */
+    Gor__V1__WatchRequest request; /* its ids are borrowed */
+    uint64_t job_id;               /* whose progress it is; 0: nobody's */
+    char *line;                    /* owned; what is, or would be, on the screen; NULL: nothing */
+    bool several;                  /* jobs are waited for, so it says which */
     bool shown;
     bool held; /* from hide to show */
 };
@@ -82,13 +83,13 @@ void gorctl_bar_start(struct gorctl *ctl, const uint64_t *ids, size_t count)
     }
     struct gorctl_bar *bar = gorctl_alloc(sizeof(*bar));
     bar->several = count > 1;
-    Gor__V1__WatchRequest request = GOR__V1__WATCH_REQUEST__INIT;
-    request.ids = (uint64_t *)ids;
-    request.n_ids = count;
-    request.from_now = true;
-    request.with_progress = true;
+    gor__v1__watch_request__init(&bar->request);
+    bar->request.ids = (uint64_t *)ids;
+    bar->request.n_ids = count;
+    bar->request.from_now = true;
+    bar->request.with_progress = true;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
-                               .request = &request.base,
+                               .request = &bar->request.base,
                                .reply = &gor__v1__event__descriptor};
     bar->aside = gorctl_stream_aside(ctl, &call, on_event, bar);
     ctl->bar = bar;

@@ -7,6 +7,7 @@
 
 #include "client/address.h"
 #include "client/alloc.h"
+#include "client/away.h"
 #include "client/channel_inside.h"
 #include "client/choice.h"
 #include "client/exits.h"
@@ -27,7 +28,7 @@ static void say_places(void)
 }
 
 /* Nobody answers: where, why, and what to do. */
-static int explain_no_daemon(const struct gorctl_channel *channel, int error, const char *why)
+int gorctl_explain_no_daemon(const struct gorctl_channel *channel, int error, const char *why)
 {
     if (error == -EACCES || error == -EPERM) {
         gorctl_say("not allowed to talk to the daemon: %s", why);
@@ -106,11 +107,16 @@ int gorctl_explain_garbage(const struct gorctl_channel *channel, const char *why
 
 /* ------------------------------------------------------------ connecting */
 
+struct rpc_client_opts gorctl_client_opts(const struct gorctl_channel *channel)
+{
+    return (struct rpc_client_opts){.address = gorctl_address_bare(channel->address),
+                                    .token = channel->token,
+                                    .tls = channel->tls};
+}
+
 static int open_client(struct gorctl_channel *channel)
 {
-    struct rpc_client_opts opts = {.address = gorctl_address_bare(channel->address),
-                                   .token = channel->token,
-                                   .tls = channel->tls};
+    struct rpc_client_opts opts = gorctl_client_opts(channel);
     int rc = rpc_client_open(&channel->loop, &opts, &channel->client);
     if (rc == -EINVAL) {
         gorctl_say("'%s' is no address; write a socket's path, unix:PATH, HOST:PORT or "
@@ -125,7 +131,7 @@ static int open_client(struct gorctl_channel *channel)
     rc = rpc_client_wait_ready(channel->client);
     if (rc != 0) {
         const char *why = rpc_client_error_text(channel->client);
-        return explain_no_daemon(channel, rc, why);
+        return gorctl_explain_no_daemon(channel, rc, why);
     }
     return GORCTL_EXIT_OK;
 }
@@ -148,8 +154,12 @@ int gorctl_connect(struct gorctl *ctl)
     }
     ctl->channel = channel;
     channel->ctl = ctl;
+    gorctl_away_init(channel);
     channel->address = gorctl_address_find(ctl, &channel->guessed);
-    code = gorctl_token_find(ctl, channel->address, &channel->token);
+    code = gorctl_patience_find(ctl, &channel->patience_ns);
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_token_find(ctl, channel->address, &channel->token);
+    }
     if (code == GORCTL_EXIT_OK) {
         code = gorctl_tls_find(ctl, channel->address, &channel->tls);
     }
@@ -169,6 +179,7 @@ void gorctl_disconnect(struct gorctl *ctl)
         return;
     }
     rpc_client_close(channel->client);
+    gorctl_away_fini(channel);
     uv_run(&channel->loop, UV_RUN_DEFAULT);
     (void)uv_loop_close(&channel->loop);
     free(channel->address);
@@ -190,6 +201,27 @@ const char *gorctl_address(const struct gorctl *ctl)
 
 /* ----------------------------------------------------------------- calls */
 
+/* Make it, and again if need be. GORCTL_EXIT_OK: it has ended, with *out_status. */
+static int make_call(struct gorctl *ctl, const struct gorctl_call *call, struct rpc_result *result,
+                     enum wire_status *out_status)
+{
+    int64_t until_ns = gorctl_until(call->timeout_ns);
+    int code = GORCTL_EXIT_OK;
+    do {
+        *out_status = rpc_client_unary(ctl->channel->client, call->path, call->request, call->reply,
+                                       gorctl_time_left(until_ns), result);
+        if (!call->again || !gorctl_went_away(ctl->channel, *out_status)) {
+            return GORCTL_EXIT_OK;
+        }
+        code = gorctl_come_back(ctl, until_ns);
+    } while (code == GORCTL_EXIT_OK);
+    if (code == GORCTL_EXIT_TIMED_OUT) {
+        *out_status = WIRE_DEADLINE_EXCEEDED;
+        return GORCTL_EXIT_OK;
+    }
+    return code;
+}
+
 int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_status *out_status,
                 ProtobufCMessage **out_reply)
 {
@@ -198,8 +230,11 @@ int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_st
         return code;
     }
     struct rpc_result result = {0};
-    enum wire_status status = rpc_client_unary(ctl->channel->client, call->path, call->request,
-                                               call->reply, call->timeout_ns, &result);
+    enum wire_status status;
+    code = make_call(ctl, call, &result, &status);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
     if (out_status != NULL) {
         *out_status = status;
     }

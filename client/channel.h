@@ -30,6 +30,9 @@ struct gorctl_call {
     bool keep_open;     /* more messages follow: gorctl_stream_send() */
     bool quiet_timeout; /* WIRE_DEADLINE_EXCEEDED is the caller's to explain */
     bool quiet_missing; /* WIRE_NOT_FOUND is, too */
+    /* When the daemon goes away in the midst of it and comes back, it is made again, with `request`
+     * as it is then: who gets the messages of a stream has it ask for those that come next. */
+    bool again;
 };
 
 /* Make a unary call. GORCTL_EXIT_OK and a reply, else an exit code. `out_status` may be NULL. */
@@ -59,7 +62,8 @@ void gorctl_stream_half_close(struct gorctl *ctl);
 void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMessage *request);
 
 /* After gorctl_connect(): a stream beside whatever else goes on, to be shown if it can be had: its
- * failure is nobody's. It lives until it is stopped. */
+ * failure is nobody's. It lives until it is stopped, and begins again when the daemon was away; the
+ * request must be there as long. */
 struct gorctl_aside;
 struct gorctl_aside *gorctl_stream_aside(struct gorctl *ctl, const struct gorctl_call *call,
                                          gorctl_on_message *on_message, void *user);
@@ -73,6 +77,21 @@ struct gorctl_beside *gorctl_call_beside(struct gorctl *ctl, const char *path,
                                          const ProtobufCMessage *request, gorctl_on_end *on_end,
                                          void *user);
 void gorctl_beside_cancel(struct gorctl_beside *beside);
+
+/* Whether the daemon has gone, and calls are of no use until it is back. */
+bool gorctl_is_away(const struct gorctl *ctl);
+
+/* Whether the connection broke: what was under way may have come to the daemon, or not. */
+bool gorctl_is_lost(const struct gorctl *ctl);
+
+/* To be told when it is back. Links lie with whoever wants to know. */
+struct gorctl_back {
+    void (*is_back)(void *user);
+    void *user;
+    struct gorctl_back *next;
+};
+void gorctl_back_add(struct gorctl *ctl, struct gorctl_back *back);
+void gorctl_back_remove(struct gorctl *ctl, struct gorctl_back *back);
 
 /* Connect if that has not happened yet. */
 int gorctl_connect(struct gorctl *ctl);

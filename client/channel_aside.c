@@ -30,9 +30,11 @@ void gorctl_call_aside(struct gorctl *ctl, const char *path, const ProtobufCMess
 
 struct gorctl_aside {
     struct rpc_client_call *call; /* borrowed; NULL once it has ended */
-    const ProtobufCMessageDescriptor *reply;
+    struct gorctl *ctl;           /* borrowed */
+    struct gorctl_call what;
     gorctl_on_message *on_message;
     void *user;
+    struct gorctl_back back;
 };
 
 static void aside_message(struct rpc_client_call *call, const uint8_t *data, size_t size,
@@ -42,7 +44,7 @@ static void aside_message(struct rpc_client_call *call, const uint8_t *data, siz
     ProtobufCMessage *message;
     const char *why;
     (void)call;
-    if (wire_decode(aside->reply, data, size, &message, &why) == WIRE_OK) {
+    if (wire_decode(aside->what.reply, data, size, &message, &why) == WIRE_OK) {
         (void)aside->on_message(message, aside->user);
         wire_decoded_free(message);
     }
@@ -57,23 +59,35 @@ static void aside_stream_ended(struct rpc_client_call *call, enum wire_status st
     ((struct gorctl_aside *)user)->call = NULL;
 }
 
-struct gorctl_aside *gorctl_stream_aside(struct gorctl *ctl, const struct gorctl_call *call,
-                                         gorctl_on_message *on_message, void *user)
+static void begin_aside(void *user)
 {
     static const struct rpc_client_handlers handlers = {.on_message = aside_message,
                                                         .on_end = aside_stream_ended};
-    struct gorctl_aside *aside = gorctl_alloc(sizeof(*aside));
-    *aside = (struct gorctl_aside){.reply = call->reply, .on_message = on_message, .user = user};
-    struct rpc_client_call_opts opts = {
-        .path = call->path, .request = call->request, .handlers = &handlers, .user = aside};
-    if (rpc_client_call(ctl->channel->client, &opts, &aside->call) != 0) {
+    struct gorctl_aside *aside = user;
+    struct rpc_client_call_opts opts = {.path = aside->what.path,
+                                        .request = aside->what.request,
+                                        .handlers = &handlers,
+                                        .user = aside};
+    if (rpc_client_call(aside->ctl->channel->client, &opts, &aside->call) != 0) {
         gorctl_out_of_memory();
     }
+}
+
+struct gorctl_aside *gorctl_stream_aside(struct gorctl *ctl, const struct gorctl_call *call,
+                                         gorctl_on_message *on_message, void *user)
+{
+    struct gorctl_aside *aside = gorctl_alloc(sizeof(*aside));
+    *aside =
+        (struct gorctl_aside){.ctl = ctl, .what = *call, .on_message = on_message, .user = user};
+    aside->back = (struct gorctl_back){.is_back = begin_aside, .user = aside};
+    gorctl_back_add(ctl, &aside->back);
+    begin_aside(aside);
     return aside;
 }
 
 void gorctl_aside_stop(struct gorctl_aside *aside)
 {
+    gorctl_back_remove(aside->ctl, &aside->back);
     if (aside->call != NULL) {
         rpc_client_cancel(aside->call);
     }

@@ -22,6 +22,7 @@ struct gorctl_streaming {
     void *user;
     bool held;    /* paused: its end waits as well, for somebody is not done with its messages */
     bool ended;   /* `code` tells how */
+    bool away;    /* it ended because the daemon went; it is to go on */
     bool stopped; /* `code` is the answer */
     int code;
 };
@@ -32,14 +33,29 @@ struct gorctl_channel {
     char *address;                   /* owned */
     char *token;                     /* owned; NULL: none */
     struct rpc_tls_context *tls;     /* owned; NULL: none */
-    const struct gorctl *ctl;        /* borrowed: whose channel it is */
+    struct gorctl *ctl;              /* borrowed: whose channel it is */
     bool guessed;                    /* nobody named the address */
     struct gorctl_streaming *stream; /* borrowed from gorctl_stream()'s frame; NULL: none runs */
+    struct gorctl_back *backs;       /* list of those to be told when the daemon is back */
+    /* away.c */
+    int64_t patience_ns; /* how long it waits for a daemon that went away; 0: not at all */
+    int64_t since_ns;    /* when it went */
+    int64_t back_ns;     /* when it was back; 0: it never went */
+    unsigned tries;      /* to connect, since then */
+    bool told;           /* it was said that it is away */
+    uv_timer_t pause;    /* until the next try */
+    uv_timer_t note;     /* until that is said */
 };
 
 /* Say why a call ended with that; its exit code. */
 int gorctl_explain_status(const struct gorctl_channel *channel, enum wire_status status,
                           const char *text);
+/* Likewise for a connection that could not be made. */
+int gorctl_explain_no_daemon(const struct gorctl_channel *channel, int error, const char *why);
+
 int gorctl_explain_garbage(const struct gorctl_channel *channel, const char *why);
+
+/* The options of a connection. */
+struct rpc_client_opts gorctl_client_opts(const struct gorctl_channel *channel);
 
 #endif

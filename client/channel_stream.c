@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "client/alloc.h"
+#include "client/away.h"
 #include "client/channel_inside.h"
 #include "client/exits.h"
 #include "client/reader.h"
@@ -37,12 +38,48 @@ static void stream_ended(struct rpc_client_call *call, enum wire_status status, 
     (void)call;
     stream->call = NULL;
     stream->ended = true;
+    stream->away =
+        !stream->stopped && stream->what->again && gorctl_went_away(ctl->channel, status);
+    if (stream->away) {
+        uv_stop(&ctl->channel->loop); /* go_on() */
+        return;
+    }
     if (!stream->stopped) {
         stream->code =
             status == WIRE_OK ? GORCTL_EXIT_OK : gorctl_explain_status(ctl->channel, status, text);
     }
     if (!stream->held) {
         gorctl_stream_stop(ctl, stream->code);
+    }
+}
+
+static void begin(struct gorctl *ctl, struct gorctl_streaming *stream, int64_t timeout_ns)
+{
+    static const struct rpc_client_handlers handlers = {.on_message = stream_message,
+                                                        .on_end = stream_ended};
+    struct rpc_client_call_opts opts = {.path = stream->what->path,
+                                        .request = stream->what->request,
+                                        .keep_open = stream->what->keep_open,
+                                        .timeout_ns = timeout_ns,
+                                        .handlers = &handlers,
+                                        .user = ctl};
+    stream->ended = stream->away = false;
+    if (rpc_client_call(ctl->channel->client, &opts, &stream->call) != 0) {
+        gorctl_out_of_memory();
+    }
+}
+
+/* The daemon went away: where it is back, go on. What is still to be written comes first. */
+static void go_on(struct gorctl *ctl, struct gorctl_streaming *stream, int64_t until_ns)
+{
+    int code = gorctl_come_back(ctl, until_ns);
+    if (stream->stopped) {
+        return;
+    }
+    if (code == GORCTL_EXIT_OK) {
+        begin(ctl, stream, gorctl_time_left(until_ns));
+    } else {
+        gorctl_stream_stop(ctl, code);
     }
 }
 
@@ -53,22 +90,16 @@ int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
-    static const struct rpc_client_handlers handlers = {.on_message = stream_message,
-                                                        .on_end = stream_ended};
+    int64_t until_ns = gorctl_until(call->timeout_ns);
     struct gorctl_streaming stream = {.what = call, .on_message = on_message, .user = user};
     ctl->channel->stream = &stream;
-    struct rpc_client_call_opts opts = {.path = call->path,
-                                        .request = call->request,
-                                        .keep_open = call->keep_open,
-                                        .timeout_ns = call->timeout_ns,
-                                        .handlers = &handlers,
-                                        .user = ctl};
-    if (rpc_client_call(ctl->channel->client, &opts, &stream.call) != 0) {
-        gorctl_out_of_memory();
-    }
+    begin(ctl, &stream, call->timeout_ns);
     struct gorctl_reader *reader = gorctl_reader_start(&ctl->channel->loop);
     while (!stream.stopped) {
         uv_run(&ctl->channel->loop, UV_RUN_DEFAULT);
+        if (stream.away && !stream.held && !stream.stopped) {
+            go_on(ctl, &stream, until_ns);
+        }
     }
     gorctl_reader_stop(reader);
     if (stream.call != NULL) {
@@ -109,6 +140,8 @@ void gorctl_stream_resume(struct gorctl *ctl)
     stream->held = false;
     if (stream->call != NULL) {
         rpc_client_resume(stream->call);
+    } else if (stream->away) {
+        uv_stop(&ctl->channel->loop); /* go_on() */
     } else if (stream->ended) {
         gorctl_stream_stop(ctl, stream->code);
     }

@@ -77,7 +77,8 @@ static int watch_to_the_end(struct gorctl *ctl, uint64_t id)
     Gor__V1__WatchRequest request = GOR__V1__WATCH_REQUEST__INIT;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
                                .request = &request.base,
-                               .reply = &gor__v1__event__descriptor};
+                               .reply = &gor__v1__event__descriptor,
+                               .again = true};
     int code = gorctl_connect(ctl);
     if (code != GORCTL_EXIT_OK) {
         return code;

@@ -187,7 +187,8 @@ static int wait_for(const struct arguments *arguments)
                                .request = &request.base,
                                .reply = &gor__v1__wait_reply__descriptor,
                                .timeout_ns = arguments->timeout_ns,
-                               .quiet_timeout = arguments->timeout_ns != 0};
+                               .quiet_timeout = arguments->timeout_ns != 0,
+                               .again = true};
     ProtobufCMessage *message;
     int code = gorctl_connect(arguments->ctl);
     if (code != GORCTL_EXIT_OK) {

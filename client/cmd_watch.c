@@ -15,6 +15,7 @@
 #include "client/screen.h"
 #include "client/selector.h"
 #include "client/text.h"
+#include "client/told.h"
 #include "client/when.h"
 
 enum { KEY_FROM_SEQ = 0x3000, KEY_PROGRESS };
@@ -97,10 +98,41 @@ static void show_progress(const Gor__V1__Event *event)
     free(text);
 }
 
+/* The stream, as it is now. */
+struct watching {
+    const struct arguments *arguments;
+    Gor__V1__WatchRequest request; /* for what comes next */
+    struct gorctl_told told;       /* of progress, which has no number */
+    struct gorctl_back back;
+};
+
+static void begin_again(void *user)
+{
+    gorctl_told_again(&((struct watching *)user)->told);
+}
+
+/* A call that is made again begins behind this one. False: there is nothing to show. */
+static bool note_event(struct watching *watching, const Gor__V1__Event *event)
+{
+    if (event->progress != NULL) {
+        return gorctl_told_is_new(&watching->told, event);
+    }
+    watching->request.from_now = false;
+    watching->request.after_seq = event->seq;
+    if (event->state == GOR__V1__JOB_STATE__TERMINATED) {
+        gorctl_told_forget(&watching->told, event->job_id);
+    }
+    return event->job_id != 0;
+}
+
 static bool on_event(const ProtobufCMessage *message, void *user)
 {
-    const struct arguments *arguments = user;
+    struct watching *watching = user;
+    const struct arguments *arguments = watching->arguments;
     const Gor__V1__Event *event = (const Gor__V1__Event *)message;
+    if (!note_event(watching, event)) {
+        return true;
+    }
     if (arguments->ctl->json) {
         gorctl_json_print(stdout, gorctl_json_message(message), false);
     } else if (event->progress != NULL) {
@@ -113,17 +145,30 @@ static bool on_event(const ProtobufCMessage *message, void *user)
 
 static int watch(const struct arguments *arguments, const struct gorctl_ids *ids)
 {
-    Gor__V1__WatchRequest request = GOR__V1__WATCH_REQUEST__INIT;
-    request.ids = ids->ids;
-    request.n_ids = ids->count;
-    request.from_now = arguments->from_seq == 0;
-    request.after_seq = arguments->from_seq > 0 ? arguments->from_seq - 1 : 0;
-    request.until_terminated = request.n_ids > 0;
-    request.with_progress = arguments->progress;
+    struct watching watching = {.arguments = arguments};
+    Gor__V1__WatchRequest *request = &watching.request;
+    int code = gorctl_connect(arguments->ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    gor__v1__watch_request__init(request);
+    request->ids = ids->ids;
+    request->n_ids = ids->count;
+    request->from_now = arguments->from_seq == 0;
+    request->after_seq = arguments->from_seq > 0 ? arguments->from_seq - 1 : 0;
+    request->until_terminated = request->n_ids > 0;
+    request->with_progress = arguments->progress;
+    request->with_position = true;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Watch",
-                               .request = &request.base,
-                               .reply = &gor__v1__event__descriptor};
-    return gorctl_stream(arguments->ctl, &call, on_event, (void *)(uintptr_t)arguments);
+                               .request = &request->base,
+                               .reply = &gor__v1__event__descriptor,
+                               .again = true};
+    watching.back = (struct gorctl_back){.is_back = begin_again, .user = &watching};
+    gorctl_back_add(arguments->ctl, &watching.back);
+    code = gorctl_stream(arguments->ctl, &call, on_event, &watching);
+    gorctl_back_remove(arguments->ctl, &watching.back);
+    gorctl_told_fini(&watching.told);
+    return code;
 }
 
 int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv)

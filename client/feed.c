@@ -93,6 +93,9 @@ struct gorctl_feed {
     uv_poll_t poll;             /* of `epoll` */
     struct gorctl_beside *call; /* under way; NULL: none */
     bool ended;                 /* the end has been sent, or nobody wants more */
+    bool waits;                 /* the daemon is away; what is in `piece` is sent when it is back */
+    ssize_t got;                /* bytes of it; 0: the end; negative: it cannot be read */
+    struct gorctl_back back;
     char piece[GORCTL_FEED_PIECE];
 };
 
@@ -106,10 +109,34 @@ static void on_sent(enum wire_status status, const char *text, void *user)
         feed_on(feed);
         return;
     }
+    if (status == WIRE_UNAVAILABLE && !gorctl_is_lost(feed->ctl)) {
+        feed->waits = true; /* the daemon goes, and has said that it wrote nothing of it */
+        return;
+    }
     feed->ended = true;
-    if (status != WIRE_FAILED_PRECONDITION && status != WIRE_CANCELLED &&
-        status != WIRE_UNAVAILABLE) {
+    if (status != WIRE_FAILED_PRECONDITION && status != WIRE_CANCELLED) {
         gorctl_say("the job gets no more input: %s", text);
+    }
+}
+
+static void send_piece_on(struct gorctl_feed *feed)
+{
+    Gor__V1__SendRequest request = GOR__V1__SEND_REQUEST__INIT;
+    ssize_t got = feed->got;
+    request.id = feed->id;
+    request.data =
+        (ProtobufCBinaryData){got > 0 ? (size_t)got : 0, (uint8_t *)(uintptr_t)feed->piece};
+    request.close = got <= 0;
+    feed->ended = got <= 0;
+    feed->call = gorctl_call_beside(feed->ctl, SEND_PATH, &request.base, on_sent, feed);
+}
+
+static void on_back(void *user)
+{
+    struct gorctl_feed *feed = user;
+    if (feed->waits) {
+        feed->waits = false;
+        send_piece_on(feed);
     }
 }
 
@@ -123,13 +150,11 @@ static void send_next(struct gorctl_feed *feed)
     if (got < 0) {
         gorctl_say("cannot read standard input: %s", strerror((int)-got));
     }
-    Gor__V1__SendRequest request = GOR__V1__SEND_REQUEST__INIT;
-    request.id = feed->id;
-    request.data =
-        (ProtobufCBinaryData){got > 0 ? (size_t)got : 0, (uint8_t *)(uintptr_t)feed->piece};
-    request.close = got <= 0;
-    feed->ended = got <= 0;
-    feed->call = gorctl_call_beside(feed->ctl, SEND_PATH, &request.base, on_sent, feed);
+    feed->got = got;
+    feed->waits = gorctl_is_away(feed->ctl);
+    if (!feed->waits) {
+        send_piece_on(feed);
+    }
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events)
@@ -168,6 +193,8 @@ struct gorctl_feed *gorctl_feed_start(struct gorctl *ctl, uint64_t id, int fd)
         feed->epoll = -1;
     }
     feed->poll.data = feed;
+    feed->back = (struct gorctl_back){.is_back = on_back, .user = feed};
+    gorctl_back_add(ctl, &feed->back);
     feed_on(feed);
     return feed;
 }
@@ -185,6 +212,7 @@ void gorctl_feed_stop(struct gorctl_feed *feed)
         return;
     }
     feed->ended = true;
+    gorctl_back_remove(feed->ctl, &feed->back);
     if (feed->call != NULL) {
         gorctl_beside_cancel(feed->call);
     }

@@ -30,8 +30,9 @@ struct outlet {
 struct follower {
     struct gorctl *ctl;
     const struct gorctl_follow *what;
-    struct outlet outlets[2]; /* our stdout, our stderr */
-    bool broken_pipe;         /* whoever read our stdout has gone */
+    Gor__V1__LogsRequest request; /* for what comes next */
+    struct outlet outlets[2];     /* our stdout, our stderr */
+    bool broken_pipe;             /* whoever read our stdout has gone */
 };
 
 /* ---------------------------------------------------------------- output */
@@ -127,10 +128,24 @@ static void show_bar_again(struct follower *follower, const Gor__V1__LogChunk *c
     }
 }
 
+/* A call that is made again begins behind this one. False: it has told nothing else. */
+static bool note_position(struct follower *follower, const Gor__V1__LogChunk *chunk)
+{
+    if (chunk->next_offset != 0) {
+        follower->request.offset = chunk->next_offset;
+        follower->request.tail_lines = 0;
+        follower->request.since_ns = 0;
+    }
+    return chunk->stream != GOR__V1__LOG_CHUNK__STREAM__STREAM_UNSPECIFIED;
+}
+
 static bool on_chunk(const ProtobufCMessage *message, void *user)
 {
     struct follower *follower = user;
     const Gor__V1__LogChunk *chunk = (const Gor__V1__LogChunk *)message;
+    if (!note_position(follower, chunk)) {
+        return true;
+    }
     bool is_stdout = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDOUT;
     bool is_stderr = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDERR;
     if ((is_stderr && follower->what->only_stdout) || (is_stdout && follower->what->only_stderr)) {
@@ -178,6 +193,20 @@ static void close_outlets(struct follower *follower)
     }
 }
 
+static void make_request(const struct gorctl_follow *follow, Gor__V1__LogsRequest *out_request)
+{
+    gor__v1__logs_request__init(out_request);
+    out_request->id = follow->id;
+    out_request->offset = follow->offset;
+    out_request->follow = follow->follow;
+    out_request->tail_lines = follow->lines;
+    out_request->since_ns = follow->since_ns;
+    out_request->with_position = true;
+    out_request->only = follow->only_stdout   ? GOR__V1__LOG_CHUNK__STREAM__STDOUT
+                        : follow->only_stderr ? GOR__V1__LOG_CHUNK__STREAM__STDERR
+                                              : GOR__V1__LOG_CHUNK__STREAM__STREAM_UNSPECIFIED;
+}
+
 int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow)
 {
     int code = gorctl_connect(ctl);
@@ -185,18 +214,11 @@ int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow)
         return code;
     }
     struct follower follower = {.ctl = ctl, .what = follow};
-    Gor__V1__LogsRequest request = GOR__V1__LOGS_REQUEST__INIT;
-    request.id = follow->id;
-    request.offset = follow->offset;
-    request.follow = follow->follow;
-    request.tail_lines = follow->lines;
-    request.since_ns = follow->since_ns;
-    request.only = follow->only_stdout   ? GOR__V1__LOG_CHUNK__STREAM__STDOUT
-                   : follow->only_stderr ? GOR__V1__LOG_CHUNK__STREAM__STDERR
-                                         : GOR__V1__LOG_CHUNK__STREAM__STREAM_UNSPECIFIED;
+    make_request(follow, &follower.request);
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Logs",
-                               .request = &request.base,
-                               .reply = &gor__v1__log_chunk__descriptor};
+                               .request = &follower.request.base,
+                               .reply = &gor__v1__log_chunk__descriptor,
+                               .again = true};
     (void)fflush(stdout); /* the sinks go past stdio */
     open_outlets(&follower);
     if (follow->on_begin != NULL) {
@@ -224,7 +246,8 @@ int gorctl_await(struct gorctl *ctl, uint64_t id, Gor__V1__WaitReply **out_reply
     request.n_ids = 1;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Wait",
                                .request = &request.base,
-                               .reply = &gor__v1__wait_reply__descriptor};
+                               .reply = &gor__v1__wait_reply__descriptor,
+                               .again = true};
     ProtobufCMessage *reply;
     int code = gorctl_call(ctl, &call, NULL, &reply);
     if (code != GORCTL_EXIT_OK) {

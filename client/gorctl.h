@@ -22,8 +22,9 @@ struct gorctl {
     const char *tls_ca;     /* --tls-ca, as the next two; borrowed; NULL: $GOR_TLS_CA, ... */
     const char *tls_cert;
     const char *tls_key;
-    const char *context; /* --context; borrowed; NULL: $GOR_CONTEXT, else the current one */
-    bool json;           /* --json */
+    const char *patience; /* --patience; borrowed; NULL: $GOR_PATIENCE */
+    const char *context;  /* --context; borrowed; NULL: $GOR_CONTEXT, else the current one */
+    bool json;            /* --json */
     struct gorctl_channel *channel;       /* owned; NULL until the first call */
     struct gorctl_bar *bar;               /* owned by whoever waits; NULL: none */
     struct gorctl_choice *choice;         /* owned; NULL until it is made; see choice.h */

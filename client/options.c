@@ -12,7 +12,15 @@
 #include "client/text.h"
 #include "client/when.h"
 
-enum { KEY_TOKEN_FILE = 0x1000, KEY_JSON, KEY_TLS_CA, KEY_TLS_CERT, KEY_TLS_KEY, KEY_CONTEXT };
+enum {
+    KEY_TOKEN_FILE = 0x1000,
+    KEY_JSON,
+    KEY_TLS_CA,
+    KEY_TLS_CERT,
+    KEY_TLS_KEY,
+    KEY_CONTEXT,
+    KEY_PATIENCE
+};
 
 static const struct argp_option connection_options[] = {
     {"host", 'H', "ADDRESS", 0,
@@ -32,6 +40,10 @@ static const struct argp_option connection_options[] = {
     {"context", KEY_CONTEXT, "CONTEXT", 0,
      "The daemon that was given this name with `gorctl context` (default: $GOR_CONTEXT, else the "
      "current one)",
+     0},
+    {"patience", KEY_PATIENCE, "DURATION", 0,
+     "Wait so long for a daemon that goes away in the midst of it, and go on (default: "
+     "$GOR_PATIENCE, else 30s; 0s: end at once)",
      0},
     {NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0},
     {0},
@@ -61,6 +73,9 @@ static error_t parse_connection(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CONTEXT:
         ctl->context = arg;
+        return 0;
+    case KEY_PATIENCE:
+        ctl->patience = arg;
         return 0;
     case 'h':
         argp_state_help(state, stdout, ARGP_HELP_STD_HELP);

@@ -40,8 +40,9 @@ static void end_clients(struct gord_stop *stop)
     stop->stage = GORD_STOP_CLIENTS;
     uv_timer_stop(&stop->timer);
     gord_scrape_stop(stop->scrape);
-    gord_service_end(stop->service);
+    /* The notice first: whose call ends with UNAVAILABLE knows already that it is because we go. */
     rpc_server_drain(stop->server, CLIENTS_NS, on_clients_gone, stop);
+    gord_service_end(stop->service);
 }
 
 static void on_commit_late(uv_timer_t *timer)

@@ -356,6 +356,11 @@ int rpc_client_wait_ready(struct rpc_client *client)
     return client->error;
 }
 
+bool rpc_client_has_left(const struct rpc_client *client)
+{
+    return client->goaway_text[0] == '\0' && (client->left || client->error != 0);
+}
+
 const char *rpc_client_error_text(const struct rpc_client *client)
 {
     return client->error_text;

@@ -49,6 +49,10 @@ void rpc_client_close(struct rpc_client *client);
 /* Run the loop until the connection stands (0) or has failed (negative errno). */
 int rpc_client_wait_ready(struct rpc_client *client);
 
+/* Whether the server has gone, or has told that it goes: there is no connection any more, or it takes
+ * no new calls. Not if it turned us away for something we did. */
+bool rpc_client_has_left(const struct rpc_client *client);
+
 /* Why there is no connection, as a sentence; "" while nothing is wrong. Valid until closed. */
 const char *rpc_client_error_text(const struct rpc_client *client);
 

@@ -30,6 +30,7 @@ struct rpc_client {
     int error;        /* why there is no connection any more; 0: nothing is wrong */
     char error_text[RPC_TEXT_BYTES];
     char goaway_text[128]; /* what the server said when it turned us away */
+    bool left;             /* it has told that it goes away, in good order */
     bool opened;           /* the connection object is in use */
     bool ready;            /* the server has said its first words */
     bool told;             /* on_ready has been called */

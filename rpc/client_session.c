@@ -36,6 +36,7 @@ static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint
 static void on_goaway(struct rpc_client *client, const nghttp2_goaway *goaway)
 {
     if (goaway->error_code == NGHTTP2_NO_ERROR) {
+        client->left = true;
         return;
     }
     int size = goaway->opaque_data_len < 80 ? (int)goaway->opaque_data_len : 80;

@@ -25,6 +25,7 @@ struct gord_follow {
     uint64_t lines;              /* of what is there; 0: all */
     int64_t since_ns;            /* 0: from the first */
     enum gord_stream only;       /* 0: both */
+    bool with_position;          /* with `seeks`: it is told where that is */
     bool seeks;                  /* where to begin is not known yet */
     struct gord_logtail *tail;   /* owned; while it is looked for */
     uint32_t skip;               /* bytes to leave out of the next frame */
@@ -110,6 +111,17 @@ static int send_frame(struct gord_follow *follow, uint64_t limit)
     return result < 0 ? result : 1;
 }
 
+/* Where it begins. In the midst of a frame it is the first chunk that tells. */
+static void tell_position(struct gord_follow *follow)
+{
+    Gor__V1__LogChunk chunk = GOR__V1__LOG_CHUNK__INIT;
+
+    if (follow->with_position && follow->skip == 0) {
+        chunk.next_offset = follow->offset > 0 ? follow->offset : GORD_LOGFILE_MAGIC_BYTES;
+        (void)rpc_call_send(follow->call, &chunk.base); /* the first one: there is room */
+    }
+}
+
 /* Find where to begin; 1: found, 0: not yet, negative: error. */
 static int seek(struct gord_follow *follow, uint64_t limit)
 {
@@ -136,6 +148,9 @@ static int seek(struct gord_follow *follow, uint64_t limit)
     gord_logtail_close(follow->tail);
     follow->tail = NULL;
     follow->seeks = false;
+    if (result == 1) {
+        tell_position(follow);
+    }
     return result;
 }
 
@@ -352,6 +367,7 @@ GORD_METHOD(gord_jobs_logs)
     follow->lines = request->tail_lines;
     follow->since_ns = request->since_ns;
     follow->only = (enum gord_stream)request->only;
+    follow->with_position = request->with_position;
     follow->seeks = request->tail_lines != 0 || request->since_ns != 0;
     follow->follow = request->follow;
     rpc_list_append(&service->follows, &follow->link);

@@ -130,7 +130,10 @@ void gord_sends_end(struct gord_service *service)
         struct gord_send *send = RPC_OF(link, struct gord_send, link);
         next = link->next;
         if (send->call != NULL) {
-            gord_fail(send->call, WIRE_UNAVAILABLE, "the daemon stops");
+            /* UNAVAILABLE, to be sent again, promises that nothing of it was written. */
+            gord_fail(send->call, send->under_way ? WIRE_ABORTED : WIRE_UNAVAILABLE,
+                      send->under_way ? "the daemon stops, and may have written a part of it"
+                                      : "the daemon stops");
             send->call = NULL;
         }
         if (!send->under_way) {

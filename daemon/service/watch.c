@@ -15,6 +15,7 @@
 #define IDS_MAX 10000
 #define PAGE 256             /* events read from the store at a time */
 #define EVENTS_PER_TURN 4096 /* sent to one watcher before the others get their turn */
+#define POSITION_EVENTS 1000 /* so many that are not wanted, then it is told how far it is */
 
 #define GONE_FORMAT                                                                               \
     "event %" PRIu64 " is no longer kept: its job was removed; the oldest from which on none is " \
@@ -30,9 +31,12 @@ struct gord_watch {
     struct gord_service *service;
     struct rpc_call *call;
     uint64_t next_seq;      /* the first event not yet looked at */
+    uint64_t told_seq;      /* with_position: the last seq that was sent */
     uint64_t progress_seen; /* see gord_reporters_each */
     bool until_terminated;
     bool with_progress;
+    bool with_position;
+    bool began;      /* its first position was sent */
     bool from_first; /* nothing seen yet, and it began with whatever is the first */
     bool full;       /* the call's queue has no room */
     int error;       /* of reading the store */
@@ -66,6 +70,32 @@ static void mark_ended(struct gord_watch *watch, struct watched *watched)
     }
 }
 
+/* What the call's queue says to a message. */
+static void note_sent(struct gord_watch *watch, int sent)
+{
+    /* -EPIPE: it is over, on_end is about to be called. */
+    bool full = sent == 0 || sent == -EAGAIN || sent == -EPIPE;
+
+    watch->full = full;
+    watch->error = sent < 0 && !full ? sent : 0;
+}
+
+/* How far it has looked. What is not committed may yet be lost, and its numbers be others'. */
+static void tell_position(struct gord_watch *watch)
+{
+    uint64_t committed = gord_bus_committed(watch->service->bus);
+    uint64_t seen = watch->next_seq - 1 < committed ? watch->next_seq - 1 : committed;
+    Gor__V1__Event event = GOR__V1__EVENT__INIT;
+
+    if (watch->with_position && !watch->full && watch->error == 0 &&
+        (seen > watch->told_seq || !watch->began)) {
+        event.seq = seen;
+        watch->told_seq = seen;
+        watch->began = true;
+        note_sent(watch, rpc_call_send(watch->call, &event.base));
+    }
+}
+
 /* Send one event if it is wanted. Non-zero: look at no more for now. */
 static int visit(void *arg, struct gord_event *event, const char *name)
 {
@@ -93,6 +123,7 @@ static int visit(void *arg, struct gord_event *event, const char *name)
             return 1;
         }
         watch->full = sent == 0;
+        watch->told_seq = event->seq;
     }
     watch->next_seq = event->seq + 1;
     watch->from_first = false;
@@ -101,6 +132,9 @@ static int visit(void *arg, struct gord_event *event, const char *name)
     }
     if (watch->budget > 0) {
         watch->budget--;
+    }
+    if (watch->next_seq - watch->told_seq > POSITION_EVENTS) {
+        tell_position(watch);
     }
     return watch->full || watch->budget == 0;
 }
@@ -172,9 +206,7 @@ static int send_progress(void *arg, const struct gord_run *run, const struct gor
     event.name = (char *)(uintptr_t)run->spec->name;
     event.progress = &progress;
     int sent = rpc_call_send(watch->call, &event.base);
-    bool full = sent == 0 || sent == -EAGAIN || sent == -EPIPE;
-    watch->full = full;
-    watch->error = sent < 0 && !full ? sent : 0;
+    note_sent(watch, sent);
     return sent < 0;
 }
 
@@ -201,8 +233,7 @@ static void send_group(struct gord_watch *watch, struct watched *watched)
     event.name = (char *)(uintptr_t)job->body->spec->name;
     event.progress = &progress;
     int sent = rpc_call_send(watch->call, &event.base);
-    watch->full = sent == 0 || sent == -EAGAIN || sent == -EPIPE;
-    watch->error = sent < 0 && !watch->full ? sent : 0;
+    note_sent(watch, sent);
     watched->tasks_told = sent >= 0 ? gord_group_ended(job) + 1 : watched->tasks_told;
     gord_report_unref(report);
 }
@@ -291,6 +322,7 @@ void gord_watches_end(struct gord_service *service)
          link = next) {
         struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
         next = link->next;
+        tell_position(watch);
         gord_fail(watch->call, WIRE_UNAVAILABLE,
                   "the daemon stops; watch again with after_seq %" PRIu64, watch->next_seq - 1);
         free(watch);
@@ -385,6 +417,7 @@ GORD_METHOD(gord_jobs_watch)
     watch->call = call;
     watch->until_terminated = request->until_terminated;
     watch->with_progress = request->with_progress;
+    watch->with_position = request->with_position;
     watch->next_seq =
         1 + (request->from_now ? gord_bus_last_seq(service->bus) : request->after_seq);
     watch->from_first = !request->from_now && request->after_seq == 0;
@@ -399,6 +432,7 @@ GORD_METHOD(gord_jobs_watch)
     }
     watch->left = watch->count;
     mark_those_ended(watch);
+    tell_position(watch);
     rpc_list_append(&service->watches, &watch->link);
     rpc_call_on(call, on_writable, on_end, watch);
     if (!pump(watch) && request->with_progress) {

@@ -201,7 +201,7 @@ class Daemons(unittest.TestCase):
         """Run a job that prints "ready" and stays; its start is on disk when this returns."""
         process = subprocess.Popen(ctl.command("run", *args), stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE,
-                                   env=ctl.environment(self.gord.socket))
+                                   env=ctl.environment(self.gord.socket, GOR_PATIENCE="100ms"))
         self.assertEqual(process.stdout.readline(), b"ready\n")
         client = self.gord.client()
         client.wait_state(1, e2e.RUNNING)
