@@ -12,6 +12,7 @@
 #include "client/options.h"
 #include "client/spec.h"
 #include "client/text.h"
+#include "client/when.h"
 
 enum { KEY_MISSED = 0x3000, KEY_OVERLAP, KEY_REPLACE, KEY_PAUSED };
 
@@ -120,6 +121,24 @@ static int put(struct gorctl *ctl, Gor__V1__CronSpec *spec, const struct argumen
     return gorctl_call_show(ctl, &call, gorctl_cron_show, NULL);
 }
 
+/* --jitter is an option of both: a bare number is a retry's, in percent; a duration the entry's. */
+static int take_jitter(struct arguments *arguments)
+{
+    const char *jitter = arguments->job.retry.spread;
+    if (jitter == NULL) {
+        return GORCTL_EXIT_OK;
+    }
+    if (gorctl_duration_parse(jitter, &arguments->when.jitter_ns) != 0) {
+        gorctl_say(
+            "--jitter: '%s' is neither a duration, as 10m, by which the entry may be later, nor a "
+            "number, of percent by which --retries may wait longer",
+            jitter);
+        return GORCTL_EXIT_USAGE;
+    }
+    arguments->job.retry.spread = NULL;
+    return GORCTL_EXIT_OK;
+}
+
 /* What both a job's options and an entry's could say is the entry's. */
 static int add(struct arguments *arguments)
 {
@@ -135,7 +154,10 @@ static int add(struct arguments *arguments)
     if (arguments->job.gates.at == NULL && arguments->job.gates.start_before == NULL) {
         arguments->job.gates.zone = NULL;
     }
-    int code = gorctl_cron_when_fill(&arguments->when, &spec, &zone);
+    int code = take_jitter(arguments);
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_cron_when_fill(&arguments->when, &spec, &zone);
+    }
     if (code == GORCTL_EXIT_OK) {
         code = gorctl_spec_build(&arguments->job, &spec.job);
     }

@@ -38,7 +38,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         retry->backoff = arg;
         return 0;
     case KEY_JITTER:
-        retry->jitter = arg;
+        *(arg[strspn(arg, "0123456789")] == '\0' ? &retry->jitter : &retry->spread) = arg;
         return 0;
     case KEY_RETRY_ON:
         retry->codes = arg;
@@ -127,6 +127,10 @@ static int fill_requeue(const struct gorctl_retry *retry, Gor__V1__JobSpec *mess
 int gorctl_retry_fill(const struct gorctl_retry *retry, Gor__V1__JobSpec *message)
 {
     int code = fill_requeue(retry, message);
+    if (code == GORCTL_EXIT_OK && retry->spread != NULL) {
+        gorctl_say("--jitter: '%s' is not a number from 0 to 100, of percent", retry->spread);
+        code = GORCTL_EXIT_USAGE;
+    }
     if (code == GORCTL_EXIT_OK && retry->retries == NULL &&
         (retry->backoff != NULL || retry->jitter != NULL || retry->codes != NULL)) {
         gorctl_say("--backoff, --jitter and --retry-on are about --retries; give that one too");

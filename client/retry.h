@@ -11,7 +11,8 @@
 struct gorctl_retry {
     const char *retries; /* NULL: not given, as the next three */
     const char *backoff;
-    const char *jitter;
+    const char *jitter; /* a bare number */
+    const char *spread; /* what else was given for it: perhaps a cron entry's, else a mistake */
     const char *codes;
     bool requeue;
     bool no_requeue;

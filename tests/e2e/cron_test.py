@@ -267,6 +267,11 @@ class Crons(e2e.GordTest):
         self.assertNotEqual(again.code, 0)
         self.assertIn(b"--replace", again.err)
         self.assertEqual(self.gorctl("add", "g", "@daily", "--replace", "true").code, 0)
+        self.assertEqual(self.gorctl("add", "g", "@daily", "--replace", "--jitter", "10m", "--retries", "2",
+                                     "--jitter", "20", "true").code, 0)
+        spec = self.gorctl("show", "g", "--json").json["spec"]
+        self.assertEqual((spec["jitter_ns"], spec["job"]["retry"]["jitter_percent"]),
+                         (600 * e2e.SECOND, 20))
         self.assertEqual(self.gorctl("rm", "g").code, 0)
         self.assertEqual(self.gorctl("show", "g").code, ctl.NOT_FOUND)
         self.assertIn(b"no cron entries", self.gorctl().err)
