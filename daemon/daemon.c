@@ -61,6 +61,7 @@ struct daemon {
     uint64_t settled; /* events, before we serve */
     struct gord_bus_hook hook;
     uv_signal_t signals[SIGNALS];
+    uv_timer_t replacing; /* active: what is installed takes over with the next turn */
     bool serving;
     bool stored; /* systemd keeps our sockets */
     struct gord_stop stop;
@@ -80,6 +81,7 @@ static void close_signals(struct daemon *d)
     for (int i = 0; i < SIGNALS; i++) {
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     }
+    uv_close((uv_handle_t *)&d->replacing, NULL);
 }
 
 /* From here to the end, or until the next gord takes over: a handle that is closed puts the signal's default
@@ -130,18 +132,33 @@ static void keep_listener(void *arg, int fd, const char *path)
     }
 }
 
+/* Whether it can be; else a negative errno, and why not. */
+static int ask_upgrade(struct daemon *d, char *why, size_t bytes)
+{
+    char said[GORD_UPGRADE_WHY];
+
+    if (gord_stop_has_begun(&d->stop)) {
+        snprintf(why, bytes, "%s",
+                 d->stop.leaving ? "it is being replaced already" : "the daemon is stopping");
+        return -EBUSY;
+    }
+    if (uv_is_active((uv_handle_t *)&d->replacing)) {
+        snprintf(why, bytes, "it is being replaced already");
+        return -EBUSY;
+    }
+    if (d->config->store_memory) {
+        snprintf(why, bytes, "with --store=memory all jobs would be forgotten");
+        return -EINVAL;
+    }
+    int result = gord_upgrade_ask(d->upgrade, said);
+    if (result != 0) {
+        snprintf(why, bytes, "%s", said);
+    }
+    return result;
+}
+
 static void begin_upgrade(struct daemon *d)
 {
-    char why[GORD_UPGRADE_WHY];
-
-    if (d->config->store_memory) {
-        gord_log(GORD_LOG_ERROR, 0, "no upgrade: with --store=memory all jobs would be forgotten");
-        return;
-    }
-    if (gord_upgrade_ask(d->upgrade, why) != 0) {
-        gord_log(GORD_LOG_ERROR, 0, "no upgrade: %s", why);
-        return;
-    }
     gord_log(GORD_LOG_NOTICE, 0, "becoming what is installed as %s", d->upgrade->path);
     gord_notify_reloading(&d->notify, "being replaced by another version");
     gor__handover__handover__init(&d->to);
@@ -151,6 +168,29 @@ static void begin_upgrade(struct daemon *d)
     rpc_server_leave_files(d->server);
     d->stop.leaving = true;
     gord_stop_begin(&d->stop);
+}
+
+static void on_replacing(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+
+    if (!gord_stop_has_begun(&d->stop)) { /* by a signal since */
+        begin_upgrade(d);
+    }
+}
+
+/* By SIGUSR2, or by a call, whose answer is sent before it begins; see daemon/service/upgrade.h. */
+static int upgrade_soon(void *arg, char *why, size_t bytes)
+{
+    struct daemon *d = arg;
+    int result = ask_upgrade(d, why, bytes);
+
+    if (result == 0) {
+        uv_timer_start(&d->replacing, on_replacing, 0, 0);
+    } else {
+        gord_log(GORD_LOG_ERROR, 0, "no upgrade: %s", why);
+    }
+    return result;
 }
 
 /* All is closed. Comes back only if neither binary could be run. */
@@ -190,6 +230,7 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *d = handle->data;
     struct gord_reloaded reloaded;
+    char why[GORD_UPGRADE_WHY];
 
     switch (signum) {
     case SIGTERM:
@@ -203,7 +244,7 @@ static void on_signal(uv_signal_t *handle, int signum)
         break;
     case SIGUSR2:
         if (!gord_stop_has_begun(&d->stop)) {
-            begin_upgrade(d);
+            (void)upgrade_soon(d, why, sizeof(why));
         }
         break;
     case SIGUSR1:
@@ -227,6 +268,8 @@ static void watch_signals(struct daemon *d)
         d->signals[i].data = d;
         uv_signal_start(&d->signals[i], on_signal, numbers[i]);
     }
+    uv_timer_init(&d->loop, &d->replacing);
+    d->replacing.data = d;
     gord_upgrade_release_signals();
     /* Not by the loop, which may be what is stuck. */
     result = gor_dump_on_signal(SIGQUIT, -1);
@@ -435,16 +478,19 @@ static int start_service(struct daemon *d)
     }
     int result = rpc_server_new(&d->loop, &server, &d->server);
     if (result == 0) {
-        struct gord_service_opts opts = {.loop = &d->loop,
-                                         .bus = d->bus,
-                                         .runner = d->runner,
-                                         .server = d->server,
-                                         .state_dir = d->config->state_dir,
-                                         .trail = d->trail,
-                                         .auth = &d->auth,
-                                         .hide_env = d->config->hide_env,
-                                         .reloader = {reload, d},
-                                         .memory = d->config->store_memory};
+        struct gord_service_opts opts = {
+            .loop = &d->loop,
+            .bus = d->bus,
+            .runner = d->runner,
+            .server = d->server,
+            .state_dir = d->config->state_dir,
+            .trail = d->trail,
+            .auth = &d->auth,
+            .hide_env = d->config->hide_env,
+            .reloader = {reload, d},
+            .upgrader = {upgrade_soon, d,
+                         d->from != NULL && d->from->failure[0] != '\0' ? d->from->failure : NULL},
+            .memory = d->config->store_memory};
         result = gord_service_new(&opts, &d->service);
     }
     if (result != 0) {

@@ -72,6 +72,7 @@ static const struct {
     {"Runtime/SetGomaxprocs", GORD_ROLE_ADMIN, false},
     {"Plugins/ReloadPlugins", GORD_ROLE_ADMIN, false},
     {"Runtime/Reload", GORD_ROLE_ADMIN, false},
+    {"Runtime/Upgrade", GORD_ROLE_ADMIN, false},
     {"Store/Backup", GORD_ROLE_ADMIN, false},
     {"Store/Audit", GORD_ROLE_ADMIN, false},
     {"Tokens/CreateToken", GORD_ROLE_ADMIN, false},

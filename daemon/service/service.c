@@ -157,6 +157,8 @@ static const struct rpc_method methods[] = {
      MESSAGE(list_owners_reply), SMALL, gord_queues_list_owners, NULL, NULL},
     {"/gor.v1.Runtime/Reload", RPC_UNARY, MESSAGE(reload_request), MESSAGE(reload_reply), SMALL,
      gord_runtime_reload, NULL, NULL},
+    {"/gor.v1.Runtime/Upgrade", RPC_UNARY, MESSAGE(upgrade_request), MESSAGE(upgrade_reply), SMALL,
+     gord_runtime_upgrade, NULL, NULL},
 };
 
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
@@ -409,6 +411,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     gord_service_set_hide_env(service, opts->hide_env);
     service->memory = opts->memory;
     service->reloader = opts->reloader;
+    service->upgrader = opts->upgrader;
     service->started_ns = gor_now();
     int result = gord_job_each(gord_bus_table(opts->bus), take_back_key, service);
     if (result == 0) {

@@ -16,6 +16,7 @@
 
 #include "daemon/runner/runner.h"
 #include "daemon/service/reload.h"
+#include "daemon/service/upgrade.h"
 #include "rpc/server.h"
 
 struct gord_service;
@@ -31,7 +32,8 @@ struct gord_service_opts {
     struct gord_trail *trail; /* the audit trail, see trail.h; NULL: none is kept */
     const char *hide_env;     /* see redact.h; may be NULL */
     struct gord_reloader reloader;
-    bool memory;              /* the store's mode, for replies */
+    struct gord_upgrader upgrader;
+    bool memory; /* the store's mode, for replies */
 };
 
 /* Add the methods to the server and follow the bus. -ENOMEM, or the server's error. */

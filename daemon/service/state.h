@@ -17,6 +17,7 @@
 #include "daemon/service/reload.h"
 #include "daemon/service/tokens.h"
 #include "daemon/service/unique.h"
+#include "daemon/service/upgrade.h"
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
 #include "gor/v1/store.pb-c.h"
@@ -76,6 +77,7 @@ struct gord_service {
     struct gord_auth *auth;      /* borrowed */
     struct gord_tokens tokens;
     struct gord_reloader reloader;
+    struct gord_upgrader upgrader;
     bool ended_some; /* a FINISHED was committed since the last flush */
     bool moved_some; /* a job has got its process, or has ended, since then */
 };
@@ -218,5 +220,6 @@ GORD_METHOD(gord_runtime_inspect);
 GORD_METHOD(gord_runtime_version);
 GORD_METHOD(gord_runtime_surroundings);
 GORD_METHOD(gord_runtime_reload);
+GORD_METHOD(gord_runtime_upgrade);
 
 #endif

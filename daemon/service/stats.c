@@ -178,5 +178,8 @@ GORD_METHOD(gord_runtime_version)
     const char *text = "";
     gord_bus_store_error(service->bus, &text);
     reply.store_error = (char *)(uintptr_t)text;
+    reply.started_ns = service->started_ns;
+    const char *failure = service->upgrader.failure;
+    reply.upgrade_failure = (char *)(uintptr_t)(failure != NULL ? failure : "");
     rpc_call_reply(call, &reply.base);
 }

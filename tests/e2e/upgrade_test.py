@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """SIGUSR2: gord becomes another binary, and programs that run do not notice."""
 
+import json
 import os
 import re
 import shutil
@@ -303,6 +304,39 @@ class Upgrade(unittest.TestCase):
         self.assertEqual(self.client.get(job).state, e2e.RUNNING)
         self.client.jobs("Cancel", ids=[job])
         self.assertEqual(self.client.wait(job).outcome, e2e.CANCELLED)
+
+    def test_a_call_upgrades_and_waits_for_the_new_one(self):
+        self.begin()
+        job = self.program("exec sleep 1000")
+        pid = self.gord.process.pid
+        done = gorctl("daemon", "upgrade", GOR_HOST=self.gord.socket)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, rf"^gord \S+, process {pid} -> gord \S+, process {pid}\n$")
+        self.assertIn("took over from gord", self.gord.stderr())
+        self.client.close()
+        self.client = self.gord.client()
+        self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+        self.gord.replace_binary("#!/bin/sh\nexit 1\n")
+        done = gorctl("daemon", "upgrade", GOR_HOST=self.gord.socket)
+        self.assertEqual((done.returncode, done.stdout), (gorctl_e2e.USAGE, ""), done.stderr)
+        self.assertIn("did not answer", done.stderr)
+        self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+        self.gord.replace_binary("#!/bin/sh\nrm \"$0\"\necho takes over\n")
+        done = gorctl("daemon", "upgrade", GOR_HOST=self.gord.socket)
+        self.assertEqual((done.returncode, done.stdout), (70, ""), done.stderr)
+        self.assertIn("could not be run", done.stderr)
+        self.client.close()
+        self.client = self.gord.client()
+        self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+
+    def test_a_call_takes_an_admin(self):
+        self.begin("--listen", "127.0.0.1:0")
+        port = re.search(r"listening on 127.0.0.1 port (\d+)", self.gord.stderr())[1]
+        made = gorctl("token", "create", "--json", "--role", "operator", GOR_HOST=self.gord.socket)
+        done = gorctl("daemon", "upgrade", GOR_HOST=f"127.0.0.1:{port}",
+                      GOR_TOKEN=json.loads(made.stdout)["secret"])
+        self.assertEqual(done.returncode, gorctl_e2e.DENIED, done.stderr)
+        self.assertIn("admin", done.stderr)
 
     def test_killed_later_on_the_next_one_settles_what_was_taken_over(self):
         self.begin()
