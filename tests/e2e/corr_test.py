@@ -303,14 +303,6 @@ class Kept(e2e.KillTest):
 class Retained(unittest.TestCase):
     """What others wait for is kept; and moved from one daemon to another."""
 
-    def daemon(self, *options):
-        gord = e2e.Gord(*options)
-        self.addCleanup(gord.close)
-        gord.start()
-        client = gord.client()
-        self.addCleanup(client.close)
-        return gord, client
-
     def array(self, client, *spans, **fields):
         spec = client.native_spec("builtin.echo", **fields)
         for a, b in spans:
@@ -318,7 +310,7 @@ class Retained(unittest.TestCase):
         return client.submit(spec)
 
     def test_task_is_kept_until_the_one_that_waits_has_ended(self):
-        _, client = self.daemon("--keep-jobs", "2")
+        _, client = e2e.begin_gord(self, "--keep-jobs", "2")
         first = self.array(client, (0, 2), held=True)
         second = self.array(client, (0, 2), held=True, after=named(client, first))
         client.jobs("Release", ids=[first])
@@ -340,7 +332,7 @@ class Retained(unittest.TestCase):
         self.assertFalse(left & {first, first + 1, first + 2, first + 3})
 
     def test_array_that_is_not_whole_any_more(self):
-        _, client = self.daemon()
+        _, client = e2e.begin_gord(self)
         first = self.array(client, (0, 2))
         client.wait(first)
         client.jobs("Remove", ids=[first + 2])
@@ -351,7 +343,7 @@ class Retained(unittest.TestCase):
                       raised.exception.details())
 
     def test_moved_with_other_ids(self):
-        gord, client = self.daemon()
+        gord, client = e2e.begin_gord(self)
         first = self.array(client, (4, 6))
         second = self.array(client, (5, 6), after=named(client, first))
         client.wait(second)
@@ -359,7 +351,7 @@ class Retained(unittest.TestCase):
         path = os.path.join(gord.folder, "jobs.ndjson")
         with open(path, "wb") as out:
             out.write(lines)
-        there, other = self.daemon()
+        there, other = e2e.begin_gord(self)
         other.wait(*[other.native("builtin.echo") for _ in range(5)])
         done = ctl.run("import", path, host=there.socket)
         self.assertEqual(done.code, 0, done)

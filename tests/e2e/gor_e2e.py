@@ -412,6 +412,16 @@ class Gord:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def begin_gord(test, *options, kind=Gord):
+    """A daemon of the test's own, which serves, and its client; both end with the test."""
+    gord = kind(*options)
+    test.addCleanup(gord.close)
+    gord.start()
+    client = gord.client()
+    test.addCleanup(client.close)
+    return gord, client
+
+
 class GordTest(unittest.TestCase):
     """A test class with a daemon of its own (one for the class; `options` are its command line)."""
 

@@ -29,12 +29,7 @@ class ImportTest(ctl.GorctlTest):
 
     def other(self, *options):
         """A daemon, empty, with its client."""
-        gord = e2e.Gord(*options)
-        self.addCleanup(gord.close)
-        gord.start()
-        client = gord.client()
-        self.addCleanup(client.close)
-        return gord, client
+        return e2e.begin_gord(self, *options)
 
     def file(self, lines, name="jobs.ndjson"):
         path = os.path.join(self.gord.folder, name)

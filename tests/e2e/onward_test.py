@@ -16,10 +16,7 @@ NOTE = "gorctl: gord is away; trying again\n"
 
 class Onward(unittest.TestCase):
     def begin(self, *options):
-        self.gord = UpgradedGord(*options)
-        self.addCleanup(self.gord.close)
-        self.gord.start()
-        self.client = self.gord.client()
+        self.gord, self.client = e2e.begin_gord(self, *options, kind=UpgradedGord)
 
     def upgrade(self):
         self.client.close()

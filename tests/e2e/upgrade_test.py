@@ -56,10 +56,7 @@ class Upgrade(unittest.TestCase):
         self.client = None
 
     def begin(self, *options):
-        self.gord = UpgradedGord(*options)
-        self.addCleanup(self.gord.close)
-        self.gord.start()
-        self.client = self.gord.client()
+        self.gord, self.client = e2e.begin_gord(self, *options, kind=UpgradedGord)
 
     def upgrade(self):
         self.client.close()
