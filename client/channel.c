@@ -180,8 +180,10 @@ void gorctl_disconnect(struct gorctl *ctl)
     }
     rpc_client_close(channel->client);
     gorctl_away_fini(channel);
-    uv_run(&channel->loop, UV_RUN_DEFAULT);
-    (void)uv_loop_close(&channel->loop);
+    /* A call that ends by this may stop the loop before all is closed. */
+    while (uv_loop_close(&channel->loop) == UV_EBUSY) {
+        (void)uv_run(&channel->loop, UV_RUN_DEFAULT);
+    }
     free(channel->address);
     free(channel->token);
     rpc_tls_context_free(channel->tls);
