@@ -8,7 +8,7 @@ import gorctl_e2e as ctl
 from gor_e2e import EXPIRED, grpc
 
 DONE, UNCHANGED, REFUSED, UNKNOWN = 1, 2, 3, 4
-QUEUED = 2  # the kind of an event
+QUEUED, GATED = 2, 8  # kinds of events
 
 
 def now_ns():
@@ -100,13 +100,16 @@ class Gates(e2e.GordTest):
             self.assertStatus(grpc.StatusCode.INVALID_ARGUMENT, self.client.jobs, "Hold", **fields)
 
     def test_many_delayed_jobs_come_in_the_order_of_their_times(self):
-        specs = [self.client.native_spec("builtin.echo", delay_ns=(i * 37 % 200 + 1) * 1_000_000)
+        base = now_ns() + 100_000_000
+        specs = [self.client.native_spec("builtin.echo",
+                                         not_before_ns=base + (i * 37 % 200 + 1) * 1_000_000)
                  for i in range(200)]
         first = self.client.jobs("SubmitMany", specs=specs).first_id
         due, queued = {}, {}
         for job in self.client.wait(*range(first, first + 200)):
-            due[job.id] = job.created_ns + job.spec.delay_ns
-            queued[job.id] = next(e.seq for e in self.client.events(job.id) if e.kind == QUEUED)
+            seqs = {e.kind: e.seq for e in self.client.events(job.id)}
+            if GATED in seqs:  # not those whose time had come already
+                due[job.id], queued[job.id] = job.spec.not_before_ns, seqs[QUEUED]
         self.assertEqual(sorted(due, key=queued.get), sorted(due, key=due.get))
 
     def gorctl(self, *args):
