@@ -15,7 +15,10 @@ struct gord_job *gord_group_of(const struct gord_job_table *table, const struct 
         return NULL;
     }
     struct gord_job *group = gord_job_find(table, spec->parent_id);
-    return group != NULL && group->state != GOR__V1__JOB_STATE__TERMINATED ? group : NULL;
+    return group != NULL && group->kind == GORD_GROUP &&
+                   group->state != GOR__V1__JOB_STATE__TERMINATED
+               ? group
+               : NULL;
 }
 
 bool gord_group_is_shut(const struct gord_job_table *table, const struct gord_job *task)

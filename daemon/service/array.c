@@ -116,14 +116,14 @@ static void make_task(const Gor__V1__JobSpec *wire, uint64_t group_id, Gor__V1__
 }
 
 static int enter_task(struct gord_service *service, const Gor__V1__JobSpec *wire,
-                      struct gord_env *env, uint32_t uid, uint64_t *out_seq)
+                      struct gord_env *env, uint32_t uid, uint64_t id, uint64_t *out_seq)
 {
     struct gord_spec *spec = NULL;
     int result = gord_spec_from_wire(wire, NULL, &spec);
 
     if (result == 0) {
         spec->env = env != NULL ? gord_env_ref(env) : NULL; /* nobody else has the spec yet */
-        result = gord_submit_enter_spec(service, spec, uid, out_seq);
+        result = gord_submit_enter_spec(service, id, spec, uid, out_seq);
         gord_spec_unref(spec);
     }
     return result;
@@ -153,10 +153,11 @@ int gord_array_enter_tasks(struct gord_service *service, const Gor__V1__JobSpec 
         spec.exec = &bare;
     }
     gord_runner_enter_tasks(service->runner, group_id);
+    uint64_t id = gord_submit_reserve(service, task.count);
     while (result == 0 && gord_array_next(wire->array, &walk, &task.index)) {
         snprintf(name, sizeof(name), "%s[%" PRIu32 "]", wire->name, task.index);
         gord_corr_fill(corr, task.index, &spec);
-        result = enter_task(service, &spec, env, uid, out_seq);
+        result = enter_task(service, &spec, env, uid, id++, out_seq);
         GORD_CRASHPOINT(TASK_ENTERED);
     }
     if (result == 0) {

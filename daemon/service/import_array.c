@@ -111,7 +111,7 @@ static int enter_group(struct gord_import *import, Gor__V1__JobSpec *wire, uint6
     struct gord_spec *spec = NULL;
     Gor__V1__JobSpec shared = *wire;
 
-    gord_job_skip_to_id(gord_bus_table(service->bus), id);
+    gord_job_skip_to_id(gord_bus_table(service->bus), id + 1);
     shared.share = gord_share_of(service, wire, uid, share);
     int result = gord_submit_spec(service, &shared, uid, &spec);
     if (result == 0 && wire->unique_key[0] != '\0' &&
@@ -120,7 +120,7 @@ static int enter_group(struct gord_import *import, Gor__V1__JobSpec *wire, uint6
     }
     if (result == 0) {
         spec->coming = true; /* nobody else has the spec yet */
-        result = gord_submit_enter_spec(service, spec, uid, out_seq);
+        result = gord_submit_enter_spec(service, id, spec, uid, out_seq);
     }
     gord_spec_unref(spec);
     return result;

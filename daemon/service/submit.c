@@ -340,25 +340,33 @@ static int enter(struct gord_service *service, uint64_t id, struct gord_spec *sp
     return result;
 }
 
-int gord_submit_enter_spec(struct gord_service *service, struct gord_spec *spec, uint32_t uid,
-                           uint64_t *out_seq)
+int gord_submit_enter_spec(struct gord_service *service, uint64_t id, struct gord_spec *spec,
+                           uint32_t uid, uint64_t *out_seq)
 {
-    return enter(service, gord_job_next_id(gord_bus_table(service->bus)), spec, uid, NULL, out_seq);
+    return enter(service, id, spec, uid, NULL, out_seq);
+}
+
+uint64_t gord_submit_reserve(struct gord_service *service, uint64_t count)
+{
+    struct gord_job_table *table = gord_bus_table(service->bus);
+    uint64_t first = gord_job_peek_id(table);
+
+    gord_job_skip_to_id(table, first + count);
+    return first;
 }
 
 static int enter_one(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
-                     struct gord_request *request, uint64_t *out_id, uint64_t *out_seq)
+                     struct gord_request *request, uint64_t id, uint64_t *out_seq)
 {
     struct gord_spec *spec = NULL;
     Gor__V1__JobSpec shared = *wire;
     char share[GORD_WORD_MAX + 1];
 
-    *out_id = gord_job_next_id(gord_bus_table(service->bus));
     shared.share = gord_share_of(service, wire, uid, share);
     int result = gord_submit_spec(service, &shared, uid, &spec);
     if (result == 0 && wire->unique_key[0] != '\0' &&
         wire->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
-        result = gord_submit_replace(service, uid, wire->unique_key, *out_id);
+        result = gord_submit_replace(service, uid, wire->unique_key, id);
     }
     if (result != 0) {
         gord_spec_unref(spec);
@@ -369,22 +377,22 @@ static int enter_one(struct gord_service *service, const Gor__V1__JobSpec *wire,
         gord_env_unref(service->last_env);
         service->last_env = gord_env_ref(spec->env);
     }
-    result = enter(service, *out_id, spec, uid, request, out_seq);
+    result = enter(service, id, spec, uid, request, out_seq);
     gord_spec_unref(spec);
     return result;
 }
 
 int gord_submit_enter_group(struct gord_service *service, const Gor__V1__JobSpec *wire,
-                            uint32_t uid, struct gord_request *request, uint64_t *out_id,
+                            uint32_t uid, struct gord_request *request, uint64_t id,
                             uint64_t *out_seq)
 {
     Gor__V1__JobSpec group;
 
     if (wire->array == NULL) {
-        return enter_one(service, wire, uid, request, out_id, out_seq);
+        return enter_one(service, wire, uid, request, id, out_seq);
     }
     gord_array_group(wire, &group);
-    return enter_one(service, &group, uid, request, out_id, out_seq);
+    return enter_one(service, &group, uid, request, id, out_seq);
 }
 
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
@@ -392,11 +400,12 @@ int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire
 {
     struct gord_store *store = gord_bus_store(service->bus);
 
+    *out_id = gord_submit_reserve(service, 1);
     if (wire->array == NULL) {
-        return enter_one(service, wire, uid, request, out_id, out_seq);
+        return enter_one(service, wire, uid, request, *out_id, out_seq);
     }
     gord_store_begin_group(store);
-    int result = gord_submit_enter_group(service, wire, uid, request, out_id, out_seq);
+    int result = gord_submit_enter_group(service, wire, uid, request, *out_id, out_seq);
     if (result == 0) {
         result = gord_array_enter_tasks(service, wire, uid, *out_id, out_seq);
     }
@@ -657,7 +666,7 @@ static bool all_have_places(struct gord_service *service, uint32_t uid,
            gord_submit_has_places(service, GORD_LUA, counts[GORD_LUA], out_why);
 }
 
-/* Ids of one request follow each other, so a line's is known once the first job has its own. */
+/* Ids of one request follow each other, so a line's is known with the first. */
 static void name_lines(const Gor__V1__JobSpec *spec, uint64_t first_id)
 {
     for (size_t i = 0; i < spec->n_after; i++) {
@@ -677,12 +686,11 @@ static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequ
     int result = 0;
     struct gord_request *made = gord_request_new(&request->request_id, request->n_specs, &result);
 
+    ack->first_id = gord_submit_reserve(service, request->n_specs);
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {
-        uint64_t id = 0;
         name_lines(request->specs[i], ack->first_id);
-        result = gord_submit_enter_group(service, request->specs[i], uid, i == 0 ? made : NULL, &id,
-                                         &ack->seq);
-        ack->first_id = i == 0 ? id : ack->first_id;
+        result = gord_submit_enter_group(service, request->specs[i], uid, i == 0 ? made : NULL,
+                                         ack->first_id + i, &ack->seq);
         ack->count++;
     }
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {

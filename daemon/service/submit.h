@@ -70,14 +70,19 @@ int gord_submit_spec(struct gord_service *service, const Gor__V1__JobSpec *wire,
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
                       struct gord_request *request, uint64_t *out_id, uint64_t *out_seq);
 
-/* The same, but of an array only the group: its tasks are to follow in the same transaction. */
+/* Ids that follow each other, whatever else is entered between their jobs, as hooks of those that end
+ * meanwhile are. The first; they are used up. */
+uint64_t gord_submit_reserve(struct gord_service *service, uint64_t count);
+
+/* The same as gord_submit_enter, with a reserved id, but of an array only the group: its tasks are to follow in the
+ * same transaction. */
 int gord_submit_enter_group(struct gord_service *service, const Gor__V1__JobSpec *wire,
-                            uint32_t uid, struct gord_request *request, uint64_t *out_id,
+                            uint32_t uid, struct gord_request *request, uint64_t id,
                             uint64_t *out_seq);
 
-/* Enter a job that has no key, by its spec, with the next id. -ENOMEM. */
-int gord_submit_enter_spec(struct gord_service *service, struct gord_spec *spec, uint32_t uid,
-                           uint64_t *out_seq);
+/* Enter a job that has no key, by its spec, with a reserved id. -ENOMEM. */
+int gord_submit_enter_spec(struct gord_service *service, uint64_t id, struct gord_spec *spec,
+                           uint32_t uid, uint64_t *out_seq);
 
 /* What the job's unique key comes to. */
 enum gord_conflict { GORD_CONFLICT_NONE, GORD_CONFLICT_SKIP, GORD_CONFLICT_REFUSED };

@@ -123,6 +123,15 @@ class Corresponding(ctl.GorctlTest):
         self.client.wait(*hooks)
         self.assertEqual([self.client.logs(hook) for hook in hooks], [b"/usr\n"])
 
+    def test_hooks_of_those_that_never_run_stand_between_no_tasks(self):
+        first = self.array("0-3", "--shell", "test $GOR_ARRAY_INDEX != 1")
+        self.client.wait(first)
+        second = self.array("0-3", "--after", f"corr:{first}", "--on-finish", "true", "true")
+        self.assertEqual([job.id for job in tasks_of(self.client, second)],
+                         list(range(second + 1, second + 5)))
+        third = self.array("0-3", "--after", f"corr:{second}", "true")
+        self.assertEqual(self.outcomes(third), [SUCCEEDED, DEPENDENCY_FAILED, SUCCEEDED, SUCCEEDED])
+
     def test_some_of_its_indices_in_any_order(self):
         first = self.array("0-8:2,5", "--shell", "test $GOR_ARRAY_INDEX != 4")
         second = self.array("5,4,0", "--after", f"corr:{first}", "true")

@@ -73,6 +73,27 @@ class Unique(e2e.GordTest):
         self.assertEqual(results[2].code, grpc.StatusCode.ALREADY_EXISTS.value[0])
         self.cancel(results[0].id)
 
+    def test_many_follow_each_other_past_the_hook_of_one_replaced(self):
+        old = self.client.native("builtin.echo", unique_key="h", held=True, on_finish=[b"true"])
+        lines = [self.client.message("AnyOf", of=[
+            self.client.message("Dependency", line=2, condition=c)]) for c in (0, 4)]
+        array = self.client.message("Array", indices=[
+            self.client.message("Array.Range", first=0, last=2)])
+        echo = self.client.native_spec
+        first = self.client.jobs("SubmitMany", specs=[
+            echo("builtin.echo", unique_key="h", on_conflict=REPLACE),
+            echo("builtin.echo", array=array),
+            echo("builtin.echo", after=lines[:1]),
+            echo("builtin.echo", array=array, after=lines[1:])]).first_id
+        jobs = self.client.wait(*range(first, first + 4))
+        self.assertEqual([j.outcome for j in jobs], [SUCCEEDED] * 4)
+        self.assertEqual(jobs[2].spec.after[0].of[0].id, first + 1)
+        for group in (first + 1, first + 3):
+            tasks = list(self.client.jobs("Tree", id=group).jobs)[1:]
+            self.assertEqual([t.spec.task.array_id for t in tasks], [group] * 3)
+        hooks = [j for j in self.client.jobs("List").jobs if j.spec.hook_of.job_id == old]
+        self.assertEqual([self.client.wait(h.id).outcome for h in hooks], [SUCCEEDED])
+
     def test_bad_keys_are_refused(self):
         bad = grpc.StatusCode.INVALID_ARGUMENT
         self.assertStatus(bad, self.submit, "x" * 201, text="spec.unique_key")
