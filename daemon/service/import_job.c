@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/job/job.h"
+#include "daemon/service/array.h"
 #include "daemon/service/import_inside.h"
 #include "daemon/service/quota.h"
 #include "daemon/service/redact.h"
@@ -223,9 +224,13 @@ bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *w
         spec.n_tokens = 0;
         spec.n_rates = 0;
     }
-    return gord_submit_accepts(import->service, "job.", &spec, import->job->job->uid, NULL, why) &&
-           gord_submit_fits_quota(import->service, import->job->job->uid, 1, why) &&
-           gord_submit_has_places(import->service, gord_submit_kind(&spec), 1, why);
+    if (!gord_submit_accepts(import->service, "job.", &spec, import->job->job->uid, NULL, why)) {
+        return false;
+    }
+    uint64_t count = gord_array_tasks(&spec);
+    return gord_submit_is_open(import->service, count, why) &&
+           gord_submit_fits_quota(import->service, import->job->job->uid, count, why) &&
+           gord_submit_has_places(import->service, gord_submit_kind(&spec), count, why);
 }
 
 static bool take_live(struct gord_import *import, struct gord_import_answer *answer,

@@ -291,6 +291,14 @@ class Queued(Owners):
         self.assertEqual(done.code, ctl.REFUSED, done)
         self.assertIn("2 of at most 2", done.err.decode())
         self.assertEqual(len(done.out.splitlines()), 2)
+        client = target.client()
+        client.jobs("Cancel", ids=[int(line.split()[1]) for line in done.out.splitlines()])
+        spec = client.native_spec("builtin.echo", array=client.message("Array", indices=[
+            client.message("Array.Range", first=1, last=3)]))
+        job = client.message("Job", id=50, spec=spec, state=RUNNABLE, uid=os.geteuid())
+        result, = client.call("Store", "Import", iter([client.message("ImportRequest", job=job)]))
+        self.assertIn("and these are 3 more", result.message)
+        client.close()
         self.assertEqual(target.stop(), 0)
 
     def test_one_that_is_there_already_is_told(self):
