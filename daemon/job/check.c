@@ -30,6 +30,14 @@ static bool list_is_valid(const struct gord_job_table *table, const struct gord_
     return list->last == prev && list->count == count;
 }
 
+/* Who stands aside has an owner that may run no more, and may not be forgotten when he may. */
+static bool is_parked_rightly(const struct gord_lanes *lanes, const struct gord_lane *lane)
+{
+    const struct gord_resource *owner = &lanes->resources.items[lane->wants[WANT_OWNER].resource];
+    return !lane->parked || (owner->what == GORD_OWNER && owner->uid == lane->uid &&
+                             owner->used >= owner->capacity && owner->parked != NULL);
+}
+
 /* The lanes: their jobs, their place in the heap, and what their jobs use of each resource. */
 static bool lanes_are_valid(const struct gord_job_table *table, struct gord_job_counts *counts,
                             size_t *total)
@@ -49,7 +57,8 @@ static bool lanes_are_valid(const struct gord_job_table *table, struct gord_job_
             (lane->turn.item.at == 0 && lane->jobs.count > 0 && !lanes->in_round &&
              !lane->parked) ||
             ((lane->turn.item.at != 0 || lane->parked) && lane->jobs.count == 0) ||
-            (lane->turn.item.at != 0 && lane->parked) || lane->stands != (lane->jobs.count > 0)) {
+            (lane->turn.item.at != 0 && lane->parked) || !is_parked_rightly(lanes, lane) ||
+            lane->stands != (lane->jobs.count > 0)) {
             return false;
         }
         heaped += lane->turn.item.at != 0 && lane->seat == NULL;
