@@ -229,8 +229,13 @@ void gord_runner_tasks_entered(struct gord_runner *runner, uint64_t group_id)
         return;
     }
     group->body->tasks->entering = false;
+    const struct gord_event *cancel = group->body->cancel;
     if (gord_group_live(group) == 0) {
         end_group(runner, group);
+    } else if (cancel != NULL) { /* before they were there to be cancelled with it */
+        char what[256];
+        snprintf(what, sizeof(what), "was cancelled: %.200s", cancel->text);
+        gord_cascade_add(&runner->cascade, gord_bus_table(runner->bus), group_id, what, false);
     } else {
         gord_gates_look(&runner->gates, group);
     }

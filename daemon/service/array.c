@@ -152,7 +152,6 @@ int gord_array_enter_tasks(struct gord_service *service, const Gor__V1__JobSpec 
         bare.n_rlimits = 0;
         spec.exec = &bare;
     }
-    gord_runner_enter_tasks(service->runner, group_id);
     uint64_t id = gord_submit_reserve(service, task.count);
     while (result == 0 && gord_array_next(wire->array, &walk, &task.index)) {
         snprintf(name, sizeof(name), "%s[%" PRIu32 "]", wire->name, task.index);

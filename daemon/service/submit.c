@@ -392,7 +392,11 @@ int gord_submit_enter_group(struct gord_service *service, const Gor__V1__JobSpec
         return enter_one(service, wire, uid, request, id, out_seq);
     }
     gord_array_group(wire, &group);
-    return enter_one(service, &group, uid, request, id, out_seq);
+    int result = enter_one(service, &group, uid, request, id, out_seq);
+    if (result == 0) {
+        gord_runner_enter_tasks(service->runner, id);
+    }
+    return result;
 }
 
 int gord_submit_enter(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,

@@ -94,6 +94,23 @@ class Unique(e2e.GordTest):
         hooks = [j for j in self.client.jobs("List").jobs if j.spec.hook_of.job_id == old]
         self.assertEqual([self.client.wait(h.id).outcome for h in hooks], [SUCCEEDED])
 
+    def test_array_replaced_in_its_own_request_goes_with_its_tasks(self):
+        array = self.client.message("Array", indices=[
+            self.client.message("Array.Range", first=0, last=2)])
+        after = [self.client.message("AnyOf", of=[
+            self.client.message("Dependency", line=1, condition=4)])]
+        echo = self.client.native_spec
+        first = self.client.jobs("SubmitMany", specs=[
+            echo("builtin.echo", unique_key="i", on_conflict=REPLACE, array=array),
+            echo("builtin.echo", unique_key="i", on_conflict=REPLACE),
+            echo("builtin.echo", array=array, after=after)]).first_id
+        jobs = self.client.wait(*range(first, first + 9))
+        self.assertEqual([j.outcome for j in jobs[:3]],
+                         [CANCELLED, SUCCEEDED, e2e.DEPENDENCY_FAILED])
+        self.assertEqual([j.outcome for j in jobs[3:]],
+                         [CANCELLED] * 3 + [e2e.DEPENDENCY_FAILED] * 3)
+        self.assertIn(f"replaced by job {first + 1}", jobs[3].detail)
+
     def test_bad_keys_are_refused(self):
         bad = grpc.StatusCode.INVALID_ARGUMENT
         self.assertStatus(bad, self.submit, "x" * 201, text="spec.unique_key")
