@@ -19,13 +19,18 @@
 
 enum { AWAITED = 1, CAME = 2 };
 
+/* Tasks that may be awaited at a time, of all arrays on one import: what is small to send takes memory
+ * here. */
+enum { AWAITED_MAX = 1000000 };
+
 /* What the import knows of an array on its way; in its list. */
 struct gord_import_array {
     struct gord_import_array *next; /* list link of the import */
     uint64_t old_id;
     uint64_t id; /* here; 0: it was not taken, and so are none of its tasks */
     uint32_t count;
-    struct gord_idmap places; /* indices, each plus 1: AWAITED or CAME */
+    uint32_t awaited;
+    struct gord_idmap places; /* indices, each plus 1: AWAITED or CAME; empty once all have come */
 };
 
 static void free_array(struct gord_import_array *array)
@@ -43,7 +48,7 @@ void gord_import_free_arrays(struct gord_import *import)
     }
 }
 
-/* NULL: out of memory. `wire` may be NULL if `id` is 0. */
+/* NULL: out of memory, or of AWAITED_MAX. `wire` may be NULL if `id` is 0. */
 static struct gord_import_array *note(struct gord_import *import, uint64_t old_id, uint64_t id,
                                       const Gor__V1__Array *wire)
 {
@@ -56,6 +61,10 @@ static struct gord_import_array *note(struct gord_import *import, uint64_t old_i
     }
     array->old_id = old_id;
     array->id = id;
+    if (id != 0 && import->awaited + gord_array_size(wire) > AWAITED_MAX) {
+        free_array(array);
+        return NULL;
+    }
     while (id != 0 && gord_array_next(wire, &walk, &index)) {
         array->count++;
         if (gord_idmap_put(&array->places, (uint64_t)index + 1, AWAITED) != 0) {
@@ -63,6 +72,8 @@ static struct gord_import_array *note(struct gord_import *import, uint64_t old_i
             return NULL;
         }
     }
+    array->awaited = array->count;
+    import->awaited += array->awaited;
     array->next = import->arrays;
     import->arrays = array;
     return array;
@@ -124,6 +135,20 @@ static int enter_group(struct gord_import *import, Gor__V1__JobSpec *wire, uint6
     }
     gord_spec_unref(spec);
     return result;
+}
+
+/* An array that would be awaited with too many others. */
+static bool is_too_many(const struct gord_import *import, const Gor__V1__JobSpec *spec,
+                        struct gord_refusal *why)
+{
+    if (import->awaited + gord_array_size(spec->array) <= AWAITED_MAX) {
+        return false;
+    }
+    (void)gord_refuse(why, WIRE_RESOURCE_EXHAUSTED,
+                      "%" PRIu64 " tasks of the arrays before it have not come, and with its own "
+                      "they are more than %d; import the rest by itself",
+                      import->awaited, (int)AWAITED_MAX);
+    return true;
 }
 
 static bool group_is_right(struct gord_import *import, const Gor__V1__JobSpec *wire,
@@ -192,7 +217,8 @@ bool gord_import_take_group(struct gord_import *import, struct gord_import_answe
 
     spec->held = spec->held || import->live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
     bool taken = gord_import_point_live(import->service, spec, &import->ids, why) &&
-                 group_is_right(import, spec, why) && enter_or_meet(import, answer, why);
+                 group_is_right(import, spec, why) && !is_too_many(import, spec, why) &&
+                 enter_or_meet(import, answer, why);
     if (!taken) {
         (void)note(import, import->job->job->id, 0, NULL);
     }
@@ -223,7 +249,8 @@ enum gord_import_place gord_import_place(struct gord_import *import, struct gord
         return GORD_IMPORT_LEFT_OUT;
     }
     const struct gord_job *group = coming(import, array->id);
-    uint64_t place = gord_idmap_get(&array->places, (uint64_t)task->index + 1);
+    uint64_t place = array->awaited > 0 ? gord_idmap_get(&array->places, (uint64_t)task->index + 1)
+                                        : (uint64_t)CAME;
     if (group == NULL && !import->dry_run) {
         (void)gord_refuse(
             why, WIRE_FAILED_PRECONDITION,
@@ -260,9 +287,15 @@ void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec)
 {
     struct gord_import_array *array = find(import, spec);
 
-    if (array != NULL && array->id != 0) {
-        /* The key is there, so no memory is needed. */
-        (void)gord_idmap_put(&array->places, (uint64_t)spec->task->index + 1, CAME);
+    uint64_t place = array != NULL ? (uint64_t)spec->task->index + 1 : 0;
+    if (place == 0 || gord_idmap_get(&array->places, place) != AWAITED) {
+        return;
+    }
+    /* The key is there, so no memory is needed. */
+    (void)gord_idmap_put(&array->places, place, CAME);
+    import->awaited--;
+    if (--array->awaited == 0) {
+        gord_idmap_fini(&array->places);
     }
 }
 

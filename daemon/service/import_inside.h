@@ -47,6 +47,7 @@ struct gord_import {
     Gor__V1__ImportRequest *job; /* owned; the last job, not taken yet; NULL: none */
     uint64_t job_index;
     struct gord_import_array *arrays; /* owned list; see import_array.c */
+    uint64_t awaited;                 /* tasks of those */
     struct gord_logtake output;       /* its */
     int output_error;                 /* 0, or why it cannot be taken with its output */
 };

@@ -9,6 +9,7 @@ import gor_e2e as e2e
 import gorctl_e2e as ctl
 from import_e2e import ImportTest
 
+EXHAUSTED = 8  # as RESOURCE_EXHAUSTED goes over the wire
 CRASHING = os.environ.get("GORD_CRASHING", "")
 
 # Tasks 0 and 1 end at once, the others once there is a file.
@@ -68,6 +69,17 @@ class ImportArray(ImportTest):
                          [b"task %d\n" % i for i in range(self.count)])
         self.assertEqual(client.get(group).detail, f"1 of {self.count} tasks failed")
         return tasks
+
+    def test_what_is_awaited_has_an_end(self):
+        spec = self.client.message("JobSpec", group=self.client.message("GroupSpec"), array=(
+            self.client.message("Array", indices=[self.client.message("Array.Range", last=99999)])))
+        jobs = [self.client.message("ImportRequest", job=self.client.message(
+            "Job", id=10 ** 6 + i, spec=spec, state=e2e.CREATED, uid=os.geteuid())) for i in range(11)]
+        dry = self.client.message("ImportRequest", options=self.client.message(
+            "ImportOptions", dry_run=True))
+        results = list(self.client.call("Store", "Import", iter([dry, *jobs])))
+        self.assertEqual([r.code for r in results], [0] * 11 + [EXHAUSTED])
+        self.assertIn("1000000 tasks of the arrays before it have not come", results[-1].message)
 
     def test_it_goes_on_where_it_was(self):
         group, lines = self.array()
