@@ -333,6 +333,10 @@ bool gord_import_take_task(struct gord_import *import, struct gord_import_answer
         break;
     }
     uint64_t id = array->id;
+    if (spec->unique_key[0] != '\0') { /* which its array may have, that it would replace */
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                           "job.spec.unique_key: a task has none, its array has it");
+    }
     if (!gord_import_point_live(import->service, spec, &import->ids, why) ||
         !gord_import_would_run(import, spec, why)) {
         return false;

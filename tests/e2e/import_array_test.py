@@ -81,6 +81,25 @@ class ImportArray(ImportTest):
         self.assertEqual([r.code for r in results], [0] * 11 + [EXHAUSTED])
         self.assertIn("1000000 tasks of the arrays before it have not come", results[-1].message)
 
+    def test_task_does_not_replace_its_array(self):
+        array = self.client.message("Array", indices=[self.client.message("Array.Range", last=1)])
+        key = {"unique_key": "mine", "on_conflict": 1}
+        task = self.client.message("ArrayTask", array_id=10 ** 6, index=0, count=2)
+        specs = (self.client.message("JobSpec", group=self.client.message("GroupSpec"), array=array,
+                                     **key),
+                 self.client.native_spec("builtin.echo", task=task, parent_id=10 ** 6, **key))
+        results = list(self.client.call("Store", "Import", iter([
+            self.client.message("ImportRequest", job=self.client.message(
+                "Job", id=10 ** 6 + i, spec=spec, state=e2e.CREATED, uid=os.geteuid()))
+            for i, spec in enumerate(specs)])))
+        results.sort(key=lambda result: result.index)
+        self.assertEqual(results[0].code, 0, results)
+        self.assertIn("a task has none", results[1].message)
+        self.assertIn("2 tasks of 2 have not come", results[2].message)
+        self.assertEqual(self.client.get(results[0].id).state, e2e.CREATED)
+        self.client.jobs("Cancel", ids=[results[0].id])
+        self.assertEqual(self.client.wait(results[0].id).outcome, e2e.CANCELLED)
+
     def test_it_goes_on_where_it_was(self):
         group, lines = self.array()
         before = [self.client.get(i) for i in (group + 1, group + 2)]
