@@ -4,12 +4,15 @@
  * nobody has set anything about it.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/service/import_inside.h"
 #include "daemon/service/owner.h"
 #include "daemon/service/queues_view.h"
+#include "daemon/service/weights.h"
 
 static const char *noun(uint8_t what)
 {
@@ -34,6 +37,28 @@ static bool read_limit(const Gor__V1__RateLimit *wire, struct gord_setting *out,
     out->rate_burst = limit.count > 0 ? limit.burst : 0;
     out->rate_per_ns = limit.count > 0 ? limit.per_ns : 0;
     return true;
+}
+
+/* Those of a queue without shares wait for it to have some, so they are taken as well. out->weights is
+ * the caller's to free. */
+static bool read_weights(const Gor__V1__Queue *wire, struct gord_setting *out,
+                         struct gord_refusal *why)
+{
+    for (size_t i = 0; i < wire->n_shares; i++) {
+        const Gor__V1__Share *share = wire->shares[i];
+        if (strlen(share->key) > GORD_SHARE_KEY_MAX) {
+            return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                               "shares: '%.40s...' has %zu bytes, at most %d fit", share->key,
+                               strlen(share->key), (int)GORD_SHARE_KEY_MAX);
+        }
+        if (share->weight == 0 || share->weight > GORD_WEIGHT_MAX) {
+            return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                               "shares: the weight of '%s' is %" PRIu32 "; it is 1 to %d",
+                               share->key, share->weight, (int)GORD_WEIGHT_MAX);
+        }
+    }
+    return gord_weights_keep(wire->shares, wire->n_shares, out) == 0 ||
+           gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
 }
 
 static bool name_it(struct gord_import_answer *answer, const char *name, struct gord_setting *out,
@@ -63,6 +88,29 @@ static bool is_same(const struct gord_setting *a, const struct gord_setting *b)
            strcmp(a->fair, b->fair) == 0;
 }
 
+static void count_weight(void *arg, const struct gord_weighed *weighed)
+{
+    (void)weighed;
+    ++*(size_t *)arg;
+}
+
+static bool has_weights(const struct gord_job_table *table, const struct gord_setting *setting)
+{
+    size_t count = 0;
+
+    if (setting->what != GORD_QUEUE) {
+        return true;
+    }
+    gord_queues_each_weight(table, setting->name, count_weight, &count);
+    for (size_t i = 0; count == setting->weight_count && i < count; i++) {
+        const struct gord_weight *one = &setting->weights[i];
+        if (gord_queues_weight(table, setting->name, one->key) != one->weight) {
+            return false;
+        }
+    }
+    return count == setting->weight_count;
+}
+
 static bool is_untouched(const struct gord_setting *setting)
 {
     static const struct gord_setting nothing = {.capacity = GORD_UNLIMITED};
@@ -87,6 +135,15 @@ static bool has_place(const struct gord_job_table *table, uint8_t what, struct g
                        (int)GORD_RESOURCES_MAX, noun(what));
 }
 
+static bool has_place_for_weights(const struct gord_job_table *table, size_t count,
+                                  struct gord_refusal *why)
+{
+    return gord_queues_weights(table) + count <= GORD_WEIGHTS_MAX ||
+           gord_refuse(why, WIRE_RESOURCE_EXHAUSTED,
+                       "with its shares more than %d would have weights, which is the most",
+                       (int)GORD_WEIGHTS_MAX);
+}
+
 /* ------------------------------------------------------------------ making it */
 
 static int apply(struct gord_job_table *table, const struct gord_setting *setting)
@@ -100,6 +157,10 @@ static int apply(struct gord_job_table *table, const struct gord_setting *settin
     }
     if (result == 0 && what == GORD_QUEUE) {
         result = gord_queues_set_fair(table, setting->name, setting->fair);
+    }
+    for (size_t i = 0; i < setting->weight_count && result == 0; i++) {
+        result = gord_queues_weigh(table, setting->name, setting->weights[i].key,
+                                   setting->weights[i].weight);
     }
     if (result == 0 && what == GORD_QUEUE) {
         result = gord_queues_pause(table, setting->name, setting->paused, setting->paused_until_ns);
@@ -148,11 +209,11 @@ static bool take(struct gord_import *import, const struct gord_setting *setting,
         gord_queues_fill_setting(there, &here);
         here.paused = gord_resource_is_paused(there);
     }
-    if (there != NULL && is_same(&here, setting)) {
+    if (there != NULL && is_same(&here, setting) && has_weights(table, setting)) {
         answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
         return true;
     }
-    if (there != NULL && !is_untouched(&here)) {
+    if (there != NULL && !(is_untouched(&here) && has_weights(table, &here))) {
         return gord_refuse(why, WIRE_FAILED_PRECONDITION,
                            "%s '%s' is here already with other settings, and stays so; `gorctl %s "
                            "set` changes it",
@@ -164,6 +225,7 @@ static bool take(struct gord_import *import, const struct gord_setting *setting,
                            noun(setting->what), setting->name);
     }
     if ((there == NULL && !has_place(table, setting->what, why)) ||
+        !has_place_for_weights(table, setting->weight_count, why) ||
         !gord_submit_is_open(import->service, 0, why)) {
         return false;
     }
@@ -193,7 +255,9 @@ bool gord_import_take_queue(struct gord_import *import, const Gor__V1__Queue *wi
         wire->paused && (wire->paused_until_ns == 0 || wire->paused_until_ns > gord_event_clock());
     setting.paused_until_ns = setting.paused ? wire->paused_until_ns : 0;
     snprintf(setting.fair, sizeof(setting.fair), "%s", wire->fair);
-    return take(import, &setting, answer, why);
+    bool taken = read_weights(wire, &setting, why) && take(import, &setting, answer, why);
+    free((void *)(uintptr_t)setting.weights);
+    return taken;
 }
 
 bool gord_import_take_pool(struct gord_import *import, const Gor__V1__Pool *wire,

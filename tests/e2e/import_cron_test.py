@@ -159,6 +159,33 @@ class ImportQueues(ImportTest):
             self.assertIn(f"line {number}: {why}".replace("line 8: ", ""), done.err.decode())
         self.assertEqual(ctl.run("export", "--reveal", host=gord.socket).lines[:4], again[:4])
 
+    def test_queues_bring_the_weights_of_their_shares(self):
+        self.ok("queue", "create", "q", "1", "--fair", "label:user", "--share", "ann=3", "--share", "=2")
+        self.ok("queue", "create", "was", "--fair", "owner", "--share", "0=5")
+        self.ok("queue", "set", "was", "--fair", "off")
+        self.ok("queue", "set", "default", "--fair", "owner", "--share", "0=7")
+        self.addCleanup(self.ok, "queue", "set", "default", "--fair", "off", "--share", "0=none")
+        self.addCleanup(self.ok, "queue", "rm", "was")
+        self.addCleanup(self.ok, "queue", "rm", "q")
+        lines = self.ok("export").lines[:3]
+        self.assertEqual([len(x["queue"]["shares"]) for x in lines], [1, 2, 1])
+        gord, client = self.other()
+        path = self.file(lines)
+        self.assertIn(b"3 queues, pools, rates and entries of the calendar would be taken",
+                      self.into(gord, path, "--dry-run").err)
+        self.into(gord, path)
+        client = self.checked(gord, client)
+        self.assertEqual(ctl.run("export", host=gord.socket).lines[:3], lines)
+        self.assertIn(b"; 3 are here already", self.into(gord, path).err)
+        lines[1]["queue"]["shares"][1]["weight"] = 4
+        bad = [{"queue": {"name": "r", "fair": "owner", "shares": [{"key": "k" * n, "weight": weight}]}}
+               for n, weight in ((1, 0), (1, 1001), (256, 1))]
+        done = self.into(gord, self.file(lines[1:2] + bad, "other"), code=ctl.USAGE)
+        for number, why in enumerate(["queue 'q' is here already with other settings",
+                                      "shares: the weight of 'k' is 0; it is 1 to 1000",
+                                      "shares: the weight of 'k' is 1001", "shares: 'kkk"], 1):
+            self.assertIn(f"line {number}: {why}", done.err.decode())
+
 
 if __name__ == "__main__":
     e2e.main()
