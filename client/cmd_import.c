@@ -32,10 +32,7 @@ static const struct argp_option options[] = {
      0},
     {"dry-run", 'n', NULL, 0, "Check every line and say what would be taken; take nothing", 0},
     {"resume", KEY_RESUME, "FILE", 0,
-     "Leave out what an earlier import, whose output FILE has, took already, and let others refer "
-     "to "
-     "it",
-     0},
+     "Leave out what an earlier import took, whose output FILE has, and let others refer to it", 0},
     {0},
 };
 
@@ -50,8 +47,9 @@ static const char doc[] =
     "A job keeps its id if that is above all ids here, as in an empty daemon; else it gets a new "
     "one, "
     "and jobs after it that refer to it (parent, --after, rerun) refer to that. A job that is here "
-    "already, with the same id and time, is left out. A line that cannot be taken is told with its "
-    "number, and the others go on.\n"
+    "already, with the same id and time, is left out; one that had not ended is a new job here, "
+    "and is taken once more with each import without --resume. A line that cannot be taken is told "
+    "with its number, and the others go on.\n"
     "\n"
     "An entry of the calendar keeps all that it has come to; what was due meanwhile is not made up "
     "for. "
@@ -67,7 +65,7 @@ static const char doc[] =
     "  gorctl import --dry-run jobs.ndjson\n"
     "  gorctl import jobs.ndjson > taken\n"
     "  gorctl import --resume taken jobs.ndjson >> taken\n"
-    "  gorctl -H old:7070 export --reveal --with-output | gorctl import --live=submit -\n";
+    "  gorctl -H old:7070 export --reveal | gorctl import --live=submit -\n";
 
 struct sent {
     uint64_t index; /* of the message */
