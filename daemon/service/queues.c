@@ -155,8 +155,9 @@ static bool is_open(struct gord_service *service, struct rpc_call *call, const c
     }
     if (!gord_word_ok(name)) {
         gord_fail(call, WIRE_INVALID_ARGUMENT,
-                  "name: it has 1 to 63 of a-z, 0-9, '.', '_', '-' and begins with a letter or "
-                  "digit");
+                  "name: '%.63s' is none: it has 1 to 63 of a-z, 0-9, '.', '_', '-' and begins "
+                  "with a letter or digit",
+                  name);
         return false;
     }
     return true;

@@ -33,9 +33,8 @@ static bool one_is_ok(struct rpc_call *call, const Gor__V1__Share *share, const 
                   share->key, share->weight, (int)GORD_WEIGHT_MAX);
     } else if (share->weight > 0 && fair[0] == '\0') {
         gord_fail(call, WIRE_FAILED_PRECONDITION,
-                  "shares: queue '%s' has none; `gorctl queue set %s --fair owner` or --fair "
-                  "label:KEY gives it some",
-                  queue, queue);
+                  "shares: queue '%s' has none; with --fair owner or --fair label:KEY it has some",
+                  queue);
     } else if (share->weight > 0 && strcmp(fair, "owner") == 0 && !is_uid(share->key)) {
         gord_fail(call, WIRE_INVALID_ARGUMENT,
                   "shares: '%s' is no user id, by which shares of queue '%s' go", share->key,

@@ -92,6 +92,10 @@ class Fair(ctl.GorctlTest):
             self.assertIn(f"'{text}' is not KEY=WEIGHT", result.err.decode())
         self.assertIn("is no user of this machine",
                       self.gorctl("queue", "set", "owned", "--share", "no-such=2").err.decode())
+        self.assertIn("name: 'Owned' is none: it has 1 to 63",
+                      self.gorctl("queue", "create", "Owned").err.decode())
+        self.assertIn("queue 'fresh' has none; with --fair owner or --fair label:KEY",
+                      self.gorctl("queue", "create", "fresh", "--share", "x=2").err.decode())
         self.assertIn("queue 'default' has none",
                       self.gorctl("queue", "set", "default", "--share", "x=2").err.decode())
         share = lambda key, weight: self.client.message("Share", key=key, weight=weight)
