@@ -11,6 +11,7 @@
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
+#include "client/json.h"
 #include "client/options.h"
 #include "client/text.h"
 #include "client/verbs.h"
@@ -113,13 +114,21 @@ static int await_other(struct gorctl *ctl, int64_t started_ns, int64_t until_ns,
     }
 }
 
-static int show_upgrade(const Gor__V1__UpgradeReply *before, const Gor__V1__VersionReply *now)
+static int show_upgrade(const struct gorctl *ctl, const Gor__V1__UpgradeReply *before,
+                        const Gor__V1__VersionReply *now)
 {
     if (now->upgrade_failure[0] != '\0') {
         char *why = gorctl_text_escape(now->upgrade_failure, strlen(now->upgrade_failure));
         gorctl_say("no upgrade: %s; gord %s goes on, and so do its programs", why, now->version);
         free(why);
         return GORCTL_EXIT_INTERNAL;
+    }
+    if (ctl->json) {
+        json_t *document = json_object();
+        json_object_set_new(document, "before", gorctl_json_message(&before->base));
+        json_object_set_new(document, "now", gorctl_json_message(&now->base));
+        gorctl_json_print(stdout, document, true);
+        return GORCTL_EXIT_OK;
     }
     printf("gord %s, process %u -> gord %s, process %u\n", before->version, before->pid,
            now->version, now->pid);
@@ -133,7 +142,8 @@ static int upgrade(struct gorctl *ctl, int argc, char **argv)
         .doc = "Have the daemon become the binary that is installed, as on SIGUSR2, wait until "
                "that serves, and print which versions these are.\v"
                "Programs that run go on. If the new binary cannot take over, the daemon says\n"
-               "why and nothing stops. --patience is how long to wait for the new one.",
+               "why and nothing stops. --patience is how long to wait for the new one. JSON\n"
+               "has \"before\" and \"now\".",
         .children = gorctl_read_children};
     Gor__V1__UpgradeRequest request = GOR__V1__UPGRADE_REQUEST__INIT;
     struct gorctl_call call = {.path = "/gor.v1.Runtime/Upgrade",
@@ -155,7 +165,7 @@ static int upgrade(struct gorctl *ctl, int argc, char **argv)
     const Gor__V1__UpgradeReply *former = (const Gor__V1__UpgradeReply *)before;
     code = await_other(ctl, former->started_ns, (int64_t)uv_hrtime() + patience_ns, &now);
     if (code == GORCTL_EXIT_OK) {
-        code = show_upgrade(former, now);
+        code = show_upgrade(ctl, former, now);
         wire_decoded_free(&now->base);
     }
     wire_decoded_free(before);

@@ -55,7 +55,7 @@ const struct gorctl_command gorctl_commands[] = {
     {"undrain", "take new jobs again", gorctl_cmd_undrain, false},
     {"top", "what the daemon does, on the whole terminal", gorctl_cmd_top, true},
     {"plugins", "native functions there are; load them anew", gorctl_cmd_plugins, false},
-    {"daemon", "have the daemon read its configuration again", gorctl_cmd_daemon, false},
+    {"daemon", "read the configuration again, or become another version", gorctl_cmd_daemon, false},
     {"stats", "numbers about scheduler, jobs, store and daemon", gorctl_cmd_stats, false},
     {"gomaxprocs", "show or set how many goroutines run at once", gorctl_cmd_gomaxprocs, false},
     {"goroutines", "every goroutine of the daemon, and where it waits", gorctl_cmd_goroutines,
