@@ -102,7 +102,7 @@ static int show_result(const struct gorctl_act *act, const Gor__V1__ActResult *r
         break;
     case GOR__V1__ACT_RESULT__STATUS__REFUSED:
         gorctl_say("job %" PRIu64 ": %s", result->id, message);
-        code = GORCTL_EXIT_USAGE;
+        code = result->for_now ? GORCTL_EXIT_REFUSED : GORCTL_EXIT_USAGE;
         break;
     default:
         gorctl_say("there is no job %" PRIu64, result->id);

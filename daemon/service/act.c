@@ -58,6 +58,7 @@ void gord_act_note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status
     result->id = id;
     result->status = status;
     result->new_id = act->new_id;
+    result->for_now = status == GOR__V1__ACT_RESULT__STATUS__REFUSED && act->for_now;
     char *copy = message[0] != '\0' ? strdup(message) : NULL;
     if (copy != NULL) {
         result->message = copy;
@@ -71,6 +72,7 @@ static int do_one(struct gord_many *many, uint64_t id)
     struct gord_act *act = (struct gord_act *)many;
     char why[GORD_ACT_TEXT] = "";
     act->new_id = 0;
+    act->for_now = false;
     int result = act->verb->act(act, id, why);
 
     switch (result) {
@@ -211,8 +213,16 @@ void gord_act_begin_with(struct gord_service *service, const struct gord_act_ver
 
 int gord_act_refuse(char why[GORD_ACT_TEXT], const char *text)
 {
-    snprintf(why, GORD_ACT_TEXT, "%s", text);
+    snprintf(why, GORD_ACT_TEXT, "%.*s", (int)GORD_ACT_TEXT - 1, text);
     return -EPERM;
+}
+
+int gord_act_not_taken(struct gord_act *act, char why[GORD_ACT_TEXT],
+                       const struct gord_refusal *refusal)
+{
+    act->for_now =
+        refusal->status == WIRE_RESOURCE_EXHAUSTED || refusal->status == WIRE_UNAVAILABLE;
+    return gord_act_refuse(why, refusal->text);
 }
 
 int gord_act_find(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT],

@@ -8,6 +8,7 @@
 
 #include "daemon/service/check.h"
 #include "daemon/service/many.h"
+#include "daemon/service/submit.h"
 
 /* Room for why a job was refused. */
 enum { GORD_ACT_TEXT = 256 };
@@ -38,6 +39,7 @@ struct gord_act {
     Gor__V1__ActResult **pointers; /* owned */
     size_t count;
     uint64_t new_id; /* of the job at hand; the verb sets it */
+    bool for_now;    /* likewise: it is refused, and may be done later */
     uint64_t *later; /* owned; jobs whose turn comes in verb->rest */
     size_t later_count;
     size_t later_room;
@@ -67,6 +69,10 @@ void gord_act_end(struct gord_act *act, int error);
 
 /* For verbs: refuse with that text. -EPERM. */
 int gord_act_refuse(char why[GORD_ACT_TEXT], const char *text);
+
+/* The same for what was to be submitted. */
+int gord_act_not_taken(struct gord_act *act, char why[GORD_ACT_TEXT],
+                       const struct gord_refusal *refusal);
 
 /* For verbs: a live job. -EPERM: it has ended; -ENOENT. */
 int gord_act_find(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT],

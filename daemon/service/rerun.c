@@ -35,7 +35,7 @@ static int submit_again(struct gord_act *act, Gor__V1__JobSpec *wire, uint64_t o
     strip(wire, of);
     Gor__V1__JobSpec alone = gord_submit_alone(wire);
     if (!gord_submit_takes(act->many.service, &alone, gord_submit_uid(act->many.call), &refusal)) {
-        return gord_act_refuse(why, refusal.text);
+        return gord_act_not_taken(act, why, &refusal);
     }
     size_t after = wire->n_after;
     wire->n_after = 0;

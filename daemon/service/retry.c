@@ -34,7 +34,7 @@ static int check(struct gord_act *act, const struct gord_row *row, const struct 
                  gord_submit_fits_quota(service, row->uid, 1, &refusal);
     gor__v1__job_spec__free_unpacked(wire, NULL);
     if (!taken) {
-        return gord_act_refuse(why, refusal.text);
+        return gord_act_not_taken(act, why, &refusal);
     }
     if (spec->unique[0] != '\0' &&
         gord_unique_find(&service->unique, row->uid, spec->unique, &holder, 1) > 0) {

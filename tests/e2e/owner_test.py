@@ -219,6 +219,19 @@ class Queued(Owners):
         self.assertIn("over quota", self.ctl("stats").text)
         self.assertIn("gord_submits_over_quota_total 4", self.ctl("metrics").text)
 
+    def test_running_again_is_refused_for_now(self):
+        self.ctl("resume")
+        ended = self.client.native("builtin.echo", "x")
+        self.client.wait(ended)
+        self.ctl("pause")
+        waiting = [self.client.native("builtin.echo", "x") for _ in range(3)]
+        for verb in ("retry", "rerun"):
+            done = self.ctl(verb, str(ended), code=ctl.REFUSED)
+            self.assertIn("has 3 of at most 3 jobs that wait", done.err.decode())
+        done = self.ctl("retry", "--json", str(ended), code=ctl.REFUSED)
+        self.assertTrue(done.json["results"][0]["for_now"])
+        self.ctl("retry", str(waiting[0]), code=ctl.USAGE)  # that is refused at any time
+
     def test_many_and_arrays_are_taken_as_a_whole_or_not_at_all(self):
         self.other.native("builtin.echo", "x")
         spec = self.other.native_spec("builtin.echo", "x")
