@@ -123,6 +123,30 @@ static int check_resources(struct gord_auditor *auditor)
         visit_resource);
 }
 
+/* With a weight that cannot be the daemon does not start; without one the share has turns as all others. */
+#define BAD_SHARE                                                                           \
+    " FROM shares WHERE typeof(weight) <> 'integer' OR weight NOT BETWEEN 1 AND 1000 OR "   \
+    "typeof(key) <> 'text' OR length(CAST(key AS BLOB)) > 255 OR what <> 1 OR name NOT IN " \
+    "(SELECT name FROM resources WHERE what = 1)"
+
+static int visit_share(struct gord_auditor *auditor, sqlite3_stmt *stmt)
+{
+    gord_audit_problem(auditor,
+                       "the weight of share '%.40s' of queue '%s' cannot be: %.20s; `gorctl queue "
+                       "set --share` gives it another",
+                       text_of(stmt, 1), text_of(stmt, 0), text_of(stmt, 2));
+    return 0;
+}
+
+static int check_shares(struct gord_auditor *auditor)
+{
+    gord_audit_begin(auditor);
+    uint64_t before = auditor->audit->problems;
+    int err = gord_audit_each(auditor, "SELECT name, key, weight" BAD_SHARE " ORDER BY name, key",
+                              visit_share);
+    return err != 0 ? err : gord_audit_repair(auditor, before, "DELETE" BAD_SHARE);
+}
+
 /* ----------------------------------------------------- notes of its own */
 
 static int visit_request(struct gord_auditor *auditor, sqlite3_stmt *stmt)
@@ -163,5 +187,6 @@ int gord_audit_settings(struct gord_auditor *auditor)
 {
     int err = check_crons(auditor);
     err = err != 0 ? err : check_resources(auditor);
+    err = err != 0 ? err : check_shares(auditor);
     return err != 0 ? err : check_notes(auditor);
 }

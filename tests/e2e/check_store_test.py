@@ -136,6 +136,18 @@ class CheckStore(unittest.TestCase):
             self.found(state, text, False)
             shutil.rmtree(state)
 
+    def test_weights_that_cannot_be_are_removed(self):
+        for name, weight in (("build", 70000), ("build", 0), ("gone", 3)):
+            state = self.damage(f"INSERT INTO shares VALUES (1, '{name}', 'ann', {weight})")
+            self.found(state, f"the weight of share 'ann' of queue '{name}' cannot be: {weight}", True)
+            shutil.rmtree(state)
+        state = self.damage("INSERT INTO shares VALUES (1, 'build', 'ann', 70000)")
+        self.found(state, "the weight of share 'ann'", True)
+        gord = e2e.Gord("--state-dir", state)
+        self.addCleanup(gord.close)
+        gord.start()  # which it did not before
+        self.assertEqual(gord.stop(), 0)
+
     def test_notes_of_the_store_are_mended(self):
         for sql, text in (
                 ("UPDATE requests SET first_id = 900", "stands for 1 jobs from 900 on"),
