@@ -94,6 +94,8 @@ void rpc_call_reset(struct rpc_call *call, uint32_t error);
 /* extra.c */
 struct rpc_extra *rpc_call_extra(struct rpc_call *call); /* made if need be; NULL: no memory */
 void rpc_extra_free(struct rpc_extra *extra);
+bool rpc_extra_in_headers(const struct rpc_call *call); /* has something to put there */
+bool rpc_extra_in_trailers(const struct rpc_call *call);
 int rpc_extra_submit_headers(struct rpc_call *call, const nghttp2_data_provider *provider);
 int rpc_extra_submit_trailers(struct rpc_call *call, bool only);
 

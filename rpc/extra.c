@@ -211,6 +211,18 @@ static void put_response(struct block *block)
     put_text(block, "grpc-accept-encoding", RPC_ENCODINGS);
 }
 
+/* Metadata of the client's alone, which every second client has, makes no answer of its own. */
+bool rpc_extra_in_headers(const struct rpc_call *call)
+{
+    return call->extra != NULL && call->extra->headers.count > 0;
+}
+
+bool rpc_extra_in_trailers(const struct rpc_call *call)
+{
+    return call->extra != NULL && (call->extra->trailers.count > 0 ||
+                                   (call->extra->details_size > 0 && call->status != WIRE_OK));
+}
+
 int rpc_extra_submit_headers(struct rpc_call *call, const nghttp2_data_provider *provider)
 {
     struct block block;

@@ -38,7 +38,7 @@ static size_t encode_text(const struct rpc_call *call, char out[MAX_MESSAGE_HEAD
 
 static int submit_trailers(struct rpc_call *call)
 {
-    if (call->extra != NULL) {
+    if (rpc_extra_in_trailers(call)) {
         return rpc_extra_submit_trailers(call, false);
     }
     char text[MAX_MESSAGE_HEADER];
@@ -93,7 +93,7 @@ static ssize_t read_queue(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
 /* Headers with the status in them, and nothing else. */
 static int submit_trailers_only(struct rpc_call *call)
 {
-    if (call->extra != NULL) {
+    if (rpc_extra_in_trailers(call)) {
         return rpc_extra_submit_trailers(call, true);
     }
     char text[MAX_MESSAGE_HEADER];
@@ -151,7 +151,7 @@ static int submit_with_data(struct rpc_call *call)
         FIELD("grpc-encoding", "gzip", 4),
     };
     nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_queue};
-    if (call->extra != NULL) {
+    if (rpc_extra_in_headers(call)) {
         return rpc_extra_submit_headers(call, &provider);
     }
     return nghttp2_submit_response(call->session->connection.session, call->stream_id, fields,
