@@ -16,15 +16,33 @@ void gord_line_init(struct gord_line *line, char *out, size_t room)
     *line = (struct gord_line){.out = out, .room = room};
 }
 
-static void put(struct gord_line *line, const char *bytes, size_t count)
+/* Room for so many bytes more, which the caller fills; NULL: there is none. */
+static inline char *take(struct gord_line *line, size_t count)
 {
     if (line->full || count > line->room - line->used) {
         line->full = true;
-        return;
+        return NULL;
     }
-    if (count > 0) { /* else there may be nothing to point at */
-        memcpy(line->out + line->used, bytes, count);
-        line->used += count;
+    char *at = line->out + line->used;
+    line->used += count;
+    return at;
+}
+
+static void put(struct gord_line *line, const char *bytes, size_t count)
+{
+    char *at = take(line, count);
+
+    if (at != NULL && count > 0) { /* else there may be nothing to point at */
+        memcpy(at, bytes, count);
+    }
+}
+
+static void put_char(struct gord_line *line, char c)
+{
+    char *at = take(line, 1);
+
+    if (at != NULL) {
+        *at = c;
     }
 }
 
@@ -32,7 +50,7 @@ static void put(struct gord_line *line, const char *bytes, size_t count)
 static void separate(struct gord_line *line)
 {
     if (line->follows) {
-        put(line, ",", 1);
+        put_char(line, ',');
     }
     line->follows = true;
 }
@@ -40,30 +58,51 @@ static void separate(struct gord_line *line)
 void gord_line_open(struct gord_line *line, char bracket)
 {
     separate(line);
-    put(line, &bracket, 1);
+    put_char(line, bracket);
     line->follows = false;
 }
 
 void gord_line_close(struct gord_line *line, char bracket)
 {
-    put(line, &bracket, 1);
+    put_char(line, bracket);
     line->follows = true;
 }
 
 void gord_line_key(struct gord_line *line, const char *key)
 {
+    size_t length = strlen(key);
+
     separate(line);
-    put(line, "\"", 1);
-    put(line, key, strlen(key));
-    put(line, "\":", 2);
+    char *at = take(line, length + 3);
+    if (at != NULL) {
+        *at++ = '"';
+        at = (char *)mempcpy(at, key, length);
+        *at++ = '"';
+        *at = ':';
+    }
     line->follows = false;
 }
 
-/* So many bytes of `text` are whole characters, `most` at most; SIZE_MAX: it is no UTF-8. */
-static size_t whole_characters(const uint8_t *text, size_t length, size_t most)
+static bool needs_escape(unsigned char c)
+{
+    return c < ' ' || c == '"' || c == '\\' || c == 0x7f;
+}
+
+/* How many bytes there are before one that must be looked at more closely. */
+static size_t plain_bytes(const unsigned char *bytes, size_t length)
 {
     size_t at = 0;
 
+    while (at < length && bytes[at] < 0x80 && !needs_escape(bytes[at])) {
+        at++;
+    }
+    return at;
+}
+
+/* So many bytes of `text` are whole characters, `most` at most; SIZE_MAX: it is no UTF-8. The first
+ * `at` bytes are known to be plain. */
+static size_t whole_characters(const uint8_t *text, size_t length, size_t at, size_t most)
+{
     while (at < length) {
         size_t bytes = text[at] < 0x80 ? 1 : wire_utf8_char(text + at, length - at);
         if (bytes == 0) {
@@ -91,29 +130,40 @@ static void put_escape(struct gord_line *line, unsigned char c)
     }
 }
 
-void gord_line_text(struct gord_line *line, const void *text, size_t length, size_t most)
+static void put_escaped(struct gord_line *line, const unsigned char *bytes, size_t length)
 {
-    const unsigned char *bytes = text;
-    size_t end = whole_characters(bytes, length, most);
     size_t begin = 0;
 
-    if (end == SIZE_MAX) {
-        gord_line_format(line, "%zu bytes", length);
-        return;
-    }
-    separate(line);
-    put(line, "\"", 1);
-    for (size_t i = 0; i < end; i++) {
-        if (bytes[i] < ' ' || bytes[i] == '"' || bytes[i] == '\\' || bytes[i] == 0x7f) {
+    for (size_t i = 0; i < length; i++) {
+        if (needs_escape(bytes[i])) {
             put(line, (const char *)bytes + begin, i - begin);
             put_escape(line, bytes[i]);
             begin = i + 1;
         }
     }
-    if (begin < end) {
-        put(line, (const char *)bytes + begin, end - begin);
+    put(line, (const char *)bytes + begin, length - begin);
+}
+
+void gord_line_text(struct gord_line *line, const void *text, size_t length, size_t most)
+{
+    const unsigned char *bytes = text;
+    size_t plain = plain_bytes(bytes, length < most ? length : most);
+    size_t end = plain;
+
+    if (plain < length && plain < most) {
+        end = whole_characters(bytes, length, plain, most);
+        if (end == SIZE_MAX) {
+            gord_line_format(line, "%zu bytes", length);
+            return;
+        }
     }
-    put(line, "\"", 1);
+    separate(line);
+    put_char(line, '"');
+    put(line, (const char *)bytes, plain);
+    if (plain < end) {
+        put_escaped(line, bytes + plain, end - plain);
+    }
+    put_char(line, '"');
 }
 
 void gord_line_uint(struct gord_line *line, uint64_t number)

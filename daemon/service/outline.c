@@ -162,20 +162,21 @@ static void put_list(struct gord_line *line, const ProtobufCMessage *message,
     gord_line_close(line, ']');
 }
 
-/* Is there nothing in it that a message without it would not say? */
+/* Is there nothing in it that a message without it would not say? Asked of each field of each call:
+ * hence sizes that are known here, not one that memcmp() has to be told. */
 static bool is_empty(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
 {
-    static const char zeros[sizeof(ProtobufCBinaryData)];
     const char *at = (const char *)message + field->offset;
     const char *text;
-    uint32_t chosen;
+    uint32_t narrow;
+    uint64_t wide;
 
     if (field->label == PROTOBUF_C_LABEL_REPEATED) {
         return count_of(message, field) == 0;
     }
     if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
-        memcpy(&chosen, (const char *)message + field->quantifier_offset, sizeof(chosen));
-        return chosen != field->id;
+        memcpy(&narrow, (const char *)message + field->quantifier_offset, sizeof(narrow));
+        return narrow != field->id;
     }
     if (field->type == PROTOBUF_C_TYPE_STRING) {
         memcpy(&text, at, sizeof(text));
@@ -184,7 +185,12 @@ static bool is_empty(const ProtobufCMessage *message, const ProtobufCFieldDescri
     if (field->type == PROTOBUF_C_TYPE_BYTES) {
         return ((const ProtobufCBinaryData *)(const void *)at)->len == 0;
     }
-    return memcmp(at, zeros, wire_field_bytes(field->type)) == 0;
+    if (wire_field_bytes(field->type) == sizeof(wide)) {
+        memcpy(&wide, at, sizeof(wide));
+        return wide == 0;
+    }
+    memcpy(&narrow, at, sizeof(narrow));
+    return narrow == 0;
 }
 
 static bool is_number(const ProtobufCFieldDescriptor *field)
@@ -201,14 +207,14 @@ static void put_message(struct gord_line *line, const ProtobufCMessage *message,
     gord_line_open(line, '{');
     for (unsigned i = 0; i < type->n_fields && !line->full; i++) {
         const ProtobufCFieldDescriptor *field = &type->fields[i];
-        struct value value = {field, (const char *)message + field->offset};
-        if (is_empty(message, field) || (numbers_only && !is_number(field))) {
+        if ((numbers_only && !is_number(field)) || is_empty(message, field)) {
             continue;
         }
         gord_line_key(line, field->name);
         if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             put_list(line, message, field, depth);
         } else {
+            struct value value = {field, (const char *)message + field->offset};
             put_value(line, &value, depth);
         }
     }

@@ -238,12 +238,24 @@ static const char *time_now(struct gord_trail *trail)
     return trail->time;
 }
 
+/* What most calls have: hence no format to be read for each. */
+static void put_local(struct gord_line *line, pid_t pid)
+{
+    char text[40] = "socket, process ";
+    size_t used = strlen(text);
+    struct gord_line digits;
+
+    gord_line_init(&digits, text + used, sizeof(text) - used);
+    gord_line_uint(&digits, (uint64_t)pid);
+    gord_line_text(line, text, used + digits.used, sizeof(text));
+}
+
 /* By what the caller was known. */
 static void put_known_by(struct gord_line *line, const struct rpc_peer *peer)
 {
     gord_line_key(line, "by");
     if (peer->local) {
-        gord_line_format(line, "socket, process %d", (int)peer->pid);
+        put_local(line, peer->pid);
         return;
     }
     bool named = peer->credential != 0 || peer->certified;
