@@ -10,90 +10,92 @@
 #define ROLE_URI "urn:gor:role:"
 #define UID_PART ":uid:"
 
-static const struct {
+struct rule {
     const char *path; /* behind OURS */
     enum gord_role role;
     bool submits;
-} rules[] = {
-    {"Jobs/Get", GORD_ROLE_VIEWER, false},
-    {"Jobs/List", GORD_ROLE_VIEWER, false},
-    {"Jobs/Why", GORD_ROLE_VIEWER, false},
-    {"Jobs/Select", GORD_ROLE_VIEWER, false},
-    {"Jobs/Count", GORD_ROLE_VIEWER, false},
-    {"Queues/List", GORD_ROLE_VIEWER, false},
-    {"Queues/ListOwners", GORD_ROLE_VIEWER, false},
-    {"Jobs/Tree", GORD_ROLE_VIEWER, false},
-    {"Jobs/Wait", GORD_ROLE_VIEWER, false},
-    {"Jobs/Watch", GORD_ROLE_VIEWER, false},
-    {"Jobs/Logs", GORD_ROLE_VIEWER, false},
+};
+
+/* By path, as strcmp() has it: every call is looked up. */
+static const struct rule rules[] = {
+    {"Crons/Delete", GORD_ROLE_SUBMITTER, false},
     {"Crons/List", GORD_ROLE_VIEWER, false},
-    {"Crons/Show", GORD_ROLE_VIEWER, false},
+    {"Crons/Pause", GORD_ROLE_SUBMITTER, false},
     {"Crons/Preview", GORD_ROLE_VIEWER, false},
-    {"Plugins/ListPlugins", GORD_ROLE_VIEWER, false},
-    {"Runtime/Stats", GORD_ROLE_VIEWER, false},
-    {"Runtime/GetGomaxprocs", GORD_ROLE_VIEWER, false},
-    {"Runtime/Version", GORD_ROLE_VIEWER, false},
-    {"Runtime/Surroundings", GORD_ROLE_VIEWER, false},
+    {"Crons/Put", GORD_ROLE_SUBMITTER, true},
+    {"Crons/Resume", GORD_ROLE_SUBMITTER, false},
+    {"Crons/Run", GORD_ROLE_SUBMITTER, false},
+    {"Crons/Show", GORD_ROLE_VIEWER, false},
+    {"Jobs/Cancel", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Count", GORD_ROLE_VIEWER, false},
+    {"Jobs/Drain", GORD_ROLE_OPERATOR, false},
+    {"Jobs/Get", GORD_ROLE_VIEWER, false},
+    {"Jobs/Hold", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/List", GORD_ROLE_VIEWER, false},
+    {"Jobs/Logs", GORD_ROLE_VIEWER, false},
+    {"Jobs/Pause", GORD_ROLE_OPERATOR, false},
+    {"Jobs/PauseJobs", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Release", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Remove", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Rerun", GORD_ROLE_SUBMITTER, true},
+    {"Jobs/Resume", GORD_ROLE_OPERATOR, false},
+    {"Jobs/ResumeJobs", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Retry", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Select", GORD_ROLE_VIEWER, false},
+    {"Jobs/Send", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Signal", GORD_ROLE_SUBMITTER, false},
     {"Jobs/Submit", GORD_ROLE_SUBMITTER, true},
     {"Jobs/SubmitMany", GORD_ROLE_SUBMITTER, true},
     {"Jobs/SubmitStream", GORD_ROLE_SUBMITTER, true},
-    {"Jobs/Rerun", GORD_ROLE_SUBMITTER, true},
-    {"Jobs/Retry", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/Update", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/Remove", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/Cancel", GORD_ROLE_SUBMITTER, false},
     {"Jobs/Terminate", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/PauseJobs", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/ResumeJobs", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/Signal", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/Send", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/Hold", GORD_ROLE_SUBMITTER, false},
-    {"Jobs/Release", GORD_ROLE_SUBMITTER, false},
-    {"Crons/Put", GORD_ROLE_SUBMITTER, true},
-    {"Crons/Delete", GORD_ROLE_SUBMITTER, false},
-    {"Crons/Pause", GORD_ROLE_SUBMITTER, false},
-    {"Crons/Resume", GORD_ROLE_SUBMITTER, false},
-    {"Crons/Run", GORD_ROLE_SUBMITTER, false},
-    {"Store/Import", GORD_ROLE_SUBMITTER, true},
-    {"Jobs/Pause", GORD_ROLE_OPERATOR, false},
-    {"Jobs/Resume", GORD_ROLE_OPERATOR, false},
-    {"Jobs/Drain", GORD_ROLE_OPERATOR, false},
+    {"Jobs/Tree", GORD_ROLE_VIEWER, false},
     {"Jobs/Undrain", GORD_ROLE_OPERATOR, false},
+    {"Jobs/Update", GORD_ROLE_SUBMITTER, false},
+    {"Jobs/Wait", GORD_ROLE_VIEWER, false},
+    {"Jobs/Watch", GORD_ROLE_VIEWER, false},
+    {"Jobs/Why", GORD_ROLE_VIEWER, false},
+    {"Plugins/ListPlugins", GORD_ROLE_VIEWER, false},
+    {"Plugins/ReloadPlugins", GORD_ROLE_ADMIN, false},
+    {"Queues/List", GORD_ROLE_VIEWER, false},
+    {"Queues/ListOwners", GORD_ROLE_VIEWER, false},
     {"Queues/PauseQueue", GORD_ROLE_OPERATOR, false},
-    {"Queues/ResumeQueue", GORD_ROLE_OPERATOR, false},
-    {"Queues/SetQueue", GORD_ROLE_OPERATOR, false},
-    {"Queues/SetPool", GORD_ROLE_OPERATOR, false},
-    {"Queues/SetRate", GORD_ROLE_OPERATOR, false},
-    {"Queues/RemoveQueue", GORD_ROLE_OPERATOR, false},
     {"Queues/RemovePool", GORD_ROLE_OPERATOR, false},
+    {"Queues/RemoveQueue", GORD_ROLE_OPERATOR, false},
     {"Queues/RemoveRate", GORD_ROLE_OPERATOR, false},
+    {"Queues/ResumeQueue", GORD_ROLE_OPERATOR, false},
+    {"Queues/SetPool", GORD_ROLE_OPERATOR, false},
+    {"Queues/SetQueue", GORD_ROLE_OPERATOR, false},
+    {"Queues/SetRate", GORD_ROLE_OPERATOR, false},
+    {"Runtime/GetGomaxprocs", GORD_ROLE_VIEWER, false},
     {"Runtime/Goroutines", GORD_ROLE_OPERATOR, false},
     {"Runtime/Inspect", GORD_ROLE_OPERATOR, false},
-    {"Runtime/SetGomaxprocs", GORD_ROLE_ADMIN, false},
-    {"Plugins/ReloadPlugins", GORD_ROLE_ADMIN, false},
     {"Runtime/Reload", GORD_ROLE_ADMIN, false},
+    {"Runtime/SetGomaxprocs", GORD_ROLE_ADMIN, false},
+    {"Runtime/Stats", GORD_ROLE_VIEWER, false},
+    {"Runtime/Surroundings", GORD_ROLE_VIEWER, false},
     {"Runtime/Upgrade", GORD_ROLE_ADMIN, false},
-    {"Store/Backup", GORD_ROLE_ADMIN, false},
+    {"Runtime/Version", GORD_ROLE_VIEWER, false},
     {"Store/Audit", GORD_ROLE_ADMIN, false},
+    {"Store/Backup", GORD_ROLE_ADMIN, false},
+    {"Store/Import", GORD_ROLE_SUBMITTER, true},
     {"Tokens/CreateToken", GORD_ROLE_ADMIN, false},
     {"Tokens/ListTokens", GORD_ROLE_ADMIN, false},
-    {"Tokens/ShowToken", GORD_ROLE_ADMIN, false},
     {"Tokens/RevokeToken", GORD_ROLE_ADMIN, false},
+    {"Tokens/ShowToken", GORD_ROLE_ADMIN, false},
 };
 
 static const char *const names[] = {"nobody", "viewer", "submitter", "operator", "admin"};
 
-static const size_t rule_count = sizeof(rules) / sizeof(rules[0]);
-
-/* Its place in the table, or rule_count. */
-static size_t find(const char *path)
+static int by_path(const void *path, const void *rule)
 {
-    size_t i = 0;
+    return strcmp(path, ((const struct rule *)rule)->path);
+}
 
-    while (i < rule_count && strcmp(path + strlen(OURS), rules[i].path) != 0) {
-        i++;
-    }
-    return i;
+/* NULL: there is none. */
+static const struct rule *find(const char *path)
+{
+    return bsearch(path + strlen(OURS), rules, sizeof(rules) / sizeof(rules[0]), sizeof(rules[0]),
+                   by_path);
 }
 
 static bool is_ours(const char *path)
@@ -103,7 +105,7 @@ static bool is_ours(const char *path)
 
 bool gord_rule_exists(const char *path)
 {
-    return is_ours(path) && find(path) < rule_count;
+    return is_ours(path) && find(path) != NULL;
 }
 
 struct gord_rule gord_rule_of(const char *path)
@@ -111,11 +113,11 @@ struct gord_rule gord_rule_of(const char *path)
     if (!is_ours(path)) {
         return (struct gord_rule){GORD_ROLE_VIEWER, false};
     }
-    size_t i = find(path);
-    if (i == rule_count) {
+    const struct rule *rule = find(path);
+    if (rule == NULL) {
         return (struct gord_rule){GORD_ROLE_ADMIN, false};
     }
-    return (struct gord_rule){rules[i].role, rules[i].submits};
+    return (struct gord_rule){rule->role, rule->submits};
 }
 
 const char *gord_role_name(enum gord_role role)
