@@ -66,6 +66,25 @@ void gord_runner_fail_to_start(struct gord_runner *runner, uint64_t id, const ch
 int gord_runner_launch_from(struct gord_runner *runner, struct gord_job *job,
                             Gor__Handover__Run *note);
 
+/* Whether the job's start is on record, and no more: it has no run. NULL is fine. */
+bool gord_runner_is_to_launch(const struct gord_job *job);
+
+/* Such a job, in its turn: behind those that wait for a place. */
+void gord_runner_launch(struct gord_runner *runner, struct gord_job *job);
+
+/* Launch those that wait for a place, as far as there are any. */
+void gord_runner_serve_line(struct gord_runner *runner);
+
+/* Put the starts of as many queued jobs on record as there are slots and places for. */
+void gord_runner_start_jobs(struct gord_runner *runner);
+
+/* How jobs on their goroutines reach the loop. 0, or a negative errno with nothing open. */
+int gord_runner_open_inboxes(struct gord_runner *runner);
+void gord_runner_close_inboxes(struct gord_runner *runner);
+
+/* A job has a run now, or wrote to its log. */
+void gord_runner_tell_of_log(struct gord_runner *runner, uint64_t id);
+
 /* To the end of the queue. As gord_runner_admit. */
 int gord_runner_queue(struct gord_runner *runner, struct gord_job *job, uint64_t *out_seq);
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* runner_hear.c - what running jobs have to say to the loop: that they wrote to their logs or read what they
+ * were sent, what they tell of themselves, jobs that they hand in and ask about.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "daemon/runner/child.h"
+#include "daemon/runner/errand.h"
+#include "daemon/runner/input.h"
+#include "daemon/runner/runner_inside.h"
+
+/* ------------------------------------------------------------------ ways to the loop */
+
+void gord_runner_tell_of_log(struct gord_runner *runner, uint64_t id)
+{
+    if (runner->on_log != NULL && !runner->stopped) {
+        runner->on_log(runner->on_log_arg, id);
+    }
+}
+
+static void on_note(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_runner *runner = arg;
+    struct gord_run *run = (struct gord_run *)((char *)item - offsetof(struct gord_run, note));
+
+    /* First, so that what is written from here on makes a note of its own. */
+    atomic_store(&run->noted, false);
+    gord_runner_tell_of_log(runner, run->id);
+    gord_run_unref(run);
+}
+
+static void on_errand(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_errand *errand =
+        (struct gord_errand *)((char *)item - offsetof(struct gord_errand, link));
+
+    errand->fn(arg, errand);
+}
+
+static void on_written(void *arg, struct gord_inbox_item *item)
+{
+    struct gord_input_write *write =
+        (struct gord_input_write *)((char *)item - offsetof(struct gord_input_write, link));
+    struct gor_ctx *ctx = atomic_load(&write->ctx);
+
+    (void)arg;
+    gord_run_unref(write->run);
+    write->run = NULL;
+    if (ctx != NULL) {
+        gor_ctx_unref(ctx);
+    }
+    write->done(write);
+}
+
+int gord_runner_open_inboxes(struct gord_runner *runner)
+{
+    uv_loop_t *loop = gord_bus_loop(runner->bus);
+    int result = gord_inbox_init(&runner->notes, loop, on_note, runner);
+
+    if (result != 0) {
+        return result;
+    }
+    result = gord_inbox_init(&runner->errands, loop, on_errand, runner);
+    if (result == 0) {
+        result = gord_inbox_init(&runner->written, loop, on_written, runner);
+        if (result != 0) {
+            gord_inbox_close(&runner->errands);
+        }
+    }
+    if (result != 0) {
+        gord_inbox_close(&runner->notes);
+    }
+    return result;
+}
+
+void gord_runner_close_inboxes(struct gord_runner *runner)
+{
+    gord_inbox_close(&runner->notes);
+    gord_inbox_close(&runner->errands);
+    gord_inbox_close(&runner->written);
+}
+
+/* ------------------------------------------------------------------ who is told */
+
+void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg)
+{
+    runner->on_log = fn;
+    runner->on_log_arg = arg;
+}
+
+void gord_runner_on_subjob(struct gord_runner *runner, const struct gord_subjob_handler *handler)
+{
+    runner->subjobs = *handler;
+}
+
+void gord_runner_ask(struct gord_runner *runner, struct gord_subjob *subjob)
+{
+    if (runner->subjobs.ask == NULL || runner->stopped) {
+        gord_subjob_refuse(subjob, -ESRCH, "the daemon takes no jobs just now");
+    } else {
+        runner->subjobs.ask(runner->subjobs.arg, subjob);
+    }
+}
+
+/* The job may have ended since it said its first word. */
+void gord_runner_add_reporter(struct gord_runner *runner, struct gord_reporter *reporter)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), reporter->run->id);
+
+    if (job != NULL && gord_runner_run_of(job) == reporter->run) {
+        gord_reporters_add(&runner->reporters, reporter);
+    }
+}
+
+struct gord_reporters *gord_runner_reporters(struct gord_runner *runner)
+{
+    return &runner->reporters;
+}
+
+void gord_runner_on_child(struct gord_runner *runner,
+                          void (*fn)(void *arg, struct gord_child_request *request), void *arg)
+{
+    runner->on_child = fn;
+    runner->on_child_arg = arg;
+}
+
+void gord_runner_submit_child(struct gord_runner *runner, struct gord_child_request *request)
+{
+    if (runner->on_child != NULL && !runner->stopped) {
+        runner->on_child(runner->on_child_arg, request);
+    } else {
+        gord_child_answer(request, -ECANCELED);
+    }
+}
+
+void gord_runner_add_waiting(struct gord_runner *runner, struct gord_child_request *request)
+{
+    request->next = runner->waiting;
+    runner->waiting = request;
+}
