@@ -13,7 +13,7 @@
 #include "client/gates.h"
 #include "client/options.h"
 #include "client/retry.h"
-#include "client/spec.h"
+#include "client/spec_pieces.h"
 #include "client/text.h"
 
 enum {

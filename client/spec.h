@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* spec.h - a job described on the command line, as the message that is submitted.
  *
- * Words are bytes and stay so from the shell to exec: nothing is split, joined or interpreted. The
- * caller's environment (without GOR_TOKEN), working directory, umask and resource limits go
- * along.
+ * The options are read first (spec_options.c), and become a message when all of them are known.
+ * Words are bytes and stay so from the shell to exec: nothing is split, joined or interpreted.
  * Ownership   a struct gorctl_spec borrows from argv; a built message is the caller's, to be freed
  *             with gor__v1__job_spec__free_unpacked(spec, NULL).
  */
@@ -73,22 +72,5 @@ int gorctl_spec_build(const struct gorctl_spec *spec, Gor__V1__JobSpec **out_mes
 bool gorctl_spec_takes_input(const struct gorctl_spec *spec);
 
 void gorctl_spec_fini(struct gorctl_spec *spec);
-
-/* Pieces for other sources of jobs (batch.h): a message with the caller's surroundings and no argv;
- * one more argument; one more label. */
-Gor__V1__JobSpec *gorctl_spec_new_exec(void);
-Gor__V1__JobSpec *gorctl_spec_new_native(const char *function);
-void gorctl_spec_add_argument(Gor__V1__ExecSpec *exec, const void *bytes, size_t length);
-void gorctl_spec_add_hook_word(Gor__V1__JobSpec *message, const void *bytes, size_t length);
-void gorctl_spec_add_native_argument(Gor__V1__NativeSpec *native, const char *text);
-void gorctl_spec_add_label(Gor__V1__JobSpec *message, const char *key, size_t key_length,
-                           const char *value);
-void gorctl_spec_set_env(Gor__V1__ExecSpec *exec, const char *assignment);
-void gorctl_spec_clear_env(Gor__V1__ExecSpec *exec);
-/* 0, or -errno of getcwd(). */
-int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec);
-/* Absolute, seen from where we are. 0, or -errno of getcwd(). */
-int gorctl_spec_set_directory(Gor__V1__ExecSpec *exec, const char *directory);
-int gorctl_spec_set_input(Gor__V1__ExecSpec *exec, const char *path);
 
 #endif
