@@ -141,9 +141,9 @@ static int upgrade(struct gorctl *ctl, int argc, char **argv)
         .parser = parse,
         .doc = "Have the daemon become the binary that is installed, as on SIGUSR2, wait until "
                "that serves, and print which versions these are.\v"
-               "Programs that run go on. If the new binary cannot take over, the daemon says\n"
-               "why and nothing stops. --patience is how long to wait for the new one. JSON\n"
-               "has \"before\" and \"now\".",
+               "Programs that run go on. If the new binary cannot take over, or does not\n"
+               "answer within 10 s, the daemon says why and nothing stops. --patience is how\n"
+               "long to wait for the new one. JSON has \"before\" and \"now\".",
         .children = gorctl_read_children};
     Gor__V1__UpgradeRequest request = GOR__V1__UPGRADE_REQUEST__INIT;
     struct gorctl_call call = {.path = "/gor.v1.Runtime/Upgrade",

@@ -30,6 +30,7 @@
 #include "daemon/store/lock.h"
 #include "daemon/tls.h"
 #include "daemon/upgrade.h"
+#include "daemon/upgrade_ask.h"
 #include "rpc/server.h"
 
 #define OWN_GOROUTINES 256 /* of the daemon itself, far more than there are at a time */
@@ -61,7 +62,10 @@ struct daemon {
     uint64_t settled; /* events, before we serve */
     struct gord_bus_hook hook;
     uv_signal_t signals[SIGNALS];
-    uv_timer_t replacing; /* active: what is installed takes over with the next turn */
+    struct gord_asking
+        *asking; /* owned; what is installed is asked whether it takes over; NULL: no */
+    struct gord_upgrade_wish wish; /* whoever wants that, while it is asked */
+    uv_timer_t replacing;          /* active: it takes over with the next turn */
     bool serving;
     bool stored; /* systemd keeps our sockets */
     struct gord_stop stop;
@@ -103,17 +107,6 @@ static void end_loop(void *arg)
     uv_stop(&d->loop);
 }
 
-static void begin_stop(struct daemon *d, int signum)
-{
-    gord_log(GORD_LOG_NOTICE, 0, "stopping on %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
-    gord_notify_stopping(&d->notify, "ending jobs");
-    d->pulse.stopping = true;
-    if (d->stored) {
-        rpc_server_leave_files(d->server); /* the next one goes on with them, or clears them away */
-    }
-    gord_stop_begin(&d->stop);
-}
-
 /* ------------------------------------------------------------------ upgrading */
 
 /* The listeners are closed with the server; the sockets go on by copies. */
@@ -130,31 +123,6 @@ static void keep_listener(void *arg, int fd, const char *path)
         d->kept_list[at] = &d->kept[at];
         d->to.n_listeners++;
     }
-}
-
-/* Whether it can be; else a negative errno, and why not. */
-static int ask_upgrade(struct daemon *d, char *why, size_t bytes)
-{
-    char said[GORD_UPGRADE_WHY];
-
-    if (gord_stop_has_begun(&d->stop)) {
-        snprintf(why, bytes, "%s",
-                 d->stop.leaving ? "it is being replaced already" : "the daemon is stopping");
-        return -EBUSY;
-    }
-    if (uv_is_active((uv_handle_t *)&d->replacing)) {
-        snprintf(why, bytes, "it is being replaced already");
-        return -EBUSY;
-    }
-    if (d->config->store_memory) {
-        snprintf(why, bytes, "with --store=memory all jobs would be forgotten");
-        return -EINVAL;
-    }
-    int result = gord_upgrade_ask(d->upgrade, said);
-    if (result != 0) {
-        snprintf(why, bytes, "%s", said);
-    }
-    return result;
 }
 
 static void begin_upgrade(struct daemon *d)
@@ -179,18 +147,86 @@ static void on_replacing(uv_timer_t *timer)
     }
 }
 
-/* By SIGUSR2, or by a call, whose answer is sent before it begins; see daemon/service/upgrade.h. */
-static int upgrade_soon(void *arg, char *why, size_t bytes)
+/* Whether that may be asked; else a negative errno, and why not. */
+static int may_upgrade(const struct daemon *d, char why[GORD_UPGRADE_WHY])
 {
-    struct daemon *d = arg;
-    int result = ask_upgrade(d, why, bytes);
+    if (gord_stop_has_begun(&d->stop) && !d->stop.leaving) {
+        snprintf(why, GORD_UPGRADE_WHY, "the daemon is stopping");
+        return -EBUSY;
+    }
+    if (d->stop.leaving || uv_is_active((const uv_handle_t *)&d->replacing)) {
+        snprintf(why, GORD_UPGRADE_WHY, "it is being replaced already");
+        return -EBUSY;
+    }
+    if (d->asking != NULL) {
+        snprintf(why, GORD_UPGRADE_WHY,
+                 "for somebody else %.100s is being asked already whether it takes over; wait for "
+                 "what comes of that",
+                 d->upgrade->path);
+        return -EBUSY;
+    }
+    if (d->config->store_memory) {
+        snprintf(why, GORD_UPGRADE_WHY, "with --store=memory all jobs would be forgotten");
+        return -EINVAL;
+    }
+    return 0;
+}
 
-    if (result == 0) {
-        uv_timer_start(&d->replacing, on_replacing, 0, 0);
-    } else {
+static void tell_wish(const struct gord_upgrade_wish *wish, int result, const char *why)
+{
+    if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "no upgrade: %s", why);
     }
-    return result;
+    if (wish->told != NULL) {
+        wish->told(wish->user, result, why);
+    }
+}
+
+static void on_upgrade_answered(void *arg, int result, const char *why)
+{
+    struct daemon *d = arg;
+
+    d->asking = NULL;
+    if (result == 0) {
+        uv_timer_start(&d->replacing, on_replacing, 0, 0);
+    }
+    tell_wish(&d->wish, result, why);
+}
+
+/* By SIGUSR2, or by a call, whose answer is sent before it begins; see daemon/service/upgrade.h. */
+static void upgrade_soon(void *arg, const struct gord_upgrade_wish *wish)
+{
+    struct daemon *d = arg;
+    char why[GORD_UPGRADE_WHY];
+    struct gord_asking_opts opts = {
+        .loop = &d->loop, .upgrade = d->upgrade, .answered = on_upgrade_answered, .arg = d};
+    int result = may_upgrade(d, why);
+
+    if (result == 0) {
+        result = gord_upgrade_ask(&opts, why, &d->asking);
+    }
+    if (result == 0) {
+        d->wish = *wish;
+    } else {
+        tell_wish(wish, result, why);
+    }
+}
+
+static void drop_upgrade(struct daemon *d, const char *why)
+{
+    if (d->asking != NULL) {
+        gord_asking_drop(d->asking);
+        d->asking = NULL;
+        tell_wish(&d->wish, -ECANCELED, why);
+    }
+}
+
+static void forget_upgrade(void *arg)
+{
+    struct daemon *d = arg;
+
+    d->wish = (struct gord_upgrade_wish){NULL, NULL};
+    drop_upgrade(d, "who asked for it has gone before the answer");
 }
 
 /* All is closed. Comes back only if neither binary could be run. */
@@ -202,6 +238,18 @@ static void upgrade(struct daemon *d, struct gord_handed *notes)
     gord_log(GORD_LOG_ERROR, 0, "neither the new gord nor the former one can be run: %s",
              strerror(-result));
     d->code = GORD_EXIT_INTERNAL;
+}
+
+static void begin_stop(struct daemon *d, int signum)
+{
+    gord_log(GORD_LOG_NOTICE, 0, "stopping on %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+    gord_notify_stopping(&d->notify, "ending jobs");
+    d->pulse.stopping = true;
+    drop_upgrade(d, "the daemon is stopping");
+    if (d->stored) {
+        rpc_server_leave_files(d->server); /* the next one goes on with them, or clears them away */
+    }
+    gord_stop_begin(&d->stop);
 }
 
 /* ------------------------------------------------------------------ signals */
@@ -230,7 +278,6 @@ static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *d = handle->data;
     struct gord_reloaded reloaded;
-    char why[GORD_UPGRADE_WHY];
 
     switch (signum) {
     case SIGTERM:
@@ -244,7 +291,7 @@ static void on_signal(uv_signal_t *handle, int signum)
         break;
     case SIGUSR2:
         if (!gord_stop_has_begun(&d->stop)) {
-            (void)upgrade_soon(d, why, sizeof(why));
+            upgrade_soon(d, &(struct gord_upgrade_wish){NULL, NULL});
         }
         break;
     case SIGUSR1:
@@ -488,7 +535,7 @@ static int start_service(struct daemon *d)
             .auth = &d->auth,
             .hide_env = d->config->hide_env,
             .reloader = {reload, d},
-            .upgrader = {upgrade_soon, d,
+            .upgrader = {upgrade_soon, forget_upgrade, d,
                          d->from != NULL && d->from->failure[0] != '\0' ? d->from->failure : NULL},
             .memory = d->config->store_memory};
         result = gord_service_new(&opts, &d->service);

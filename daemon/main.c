@@ -15,6 +15,7 @@
 #include "daemon/check_store.h"
 #include "daemon/daemon.h"
 #include "daemon/upgrade.h"
+#include "daemon/upgrade_ask.h"
 
 /* A descriptor opened later must never become somebody's stdout by accident. */
 static void open_standard_files(void)

@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,20 +12,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "daemon/base/config.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
-#include "daemon/store/schema.h"
 #include "runtime/gor.h"
 
 #define VARIABLE "GORD_HANDOVER"
-#define QUESTION "--take-over="
-#define YES "takes over\n"
-#define ANSWER_NS (10 * GOR_SECOND)
 
 /* ------------------------------------------------------------------ how we were started */
 
@@ -99,122 +90,12 @@ void gord_upgrade_fini(struct gord_upgrade *upgrade)
     }
 }
 
-/* ------------------------------------------------------------------ may it? */
-
-const char *gord_upgrade_question(int *argc, char **argv)
+int gord_upgrade_open_self(struct gord_upgrade *upgrade)
 {
-    char *last = *argc > 1 ? argv[*argc - 1] : "";
-
-    if (strncmp(last, QUESTION, sizeof(QUESTION) - 1) != 0) {
-        return NULL;
-    }
-    argv[--*argc] = NULL;
-    return last + sizeof(QUESTION) - 1;
-}
-
-enum gord_exit gord_upgrade_answer(const char *question)
-{
-    int format = 0;
-    int schema = 0;
-
-    if (sscanf(question, "%d.%d", &format, &schema) != 2) {
-        fprintf(stderr, "gord: " QUESTION " is for another gord only\n");
-        return GORD_EXIT_USAGE;
-    }
-    if (format != GORD_HANDOVER_FORMAT) {
-        printf("gord %s takes over by format %d, not %d\n", GOR_VERSION, GORD_HANDOVER_FORMAT,
-               format);
-    } else if (schema > gord_schema_version()) {
-        printf("gord %s knows the store up to version %d; this one has version %d\n", GOR_VERSION,
-               gord_schema_version(), schema);
-    } else {
-        fputs(YES, stdout);
-        return GORD_EXIT_OK;
-    }
-    return GORD_EXIT_USAGE;
-}
-
-/* What it says until it closes its output, or is silent for too long. */
-static size_t read_answer(int fd, char *out, size_t bytes)
-{
-    int64_t until = gor_after(ANSWER_NS);
-    size_t used = 0;
-
-    while (used < bytes - 1) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        int64_t left_ms = (until - gor_now()) / GOR_MILLISECOND;
-        if (left_ms <= 0 || (poll(&ready, 1, (int)left_ms) <= 0 && errno != EINTR)) {
-            break;
-        }
-        ssize_t got = read(fd, out + used, bytes - 1 - used);
-        if (got == 0 || (got < 0 && errno != EINTR)) {
-            break;
-        }
-        used += got > 0 ? (size_t)got : 0;
-    }
-    out[used] = '\0';
-    return used;
-}
-
-/* Run it as it will be run, with that question; what it says is read from *out_fd. */
-static int run_question(const struct gord_upgrade *upgrade, pid_t *out_pid, int *out_fd)
-{
-    char question[48];
-    posix_spawn_file_actions_t actions;
-    int ends[2];
-    char **end = upgrade->argv;
-
-    snprintf(question, sizeof(question), QUESTION "%d.%d", GORD_HANDOVER_FORMAT,
-             gord_schema_version());
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        return -errno;
-    }
-    while (*end != NULL) {
-        end++;
-    }
-    *end = question; /* copy_vector has left room */
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error == 0) {
-        posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-        error = posix_spawn(out_pid, upgrade->path, &actions, NULL, upgrade->argv, upgrade->env);
-        posix_spawn_file_actions_destroy(&actions);
-    }
-    *end = NULL;
-    close(ends[1]);
-    if (error != 0) {
-        close(ends[0]);
-        return -error;
-    }
-    *out_fd = ends[0];
-    return 0;
-}
-
-int gord_upgrade_ask(struct gord_upgrade *upgrade, char why[GORD_UPGRADE_WHY])
-{
-    char answer[GORD_UPGRADE_WHY - 64];
-    pid_t pid = 0;
-    int fd = -1;
-
     if (upgrade->self_fd < 0) {
         upgrade->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     }
-    int result = upgrade->self_fd >= 0 ? run_question(upgrade, &pid, &fd) : -errno;
-    if (result != 0) {
-        snprintf(why, GORD_UPGRADE_WHY, "%.120s cannot be run: %s", upgrade->path,
-                 strerror(-result));
-        return result;
-    }
-    size_t length = read_answer(fd, answer, sizeof(answer));
-    close(fd);
-    (void)kill(pid, SIGKILL);    /* it has said what it has to say */
-    (void)waitpid(pid, NULL, 0); /* unless the reaper was faster */
-    if (strcmp(answer, YES) == 0) {
-        return 0;
-    }
-    answer[strcspn(answer, "\n")] = '\0';
-    snprintf(why, GORD_UPGRADE_WHY, "%.100s does not take over: %.120s", upgrade->path,
-             length > 0 ? answer : "it did not answer as a gord does");
-    return -EPROTO;
+    return upgrade->self_fd >= 0 ? 0 : -errno;
 }
 
 /* ------------------------------------------------------------------ signals meanwhile */

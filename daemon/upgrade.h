@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* upgrade.h - gord becomes another version of itself: the same process, another binary.
  *
- * Before anything is stopped the new binary is asked whether it can take over: it must know the format of
- * the handover and of the store, and find the configuration right. When all is closed, what it needs goes into a memory file, whose number
- * is in the environment, and the binary is executed; if that fails the former one is, by a descriptor
- * that was opened while it was sure to be there, and says why.
+ * Before anything is stopped the new binary is asked whether it can take over (upgrade_ask.h): it must know
+ * the format of the handover and of the store, and find the configuration right. When all is closed, what
+ * it needs goes into a memory file, whose number is in the environment, and the binary is executed; if
+ * that fails the former one is, by a descriptor that was opened while it was sure to be there, and says
+ * why.
  *
  * Threads     the main thread.
  * Ownership   init/fini.
@@ -16,7 +17,6 @@
 #include <stddef.h>
 #include <sys/resource.h>
 
-#include "daemon/base/config.h"
 #include "gor/handover.pb-c.h"
 
 enum { GORD_HANDOVER_FORMAT = 1, GORD_UPGRADE_WHY = 256 };
@@ -32,15 +32,8 @@ struct gord_upgrade {
 int gord_upgrade_init(struct gord_upgrade *upgrade, char *const *argv);
 void gord_upgrade_fini(struct gord_upgrade *upgrade);
 
-/* Ask the binary at `path` whether it can take over. 0, or a negative errno with a sentence. */
-int gord_upgrade_ask(struct gord_upgrade *upgrade, char why[GORD_UPGRADE_WHY]);
-
-/* On the side that is asked: the question, taken off the end of the arguments; NULL: none. */
-const char *gord_upgrade_question(int *argc, char **argv);
-
-/* The answer to that, "FORMAT.SCHEMA", once the configuration has been found right: an exit code, after a
- * line on stdout. */
-enum gord_exit gord_upgrade_answer(const char *question);
+/* While it is sure to be there, as it is before anything is stopped. 0, or a negative errno. */
+int gord_upgrade_open_self(struct gord_upgrade *upgrade);
 
 /* Once the loop watches no signals any more: none of those that gord acts on ends us. */
 void gord_upgrade_hold_signals(void);

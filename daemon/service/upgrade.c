@@ -7,14 +7,13 @@
 #include "daemon/service/state.h"
 #include "runtime/gor.h"
 
-GORD_METHOD(gord_runtime_upgrade)
+static void on_told(void *user, int result, const char *why)
 {
-    struct gord_service *service = user;
+    struct rpc_call *call = user;
+    const struct gord_service *service = rpc_call_user(call);
     Gor__V1__UpgradeReply reply = GOR__V1__UPGRADE_REPLY__INIT;
-    char why[320];
 
-    (void)message;
-    if (service->upgrader.upgrade(service->upgrader.arg, why, sizeof(why)) != 0) {
+    if (result != 0) {
         gord_fail(call, WIRE_FAILED_PRECONDITION, "no upgrade: %s", why);
         return;
     }
@@ -22,4 +21,22 @@ GORD_METHOD(gord_runtime_upgrade)
     reply.pid = (uint32_t)getpid();
     reply.started_ns = service->started_ns;
     rpc_call_reply(call, &reply.base);
+}
+
+static void on_gone(struct rpc_call *call, enum wire_status why, void *user)
+{
+    const struct gord_service *service = user;
+
+    (void)call;
+    (void)why;
+    service->upgrader.forget(service->upgrader.arg);
+}
+
+GORD_METHOD(gord_runtime_upgrade)
+{
+    struct gord_service *service = user;
+
+    (void)message;
+    rpc_call_on(call, NULL, on_gone, service);
+    service->upgrader.upgrade(service->upgrader.arg, &(struct gord_upgrade_wish){on_told, call});
 }

@@ -51,6 +51,13 @@ class UpgradedGord(e2e.Gord):
         os.chmod(self.binary, 0o755)
 
 
+class WatchedGord(UpgradedGord):
+    """One that is to tell again and again that it lives."""
+
+    def environment(self):
+        return {**super().environment(), "WATCHDOG_USEC": "300000"}
+
+
 class Upgrade(unittest.TestCase):
     def setUp(self):
         self.client = None
@@ -329,6 +336,74 @@ class Upgrade(unittest.TestCase):
         self.client.close()
         self.client = self.gord.client()
         self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+
+    def hang(self):
+        """Put a binary in place that does not answer before it is given a line; the way to give it."""
+        fifo = self.flag("answer")
+        os.mkfifo(fifo)
+        self.gord.replace_binary(f"#!/bin/sh\nread -r line < {fifo}\necho \"$line\"\n")
+
+        def say(line):
+            with open(fifo, "w", encoding="ascii") as file:  # when it is there
+                print(line, file=file)
+        return say
+
+    def ask_by_call(self):
+        """Begin to ask for an upgrade; return once the daemon is asking."""
+        process = subprocess.Popen(gorctl_e2e.command("daemon", "upgrade"), text=True,
+                                   env=gorctl_e2e.environment(self.gord.socket),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        e2e.until(lambda: self.asked())
+        return process
+
+    def asked(self):
+        """The processes that are asked."""
+        try:
+            found = subprocess.run(["pgrep", "-f", "-P", str(self.gord.process.pid), "--",
+                                    "--take-over="], capture_output=True, check=False).stdout
+        except FileNotFoundError:
+            self.skipTest("there is no pgrep")
+        return [int(pid) for pid in found.split()]
+
+    def test_others_are_served_while_a_new_binary_hangs(self):
+        self.gord, self.client = e2e.begin_gord(self, kind=WatchedGord)
+        say = self.hang()
+        asking = self.ask_by_call()
+        self.assertEqual(self.client.wait(self.client.exec("true")).outcome, e2e.SUCCEEDED)
+        second = gorctl("daemon", "upgrade", GOR_HOST=self.gord.socket)
+        self.assertEqual((second.returncode, second.stdout), (gorctl_e2e.USAGE, ""), second.stderr)
+        self.assertIn("is being asked already", second.stderr)
+        self.refuse("is being asked already")  # by SIGUSR2 as well
+        self.gord.notify.said.clear()
+        self.assertIsNotNone(self.gord.notify.wait_for("WATCHDOG=1", alive=self.gord.alive))
+        self.assertIsNone(asking.poll())
+        say("gord 9 does not like the weather")
+        err = asking.communicate(timeout=e2e.PATIENCE)[1]
+        self.assertEqual(asking.returncode, gorctl_e2e.USAGE, err)
+        self.assertIn("does not like the weather", err)
+        shutil.copy(e2e.GORD, self.gord.binary + ".new")
+        os.rename(self.gord.binary + ".new", self.gord.binary)
+        self.upgrade()  # nothing is left of it
+
+    def test_who_goes_before_the_answer_does_not_get_an_upgrade(self):
+        self.begin()
+        self.hang()
+        asking = self.ask_by_call()
+        pids = self.asked()
+        asking.terminate()
+        e2e.until(lambda: "has gone before the answer" in self.gord.stderr())
+        e2e.until(lambda: not any(lives(pid) for pid in pids))
+
+    def test_a_stop_does_not_wait_for_the_answer(self):
+        self.begin()
+        self.hang()
+        asking = self.ask_by_call()
+        self.gord.process.send_signal(signal.SIGTERM)
+        err = asking.communicate(timeout=e2e.PATIENCE)[1]
+        self.assertIn("no upgrade: the daemon is stopping", err)
+        self.assertEqual(asking.returncode, gorctl_e2e.USAGE)
 
     def test_a_call_takes_an_admin(self):
         self.begin("--listen", "127.0.0.1:0")
