@@ -15,7 +15,7 @@
 #define PATIENCE_NS (30 * SECOND_NS)
 #define CALM_NS SECOND_NS /* back for less, it is still the same absence */
 
-enum { FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 1000, TURN_MS = 10, NOTE_MS = 700 };
+enum { FIRST_PAUSE_MS = 10, LONGEST_PAUSE_MS = 1000, NOTE_MS = 700 };
 
 int gorctl_patience_find(const struct gorctl *ctl, int64_t *out_ns)
 {
@@ -110,7 +110,7 @@ static bool is_stopped(const struct gorctl_channel *channel)
 /* Once more until `until_ns`, or until it is stopped. */
 static void on_pause(uv_timer_t *timer)
 {
-    (void)timer; /* it has made the loop turn */
+    uv_stop(timer->loop); /* it may be early in a turn, which would wait for something else */
 }
 
 static void wait_until(struct gorctl_channel *channel, int64_t until_ns)
@@ -159,12 +159,9 @@ static int try_once(struct gorctl_channel *channel, int64_t until_ns, struct fai
         (void)snprintf(failure->why, sizeof(failure->why), "%s", strerror(-failure->error));
         return failure->error;
     }
-    /* A connection that is refused at once is told by a turn of the loop, which nothing else may make. */
-    (void)uv_timer_start(&channel->pause, on_pause, 0, TURN_MS);
     while (!attempt.over && !is_stopped(channel)) {
         (void)uv_run(&channel->loop, UV_RUN_ONCE);
     }
-    (void)uv_timer_stop(&channel->pause);
     if (attempt.over && attempt.error == 0) {
         rpc_client_close(channel->client);
         channel->client = client;

@@ -30,6 +30,7 @@ static void tell(struct rpc_client *client, int error)
 {
     if (!client->told) {
         client->told = true;
+        rpc_hub_return(&client->hub);
         if (client->opts.on_ready != NULL) {
             client->opts.on_ready(client, error, client->opts.user);
         }

@@ -35,6 +35,7 @@ void rpc_client_call_end(struct rpc_client_call *call, enum wire_status status, 
     }
     call->ended = true;
     rpc_timer_clear(&call->client->hub.timers, &call->timer);
+    rpc_hub_return(&call->client->hub);
     call->handlers->on_end(call, status, text, call->user);
     release_if_done(call);
 }

@@ -20,15 +20,16 @@ void rpc_hub_wake(struct rpc_hub *hub)
     uv_idle_start(&hub->idle, on_idle);
 }
 
-static void on_prepare(uv_prepare_t *prepare)
+void rpc_hub_return(struct rpc_hub *hub)
 {
-    struct rpc_hub *hub = prepare->data;
-    if (rpc_list_is_empty(&hub->marked)) {
-        uv_idle_stop(&hub->idle);
-        return;
-    }
-    /* What is marked from here on waits for the next turn, so that no two connections can keep the
-     * loop from its sockets. */
+    hub->told = true;
+    rpc_hub_wake(hub);
+}
+
+/* What is marked meanwhile waits for the next turn, so that no two connections can keep the loop from
+ * its sockets. */
+static void flush_marked(struct rpc_hub *hub)
+{
     struct rpc_link marked;
     struct rpc_link *link;
     if (hub->before_flush != NULL) {
@@ -38,7 +39,17 @@ static void on_prepare(uv_prepare_t *prepare)
     while ((link = rpc_list_pop(&marked)) != NULL) {
         rpc_connection_flush(RPC_OF(link, struct rpc_connection, marked_link));
     }
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    struct rpc_hub *hub = prepare->data;
     if (!rpc_list_is_empty(&hub->marked)) {
+        flush_marked(hub);
+    }
+    bool told = hub->told;
+    hub->told = false;
+    if (told || !rpc_list_is_empty(&hub->marked)) {
         uv_idle_start(&hub->idle, on_idle);
     } else {
         uv_idle_stop(&hub->idle);

@@ -11,6 +11,7 @@
 #ifndef GOR_RPC_HUB_H
 #define GOR_RPC_HUB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,8 @@ enum {
 struct rpc_hub {
     uv_loop_t *loop;
     uv_prepare_t prepare;
-    uv_idle_t idle; /* active while marks are left: the loop must not wait */
+    uv_idle_t idle; /* active while marks are left, or somebody was told: the loop must not wait */
+    bool told;      /* since the last turn's flush, see rpc_hub_return() */
     struct rpc_timers timers;
     struct rpc_link marked;    /* of struct rpc_connection */
     struct rpc_link lingering; /* the same, the oldest first; see linger.h */
@@ -47,6 +49,10 @@ int rpc_hub_init(struct rpc_hub *hub, uv_loop_t *loop);
 
 /* Something has been marked: do not wait before it has been flushed. */
 void rpc_hub_wake(struct rpc_hub *hub);
+
+/* Somebody was told of what he may wait for by single turns of the loop, from a timer or a flush, which come
+ * before it waits in a turn: this one is not to wait. */
+void rpc_hub_return(struct rpc_hub *hub);
 
 /* on_closed comes from the loop; no connection may be left. */
 void rpc_hub_close(struct rpc_hub *hub, void (*on_closed)(struct rpc_hub *hub));
