@@ -33,13 +33,19 @@ class Onward(unittest.TestCase):
         self.client.close()
         self.assertEqual(self.gord.stop(), 0, self.gord.stderr())
 
+    def reach(self):
+        """How gorctl is to reach the daemon: its environment."""
+        return {"GOR_HOST": self.gord.socket}
+
     def gorctl(self, *args, **env):
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.addCleanup(out.close)
         self.addCleanup(err.close)
-        process = subprocess.Popen(ctl.command(*args), env=ctl.environment(self.gord.socket, **env),
+        process = subprocess.Popen(ctl.command(*args), env=ctl.environment(**{**self.reach(), **env}),
                                    stdin=subprocess.DEVNULL, stdout=out, stderr=err)
         process.texts = (out, err)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
         return process
 
     def end(self, process):
@@ -54,10 +60,10 @@ class Onward(unittest.TestCase):
             return text.encode() in os.pread(process.texts[0].fileno(), 1 << 20, 0)
         e2e.until(there)
 
-    def gorctl_asks(self, *args):
+    def gorctl_asks(self, *args, **env):
         """Begin it, and return when the daemon has its first call: none of it is made in vain then."""
         before, looks = self.client.runtime("Stats").calls, 0
-        process = self.gorctl(*args)
+        process = self.gorctl(*args, **env)
 
         def begun():
             nonlocal looks
