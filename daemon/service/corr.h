@@ -9,7 +9,7 @@
 #ifndef GORD_SERVICE_CORR_H
 #define GORD_SERVICE_CORR_H
 
-#include "daemon/service/submit.h"
+#include "daemon/service/accept.h"
 
 /* Does the spec, which may be of no array, ask for no more than can be? 0, or -EINVAL with a text. */
 int gord_corr_check(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes);

@@ -6,7 +6,7 @@
 #ifndef GORD_SERVICE_QUOTA_H
 #define GORD_SERVICE_QUOTA_H
 
-#include "daemon/service/submit.h"
+#include "daemon/service/accept.h"
 
 /* May `count` more of his be queued? What is a job already, and waits again, is not asked. */
 bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t count,

@@ -6,7 +6,7 @@
 #ifndef GORD_SERVICE_SCOPE_H
 #define GORD_SERVICE_SCOPE_H
 
-#include "daemon/service/submit.h"
+#include "daemon/service/accept.h"
 
 /* Is the caller bound to certain queues? */
 bool gord_scope_is_narrow(struct gord_service *service, struct rpc_call *call);
