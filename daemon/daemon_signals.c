@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* daemon_signals.c - what gord does when it is sent a signal: see daemon_inside.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/daemon_inside.h"
+#include "daemon/reload.h"
+#include "daemon/upgrade.h"
+
+static void begin_stop(struct gord_daemon *d, int signum)
+{
+    gord_log(GORD_LOG_NOTICE, 0, "stopping on %s", signum == SIGTERM ? "SIGTERM" : "SIGINT");
+    gord_notify_stopping(&d->notify, "ending jobs");
+    d->pulse.stopping = true;
+    gord_daemon_upgrade_drop(d, "the daemon is stopping");
+    if (d->stored) {
+        rpc_server_leave_files(d->server); /* the next one goes on with them, or clears them away */
+    }
+    gord_stop_begin(&d->stop);
+}
+
+int gord_daemon_reload(void *arg, const struct gord_reload_report *report,
+                       struct gord_reloaded *out_reloaded)
+{
+    struct gord_daemon *d = arg;
+    struct gord_reload target = {
+        .config = d->config, .runner = d->runner, .service = d->service, .server = d->server};
+    char text[GORD_RELOAD_TEXT];
+
+    if (gord_stop_has_begun(&d->stop)) {
+        gord_log(GORD_LOG_NOTICE, 0, "reload: stopping, so nothing is read again");
+        return -ECANCELED;
+    }
+    gord_notify_reloading(&d->notify, "reading the configuration");
+    int result = gord_reload(&target, report, text, out_reloaded);
+    gord_notify_ready(&d->notify, text);
+    d->pulse.text[0] = '\0'; /* the counts are told again, after this */
+    return result;
+}
+
+static void on_signal(uv_signal_t *handle, int signum)
+{
+    struct gord_daemon *d = handle->data;
+    struct gord_reloaded reloaded;
+
+    switch (signum) {
+    case SIGTERM:
+    case SIGINT:
+        if (!gord_stop_has_begun(&d->stop)) {
+            begin_stop(d, signum);
+        } else {
+            gord_stop_hurry(&d->stop);
+            gord_upgrade_note_stop(signum);
+        }
+        break;
+    case SIGUSR2:
+        if (!gord_stop_has_begun(&d->stop)) {
+            gord_daemon_upgrade_soon(d, &(struct gord_upgrade_wish){NULL, NULL});
+        }
+        break;
+    case SIGUSR1:
+        gor_dump(stderr);
+        gord_job_table_dump(gord_bus_table(d->bus), stderr);
+        fflush(stderr);
+        break;
+    default:
+        (void)gord_daemon_reload(d, NULL, &reloaded);
+        break;
+    }
+}
+
+void gord_daemon_watch_signals(struct gord_daemon *d)
+{
+    static const int numbers[GORD_DAEMON_SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP};
+    int result;
+
+    for (int i = 0; i < GORD_DAEMON_SIGNALS; i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        uv_signal_start(&d->signals[i], on_signal, numbers[i]);
+    }
+    uv_timer_init(&d->loop, &d->replacing);
+    d->replacing.data = d;
+    gord_upgrade_release_signals();
+    /* Not by the loop, which may be what is stuck. */
+    result = gor_dump_on_signal(SIGQUIT, -1);
+    if (result != 0) {
+        gord_log(GORD_LOG_WARNING, 0, "SIGQUIT will end the daemon rather than dump goroutines: %s",
+                 strerror(-result));
+    }
+}
+
+void gord_daemon_close_signals(struct gord_daemon *d)
+{
+    for (int i = 0; i < GORD_DAEMON_SIGNALS; i++) {
+        uv_close((uv_handle_t *)&d->signals[i], NULL);
+    }
+    uv_close((uv_handle_t *)&d->replacing, NULL);
+}
+
+void gord_daemon_hold_signals(struct gord_daemon *d)
+{
+    gord_upgrade_hold_signals();
+    for (int i = 0; i < GORD_DAEMON_SIGNALS; i++) {
+        uv_unref((uv_handle_t *)&d->signals[i]);
+    }
+}
