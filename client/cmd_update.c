@@ -12,6 +12,7 @@
 #include "client/exits.h"
 #include "client/gates.h"
 #include "client/options.h"
+#include "client/policies.h"
 #include "client/retry.h"
 #include "client/spec_pieces.h"
 #include "client/text.h"
@@ -26,6 +27,8 @@ enum {
     KEY_NO_RATES,
     KEY_TIMEOUT,
     KEY_GRACE,
+    KEY_HEARTBEAT,
+    KEY_ON_STUCK,
     KEY_AT,
     KEY_IN,
     KEY_TZ,
@@ -50,6 +53,10 @@ static const struct argp_option options[] = {
     {"no-rates", KEY_NO_RATES, NULL, 0, "Keep to no rate", 1},
     {"timeout", KEY_TIMEOUT, "DURATION", 0, "End the run after this long; 0s: never", 1},
     {"grace", KEY_GRACE, "DURATION", 0, "Time between SIGTERM and SIGKILL", 1},
+    {"heartbeat", KEY_HEARTBEAT, "DURATION", 0,
+     "The run is stuck once it gives no sign of life for this long (1s or more); 0s: never", 1},
+    {"on-stuck", KEY_ON_STUCK, "POLICY", 0,
+     "Once it is stuck: report, which it goes on after, or kill, which fails the run", 1},
     {"at", KEY_AT, "TIME", 0, "Not before this time", 1},
     {"in", KEY_IN, "DURATION", 0, "Not before so much time has passed from now on; 0s: at once", 1},
     {"tz", KEY_TZ, "ZONE", 0, "The zone that times are meant in (default: yours)", 1},
@@ -109,6 +116,34 @@ static const char *text_of(struct argp_state *state, const char *option, const c
     return text;
 }
 
+/* What says how long it may take, and be silent. */
+static error_t parse_length(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case KEY_TIMEOUT:
+        arguments->spec->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
+        name_field(arguments, "timeout_ns");
+        return 0;
+    case KEY_GRACE:
+        arguments->spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
+        name_field(arguments, "grace_ns");
+        return 0;
+    case KEY_HEARTBEAT:
+        arguments->spec->heartbeat_ns = gorctl_option_duration(state, "--heartbeat", arg);
+        name_field(arguments, "heartbeat_ns");
+        return 0;
+    case KEY_ON_STUCK:
+        if (!gorctl_on_stuck_parse(arg, &arguments->spec->on_stuck)) {
+            argp_error(state, "--on-stuck is '%s'; it must be report or kill", arg);
+        }
+        name_field(arguments, "on_stuck");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
 /* What says when. */
 static error_t parse_time(int key, char *arg, struct argp_state *state)
 {
@@ -129,14 +164,6 @@ static error_t parse_time(int key, char *arg, struct argp_state *state)
         arguments->gates.start_before = arg;
         name_field(arguments, "start_before_ns");
         return 0;
-    case KEY_TIMEOUT:
-        arguments->spec->timeout_ns = gorctl_option_duration(state, "--timeout", arg);
-        name_field(arguments, "timeout_ns");
-        return 0;
-    case KEY_GRACE:
-        arguments->spec->grace_ns = gorctl_option_duration(state, "--grace", arg);
-        name_field(arguments, "grace_ns");
-        return 0;
     case KEY_RETRIES: {
         uint64_t retries = gorctl_option_number(state, "--retries", arg);
         gorctl_retry_policy(arguments->spec)->retries =
@@ -145,7 +172,7 @@ static error_t parse_time(int key, char *arg, struct argp_state *state)
         return 0;
     }
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_length(key, arg, state);
     }
 }
 
@@ -262,7 +289,8 @@ int gorctl_cmd_update(struct gorctl *ctl, int argc, char **argv)
             "Examples:\n"
             "  gorctl update 12 --priority 5\n"
             "  gorctl update -q build --to-queue night --at 22:00\n"
-            "  gorctl update 12 --timeout 2h --if-version 1\n"};
+            "  gorctl update 12 --timeout 2h --if-version 1\n"
+            "  gorctl update 12 --heartbeat 5m --on-stuck kill\n"};
     arguments.spec = gorctl_alloc(sizeof(*arguments.spec));
     gor__v1__job_spec__init(arguments.spec);
     int code = gorctl_act_run(ctl, argc, argv, &act);

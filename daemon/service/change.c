@@ -26,6 +26,16 @@ static void take_grace(struct gord_change *change, const Gor__V1__JobSpec *from)
     change->spec.grace_ns = from->grace_ns;
 }
 
+static void take_heartbeat(struct gord_change *change, const Gor__V1__JobSpec *from)
+{
+    change->spec.heartbeat_ns = from->heartbeat_ns;
+}
+
+static void take_on_stuck(struct gord_change *change, const Gor__V1__JobSpec *from)
+{
+    change->spec.on_stuck = from->on_stuck;
+}
+
 static void take_queue(struct gord_change *change, const Gor__V1__JobSpec *from)
 {
     change->spec.queue = from->queue;
@@ -107,6 +117,8 @@ static const struct field {
     {"name", take_name},
     {"timeout_ns", take_timeout},
     {"grace_ns", take_grace},
+    {"heartbeat_ns", take_heartbeat},
+    {"on_stuck", take_on_stuck},
     {"labels", take_labels},
     {"queue", take_queue},
     {"priority", take_priority},
@@ -153,9 +165,9 @@ int gord_change_check(const Gor__V1__UpdateRequest *request, char *error, size_t
         if (find_field(request->fields[i]) == NULL) {
             return gord_check_refuse(
                 error, error_bytes,
-                "fields: '%.60s' is none that can be changed: name, timeout_ns, grace_ns, labels, "
-                "queue, priority, slots, tokens, rates, not_before_ns, delay_ns, start_before_ns, "
-                "retry.retries are",
+                "fields: '%.60s' is none that can be changed: name, timeout_ns, grace_ns, "
+                "heartbeat_ns, on_stuck, labels, queue, priority, slots, tokens, rates, "
+                "not_before_ns, delay_ns, start_before_ns, retry.retries are",
                 request->fields[i]);
         }
     }
@@ -222,6 +234,10 @@ int gord_change_make(struct gord_change *change, const Gor__V1__JobSpec *former,
     standing->version++;
     for (size_t i = 0; i < request->n_fields; i++) {
         find_field(request->fields[i])->take(change, request->spec);
+    }
+    if (change->spec.heartbeat_ns == 0 && !names(request, "on_stuck")) {
+        /* What to do about silence goes with the heartbeat, unless somebody asks for it by name. */
+        change->spec.on_stuck = GOR__V1__ON_STUCK__ON_STUCK_REPORT;
     }
     return put_labels(change, former, request);
 }

@@ -9,6 +9,7 @@ import gorctl_e2e as ctl
 from gor_e2e import CREATED, EXPIRED, FAILED, RUNNABLE, SUCCEEDED, TIMED_OUT, WAITING, grpc
 
 DONE, REFUSED, UNKNOWN = 1, 3, 4
+KILL = 1  # when stuck
 
 
 class Helpers:
@@ -41,6 +42,24 @@ class Update(Helpers, e2e.GordTest):
                             for r in reasons), reasons)
         self.assertEqual(self.run_held(job).outcome, TIMED_OUT)
         self.assertEqual(self.client.get(job).version, 1)
+
+    def test_heartbeat_is_given_and_taken_back(self):
+        job = self.held("sleep", "1000")
+        status, said = self.update(job, on_stuck=KILL)[job]
+        self.assertEqual(status, REFUSED)
+        self.assertIn("without spec.heartbeat_ns", said)
+        status, said = self.update(job, heartbeat_ns=e2e.SECOND // 2)[job]
+        self.assertEqual(status, REFUSED)
+        self.assertIn("spec.heartbeat_ns is out of range", said)
+        self.assertEqual(self.update(job, on_stuck=KILL, heartbeat_ns=7 * e2e.SECOND)[job],
+                         (DONE, "version 1"))
+        self.update(job, fields=["heartbeat_ns"])
+        spec = self.client.get(job).spec
+        self.assertEqual((spec.heartbeat_ns, spec.on_stuck), (0, 0))
+        self.update(job, on_stuck=KILL, heartbeat_ns=e2e.SECOND)
+        ended = self.run_held(job)
+        self.assertEqual((ended.outcome, ended.exit_code), (FAILED, 124))
+        self.assertIn("stuck: no sign of life for 1 s", ended.detail)
 
     def test_labels_are_set_and_taken_off_and_found(self):
         job = self.held(labels={"a": "1", "b": "2", "c": "3"})
@@ -170,6 +189,19 @@ class Update(Helpers, e2e.GordTest):
         late = run("update", job, "--priority", "1", "--if-version", "1")
         self.assertEqual(late.code, ctl.USAGE)
         self.assertIn("its version is 2, not 1", late.err.decode())
+        self.assertEqual(run("update", job, "--heartbeat", "90s", "--on-stuck", "kill").code, 0)
+        shown = run("show", job).text
+        self.assertRegex(shown, r"Heartbeat +1m30s")
+        self.assertRegex(shown, r"On stuck +kill")
+        self.assertEqual(run("update", job, "--heartbeat", "0s").code, 0)
+        self.assertNotIn("Heartbeat", run("show", job).text)
+        for args, said in ((("--heartbeat", "10ms"), "out of range"),
+                           (("--on-stuck", "kill"), "without spec.heartbeat_ns"),
+                           (("--heartbeat", "soon"), "--heartbeat"),
+                           (("--on-stuck", "wait"), "it must be report or kill")):
+            bad = run("update", job, *args)
+            self.assertEqual(bad.code, ctl.USAGE, args)
+            self.assertIn(said, bad.err.decode())
         run("release", job)
         self.assertEqual(run("wait", job).code, 0)
         self.assertEqual(run("update", job, "--priority", "1").code, ctl.USAGE)
