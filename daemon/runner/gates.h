@@ -38,6 +38,10 @@ struct gord_gates {
     /* It has not started in time, or its deadline has passed before it did. */
     void (*expired)(void *arg, struct gord_job *job);
     void *arg;
+    /* What became of a job that has ended and is not in the store, not yet or no longer; false: that is
+     * not known. NULL: there are none such. */
+    bool (*recall)(void *arg, uint64_t id, struct gord_after_facts *out);
+    void *recall_arg;
 };
 
 int gord_gates_open(struct gord_gates *gates, struct gord_bus *bus);

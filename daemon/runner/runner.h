@@ -85,6 +85,11 @@ int gord_runner_would_gate(struct gord_runner *runner, const struct gord_spec *s
 int gord_runner_would_hold(struct gord_runner *runner, const struct gord_spec *spec,
                            enum gord_after_verdict *out_verdict);
 
+/* Who knows of jobs that have ended and are not in the store, see struct gord_gates. NULL: nobody. */
+void gord_runner_on_recall(struct gord_runner *runner,
+                           bool (*fn)(void *arg, uint64_t id, struct gord_after_facts *out),
+                           void *arg);
+
 /* Keep a live job that has not started from starting, or no longer. 0 as above; -EALREADY: it is so
  * already; -EBUSY: it has started; -EINVAL: it has ended; -ENOMEM, or the reader's error. */
 int gord_runner_hold(struct gord_runner *runner, struct gord_job *job, const char *cause,

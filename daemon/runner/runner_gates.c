@@ -55,6 +55,14 @@ int gord_runner_would_hold(struct gord_runner *runner, const struct gord_spec *s
     return gord_gates_would_hold(&runner->gates, spec, out_verdict);
 }
 
+void gord_runner_on_recall(struct gord_runner *runner,
+                           bool (*fn)(void *arg, uint64_t id, struct gord_after_facts *out),
+                           void *arg)
+{
+    runner->gates.recall = fn;
+    runner->gates.recall_arg = arg;
+}
+
 static void gate_opened(void *arg, struct gord_job *job)
 {
     struct gord_runner *runner = arg;

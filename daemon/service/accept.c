@@ -12,6 +12,7 @@
 #include "daemon/job/queues.h"
 #include "daemon/service/array.h"
 #include "daemon/service/corr.h"
+#include "daemon/service/import.h"
 #include "daemon/service/quota.h"
 
 #define LIVE_MAX 20000000
@@ -178,7 +179,11 @@ static bool dependency_exists(struct gord_service *service, const char *where,
             "%sspec.after: line %u does not stand before this job in the same request", where,
             of->line);
     }
+    struct gord_after_facts facts;
     int result = of->line == 0 ? gord_knows(service, of->id) : 0;
+    if (result == -ENOENT && gord_import_recall(service, of->id, &facts)) {
+        return true;
+    }
     if (result == -ENOENT) {
         return gord_refuse(out_why, WIRE_NOT_FOUND, "%sspec.after: there is no job %" PRIu64, where,
                            of->id);

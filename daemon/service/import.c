@@ -40,6 +40,7 @@ static void free_if_unused(struct gord_import *import)
     }
     gord_import_free_arrays(import);
     gord_idmap_fini(&import->ids);
+    gord_idmap_fini(&import->ends);
     free(import);
 }
 

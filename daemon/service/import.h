@@ -23,6 +23,10 @@ size_t gord_import_point(Gor__V1__JobSpec *spec, const struct gord_idmap *ids, b
 bool gord_import_point_live(struct gord_service *service, Gor__V1__JobSpec *spec,
                             const struct gord_idmap *ids, struct gord_refusal *out_why);
 
+/* What became of an ended job that an import under way has taken as `id`; false: none has. `arg` is the
+ * service. */
+bool gord_import_recall(void *arg, uint64_t id, struct gord_after_facts *out);
+
 /* The history of an ended job that is `id` here, complete (gord_history_complete); the events are the
  * caller's, and so is the list. `*out_made_up`: its steps were not all there. */
 bool gord_import_history(const Gor__V1__ImportRequest *request, uint64_t id,

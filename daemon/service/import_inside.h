@@ -34,6 +34,8 @@ struct gord_import {
     uint32_t uid;
     uint64_t number;       /* among all imports */
     struct gord_idmap ids; /* of jobs taken, and of those known */
+    struct gord_idmap
+        ends; /* by ids here: what became of jobs taken that had ended, see import_refs.c */
     Gor__V1__ImportOptions__Live live;
     bool dry_run;
     bool dry_settings;   /* were this none, there would be queues, pools or rates that are not */
@@ -88,6 +90,10 @@ bool gord_import_enter_live(struct gord_import *import, struct gord_import_answe
 /* Would a job with that spec be taken here, but for what only gord may set? */
 bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *wire,
                            struct gord_refusal *why);
+
+/* It had ended, and is job `id` here: those that come after it find it, though it may not be on disk yet,
+ * or be removed there again for its age. Without memory they do not. */
+void gord_import_remember(struct gord_import *import, const Gor__V1__Job *job, uint64_t id);
 
 /* ------------------------------------------------------------------ arrays that have not ended */
 

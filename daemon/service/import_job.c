@@ -75,6 +75,7 @@ static bool enter_history(struct gord_import *import, struct gord_import_answer 
         (void)gord_output_remove(root, answer->result.id);
         return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
     }
+    gord_import_remember(import, import->job->job, answer->result.id);
     /* Without memory for the acknowledgement it is taken all the same, and told so before its time. */
     return gord_import_await(import, answer, seq) == 0 ||
            gord_refuse(why, WIRE_RESOURCE_EXHAUSTED,

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "daemon/service/import.h"
+#include "daemon/service/import_inside.h"
 
 /* The id here in *id; whether it had to be left out. */
 static bool point(uint64_t *id, const struct gord_idmap *ids, bool renumbered)
@@ -92,5 +92,36 @@ bool gord_import_point_live(struct gord_service *service, Gor__V1__JobSpec *spec
     if (parent == NULL || parent->state == GOR__V1__JOB_STATE__TERMINATED) {
         spec->parent_id = 0;
     }
+    return true;
+}
+
+/* ------------------------------------------------------------------ those that had ended */
+
+enum { KNOWN = 1, STARTED = 2, OUTCOME_SHIFT = 8 };
+
+void gord_import_remember(struct gord_import *import, const Gor__V1__Job *job, uint64_t id)
+{
+    bool started = job->started_ns != 0 || job->attempt > 0 || job->losses > 0;
+    uint64_t end = KNOWN | (started ? STARTED : 0U) | (uint64_t)job->outcome << OUTCOME_SHIFT;
+
+    (void)gord_idmap_put(&import->ends, id, end);
+}
+
+bool gord_import_recall(void *arg, uint64_t id, struct gord_after_facts *out)
+{
+    struct gord_service *service = arg;
+    uint64_t end = 0;
+
+    for (struct rpc_link *link = service->imports.next; link != &service->imports && end == 0;
+         link = link->next) {
+        end = gord_idmap_get(&RPC_OF(link, struct gord_import, link)->ends, id);
+    }
+    if (end == 0) {
+        return false;
+    }
+    *out = (struct gord_after_facts){.exists = true,
+                                     .started = (end & STARTED) != 0,
+                                     .ended = true,
+                                     .outcome = (Gor__V1__Outcome)(end >> OUTCOME_SHIFT)};
     return true;
 }

@@ -12,6 +12,7 @@
 #include "daemon/runner/text.h"
 #include "daemon/service/auth.h"
 #include "daemon/service/crons.h"
+#include "daemon/service/import.h"
 #include "daemon/service/request.h"
 #include "daemon/service/state.h"
 #include "gor/v1/crons.pb-c.h"
@@ -445,6 +446,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
                                            .arg = service};
     gord_bus_follow(opts->bus, &service->hook);
     gord_runner_on_log(opts->runner, on_log, service);
+    gord_runner_on_recall(opts->runner, gord_import_recall, service);
     gord_runner_on_child(opts->runner, gord_submit_child, service);
     gord_runner_on_subjob(opts->runner, &(struct gord_subjob_handler){gord_subjobs_ask, service});
     gord_crons_start(service);
