@@ -181,3 +181,83 @@ const struct gord_array_place *gord_array_find(const struct gord_array_place *pl
     struct gord_array_place wanted = {index, 0};
     return bsearch(&wanted, places, count, sizeof *places, compare_places);
 }
+
+/* ------------------------------------------------------------------ stored tasks */
+
+enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
+enum { TASK_FIELD = 15, INDEX_FIELD = 2 }; /* of JobSpec, of ArrayTask; see jobs.proto */
+
+/* What is left of a message. */
+struct rest {
+    const uint8_t *at;
+    const uint8_t *end;
+};
+
+static bool take_varint(struct rest *rest, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && rest->at < rest->end; shift += 7) {
+        uint8_t byte = *rest->at++;
+        value |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128) {
+            *out = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The next field: its number, and its value, or what it consists of if it has a length. */
+static bool take_field(struct rest *rest, uint64_t *number, uint64_t *value, struct rest *inside)
+{
+    uint64_t key, length = 0;
+    if (!take_varint(rest, &key)) {
+        return false;
+    }
+    *number = key >> 3;
+    switch (key & 7) {
+    case VARINT:
+        return take_varint(rest, value);
+    case LENGTH:
+        if (!take_varint(rest, &length)) {
+            return false;
+        }
+        break;
+    case FIXED64:
+    case FIXED32:
+        length = (key & 7) == FIXED64 ? 8 : 4;
+        break;
+    default:
+        return false;
+    }
+    if (length > (uint64_t)(rest->end - rest->at)) {
+        return false;
+    }
+    *inside = (struct rest){rest->at, rest->at + length};
+    rest->at += length;
+    return true;
+}
+
+bool gord_array_index_of(const void *packed, size_t bytes, uint32_t *out_index)
+{
+    struct rest rest = {packed, (const uint8_t *)packed + bytes};
+    struct rest task = {NULL, NULL};
+    uint64_t number = 0, index = 0, value = 0;
+    while (number != TASK_FIELD && rest.at < rest.end) {
+        if (!take_field(&rest, &number, &value, &task)) {
+            return false;
+        }
+    }
+    if (number != TASK_FIELD || task.at == NULL) {
+        return false;
+    }
+    while (task.at < task.end) {
+        struct rest unused;
+        if (!take_field(&task, &number, &value, &unused)) {
+            return false;
+        }
+        index = number == INDEX_FIELD ? value : index;
+    }
+    *out_index = (uint32_t)index;
+    return true;
+}

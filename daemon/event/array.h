@@ -20,6 +20,10 @@ enum {
 /* How many tasks a group has, or the array that a task is of; 0: it is neither. */
 uint32_t gord_array_count(const Gor__V1__JobSpec *wire);
 
+/* The index of a task from its stored spec, a packed JobSpec, without unpacking that. False: it is no
+ * task's, or broken. */
+bool gord_array_index_of(const void *packed, size_t bytes, uint32_t *out_index);
+
 /* How many indices the ranges have together; far too large ones count as GORD_ARRAY_MAX + 1. */
 uint32_t gord_array_size(const Gor__V1__Array *array);
 

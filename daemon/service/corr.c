@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* corr.c - see corr.h.
- *
- * Ids of an array's tasks follow each other in the order of its indices, so where an index stands says
- * which job its task is, once the first is known.
- */
+/* corr.c - see corr.h. */
 #include "daemon/service/corr.h"
 
 #include <errno.h>
@@ -14,7 +10,9 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/event/array.h"
+#include "daemon/job/group.h"
 #include "daemon/service/array.h"
+#include "daemon/service/tasks.h"
 
 /* Arrays one is to wait for so, and how many dependencies all its tasks may have of it. */
 enum { ARRAYS_MAX = 16, TOTAL_MAX = 1000000 };
@@ -100,31 +98,11 @@ struct other {
     const Gor__V1__Array *array;
     Gor__V1__JobSpec *owned; /* what has it; NULL: it is borrowed */
     uint64_t id;             /* 0: it is in the same request */
-    uint64_t first;          /* of its tasks */
 };
 
 static void fini_other(struct other *other)
 {
     gor__v1__job_spec__free_unpacked(other->owned, NULL);
-}
-
-/* Are the ids those of its tasks, each? Either all are on disk by now, or none is. */
-static int are_all_kept(struct gord_service *service, struct other *other, bool *out_kept)
-{
-    struct gord_reader *reader = gord_bus_reader(service->bus);
-    uint64_t size = gord_array_size(other->array);
-    uint64_t kept = 0;
-    int result = gord_runner_first_task(service->runner, other->id, &other->first);
-
-    *out_kept = false;
-    if (result == -ENOENT) {
-        return 0;
-    }
-    if (result == 0) {
-        result = gord_reader_count_tasks(reader, other->id, other->first + size - 1, &kept);
-    }
-    *out_kept = kept == size || kept == 0;
-    return result;
 }
 
 /* 0 and the array there was once handed in as `id`; 0 and none: it is none, and *out_task_of says which
@@ -166,6 +144,13 @@ static bool refuse_no_array(const char *where, uint64_t id, uint64_t task_of,
                        where, id);
 }
 
+static bool refuse_lookup(const char *where, uint64_t id, int error, struct gord_refusal *out_why)
+{
+    return gord_refuse(out_why, wire_status_from_errno(error),
+                       "%sspec.after: cannot look job %" PRIu64 " up: %s", where, id,
+                       strerror(-error));
+}
+
 /* Has it a task for each index of ours? */
 static bool has_indices(const char *where, const Gor__V1__Array *ours, const struct other *other,
                         struct gord_refusal *out_why)
@@ -199,34 +184,48 @@ static bool has_indices(const char *where, const Gor__V1__Array *ours, const str
                        gord_array_text(ours, mine, sizeof(mine)));
 }
 
+/* Are all of its tasks there, so that what became of each can be told? */
+static bool has_tasks(struct gord_service *service, const char *where, const struct other *other,
+                      struct gord_refusal *out_why)
+{
+    const struct gord_job *group = gord_job_find(gord_bus_table(service->bus), other->id);
+    struct gord_tasks_by_index tasks;
+    int result = gord_tasks_find(service, other->id, other->array, &tasks);
+
+    if (result != 0) {
+        return refuse_lookup(where, other->id, result, out_why);
+    }
+    bool whole = tasks.known == tasks.count;
+    gord_tasks_fini(&tasks);
+    if (!whole && group != NULL && gord_group_is_coming(group)) {
+        return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
+                           "%sspec.after: CORR: array %" PRIu64
+                           " is being imported, and not all of its tasks have come",
+                           where, other->id);
+    }
+    return whole || gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
+                                "%sspec.after: CORR: the tasks of array %" PRIu64
+                                " are not all kept any more, so what became of each cannot be told",
+                                where, other->id);
+}
+
 static bool accepts_known(struct gord_service *service, const char *where,
                           const Gor__V1__Array *ours, uint64_t id, struct gord_refusal *out_why)
 {
     struct other other;
     uint64_t task_of = 0;
-    bool kept = false;
-    bool accepted = false;
     int result = find_other(service, id, &other, &task_of);
 
-    if (result == 0 && other.array == NULL) {
+    if (result != 0) {
+        return refuse_lookup(where, id, result, out_why);
+    }
+    if (other.array == NULL) {
+        fini_other(&other);
         return refuse_no_array(where, id, task_of, out_why);
     }
-    if (result == 0) {
-        accepted = has_indices(where, ours, &other, out_why);
-        result = accepted ? are_all_kept(service, &other, &kept) : 0;
-    }
+    bool accepted =
+        has_indices(where, ours, &other, out_why) && has_tasks(service, where, &other, out_why);
     fini_other(&other);
-    if (result != 0) {
-        return gord_refuse(out_why, wire_status_from_errno(result),
-                           "%sspec.after: cannot look job %" PRIu64 " up: %s", where, id,
-                           strerror(-result));
-    }
-    if (accepted && !kept) {
-        return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
-                           "%sspec.after: CORR: the tasks of array %" PRIu64
-                           " are not all kept any more, so what became of each cannot be told",
-                           where, id);
-    }
     return accepted;
 }
 
@@ -271,9 +270,7 @@ bool gord_corr_accepts(struct gord_service *service, const char *where,
 /* One dependency that is another for each task. */
 struct pairing {
     Gor__V1__Dependency *of; /* of the clauses below */
-    uint64_t first;
-    uint32_t count;
-    struct gord_array_place *places; /* owned */
+    struct gord_tasks_by_index tasks;
 };
 
 struct gord_corr {
@@ -292,7 +289,7 @@ void gord_corr_free(struct gord_corr *corr)
         return;
     }
     for (size_t i = 0; i < corr->pairing_count; i++) {
-        free(corr->pairings[i].places);
+        gord_tasks_fini(&corr->pairings[i].tasks);
     }
     free(corr->pairings);
     free(corr->clauses);
@@ -328,22 +325,19 @@ static int pair(struct gord_service *service, struct gord_corr *corr, Gor__V1__D
     struct pairing *pairing = &corr->pairings[corr->pairing_count];
     struct other other;
     uint64_t task_of;
-    bool kept = false;
     int result = find_other(service, of->id, &other, &task_of);
 
-    if (result == 0 && other.array != NULL) {
-        result = are_all_kept(service, &other, &kept);
-    }
-    if (result == 0 && !kept) {
+    if (result == 0 && other.array == NULL) {
         result = -ENOENT; /* it was accepted, so this is not */
     }
     if (result == 0) {
-        pairing->places = gord_array_places(other.array);
-        pairing->count = gord_array_size(other.array);
-        pairing->first = other.first;
+        result = gord_tasks_find(service, of->id, other.array, &pairing->tasks);
+    }
+    if (result == 0) {
         pairing->of = of;
-        corr->pairing_count += pairing->places != NULL;
-        result = pairing->places != NULL ? 0 : -ENOMEM;
+        corr->pairing_count++;
+        /* All were there when it was accepted. */
+        result = pairing->tasks.known == pairing->tasks.count ? 0 : -ENOENT;
     }
     fini_other(&other);
     of->condition = GOR__V1__DEPENDENCY__CONDITION__OK;
@@ -405,10 +399,8 @@ void gord_corr_fill(struct gord_corr *corr, uint32_t index, Gor__V1__JobSpec *ou
     }
     for (size_t i = 0; i < corr->pairing_count; i++) {
         const struct pairing *pairing = &corr->pairings[i];
-        const struct gord_array_place *place =
-            gord_array_find(pairing->places, pairing->count, index);
-        GORD_ASSERT(place != NULL); /* it was accepted */
-        pairing->of->id = pairing->first + place->place;
+        pairing->of->id = gord_tasks_id(&pairing->tasks, index);
+        GORD_ASSERT(pairing->of->id != 0); /* it was accepted */
     }
     out_task->n_after = corr->clause_count;
     out_task->after = corr->pointers;

@@ -73,14 +73,17 @@ static int give_up(struct gord_writer *writer, uint64_t id, struct gord_tally *t
     return rc != SQLITE_OK || seq == 0 ? rc : gord_retain_remove(writer, tally, id, seq);
 }
 
-int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally)
+int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, bool is_group,
+                         struct gord_tally *tally)
 {
     sqlite3_stmt *stmt = writer->stmts[WRITE_DELETE_AWAITED];
     (void)sqlite3_bind_int64(stmt, 1, (int64_t)job_id);
     int rc = sqlite3_step(stmt); /* all are deleted by the first step */
     while (rc == SQLITE_ROW) {
         tally->rows++;
-        rc = give_up(writer, (uint64_t)sqlite3_column_int64(stmt, 0), tally);
+        uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 0);
+        rc = give_up(writer, id, tally);
+        rc = rc == SQLITE_OK && is_group ? gord_awaited_release_tasks(writer, id, tally) : rc;
         rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
     }
     (void)sqlite3_reset(stmt);

@@ -2,6 +2,8 @@
 /* awaited.h - jobs that live ones are to run after: what became of them is looked up in the store after
  * a restart, so those that have ended are spared from removal until nobody waits any more.
  *
+ * A group whose tasks are being imported waits for the tasks of the groups it is to run after as well: its
+ * own, which say for which of them, may come with another import.
  * Two tables: `awaited`, who waits for whom; `spared`, what would have been removed meanwhile.
  * Threads     the writer's.
  */
@@ -19,8 +21,10 @@ struct gord_writer;
 int gord_awaited_put(struct gord_writer *writer, const struct gord_event *submitted,
                      struct gord_tally *tally);
 
-/* Job `job_id` has ended and waits for none any more; what was spared for it alone is removed. */
-int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally);
+/* Job `job_id` has ended and waits for none any more; what was spared for it alone is removed, with the
+ * tasks of arrays that were spared for a group. */
+int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, bool is_group,
+                         struct gord_tally *tally);
 
 /* A group has ended: its tasks that were spared for it alone are removed. */
 int gord_awaited_release_tasks(struct gord_writer *writer, uint64_t group_id,

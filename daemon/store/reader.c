@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/event/array.h"
 #include "daemon/store/reading.h"
 
 static const char *const statements[READ_COUNT] = {
@@ -59,7 +60,7 @@ static const char *const statements[READ_COUNT] = {
     [READ_TASKS_ENDED] = "SELECT e.outcome FROM jobs t CROSS JOIN ended e ON e.id = t.id WHERE "
                          "t.parent_id = ?",
     [READ_FIRST_TASK] = "SELECT id FROM jobs WHERE parent_id = ? ORDER BY id LIMIT 1",
-    [READ_COUNT_TASKS] = "SELECT count(*) FROM jobs WHERE parent_id = ? AND id <= ?",
+    [READ_TASKS] = "SELECT id, spec FROM jobs WHERE parent_id = ?",
 };
 
 int gord_reader_open(const char *path, struct gord_reader **out_reader)
@@ -456,18 +457,20 @@ int gord_reader_first_task(struct gord_reader *reader, uint64_t group_id, uint64
     return rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
 }
 
-int gord_reader_count_tasks(struct gord_reader *reader, uint64_t group_id, uint64_t last_id,
-                            uint64_t *out_count)
+int gord_reader_tasks(struct gord_reader *reader, uint64_t group_id,
+                      int (*visit)(void *arg, uint64_t id, uint32_t index), void *arg)
 {
-    sqlite3_stmt *stmt = reader->stmts[READ_COUNT_TASKS];
+    sqlite3_stmt *stmt = reader->stmts[READ_TASKS];
+    int err = 0, rc = SQLITE_DONE;
     (void)sqlite3_bind_int64(stmt, 1, group_id > INT64_MAX ? 0 : (int64_t)group_id);
-    (void)sqlite3_bind_int64(stmt, 2, last_id > INT64_MAX ? INT64_MAX : (int64_t)last_id);
-    int rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW) {
-        *out_count = (uint64_t)sqlite3_column_int64(stmt, 0);
+    while (err == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        const void *packed = sqlite3_column_blob(stmt, 1);
+        uint32_t index = 0;
+        bool good = gord_array_index_of(packed, (size_t)sqlite3_column_bytes(stmt, 1), &index);
+        err = good ? visit(arg, (uint64_t)sqlite3_column_int64(stmt, 0), index) : -EBADMSG;
     }
     (void)sqlite3_reset(stmt);
-    return gord_reader_error(reader, rc);
+    return err != 0 ? err : gord_reader_error(reader, rc);
 }
 
 /* ------------------------------------------------------------ live jobs */

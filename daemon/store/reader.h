@@ -63,9 +63,10 @@ int gord_reader_tasks_ended(struct gord_reader *reader, uint64_t group_id,
 /* The first of a group's tasks that is kept. -ENOENT. */
 int gord_reader_first_task(struct gord_reader *reader, uint64_t group_id, uint64_t *out_id);
 
-/* How many of a group's tasks up to `last_id` are kept. */
-int gord_reader_count_tasks(struct gord_reader *reader, uint64_t group_id, uint64_t last_id,
-                            uint64_t *out_count);
+/* Call visit(arg, id, index) for each of a group's tasks that is kept, until that answers something else
+ * than 0, which is answered then. -EBADMSG: one is no task. */
+int gord_reader_tasks(struct gord_reader *reader, uint64_t group_id,
+                      int (*visit)(void *arg, uint64_t id, uint32_t index), void *arg);
 
 /* 0, or -ENOENT; cheaper than reading the job. */
 int gord_reader_knows(struct gord_reader *reader, uint64_t id);

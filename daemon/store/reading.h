@@ -34,7 +34,7 @@ enum gord_reader_statement {
     READ_TOKENS,
     READ_TASKS_ENDED,
     READ_FIRST_TASK,
-    READ_COUNT_TASKS,
+    READ_TASKS,
     READ_COUNT,
 };
 

@@ -289,7 +289,8 @@ static int write_awaited(struct gord_writer *writer, const struct gord_batch_ent
         return SQLITE_OK;
     }
     if (ended) {
-        return gord_awaited_release(writer, entry->job_id, tally);
+        return gord_awaited_release(writer, entry->job_id, entry->last->job_kind == GORD_GROUP,
+                                    tally);
     }
     bool has_run = entry->revived != NULL &&
                    entry->revived->standing->attempt + entry->revived->standing->losses > 0;

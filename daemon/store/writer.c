@@ -54,7 +54,9 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_FIND_AWAITED] =
         "SELECT by_id FROM awaited WHERE id = ?1 UNION ALL SELECT l.id FROM jobs t JOIN live l ON "
         "l.id = "
-        "t.parent_id JOIN jobs g ON g.id = l.id WHERE t.id = ?1 AND g.kind = 3 LIMIT 1",
+        "t.parent_id JOIN jobs g ON g.id = l.id WHERE t.id = ?1 AND g.kind = 3 UNION ALL SELECT "
+        "a.by_id FROM jobs t JOIN awaited a ON a.id = t.parent_id JOIN standing s ON s.id = "
+        "a.by_id WHERE t.id = ?1 AND s.held & 2 LIMIT 1",
     [WRITE_NEXT_SPARED] =
         "SELECT s.id FROM jobs t JOIN spared s ON s.id = t.id WHERE t.parent_id = "
         "?1 AND t.id > ?2 ORDER BY t.id LIMIT 1",

@@ -138,3 +138,44 @@ TEST(array_places_find_every_index_and_no_other)
     CHECK(gord_array_find(places, size, UINT32_MAX) == NULL);
     free(places);
 }
+
+TEST(array_index_is_read_from_a_stored_task)
+{
+    static char *labels[] = {(char *)"key=value"};
+    Gor__V1__ArrayTask task = GOR__V1__ARRAY_TASK__INIT;
+    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    uint32_t index = 77;
+    task.array_id = 300;
+    task.count = 20;
+    native.function = labels[0];
+    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    wire.native = &native;
+    wire.timeout_ns = -1; /* ten bytes */
+    wire.unique_key = labels[0];
+    for (uint32_t i = 0; i < 3; i++) {
+        static const uint32_t indices[] = {0, 200, GORD_ARRAY_INDEX_MAX};
+        task.index = indices[i];
+        wire.task = &task;
+        size_t bytes = gor__v1__job_spec__get_packed_size(&wire);
+        uint8_t *packed = malloc(bytes);
+        CHECK(packed != NULL);
+        gor__v1__job_spec__pack(&wire, packed);
+        CHECK(gord_array_index_of(packed, bytes, &index));
+        CHECK_EQ(index, indices[i]);
+        for (size_t cut = 0; cut < bytes; cut++) { /* no byte behind the end is looked at */
+            uint8_t *part = malloc(cut + (cut == 0));
+            CHECK(part != NULL);
+            memcpy(part, packed, cut);
+            (void)gord_array_index_of(part, cut, &index);
+            free(part);
+        }
+        wire.task = NULL;
+        bytes = gor__v1__job_spec__pack(&wire, packed);
+        CHECK(!gord_array_index_of(packed, bytes, &index));
+        free(packed);
+    }
+    CHECK(!gord_array_index_of("\x7b", 1, &index)); /* field 15, as a group */
+    CHECK(!gord_array_index_of("\x7a\x05\x10", 3, &index));
+    CHECK(!gord_array_index_of("\x78\x05", 2, &index)); /* as a number */
+}

@@ -379,28 +379,64 @@ TEST(reader_knows_how_what_has_ended_did_and_nothing_of_the_rest)
     CHECK_EQ(box_close(&box), 0);
 }
 
-TEST(reader_counts_the_tasks_of_a_group_up_to_one)
+static struct gord_spec *task_spec(uint64_t group_id, uint32_t index)
+{
+    Gor__V1__ArrayTask task = GOR__V1__ARRAY_TASK__INIT;
+    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    struct gord_spec *spec = NULL;
+    task.array_id = group_id;
+    task.index = index;
+    native.function = (char *)"builtin.echo";
+    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    wire.native = &native;
+    wire.task = &task;
+    wire.parent_id = group_id;
+    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
+    return spec;
+}
+
+enum { TASKS = 5 };
+
+/* Which job has which index. */
+static int note_task(void *arg, uint64_t id, uint32_t index)
+{
+    uint64_t *ids = arg;
+    CHECK_INT(index, <, TASKS);
+    ids[index] = id;
+    return 0;
+}
+
+static int stop_there(void *arg, uint64_t id, uint32_t index)
+{
+    (void)arg, (void)id, (void)index;
+    return 7;
+}
+
+TEST(reader_tells_which_job_is_which_task_of_a_group)
 {
     struct box box;
-    uint64_t first = 0, count = 0;
+    uint64_t first = 0, ids[TASKS] = {0};
     CHECK_EQ(box_open(&box, fresh_dir(), false), 0);
-    uint64_t parent = box_submit(&box, native_spec("p", 0));
+    uint64_t group = box_submit(&box, native_spec("g", 0));
     uint64_t other = box_submit(&box, native_spec("o", 0));
-    for (int i = 0; i < 5; i++) {
-        (void)box_submit(&box, native_spec("c", i == 2 ? other : parent));
+    for (uint32_t i = 0; i < TASKS; i++) {
+        (void)box_submit(&box, task_spec(i == 2 ? other : group, TASKS - 1 - i));
     }
+    uint64_t no_task = box_submit(&box, native_spec("c", other));
     box_settle(&box);
     struct gord_reader *reader = box_reader(&box);
-    CHECK_EQ(gord_reader_first_task(reader, parent, &first), 0);
+    CHECK_EQ(gord_reader_first_task(reader, group, &first), 0);
     CHECK_EQ(first, other + 1);
-    CHECK_EQ(gord_reader_count_tasks(reader, parent, first, &count), 0);
-    CHECK_EQ(count, 1);
-    CHECK_EQ(gord_reader_count_tasks(reader, parent, first + 3, &count), 0);
-    CHECK_EQ(count, 3); /* one is another's */
-    CHECK_EQ(gord_reader_count_tasks(reader, parent, UINT64_MAX, &count), 0);
-    CHECK_EQ(count, 4);
-    CHECK_EQ(gord_reader_count_tasks(reader, first, UINT64_MAX, &count), 0);
-    CHECK_EQ(count, 0);
+    CHECK_EQ(gord_reader_tasks(reader, group, note_task, ids), 0);
+    for (uint32_t i = 0; i < TASKS; i++) {
+        CHECK_EQ(ids[i], i == 2 ? 0 : first + TASKS - 1 - i); /* one is another's */
+    }
+    CHECK_EQ(gord_reader_tasks(reader, group, stop_there, NULL), 7);
+    CHECK_EQ(gord_reader_tasks(reader, first, stop_there, NULL), 0);
+    CHECK_EQ(gord_reader_tasks(reader, UINT64_MAX, stop_there, NULL), 0);
+    CHECK_EQ(gord_reader_tasks(reader, other, note_task, ids), -EBADMSG);
+    CHECK_EQ(no_task, other + TASKS + 1);
     gord_reader_close(reader);
     CHECK_EQ(box_close(&box), 0);
 }

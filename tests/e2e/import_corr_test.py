@@ -5,7 +5,7 @@ import gor_e2e as e2e
 from gor_e2e import CREATED, DEPENDENCY_FAILED, FAILED, SUCCEEDED, WAITING
 from import_e2e import ImportTest
 
-ANY, NOTOK, START = 1, 2, 3
+ANY, NOTOK, START, CORR = 1, 2, 3, 4
 
 # Same ids or others, held there or not, over a death of the daemon or not.
 WAYS = [(0, "--live=submit", False), (20, "--live=hold", True), (0, "--live=submit", True)]
@@ -121,6 +121,76 @@ class ImportCorr(ImportTest):
         self.release(client, ids[first], 4)
         self.check_ended(client, ids[second])
         self.checked(gord, client)
+
+    def test_what_the_rest_waits_for_is_kept_between_imports(self):
+        first, second, lines = self.pair(ended=4, held=True)
+        gord, client = self.begin("--keep-jobs", "2")
+        done = self.into(gord, self.file(lines[:7]), "--live=submit")  # without the last two tasks
+        self.assertIn(b"2 tasks of 3 have not come", done.err)
+        for _ in range(10):
+            client.wait(client.native("builtin.echo"))
+        client = self.after_kill(gord, client)
+        last = [client.native("builtin.echo") for _ in range(10)]
+        client.wait(last[-1])
+        e2e.until(lambda: client.jobs("List", limit=1).total_terminated <= 2 + 5 + 1)
+        ids = self.taken(gord, lines, "--live=submit", "--resume",
+                         self.file(done.text.splitlines(), "taken"))
+        self.release(client, ids[second], 3)
+        self.assertEqual(client.wait(ids[second]).detail, "1 of 3 tasks never ran")
+        e2e.until(lambda: client.jobs("List", limit=1).total_terminated <= 2)
+        self.checked(gord, client)
+
+    # ---------------------------------------------------------------- arrays that were imported
+
+    def corresponds(self, client, first, count):
+        """Of an array submitted there each task waits for the one of its index."""
+        spec = client.native_spec("builtin.echo", held=True, after=[client.message("AnyOf", of=[
+            client.message("Dependency", id=first, condition=CORR)])])
+        spec.array.indices.add(first=0, last=count - 1)
+        new = client.submit(spec)
+        tasks = [client.get(i) for i in range(new + 1, new + 1 + count)]
+        waits = [client.get(task.spec.after[0].of[0].id) for task in tasks]
+        self.assertEqual([(w.spec.task.array_id, w.spec.task.index) for w in waits],
+                         [(first, i) for i in range(count)])
+        client.jobs("Cancel", ids=[new])
+
+    def test_its_tasks_came_in_another_order(self):
+        first, _, lines = self.pair(ended=4, held=True)
+        lines = [lines[i] for i in (0, 4, 1, 3, 2)]
+        gord, client = self.begin(older=20)
+        ids = self.taken(gord, lines)
+        self.assertEqual([ids[first + i] - ids[first] for i in range(5)], [0, 2, 4, 3, 1])
+        self.corresponds(client, ids[first], 4)
+        client = self.checked(gord, client)
+        self.corresponds(client, ids[first], 4)
+
+    def test_its_tasks_came_with_others_between(self):
+        first, _, lines = self.pair(ended=2)
+        gord, client = self.begin(older=20)
+        done = self.into(gord, self.file([lines[i] for i in (0, 4, 1)]), "--live=submit")
+        for what in (lambda: None, lambda: client.wait(client.native("builtin.echo"))):
+            what()
+            new = int(done.text.split()[1])
+            spec = client.native_spec("builtin.echo", after=[client.message("AnyOf", of=[
+                client.message("Dependency", id=new, condition=CORR)])])
+            spec.array.indices.add(first=0, last=0)
+            with self.assertRaises(e2e.grpc.RpcError) as raised:
+                client.submit(spec)
+            self.assertEqual(raised.exception.code(), e2e.grpc.StatusCode.FAILED_PRECONDITION)
+            self.assertIn("is being imported, and not all of its tasks have come",
+                          raised.exception.details())
+        ids = self.taken(gord, [lines[i] for i in (0, 4, 1, 3, 2)], "--live=submit", "--resume",
+                         self.file(done.text.splitlines(), "taken"))
+        self.corresponds(client, ids[first], 4)
+        client = self.after_kill(gord, client)
+        self.corresponds(client, ids[first], 4)
+        self.release(client, ids[first], 4)
+        client.wait(ids[first])
+        self.corresponds(client, ids[first], 4)
+        client.jobs("Remove", ids=[ids[first + 3]])
+        with self.assertRaises(e2e.grpc.RpcError) as raised:
+            self.corresponds(client, ids[first], 1)
+        self.assertIn("are not all kept any more", raised.exception.details())
 
     # ---------------------------------------------------------------- jobs after what has ended
 
