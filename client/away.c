@@ -71,11 +71,6 @@ bool gorctl_is_away(const struct gorctl *ctl)
     return rpc_client_has_left(ctl->channel->client);
 }
 
-bool gorctl_is_lost(const struct gorctl *ctl)
-{
-    return rpc_client_error_text(ctl->channel->client)[0] != '\0';
-}
-
 void gorctl_back_add(struct gorctl *ctl, struct gorctl_back *back)
 {
     back->next = ctl->channel->backs;
@@ -107,12 +102,12 @@ static bool is_stopped(const struct gorctl_channel *channel)
     return channel->stream != NULL && channel->stream->stopped;
 }
 
-/* Once more until `until_ns`, or until it is stopped. */
 static void on_pause(uv_timer_t *timer)
 {
     uv_stop(timer->loop); /* it may be early in a turn, which would wait for something else */
 }
 
+/* Until `until_ns`, or until it is stopped. */
 static void wait_until(struct gorctl_channel *channel, int64_t until_ns)
 {
     int64_t left_ns;

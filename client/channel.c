@@ -248,6 +248,8 @@ int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_st
         code = GORCTL_EXIT_TIMED_OUT;
     } else if (status == WIRE_NOT_FOUND && call->quiet_missing) {
         code = GORCTL_EXIT_NOT_FOUND;
+    } else if (status == WIRE_OUT_OF_RANGE && call->quiet_range) {
+        code = GORCTL_EXIT_REFUSED;
     } else {
         code = gorctl_explain_status(ctl->channel, status, result.text);
     }

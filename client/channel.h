@@ -30,6 +30,7 @@ struct gorctl_call {
     bool keep_open;     /* more messages follow: gorctl_stream_send() */
     bool quiet_timeout; /* WIRE_DEADLINE_EXCEEDED is the caller's to explain */
     bool quiet_missing; /* WIRE_NOT_FOUND is, too */
+    bool quiet_range;   /* and WIRE_OUT_OF_RANGE */
     /* When the daemon goes away in the midst of it and comes back, it is made again, with `request`
      * as it is then: who gets the messages of a stream has it ask for those that come next. */
     bool again;
@@ -80,9 +81,6 @@ void gorctl_beside_cancel(struct gorctl_beside *beside);
 
 /* Whether the daemon has gone, and calls are of no use until it is back. */
 bool gorctl_is_away(const struct gorctl *ctl);
-
-/* Whether the connection broke: what was under way may have come to the daemon, or not. */
-bool gorctl_is_lost(const struct gorctl *ctl);
 
 /* To be told when it is back. Links lie with whoever wants to know. */
 struct gorctl_back {

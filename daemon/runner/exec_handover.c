@@ -66,6 +66,24 @@ static void note_report(Gor__Handover__Run *note, const struct gord_exec *exec)
     gord_report_unref(report);
 }
 
+/* Without memory those that are left out cannot go on, and are told so. */
+static void note_writers(Gor__Handover__Run *note, const struct gord_input *input)
+{
+    size_t count = note->input_fd >= 0 ? input->writer_count : 0;
+
+    note->writers = count > 0 ? calloc(count, sizeof(*note->writers)) : NULL;
+    for (size_t i = 0; note->writers != NULL && i < count; i++) {
+        Gor__Handover__Writer *writer = malloc(sizeof(*writer));
+        if (writer == NULL) {
+            return;
+        }
+        gor__handover__writer__init(writer);
+        copy_bytes(&writer->id, input->writers[i].id, sizeof(input->writers[i].id));
+        writer->taken = input->writers[i].taken;
+        note->writers[note->n_writers++] = writer;
+    }
+}
+
 static void note_descriptors(Gor__Handover__Run *note, struct gord_exec *exec)
 {
     note->pidfd = exec->pidfd;
@@ -74,6 +92,7 @@ static void note_descriptors(Gor__Handover__Run *note, struct gord_exec *exec)
     note->progress_fd = exec->report.fds[GORD_PROGRESS_PIPE];
     note->result_fd = exec->report.fds[GORD_RESULT_PIPE];
     note->input_fd = gord_input_let_go(&exec->run->input);
+    note_writers(note, &exec->run->input);
     note->group_fd = exec->tree.group;
     /* They are the next one's from here on. */
     exec->pidfd = -1;
@@ -146,6 +165,18 @@ static void take_report(struct gord_exec *exec, const Gor__Handover__Run *note)
     }
 }
 
+static int take_input(struct gord_input *input, const Gor__Handover__Run *note)
+{
+    int result = note->input_fd >= 0 ? gord_input_open(input, note->input_fd) : 0;
+
+    for (size_t i = 0; i < note->n_writers && note->input_fd >= 0 && result == 0; i++) {
+        if (note->writers[i]->id.len == GORD_WRITER_BYTES) {
+            result = gord_input_know(input, note->writers[i]->id.data, note->writers[i]->taken);
+        }
+    }
+    return result;
+}
+
 int gord_exec_take_over(struct gord_exec *exec)
 {
     const Gor__Handover__Run *note = exec->run->taken_over;
@@ -163,5 +194,5 @@ int gord_exec_take_over(struct gord_exec *exec)
     take_report(exec, note);
     gord_process_begin(&exec->run->process, &exec->tree);
     gord_process_set_pauses(&exec->run->process, note->paused, note->paused_at_ns, note->paused_ns);
-    return note->input_fd >= 0 ? gord_input_open(&exec->run->input, note->input_fd) : 0;
+    return take_input(&exec->run->input, note);
 }

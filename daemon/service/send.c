@@ -22,6 +22,8 @@ struct gord_send {
     struct rpc_call *call; /* NULL: it has gone */
     uint64_t id;
     bool under_way;
+    bool parked; /* the daemon goes: it is answered when clients know that */
+    uint8_t writer[GORD_WRITER_BYTES];
     struct rpc_link link; /* in the service's sends */
     uint8_t data[];
 };
@@ -52,10 +54,33 @@ static void fail_send(struct rpc_call *call, uint64_t id, int error)
     case -ENOENT:
         gord_fail(call, WIRE_NOT_FOUND, "there is no job %" PRIu64, id);
         break;
+    case -ERANGE:
+        gord_fail(call, WIRE_OUT_OF_RANGE,
+                  "job %" PRIu64 " does not have the input that this goes on with: it was started "
+                  "anew since, or too many others have written to it",
+                  id);
+        break;
     default:
         gord_fail(call, wire_status_from_errno(error), "cannot write to job %" PRIu64 ": %s", id,
                   strerror(-error));
     }
+}
+
+/* The daemon goes. UNAVAILABLE, to be sent again, promises that nothing comes twice by that. */
+static void fail_for_now(struct gord_send *send, bool touched)
+{
+    if (send->write.writer != NULL || !touched) {
+        gord_fail(send->call, WIRE_UNAVAILABLE, "the daemon stops; send it again when it is back");
+    } else {
+        gord_fail(send->call, WIRE_ABORTED, "the daemon stops, and may have written a part of it");
+    }
+}
+
+/* What another daemon may go on with: the job, or the next attempt at it, which tells what it has. */
+static bool goes_on(const struct gord_send *send)
+{
+    return send->write.result == -ESHUTDOWN ||
+           (send->write.result == -EPIPE && send->write.writer != NULL && send->service->draining);
 }
 
 static void on_written(struct gord_input_write *write)
@@ -67,6 +92,10 @@ static void on_written(struct gord_input_write *write)
         Gor__V1__SendReply reply = GOR__V1__SEND_REPLY__INIT;
         reply.bytes = write->written;
         rpc_call_reply(send->call, &reply.base);
+    } else if (send->call != NULL && goes_on(send) && !send->service->ended) {
+        send->under_way = false;
+        send->parked = true; /* for gord_sends_end() */
+        return;
     } else if (send->call != NULL) {
         fail_send(send->call, send->id, write->result);
     }
@@ -118,7 +147,7 @@ void gord_sends_flush(struct gord_service *service)
     for (struct rpc_link *link = service->sends.next, *next; link != &service->sends; link = next) {
         struct gord_send *send = RPC_OF(link, struct gord_send, link);
         next = link->next;
-        if (!send->under_way) {
+        if (!send->under_way && !send->parked) {
             try_send(send);
         }
     }
@@ -130,10 +159,7 @@ void gord_sends_end(struct gord_service *service)
         struct gord_send *send = RPC_OF(link, struct gord_send, link);
         next = link->next;
         if (send->call != NULL) {
-            /* UNAVAILABLE, to be sent again, promises that nothing of it was written. */
-            gord_fail(send->call, send->under_way ? WIRE_ABORTED : WIRE_UNAVAILABLE,
-                      send->under_way ? "the daemon stops, and may have written a part of it"
-                                      : "the daemon stops");
+            fail_for_now(send, send->under_way || send->write.written > 0);
             send->call = NULL;
         }
         if (!send->under_way) {
@@ -173,15 +199,59 @@ static bool has_room(struct gord_service *service, struct rpc_call *call, uint64
     return false;
 }
 
+static bool is_right(struct rpc_call *call, const Gor__V1__SendRequest *request)
+{
+    if (request->data.len > DATA_MAX) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "data has %zu bytes; one call takes at most %zu",
+                  request->data.len, DATA_MAX);
+    } else if (request->writer.len != 0 && request->writer.len != GORD_WRITER_BYTES) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "writer has %zu bytes; it is %d, or none",
+                  request->writer.len, GORD_WRITER_BYTES);
+    } else if (request->offset != 0 && request->writer.len == 0) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "offset is of a writer, and there is none");
+    } else if (request->offset > UINT64_MAX - DATA_MAX) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "offset %" PRIu64 " is more than anybody sends",
+                  request->offset);
+    } else {
+        return true;
+    }
+    return false;
+}
+
+/* NULL: out of memory. */
+static struct gord_send *new_send(struct gord_service *service, struct rpc_call *call,
+                                  const Gor__V1__SendRequest *request)
+{
+    struct gord_send *send = calloc(1, sizeof(*send) + request->data.len);
+
+    if (send == NULL) {
+        return NULL;
+    }
+    if (request->data.len > 0) {
+        memcpy(send->data, request->data.data, request->data.len);
+    }
+    if (request->writer.len > 0) {
+        memcpy(send->writer, request->writer.data, sizeof(send->writer));
+        send->write.writer = send->writer;
+        send->write.offset = request->offset;
+    }
+    send->service = service;
+    send->call = call;
+    send->id = request->id;
+    send->write.data = send->data;
+    send->write.size = request->data.len;
+    send->write.close = request->close;
+    send->write.done = on_written;
+    return send;
+}
+
 GORD_METHOD(gord_jobs_send)
 {
     struct gord_service *service = user;
     const Gor__V1__SendRequest *request = (const Gor__V1__SendRequest *)message;
     struct gord_job *job = NULL;
 
-    if (request->data.len > DATA_MAX) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "data has %zu bytes; one call takes at most %zu",
-                  request->data.len, DATA_MAX);
+    if (!is_right(call, request)) {
         return;
     }
     if (!gord_owner_ok(service, call, request->id, "write to it")) {
@@ -195,21 +265,11 @@ GORD_METHOD(gord_jobs_send)
     if (!has_room(service, call, request->id)) {
         return;
     }
-    struct gord_send *send = calloc(1, sizeof(*send) + request->data.len);
+    struct gord_send *send = new_send(service, call, request);
     if (send == NULL) {
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    if (request->data.len > 0) {
-        memcpy(send->data, request->data.data, request->data.len);
-    }
-    send->service = service;
-    send->call = call;
-    send->id = request->id;
-    send->write.data = send->data;
-    send->write.size = request->data.len;
-    send->write.close = request->close;
-    send->write.done = on_written;
     rpc_list_append(&service->sends, &send->link);
     service->send_count++;
     rpc_call_on(call, NULL, on_end, send);

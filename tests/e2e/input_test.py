@@ -174,6 +174,85 @@ class Input(ctl.GorctlTest):
         got = [out[at:at + PIECE] for at in range(0, len(out), PIECE)]
         self.assertEqual(sorted(got), pieces)
 
+    # ------------------------------------------------------------ sending again
+
+    def test_what_a_writer_repeats_comes_once(self):
+        job_id = self.piped("sh", "-c", "cat; exec sleep 1000")
+        me, other = b"m" * 16, b"o" * 16
+        self.assertEqual(self.send(job_id, b"abc", writer=me).bytes, 3)
+        self.assertEqual(self.send(job_id, b"abc", writer=me).bytes, 3)
+        self.assertEqual(self.send(job_id, b"xyz", writer=other).bytes, 3)
+        self.send(job_id, b"of nobody")
+        self.assertEqual(self.send(job_id, b"bcde", writer=me, offset=1).bytes, 4)
+        self.assertEqual(self.send(job_id, b"b", writer=me, offset=1).bytes, 1)
+        self.fails("OUT_OF_RANGE", "does not have the input", self.send, job_id, b"x", writer=me,
+                   offset=6)
+        self.fails("OUT_OF_RANGE", "was started anew", self.send, job_id, b"x", writer=b"n" * 16,
+                   offset=1)
+        for _ in range(2):
+            self.send(job_id, b"!", writer=me, offset=5, close=True)
+        out = self.client.jobs("Logs", id=job_id, follow=True)
+        expected, said = b"abcxyzof nobodyde!", b""
+        while len(said) < len(expected):
+            said += next(out).data
+        self.assertEqual(said, expected)
+        self.client.jobs("Cancel", ids=[job_id])
+
+    def test_a_close_is_repeated_by_the_one_who_closed(self):
+        job_id = self.piped("sh", "-c", "cat; sleep 1000")
+        self.send(job_id, b"a", writer=b"m" * 16)
+        for _ in range(3):
+            self.send(job_id, writer=b"m" * 16, offset=1, close=True)
+        self.send(job_id, b"a", writer=b"m" * 16)
+        self.fails("FAILED_PRECONDITION", "it was closed", self.send, job_id, b"ab",
+                   writer=b"m" * 16)
+        self.fails("FAILED_PRECONDITION", "it was closed", self.send, job_id, writer=b"o" * 16,
+                   close=True)
+        self.client.jobs("Cancel", ids=[job_id])
+
+    def test_what_is_repeated_while_it_is_written_comes_once(self):
+        fifo = os.path.join(self.gord.folder, "go")
+        os.mkfifo(fifo)
+        job_id = self.piped("sh", "-c", f"read -r x < {fifo}; exec cat")
+        data = bytes_of_every_kind(PIECE)
+        self.send(job_id, data[:1000], writer=b"m" * 16)
+        calls = [self.send_later(job_id, data, writer=b"m" * 16, offset=1000) for _ in range(8)]
+        with open(fifo, "w", encoding="ascii") as file:
+            print("go", file=file)
+        self.assertEqual([call.result().bytes for call in calls], [PIECE] * 8)
+        self.send(job_id, writer=b"m" * 16, offset=1000 + PIECE, close=True)
+        self.client.wait(job_id)
+        self.assertEqual(self.client.logs(job_id, 1), data[:1000] + data)
+
+    def test_a_writer_that_was_given_up_goes_on_where_it_was(self):
+        fifo = os.path.join(self.gord.folder, "later")
+        os.mkfifo(fifo)
+        job_id = self.piped("sh", "-c", f"read -r x < {fifo}; exec cat")
+        data = bytes_of_every_kind(PIECE)
+        self.send(job_id, data[:50_000], writer=b"m" * 16)
+        self.fails("DEADLINE_EXCEEDED", "", self.send, job_id, data, writer=b"m" * 16,
+                   offset=50_000, timeout=0.2)  # a part of it is in the pipe
+        with open(fifo, "w", encoding="ascii") as file:
+            print("go", file=file)
+        self.send(job_id, data, writer=b"m" * 16, offset=50_000, close=True)
+        self.client.wait(job_id)
+        self.assertEqual(self.client.logs(job_id, 1), data[:50_000] + data)
+
+    def test_many_writers_and_wrong_ones(self):
+        job_id = self.piped("wc", "-c")
+        self.fails("INVALID_ARGUMENT", "writer has 3 bytes; it is 16", self.send, job_id, b"x",
+                   writer=b"abc")
+        self.fails("INVALID_ARGUMENT", "there is none", self.send, job_id, b"x", offset=1)
+        self.fails("INVALID_ARGUMENT", "more than anybody sends", self.send, job_id, b"x",
+                   writer=b"m" * 16, offset=(1 << 64) - 1)
+        names = [i.to_bytes(16, "big") for i in range(600)]
+        for _ in range(2):
+            for name in names:
+                self.send(job_id, b"1234", writer=name)
+        self.send(job_id, writer=names[0], offset=4, close=True)
+        self.client.wait(job_id)
+        self.assertEqual(int(self.client.logs(job_id, 1)), 4 * 600)
+
     # ------------------------------------------------------------ gorctl
 
     def test_run_hands_on_what_it_reads(self):

@@ -14,7 +14,9 @@ from upgrade_test import UpgradedGord
 NOTE = "gorctl: gord is away; trying again\n"
 
 
-class Onward(unittest.TestCase):
+class GoingOn(unittest.TestCase):
+    """A daemon that is replaced and restarted, and gorctl that goes on meanwhile."""
+
     def begin(self, *options):
         self.gord, self.client = e2e.begin_gord(self, *options, kind=UpgradedGord)
 
@@ -80,6 +82,8 @@ class Onward(unittest.TestCase):
                                f"< {steps}; exit {code}")
         return job, open(steps, "w", encoding="ascii", buffering=1)
 
+
+class Onward(GoingOn):
     def test_over_upgrades_no_line_is_lost_or_doubled(self):
         self.begin()
         job, steps = self.counting()
