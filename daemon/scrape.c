@@ -72,6 +72,7 @@ static void on_question(void *arg, struct gord_inbox_item *item)
     (void)item;
     gord_figures_gather(scrape->service, &figures);
     pthread_mutex_lock(&scrape->lock);
+    gord_figures_fini(&scrape->figures); /* nobody took them */
     scrape->figures = figures;
     scrape->asked = false;
     scrape->answers++;
@@ -100,6 +101,7 @@ static int ask_loop(struct gord_scrape *scrape, struct gord_figures *out_figures
     }
     if (scrape->answers != before) {
         *out_figures = scrape->figures;
+        scrape->figures.queues = NULL; /* they are the caller's */
         result = 0;
     } else {
         result = scrape->stopping ? -ECANCELED : -ETIMEDOUT;
@@ -143,6 +145,7 @@ static int refresh(struct gord_scrape *scrape)
     int result = ask_loop(scrape, &figures);
     if (result == 0) {
         result = write_text(&figures, &text, &bytes);
+        gord_figures_fini(&figures);
     }
     if (result == 0) {
         free(scrape->text);
@@ -451,6 +454,7 @@ void gord_scrape_free(struct gord_scrape *scrape)
     }
     (void)pthread_cond_destroy(&scrape->answered);
     (void)pthread_mutex_destroy(&scrape->lock);
+    gord_figures_fini(&scrape->figures);
     free(scrape->text);
     free(scrape);
 }

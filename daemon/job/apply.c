@@ -14,6 +14,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/job/group.h"
+#include "daemon/job/latency.h"
 #include "daemon/job/table.h"
 
 #define IN(state) (1U << GOR__V1__JOB_STATE__##state)
@@ -303,6 +304,9 @@ static int step(struct gord_job_table *table, struct gord_job *job, const struct
         gord_lanes_ref(&table->lanes, (enum gord_job_kind)job->kind, gord_job_lane(table, job)->uid,
                        event->spec->lane, &lane) != 0) {
         return -ENOMEM;
+    }
+    if (!restoring) {
+        gord_latency_note(table, job, event);
     }
     move(table, job, event, lane);
     table->counts.stuck += event->kind == GORD_EVENT_STUCK && !restoring;

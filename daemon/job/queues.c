@@ -9,6 +9,7 @@
 
 #include "daemon/event/clock.h"
 #include "daemon/job/lane.h"
+#include "daemon/job/latency.h"
 #include "daemon/job/table.h"
 
 /* ----------------------------------------------------------- set and see */
@@ -172,6 +173,7 @@ int gord_queues_remove(struct gord_job_table *table, enum gord_resource_kind wha
     resource->capacity = 0;
     resource->rate.limit.count = 0;
     if (what == GORD_QUEUE) {
+        gord_latency_leave(&table->lanes.resources, resource);
         resource->fair[0] = '\0';
         gord_shares_each(&table->lanes.shares, name, forget_weight, &table->lanes);
     }

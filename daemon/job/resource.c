@@ -9,6 +9,7 @@
 
 #include "daemon/event/clock.h"
 #include "daemon/event/event.h"
+#include "daemon/job/latency.h"
 
 uint64_t gord_resource_free(const struct gord_resource *resource)
 {
@@ -109,12 +110,19 @@ int gord_resources_need(struct gord_resources *resources, enum gord_resource_kin
     if (there && !resource->there) {
         resource->there = true;
         resource->capacity = GORD_UNLIMITED;
+        if (what == GORD_QUEUE) {
+            gord_latency_enter(resources, resource);
+        }
     }
     return (int)(resource - resources->items);
 }
 
 void gord_resources_fini(struct gord_resources *resources)
 {
+    for (size_t i = 0; i < resources->count; i++) {
+        free(resources->items[i].latency);
+    }
+    free(resources->rest);
     free(resources->items);
     *resources = (struct gord_resources){0};
 }

@@ -18,6 +18,7 @@
 #include "daemon/job/rate.h"
 
 struct gord_lane;
+struct gord_latency;
 
 /* An array's is how many of its tasks may run, which nobody else wants. Of a rate there is no end to
  * use, only to how often it is begun; one named NAME/KEY has the limit of NAME, and is there with it.
@@ -36,6 +37,7 @@ struct gord_resource {
     uint8_t what;            /* enum gord_resource_kind */
     bool there;              /* false: removed, or named only by jobs from the store */
     bool paused;             /* a queue's */
+    bool shown;              /* a queue's, by itself; see latency.h */
     int64_t paused_until_ns; /* wall clock; 0: until it is resumed */
     uint64_t capacity;       /* GORD_UNLIMITED: as much as you like */
     uint64_t used;
@@ -50,12 +52,15 @@ struct gord_resource {
     uint64_t waiting;             /* jobs of an owner that wait, queued or not */
     struct gord_lane *parked;     /* list of an owner's lanes; borrowed; see lane.h */
     char fair[GORD_FAIR_MAX + 1]; /* of a queue: "owner", "label:KEY"; "": no shares */
+    struct gord_latency *latency; /* owned; of a queue that is shown; NULL: it has had no job */
 };
 
 struct gord_resources {
     struct gord_resource *items; /* owned */
     size_t count;
     size_t room;
+    size_t shown;              /* queues */
+    struct gord_latency *rest; /* owned; of all other queues */
 };
 
 /* What is left for a job whose turn it is. */

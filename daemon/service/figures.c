@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/service/auth.h"
+#include "daemon/service/queue_figures.h"
 #include "daemon/service/state.h"
 
 #define SECOND ((uint64_t)1000000000)
@@ -44,6 +46,15 @@ void gord_figures_gather(struct gord_service *service, struct gord_figures *out_
     if (gord_reader_totals(gord_bus_reader(service->bus), &totals) == 0) {
         out_figures->terminated = totals.terminated;
     }
+    int queues = gord_latency_gather(gord_bus_table(service->bus), &out_figures->queues);
+    out_figures->queue_count = queues > 0 ? (size_t)queues : 0;
+}
+
+void gord_figures_fini(struct gord_figures *figures)
+{
+    free(figures->queues);
+    figures->queues = NULL;
+    figures->queue_count = 0;
 }
 
 /* ---- families and samples */
@@ -210,6 +221,9 @@ int gord_figures_write(const struct gord_figures *figures, FILE *out)
     }
     put_daemon(out, figures);
     put_jobs(out, figures);
+    if (figures->queue_count > 0) {
+        gord_queue_figures_write(figures->queues, figures->queue_count, out);
+    }
     put_store(out, figures);
     errno = 0;
     if (fflush(out) != 0 || ferror(out) != 0) {

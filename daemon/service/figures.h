@@ -3,7 +3,7 @@
  * the runtime.
  *
  * Threads     gather: loop thread. write: any, while the runtime runs.
- * Ownership   figures are values, and copied as such.
+ * Ownership   figures are values, and copied as such; whose copy of `queues` it is, frees it.
  * See also    docs/metrics.md
  */
 #ifndef GORD_SERVICE_FIGURES_H
@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "daemon/job/job.h"
+#include "daemon/job/latency.h"
 #include "rpc/server.h"
 #include "runtime/gor.h"
 
@@ -40,11 +41,17 @@ struct gord_figures {
     uint64_t wrong_tokens;
     uint64_t tokens;
     int64_t uptime_ns;
+    struct gord_queue_figures *queues; /* owned; fini frees them */
+    size_t queue_count;
 };
 
+/* Out of memory, it leaves the queues out. */
 void gord_figures_gather(struct gord_service *service, struct gord_figures *out_figures);
 
 /* As text in Prometheus' format, the runtime's first. 0 or the error of the stream. */
 int gord_figures_write(const struct gord_figures *figures, FILE *out);
+
+/* Of zeroed ones, too. */
+void gord_figures_fini(struct gord_figures *figures);
 
 #endif

@@ -211,6 +211,7 @@ static void free_it(uv_handle_t *timer)
         fclose(inspection->file);
     }
     uv_sem_destroy(&inspection->written);
+    gord_figures_fini(&inspection->figures);
     free(inspection);
 }
 

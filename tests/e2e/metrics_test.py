@@ -12,11 +12,8 @@ import urllib.error
 import urllib.request
 
 import gor_e2e as e2e
-
-try:
-    from prometheus_client.parser import text_string_to_metric_families
-except ImportError:
-    text_string_to_metric_families = None
+import prometheus
+from prometheus import Metrics
 
 # What dashboards for Go programs and for processes in general ask for, as far as it means something
 # here.
@@ -31,52 +28,24 @@ process_virtual_memory_max_bytes process_start_time_seconds process_open_fds pro
 """.split()
 
 
-class Metrics:
-    """One answer, taken apart by Prometheus' own client library."""
-
-    def __init__(self, text):
-        self.text = text
-        self.families = list(text_string_to_metric_families(text))
-        self.samples = {}
-        for family in self.families:
-            for sample in family.samples:
-                key = (sample.name, tuple(sorted(sample.labels.items())))
-                assert key not in self.samples, f"{key} is there twice"
-                self.samples[key] = sample.value
-
-    def __call__(self, name, **labels):
-        return self.samples[name, tuple(sorted(labels.items()))]
-
-    def names(self):
-        return {name for name, _ in self.samples}
-
-
 class MetricsTest(e2e.GordTest):
     options = ("--metrics-listen", "127.0.0.1:0", "--exec-slots", "2", "--native-slots", "3")
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        found = re.search(r"metrics at http://127\.0\.0\.1:(\d+)/metrics", cls.gord.stderr())
-        assert found, cls.gord.stderr()
-        cls.port = int(found[1])
+        cls.port = prometheus.port_of(cls.gord)
 
     def get(self, path="/metrics", method="GET"):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         return urllib.request.urlopen(request, timeout=e2e.PATIENCE)
 
     def scrape(self):
-        with self.get() as reply:
-            return Metrics(reply.read().decode())
+        return prometheus.scrape(self.port)
 
     def scrape_until(self, holds):
         """The first answer that `holds` of; they are given again for a quarter of a second."""
-        end = time.monotonic() + e2e.PATIENCE
-        while time.monotonic() < end:
-            metrics = self.scrape()
-            if holds(metrics):
-                return metrics
-        raise AssertionError("metrics never came to it:\n" + metrics.text)
+        return prometheus.scrape_until(self.port, holds)
 
     def gorctl(self, *args):
         done = subprocess.run([e2e.GORCTL, *args], capture_output=True, text=True, check=False,
@@ -87,33 +56,11 @@ class MetricsTest(e2e.GordTest):
 
 
 class Contents(MetricsTest):
-    def check_form(self, metrics):
-        self.assertTrue(metrics.text.endswith("\n"))
-        for family in metrics.families:
-            with self.subTest(family=family.name):
-                self.assertIn(family.type, ("counter", "gauge", "histogram"))
-                self.assertTrue(family.documentation)
-                self.assertTrue(family.samples)
-                self.assertRegex(family.name, "^(go|gor|gord|process)_")
-                for sample in family.samples:
-                    self.assertGreaterEqual(sample.value, 0)
-                if family.type == "histogram":
-                    self.check_histogram(family, metrics)
-
-    def check_histogram(self, family, metrics):
-        buckets = [s for s in family.samples if s.name.endswith("_bucket")]
-        bounds = [float(s.labels["le"]) for s in buckets]
-        counts = [s.value for s in buckets]
-        self.assertEqual(bounds, sorted(set(bounds)))
-        self.assertEqual(bounds[-1], float("inf"))
-        self.assertEqual(counts, sorted(counts))
-        self.assertEqual(counts[-1], metrics(family.name + "_count"))
-
     def test_form_and_names(self):
         for name, text in (("HTTP", self.scrape().text), ("gorctl", self.gorctl("metrics"))):
             with self.subTest(by=name):
                 metrics = Metrics(text)
-                self.check_form(metrics)
+                prometheus.check_form(self, metrics)
                 self.assertLessEqual(set(DASHBOARDS), metrics.names())
                 self.assertNotIn("go_info", metrics.names())
 
@@ -330,7 +277,5 @@ class Life(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if text_string_to_metric_families is None:
-        print("skipped: python3-prometheus-client is not installed")
-        raise SystemExit(e2e.SKIPPED)
+    prometheus.skip_without()
     e2e.main()
