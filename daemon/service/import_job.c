@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/event/array.h"
 #include "daemon/job/job.h"
 #include "daemon/service/array.h"
 #include "daemon/service/import_inside.h"
@@ -148,6 +149,29 @@ static bool enter_ended(struct gord_import *import, struct gord_import_answer *a
     return true;
 }
 
+/* Is what it says of an array right, if it is a group or a task? Others have none here: they are handed in
+ * with theirs. */
+static bool is_array_right(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+{
+    const Gor__V1__ArrayTask *task = spec->task;
+
+    if (spec->kind_case != GOR__V1__JOB_SPEC__KIND_GROUP) {
+        if (task == NULL || (task->array_id != 0 && task->index <= GORD_ARRAY_INDEX_MAX &&
+                             task->count > 0 && task->count <= GORD_ARRAY_MAX)) {
+            return true;
+        }
+        snprintf(error, bytes,
+                 "spec.task needs the id of its array, an index up to %d, and a count of 1 to %d",
+                 (int)GORD_ARRAY_INDEX_MAX, (int)GORD_ARRAY_MAX);
+        return false;
+    }
+    if (spec->array == NULL || task != NULL) {
+        snprintf(error, bytes, "spec.array is missing, but it is the group of one");
+        return false;
+    }
+    return gord_array_check(spec->array, error, bytes) == 0;
+}
+
 static bool take_ended(struct gord_import *import, struct gord_import_answer *answer,
                        struct gord_refusal *why)
 {
@@ -162,6 +186,9 @@ static bool take_ended(struct gord_import *import, struct gord_import_answer *an
         answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__SKIPPED;
         answer->result.id = 0;
         return true;
+    }
+    if (!is_array_right(job->spec, error, sizeof(error))) {
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT, "job.%s", error);
     }
     struct aside aside = set_aside(job->spec);
     int result = gord_check_past_spec(job->spec, error, sizeof(error));

@@ -254,6 +254,31 @@ class ImportArray(ImportTest):
         self.assertEqual(client.wait(group).detail, "1 of 2 tasks failed")
         self.checked(gord, client)
 
+    def test_one_that_has_ended_is_looked_at_as_well(self):
+        spec = self.client.native_spec("builtin.echo")
+        spec.array.indices.add(first=0, last=1)
+        group = self.client.submit(spec)
+        self.client.wait(group)
+        lines = self.ok("export", "--reveal", "--jobs-only", "--from-id", str(group)).lines
+        gord, client = self.other()
+
+        def refused(line, text, **spec):
+            job = {**line["job"], "spec": {**line["job"]["spec"], **spec}}
+            done = self.into(gord, self.file([{**line, "job": job}]), code=ctl.USAGE)
+            self.assertIn(f"line 1: job.{text}", done.err.decode())
+
+        refused(lines[0], "spec.array is missing", array=None)
+        refused(lines[0], "spec.array.indices is empty", array={"indices": []})
+        refused(lines[0], "spec.array.indices", array={"indices": [{"first": 7, "last": 3}]})
+        refused(lines[0], "spec.array has more than the 100000 tasks",
+                array={"indices": [{"first": 0, "last": 999999999}]})
+        for field, value in (("array_id", 0), ("index", 10 ** 9), ("count", 0), ("count", 10 ** 6)):
+            refused(lines[1], "spec.task needs the id of its array",
+                    task={**lines[1]["job"]["spec"]["task"], field: value})
+        self.into(gord, self.file(lines))
+        self.assertEqual(client.get(group).detail, self.client.get(group).detail)
+        self.checked(gord, client)
+
     def test_what_does_not_fit_is_told(self):
         group, lines = self.array(unique_key="once")
         lines = [line for line in lines if "job" in line]
