@@ -66,6 +66,12 @@ bool gord_quota_fits(const struct gord_job_table *table, uint32_t uid, uint64_t 
     return out_quota->queued + count <= out_quota->limit.queued;
 }
 
+bool gord_quota_counts(const struct gord_job *job)
+{
+    enum gord_job_list_id list = gord_job_list_of(job);
+    return (list == LIST_PARKED || list == LIST_QUEUED) && job->kind != GORD_GROUP;
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct gord_quota *one = a, *other = b;

@@ -34,6 +34,9 @@ void gord_quota_of(const struct gord_job_table *table, uint32_t uid, struct gord
 bool gord_quota_fits(const struct gord_job_table *table, uint32_t uid, uint64_t count,
                      struct gord_quota *out_quota);
 
+/* Is it one of those that wait, for what `queued` counts? */
+bool gord_quota_counts(const struct gord_job *job);
+
 /* Whoever has jobs, or limits of his own; by uid. visit answers 0 to go on, else that is the answer.
  * -ENOMEM. */
 int gord_quota_each(const struct gord_job_table *table,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/job/quota.h"
 
 enum { FIRST_BUCKETS = 1024, LOAD = 4 };
 
@@ -212,7 +213,7 @@ static void count_job(struct gord_job_table *table, const struct gord_job *job, 
     struct gord_job_counts *counts = &table->counts;
     enum gord_job_list_id id = gord_job_list_of(job);
     counts->by_state[job->state] += by;
-    if ((id == LIST_PARKED || id == LIST_QUEUED) && job->kind != GORD_GROUP) {
+    if (gord_quota_counts(job)) {
         gord_lanes_count_waiting(&table->lanes, gord_job_lane(table, job), by);
     }
     switch (id) {

@@ -288,6 +288,6 @@ bool gord_submit_takes(struct gord_service *service, const Gor__V1__JobSpec *spe
     uint64_t count = gord_array_tasks(spec);
     return (count == 1 || gord_submit_is_open(service, count, out_why)) &&
            (is_there_already(service, spec, uid) ||
-            gord_submit_fits_quota(service, uid, count, out_why)) &&
+            gord_submit_fits_replacing(service, uid, &spec, 1, count, out_why)) &&
            gord_submit_has_places(service, gord_submit_kind(spec), count, out_why);
 }

@@ -128,7 +128,7 @@ static enum gord_cron_outcome may_fire(struct gord_service *service, const Gor__
         snprintf(out_why->text, sizeof(out_why->text), "%d of its jobs wait already", QUEUED_MOST);
         return GORD_CRON_SKIPPED;
     }
-    if (!gord_submit_fits_quota(service, uid, gord_array_tasks(job), out_why)) {
+    if (!gord_submit_fits_replacing(service, uid, &job, 1, gord_array_tasks(job), out_why)) {
         return GORD_CRON_FAILED;
     }
     return GORD_CRON_MADE;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/job/quota.h"
+#include "daemon/service/idmap.h"
 #include "gor/v1/queues.pb-c.h"
 
 bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t count,
@@ -34,6 +35,72 @@ bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t
                        " of at most %u jobs that wait (%s)%s; try again when some have started, or "
                        "cancel some",
                        quota.limit.name, quota.queued, quota.limit.queued, option, more);
+}
+
+/* ------------------------------------------------------------------ replacing */
+
+/* How many jobs no longer wait when that one is cancelled: it, or the tasks of an array. */
+static uint64_t waiting_of(const struct gord_job_table *table, const struct gord_job *job)
+{
+    if (job == NULL || job->kind != GORD_GROUP) {
+        return job != NULL && gord_quota_counts(job);
+    }
+    size_t count = gord_job_children(table, job->id, NULL, 0);
+    uint64_t *ids = calloc(count + 1, sizeof(*ids));
+    uint64_t waiting = 0;
+
+    if (ids == NULL) {
+        return 0;
+    }
+    gord_job_children(table, job->id, ids, count);
+    for (size_t i = 0; i < count; i++) {
+        waiting += waiting_of(table, gord_job_find(table, ids[i]));
+    }
+    free(ids);
+    return waiting;
+}
+
+/* Of the jobs that have its key. Each is counted once: `seen` has them. */
+static uint64_t replaced_by(struct gord_service *service, uint32_t uid,
+                            const Gor__V1__JobSpec *spec, struct gord_idmap *seen)
+{
+    const struct gord_job_table *table = gord_bus_table(service->bus);
+    size_t count = gord_unique_find(&service->unique, uid, spec->unique_key, NULL, 0);
+    uint64_t *ids = calloc(count + 1, sizeof(*ids));
+    uint64_t waiting = 0;
+
+    if (ids == NULL) {
+        return 0;
+    }
+    gord_unique_find(&service->unique, uid, spec->unique_key, ids, count);
+    for (size_t i = 0; i < count; i++) {
+        if (gord_idmap_get(seen, ids[i]) == 0 && gord_idmap_put(seen, ids[i], 1) == 0) {
+            waiting += waiting_of(table, gord_job_find(table, ids[i]));
+        }
+    }
+    free(ids);
+    return waiting;
+}
+
+bool gord_submit_fits_replacing(struct gord_service *service, uint32_t uid,
+                                const Gor__V1__JobSpec *const *specs, size_t spec_count,
+                                uint64_t count, struct gord_refusal *out_why)
+{
+    struct gord_idmap seen = {0};
+    struct gord_quota quota;
+    uint64_t replaced = 0;
+
+    if (gord_quota_fits(gord_bus_table(service->bus), uid, count, &quota)) {
+        return true;
+    }
+    for (size_t i = 0; i < spec_count; i++) {
+        if (specs[i]->unique_key[0] != '\0' &&
+            specs[i]->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
+            replaced += replaced_by(service, uid, specs[i], &seen);
+        }
+    }
+    gord_idmap_fini(&seen);
+    return count <= replaced || gord_submit_fits_quota(service, uid, count - replaced, out_why);
 }
 
 /* ------------------------------------------------------------------ listing */

@@ -244,8 +244,9 @@ static bool all_have_places(struct gord_service *service, uint32_t uid,
     for (size_t i = 0; i < request->n_specs; i++) {
         counts[gord_submit_kind(request->specs[i])] += gord_array_tasks(request->specs[i]);
     }
-    return gord_submit_fits_quota(
-               service, uid, counts[GORD_EXEC] + counts[GORD_NATIVE] + counts[GORD_LUA], out_why) &&
+    return gord_submit_fits_replacing(
+               service, uid, (const Gor__V1__JobSpec *const *)request->specs, request->n_specs,
+               counts[GORD_EXEC] + counts[GORD_NATIVE] + counts[GORD_LUA], out_why) &&
            gord_submit_has_places(service, GORD_EXEC, counts[GORD_EXEC], out_why) &&
            gord_submit_has_places(service, GORD_NATIVE, counts[GORD_NATIVE], out_why) &&
            gord_submit_has_places(service, GORD_LUA, counts[GORD_LUA], out_why);

@@ -323,6 +323,54 @@ class Queued(Owners):
         self.assertEqual((reply.id, reply.existing), (job, True))
         self.refused(self.other.native, "builtin.echo", "x", unique_key="two")
 
+    def test_one_that_replaces_another_makes_none_more(self):
+        def keyed(key="k", **fields):
+            return self.other.native_spec("builtin.echo", "x", unique_key=key, on_conflict=1, **fields)
+
+        first = self.other.submit(keyed())
+        for _ in range(2):
+            self.other.native("builtin.echo", "x")
+        self.assertEqual(self.quota(OTHER)[0], 3)
+        dry = self.other.jobs("Submit", spec=keyed(), dry_run=True)
+        self.assertFalse(dry.existing)
+        second = self.other.submit(keyed())
+        self.assertEqual(self.other.wait(first).outcome, e2e.CANCELLED)
+        third = self.other.jobs("SubmitMany", specs=[keyed()]).first_id
+        self.assertEqual(self.other.wait(second).outcome, e2e.CANCELLED)
+        self.assertEqual(self.quota(OTHER)[0], 3)
+        # What would be more in the end is refused as ever, and replaces nothing.
+        pair = self.other.message("Array", indices=[self.other.message("Array.Range", last=1)])
+        for fn, fields in ((self.other.submit, {"spec": keyed("other")}),
+                           (self.other.submit, {"spec": keyed(array=pair)}),
+                           (lambda specs: self.other.jobs("SubmitMany", specs=specs),
+                            {"specs": [keyed(), keyed()]})):
+            self.assertStatus(EXHAUSTED, fn, **fields)
+        self.assertEqual(self.other.get(third).state, RUNNABLE)
+        self.assertEqual(self.quota(OTHER)[0], 3)
+
+    def test_what_runs_makes_no_room(self):
+        self.ctl("resume")
+        key = {"unique_key": "k", "on_conflict": 1}
+        runs = self.sleep(self.other, **key)
+        self.other.wait_state(runs, e2e.WAITING)
+        self.ctl("pause")
+        self.full()
+        self.refused(self.sleep, self.other, **key)
+        self.assertEqual(self.other.get(runs).state, e2e.WAITING)
+
+    def test_an_array_makes_room_for_as_many(self):
+        def array(last):
+            spec = self.other.native_spec("builtin.echo", "x", unique_key="k", on_conflict=1)
+            spec.array.indices.add(first=0, last=last)
+            return spec
+
+        first = self.other.submit(array(2))
+        second = self.other.submit(array(2))
+        self.assertEqual(self.other.wait(first).outcome, e2e.CANCELLED)
+        self.assertEqual(self.quota(OTHER)[0], 3)
+        self.refused(self.other.submit, array(3))
+        self.assertEqual(len(self.other.jobs("Tree", id=second).jobs), 4)
+
     def test_it_holds_after_a_kill(self):
         ids = self.full()
         self.disconnect()
