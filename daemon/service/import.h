@@ -23,6 +23,10 @@ size_t gord_import_point(Gor__V1__JobSpec *spec, const struct gord_idmap *ids, b
 bool gord_import_point_live(struct gord_service *service, Gor__V1__JobSpec *spec,
                             const struct gord_idmap *ids, struct gord_refusal *out_why);
 
+/* How many tasks of that owner's are still to come to wait here, of arrays that imports under way have
+ * taken: there is room for them. */
+uint64_t gord_import_promised(struct gord_service *service, uint32_t uid);
+
 /* What became of an ended job that an import under way has taken as `id`; false: none has. `arg` is the
  * service. */
 bool gord_import_recall(void *arg, uint64_t id, struct gord_after_facts *out);

@@ -15,6 +15,7 @@
 #include "daemon/event/array.h"
 #include "daemon/job/group.h"
 #include "daemon/service/import_inside.h"
+#include "daemon/service/quota.h"
 #include "daemon/service/share.h"
 
 enum { AWAITED = 1, CAME = 2 };
@@ -28,6 +29,9 @@ struct gord_import_array {
     struct gord_import_array *next; /* list link of the import */
     uint64_t old_id;
     uint64_t id; /* here; 0: it was not taken, and so are none of its tasks */
+    uint32_t
+        uid; /* whose it is, and how many that are to wait here he was found to have room for */
+    uint32_t promised;
     uint32_t count;
     uint32_t awaited;
     struct gord_idmap places; /* indices, each plus 1: AWAITED or CAME; empty once all have come */
@@ -111,6 +115,52 @@ static struct gord_import_array *find(struct gord_import *import, const Gor__V1_
     return array != NULL || old_id == 0 ? array : note_earlier(import, old_id);
 }
 
+/* ------------------------------------------------------------------ room for its tasks */
+
+static void promise(struct gord_import *import, struct gord_import_array *array, uint64_t count)
+{
+    uint32_t now = count < array->awaited ? (uint32_t)count : array->awaited;
+
+    import->promised += now;
+    import->promised -= array->promised;
+    array->promised = now;
+}
+
+/* Of an array that has not ended, how many of its tasks have not: the others come with their ends. */
+static uint64_t still_to_run(const Gor__V1__Job *job)
+{
+    uint64_t size = gord_array_size(job->spec->array);
+    uint64_t ended = job->progress != NULL ? job->progress->done : 0;
+
+    return ended < size ? size - ended : 0;
+}
+
+bool gord_import_is_promised(struct gord_import *import)
+{
+    const struct gord_import_array *array = find(import, import->job->job->spec);
+
+    return array != NULL && array->promised > 0;
+}
+
+uint64_t gord_import_promised(struct gord_service *service, uint32_t uid)
+{
+    uint64_t all = 0;
+
+    for (struct rpc_link *link = service->imports.next; link != &service->imports;
+         link = link->next) {
+        const struct gord_import *import = RPC_OF(link, struct gord_import, link);
+        uint64_t left = import->promised;
+        for (const struct gord_import_array *array = import->arrays; left > 0;
+             array = array->next) {
+            left -= array->promised;
+            if (array->promised > 0 && array->uid == uid && coming(import, array->id) != NULL) {
+                all += array->promised;
+            }
+        }
+    }
+    return all;
+}
+
 /* ------------------------------------------------------------------ groups */
 
 static int enter_group(struct gord_import *import, Gor__V1__JobSpec *wire, uint64_t id,
@@ -191,6 +241,11 @@ static bool enter_or_meet(struct gord_import *import, struct gord_import_answer 
     case GORD_CONFLICT_NONE:
         break;
     }
+    const Gor__V1__JobSpec *spec = job->spec;
+    uint64_t count = still_to_run(job);
+    if (!gord_submit_fits_replacing(import->service, job->uid, &spec, 1, count, why)) {
+        return false;
+    }
     struct gord_import_array *array = note(import, job->id, id, job->spec->array);
     if (import->dry_run && array != NULL) {
         return true;
@@ -198,11 +253,14 @@ static bool enter_or_meet(struct gord_import *import, struct gord_import_answer 
     int result = array != NULL ? enter_group(import, job->spec, id, &seq) : -ENOMEM;
     if (result == 0) {
         answer->lives = true;
+        array->uid = job->uid;
+        promise(import, array, count);
         result = gord_import_await(import, answer, seq);
     }
     if (result != 0) {
         gord_submit_withdraw(import->service, id, 1);
         if (array != NULL) {
+            promise(import, array, 0);
             array->id = 0;
         }
         return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "not submitted: out of memory");
@@ -294,7 +352,10 @@ void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec)
     /* The key is there, so no memory is needed. */
     (void)gord_idmap_put(&array->places, place, CAME);
     import->awaited--;
-    if (--array->awaited == 0) {
+    array->awaited--;
+    bool ended = import->job->job->state == GOR__V1__JOB_STATE__TERMINATED;
+    promise(import, array, array->promised - (!ended && array->promised > 0));
+    if (array->awaited == 0) {
         gord_idmap_fini(&array->places);
     }
 }

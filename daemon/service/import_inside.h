@@ -50,6 +50,7 @@ struct gord_import {
     uint64_t job_index;
     struct gord_import_array *arrays; /* owned list; see import_array.c */
     uint64_t awaited;                 /* tasks of those */
+    uint64_t promised;                /* of them, those that their owners have room for */
     struct gord_logtake output;       /* its */
     int output_error;                 /* 0, or why it cannot be taken with its output */
 };
@@ -111,6 +112,9 @@ enum gord_import_place {
 };
 enum gord_import_place gord_import_place(struct gord_import *import, struct gord_refusal *why);
 bool gord_import_joins(struct gord_import *import); /* PLACE */
+
+/* Is there room for the last job among those that wait, since its array was taken? */
+bool gord_import_is_promised(struct gord_import *import);
 
 /* Its place in the array, if it has one, is taken; the spec has the array's id there. */
 void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec);

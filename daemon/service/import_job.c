@@ -257,8 +257,9 @@ bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *w
     }
     uint64_t count = gord_array_tasks(&spec);
     return gord_submit_is_open(import->service, count, why) &&
-           gord_submit_fits_replacing(import->service, import->job->job->uid, &wire, 1, count,
-                                      why) &&
+           (gord_import_is_promised(import) ||
+            gord_submit_fits_replacing(import->service, import->job->job->uid, &wire, 1, count,
+                                       why)) &&
            gord_submit_has_places(import->service, gord_submit_kind(&spec), count, why);
 }
 

@@ -10,7 +10,22 @@
 
 #include "daemon/job/quota.h"
 #include "daemon/service/idmap.h"
+#include "daemon/service/import.h"
 #include "gor/v1/queues.pb-c.h"
+
+/* With the tasks that are on their way to him. */
+static bool fits(struct gord_service *service, uint32_t uid, uint64_t count,
+                 struct gord_quota *out_quota)
+{
+    const struct gord_job_table *table = gord_bus_table(service->bus);
+    uint64_t coming = gord_import_promised(service, uid);
+    bool good = gord_quota_fits(table, uid, coming + count, out_quota);
+
+    if (!good) {
+        out_quota->queued += coming;
+    }
+    return good;
+}
 
 bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t count,
                             struct gord_refusal *out_why)
@@ -18,7 +33,7 @@ bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t
     struct gord_quota quota;
     char more[64] = "";
 
-    if (gord_quota_fits(gord_bus_table(service->bus), uid, count, &quota)) {
+    if (fits(service, uid, count, &quota)) {
         return true;
     }
     service->over_quota++;
@@ -90,7 +105,7 @@ bool gord_submit_fits_replacing(struct gord_service *service, uint32_t uid,
     struct gord_quota quota;
     uint64_t replaced = 0;
 
-    if (gord_quota_fits(gord_bus_table(service->bus), uid, count, &quota)) {
+    if (fits(service, uid, count, &quota)) {
         return true;
     }
     for (size_t i = 0; i < spec_count; i++) {

@@ -4,6 +4,7 @@
 import json
 import os
 import pwd
+import queue
 import re
 import subprocess
 
@@ -313,6 +314,86 @@ class Queued(Owners):
         self.assertIn("and these are 3 more", result.message)
         client.close()
         self.assertEqual(target.stop(), 0)
+
+    def exported_array(self):
+        """Of three tasks, one of which has ended; its id and lines."""
+        self.ctl("resume")
+        group = int(self.ctl("submit", "--hold", "--array", "0-2", "--", "true").text)
+        self.ctl("hold", str(group + 2), str(group + 3))
+        self.ctl("release", str(group))
+        self.client.wait(group + 1)
+        lines = self.ctl("export", "--reveal", "--from-id", str(group)).out
+        self.ctl("cancel", str(group))
+        return group, lines
+
+    def target(self, limit):
+        target = e2e.Gord(f"--max-owner-queued={limit}")
+        self.addCleanup(target.close)
+        target.start()
+        client = target.client()
+        self.addCleanup(client.close)
+        return target, client
+
+    def test_import_of_an_array_takes_all_of_it_or_nothing(self):
+        _, lines = self.exported_array()
+        target, client = self.target(2)
+        for words in (["--dry-run"], []):
+            done = ctl.run("import", *words, "-", stdin=lines, host=target.socket)
+            self.assertEqual(done.code, 0, done)
+            self.assertEqual(len(done.out.splitlines()), 4)
+        self.assertStatus(EXHAUSTED, client.native, "builtin.echo")
+        target, client = self.target(2)
+        client.native("builtin.echo", held=True)
+        for words in (["--dry-run"], []):
+            done = ctl.run("import", *words, "-", stdin=lines, host=target.socket)
+            self.assertEqual((done.code, done.out), (ctl.REFUSED, b""), done)
+            self.assertIn("has 1 of at most 2 jobs that wait (max-owner-queued), and these are 2 "
+                          "more", done.err.decode())
+            self.assertNotIn("have not come", done.err.decode())
+
+    def test_what_is_still_to_come_of_an_array_waits_already(self):
+        group, _ = self.exported_array()
+        _, client = self.target(2)
+        jobs = [self.client.get(i) for i in range(group, group + 4)]
+        for job, state in zip(jobs, (e2e.WAITING, e2e.TERMINATED, e2e.CREATED, e2e.CREATED)):
+            job.state = state
+            job.outcome = job.outcome if state == e2e.TERMINATED else 0
+            job.finished_ns = job.finished_ns if state == e2e.TERMINATED else 0
+        jobs[0].progress.done = 1
+        more = queue.Queue()
+        answers = client.call("Store", "Import", iter(more.get, None))
+
+        def take(*some):
+            for job in some:
+                more.put(client.message("ImportRequest").FromString(self.client.message(
+                    "ImportRequest", job=job).SerializeToString()))
+            more.put(client.message("ImportRequest", options=client.message("ImportOptions")))
+
+        take(jobs[0])  # options not at the beginning are refused, and the job before them is taken
+        first = [next(answers), next(answers)]
+        self.assertEqual(sorted(a.id for a in first), [0, group])
+        self.assertIn("has 2 of at most 2 jobs that wait",
+                      self.assertStatus(EXHAUSTED, client.native, "builtin.echo"))
+        take(*jobs[1:])
+        rest = [next(answers) for _ in range(4)]
+        self.assertEqual(sorted(a.id for a in rest), [0, group + 1, group + 2, group + 3])
+        self.assertStatus(EXHAUSTED, client.native, "builtin.echo")
+        more.put(None)
+        self.assertEqual(list(answers), [])
+        client.jobs("Cancel", ids=[group + 3])
+        client.wait(group + 3)
+        client.native("builtin.echo", held=True)
+        self.assertStatus(EXHAUSTED, client.native, "builtin.echo")
+
+    def test_half_an_array_is_no_longer_counted_when_its_import_is_over(self):
+        group, lines = self.exported_array()
+        target, client = self.target(2)
+        part = b"".join(line + b"\n" for line in lines.splitlines() if b'"id":%d,' % group in line)
+        done = ctl.run("import", "-", stdin=part, host=target.socket)
+        self.assertIn("3 tasks of 3 have not come", done.err.decode())
+        client.native("builtin.echo", held=True)
+        client.native("builtin.echo", held=True)
+        self.assertStatus(EXHAUSTED, client.native, "builtin.echo")
 
     def test_one_that_is_there_already_is_told(self):
         spec = self.other.native_spec("builtin.echo", "x", unique_key="one")
