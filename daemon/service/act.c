@@ -192,7 +192,8 @@ void gord_act_begin_with(struct gord_service *service, const struct gord_act_ver
                                        .all = request->all,
                                        .cause = request->cause,
                                        .selector = request->selector,
-                                       .fits = verb->fits};
+                                       .fits = verb->fits,
+                                       .in_order = verb->in_order};
 
     if (!gord_many_ok(call, &common)) {
         protobuf_c_message_free_unpacked(more, NULL);
@@ -289,16 +290,16 @@ static bool is_held(const struct gord_job *job)
 
 GORD_METHOD(gord_jobs_hold)
 {
-    static const struct gord_act_verb verb = {"hold all of them", "held", hold_one, can_be_held,
-                                              NULL};
+    static const struct gord_act_verb verb = {"hold all of them", "held", hold_one,
+                                              can_be_held,        NULL,   true};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }
 
 GORD_METHOD(gord_jobs_release)
 {
-    static const struct gord_act_verb verb = {"release all of them", "released", release_one,
-                                              is_held, NULL};
+    static const struct gord_act_verb verb = {
+        "release all of them", "released", release_one, is_held, NULL, true};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }
@@ -320,7 +321,7 @@ static int terminate_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TE
 GORD_METHOD(gord_jobs_terminate)
 {
     static const struct gord_act_verb verb = {"terminate all of them", "terminated", terminate_one,
-                                              gord_many_lives, NULL};
+                                              gord_many_lives,         NULL,         false};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }

@@ -25,6 +25,7 @@ struct gord_act_verb {
     /* Go on with those of act->later, once all jobs have been met: by gord_act_note() for each and
      * gord_act_end() at last. NULL: nothing is for later. */
     void (*rest)(struct gord_act *act);
+    bool in_order; /* see gord_many_request */
 };
 
 /* What a verb answers of a job: noted in act->later; not about this one. */

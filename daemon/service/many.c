@@ -48,17 +48,66 @@ static void finish(struct gord_many *many, int error)
     }
 }
 
+static bool is_picked(const struct gord_many *many, uint64_t id)
+{
+    if (many->picks == NULL) {
+        return true;
+    }
+    const struct gord_job *job = gord_job_find(gord_bus_table(many->service->bus), id);
+
+    return job != NULL && many->picks(job);
+}
+
 static int add_selected(void *arg, struct gord_row *row)
 {
     struct gord_many *many = arg;
 
-    many->ids[many->id_count++] = row->id;
+    if (!many->in_order || is_picked(many, row->id)) {
+        many->ids[many->id_count++] = row->id;
+    }
     return 0;
+}
+
+static bool is_selecting(const struct gord_many *many)
+{
+    return many->select.selector != NULL && !many->select.done;
 }
 
 static bool has_more(const struct gord_many *many)
 {
-    return many->done < many->id_count || (many->select.selector != NULL && !many->select.done);
+    return many->done < many->id_count || is_selecting(many);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* A portion more of a selection, which comes newest first; once all are there they are put in order. */
+static int gather_ids(struct gord_many *many)
+{
+    size_t portion = many->kind->portion;
+
+    if (!is_selecting(many)) {
+        return 0;
+    }
+    if (many->id_count + portion > many->id_room) {
+        size_t room = 2 * many->id_room + portion;
+        uint64_t *ids = realloc(many->ids, room * sizeof(*ids));
+        if (ids == NULL) {
+            return -ENOMEM;
+        }
+        many->ids = ids;
+        many->id_room = room;
+    }
+    int error = gord_select_each(&many->select, many->service, portion, add_selected, many);
+    if (error == 0 && many->select.done) {
+        qsort(many->ids, many->id_count, sizeof(uint64_t), compare_ids);
+    }
+    return error;
 }
 
 /* The next portion of a selection takes the place of the last one. */
@@ -73,21 +122,15 @@ static int more_ids(struct gord_many *many)
 
 static int do_one(struct gord_many *many, uint64_t id)
 {
-    if (many->picks != NULL) {
-        const struct gord_job *job = gord_job_find(gord_bus_table(many->service->bus), id);
-        if (job == NULL || !many->picks(job)) {
-            return 0;
-        }
-    }
-    return many->kind->one(many, id);
+    return is_picked(many, id) ? many->kind->one(many, id) : 0;
 }
 
 /* A portion; true: finished, and gone. */
 static bool go_on(struct gord_many *many)
 {
-    int error = more_ids(many);
-    size_t left = many->id_count - many->done;
-    size_t stop = left > many->kind->portion ? many->done + many->kind->portion : many->id_count;
+    int error = many->in_order ? gather_ids(many) : more_ids(many);
+    size_t left = many->in_order && is_selecting(many) ? 0 : many->id_count - many->done;
+    size_t stop = left > many->kind->portion ? many->done + many->kind->portion : many->done + left;
 
     while (many->done < stop && error == 0) {
         uint64_t id = many->ids[many->done++];
@@ -177,6 +220,7 @@ int gord_many_init(struct gord_many *many, size_t room)
     size_t ids = room > many->kind->portion ? room : many->kind->portion;
 
     many->room = room;
+    many->id_room = ids;
     many->ids = calloc(ids + 1, sizeof(*many->ids));
     return many->ids != NULL ? 0 : -ENOMEM;
 }
@@ -205,14 +249,6 @@ static int add_live(void *arg, struct gord_job *job)
         many->ids[many->id_count++] = job->id;
     }
     return 0;
-}
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
 }
 
 static int add_unknown(void *arg, uint64_t id)
@@ -264,6 +300,7 @@ void gord_many_begin(struct gord_many *many, const struct gord_many_request *req
         many->id_count = request->n_ids;
     } else {
         many->picks = request->selector->n_ids == 0 ? request->fits : NULL;
+        many->in_order = request->in_order;
         if (!select_ids(many, request)) {
             return;
         }
@@ -277,6 +314,7 @@ void gord_many_again(struct gord_many *many, uint64_t *ids, size_t count)
     free(many->ids);
     many->ids = ids;
     many->id_count = count;
+    many->id_room = count;
     many->done = 0;
     many->picks = NULL;
     begin(many);

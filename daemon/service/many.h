@@ -40,7 +40,9 @@ struct gord_many {
     uint64_t *ids;                             /* owned, as the next; freed by gord_many_fini */
     struct gord_select select;                 /* where more ids come from once these are done */
     bool (*picks)(const struct gord_job *job); /* which of those it is about; NULL: all */
+    bool in_order; /* all of a selection are found before the first of them has its turn */
     size_t id_count;
+    size_t id_room;
     size_t done;
     size_t room;            /* of results */
     uint64_t seq;           /* of the newest event this caused */
@@ -57,6 +59,9 @@ struct gord_many_request {
     /* Which live jobs are meant by `all`, and by a selector that names no ids. NULL: there is no
      * `all`, and a selector means jobs that have ended as well. */
     bool (*fits)(const struct gord_job *job);
+    /* Jobs that a selector means have their turn in the order of their submission, rather than newest
+     * first: what is queued by it starts in that order. */
+    bool in_order;
 };
 
 /* Is the request right? If not, the call has been answered. */

@@ -147,7 +147,7 @@ void gord_removals_end(struct gord_service *service)
 GORD_METHOD(gord_jobs_remove)
 {
     static const struct gord_act_verb verb = {"remove all of them", "removed", remove_one, NULL,
-                                              remove_rest};
+                                              remove_rest,          false};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }

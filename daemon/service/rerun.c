@@ -77,8 +77,8 @@ static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 
 GORD_METHOD(gord_jobs_rerun)
 {
-    static const struct gord_act_verb verb = {"rerun all of them", "run again", rerun_one, NULL,
-                                              NULL};
+    static const struct gord_act_verb verb = {
+        "rerun all of them", "run again", rerun_one, NULL, NULL, true};
 
     gord_act_begin(user, &verb, call, (const Gor__V1__ActRequest *)message);
 }

@@ -103,8 +103,8 @@ static int compare_ids(const void *a, const void *b)
 
 static void revive_all(struct gord_act *act)
 {
-    static const struct gord_act_verb verb = {"retry all of them", "retried", revive_one, NULL,
-                                              NULL};
+    static const struct gord_act_verb verb = {
+        "retry all of them", "retried", revive_one, NULL, NULL, false};
     uint64_t *ids = act->later;
     size_t count = act->later_count;
 
@@ -124,7 +124,7 @@ static int collect_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT
 GORD_METHOD(gord_jobs_retry)
 {
     static const struct gord_act_verb verb = {"retry all of them", "retried", collect_one, NULL,
-                                              revive_all};
+                                              revive_all,          false};
     const Gor__V1__ActRequest *request = (const Gor__V1__ActRequest *)message;
 
     if (request->delay_ns < 0 || request->delay_ns > DELAY_MAX_NS) {

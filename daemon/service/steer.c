@@ -179,6 +179,7 @@ static void steer(struct gord_service *service, struct rpc_call *call,
                   struct gord_many_request *request, steer_fn *act, int signal)
 {
     request->fits = runs;
+    request->in_order = true;
     if (service->draining) {
         gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; its jobs end with it");
         return;

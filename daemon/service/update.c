@@ -148,7 +148,7 @@ static bool stays_in_scope(struct gord_service *service, struct rpc_call *call,
 GORD_METHOD(gord_jobs_update)
 {
     static const struct gord_act_verb verb = {"update all of them", "updated", update_one,
-                                              can_be_changed, NULL};
+                                              can_be_changed,       NULL,      true};
     const Gor__V1__UpdateRequest *request = (const Gor__V1__UpdateRequest *)message;
     Gor__V1__ActRequest common = GOR__V1__ACT_REQUEST__INIT;
     char error[GORD_ERROR_BYTES];

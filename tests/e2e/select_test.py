@@ -142,12 +142,12 @@ class Selectors(SelectorTest):
         jobs = [self.submit("-l", "held=yes", "true") for _ in range(2)]
         other = self.submit("-l", "held=no", "true")
         gone = self.ended_native("-l", "held=yes")
-        self.assertEqual(self.acted("hold", "-l", "held=yes"), jobs[::-1])
+        self.assertEqual(self.acted("hold", "-l", "held=yes"), jobs)
         self.assertEqual(self.listed("ls", "-l", "held", "--state", "created"), jobs[::-1])
         self.refused(ctl.NOTHING, "nothing selected", "hold", "-l", "held=yes")
         named = self.gorctl("hold", "-l", "held=yes", f"{jobs[0]},{gone},{other}")
         self.assertEqual(named.text, f"{jobs[0]}  it was held already\n")
-        self.assertEqual(self.acted("release", "-l", "held=yes"), jobs[::-1])
+        self.assertEqual(self.acted("release", "-l", "held=yes"), jobs)
         self.ok("resume")
         self.client.wait(other, *jobs)
 
@@ -168,10 +168,10 @@ class Selectors(SelectorTest):
         other = self.submit("-l", "steer=no", "sleep", "600")
         for job in [other, *jobs]:
             self.client.wait_state(job, e2e.RUNNING)
-        self.assertEqual(self.acted("pause", "-l", "steer=yes"), jobs[::-1])
+        self.assertEqual(self.acted("pause", "-l", "steer=yes"), jobs)
         self.assertEqual(self.listed("ls", "-l", "steer", "--state", "waiting"), jobs[::-1])
-        self.assertEqual(self.acted("resume", "-l", "steer=yes"), jobs[::-1])
-        self.assertEqual(self.acted("signal", "URG", "--all", "-l", "steer=yes"), jobs[::-1])
+        self.assertEqual(self.acted("resume", "-l", "steer=yes"), jobs)
+        self.assertEqual(self.acted("signal", "URG", "--all", "-l", "steer=yes"), jobs)
         self.refused(ctl.NOTHING, "nothing selected", "signal", "URG", "-l", "steer=maybe")
         self.assertEqual(self.acted("terminate", "-l", "steer=yes"), jobs[::-1])
         for job in self.client.wait(*jobs):
@@ -182,11 +182,42 @@ class Selectors(SelectorTest):
     def test_rerun_what_is_meant(self):
         failed = [self.ended("-l", "again=yes", "--shell", f"exit {code}") for code in (1, 0, 3)]
         results = self.ok("rerun", "-l", "again=yes", "--outcome", "failed", "--json").json["results"]
-        self.assertEqual([r["id"] for r in results], [failed[2], failed[0]])
-        self.client.wait(*[r["new_id"] for r in results])
+        self.assertEqual([r["id"] for r in results], [failed[0], failed[2]])
+        new = [r["new_id"] for r in results]
+        self.assertEqual(new, sorted(new))
+        self.client.wait(*new)
         self.refused(ctl.USAGE, "--all is not for this", "rerun", "--all")
         self.assertStatus(INVALID, self.client.jobs, "Rerun", selector={"all": True},
                           text="name the jobs")
+
+    def test_what_is_let_go_starts_in_the_order_of_its_submission(self):
+        self.ok("queue", "create", "turns")
+        count = 1200  # more than have their turn at a time
+        first = self.client.jobs("SubmitMany", specs=[self.client.native_spec(
+            "builtin.echo", queue="turns", held=True)] * count).first_id
+        last = first + count - 1
+        self.ok("pause")
+        self.assertEqual(self.acted("release", "-q", "turns"), list(range(first, first + count)))
+        self.ok("resume")
+        self.client.wait(*range(first, first + count))
+        self.starts_in_order(*range(first, first + count, 100), last)
+        self.ok("pause")
+        self.ok("retry", "-q", "turns", str(first), f"{last - 1}-{last}")
+        self.ok("resume")
+        self.client.wait(first, last - 1, last)
+        self.starts_in_order(first, last - 1, last)
+
+    def starts_in_order(self, *ids):
+        starts = [self.client.get(job).started_ns for job in ids]
+        self.assertEqual(starts, sorted(starts))
+
+    def test_what_is_changed_goes_behind_in_the_order_of_its_submission(self):
+        self.ok("pause")
+        jobs = [self.submit("-l", "change=yes", "--native", "builtin.echo") for _ in range(3)]
+        self.assertEqual(self.acted("update", "-l", "change=yes", "--timeout", "1m"), jobs)
+        self.ok("resume")
+        self.client.wait(*jobs)
+        self.starts_in_order(*jobs)
 
     def test_a_queue_or_its_jobs_are_paused(self):
         self.ok("queue", "create", "either")
