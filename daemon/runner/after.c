@@ -16,6 +16,8 @@ struct gord_dependency {
     uint64_t id; /* of the job waited for */
     struct gord_after *owner;
     struct gord_dependency *next; /* list link of its bucket */
+    uint64_t array_id;            /* as in the facts */
+    uint32_t array_index;
     uint32_t clause;
     uint8_t condition; /* Gor__V1__Dependency__Condition */
     uint8_t verdict;   /* enum gord_after_verdict */
@@ -138,6 +140,8 @@ static enum gord_after_verdict judge(uint8_t condition, const struct gord_after_
 static void decide(struct gord_dependency *dependency, const struct gord_after_facts *facts)
 {
     if (dependency->verdict == GORD_AFTER_PENDING) {
+        dependency->array_id = facts->array_id;
+        dependency->array_index = facts->array_index;
         dependency->verdict = (uint8_t)judge(dependency->condition, facts);
         dependency->outcome = facts->ended ? (uint8_t)facts->outcome : 0;
     }
@@ -288,20 +292,33 @@ static void append(char *out, size_t bytes, const char *before, const char *text
     snprintf(out + used, bytes - used, "%s%s", used > 0 ? before : "", text);
 }
 
+/* "job 7", or "job 8 (task 2 of array 5)" */
+static const char *name_of(const struct gord_dependency *dependency, char *out, size_t bytes)
+{
+    int used = snprintf(out, bytes, "job %" PRIu64, dependency->id);
+
+    if (dependency->array_id != 0) {
+        snprintf(out + used, bytes - (size_t)used, " (task %" PRIu32 " of array %" PRIu64 ")",
+                 dependency->array_index, dependency->array_id);
+    }
+    return out;
+}
+
 /* The clause that begins at `at`, as what it waits for, or as what has become of that. */
 static void clause_text(const struct gord_after *after, size_t at, bool never, char *out,
                         size_t bytes)
 {
-    char one[96];
+    char one[176], name[80];
 
     for (size_t i = at; i < after->count && after->list[i].clause == after->list[at].clause; i++) {
         const struct gord_dependency *dependency = &after->list[i];
         if (never) {
-            snprintf(one, sizeof(one), "it waited for job %" PRIu64 " %s, which %s", dependency->id,
-                     wanted[dependency->condition], became(dependency->outcome));
+            snprintf(one, sizeof(one), "it waited for %s %s, which %s",
+                     name_of(dependency, name, sizeof(name)), wanted[dependency->condition],
+                     became(dependency->outcome));
             append(out, bytes, "; ", one);
         } else if (dependency->verdict == GORD_AFTER_PENDING) {
-            snprintf(one, sizeof(one), "job %" PRIu64 " %s", dependency->id,
+            snprintf(one, sizeof(one), "%s %s", name_of(dependency, name, sizeof(name)),
                      wanted[dependency->condition]);
             append(out, bytes, i > at ? " or " : "; ", one);
         }

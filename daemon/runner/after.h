@@ -31,6 +31,8 @@ struct gord_after_facts {
     bool started;
     bool ended;
     Gor__V1__Outcome outcome; /* once it ended */
+    uint64_t array_id;        /* which task of which array it is; 0: of none, or it is not known */
+    uint32_t array_index;
 };
 
 enum gord_after_verdict { GORD_AFTER_PENDING, GORD_AFTER_HOLDS, GORD_AFTER_NEVER };
@@ -48,7 +50,7 @@ void gord_after_tell(struct gord_after *after, uint64_t id, const struct gord_af
 /* Of all clauses together. NULL: holds. */
 enum gord_after_verdict gord_after_verdict(const struct gord_after *after);
 
-/* "job 7 to succeed; job 8 or 9 to end": what is not decided; or, if it can never hold, which clause
+/* "job 7 to succeed; job 8 (task 2 of array 5) to end or job 9 to end": what is not decided; or, if it can never hold, which clause
  * and why. */
 void gord_after_text(const struct gord_after *after, char *out, size_t bytes);
 

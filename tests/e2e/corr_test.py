@@ -61,7 +61,8 @@ class Corresponding(ctl.GorctlTest):
             self.ok("wait", str(second + 1 + index))
             self.assertEqual(self.client.logs(second + 1 + index).decode(), f"{index}\n")
         self.assertEqual([s == CREATED for s in self.states(second)], [False, True, False, True])
-        self.assertIn(f"waits for job {first + 2} to succeed", self.ok("why", str(second + 2)).text)
+        self.assertIn(f"waits for job {first + 2} (task 1 of array {first}) to succeed",
+                      self.ok("why", str(second + 2)).text)
         self.assertIn("for 2 of 4 tasks, of which 2 wait at a gate",
                       self.ok("why", str(second)).text)
         self.ok("release", str(first + 2), str(first + 4))
@@ -80,9 +81,9 @@ class Corresponding(ctl.GorctlTest):
             shown = self.client.wait(group)
             self.assertEqual((shown.outcome, shown.detail), (FAILED, "1 of 4 tasks never ran"))
             self.assertEqual(shown.progress.text, "4 of 4 tasks, 1 never ran")
-        self.assertIn(f"it waited for job {first + 3} to succeed, which failed",
+        self.assertIn(f"it waited for job {first + 3} (task 2 of array {first}) to succeed, which failed",
                       self.ok("show", str(second + 3)).text)
-        self.assertIn(f"job {second + 3} to succeed, which never ran",
+        self.assertIn(f"job {second + 3} (task 2 of array {second}) to succeed, which never ran",
                       self.ok("tree", str(third)).text)
 
     def test_none_left_to_run(self):
@@ -291,7 +292,7 @@ class Kept(e2e.KillTest):
         self.restart()
         self.assertEqual(self.client.wait(second + 1).outcome, DEPENDENCY_FAILED)
         self.assertEqual(self.client.get(second + 3).state, CREATED)
-        self.assertIn(f"waits for job {first + 3} to succeed",
+        self.assertIn(f"waits for job {first + 3} (task 2 of array {first}) to succeed",
                       self.client.get(second + 3).reason)
         self.client.jobs("Release", ids=[first + 3])
         self.assertEqual(self.outcomes(second), [DEPENDENCY_FAILED, SUCCEEDED, SUCCEEDED])

@@ -83,14 +83,15 @@ class ImportCorr(ImportTest):
             self.checked(gord, client)
 
     def test_the_other_has_ended_in_part(self):
-        first, second, lines = self.pair(ended=3)
+        first, second, lines = self.pair(ended=3, held=True)
         for older, live, dies in WAYS:
             gord, client = self.begin(older=older)
             ids = self.taken(gord, lines, live)
             old, new = ids[first], ids[second]
             client = self.after_kill(gord, client) if dies else client
             self.assertEqual(client.get(new + 1).state, CREATED)
-            self.assertIn(f"waits for job {old + 4} to succeed", client.get(new + 1).reason)
+            self.assertIn(f"waits for job {old + 4} (task 3 of array {old}) to succeed", client.get(new + 1).reason)
+            self.assertEqual(client.get(new + 2).reason, f"waits for its array, job {new}")
             self.release(client, new, 3)
             self.assertEqual(client.get(new).state, WAITING)
             self.assertEqual(client.wait(new + 2).outcome, SUCCEEDED)
@@ -112,12 +113,13 @@ class ImportCorr(ImportTest):
             self.checked(gord, client)
 
     def test_the_other_came_with_an_import_before(self):
-        first, second, lines = self.pair(ended=3)
+        first, second, lines = self.pair(ended=3, held=True)
         gord, client = self.begin(older=20)
         done = self.into(gord, self.file(lines[:5]), "--live=submit")
         client = self.after_kill(gord, client)
         ids = self.taken(gord, lines, "--live=submit", "--resume",
                          self.file(done.text.splitlines(), "taken"))
+        self.release(client, ids[second], 3)
         self.release(client, ids[first], 4)
         self.check_ended(client, ids[second])
         self.checked(gord, client)
