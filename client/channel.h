@@ -34,6 +34,9 @@ struct gorctl_call {
     /* When the daemon goes away in the midst of it and comes back, it is made again, with `request`
      * as it is then: who gets the messages of a stream has it ask for those that come next. */
     bool again;
+    /* Of a stream that was made again, before anything comes: to send what has to be there. May be
+     * NULL. */
+    void (*on_again)(void *user);
 };
 
 /* Make a unary call. GORCTL_EXIT_OK and a reply, else an exit code. `out_status` may be NULL. */

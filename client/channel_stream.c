@@ -78,6 +78,9 @@ static void go_on(struct gorctl *ctl, struct gorctl_streaming *stream, int64_t u
     }
     if (code == GORCTL_EXIT_OK) {
         begin(ctl, stream, gorctl_time_left(until_ns));
+        if (stream->what->on_again != NULL) {
+            stream->what->on_again(stream->user);
+        }
     } else {
         gorctl_stream_stop(ctl, code);
     }

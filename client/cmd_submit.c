@@ -124,6 +124,7 @@ static int submit_many(struct gorctl *ctl, Gor__V1__SubmitManyRequest *request,
     gorctl_request_make(&id);
     if (id.set) {
         request->request_id = (ProtobufCBinaryData){sizeof(id.bytes), id.bytes};
+        call.again = true;
     }
     int code = gorctl_call(ctl, &call, &status, &reply);
     request->request_id = (ProtobufCBinaryData){0, NULL};

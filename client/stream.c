@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c - see stream.h. Only so many jobs are on their way at once; then nothing more is read. */
+/* stream.c - see stream.h. Only so many jobs are on their way at once; then nothing more is read.
+ *
+ * Each has a request id, and is kept until it is answered: when the daemon was away all of those are
+ * sent again, and none of them is made a second time.
+ */
 #include "client/stream.h"
 
 #include <inttypes.h>
@@ -12,16 +16,25 @@
 #include "client/exits.h"
 #include "client/json.h"
 #include "client/lines.h"
+#include "client/request.h"
 #include "client/text.h"
 
 enum { IN_FLIGHT = 200, LINE_MOST = 16 * 1024 * 1024 };
+
+/* One that is not answered. */
+struct sent {
+    Gor__V1__JobSpec *spec; /* owned */
+    struct gorctl_request id;
+    uint64_t line;
+};
 
 struct submitting {
     struct gorctl *ctl;
     const char *name;
     struct gorctl_lines *lines;
-    uint64_t sent_lines[IN_FLIGHT]; /* the numbers of those on their way, a ring */
+    struct sent ring[IN_FLIGHT];
     uint64_t sent, answered;
+    bool ended; /* there are no more lines */
     int code;
 };
 
@@ -44,6 +57,28 @@ static bool has_room(void *user)
     return s->sent - s->answered < IN_FLIGHT;
 }
 
+static void send_one(struct submitting *s, struct sent *sent)
+{
+    Gor__V1__SubmitRequest request = GOR__V1__SUBMIT_REQUEST__INIT;
+    request.spec = sent->spec;
+    if (sent->id.set) {
+        request.request_id = (ProtobufCBinaryData){sizeof(sent->id.bytes), sent->id.bytes};
+    }
+    gorctl_stream_send(s->ctl, &request.base);
+}
+
+/* The daemon is back. */
+static void on_again(void *user)
+{
+    struct submitting *s = user;
+    for (uint64_t i = s->answered; i < s->sent; i++) {
+        send_one(s, &s->ring[i % IN_FLIGHT]);
+    }
+    if (s->ended) {
+        gorctl_stream_half_close(s->ctl);
+    }
+}
+
 static void on_line(const char *line, size_t length, uint64_t number, void *user)
 {
     struct submitting *s = user;
@@ -57,38 +92,56 @@ static void on_line(const char *line, size_t length, uint64_t number, void *user
         note_failure(s, GORCTL_EXIT_USAGE);
         return;
     }
-    Gor__V1__SubmitRequest request = GOR__V1__SUBMIT_REQUEST__INIT;
-    request.spec = spec;
-    s->sent_lines[s->sent++ % IN_FLIGHT] = number;
-    gorctl_stream_send(s->ctl, &request.base);
-    gor__v1__job_spec__free_unpacked(spec, NULL);
+    struct sent *sent = &s->ring[s->sent++ % IN_FLIGHT];
+    *sent = (struct sent){.spec = spec, .line = number};
+    gorctl_request_make(&sent->id);
+    send_one(s, sent);
 }
 
 static void on_end(int code, void *user)
 {
     struct submitting *s = user;
     note_failure(s, code);
+    s->ended = true;
     gorctl_stream_half_close(s->ctl);
 }
 
 static bool on_result(const ProtobufCMessage *message, void *user)
 {
     struct submitting *s = user;
-    const Gor__V1__SubmitResult *result = (const Gor__V1__SubmitResult *)message;
-    uint64_t number = s->sent_lines[s->answered++ % IN_FLIGHT];
-    if (s->ctl->json) {
-        gorctl_json_print(stdout, gorctl_json_message(message), false);
-    } else if (result->id != 0) {
-        printf("%" PRIu64 "\n", result->id);
-    } else {
-        say_refused(s, number, result->message);
+    Gor__V1__SubmitResult result = *(const Gor__V1__SubmitResult *)message;
+    if (s->answered == s->sent) {
+        return true; /* of nothing that was asked */
     }
-    if (result->id == 0) {
-        note_failure(s, gorctl_exit_of_status((enum wire_status)result->code));
+    result.index = s->answered; /* not of this call alone */
+    struct sent *sent = &s->ring[s->answered++ % IN_FLIGHT];
+    gor__v1__job_spec__free_unpacked(sent->spec, NULL);
+    if (s->ctl->json) {
+        gorctl_json_print(stdout, gorctl_json_message(&result.base), false);
+    } else if (result.id != 0) {
+        printf("%" PRIu64 "\n", result.id);
+    } else {
+        say_refused(s, sent->line, result.message);
+    }
+    if (result.id == 0) {
+        note_failure(s, gorctl_exit_of_status((enum wire_status)result.code));
     }
     bool written = !has_room(s) || s->sent > s->answered || fflush(stdout) == 0;
     gorctl_lines_go_on(s->lines);
     return written;
+}
+
+/* The end came before their answers. */
+static void drop_unanswered(struct submitting *s, int code)
+{
+    if (code != GORCTL_EXIT_OK && s->sent > s->answered) {
+        gorctl_say("%" PRIu64 " jobs, from line %" PRIu64
+                   " on, were sent and not answered; `gorctl ls -a` shows which were taken",
+                   s->sent - s->answered, s->ring[s->answered % IN_FLIGHT].line);
+    }
+    for (; s->answered < s->sent; s->answered++) {
+        gor__v1__job_spec__free_unpacked(s->ring[s->answered % IN_FLIGHT].spec, NULL);
+    }
 }
 
 int gorctl_submit_stream(struct gorctl *ctl, int fd, const char *name)
@@ -100,6 +153,8 @@ int gorctl_submit_stream(struct gorctl *ctl, int fd, const char *name)
     struct submitting s = {.ctl = ctl, .name = name};
     struct gorctl_call call = {.path = "/gor.v1.Jobs/SubmitStream",
                                .keep_open = true,
+                               .again = true,
+                               .on_again = on_again,
                                .reply = &gor__v1__submit_result__descriptor};
     struct gorctl_lines_opts opts = {.fd = fd,
                                      .name = name,
@@ -111,10 +166,6 @@ int gorctl_submit_stream(struct gorctl *ctl, int fd, const char *name)
     s.lines = gorctl_lines_new(ctl, &opts);
     code = gorctl_stream(ctl, &call, on_result, &s);
     gorctl_lines_free(s.lines);
-    if (code != GORCTL_EXIT_OK && s.sent > s.answered) {
-        gorctl_say("%" PRIu64
-                   " jobs were sent and not answered; `gorctl ls -a` shows which were taken",
-                   s.sent - s.answered);
-    }
+    drop_unanswered(&s, code);
     return code != GORCTL_EXIT_OK ? code : s.code;
 }

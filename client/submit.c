@@ -33,6 +33,7 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, bool dry_r
     }
     if (id.set) {
         request.request_id = (ProtobufCBinaryData){sizeof(id.bytes), id.bytes};
+        call.again = true;
     }
     code = gorctl_call(ctl, &call, &status, &reply);
     if (id.set && (status == WIRE_UNAVAILABLE || status == WIRE_DEADLINE_EXCEEDED)) {

@@ -2,7 +2,9 @@
 /* Jobs.SubmitStream: jobs one by one on one call, each answered in its turn.
  *
  * Answers wait in a ring, in the order of their requests, until they are known and the call takes
- * them. While the ring is full the client's messages are held back.
+ * them. While the ring is full the client's messages are held back. Once the daemon stops, what comes
+ * is not answered any more: the stream ends when clients know that it goes, and each can be repeated by
+ * its request_id.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -130,7 +132,7 @@ static void committed(struct gord_service *service, struct gord_ack *ack, int er
     if (error == 0) {
         answer->id = ack->first_id;
         answer->is_known = true;
-    } else {
+    } else if (error != -ECANCELED) {
         struct gord_ack one = *ack;
         one.count = 1;
         gord_submit_failed(service, &one, error, &why);
@@ -199,6 +201,8 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
         if (enter(s, request, index, &found) != 0) {
             refuse(answer, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
         }
+    } else if (s->service->draining) {
+        answer->is_known = false; /* gord_submit_streams_end() */
     } else if (!gord_submit_takes(s->service, request->spec, gord_submit_uid(s->call), &why) ||
                !gord_scope_takes(s->service, s->call, "", request->spec, &why)) {
         refuse(answer, why.status, why.text);

@@ -195,19 +195,17 @@ class Input(onward_test.GoingOn):
         data = self.data(200_000)
         with tempfile.TemporaryFile() as file:
             file.write(b"before" + data)
-            for _ in range(2):
-                file.seek(6)
-                go = os.path.join(self.gord.folder, "go")
-                process, out = self.begin_requeued(file, f"test -e {go} || exec sleep 1000; exit 3")
-                e2e.until(lambda: self.client.get(self.newest()).stdout_bytes == 5)
-                with open(go, "w", encoding="ascii"):
-                    pass
-                os.unlink(out)
-                self.restart(self.gord.kill)
-                self.assertEqual(process.wait(e2e.PATIENCE), 3)
-                with open(out, "rb") as copy:
-                    self.assertEqual(copy.read(), data)
-                os.unlink(go)
+            file.seek(6)
+            go = os.path.join(self.gord.folder, "go")
+            process, out = self.begin_requeued(file, f"test -e {go} || exec sleep 1000; exit 3")
+            e2e.until(lambda: self.client.get(self.newest()).stdout_bytes == 5)
+            with open(go, "w", encoding="ascii"):
+                pass
+            os.unlink(out)
+            self.restart(self.gord.kill)
+            self.assertEqual(process.wait(e2e.PATIENCE), 3, process.stderr.read())
+            with open(out, "rb") as copy:
+                self.assertEqual(copy.read(), data)
 
     def test_a_job_that_is_lost_needs_no_input(self):
         self.begin()
