@@ -213,17 +213,38 @@ static int try_until(struct gorctl_channel *channel, int64_t until_ns, struct fa
     return error;
 }
 
-int gorctl_come_back(struct gorctl *ctl, int64_t until_ns)
+/* When patience ends. */
+static int64_t begin_absence(struct gorctl_channel *channel)
 {
-    struct gorctl_channel *channel = ctl->channel;
-    struct failure failure = {.error = 0};
     int64_t now = (int64_t)uv_hrtime();
     if (channel->back_ns == 0 || now - channel->back_ns > CALM_NS) {
         channel->since_ns = now;
         channel->tries = 0;
         channel->told = false;
     }
-    int64_t lasts_ns = channel->since_ns + channel->patience_ns;
+    return channel->since_ns + channel->patience_ns;
+}
+
+int gorctl_try_to_come_back(struct gorctl *ctl, int64_t limit_ns)
+{
+    struct gorctl_channel *channel = ctl->channel;
+    struct failure failure = {.error = 0};
+    int64_t lasts_ns = begin_absence(channel);
+    int error = try_once(channel, (int64_t)uv_hrtime() + limit_ns, &failure);
+    channel->back_ns = (int64_t)uv_hrtime();
+    if (error == 0) {
+        tell_back(channel);
+        return GORCTL_EXIT_OK;
+    }
+    return error == -EPROTO || channel->back_ns >= lasts_ns ? give_up(channel, &failure)
+                                                            : GORCTL_EXIT_TIMED_OUT;
+}
+
+int gorctl_come_back(struct gorctl *ctl, int64_t until_ns)
+{
+    struct gorctl_channel *channel = ctl->channel;
+    struct failure failure = {.error = 0};
+    int64_t lasts_ns = begin_absence(channel);
     bool bounded = until_ns != 0 && until_ns < lasts_ns;
     uv_update_time(&channel->loop);
     if (!channel->told) {

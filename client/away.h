@@ -27,6 +27,10 @@ bool gorctl_went_away(const struct gorctl_channel *channel, enum wire_status sta
  * any code when the stream is stopped meanwhile; else an exit code that has been explained. */
 int gorctl_come_back(struct gorctl *ctl, int64_t until_ns);
 
+/* The same for who has something else to do meanwhile, and asks every now and then: one try, which takes no
+ * longer than `limit_ns`. GORCTL_EXIT_TIMED_OUT: not yet. */
+int gorctl_try_to_come_back(struct gorctl *ctl, int64_t limit_ns);
+
 /* When something that may take so long ends; 0, which is no limit, stays 0. And back again: at least
  * 1 of a limit. */
 int64_t gorctl_until(int64_t timeout_ns);

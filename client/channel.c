@@ -250,6 +250,8 @@ int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_st
         code = GORCTL_EXIT_NOT_FOUND;
     } else if (status == WIRE_OUT_OF_RANGE && call->quiet_range) {
         code = GORCTL_EXIT_REFUSED;
+    } else if (call->quiet_away && gorctl_went_away(ctl->channel, status)) {
+        code = GORCTL_EXIT_NO_DAEMON;
     } else {
         code = gorctl_explain_status(ctl->channel, status, result.text);
     }

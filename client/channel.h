@@ -31,6 +31,7 @@ struct gorctl_call {
     bool quiet_timeout; /* WIRE_DEADLINE_EXCEEDED is the caller's to explain */
     bool quiet_missing; /* WIRE_NOT_FOUND is, too */
     bool quiet_range;   /* and WIRE_OUT_OF_RANGE */
+    bool quiet_away;    /* and that the daemon went, if it is to be waited for */
     /* When the daemon goes away in the midst of it and comes back, it is made again, with `request`
      * as it is then: who gets the messages of a stream has it ask for those that come next. */
     bool again;

@@ -2,7 +2,8 @@
 /* cmd_top.c - `gorctl top`: what the daemon is doing, on a whole terminal, again and again.
  *
  * A picture is put together in memory and written at once, so that nothing flickers. The terminal is
- * in raw mode meanwhile, on its other screen, and is put back whatever ends the command.
+ * in raw mode meanwhile, on its other screen, and is put back whatever ends the command. While the daemon
+ * is away the last picture stays, with a word on that, and keys are heard.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "client/alloc.h"
+#include "client/away.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
@@ -29,6 +31,9 @@
 #include "client/when.h"
 #include "gor/v1/runtime.pb-c.h"
 #include "proto/decode.h"
+
+#define AWAY_TRY_NS 200000000   /* one try to connect */
+#define AWAY_PAUSE_NS 100000000 /* until the next */
 
 enum { HEAD_LINES = 6, ROWS_ONCE = 50, ROWS_MOST = 500, LINE_ROOM = 256 };
 
@@ -82,18 +87,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 struct top {
     struct gorctl *ctl;
     struct gorctl_screen screen;
+    bool on_terminal;
     unsigned rows;  /* of jobs there is room for */
     uint64_t ended; /* at the last look, for the rate */
     int64_t looked_ns;
-    FILE *out; /* the picture being made */
+    FILE *out;               /* the picture being made */
+    enum wire_status status; /* of the last call */
+    char *picture;           /* owned; the last */
+    int64_t away_ns;         /* since when the daemon is away; 0: it is not */
 };
 
 static int ask(struct top *top, const char *path, const ProtobufCMessage *request,
                const ProtobufCMessageDescriptor *descriptor, ProtobufCMessage **out_reply)
 {
-    const struct gorctl_call call = {
-        .path = path, .request = request, .reply = descriptor, .timeout_ns = GORCTL_CALL_NS};
-    return gorctl_call(top->ctl, &call, NULL, out_reply);
+    const struct gorctl_call call = {.path = path,
+                                     .request = request,
+                                     .reply = descriptor,
+                                     .timeout_ns = GORCTL_CALL_NS,
+                                     .quiet_away = top->on_terminal};
+    top->status = WIRE_OK;
+    return gorctl_call(top->ctl, &call, &top->status, out_reply);
 }
 
 /* A line, cut to the terminal. */
@@ -318,25 +331,68 @@ static void show_picture(const char *text)
     put_text("\x1b[J");
 }
 
+/* The last picture, with a word in place of its first line. */
+static void show_away(struct top *top)
+{
+    char *text;
+    size_t length;
+    char since[GORCTL_WHEN_ROOM];
+    const char *rest = top->picture != NULL ? strchr(top->picture, '\n') : NULL;
+    gorctl_duration_text((int64_t)uv_hrtime() - top->away_ns, since);
+    top->out = open_memstream(&text, &length);
+    if (top->out == NULL) {
+        gorctl_out_of_memory();
+    }
+    put_line(top, "gord", "at %s is away for %s; trying again", gorctl_address(top->ctl), since);
+    fputs(rest != NULL ? rest + 1 : "", top->out);
+    fclose(top->out);
+    show_picture(text);
+    free(text);
+}
+
+/* Look once, and show it. */
+static int look(struct top *top)
+{
+    char *text;
+    size_t length;
+    if (top->away_ns != 0) {
+        int code = gorctl_try_to_come_back(top->ctl, AWAY_TRY_NS);
+        if (code != GORCTL_EXIT_OK) {
+            show_away(top);
+            return code == GORCTL_EXIT_TIMED_OUT ? GORCTL_EXIT_OK : code;
+        }
+        top->away_ns = 0;
+        top->looked_ns = 0; /* no rate over that */
+    }
+    int code = make_picture(top, &text, &length);
+    if (code == GORCTL_EXIT_OK) {
+        show_picture(text);
+        free(top->picture);
+        top->picture = text;
+    } else if (gorctl_went_away(top->ctl->channel, top->status)) {
+        top->away_ns = (int64_t)uv_hrtime();
+        show_away(top);
+        code = GORCTL_EXIT_OK;
+    }
+    return code;
+}
+
 static int run_on_terminal(struct top *top, int64_t delay_ns)
 {
     struct terminal terminal = {0};
     int code;
     terminal_begin(&terminal);
+    top->on_terminal = true;
     do {
-        char *text;
-        size_t length;
         unsigned rows = terminal_rows();
         top->screen = gorctl_screen_of(STDOUT_FILENO);
         top->rows = rows > HEAD_LINES + 1 ? rows - HEAD_LINES - 1 : 1;
         top->rows = top->rows < ROWS_MOST ? top->rows : ROWS_MOST;
-        code = make_picture(top, &text, &length);
-        if (code == GORCTL_EXIT_OK) {
-            show_picture(text);
-            free(text);
-        }
-    } while (code == GORCTL_EXIT_OK && wait_for_next(&terminal, delay_ns));
+        code = look(top);
+    } while (code == GORCTL_EXIT_OK &&
+             wait_for_next(&terminal, top->away_ns != 0 ? AWAY_PAUSE_NS : delay_ns));
     terminal_end(&terminal);
+    free(top->picture);
     if (code != GORCTL_EXIT_OK) {
         /* What was said about it went with the other screen. */
         gorctl_say("the daemon at %s does not answer any more; `gorctl top` again when it is back",
