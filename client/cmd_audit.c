@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -13,6 +14,7 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/options.h"
+#include "client/screen.h"
 #include "client/table.h"
 #include "client/text.h"
 #include "client/when.h"
@@ -30,6 +32,7 @@ static const struct argp_option options[] = {
     {"job", KEY_JOB, "ID", 0, "That name this job, or have made it", 0},
     {"failed", KEY_FAILED, NULL, 0, "That were refused, or failed", 0},
     {"lines", 'n', "NUMBER", 0, "The last NUMBER of those", 0},
+    {"follow", 'f', NULL, 0, "And those to come, as they are written", 0},
     {0},
 };
 
@@ -43,6 +46,7 @@ static const char doc[] =
     "Examples:\n"
     "  gorctl audit --since today\n"
     "  gorctl audit --job 17 --method cancel\n"
+    "  gorctl audit -f -n 20\n"
     "  gorctl audit --json --failed | jq -r '.from + \" \" + .detail'\n";
 
 struct arguments {
@@ -58,13 +62,18 @@ struct arguments {
 
 /* What has come, and what is to be shown of it. */
 struct audit {
-    const struct arguments *wanted;
+    struct arguments *wanted;
     char until[32];
     char *text; /* owned; a piece of a line */
     size_t text_bytes;
     char **kept; /* owned ring, with --lines: the last of them */
     uint64_t kept_count;
     struct gorctl_table *table;
+    bool live; /* what there was has come; these are new */
+    /* Where to go on when the daemon was away: lines are in the order of time. */
+    char last[32];       /* the time of the last */
+    uint64_t last_count; /* how many have come of that time */
+    uint64_t skip;       /* of those that come again */
 };
 
 /* ------------------------------------------------------------------ options */
@@ -99,6 +108,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_FAILED:
         arguments->failed = true;
+        return 0;
+    case 'f':
+        arguments->request.follow = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->request.follow && arguments->until_ns != 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--until and --follow exclude each other; give one of them");
+        }
         return 0;
     case ARGP_KEY_ARG:
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "what is '%s'? The options say which lines", arg);
@@ -238,13 +256,51 @@ static void show(struct audit *audit, const char *text, const json_t *line)
     }
 }
 
+/* False: it has come before. */
+static bool note_position(struct audit *audit, const char *time)
+{
+    bool same = strcmp(time, audit->last) == 0;
+    if (audit->skip > 0 && same) {
+        audit->skip--;
+        return false;
+    }
+    audit->skip = 0;
+    audit->last_count = same ? audit->last_count + 1 : 1;
+    (void)snprintf(audit->last, sizeof audit->last, "%s", time);
+    return true;
+}
+
+static int64_t time_of(const char *text)
+{
+    struct tm parts = {0};
+    const char *fraction = strptime(text, "%Y-%m-%dT%H:%M:%S.", &parts);
+    return fraction == NULL
+               ? 0
+               : (int64_t)timegm(&parts) * 1000000000 + strtol(fraction, NULL, 10) * 1000;
+}
+
+/* The daemon was away. */
+static void ask_for_the_rest(struct audit *audit)
+{
+    if (audit->last_count > 0) {
+        audit->wanted->request.from_ns = time_of(audit->last);
+    }
+}
+
+static void on_again(void *user)
+{
+    struct audit *audit = user;
+    audit->skip = audit->last_count;
+    audit->text_bytes = 0; /* of a line that comes whole now */
+}
+
 static void take_line(struct audit *audit, const char *text)
 {
     json_t *line = json_loads(text, 0, NULL);
     if (line == NULL) {
         return; /* cut short when the machine died */
     }
-    if (is_wanted(audit, line)) {
+    if (note_position(audit, text_of(line, "time")) && is_wanted(audit, line)) {
         if (audit->kept != NULL) {
             char **place = &audit->kept[audit->kept_count++ % audit->wanted->lines];
             free(*place);
@@ -267,6 +323,17 @@ static void show_kept(struct audit *audit)
         free(audit->kept[i % most]);
     }
     free(audit->kept);
+    audit->kept = NULL;
+}
+
+/* So that whoever follows sees it. False: nobody does. */
+static bool show_now(struct audit *audit)
+{
+    if (!audit->wanted->ctl->json && gorctl_table_rows(audit->table) > 0) {
+        struct gorctl_screen screen = gorctl_screen_of(STDOUT_FILENO);
+        gorctl_table_print(audit->table, stdout, screen.width, screen.colour);
+    }
+    return fflush(stdout) == 0;
 }
 
 static bool on_piece(const ProtobufCMessage *message, void *user)
@@ -286,7 +353,12 @@ static bool on_piece(const ProtobufCMessage *message, void *user)
         take_line(audit, line);
     }
     memmove(audit->text, line, audit->text_bytes);
-    return true;
+    if (chunk->data.len == 0 && !audit->live) {
+        audit->live = true;
+        show_kept(audit);
+    }
+    ask_for_the_rest(audit);
+    return !audit->live || show_now(audit);
 }
 
 static void set_until(struct audit *audit, int64_t until_ns)
@@ -313,6 +385,8 @@ int gorctl_cmd_audit(struct gorctl *ctl, int argc, char **argv)
     }
     struct gorctl_call call = {.path = "/gor.v1.Store/Audit",
                                .request = &arguments.request.base,
+                               .again = true,
+                               .on_again = on_again,
                                .reply = &gor__v1__inspect_chunk__descriptor};
     int code = gorctl_stream(ctl, &call, on_piece, &audit);
     show_kept(&audit);

@@ -15,6 +15,7 @@
 #include "daemon/service/import.h"
 #include "daemon/service/request.h"
 #include "daemon/service/state.h"
+#include "daemon/service/trail.h"
 #include "gor/v1/crons.pb-c.h"
 #include "gor/v1/plugins.pb-c.h"
 #include "gor/v1/queues.pb-c.h"
@@ -450,6 +451,9 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     gord_runner_on_child(opts->runner, gord_submit_child, service);
     gord_runner_on_subjob(opts->runner, &(struct gord_subjob_handler){gord_subjobs_ask, service});
     gord_crons_start(service);
+    if (service->trail != NULL) {
+        gord_trail_watch(service->trail, gord_trail_readings_flush, service);
+    }
     *out_service = service;
     return 0;
 }

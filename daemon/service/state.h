@@ -124,6 +124,7 @@ void gord_follows_flush(struct gord_service *service);
 void gord_follows_end(struct gord_service *service);
 void gord_backups_end(struct gord_service *service);
 void gord_imports_end(struct gord_service *service);
+void gord_trail_readings_flush(void *arg); /* the service */
 void gord_trail_readings_end(struct gord_service *service);
 void gord_removals_end(struct gord_service *service);
 void gord_keepings_end(struct gord_service *service);

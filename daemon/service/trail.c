@@ -33,6 +33,8 @@ struct gord_trail {
     bool syncing;      /* and it has not answered */
     int64_t second;    /* of `time` */
     char time[GORD_TRAIL_TIME];
+    void (*written)(void *arg); /* NULL: nobody wants to know */
+    void *written_arg;
     size_t used;
     char buffer[BUFFER];
 };
@@ -195,6 +197,15 @@ void gord_trail_flush(void *user)
     if (trail->bytes >= trail->turn_at) {
         turn(trail);
     }
+    if (written > 0 && trail->written != NULL) {
+        trail->written(trail->written_arg);
+    }
+}
+
+void gord_trail_watch(struct gord_trail *trail, void (*written)(void *arg), void *arg)
+{
+    trail->written = written;
+    trail->written_arg = arg;
 }
 
 static void append(struct gord_trail *trail, const char *line, size_t bytes)

@@ -36,6 +36,9 @@ int gord_trail_open(uv_loop_t *loop, const char *folder, uint64_t keep_bytes,
 /* What is left is written; the loop is run if need be. NULL is fine. */
 void gord_trail_close(struct gord_trail *trail);
 
+/* Be told, on the loop, whenever lines have been written; NULL: no more. One may be. */
+void gord_trail_watch(struct gord_trail *trail, void (*written)(void *arg), void *arg);
+
 /* For struct rpc_observer; user is the trail. */
 void gord_trail_answered(void *user, const struct rpc_peer *peer, const struct rpc_answer *answer);
 void gord_trail_flush(void *user);
