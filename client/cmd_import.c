@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_import.c - `gorctl import`: jobs that `gorctl export` wrote, into this daemon.
  *
- * Lines are sent as they are read, so many at a time as are not answered; answers come in any order.
+ * Lines are sent as they are read, so many at a time as are not answered; answers come in any order. When
+ * the daemon has told that it goes, what it has not answered it has not taken: that is sent again when it
+ * is back, to an import that knows what the ones before it took.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -20,9 +22,11 @@
 #include "client/lines.h"
 #include "client/options.h"
 #include "client/text.h"
+#include "client/unanswered.h"
 #include "gor/v1/store.pb-c.h"
 
 enum { KEY_LIVE = 0x3000, KEY_RESUME, IN_FLIGHT = 200, LINE_MOST = 64 * 1024 * 1024 };
+enum { FIRST_INDEX = 1 }; /* of the file's messages on a stream: before them come the options */
 
 static const struct argp_option options[] = {
     {"live", KEY_LIVE, "HOW", 0,
@@ -57,9 +61,10 @@ static const char doc[] =
     "another "
     "one of that name stays, and the line is refused.\n"
     "\n"
-    "Each job is taken as a whole or not at all. What was printed is taken, whatever happens then: "
-    "an "
-    "import that was interrupted goes on with --resume.\n"
+    "Each job is taken as a whole or not at all. What was printed is taken, whatever happens then. "
+    "When the daemon is replaced or restarted an import goes on by itself; one that was "
+    "interrupted "
+    "otherwise goes on with --resume.\n"
     "\n"
     "Examples:\n"
     "  gorctl import --dry-run jobs.ndjson\n"
@@ -67,20 +72,14 @@ static const char doc[] =
     "  gorctl import --resume taken jobs.ndjson >> taken\n"
     "  gorctl -H old:7070 export --reveal | gorctl import --live=submit -\n";
 
-struct sent {
-    uint64_t index; /* of the message */
-    uint64_t line;
-};
-
 struct importing {
     struct gorctl *ctl;
     const char *name;
     const char *resume;
     Gor__V1__ImportOptions options;
+    size_t known_room; /* of those */
     struct gorctl_lines *lines;
-    struct sent sent[IN_FLIGHT]; /* not answered, in no order */
-    size_t sent_count;
-    uint64_t messages;
+    struct gorctl_unanswered sent;
     uint64_t taken, renumbered, there, skipped, refused;
     uint64_t things_taken, things_there, things_skipped; /* no jobs */
     bool took_cron;
@@ -144,6 +143,19 @@ static int read_pair(const char *line, Gor__V1__ImportedJob *out)
     return found == 2 && out->old_id != 0 && out->id != 0 ? 0 : -EINVAL;
 }
 
+/* One more job that is here, to be filled in. */
+static Gor__V1__ImportedJob *add_known(struct importing *s)
+{
+    Gor__V1__ImportedJob *pair = gorctl_alloc(sizeof(*pair));
+    if (s->options.n_known == s->known_room) {
+        s->known_room = s->known_room > 0 ? 2 * s->known_room : 64;
+        s->options.known = gorctl_grow(s->options.known, s->known_room, sizeof(*s->options.known));
+    }
+    s->options.known[s->options.n_known++] = pair;
+    gor__v1__imported_job__init(pair);
+    return pair;
+}
+
 /* What was taken before, into the options. */
 static int read_known(struct importing *s)
 {
@@ -157,12 +169,8 @@ static int read_known(struct importing *s)
         return GORCTL_EXIT_NOT_FOUND;
     }
     while (code == GORCTL_EXIT_OK && getline(&line, &room, file) >= 0) {
-        Gor__V1__ImportedJob *pair = gorctl_alloc(sizeof(*pair));
         number++;
-        s->options.known =
-            gorctl_grow(s->options.known, s->options.n_known + 1, sizeof(*s->options.known));
-        s->options.known[s->options.n_known++] = pair;
-        if (read_pair(line, pair) != 0) {
+        if (read_pair(line, add_known(s)) != 0) {
             gorctl_say("%s, line %lu: not two ids, as an import prints them; nothing was taken",
                        s->resume, number);
             code = GORCTL_EXIT_USAGE;
@@ -204,16 +212,10 @@ static void say_of_line(const struct importing *s, uint64_t line, const char *wh
     free(clean);
 }
 
-static void send_request(struct importing *s, const Gor__V1__ImportRequest *request, uint64_t line)
-{
-    s->sent[s->sent_count++] = (struct sent){s->messages++, line};
-    gorctl_stream_send(s->ctl, &request->base);
-}
-
 static bool has_room(void *user)
 {
     const struct importing *s = user;
-    return s->stopping || s->sent_count < IN_FLIGHT;
+    return s->stopping || s->sent.open < IN_FLIGHT;
 }
 
 static void on_line(const char *line, size_t length, uint64_t number, void *user)
@@ -240,12 +242,27 @@ static void on_line(const char *line, size_t length, uint64_t number, void *user
         note_failure(s, GORCTL_EXIT_USAGE);
         return;
     }
-    const Gor__V1__ImportRequest *message = (const Gor__V1__ImportRequest *)request;
+    Gor__V1__ImportRequest *message = (Gor__V1__ImportRequest *)request;
     s->orphaned = s->orphaned && message->job == NULL;
-    if (!s->orphaned || message->output == NULL) {
-        send_request(s, message, number);
+    if (s->orphaned && message->output != NULL) {
+        protobuf_c_message_free_unpacked(request, NULL);
+        return;
     }
-    protobuf_c_message_free_unpacked(request, NULL);
+    gorctl_unanswered_add(&s->sent, message, number);
+    gorctl_stream_send(s->ctl, &message->base);
+}
+
+/* The daemon is back; its options have been sent. */
+static void on_again(void *user)
+{
+    struct importing *s = user;
+    gorctl_unanswered_again(&s->sent, FIRST_INDEX);
+    for (size_t i = 0; i < s->sent.count && !s->stopping; i++) {
+        gorctl_stream_send(s->ctl, &s->sent.ones[i].message->base);
+    }
+    if (s->closed) {
+        gorctl_stream_half_close(s->ctl);
+    }
 }
 
 static void close_once(struct importing *s)
@@ -264,19 +281,6 @@ static void on_end(int code, void *user)
 }
 
 /* --------------------------------------------------------------- answers */
-
-/* The line that it answers; 0: none of the file's. */
-static uint64_t answered_line(struct importing *s, uint64_t index)
-{
-    for (size_t i = 0; i < s->sent_count; i++) {
-        if (s->sent[i].index == index) {
-            uint64_t line = s->sent[i].line;
-            s->sent[i] = s->sent[--s->sent_count];
-            return line;
-        }
-    }
-    return 0;
-}
 
 static void count_thing(struct importing *s, const Gor__V1__ImportResult *result)
 {
@@ -326,8 +330,13 @@ static bool on_result(const ProtobufCMessage *message, void *user)
 {
     struct importing *s = user;
     const Gor__V1__ImportResult *result = (const Gor__V1__ImportResult *)message;
-    uint64_t line = answered_line(s, result->index);
+    uint64_t line = gorctl_unanswered_answer(&s->sent, result->index);
     count(s, result);
+    if (result->id != 0 && result->old_id != 0) {
+        Gor__V1__ImportedJob *pair = add_known(s);
+        pair->old_id = result->old_id;
+        pair->id = result->id;
+    }
     if (result->status != GOR__V1__IMPORT_RESULT__STATUS__STATUS_UNSPECIFIED) {
         print(s, result);
     }
@@ -369,7 +378,7 @@ static void sum_up(const struct importing *s, int code)
         gorctl_say(
             "not all of it was read; what was printed was taken: put that into a file and go "
             "on with --resume%s",
-            s->sent_count > 0 ? ". The last few may have been taken as well: `gorctl ls -a`" : "");
+            s->sent.open > 0 ? ". The last few may have been taken as well: `gorctl ls -a`" : "");
     }
 }
 
@@ -378,6 +387,9 @@ static int import(struct importing *s, int fd)
     Gor__V1__ImportRequest first = GOR__V1__IMPORT_REQUEST__INIT;
     struct gorctl_call call = {.path = "/gor.v1.Store/Import",
                                .keep_open = true,
+                               .again = !s->options.dry_run,
+                               .only_if_told = true,
+                               .on_again = on_again,
                                .request = &first.base,
                                .reply = &gor__v1__import_result__descriptor};
     struct gorctl_lines_opts lines = {.fd = fd,
@@ -392,11 +404,12 @@ static int import(struct importing *s, int fd)
         return code;
     }
     first.options = &s->options;
-    s->sent[s->sent_count++] = (struct sent){s->messages++, 0};
+    s->sent.next_index = FIRST_INDEX;
     s->lines = gorctl_lines_new(s->ctl, &lines);
     code = gorctl_stream(s->ctl, &call, on_result, s);
     gorctl_lines_free(s->lines);
     sum_up(s, code);
+    gorctl_unanswered_fini(&s->sent);
     return code != GORCTL_EXIT_OK ? code : s->code;
 }
 

@@ -3,7 +3,8 @@
  *
  * A job is taken when the message after it has come, for until then its output may. What is to be
  * answered waits in a list until the call takes it; while there is much of that, and much on its way to
- * the disk, the client's messages are held back.
+ * the disk, the client's messages are held back. Once the daemon stops nothing more is taken, nor answered:
+ * what is not answered when the stream ends by that was not taken.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -295,6 +296,10 @@ void gord_store_imported(struct rpc_call *call, const ProtobufCMessage *message,
     (void)user;
     import->asked++;
     import->unanswered++;
+    if (import->service->draining) {
+        go_on(import);
+        return;
+    }
     if (request->output == NULL && !take_job(import)) {
         return;
     }
@@ -337,6 +342,9 @@ void gord_store_import_ends(struct rpc_call *call, void *user)
     struct gord_import *import = rpc_call_user(call);
 
     (void)user;
+    if (import->service->draining) {
+        return; /* gord_imports_end() */
+    }
     import->ended = true;
     if (take_job(import) && tell_lacks(import)) {
         go_on(import);
