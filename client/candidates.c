@@ -191,7 +191,7 @@ static void print_signals(const struct gorctl_candidates *at)
 }
 
 /* What stands before the first colon; behind it the id is next. */
-static void print_after(const struct gorctl_candidates *at)
+static void print_conditions(const struct gorctl_candidates *at, bool of_arrays)
 {
     struct gorctl_candidates id = *at;
     const char *colon = strchr(at->word + at->head, ':');
@@ -202,10 +202,22 @@ static void print_after(const struct gorctl_candidates *at)
         gorctl_candidate(at, "any:", "once it has ended");
         gorctl_candidate(at, "notok:", "once it has failed");
         gorctl_candidate(at, "start:", "once it has started");
-        gorctl_candidate(at, "corr:", "each task once that of the same index has succeeded");
+        if (of_arrays) {
+            gorctl_candidate(at, "corr:", "each task once that of the same index has succeeded");
+        }
         (void)fflush(stdout); /* the daemon may take too long */
     }
     gorctl_live_all_jobs(&id);
+}
+
+static void print_after(const struct gorctl_candidates *at)
+{
+    print_conditions(at, true);
+}
+
+static void print_after_of_one(const struct gorctl_candidates *at)
+{
+    print_conditions(at, false);
 }
 
 static void print_zones(const struct gorctl_candidates *at)
@@ -287,6 +299,7 @@ static const struct row rows[] = {
     OPEN("KEY[=VALUE]", NULL, NULL, gorctl_live_labels),
     OPEN("KEY=VALUE", NULL, NULL, gorctl_live_labels),
     LIST("[ok|any|notok|start|corr:]ID...", NULL, NULL, print_after),
+    LIST("[ok|any|notok|start:]ID...", NULL, NULL, print_after_of_one),
     KIND("ID", "goroutine", NULL, GORCTL_CANDIDATES_FREE),
     KIND("ID", "from-id", NULL, GORCTL_CANDIDATES_FREE),
     KIND("ID", "before", NULL, GORCTL_CANDIDATES_FREE),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client/act.h"
+#include "client/after.h"
 #include "client/alloc.h"
 #include "client/ask.h"
 #include "client/exits.h"
@@ -33,6 +34,8 @@ enum {
     KEY_IN,
     KEY_TZ,
     KEY_START_BEFORE,
+    KEY_AFTER,
+    KEY_NO_AFTER,
     KEY_RETRIES,
     KEY_NEW_NAME,
     KEY_SET_LABEL,
@@ -61,6 +64,11 @@ static const struct argp_option options[] = {
     {"in", KEY_IN, "DURATION", 0, "Not before so much time has passed from now on; 0s: at once", 1},
     {"tz", KEY_TZ, "ZONE", 0, "The zone that times are meant in (default: yours)", 1},
     {"start-before", KEY_START_BEFORE, "TIME", 0, "Give up if they have not started by then", 1},
+    {"after", KEY_AFTER, "[ok|any|notok|start:]ID...", 0,
+     "Not before job ID has succeeded (or ended, failed, started), and after no others; as with "
+     "`gorctl submit`",
+     1},
+    {"no-after", KEY_NO_AFTER, NULL, 0, "Wait for no other jobs", 1},
     {"retries", KEY_RETRIES, "N", 0, "Run them again when they fail, up to N times in all", 1},
     {"new-name", KEY_NEW_NAME, "TEXT", 0, "A name for people", 1},
     {"set-label", KEY_SET_LABEL, "KEY=VALUE", 0, "Attach or change a label; may be repeated", 1},
@@ -74,6 +82,7 @@ struct arguments {
     Gor__V1__UpdateRequest message;
     Gor__V1__JobSpec *spec; /* owned by the program, as what hangs on it */
     struct gorctl_gates gates;
+    bool no_after;
 };
 
 /* This field counts. */
@@ -114,6 +123,14 @@ static const char *text_of(struct argp_state *state, const char *option, const c
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "%s must be UTF-8 text", option);
     }
     return text;
+}
+
+static void add_after(struct arguments *arguments, const char *text)
+{
+    struct gorctl_gates *gates = &arguments->gates;
+    gates->after = gorctl_grow(gates->after, gates->after_count + 1, sizeof(*gates->after));
+    gates->after[gates->after_count++] = text;
+    name_field(arguments, "after");
 }
 
 /* What says how long it may take, and be silent. */
@@ -163,6 +180,13 @@ static error_t parse_time(int key, char *arg, struct argp_state *state)
     case KEY_START_BEFORE:
         arguments->gates.start_before = arg;
         name_field(arguments, "start_before_ns");
+        return 0;
+    case KEY_AFTER:
+        add_after(arguments, arg);
+        return 0;
+    case KEY_NO_AFTER:
+        arguments->no_after = true;
+        name_field(arguments, "after");
         return 0;
     case KEY_RETRIES: {
         uint64_t retries = gorctl_option_number(state, "--retries", arg);
@@ -240,6 +264,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_failure(state, GORCTL_EXIT_USAGE, 0,
                          "what is to change? Say --priority, --at, "
                          "--to-queue, ...");
+        } else if (arguments->no_after && arguments->gates.after_count > 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--after and --no-after exclude each other; give one of them");
         }
         return 0;
     default:
@@ -253,6 +280,12 @@ static int make_request(void *input, const Gor__V1__ActRequest *common,
     struct arguments *arguments = input;
     Gor__V1__UpdateRequest *message = &arguments->message;
     int code = gorctl_gates_fill(&arguments->gates, arguments->spec);
+    if (code == GORCTL_EXIT_OK && gorctl_after_misfit(arguments->spec) != NULL) {
+        gorctl_say(
+            "--after: corr: is for arrays as they are submitted, whose tasks are not changed "
+            "later; ok: waits for all of the other");
+        code = GORCTL_EXIT_USAGE;
+    }
     message->ids = common->ids;
     message->n_ids = common->n_ids;
     message->all = common->all;
@@ -283,6 +316,9 @@ int gorctl_cmd_update(struct gorctl *ctl, int argc, char **argv)
             "started or ended is refused (exit code 64), after the others have been changed.\n"
             "Each change counts a version up, which `gorctl show` tells. With --if-version a job "
             "that somebody else has changed meanwhile is left as it is.\n"
+            "--after takes the place of all that a job was to run after. What has come already "
+            "counts: "
+            "it may let the job go, or end it. A job that would wait for itself is refused.\n"
             "More than 100 jobs are changed only when you agree: on a terminal it asks, "
             "elsewhere it needs --yes.\n"
             "\n"
@@ -290,12 +326,14 @@ int gorctl_cmd_update(struct gorctl *ctl, int argc, char **argv)
             "  gorctl update 12 --priority 5\n"
             "  gorctl update -q build --to-queue night --at 22:00\n"
             "  gorctl update 12 --timeout 2h --if-version 1\n"
-            "  gorctl update 12 --heartbeat 5m --on-stuck kill\n"};
+            "  gorctl update 12 --heartbeat 5m --on-stuck kill\n"
+            "  gorctl update 12 --after 9,any:10\n"};
     arguments.spec = gorctl_alloc(sizeof(*arguments.spec));
     gor__v1__job_spec__init(arguments.spec);
     int code = gorctl_act_run(ctl, argc, argv, &act);
     free(arguments.message.fields);
     free(arguments.message.unset_labels);
+    gorctl_gates_fini(&arguments.gates);
     gor__v1__job_spec__free_unpacked(arguments.spec, NULL);
     return code;
 }

@@ -43,6 +43,7 @@
     X(RETRY_WAITS, "retry.waits", "a run has failed, the next one is planned in memory")  \
     X(OUTPUT_RESUME, "output.resume", "what a former run wrote was measured, not cut")    \
     X(GATE_OPENED, "gate.opened", "what a job waited for has come, it is not queued yet") \
+    X(UPDATE_ENTERED, "update.entered", "a change is in memory, what it comes to is not") \
     X(TASK_ENTERED, "task.entered", "some tasks of an array are in memory, others not")   \
     X(GROUP_OPENED, "group.opened", "an array has begun, its tasks are not queued yet")   \
     X(GROUP_ENDING, "group.ending", "the last task of an array has ended, the array not") \

@@ -185,6 +185,19 @@ enum gord_after_verdict gord_after_verdict(const struct gord_after *after)
     return verdict;
 }
 
+int gord_after_each(const struct gord_after *after,
+                    int (*visit)(void *arg, uint64_t id, Gor__V1__Dependency__Condition condition),
+                    void *arg)
+{
+    int result = 0;
+
+    for (size_t i = 0; after != NULL && i < after->count && result == 0; i++) {
+        result =
+            visit(arg, after->list[i].id, (Gor__V1__Dependency__Condition)after->list[i].condition);
+    }
+    return result;
+}
+
 /* ------------------------------------------------------------------ making */
 
 static size_t count_all(const Gor__V1__JobSpec *wire)

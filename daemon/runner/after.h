@@ -50,6 +50,12 @@ void gord_after_tell(struct gord_after *after, uint64_t id, const struct gord_af
 /* Of all clauses together. NULL: holds. */
 enum gord_after_verdict gord_after_verdict(const struct gord_after *after);
 
+/* Call visit(arg, id, condition) for all jobs it names, decided or not, until that answers non-zero;
+ * answers that, else 0. NULL: none. */
+int gord_after_each(const struct gord_after *after,
+                    int (*visit)(void *arg, uint64_t id, Gor__V1__Dependency__Condition condition),
+                    void *arg);
+
 /* "job 7 to succeed; job 8 (task 2 of array 5) to end or job 9 to end": what is not decided; or, if it can never hold, which clause
  * and why. */
 void gord_after_text(const struct gord_after *after, char *out, size_t bytes);

@@ -122,18 +122,77 @@ static int look_up(void *arg, uint64_t id, struct gord_after_facts *out)
     return result == -ENOENT ? 0 : result;
 }
 
-int gord_gates_enter(struct gord_gates *gates, struct gord_job *job)
+/* The job's, made if there is none. NULL: out of memory. */
+static struct gate *need_gate(struct gord_job *job)
 {
     struct gate *gate = gate_of(job);
 
-    GORD_ASSERT(job->body->standing != NULL);
-    if (gate == NULL) {
-        gate = calloc(1, sizeof(*gate));
-        if (gate == NULL) {
-            return -ENOMEM;
-        }
+    if (gate == NULL && (gate = calloc(1, sizeof(*gate))) != NULL) {
         gate->job = job;
         job->body->gate = gate;
+    }
+    return gate;
+}
+
+int gord_gates_plan(struct gord_gates *gates, struct gord_job *job, const struct gord_spec *spec,
+                    struct gord_after **out_after)
+{
+    return need_gate(job) != NULL
+               ? gord_after_new(&gates->index, job->id, spec, look_up, gates, out_after)
+               : -ENOMEM;
+}
+
+void gord_gates_adopt(struct gord_gates *gates, struct gord_job *job, struct gord_after *after)
+{
+    struct gate *gate = gate_of(job);
+
+    gord_after_free(&gates->index, gate->after);
+    gate->after = after;
+}
+
+void gord_gates_give_up(struct gord_gates *gates, struct gord_after *after)
+{
+    gord_after_free(&gates->index, after);
+}
+
+/* As the gates would have it, of a job that has come past them. */
+static int each_of_spec(const struct gord_spec *spec,
+                        int (*visit)(void *arg, uint64_t id,
+                                     Gor__V1__Dependency__Condition condition),
+                        void *arg)
+{
+    Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
+    int result = wire != NULL ? 0 : -ENOMEM;
+
+    for (size_t i = 0; wire != NULL && i < wire->n_after; i++) {
+        for (size_t k = 0; k < wire->after[i]->n_of && result == 0; k++) {
+            result = visit(arg, wire->after[i]->of[k]->id, wire->after[i]->of[k]->condition);
+        }
+    }
+    gor__v1__job_spec__free_unpacked(wire, NULL);
+    return result;
+}
+
+int gord_gates_each(const struct gord_job *job,
+                    int (*visit)(void *arg, uint64_t id, Gor__V1__Dependency__Condition condition),
+                    void *arg)
+{
+    const struct gate *gate = gate_of(job);
+
+    if (job->body->spec->after_count == 0) {
+        return 0;
+    }
+    return gate != NULL && gate->after != NULL ? gord_after_each(gate->after, visit, arg)
+                                               : each_of_spec(job->body->spec, visit, arg);
+}
+
+int gord_gates_enter(struct gord_gates *gates, struct gord_job *job)
+{
+    struct gate *gate = need_gate(job);
+
+    GORD_ASSERT(job->body->standing != NULL);
+    if (gate == NULL) {
+        return -ENOMEM;
     }
     int result = set_times(gates, gate);
     if (result == 0 && gate->after == NULL && job->state == GOR__V1__JOB_STATE__CREATED &&

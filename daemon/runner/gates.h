@@ -52,6 +52,22 @@ void gord_gates_fini(struct gord_gates *gates);
  * from the queue; 0: it is not; -ENOMEM. Its spec must be there. */
 int gord_gates_enter(struct gord_gates *gates, struct gord_job *job);
 
+/* The conditions that the job will have with that spec, as they stand now; NULL with 0: none. What has a
+ * gate now has one afterwards, for gord_gates_adopt once the spec is the job's. -ENOMEM, or the
+ * reader's error, with nothing changed. */
+int gord_gates_plan(struct gord_gates *gates, struct gord_job *job, const struct gord_spec *spec,
+                    struct gord_after **out_after);
+
+/* They take the place of those it had; or they are given up. */
+void gord_gates_adopt(struct gord_gates *gates, struct gord_job *job, struct gord_after *after);
+void gord_gates_give_up(struct gord_gates *gates, struct gord_after *after);
+
+/* Call visit(arg, id, condition) for all jobs that a live one is to run after, whether or not they have come
+ * to that; see gord_after_each. Its spec must be there. -ENOMEM. */
+int gord_gates_each(const struct gord_job *job,
+                    int (*visit)(void *arg, uint64_t id, Gor__V1__Dependency__Condition condition),
+                    void *arg);
+
 /* The job has started or is over. */
 void gord_gates_leave(struct gord_gates *gates, struct gord_job *job);
 

@@ -119,11 +119,19 @@ int gord_runner_inherit(const struct gord_job *parent, struct gord_standing **st
 /* "the deadline of job 7, 2026-03-01 12:30:00 +0100, passed" */
 void gord_runner_deadline_text(const struct gord_standing *standing, char *out, size_t bytes);
 
-/* Give a live job that has not started another spec, which must be right, and another standing, whose
- * reference is taken over. It goes to the end of its queue, unless a gate keeps it. 0 as above; -EBUSY:
- * it has started; -EINVAL: it has ended; -ENOMEM. */
-int gord_runner_update(struct gord_runner *runner, struct gord_job *job, struct gord_spec *spec,
-                       struct gord_standing *standing, const char *text, uint64_t *out_seq);
+/* What a live job that has not started is to do now. */
+struct gord_runner_update {
+    struct gord_spec *spec;         /* borrowed; it must be right */
+    struct gord_standing *standing; /* its reference is taken over */
+    const char *text;               /* of what has changed */
+    bool
+        after; /* what it is to run after has: that is looked at anew, and may let it go or end it */
+};
+
+/* It goes to the end of its queue, unless a gate keeps it. 0 as above; -EBUSY: it has started; -EINVAL: it
+ * has ended; -ENOMEM, or the reader's error. */
+int gord_runner_update(struct gord_runner *runner, struct gord_job *job,
+                       const struct gord_runner_update *update, uint64_t *out_seq);
 
 /* Have a job that has ended, and is as `row` says (with its env), run again, after a delay. Its
  * attempts count on. 0 as above; -EINVAL: it is still, or again, in memory; -ENOMEM. */

@@ -167,23 +167,64 @@ void gord_runner_wait_for_retry(struct gord_runner *runner, struct gord_job *job
     }
 }
 
-int gord_runner_update(struct gord_runner *runner, struct gord_job *job, struct gord_spec *spec,
-                       struct gord_standing *standing, const char *text, uint64_t *out_seq)
+/* A gate keeps the job that was changed, or it will never run. */
+static int stay_behind(struct gord_runner *runner, struct gord_job *job, bool tell,
+                       uint64_t *out_seq)
 {
-    if (job->taken || job->state == GOR__V1__JOB_STATE__TERMINATED) {
-        gord_standing_unref(standing);
-        return job->taken ? -EBUSY : -EINVAL;
+    char why[GORD_GATE_TEXT];
+    int result = 0;
+
+    if (tell) {
+        result = gord_bus_emit(runner->bus,
+                               gord_event_new(GORD_EVENT_GATED, job->id, gord_gates_why(job, why)),
+                               out_seq);
     }
-    struct gord_event *event = gord_event_standing(GORD_EVENT_UPDATED, job->id, standing, text);
+    if (result == 0) {
+        gord_gates_look(&runner->gates, job);
+    }
+    return result;
+}
+
+static int enter_update(struct gord_runner *runner, struct gord_job *job,
+                        const struct gord_runner_update *update, uint64_t *out_seq)
+{
+    struct gord_event *event =
+        gord_event_standing(GORD_EVENT_UPDATED, job->id, update->standing, update->text);
+
     if (event == NULL) {
         return -ENOMEM;
     }
-    event->spec = gord_spec_ref(spec);
-    int result = gord_bus_emit(runner->bus, event, out_seq);
-    if (result == 0) {
-        result = gord_gates_enter(&runner->gates, job);
+    event->spec = gord_spec_ref(update->spec);
+    return gord_bus_emit(runner->bus, event, out_seq);
+}
+
+int gord_runner_update(struct gord_runner *runner, struct gord_job *job,
+                       const struct gord_runner_update *update, uint64_t *out_seq)
+{
+    struct gord_after *after = NULL;
+    int result = job->taken ? -EBUSY : job->state == GOR__V1__JOB_STATE__TERMINATED ? -EINVAL : 0;
+
+    if (result == 0 && update->after) {
+        result = gord_gates_plan(&runner->gates, job, update->spec, &after);
     }
-    return result == 0 ? gord_runner_queue(runner, job, out_seq) : result > 0 ? 0 : result;
+    if (result != 0) {
+        gord_standing_unref(update->standing);
+        return result;
+    }
+    result = enter_update(runner, job, update, out_seq);
+    if (result != 0) {
+        gord_gates_give_up(&runner->gates, after);
+        return result;
+    }
+    if (update->after) {
+        gord_gates_adopt(&runner->gates, job, after);
+    }
+    GORD_CRASHPOINT(UPDATE_ENTERED);
+    result = gord_gates_enter(&runner->gates, job);
+    if (result > 0) {
+        return stay_behind(runner, job, update->after, out_seq);
+    }
+    return result == 0 ? gord_runner_queue(runner, job, out_seq) : result;
 }
 
 /* As it stands before it runs again: the times that it was to start by belong to its first run. */

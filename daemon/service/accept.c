@@ -248,6 +248,17 @@ bool gord_submit_accepts_change(struct gord_service *service, const Gor__V1__Job
     return is_right(service, "", spec, out_why);
 }
 
+bool gord_submit_accepts_after(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                               struct gord_refusal *out_why)
+{
+    char error[GORD_ERROR_BYTES];
+
+    if (gord_check_after(spec, error, sizeof(error)) != 0) {
+        return gord_refuse(out_why, WIRE_INVALID_ARGUMENT, "%s", error);
+    }
+    return dependencies_exist(service, "", spec, NULL, out_why);
+}
+
 bool gord_submit_accepts(struct gord_service *service, const char *where,
                          const Gor__V1__JobSpec *spec, uint32_t uid,
                          const struct gord_earlier *earlier, struct gord_refusal *out_why)

@@ -53,6 +53,10 @@ Gor__V1__JobSpec gord_submit_alone(const Gor__V1__JobSpec *wire);
 bool gord_submit_accepts_change(struct gord_service *service, const Gor__V1__JobSpec *spec,
                                 struct gord_refusal *out_why);
 
+/* Is what it is to run after right, and are there those jobs? */
+bool gord_submit_accepts_after(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                               struct gord_refusal *out_why);
+
 /* May `count` more of that kind be queued, as far as their goroutines go? */
 bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kind, uint64_t count,
                             struct gord_refusal *out_why);

@@ -7,6 +7,7 @@
 #define GORD_SERVICE_ACT_H
 
 #include "daemon/service/check.h"
+#include "daemon/service/circle.h"
 #include "daemon/service/many.h"
 #include "daemon/service/submit.h"
 
@@ -46,8 +47,10 @@ struct gord_act {
     size_t later_room;
     bool by_kind; /* jobs were chosen by what they are like, so that one the verb is not for is left
                    * out, rather than by id, so that it is refused */
-    int64_t delay_ns;       /* of the request */
-    ProtobufCMessage *more; /* owned; what the verb is told besides; NULL: nothing */
+    int64_t delay_ns;          /* of the request */
+    struct gord_circle circle; /* of Update: what those would wait for that are changed alike */
+    uint64_t circle_seq;       /* as it was after that event; 0: it was not looked at */
+    ProtobufCMessage *more;    /* owned; what the verb is told besides; NULL: nothing */
 };
 
 /* Answer the call with what becomes of the jobs in the request. */

@@ -103,6 +103,13 @@ static void take_retries(struct gord_change *change, const Gor__V1__JobSpec *fro
     change->spec.retry = &change->retry;
 }
 
+static void take_after(struct gord_change *change, const Gor__V1__JobSpec *from)
+{
+    change->spec.n_after = from->n_after;
+    change->spec.after = from->after;
+    change->after = true;
+}
+
 /* Labels are put together apart: see put_labels. */
 static void take_labels(struct gord_change *change, const Gor__V1__JobSpec *from)
 {
@@ -129,6 +136,7 @@ static const struct field {
     {"delay_ns", take_delay},
     {"start_before_ns", take_start_before},
     {"retry.retries", take_retries},
+    {"after", take_after},
 };
 
 enum { FIELD_COUNT = sizeof(fields) / sizeof(fields[0]) };
@@ -167,7 +175,7 @@ int gord_change_check(const Gor__V1__UpdateRequest *request, char *error, size_t
                 error, error_bytes,
                 "fields: '%.60s' is none that can be changed: name, timeout_ns, grace_ns, "
                 "heartbeat_ns, on_stuck, labels, queue, priority, slots, tokens, rates, "
-                "not_before_ns, delay_ns, start_before_ns, retry.retries are",
+                "not_before_ns, delay_ns, start_before_ns, retry.retries, after are",
                 request->fields[i]);
         }
     }
@@ -176,6 +184,11 @@ int gord_change_check(const Gor__V1__UpdateRequest *request, char *error, size_t
                                  "fields: not_before_ns and delay_ns exclude each other");
     }
     return 0;
+}
+
+bool gord_change_names(const Gor__V1__UpdateRequest *request, const char *field)
+{
+    return names(request, field) != 0;
 }
 
 /* ------------------------------------------------------------------ labels */
@@ -225,6 +238,66 @@ static int put_labels(struct gord_change *change, const Gor__V1__JobSpec *former
     return 0;
 }
 
+/* ------------------------------------------------------------------ dependencies */
+
+static bool is_among(uint64_t id, const uint64_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does the clause name one of them alone, as those do that a unique key brings? */
+static bool is_of_key(const Gor__V1__AnyOf *clause, const uint64_t *ids, size_t count)
+{
+    return clause->n_of == 1 && clause->of[0]->condition == GOR__V1__DEPENDENCY__CONDITION__ANY &&
+           is_among(clause->of[0]->id, ids, count);
+}
+
+/* Twice is no better than once. */
+static bool is_there(Gor__V1__AnyOf *const *clauses, size_t count, uint64_t id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (is_of_key(clauses[i], &id, 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int gord_change_keep(struct gord_change *change, const Gor__V1__JobSpec *former,
+                     const uint64_t *ids, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; change->after && i < former->n_after; i++) {
+        kept += is_of_key(former->after[i], ids, count);
+    }
+    if (kept == 0) {
+        return 0;
+    }
+    change->clauses = calloc(change->spec.n_after + kept, sizeof(*change->clauses));
+    if (change->clauses == NULL) {
+        return -ENOMEM;
+    }
+    size_t used = change->spec.n_after;
+    for (size_t i = 0; i < used; i++) {
+        change->clauses[i] = change->spec.after[i];
+    }
+    for (size_t i = 0; i < former->n_after; i++) {
+        const Gor__V1__AnyOf *clause = former->after[i];
+        if (is_of_key(clause, ids, count) && !is_there(change->clauses, used, clause->of[0]->id)) {
+            change->clauses[used++] = former->after[i];
+        }
+    }
+    change->spec.n_after = used;
+    change->spec.after = change->clauses;
+    return 0;
+}
+
 /* ------------------------------------------------------------------ the whole */
 
 int gord_change_make(struct gord_change *change, const Gor__V1__JobSpec *former,
@@ -245,4 +318,5 @@ int gord_change_make(struct gord_change *change, const Gor__V1__JobSpec *former,
 void gord_change_fini(struct gord_change *change)
 {
     free(change->labels);
+    free(change->clauses);
 }

@@ -6,7 +6,9 @@
 #ifndef GORD_SERVICE_CHANGE_H
 #define GORD_SERVICE_CHANGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "daemon/event/standing.h"
 #include "gor/v1/jobs.pb-c.h"
@@ -17,7 +19,9 @@ struct gord_change {
         spec; /* borrows from the former one, from the request, and from what follows */
     Gor__V1__RetryPolicy retry;
     Gor__V1__JobSpec__LabelsEntry **labels; /* owned array */
+    Gor__V1__AnyOf **clauses;               /* owned array; NULL: spec.after is borrowed */
     struct gord_standing *standing;         /* borrowed; changed too */
+    bool after;                             /* what it is to run after has been changed */
 };
 
 /* Can all of the fields be changed? Else -EINVAL with a sentence in `error`, also when there is
@@ -28,6 +32,15 @@ int gord_change_check(const Gor__V1__UpdateRequest *request, char *error, size_t
  * the check. -ENOMEM. */
 int gord_change_make(struct gord_change *change, const Gor__V1__JobSpec *former,
                      struct gord_standing *standing, const Gor__V1__UpdateRequest *request);
+
+/* Where that changes what it is to run after: it goes on waiting for those of the jobs `ids`, which have
+ * its unique key, that it waits for because of that. -ENOMEM. */
+int gord_change_keep(struct gord_change *change, const Gor__V1__JobSpec *former,
+                     const uint64_t *ids, size_t count);
+
+/* Does the request change that field? */
+bool gord_change_names(const Gor__V1__UpdateRequest *request, const char *field);
+
 void gord_change_fini(struct gord_change *change);
 
 #endif

@@ -278,7 +278,7 @@ static int check_dependency(const Gor__V1__JobSpec *spec, const Gor__V1__Depende
     return 0;
 }
 
-static int check_after(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
+int gord_check_after(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
     size_t total = 0;
     int result = 0;
@@ -429,7 +429,7 @@ static int check_rest(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     result = result != 0 ? result : check_labels(spec, error, bytes);
     result = result != 0 ? result : gord_ask_check(spec, error, bytes);
     result = result != 0 ? result : check_gates(spec, error, bytes);
-    result = result != 0 ? result : check_after(spec, error, bytes);
+    result = result != 0 ? result : gord_check_after(spec, error, bytes);
     result = result != 0 ? result : check_unique(spec, error, bytes);
     result = result != 0 ? result : check_hook(spec, error, bytes);
     return result != 0 || spec->retry == NULL ? result : check_retry(spec->retry, error, bytes);

@@ -26,6 +26,9 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plu
 /* Of a job that has ended somewhere: what it ran need not be here. */
 int gord_check_past_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes);
 
+/* What a job is to run after, of which `line` is for requests of many. */
+int gord_check_after(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes);
+
 /* Of a program: limits, and what it is sent to end. */
 int gord_check_steering(const Gor__V1__ExecSpec *exec, char *error, size_t error_bytes);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/service/act.h"
+#include "daemon/service/behind.h"
 #include "daemon/service/change.h"
 #include "daemon/service/scope.h"
 #include "daemon/service/share.h"
@@ -34,41 +35,147 @@ static void say(const struct gord_act *act, uint32_t version, char *out, size_t 
     }
 }
 
-/* Would it be taken today, as it is to be? What it stands below and runs after does not change. */
-static bool is_accepted(struct gord_act *act, const Gor__V1__JobSpec *changed,
-                        struct gord_refusal *out_why)
+/* Those that have its unique key, which it may wait for: an owned array. */
+static int find_key_holders(const struct gord_service *service, const struct gord_job *job,
+                            uint64_t **out_ids, size_t *out_count)
 {
-    Gor__V1__JobSpec alone = gord_submit_alone(changed);
+    const char *key = job->body->spec->unique;
 
-    return gord_submit_accepts_change(act->many.service, &alone, out_why);
+    *out_ids = NULL;
+    *out_count =
+        key[0] != '\0' ? gord_unique_find(&service->unique, job->body->uid, key, NULL, 0) : 0;
+    if (*out_count > 0) {
+        *out_ids = calloc(*out_count, sizeof(**out_ids));
+        if (*out_ids == NULL) {
+            return -ENOMEM;
+        }
+        gord_unique_find(&service->unique, job->body->uid, key, *out_ids, *out_count);
+    }
+    return 0;
+}
+
+static int make_change(const struct gord_act *act, const struct gord_job *job,
+                       const Gor__V1__JobSpec *former, struct gord_standing *standing,
+                       struct gord_change *change)
+{
+    uint64_t *ids = NULL;
+    size_t count;
+    int result = gord_change_make(change, former, standing, request_of(act));
+
+    if (result == 0 && change->after) {
+        result = find_key_holders(act->many.service, job, &ids, &count);
+        result = result == 0 ? gord_change_keep(change, former, ids, count) : result;
+        free(ids);
+    }
+    return result;
+}
+
+/* Would it wait for itself? What the request names is looked at once for all of its jobs, as long as nobody
+ * else changes anything: those that were changed like that are none of what they wait for. */
+static int check_circle(struct gord_act *act, const struct gord_job *job,
+                        const struct gord_change *change, char why[GORD_ACT_TEXT])
+{
+    struct gord_service *service = act->many.service;
+    bool own = change->clauses != NULL;
+    struct gord_circle alone;
+    struct gord_circle *circle = own ? &alone : &act->circle;
+    struct gord_refusal refusal;
+    int result = 0;
+
+    if (own) {
+        gord_circle_init(circle);
+    }
+    if (own || act->circle_seq != gord_bus_last_seq(service->bus)) {
+        gord_circle_fini(circle);
+        result = gord_behind_walk(service, &change->spec, circle);
+        act->circle_seq = own || result != 0 ? 0 : gord_bus_last_seq(service->bus);
+    }
+    if (result == 0 &&
+        !gord_behind_accepts(service, circle, job->id, change->spec.parent_id, &refusal)) {
+        result = gord_act_refuse(why, refusal.text);
+    }
+    if (own) {
+        gord_circle_fini(circle);
+    }
+    return result;
+}
+
+/* Would it be taken today, as it is to be? What it stands below does not change. */
+static int check(struct gord_act *act, const struct gord_job *job, const struct gord_change *change,
+                 char why[GORD_ACT_TEXT])
+{
+    struct gord_service *service = act->many.service;
+    struct gord_refusal refusal;
+    Gor__V1__JobSpec alone = gord_submit_alone(&change->spec);
+
+    if (!gord_submit_accepts_change(service, &alone, &refusal)) {
+        return gord_act_refuse(why, refusal.text);
+    }
+    if (!change->after) {
+        return 0;
+    }
+    if (job->body->standing != NULL &&
+        job->body->standing->attempt + job->body->standing->losses > 0) {
+        return gord_act_refuse(why, "it has run before, so what it was to run after has come: that "
+                                    "cannot be changed any more");
+    }
+    return gord_submit_accepts_after(service, &change->spec, &refusal)
+               ? check_circle(act, job, change, why)
+               : gord_act_refuse(why, refusal.text);
+}
+
+/* What it comes to, once it is entered. */
+static void tell(const struct gord_act *act, uint64_t id, uint32_t version, char why[GORD_ACT_TEXT])
+{
+    const struct gord_job *job = gord_job_find(gord_bus_table(act->many.service->bus), id);
+    bool ended = job != NULL && job->state == GOR__V1__JOB_STATE__TERMINATED;
+
+    snprintf(why, GORD_ACT_TEXT, "version %u%s%.200s", version,
+             ended ? "; it will never run: " : "", ended ? gord_job_reason(job) : "");
+}
+
+/* `standing` is taken over. */
+static int enter(struct gord_act *act, struct gord_job *job, struct gord_change *change,
+                 char why[GORD_ACT_TEXT])
+{
+    char text[GORD_CAUSE_MAX + 512];
+    char share[GORD_WORD_MAX + 1];
+    uint64_t id = job->id;
+    uint32_t version = change->standing->version;
+    struct gord_spec *spec = NULL;
+
+    change->spec.share = gord_share_of(act->many.service, &change->spec, job->body->uid, share);
+    int result = gord_spec_from_wire(&change->spec, job->body->spec->env, &spec);
+    if (result != 0) {
+        gord_standing_unref(change->standing);
+        return result;
+    }
+    say(act, version, text, sizeof(text));
+    struct gord_runner_update update = {spec, change->standing, text, change->after};
+    bool seen = act->circle_seq != 0;
+    result = gord_runner_update(act->many.service->runner, job, &update, &act->many.seq);
+    gord_spec_unref(spec);
+    if (result == 0) {
+        act->circle_seq = seen ? gord_bus_last_seq(act->many.service->bus) : 0;
+        tell(act, id, version, why);
+    }
+    return result;
 }
 
 /* `standing` is taken over. */
 static int update(struct gord_act *act, struct gord_job *job, const Gor__V1__JobSpec *former,
                   struct gord_standing *standing, char why[GORD_ACT_TEXT])
 {
-    char text[GORD_CAUSE_MAX + 512];
-    char share[GORD_WORD_MAX + 1];
     struct gord_change change;
-    struct gord_spec *spec = NULL;
-    struct gord_refusal refusal;
-    int result = gord_change_make(&change, former, standing, request_of(act));
+    int result = make_change(act, job, former, standing, &change);
 
-    if (result == 0 && !is_accepted(act, &change.spec, &refusal)) {
-        result = gord_act_refuse(why, refusal.text);
-    }
-    change.spec.share = gord_share_of(act->many.service, &change.spec, job->body->uid, share);
-    result = result != 0 ? result : gord_spec_from_wire(&change.spec, job->body->spec->env, &spec);
-    gord_change_fini(&change);
+    result = result == 0 ? check(act, job, &change, why) : result;
     if (result != 0) {
         gord_standing_unref(standing);
-        return result;
+    } else {
+        result = enter(act, job, &change, why);
     }
-    say(act, standing->version, text, sizeof(text));
-    snprintf(why, GORD_ACT_TEXT, "version %u", standing->version);
-    result =
-        gord_runner_update(act->many.service->runner, job, spec, standing, text, &act->many.seq);
-    gord_spec_unref(spec);
+    gord_change_fini(&change);
     return result;
 }
 

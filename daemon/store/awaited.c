@@ -2,6 +2,8 @@
 /* awaited.c - see awaited.h. */
 #include "daemon/store/awaited.h"
 
+#include <stdlib.h>
+
 #include "daemon/store/writing.h"
 
 static int put_one(struct gord_writer *writer, uint64_t id, uint64_t by_id,
@@ -14,16 +16,16 @@ static int put_one(struct gord_writer *writer, uint64_t id, uint64_t by_id,
     return gord_sql_run(stmt);
 }
 
-int gord_awaited_put(struct gord_writer *writer, const struct gord_event *submitted,
+int gord_awaited_put(struct gord_writer *writer, const struct gord_event *entered,
                      struct gord_tally *tally)
 {
-    const struct gord_spec *spec = submitted->spec;
+    const struct gord_spec *spec = entered->spec;
     Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
     int rc = wire != NULL ? SQLITE_OK : SQLITE_NOMEM;
     for (size_t i = 0; rc == SQLITE_OK && i < wire->n_after; i++) {
         const Gor__V1__AnyOf *clause = wire->after[i];
         for (size_t k = 0; rc == SQLITE_OK && k < clause->n_of; k++) {
-            rc = put_one(writer, clause->of[k]->id, submitted->job_id, tally);
+            rc = put_one(writer, clause->of[k]->id, entered->job_id, tally);
         }
     }
     gor__v1__job_spec__free_unpacked(wire, NULL);
@@ -73,21 +75,71 @@ static int give_up(struct gord_writer *writer, uint64_t id, struct gord_tally *t
     return rc != SQLITE_OK || seq == 0 ? rc : gord_retain_remove(writer, tally, id, seq);
 }
 
-int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, bool is_group,
-                         struct gord_tally *tally)
+/* The job waits for none of those any more, whose ids are written down: an owned array. */
+static int take_awaited(struct gord_writer *writer, uint64_t job_id, struct gord_tally *tally,
+                        uint64_t **out_ids, size_t *out_count)
 {
     sqlite3_stmt *stmt = writer->stmts[WRITE_DELETE_AWAITED];
+    uint64_t *ids = NULL;
+    size_t count = 0, room = 0;
     (void)sqlite3_bind_int64(stmt, 1, (int64_t)job_id);
     int rc = sqlite3_step(stmt); /* all are deleted by the first step */
     while (rc == SQLITE_ROW) {
+        if (count == room) {
+            room = room > 0 ? room * 2 : 16;
+            uint64_t *more = realloc(ids, room * sizeof *ids);
+            if (more == NULL) {
+                rc = SQLITE_NOMEM;
+                break;
+            }
+            ids = more;
+        }
+        ids[count++] = (uint64_t)sqlite3_column_int64(stmt, 0);
         tally->rows++;
-        uint64_t id = (uint64_t)sqlite3_column_int64(stmt, 0);
-        rc = give_up(writer, id, tally);
-        rc = rc == SQLITE_OK && is_group ? gord_awaited_release_tasks(writer, id, tally) : rc;
-        rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
+        rc = sqlite3_step(stmt);
     }
     (void)sqlite3_reset(stmt);
+    *out_ids = ids;
+    *out_count = count;
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* `with_tasks`: and the tasks of those that are arrays. */
+static int give_up_all(struct gord_writer *writer, const uint64_t *ids, size_t count,
+                       bool with_tasks, struct gord_tally *tally)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+        rc = give_up(writer, ids[i], tally);
+        if (rc == SQLITE_OK && with_tasks) {
+            rc = gord_awaited_release_tasks(writer, ids[i], tally);
+        }
+    }
+    return rc;
+}
+
+int gord_awaited_release(struct gord_writer *writer, uint64_t job_id, bool is_group,
+                         struct gord_tally *tally)
+{
+    uint64_t *ids;
+    size_t count;
+    int rc = take_awaited(writer, job_id, tally, &ids, &count);
+    rc = rc != SQLITE_OK ? rc : give_up_all(writer, ids, count, is_group, tally);
+    free(ids);
+    return rc;
+}
+
+int gord_awaited_replace(struct gord_writer *writer, const struct gord_event *updated,
+                         struct gord_tally *tally)
+{
+    uint64_t *ids;
+    size_t count;
+    int rc = take_awaited(writer, updated->job_id, tally, &ids, &count);
+    /* Whom it goes on waiting for is in the table again before the others are given up. */
+    rc = rc != SQLITE_OK ? rc : gord_awaited_put(writer, updated, tally);
+    rc = rc != SQLITE_OK ? rc : give_up_all(writer, ids, count, false, tally);
+    free(ids);
+    return rc;
 }
 
 int gord_awaited_release_tasks(struct gord_writer *writer, uint64_t group_id,

@@ -17,9 +17,13 @@ struct gord_event;
 struct gord_tally;
 struct gord_writer;
 
-/* The job of a SUBMITTED event waits for those its spec names. SQLite's code, as below. */
-int gord_awaited_put(struct gord_writer *writer, const struct gord_event *submitted,
+/* The job of an event that has its spec waits for those its spec names. SQLite's code, as below. */
+int gord_awaited_put(struct gord_writer *writer, const struct gord_event *entered,
                      struct gord_tally *tally);
+
+/* The job of an UPDATED event waits for those instead of whom it waited for. */
+int gord_awaited_replace(struct gord_writer *writer, const struct gord_event *updated,
+                         struct gord_tally *tally);
 
 /* Job `job_id` has ended and waits for none any more; what was spared for it alone is removed, with the
  * tasks of arrays that were spared for a group. */

@@ -271,6 +271,17 @@ static const struct gord_event *asks_anew(const struct gord_batch_entry *entry)
     return entry->updated != NULL ? entry->updated : entry_of(entry);
 }
 
+static bool has_run(const struct gord_event *event)
+{
+    return event->standing->attempt + event->standing->losses > 0;
+}
+
+/* What it asks for, and waits for, was another before this batch: it may have rows of that. */
+static bool was_another(const struct gord_batch_entry *entry)
+{
+    return entry->updated != NULL && entry->submitted == NULL;
+}
+
 /* Who waits for whom. Its spec is in memory as long as a job waits for others. One that has run waits
  * for none any more. */
 static int write_awaited(struct gord_writer *writer, const struct gord_batch_entry *entry,
@@ -284,6 +295,12 @@ static int write_awaited(struct gord_writer *writer, const struct gord_batch_ent
             return rc;
         }
     }
+    if (was_another(entry)) {
+        bool waits = !ended && !has_run(entry->updated);
+        return waits ? gord_awaited_replace(writer, entry->updated, tally)
+                     : gord_awaited_release(writer, entry->job_id,
+                                            entry->last->job_kind == GORD_GROUP, tally);
+    }
     const struct gord_event *entered = entry_of(entry);
     if (spec == NULL || spec->after_count == 0 || ended == (entered != NULL)) {
         return SQLITE_OK;
@@ -292,9 +309,8 @@ static int write_awaited(struct gord_writer *writer, const struct gord_batch_ent
         return gord_awaited_release(writer, entry->job_id, entry->last->job_kind == GORD_GROUP,
                                     tally);
     }
-    bool has_run = entry->revived != NULL &&
-                   entry->revived->standing->attempt + entry->revived->standing->losses > 0;
-    return has_run ? SQLITE_OK : gord_awaited_put(writer, entered, tally);
+    bool never_again = entry->revived != NULL && has_run(entry->revived);
+    return never_again ? SQLITE_OK : gord_awaited_put(writer, asks_anew(entry), tally);
 }
 
 /* Table by table, so that each one's pages and statement stay warm. */

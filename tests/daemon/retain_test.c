@@ -319,6 +319,59 @@ TEST(job_that_another_waits_for_is_spared)
     CHECK_EQ(check_store(dir, "gord.db").jobs, 10);
 }
 
+/* Committed, and queued behind all others. */
+static void update_after(struct box *box, uint64_t id, struct gord_spec *spec)
+{
+    struct gord_event *event =
+        gord_event_standing(GORD_EVENT_UPDATED, id, gord_standing_copy(NULL), "after");
+    CHECK(event != NULL);
+    event->spec = spec;
+    box_put(box, event);
+    box_put(box, gord_event_new(GORD_EVENT_QUEUED, id, NULL));
+}
+
+TEST(job_that_waits_for_others_now_spares_those_instead)
+{
+    struct gord_keep keep = {.jobs = 10};
+    const char *dir = fresh_dir();
+    struct box box;
+    CHECK_EQ(box_open_with(&box, dir, false, &keep), 0);
+    uint64_t first = end_job(&box, native_spec("n", 0), GOR__V1__OUTCOME__SUCCEEDED, 0);
+    uint64_t second = end_job(&box, native_spec("n", 0), GOR__V1__OUTCOME__SUCCEEDED, 0);
+    uint64_t third = end_job(&box, native_spec("n", 0), GOR__V1__OUTCOME__SUCCEEDED, 0);
+    uint64_t waits = box_submit(&box, spec_after(first));
+    uint64_t meant = box_submit(&box, spec_after(third));
+    update_after(&box, meant, spec_after(first)); /* in the transaction it was entered by */
+    box_settle(&box);
+    for (int i = 0; i < 1000; i++) {
+        end_job(&box, native_spec("n", 0), GOR__V1__OUTCOME__SUCCEEDED, 0);
+        if (i == 0) {
+            update_after(&box, waits, spec_after(second));
+            box_settle(&box);
+        }
+    }
+    box_settle(&box);
+    wait_until_kept(&box, 12);
+    CHECK(is_there(&box, first) && is_there(&box, second) && !is_there(&box, third));
+    /* What was spared for it alone goes at once. */
+    update_after(&box, waits, native_spec("n", 0));
+    box_settle(&box);
+    wait_until_kept(&box, 11);
+    CHECK(is_there(&box, first) && !is_there(&box, second));
+    /* The same once more, and for its end in the same transaction. */
+    update_after(&box, meant, spec_after(first));
+    box_settle(&box);
+    CHECK(is_there(&box, first));
+    box_run(&box, waits, GOR__V1__OUTCOME__SUCCEEDED, 0);
+    update_after(&box, meant, native_spec("n", 0));
+    box_put(&box, gord_event_finished(meant, GOR__V1__OUTCOME__CANCELLED, 0, 0, ""));
+    box_settle(&box);
+    wait_until_kept(&box, 10);
+    CHECK(!is_there(&box, first));
+    CHECK_EQ(box_close(&box), 0);
+    CHECK_EQ(check_store(dir, "gord.db").jobs, 10);
+}
+
 TEST(environments_go_with_their_last_job)
 {
     struct gord_keep keep = {.jobs = 5};

@@ -93,7 +93,9 @@ class Load:
         soon.delay_ns = 20_000_000
         held = self.program("true")
         held.held = True
-        self.submit(held)
+        changed, = self.submit(held)
+        self.client.jobs("Update", ids=[changed], fields=["after"],
+                         spec=self.client.message("JobSpec", after=[clause]))
         return [first] + self.submit(then, soon)
 
     def fire(self, spec):

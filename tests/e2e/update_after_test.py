@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+"""gorctl update --after: what a job is to run after is changed while it waits."""
+
+import subprocess
+
+import gor_e2e as e2e
+import gorctl_e2e as ctl
+from gor_e2e import CREATED, DEPENDENCY_FAILED, RUNNABLE, SUCCEEDED, WAITING, grpc
+
+OK, ANY, NOTOK, START, CORR = range(5)
+DONE, REFUSED, UNKNOWN = 1, 3, 4
+
+
+class Helpers:
+    def after(self, *clauses):
+        """Clauses of (condition, id) each."""
+        message = self.client.message
+        return [message("AnyOf", of=[message("Dependency", condition=c, id=i) for c, i in clause])
+                for clause in clauses]
+
+    def job(self, *clauses, **fields):
+        return self.client.exec("true", after=self.after(*clauses), **fields)
+
+    def held(self, *argv, **fields):
+        return self.client.exec(*(argv or ("true",)), held=True, **fields)
+
+    def release(self, *ids):
+        self.client.jobs("Release", ids=ids)
+
+    def update_many(self, ids, *clauses, **more):
+        spec = self.client.message("JobSpec", after=self.after(*clauses))
+        reply = self.client.jobs("Update", ids=ids, fields=["after"], spec=spec, **more)
+        return {r.id: (r.status, r.message) for r in reply.results}
+
+    def update(self, job, *clauses, **more):
+        return self.update_many([job], *clauses, **more)[job]
+
+    def assertDone(self, job, *clauses, **more):
+        status, text = self.update(job, *clauses, **more)
+        self.assertEqual(status, DONE, text)
+
+    def assertRefused(self, what, job, *clauses, **more):
+        before = self.client.get(job)
+        status, text = self.update(job, *clauses, **more)
+        self.assertEqual(status, REFUSED)
+        self.assertIn(what, text)
+        now = self.client.get(job)
+        self.assertEqual((now.version, now.state, now.spec.after),
+                         (before.version, before.state, before.spec.after))
+
+    def named(self, job):
+        """Whom it is to run after."""
+        return [[(of.condition, of.id) for of in clause.of]
+                for clause in self.client.get(job).spec.after]
+
+
+class Changed(Helpers, e2e.GordTest):
+    options = ("--exec-slots", "1")
+
+    def tearDown(self):
+        self.client.jobs("Cancel", all=True)
+
+    def test_waits_for_others_instead(self):
+        first, second = self.held(), self.held()
+        job = self.job([(OK, first)])
+        self.assertDone(job, [(OK, second)])
+        shown = self.client.get(job)
+        self.assertEqual((shown.state, shown.version), (CREATED, 1))
+        self.assertEqual(shown.reason, f"waits for job {second} to succeed")
+        self.assertEqual(self.client.jobs("Why", id=job).text, shown.reason)
+        reasons = [e.reason for e in self.client.events(job)]
+        self.assertIn("(version 1: after)", reasons[-2])
+        self.assertEqual(reasons[-1], shown.reason)
+        self.release(first)
+        self.client.wait(first)
+        self.assertEqual(self.client.get(job).state, CREATED)
+        self.release(second)
+        self.assertEqual(self.client.wait(job).outcome, SUCCEEDED)
+
+    def test_queued_job_leaves_its_queue_and_comes_back_behind_others(self):
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        gate, job = self.held(), self.client.exec("true")
+        other = self.client.exec("true")
+        self.assertEqual(self.client.get(job).state, RUNNABLE)
+        self.assertDone(job, [(START, gate)])
+        self.assertEqual(self.client.get(job).state, CREATED)
+        self.assertDone(job)
+        self.assertEqual(self.client.get(job).state, RUNNABLE)
+        self.client.jobs("Cancel", ids=[blocker])
+        self.client.wait(job, other)
+        self.assertGreater(self.client.get(job).started_ns, self.client.get(other).started_ns)
+
+    def test_what_has_ended_decides_at_once(self):
+        good, bad = self.client.exec("true"), self.client.exec("false")
+        never = self.held()
+        self.client.jobs("Cancel", ids=[never])
+        self.client.wait(good, bad, never)
+        gate = self.held()
+        for condition, of, outcome in (
+                (OK, good, SUCCEEDED), (NOTOK, good, DEPENDENCY_FAILED), (ANY, good, SUCCEEDED),
+                (START, good, SUCCEEDED), (OK, bad, DEPENDENCY_FAILED), (NOTOK, bad, SUCCEEDED),
+                (ANY, bad, SUCCEEDED), (START, bad, SUCCEEDED), (START, never, DEPENDENCY_FAILED)):
+            job = self.job([(OK, gate)])
+            status, text = self.update(job, [(condition, of)])
+            self.assertEqual(status, DONE)
+            self.assertEqual("it will never run: it waited for job" in text,
+                             outcome == DEPENDENCY_FAILED, text)
+            self.assertEqual(self.client.wait(job).outcome, outcome, (condition, of))
+        half = self.job([(OK, gate)])
+        self.assertDone(half, [(OK, good)], [(OK, bad), (OK, gate)])
+        self.assertEqual(self.client.get(half).state, CREATED)
+        held = self.held()
+        self.assertEqual(self.update(held, [(OK, bad)])[0], DONE)
+        self.assertEqual(self.client.wait(held).outcome, DEPENDENCY_FAILED)
+
+    def test_other_changes_leave_it_as_it_was(self):
+        gate = self.held()
+        job = self.job([(OK, gate), (ANY, gate)])
+        spec = self.client.message("JobSpec", priority=5)
+        self.client.jobs("Update", ids=[job], fields=["priority"], spec=spec)
+        self.assertEqual(self.named(job), [[(OK, gate), (ANY, gate)]])
+        self.release(gate)
+        self.assertEqual(self.client.wait(job).outcome, SUCCEEDED)
+
+    def test_together_with_other_fields_and_versions(self):
+        gate = self.held()
+        job = self.held()
+        spec = self.client.message("JobSpec", after=self.after([(OK, gate)]), name="new")
+        self.client.jobs("Update", ids=[job], fields=["after", "name"], spec=spec)
+        shown = self.client.get(job)
+        self.assertEqual((shown.spec.name, self.named(job)), ("new", [[(OK, gate)]]))
+        self.assertRefused("its version is 1, not 0", job, if_version=True)
+        self.assertDone(job, if_version=True, version=1)
+        self.assertEqual(self.named(job), [])
+
+    # ---------------------------------------------------------------- refused
+
+    def test_circles_are_refused(self):
+        a = self.held()
+        b = self.job([(OK, a)], held=True)
+        c = self.job([(ANY, b)])
+        other = self.held()
+        self.assertRefused("it would wait for itself", a, [(OK, a)])
+        self.assertRefused(f"it would wait for itself: job {b} is to run after it", a, [(OK, b)])
+        self.assertRefused(f"job {c} is to run after job {b}, that after it", a, [(START, c)])
+        self.assertRefused("it would wait for itself", a, [(OK, other), (NOTOK, c)])
+        self.assertRefused("it would wait for itself", a, [(OK, other)], [(OK, b)])
+        # The other way round nothing is in the way, and then it is.
+        self.assertDone(b)
+        self.assertDone(a, [(OK, c)])
+        self.assertRefused(f"job {a} is to run after job {c}, that after it", b, [(OK, a)])
+        self.release(a, b)
+        self.client.wait(a, b, c)
+
+    def test_who_has_started_waits_for_none_and_who_has_not_still_does(self):
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        again, gate = self.held(), self.held()
+        runs = self.client.native("builtin.sleep", "1000s", after=self.after([(ANY, again)]))
+        waits = self.job([(ANY, again)], [(OK, gate)])
+        self.client.jobs("Cancel", ids=[again])
+        self.client.wait_state(runs, e2e.RUNNING, WAITING)
+        self.client.jobs("Retry", ids=[again])
+        self.assertDone(again, [(START, runs)])
+        # It would not wait for that now, but after a restart of the daemon.
+        self.assertRefused(f"job {waits} is to run after it", again, [(OK, waits)])
+
+    def test_what_is_below_a_job_ends_with_it(self):
+        top = self.client.native("builtin.sleep", "1000s")
+        self.client.wait_state(top, e2e.RUNNING, WAITING)
+        middle = self.held(parent_id=top)
+        job = self.held(parent_id=middle)
+        self.assertRefused("after its parent, but it ends with that one", job, [(ANY, middle)])
+        self.assertRefused(f"it is below job {top}, and would end with it", job, [(ANY, top)])
+        after = self.job([(OK, top)])
+        self.assertRefused(f"job {top}, and would end with it before it runs: job {after} is to run "
+                           f"after job {top}", job, [(OK, after)])
+        started = self.job([(START, top)])
+        self.assertDone(job, [(START, top)], [(START, middle), (ANY, started)])
+        self.release(job)
+        self.client.wait(job)
+        self.assertDone(middle)
+
+    def test_unknown_jobs_and_bad_clauses_are_refused(self):
+        job = self.held()
+        line = self.client.message("AnyOf", of=[self.client.message("Dependency", line=1)])
+        for clauses, text in (([[(OK, 10 ** 9)]], "there is no job 1000000000"),
+                              ([[]], "names no job"), ([[(OK, 0)]], "either id or line"),
+                              ([[(9, job)]], "condition 9"), ([[(CORR, job)]], "CORR"),
+                              ([[(OK, job)]] * 1001, "at most 1000")):
+            self.assertRefused(text, job, *clauses)
+        spec = self.client.message("JobSpec", after=[line])
+        reply = self.client.jobs("Update", ids=[job], fields=["after"], spec=spec)
+        self.assertIn("does not stand before", reply.results[0].message)
+        gone = self.client.exec("true")
+        self.client.wait(gone)
+        self.client.jobs("Remove", ids=[gone])
+        self.assertRefused(f"there is no job {gone}", job, [(OK, gone)])
+
+    def test_job_that_has_run_is_refused(self):
+        policy = self.client.message("RetryPolicy", retries=5, backoff_ns=1000 * e2e.SECOND)
+        job = self.client.exec("false", retry=policy)
+        self.client.wait_state(job, WAITING)
+        other = self.held()
+        self.assertRefused("it has run before", job, [(OK, other)])
+        self.assertRefused("it has run before", job)
+
+    def test_hook_of_a_former_run_can_be_waited_for(self):
+        """A job's own hook is made when it ends, so it can be only one of a run that is over."""
+        job = self.held(on_finish=[b"true"])
+        self.client.jobs("Cancel", ids=[job])
+        self.client.wait(job)
+        hook = job + 1
+        self.assertEqual(self.client.wait(hook).spec.hook_of.job_id, job)
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        self.client.jobs("Retry", ids=[job])
+        self.assertDone(job, [(ANY, hook)])
+        self.client.jobs("Cancel", ids=[blocker])
+        self.assertEqual(self.client.wait(job).outcome, SUCCEEDED)
+
+    # ---------------------------------------------------------------- what stays, what goes
+
+    def test_old_ones_are_let_go_and_new_ones_kept(self):
+        old, new = self.client.exec("true"), self.client.exec("true")
+        self.client.wait(old, new)
+        gate = self.held()
+        job = self.job([(OK, old)], [(OK, gate)])
+        removed = lambda i: self.client.jobs("Remove", ids=[i]).results[0]
+        self.assertEqual(removed(old).status, REFUSED)
+        self.assertDone(job, [(OK, new)], [(OK, gate)])
+        self.assertEqual(removed(old).status, DONE)
+        self.assertIn(f"job {job}", removed(new).message)
+        self.assertDone(job, [(OK, gate)])
+        self.assertEqual(removed(new).status, DONE)
+
+    def test_unique_keys_keep_their_turn(self):
+        queue = {"unique_key": "k", "on_conflict": 2}
+        first = self.held(**queue)
+        second, gate = self.held(**queue), self.held()
+        for _ in range(3):
+            self.assertDone(second)
+            self.assertEqual(self.named(second), [[(ANY, first)]])
+        for _ in range(3):
+            self.assertDone(second, [(OK, gate)], [(ANY, first)])
+            self.assertEqual(self.named(second), [[(OK, gate)], [(ANY, first)]])
+        self.assertRefused("it would wait for itself", first, [(ANY, second)])
+        self.release(first)
+        self.client.wait(first)
+        self.assertDone(second)
+        self.assertEqual(self.named(second), [])
+
+    def test_many_at_once(self):
+        label = {"labels": {"of": "many"}}
+        first = self.held(**label)
+        chain = [first]
+        for _ in range(20):
+            chain.append(self.job([(OK, chain[-1])], **label))
+        others = [self.job([(OK, first)], **label) for _ in range(20)]
+        target = chain[10]
+        results = self.update_many(chain + others, [(ANY, target)])
+        for job in chain[:11]:
+            self.assertEqual(results[job][0], REFUSED)
+            self.assertIn("it would wait for itself", results[job][1])
+        for job in chain[11:] + others:
+            self.assertEqual((results[job][0], self.named(job)), (DONE, [[(ANY, target)]]))
+        match = self.client.message("LabelMatch", key="of", value="many")
+        selector = self.client.message("Selector", labels=[match])
+        spec = self.client.message("JobSpec")
+        reply = self.client.jobs("Update", selector=selector, fields=["after"], spec=spec)
+        self.assertEqual({r.status for r in reply.results}, {DONE})
+        self.assertEqual(len(reply.results), 41)
+        self.release(first)
+        self.assertEqual({j.outcome for j in self.client.wait(*chain, *others)}, {SUCCEEDED})
+
+    # ---------------------------------------------------------------- gorctl
+
+    def run_ctl(self, *args):
+        return ctl.run(*args, host=self.gord.target)
+
+    def test_gorctl(self):
+        a, b, job = (str(i) for i in (self.held(), self.held(), self.held()))
+        done = self.run_ctl("update", job, "--after", f"{a},any:{b}?start:{a}")
+        self.assertEqual((done.code, done.text), (0, f"{job}  updated: version 1\n"))
+        self.assertIn(f"ok:{a},any:{b}?start:{a}", self.run_ctl("show", job).text)
+        self.assertIn(f"waits for job {a} to succeed", self.run_ctl("why", job).text)
+        self.assertIn(f"waits for job {a} to succeed", self.run_ctl("ls").text)
+        done = self.run_ctl("update", job, "--after", a, "--after", f"notok:{b}")
+        self.assertEqual(done.text, f"{job}  updated: version 2\n")
+        self.assertIn(f"ok:{a},notok:{b}", self.run_ctl("show", job).text)
+        circle = self.run_ctl("update", a, "--after", job)
+        self.assertEqual(circle.code, ctl.USAGE)
+        self.assertIn(f"job {job} is to run after it", circle.err.decode())
+        self.assertEqual(self.run_ctl("update", job, "--no-after").code, 0)
+        self.assertNotIn("After", self.run_ctl("show", job).text)
+        for text in ("x", "ok:", "7,", "maybe:7", "7??8", "@1", "", f"corr:{a}"):
+            self.assertEqual(self.run_ctl("update", job, "--after", text).code, ctl.USAGE, text)
+        both = self.run_ctl("update", job, "--after", a, "--no-after")
+        self.assertEqual(both.code, ctl.USAGE)
+        self.assertIn("exclude each other", both.err.decode())
+        self.assertIn("no job 99999999",
+                      self.run_ctl("update", job, "--after", "99999999").err.decode())
+
+
+class Restart(Helpers, e2e.KillTest):
+    def test_changes_outlive_a_kill(self):
+        done, first, later = self.client.exec("true"), self.held(), self.held()
+        self.client.wait(done)
+        job = self.job([(OK, first)])
+        free = self.job([(OK, first)])
+        self.update(job, [(OK, done)], [(OK, later)])
+        self.update(first, [(ANY, job)])  # the one it waited for waits for it now
+        self.update(free)
+        self.assertEqual(self.client.wait(free).outcome, SUCCEEDED)
+        self.restart()
+        self.assertEqual(self.named(job), [[(OK, done)], [(OK, later)]])
+        self.assertEqual(self.named(first), [[(ANY, job)]])
+        self.assertEqual(self.client.get(job).reason, f"waits for job {later} to succeed")
+        self.assertRefused("it would wait for itself", later, [(OK, first)])
+        self.release(first, later)
+        self.client.wait(first)
+        ended = [self.client.get(i) for i in (later, job, first)]
+        self.assertEqual([j.outcome for j in ended], [SUCCEEDED] * 3)
+        self.assertLessEqual(ended[0].finished_ns, ended[1].started_ns)
+        self.assertLessEqual(ended[1].finished_ns, ended[2].started_ns)
+        self.client.close()
+        self.assertEqual(self.gord.stop(), 0)
+        checked = subprocess.run(
+            e2e.gord_command("--state-dir", self.gord.state, "--check-store"),
+            capture_output=True, check=False)
+        self.assertEqual(checked.returncode, 0, checked.stdout)
+        self.gord.start()
+        self.client = self.gord.client()
+
+
+if __name__ == "__main__":
+    e2e.main()
