@@ -220,6 +220,61 @@ class Changed(Helpers, e2e.GordTest):
         self.client.jobs("Cancel", ids=[blocker])
         self.assertEqual(self.client.wait(job).outcome, SUCCEEDED)
 
+    # ---------------------------------------------------------------- run again
+
+    def retry(self, *ids):
+        reply = self.client.jobs("Retry", ids=ids)
+        return {r.id: (r.status, r.message) for r in reply.results}
+
+    def test_retried_together_they_wait_in_whatever_order(self):
+        """By ids alone, those that wait for higher ones would find those over."""
+        jobs = [self.held() for _ in range(6)]
+        first = self.held("false")
+        order = [jobs[i] for i in (3, 1, 5, 4, 0, 2)]  # each runs after the one before
+        for before, job in zip([first] + order, order):
+            self.assertDone(job, [(OK, before)])
+        self.release(first, *jobs)
+        self.assertEqual({j.outcome for j in self.client.wait(*jobs)}, {DEPENDENCY_FAILED})
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        results = self.retry(first, *jobs)
+        self.assertEqual({status for status, _ in results.values()}, {DONE})
+        self.assertEqual([self.client.get(job).reason for job in order],
+                         [f"waits for job {before} to succeed"
+                          for before in [first] + order[:-1]])
+        self.client.jobs("Cancel", ids=[first])
+        self.assertEqual({j.outcome for j in self.client.wait(*jobs)}, {DEPENDENCY_FAILED})
+
+    def test_run_again_it_may_not_wait_for_itself(self):
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        gate, first = self.held(), self.held()
+        middle = self.job([(OK, first)])
+        last = self.job([(ANY, middle)], [(OK, gate)])
+        self.client.jobs("Cancel", ids=[first])
+        self.client.wait(first, middle)
+        self.retry(first)
+        self.assertDone(first, [(OK, last)])  # what that waited for has come
+        status, text = self.retry(middle)[middle]
+        self.assertEqual(status, REFUSED)
+        self.assertIn(f"job {first} is to run after job {last}, that after it", text)
+        self.assertDone(first)
+        self.assertEqual(self.retry(middle)[middle][0], DONE)
+
+    def test_those_that_would_wait_for_each_other_are_not_put_off_for_ever(self):
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        a, b = self.held(), self.held()
+        self.assertDone(b, [(ANY, a)])
+        self.client.jobs("Cancel", ids=[b])
+        self.client.wait(b)
+        self.assertDone(a, [(ANY, b)])
+        self.client.jobs("Cancel", ids=[a])
+        self.client.wait(a)
+        results = self.retry(a, b)
+        self.assertEqual(sorted(status for status, _ in results.values()), [DONE, REFUSED])
+        self.assertIn("it would wait for itself: job", "".join(t for _, t in results.values()))
+
     # ---------------------------------------------------------------- what stays, what goes
 
     def test_old_ones_are_let_go_and_new_ones_kept(self):
