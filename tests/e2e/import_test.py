@@ -69,6 +69,32 @@ class Import(ImportTest):
         self.assertIn(f"0 jobs taken, 0 of them with new ids; {len(jobs)} are here already".encode(),
                       done.err)
 
+    def test_job_finds_those_that_came_right_before_it(self):
+        """They had ended, and are on their way to the disk when it asks."""
+        good, bad = self.client.exec("true"), self.client.exec("false")
+        never = self.client.exec("true", held=True)
+        self.client.jobs("Cancel", ids=[never])
+        self.client.wait(good, bad, never)
+        expected = {}
+        for of in (good, bad, never):
+            for condition, outcome in enumerate((of == good, True, of != good, of != never)):
+                dependency = self.client.message("Dependency", id=of, condition=condition)
+                clause = self.client.message("AnyOf", of=[dependency])
+                job = self.client.exec("true", held=True, after=[clause])
+                expected[job] = e2e.SUCCEEDED if outcome else e2e.DEPENDENCY_FAILED
+        lines = self.ok("export", "--reveal").lines
+        self.client.jobs("Cancel", all=True)
+        # Those that failed at once are handed in as the others are.
+        for line in lines:
+            if line["job"]["id"] in expected:
+                line["job"]["state"] = "CREATED"
+        gord, client = self.other()
+        self.into(gord, self.file(lines), "--live=submit")
+        client.jobs("Release", all=True)
+        self.assertEqual({job: client.wait(job).outcome for job in expected}, expected)
+        client = self.checked(gord, client)
+        self.assertEqual({job: client.get(job).outcome for job in expected}, expected)
+
     def test_new_ids_where_there_are_jobs_already(self):
         ids = self.some_of_everything()
         lines = self.ok("export", "--jobs-only", "--from-id", str(ids[0])).lines
