@@ -4,7 +4,8 @@
  *
  * Queues come before the jobs that are in them, entries of the calendar after the jobs they made.
  * Ids are read first, page by page, and are few bytes each; then the jobs, one by one, in the order in
- * which they came. One that was removed meanwhile is left out.
+ * which they came, but for those that wait for later ones (export_order.h). One that was removed meanwhile
+ * is left out.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "client/alloc.h"
 #include "client/channel.h"
 #include "client/exits.h"
+#include "client/export_order.h"
 #include "client/gorctl.h"
 #include "client/json.h"
 #include "client/options.h"
@@ -39,7 +41,9 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-    "Every job with its whole history, oldest first, as one JSON document a line: \"job\" as in "
+    "Every job with its whole history, oldest first, but one that is yet to run after those it is "
+    "to "
+    "run after, as one JSON document a line: \"job\" as in "
     "`gorctl show --json`, and \"events\", each step of its life. Before them come the queues, "
     "pools "
     "and "
@@ -165,7 +169,8 @@ static int export_output(struct gorctl *ctl, const Gor__V1__Job *job)
     return code == GORCTL_EXIT_NOT_FOUND ? GORCTL_EXIT_OK : code;
 }
 
-static int export_job(const struct arguments *arguments, uint64_t id)
+static int export_job(const struct arguments *arguments, struct gorctl_export_order *order,
+                      uint64_t id)
 {
     Gor__V1__GetRequest request = GOR__V1__GET_REQUEST__INIT;
     request.id = id;
@@ -180,15 +185,33 @@ static int export_job(const struct arguments *arguments, uint64_t id)
     ProtobufCMessage *reply;
     int code = gorctl_call(arguments->ctl, &call, NULL, &reply);
     if (code == GORCTL_EXIT_NOT_FOUND) {
+        gorctl_export_done(order, id);
         return GORCTL_EXIT_OK;
     }
-    if (code == GORCTL_EXIT_OK) {
-        gorctl_json_print(stdout, gorctl_json_message(reply), false);
-        if (arguments->with_output) {
-            code = export_output(arguments->ctl, ((Gor__V1__GetReply *)reply)->job);
-        }
-        wire_decoded_free(reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
     }
+    const Gor__V1__Job *job = ((Gor__V1__GetReply *)reply)->job;
+    if (gorctl_export_is_due(order, job)) {
+        gorctl_json_print(stdout, gorctl_json_message(reply), false);
+        code = arguments->with_output ? export_output(arguments->ctl, job) : code;
+        gorctl_export_done(order, id);
+    }
+    wire_decoded_free(reply);
+    return code;
+}
+
+static int export_jobs(const struct arguments *arguments)
+{
+    struct ids ids = {0};
+    int code = read_ids(arguments, &ids);
+    struct gorctl_export_order order = {.ids = ids.items, .count = ids.count};
+    uint64_t id;
+    while (code == GORCTL_EXIT_OK && !ferror(stdout) && (id = gorctl_export_next(&order)) != 0) {
+        code = export_job(arguments, &order, id);
+    }
+    gorctl_export_order_fini(&order);
+    free(ids.items);
     return code;
 }
 
@@ -296,13 +319,8 @@ int gorctl_cmd_export(struct gorctl *ctl, int argc, char **argv)
     static const struct argp argp = {
         .options = options, .parser = parse, .doc = doc, .children = gorctl_connection_children};
     struct arguments arguments = {.ctl = ctl};
-    struct ids ids = {0};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     int code = arguments.jobs_only ? GORCTL_EXIT_OK : export_queues(ctl);
-    code = code == GORCTL_EXIT_OK ? read_ids(&arguments, &ids) : code;
-    while (code == GORCTL_EXIT_OK && ids.count > 0 && !ferror(stdout)) {
-        code = export_job(&arguments, ids.items[--ids.count]);
-    }
-    free(ids.items);
+    code = code == GORCTL_EXIT_OK ? export_jobs(&arguments) : code;
     return code != GORCTL_EXIT_OK || arguments.jobs_only ? code : export_crons(&arguments);
 }

@@ -5,6 +5,7 @@ import subprocess
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
+import import_e2e
 from gor_e2e import CREATED, DEPENDENCY_FAILED, RUNNABLE, SUCCEEDED, WAITING, grpc
 
 OK, ANY, NOTOK, START, CORR = range(5)
@@ -356,6 +357,31 @@ class Changed(Helpers, e2e.GordTest):
         self.assertIn("exclude each other", both.err.decode())
         self.assertIn("no job 99999999",
                       self.run_ctl("update", job, "--after", "99999999").err.decode())
+
+
+class Exported(Helpers, import_e2e.ImportTest):
+    def test_it_comes_after_those_it_waits_for(self):
+        job = self.held()
+        below = self.held(parent_id=job)
+        ended, target = self.client.exec("true"), self.held()
+        last = self.job([(OK, job)])
+        self.client.wait(ended)
+        self.assertDone(job, [(OK, ended)], [(ANY, target)])
+        lines = self.ok("export", "--reveal").lines
+        self.assertEqual([line["job"]["id"] for line in lines],
+                         [ended, target, job, below, last])
+        gord, client = self.other()
+        done = self.into(gord, self.file(lines), "--live=submit")
+        new = dict(map(int, line.split()) for line in done.text.splitlines())
+        self.assertEqual((new[ended], new[target]), (ended, target))
+        self.client.jobs("Cancel", all=True)
+        self.client = client
+        self.assertEqual(self.named(new[job]), [[(OK, new[ended])], [(ANY, new[target])]])
+        self.assertEqual(client.get(new[below]).spec.parent_id, new[job])
+        self.assertRefused("it would wait for itself", new[target], [(OK, new[last])])
+        client = self.checked(gord, client)
+        client.jobs("Release", all=True)
+        self.assertEqual({client.wait(i).outcome for i in new.values()}, {SUCCEEDED})
 
 
 class Restart(Helpers, e2e.KillTest):
