@@ -6,7 +6,7 @@
  *     CREATED, RUNNABLE, WAITING for a retry -GATED-> CREATED
  *     CREATED, RUNNABLE, WAITING for a retry -UPDATED-> CREATED
  *     RUNNING, WAITING -RETRYING-> WAITING -QUEUED-> RUNNABLE;  RUNNING, WAITING -REQUEUED-> RUNNABLE
- *     a group: CREATED -STATE-> WAITING -STARTED-> WAITING -GATED-> CREATED; it never runs
+ *     a group: CREATED -STATE-> WAITING -STARTED-> WAITING -GATED-> CREATED -UPDATED-> CREATED; it never runs
  *     RUNNING, WAITING -RECOVERED, USED, SIGNALLED, STUCK, ALIVE-> itself;  RUNNING -STARTED-> itself (its process is known now)
  */
 #include <errno.h>
@@ -45,11 +45,12 @@ static const struct {
     [GORD_EVENT_ALIVE] = {IN(RUNNING) | IN(WAITING), 0},
 };
 
-/* The same of a group, which no event moves but STATE, GATED and its end. */
+/* The same of a group, which no event moves but STATE, GATED and its end; only its gates are changed. */
 static const unsigned group_from[GORD_EVENT_KIND_COUNT] = {
     [GORD_EVENT_STATE] = IN(CREATED),   /* its tasks may start */
     [GORD_EVENT_STARTED] = IN(WAITING), /* the first of them has */
     [GORD_EVENT_GATED] = IN(CREATED) | IN(WAITING),
+    [GORD_EVENT_UPDATED] = IN(CREATED),
     [GORD_EVENT_CANCEL_REQUESTED] = ALIVE,
     [GORD_EVENT_TERMINATE_REQUESTED] = ALIVE,
     [GORD_EVENT_FINISHED] = ALIVE,
@@ -300,7 +301,7 @@ static int step(struct gord_job_table *table, struct gord_job *job, const struct
     if (event->kind != GORD_EVENT_QUEUED && gord_job_need_body(table, job) != 0) {
         return -ENOMEM;
     }
-    if (event->kind == GORD_EVENT_UPDATED &&
+    if (event->kind == GORD_EVENT_UPDATED && job->kind != GORD_GROUP &&
         gord_lanes_ref(&table->lanes, (enum gord_job_kind)job->kind, gord_job_lane(table, job)->uid,
                        event->spec->lane, &lane) != 0) {
         return -ENOMEM;

@@ -39,8 +39,9 @@ static int add_steps(void *arg, uint64_t id, struct gord_circle *circle)
         !gord_job_has_spec(job)) {
         return 0; /* of those that wait for others the spec is in memory */
     }
-    if (job->body->spec->array_id != 0) {
-        result = gord_circle_add(circle, job->body->spec->array_id, true);
+    const struct gord_spec *spec = job->body->spec;
+    if (spec->array_id != 0 && spec->array_id == spec->parent_id) { /* not one that was run again */
+        result = gord_circle_add(circle, spec->array_id, true);
     }
     return result != 0 || has_run(job) ? result : gord_gates_each(job, add_one, circle);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/job/group.h"
 #include "daemon/service/act.h"
 #include "daemon/service/behind.h"
 #include "daemon/service/change.h"
@@ -108,7 +109,7 @@ static int check(struct gord_act *act, const struct gord_job *job, const struct 
     struct gord_refusal refusal;
     Gor__V1__JobSpec alone = gord_submit_alone(&change->spec);
 
-    if (!gord_submit_accepts_change(service, &alone, &refusal)) {
+    if (job->kind != GORD_GROUP && !gord_submit_accepts_change(service, &alone, &refusal)) {
         return gord_act_refuse(why, refusal.text);
     }
     if (!change->after) {
@@ -144,7 +145,9 @@ static int enter(struct gord_act *act, struct gord_job *job, struct gord_change 
     uint32_t version = change->standing->version;
     struct gord_spec *spec = NULL;
 
-    change->spec.share = gord_share_of(act->many.service, &change->spec, job->body->uid, share);
+    if (job->kind != GORD_GROUP) {
+        change->spec.share = gord_share_of(act->many.service, &change->spec, job->body->uid, share);
+    }
     int result = gord_spec_from_wire(&change->spec, job->body->spec->env, &spec);
     if (result != 0) {
         gord_standing_unref(change->standing);
@@ -179,6 +182,43 @@ static int update(struct gord_act *act, struct gord_job *job, const Gor__V1__Job
     return result;
 }
 
+static bool has_corr(const Gor__V1__JobSpec *spec)
+{
+    for (size_t i = 0; i < spec->n_after; i++) {
+        for (size_t k = 0; k < spec->after[i]->n_of; k++) {
+            if (spec->after[i]->of[k]->condition == GOR__V1__DEPENDENCY__CONDITION__CORR) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Of an array only what it waits for as a whole is changed, and while it does. NULL: it can be. */
+static const char *why_not_array(const Gor__V1__UpdateRequest *request, const struct gord_job *job,
+                                 const Gor__V1__JobSpec *former)
+{
+    bool only_after = request->n_fields == 1 && strcmp(request->fields[0], "after") == 0 &&
+                      request->n_unset_labels == 0;
+
+    if (job->kind != GORD_GROUP) {
+        return "a task of an array is not changed by itself";
+    }
+    if (!only_after) {
+        return "of an array only what it is to run after is changed: cancel it, and hand it in as "
+               "it is to be";
+    }
+    if (gord_group_is_coming(job)) {
+        return "its tasks have not all been imported yet";
+    }
+    if (has_corr(former) || has_corr(request->spec)) {
+        return "what its tasks are to run after one by one, with CORR, is found out when it is "
+               "handed in, and stays";
+    }
+    bool begun = job->state != GOR__V1__JOB_STATE__CREATED || job->body->started_ns != 0;
+    return begun ? "it has begun already" : NULL;
+}
+
 static int update_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 {
     const Gor__V1__UpdateRequest *request = request_of(act);
@@ -195,11 +235,6 @@ static int update_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT]
     if (result != 0) {
         return result;
     }
-    if (job->kind == GORD_GROUP || job->body->spec->array_id != 0) {
-        return act->by_kind ? GORD_ACT_NOT_MEANT
-                            : gord_act_refuse(why, "an array is not changed: cancel it, and hand "
-                                                   "it in as it is to be");
-    }
     struct gord_standing *standing = gord_standing_copy(job->body->standing);
     if (standing != NULL && request->if_version && standing->version != request->version) {
         snprintf(why, GORD_ACT_TEXT, "its version is %u, not %u: it was changed meanwhile",
@@ -212,7 +247,15 @@ static int update_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT]
         gord_standing_unref(standing);
         return -ENOMEM;
     }
-    result = update(act, job, former, standing, why);
+    const char *not_array = job->kind == GORD_GROUP || job->body->spec->array_id != 0
+                                ? why_not_array(request, job, former)
+                                : NULL;
+    if (not_array != NULL) {
+        gord_standing_unref(standing);
+        result = act->by_kind ? GORD_ACT_NOT_MEANT : gord_act_refuse(why, not_array);
+    } else {
+        result = update(act, job, former, standing, why);
+    }
     gor__v1__job_spec__free_unpacked(former, NULL);
     return result;
 }

@@ -137,7 +137,8 @@ int gord_awaited_replace(struct gord_writer *writer, const struct gord_event *up
     int rc = take_awaited(writer, updated->job_id, tally, &ids, &count);
     /* Whom it goes on waiting for is in the table again before the others are given up. */
     rc = rc != SQLITE_OK ? rc : gord_awaited_put(writer, updated, tally);
-    rc = rc != SQLITE_OK ? rc : give_up_all(writer, ids, count, false, tally);
+    rc = rc != SQLITE_OK ? rc
+                         : give_up_all(writer, ids, count, updated->job_kind == GORD_GROUP, tally);
     free(ids);
     return rc;
 }

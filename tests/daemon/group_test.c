@@ -84,11 +84,11 @@ static void end(struct gord_job_table *table, uint64_t id, Gor__V1__Outcome outc
 
 TEST(group_takes_its_own_steps_only)
 {
-    static const uint8_t allowed[GORD_STATE_COUNT][4] = {
+    static const uint8_t allowed[GORD_STATE_COUNT][5] = {
         [STATE(CREATED)] = {GORD_EVENT_STATE, GORD_EVENT_GATED, GORD_EVENT_CANCEL_REQUESTED,
-                            GORD_EVENT_FINISHED},
+                            GORD_EVENT_FINISHED, GORD_EVENT_UPDATED},
         [STATE(WAITING)] = {GORD_EVENT_STARTED, GORD_EVENT_GATED, GORD_EVENT_CANCEL_REQUESTED,
-                            GORD_EVENT_FINISHED},
+                            GORD_EVENT_FINISHED, GORD_EVENT_FINISHED},
     };
     for (int state = STATE(CREATED); state <= STATE(WAITING); state += 3) {
         struct gord_job_table *table = table_with(1, 0);
@@ -104,6 +104,26 @@ TEST(group_takes_its_own_steps_only)
         }
         gord_job_table_free(table);
     }
+}
+
+TEST(group_that_is_changed_keeps_its_tasks)
+{
+    struct gord_job_table *table = table_with(2, 0);
+    struct gord_job *group = gord_job_find(table, 1);
+    struct gord_spec *spec = group_spec(2);
+    apply(table, gord_event_new(GORD_EVENT_GATED, 1, "held"));
+    uint32_t lane = group->lane;
+    struct gord_event *event =
+        gord_event_standing(GORD_EVENT_UPDATED, 1, gord_standing_copy(NULL), "after");
+    event->spec = gord_spec_ref(spec);
+    apply(table, event);
+    CHECK_EQ(group->state, STATE(CREATED));
+    CHECK_EQ(group->lane, lane);
+    CHECK(group->body->spec == spec);
+    CHECK_EQ(gord_group_live(group), 2);
+    CHECK(gord_job_table_is_valid(table));
+    gord_spec_unref(spec);
+    gord_job_table_free(table);
 }
 
 TEST(group_started_stays_waiting_and_takes_nothing)

@@ -359,6 +359,95 @@ class Changed(Helpers, e2e.GordTest):
                       self.run_ctl("update", job, "--after", "99999999").err.decode())
 
 
+class Arrays(Helpers, e2e.GordTest):
+    """Of an array what it waits for as a whole is changed, before it has begun."""
+
+    options = ("--exec-slots", "4")
+
+    def tearDown(self):
+        self.client.jobs("Cancel", all=True)
+
+    def array(self, *clauses, last=2, **fields):
+        spec = self.client.exec_spec("true", after=self.after(*clauses), **fields)
+        spec.array.indices.add(first=0, last=last)
+        return self.client.submit(spec)
+
+    def tasks(self, group):
+        return list(self.client.jobs("Tree", id=group).jobs)[1:]
+
+    def test_waits_for_others_instead_and_all_its_tasks_with_it(self):
+        first, second = self.held(), self.held()
+        group = self.array([(OK, first)])
+        self.assertDone(group, [(OK, second)])
+        shown = self.client.get(group)
+        self.assertEqual((shown.state, shown.reason, shown.version),
+                         (CREATED, f"waits for job {second} to succeed", 1))
+        self.release(first)
+        self.client.wait(first)
+        self.assertEqual({t.state for t in self.tasks(group)}, {CREATED})
+        self.release(second)
+        self.assertEqual(self.client.wait(group).outcome, SUCCEEDED)
+        free = self.array([(OK, self.held())])
+        self.assertDone(free)
+        self.assertEqual(self.client.wait(free).outcome, SUCCEEDED)
+
+    def test_what_can_never_come_ends_its_tasks_too(self):
+        bad = self.client.exec("false")
+        self.client.wait(bad)
+        group = self.array([(OK, self.held())])
+        status, text = self.update(group, [(OK, bad)])
+        self.assertEqual(status, DONE)
+        self.assertIn(f"it will never run: it waited for job {bad} to succeed", text)
+        self.assertEqual(self.client.wait(group).outcome, DEPENDENCY_FAILED)
+        self.client.wait(*[t.id for t in self.tasks(group)])
+
+    def test_circles_through_tasks_and_arrays(self):
+        gate = self.held()
+        group = self.array([(OK, gate)])
+        task = self.tasks(group)[1].id
+        behind = self.job([(OK, task)])
+        other = self.array([(CORR, group)])
+        last = self.job([(ANY, self.tasks(other)[0].id)])
+        self.assertRefused("it would wait for itself", group, [(OK, group)])
+        self.assertRefused(f"job {task} is to run after it", group, [(OK, task)])
+        self.assertRefused(f"job {behind} is to run after job {task}, that after it",
+                           group, [(OK, behind)])
+        self.assertRefused(f"job {other} is to run after it", group, [(OK, other)])
+        self.assertRefused("it would wait for itself", group, [(OK, last)])
+        self.assertRefused("it would wait for itself", gate, [(OK, other)])
+        self.assertRefused("it would wait for itself", gate, [(OK, last)])
+        self.assertDone(group, [(ANY, gate)])
+        self.release(gate)
+        self.client.wait(group, other, behind, last)
+
+    def test_what_is_not_changed(self):
+        gate = self.held()
+        begun, waits = self.array(held=True), self.array([(OK, gate)], labels={"of": "array"})
+        apart = self.array([(CORR, waits)])
+        self.assertRefused("a task of an array is not changed", self.tasks(waits)[0].id)
+        self.assertRefused("with CORR, is found out when it is handed in", apart)
+        self.assertRefused("with CORR, is found out when it is handed in", waits, [(CORR, begun)])
+        spec = self.client.message("JobSpec", priority=1)
+        reply = self.client.jobs("Update", ids=[waits], fields=["priority", "after"], spec=spec)
+        self.assertIn("only what it is to run after is changed", reply.results[0].message)
+        self.release(begun)
+        self.client.wait(begun)
+        slow = self.client.exec_spec("sleep", "1000")
+        slow.array.indices.add(first=0, last=1)
+        slow = self.client.submit(slow)
+        self.client.wait_state(self.tasks(slow)[0].id, e2e.RUNNING)
+        self.assertRefused("it has begun already", slow, [(OK, gate)])
+        self.client.jobs("Hold", ids=[slow])
+        self.assertRefused("it has begun already", slow, [(OK, gate)])
+        # Chosen by what they are like, its tasks are not meant.
+        match = self.client.message("LabelMatch", key="of", value="array")
+        selector = self.client.message("Selector", labels=[match])
+        reply = self.client.jobs("Update", selector=selector, fields=["after"],
+                                 spec=self.client.message("JobSpec"))
+        self.assertEqual([(r.id, r.status) for r in reply.results], [(waits, DONE)])
+        self.assertEqual(self.client.wait(waits).outcome, SUCCEEDED)
+
+
 class Exported(Helpers, import_e2e.ImportTest):
     def test_it_comes_after_those_it_waits_for(self):
         job = self.held()
@@ -394,7 +483,12 @@ class Restart(Helpers, e2e.KillTest):
         self.update(first, [(ANY, job)])  # the one it waited for waits for it now
         self.update(free)
         self.assertEqual(self.client.wait(free).outcome, SUCCEEDED)
+        array = self.client.exec_spec("true", after=self.after([(OK, first)]))
+        array.array.indices.add(first=0, last=1)
+        array = self.client.submit(array)
+        self.assertDone(array, [(ANY, later)])
         self.restart()
+        self.assertEqual(self.named(array), [[(ANY, later)]])
         self.assertEqual(self.named(job), [[(OK, done)], [(OK, later)]])
         self.assertEqual(self.named(first), [[(ANY, job)]])
         self.assertEqual(self.client.get(job).reason, f"waits for job {later} to succeed")
@@ -403,6 +497,7 @@ class Restart(Helpers, e2e.KillTest):
         self.client.wait(first)
         ended = [self.client.get(i) for i in (later, job, first)]
         self.assertEqual([j.outcome for j in ended], [SUCCEEDED] * 3)
+        self.assertEqual(self.client.wait(array).outcome, SUCCEEDED)
         self.assertLessEqual(ended[0].finished_ns, ended[1].started_ns)
         self.assertLessEqual(ended[1].finished_ns, ended[2].started_ns)
         self.client.close()
