@@ -12,7 +12,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#include "daemon/service/line.h"
+#include "daemon/base/line.h"
 
 /* What was asked for. */
 void gord_outline_request(struct gord_line *line, const ProtobufCMessage *message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* line.c - see line.h. */
-#include "daemon/service/line.h"
+#include "daemon/base/line.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

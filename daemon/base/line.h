@@ -4,8 +4,8 @@
  * What does not fit is left out and `full` set: the line is no JSON then.
  * Threads     any; pure.
  */
-#ifndef GORD_SERVICE_LINE_H
-#define GORD_SERVICE_LINE_H
+#ifndef GORD_BASE_LINE_H
+#define GORD_BASE_LINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
