@@ -15,6 +15,7 @@
 #include "client/signals.h"
 #include "client/when.h"
 #include "daemon/base/config.h"
+#include "daemon/base/url.h"
 #include "daemon/event/ask.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -118,11 +119,27 @@ static void check_ask(const char *word)
     }
 }
 
+/* What is shown of a right one is right, shows no more by being shown again, and is the same host. */
+static void check_url(const char *word)
+{
+    char why[GORD_URL_WHY] = "";
+    bool right = gord_url_check(word, why);
+    char *shown = gord_url_hide(word);
+    assert(shown != NULL && (right || why[0] != '\0'));
+    if (right) {
+        char *again = gord_url_hide(shown);
+        assert(gord_url_check(shown, why) && strcmp(shown, again) == 0);
+        assert(strcmp(shown, word) == 0 || gord_url_is_hidden(shown));
+        free(again);
+    }
+    free(shown);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const checks[])(const char *word) = {
-        check_duration, check_bytes,    check_time,    check_moment,
-        check_limits,   check_policies, check_columns, check_ask,
+        check_duration, check_bytes,   check_time, check_moment, check_limits,
+        check_policies, check_columns, check_ask,  check_url,
     };
     if (size == 0) {
         return 0;
