@@ -190,6 +190,20 @@ static int read_on_finish(const struct gorctl_batch_reading *reading, const json
     return 0;
 }
 
+static int read_on_finish_url(const struct gorctl_batch_reading *reading, const json_t *value)
+{
+    const char *text = "";
+    int rc = gorctl_batch_text(reading, "on_finish_url", value, &text);
+    if (rc == 0 && text[0] == '\0') {
+        gorctl_batch_complain(reading, "\"on_finish_url\" is an empty text");
+        rc = -EINVAL;
+    }
+    if (rc == 0) {
+        reading->spec->on_finish_url = gorctl_strdup(text);
+    }
+    return rc;
+}
+
 static int read_hold(const struct gorctl_batch_reading *reading, const json_t *value)
 {
     if (!json_is_boolean(value)) {
@@ -267,6 +281,7 @@ const struct gorctl_batch_member gorctl_batch_term_members[] = {
     {"labels", GORCTL_BATCH_FOR_ALL, read_labels},
     {"output_max", GORCTL_BATCH_FOR_ALL, read_output_max},
     {"on_finish", GORCTL_BATCH_FOR_ALL, read_on_finish},
+    {"on_finish_url", GORCTL_BATCH_FOR_ALL, read_on_finish_url},
     {"hold", GORCTL_BATCH_FOR_ALL, read_hold},
     {"in", GORCTL_BATCH_FOR_ALL, read_in},
     {"at", GORCTL_BATCH_FOR_ALL, read_at},

@@ -27,7 +27,8 @@ enum { KEY_ENV = 0x3000, KEY_REVEAL };
 
 static const struct argp_option options[] = {
     {"env", KEY_ENV, NULL, 0, "Its environment as well; values of secrets are hidden", 0},
-    {"reveal", KEY_REVEAL, NULL, 0, "With --env: those too; for the job's own user and root", 0},
+    {"reveal", KEY_REVEAL, NULL, 0,
+     "With --env: those too, and all of its URLs; for the job's own user and root", 0},
     {0},
 };
 
@@ -161,8 +162,17 @@ static void show_gates(const Gor__V1__JobSpec *spec)
         line_clean("Cron", spec->cron->name, strlen(spec->cron->name));
         line_time(spec->cron->by_hand ? "By hand" : "Cron time", spec->cron->at_ns);
     }
-    line_number("Hook of", spec->hook_of != NULL ? spec->hook_of->job_id : 0);
+    if (spec->hook_of != NULL) {
+        line_number("Hook of", spec->hook_of->job_id);
+        line_clean("Sent to", spec->hook_of->url, strlen(spec->hook_of->url));
+        line_clean("Document", spec->hook_of->document, strlen(spec->hook_of->document));
+    }
     show_hook(spec);
+    if (spec->on_finish_url[0] != '\0') {
+        char *url = gorctl_text_escape(spec->on_finish_url, strlen(spec->on_finish_url));
+        printf("%-10s  POST %s\n", "On finish", url);
+        free(url);
+    }
     line_time("Expires", spec->start_before_ns);
 }
 

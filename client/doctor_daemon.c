@@ -192,6 +192,17 @@ static void tell_plugins(struct gorctl_doctor *doctor, const Gor__V1__Surroundin
     }
 }
 
+static void tell_webhooks(struct gorctl_doctor *doctor, const Gor__V1__SurroundingsReply *around)
+{
+    if (around->webhook_problem[0] != '\0') {
+        gorctl_finding(doctor, GORCTL_HEALTH_WARNING, "webhooks",
+                       "If there is use for --on-finish-url: sudo apt install curl",
+                       "none can be sent: %s", around->webhook_problem);
+    } else {
+        gorctl_finding(doctor, GORCTL_HEALTH_OK, "webhooks", NULL, "curl can send them");
+    }
+}
+
 void gorctl_doctor_surroundings(struct gorctl_doctor *doctor)
 {
     Gor__V1__SurroundingsRequest request = GOR__V1__SURROUNDINGS_REQUEST__INIT;
@@ -206,6 +217,7 @@ void gorctl_doctor_surroundings(struct gorctl_doctor *doctor)
         tell_tasks(doctor, around);
         tell_groups(doctor, around);
         tell_plugins(doctor, around);
+        tell_webhooks(doctor, around);
         wire_decoded_free(&around->base);
     }
 }

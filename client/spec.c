@@ -10,6 +10,7 @@
 #include "client/alloc.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
+#include "client/hooks.h"
 #include "client/input.h"
 #include "client/limits.h"
 #include "client/script.h"
@@ -300,10 +301,10 @@ static int fill(const struct gorctl_spec *spec, Gor__V1__JobSpec *message)
     message->on_stuck = spec->on_stuck;
     message->parent_id = spec->parent_id;
     message->output_max_bytes = spec->output_max;
-    for (size_t i = 0; i < spec->on_finish_count; i++) {
-        gorctl_spec_add_hook_word(message, spec->on_finish[i], strlen(spec->on_finish[i]));
+    int code = gorctl_hooks_fill(spec, message);
+    if (code == GORCTL_EXIT_OK) {
+        code = gorctl_gates_fill(&spec->gates, message);
     }
-    int code = gorctl_gates_fill(&spec->gates, message);
     if (code == GORCTL_EXIT_OK) {
         code = gorctl_retry_fill(&spec->retry, message);
     }

@@ -31,7 +31,8 @@ struct gorctl_spec {
     uint64_t output_max;    /* bytes; 0: the daemon's default */
     const char **on_finish; /* owned array: the words of a program to run at its end */
     size_t on_finish_count;
-    const char **labels; /* owned array of "key=value" */
+    const char *on_finish_url; /* --on-finish-url; NULL: none */
+    const char **labels;       /* owned array of "key=value" */
     size_t label_count;
     const char *directory; /* NULL: the caller's */
     const char **env;      /* owned array of "NAME=value" to set and "NAME" to take out */

@@ -31,6 +31,7 @@ enum {
     KEY_MAX_MEMORY,
     KEY_OUTPUT_MAX,
     KEY_ON_FINISH,
+    KEY_ON_FINISH_URL,
     KEY_REQUEST_ID,
     KEY_UNIQUE,
     KEY_ON_CONFLICT
@@ -63,6 +64,10 @@ static const struct argp_option options[] = {
      "GOR_HOOK_JOB, "
      "GOR_HOOK_OUTCOME, GOR_HOOK_EXIT_CODE in its environment",
      0},
+    {"on-finish-url", KEY_ON_FINISH_URL, "URL", 0,
+     "Tell this http or https URL when the job has ended, by a POST of JSON; curl sends it, as a "
+     "job",
+     1},
     {"output-max", KEY_OUTPUT_MAX, "BYTES", 0,
      "Keep at most so much of its output (64K or more), its beginning and its end", 1},
     {"label", 'l', "KEY=VALUE", 0, "Attach a label; may be repeated", 1},
@@ -239,6 +244,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ON_FINISH:
         append(&spec->on_finish, &spec->on_finish_count, arg);
+        return 0;
+    case KEY_ON_FINISH_URL:
+        spec->on_finish_url = arg;
         return 0;
     case KEY_OUTPUT_MAX:
         spec->output_max = gorctl_option_bytes(state, "--output-max", arg);

@@ -155,6 +155,7 @@ static int start_runner(struct gord_daemon *d)
                                       .paused = config->paused || gord_bus_was_paused(d->bus),
                                       .nofile = d->nofile,
                                       .finish_hook = config->finish_hook,
+                                      .finish_hook_url = config->finish_hook_url,
                                       .plugin_folder = config->plugin_dir,
                                       .plugin_copies = d->plugin_copies,
                                       .cgroup = config->cgroup};

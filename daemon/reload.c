@@ -77,7 +77,8 @@ static void take_option(struct gord_config *now, struct gord_config *fresh, enum
     gord_option_show(option, fresh, after);
     bool same = strcmp(before, after) == 0;
     if (!same) {
-        tell_change(tally, option, before, after, why);
+        tell_change(tally, option, gord_option_tell(option, now, before),
+                    gord_option_tell(option, fresh, after), why);
     }
     if (same || why == NULL) {
         now->origin[id] = fresh->origin[id];
@@ -125,7 +126,8 @@ static void apply(const struct gord_reload *reload)
                                         .grace_ns = config->grace_ns,
                                         .stop_policy = config->stop_policy,
                                         .log_cap_bytes = config->log_cap_bytes,
-                                        .finish_hook = config->finish_hook};
+                                        .finish_hook = config->finish_hook,
+                                        .finish_hook_url = config->finish_hook_url};
     struct gord_keep keep = gord_keep_of(config);
 
     gord_log_set_level(config->log_level);

@@ -115,6 +115,7 @@ struct gord_config {
     uint64_t keep_bytes;    /* of database and output, at most */
     char *plugin_dir;       /* owned; absolute; NULL: no plug-ins */
     char *finish_hook;      /* owned; absolute; run when a job has ended; NULL: nothing is */
+    char *finish_hook_url;  /* owned; told when a job has ended; NULL: nowhere is */
     enum gord_log_level log_level;
     struct gord_client_limits clients;
     enum gord_log_format log_format;

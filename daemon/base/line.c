@@ -166,6 +166,19 @@ void gord_line_text(struct gord_line *line, const void *text, size_t length, siz
     put_char(line, '"');
 }
 
+void gord_line_text_key(struct gord_line *line, const char *key, size_t most)
+{
+    gord_line_text(line, key, strlen(key), most);
+    put_char(line, ':');
+    line->follows = false;
+}
+
+void gord_line_null(struct gord_line *line)
+{
+    separate(line);
+    put(line, "null", 4);
+}
+
 void gord_line_uint(struct gord_line *line, uint64_t number)
 {
     char digits[NUMBER_BYTES];

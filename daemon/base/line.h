@@ -31,6 +31,10 @@ void gord_line_key(struct gord_line *line, const char *key);
 /* A text of at most `most` bytes, cut at the end of a character; where it is no UTF-8, how long it is. */
 void gord_line_text(struct gord_line *line, const void *text, size_t length, size_t most);
 
+/* The same in the place of a key, which may be made of anything. */
+void gord_line_text_key(struct gord_line *line, const char *key, size_t most);
+
+void gord_line_null(struct gord_line *line);
 void gord_line_int(struct gord_line *line, int64_t number);
 void gord_line_uint(struct gord_line *line, uint64_t number);
 void gord_line_bool(struct gord_line *line, bool truth);

@@ -211,6 +211,12 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
                               .doc = "Run PROGRAM when a job has ended, as a job of its own, with "
                                      "GOR_HOOK_JOB, GOR_HOOK_OUTCOME, GOR_HOOK_EXIT_CODE and "
                                      "GOR_HOOK_SIGNAL in its environment (default: none)"},
+    [GORD_OPT_FINISH_HOOK_URL] = {"finish-hook-url", "URL", GORD_VALUE_URL, GORD_OPTION_LIVE,
+                                  AT(finish_hook_url), .unset = "none", .initial = "none",
+                                  .example = "https://example.net/jobs",
+                                  .doc = "Tell URL when a job has ended, by a POST of a line of "
+                                         "JSON that curl sends, as a job of its own (default: "
+                                         "none)"},
     [GORD_OPT_PLUGIN_DIR] = {"plugin-dir", "DIR", GORD_VALUE_PATH, GORD_OPTION_FOLDER,
                              AT(plugin_dir), .unset = "none", .initial = "none",
                              .example = "/usr/local/lib/gord",

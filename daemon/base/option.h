@@ -55,6 +55,7 @@ enum gord_option_id {
     GORD_OPT_STOP_TIMEOUT,
     GORD_OPT_PAUSED,
     GORD_OPT_FINISH_HOOK,
+    GORD_OPT_FINISH_HOOK_URL,
     GORD_OPT_PLUGIN_DIR,
     GORD_OPT_STORE,
     GORD_OPT_LOG_CAP,
@@ -84,6 +85,7 @@ enum gord_option_kind {
     GORD_VALUE_PATH,    /* char *, owned, absolute */
     GORD_VALUE_GROUP,   /* char *, owned: auto, off, or an absolute path */
     GORD_VALUE_ADDRESS, /* char *, owned, and a uint16_t at `port` */
+    GORD_VALUE_URL,     /* char *, owned: of which a part may be secret, see url.h */
 };
 
 enum {
@@ -127,6 +129,10 @@ int gord_option_set(const struct gord_option *option, struct gord_config *config
 
 /* The field as text that sets it to the same. Answers out. */
 const char *gord_option_show(const struct gord_option *option, const struct gord_config *config,
+                             char out[GORD_OPTION_TEXT]);
+
+/* The same for others to see, who get no secrets: it may be the same for values that differ. */
+const char *gord_option_tell(const struct gord_option *option, const struct gord_config *config,
                              char out[GORD_OPTION_TEXT]);
 
 /* What the option takes, as in "it must be ...". Answers out. */

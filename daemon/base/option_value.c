@@ -9,6 +9,7 @@
 
 #include "daemon/base/config.h"
 #include "daemon/base/option.h"
+#include "daemon/base/url.h"
 
 enum { TIME_BYTES = 64 };
 
@@ -69,6 +70,9 @@ const char *gord_option_allowed(const struct gord_option *option, char *out, siz
     case GORD_VALUE_GROUP:
         snprintf(out, out_bytes, "auto, off, or an absolute path such as %s", option->example);
         break;
+    case GORD_VALUE_URL:
+        snprintf(out, out_bytes, "a URL such as %s", option->example);
+        break;
     case GORD_VALUE_ADDRESS:
         snprintf(out, out_bytes, "an IP address and a port, such as %s", option->example);
         break;
@@ -91,6 +95,16 @@ static int refuse(const struct gord_option *option, const char *text, char why[G
     } else {
         snprintf(why, GORD_OPTION_WHY, "is '%.200s'; it must be %s", text, allowed);
     }
+    return -EINVAL;
+}
+
+static int refuse_url(const struct gord_option *option, const char *wrong,
+                      char why[GORD_OPTION_WHY])
+{
+    char allowed[GORD_OPTION_WHY / 2];
+
+    gord_option_allowed(option, allowed, sizeof(allowed));
+    snprintf(why, GORD_OPTION_WHY, "%s; it must be %s", wrong, allowed);
     return -EINVAL;
 }
 
@@ -240,7 +254,7 @@ static size_t size_of(enum gord_option_kind kind)
         [GORD_VALUE_NUMBER] = sizeof(unsigned), [GORD_VALUE_TIME] = sizeof(int64_t),
         [GORD_VALUE_SIZE] = sizeof(uint64_t),   [GORD_VALUE_TEXT] = sizeof(char *),
         [GORD_VALUE_PATH] = sizeof(char *),     [GORD_VALUE_GROUP] = sizeof(char *),
-        [GORD_VALUE_ADDRESS] = sizeof(char *)};
+        [GORD_VALUE_ADDRESS] = sizeof(char *),  [GORD_VALUE_URL] = sizeof(char *)};
 
     return sizes[kind];
 }
@@ -259,6 +273,8 @@ static bool has_control(const char *text)
 int gord_option_set(const struct gord_option *option, struct gord_config *config, const char *text,
                     const char *folder, char why[GORD_OPTION_WHY])
 {
+    char wrong[GORD_URL_WHY];
+
     if (has_control(text)) {
         snprintf(why, GORD_OPTION_WHY, "has a control character in it, which no value can have");
         return -EINVAL;
@@ -269,6 +285,9 @@ int gord_option_set(const struct gord_option *option, struct gord_config *config
     }
     if (text[0] == '\0') {
         return refuse(option, text, why);
+    }
+    if (option->kind == GORD_VALUE_URL && !gord_url_check(text, wrong)) {
+        return refuse_url(option, wrong, why); /* without the text, which may be a secret */
     }
     if (!owns_text(option->kind)) {
         return set_plain(option, text, field_of(option, config)) ? 0 : refuse(option, text, why);
@@ -322,6 +341,21 @@ const char *gord_option_show(const struct gord_option *option, const struct gord
         show_text(option, config, *(char *const *)field, out);
         break;
     }
+    return out;
+}
+
+const char *gord_option_tell(const struct gord_option *option, const struct gord_config *config,
+                             char out[GORD_OPTION_TEXT])
+{
+    const char *url =
+        option->kind == GORD_VALUE_URL ? *(char *const *)look_at(option, config) : NULL;
+
+    if (url == NULL) {
+        return gord_option_show(option, config, out);
+    }
+    char *shown = gord_url_hide(url);
+    snprintf(out, GORD_OPTION_TEXT, "%s", shown != NULL ? shown : GORD_URL_HIDDEN);
+    free(shown);
     return out;
 }
 

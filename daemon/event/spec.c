@@ -145,6 +145,11 @@ static const char *lane_of(const Gor__V1__JobSpec *wire, char *out)
     return gord_ask_text(&ask, out);
 }
 
+static bool has_hook(const Gor__V1__JobSpec *wire)
+{
+    return wire->n_on_finish != 0 || wire->on_finish_url[0] != '\0';
+}
+
 /* A spec with room for the texts, its numbers taken from `wire`. */
 static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_bytes,
                                     const char *name)
@@ -177,9 +182,9 @@ static struct gord_spec *spec_alloc(const Gor__V1__JobSpec *wire, size_t packed_
     spec->heartbeat_ns = wire->heartbeat_ns;
     spec->gated = wire->held || wire->not_before_ns != 0 || wire->delay_ns != 0 ||
                   wire->start_before_ns != 0 || wire->deadline_ns != 0 || wire->n_after != 0 ||
-                  wire->unique_key[0] != '\0' || wire->n_on_finish != 0;
+                  wire->unique_key[0] != '\0' || has_hook(wire);
     spec->coming = false;
-    spec->hooked = wire->n_on_finish != 0;
+    spec->hooked = has_hook(wire);
     spec->is_hook = wire->hook_of != NULL;
     spec->array_count = gord_array_count(wire);
     spec->array_index = wire->task != NULL ? wire->task->index : 0;

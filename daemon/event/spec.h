@@ -74,7 +74,7 @@ struct gord_spec {
     uint8_t on_stop;      /* Gor__V1__OnStop: what becomes of its run when the daemon is stopped */
     uint8_t on_stuck;     /* Gor__V1__OnStuck */
     int64_t heartbeat_ns; /* without a sign of life for so long its run is stuck; 0: never */
-    bool hooked;  /* has a program to run when it has ended; then it has a standing as well, so
+    bool hooked;  /* has something to do when it has ended; then it has a standing as well, so
                            * that the spec is there when it ends */
     bool is_hook; /* is run because another has ended */
     bool coming;  /* a group whose tasks are handed in one by one; not stored here, but with its

@@ -11,6 +11,7 @@
 #include "daemon/runner/proc.h"
 #include "daemon/runner/spawn.h"
 #include "daemon/runner/text.h"
+#include "daemon/runner/webhook.h"
 
 /* The start is on record already; this adds which process it became. */
 static void post_process(struct gord_exec *exec)
@@ -109,6 +110,7 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
     }
     exec.spec = spec->exec;
     exec.cron = spec->cron;
+    exec.webhook = gord_webhook_is(spec) ? spec->hook_of : NULL;
     if (prepare(&exec, &ctx) != 0) {
         goto close_all;
     }

@@ -22,7 +22,8 @@ struct gord_exec_pipe {
 struct gord_exec {
     struct gord_run *run;
     const Gor__V1__ExecSpec *spec;
-    const Gor__V1__CronFire *cron; /* borrowed; NULL: no entry of the calendar made the job */
+    const Gor__V1__CronFire *cron;  /* borrowed; NULL: no entry of the calendar made the job */
+    const Gor__V1__HookOf *webhook; /* borrowed; what it is to send; NULL: it is none */
     struct gord_tree tree;
     int pidfd;
     uint64_t floor_bytes;    /* what the process had for a peak before it was itself */
@@ -53,7 +54,8 @@ int gord_exec_open_pipes(struct gord_exec *exec);
 void gord_exec_close_child_ends(struct gord_exec *exec);
 void gord_exec_close_pipes(struct gord_exec *exec);
 
-/* What it is to read: a file, a pipe of which run->input gets the other end, or nothing. 0, or a
+/* What it is to read: a file, a pipe of which run->input gets the other end, what a webhook is to send,
+ * or nothing. 0, or a
  * negative errno with the run's detail. */
 int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx);
 

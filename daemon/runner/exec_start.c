@@ -313,6 +313,11 @@ static int start_as(struct gord_exec *exec, const struct gord_user *user)
         struct gord_rlimits rlimits;
         result = spawn_limited(exec, &what, &rlimits);
     }
+    if (result == -ENOENT && exec->webhook != NULL) {
+        size_t used = strlen(run->detail);
+        snprintf(run->detail + used, sizeof(run->detail) - used,
+                 "; webhooks need Debian's package curl");
+    }
     if (result == 0) {
         run->detail[0] = '\0';
     }

@@ -203,7 +203,8 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                                  .grace_ns = opts->grace_ns,
                                                  .stop_policy = opts->stop_policy,
                                                  .log_cap_bytes = opts->log_cap_bytes,
-                                                 .finish_hook = opts->finish_hook});
+                                                 .finish_hook = opts->finish_hook,
+                                                 .finish_hook_url = opts->finish_hook_url});
     gord_rlimits_read_own(&runner->env.rlimits, &opts->nofile);
     gord_children_init(&runner->env.children);
     runner->hook = (struct gord_bus_hook){.applied = on_applied,

@@ -44,11 +44,12 @@ struct gord_runner_opts {
     uint64_t log_cap_bytes;            /* of one job's output */
     bool paused;                       /* begin paused */
     struct rlimit nofile;              /* descriptor limit for processes */
-    const char *finish_hook;    /* program to run when any job has ended; NULL: none; borrowed */
-    const char *plugin_folder;  /* NULL: none */
-    const char *plugin_copies;  /* where copies of plug-ins are kept */
-    const char *cgroup;         /* see gord_cgroups_open; borrowed for the call */
-    struct gord_handed *handed; /* programs from the daemon that we were; taken; NULL: none */
+    const char *finish_hook;     /* program to run when any job has ended; NULL: none; borrowed */
+    const char *finish_hook_url; /* where to tell of it; NULL: nowhere; borrowed */
+    const char *plugin_folder;   /* NULL: none */
+    const char *plugin_copies;   /* where copies of plug-ins are kept */
+    const char *cgroup;          /* see gord_cgroups_open; borrowed for the call */
+    struct gord_handed *handed;  /* programs from the daemon that we were; taken; NULL: none */
 };
 
 /* Settle what a dead daemon left running, then begin. -ENOMEM, or the error of the runtime, or of the
@@ -146,6 +147,7 @@ struct gord_runner_change {
     enum gord_stop_policy stop_policy; /* of a job that names none */
     uint64_t log_cap_bytes;            /* of the output of a job that starts from now on */
     const char *finish_hook;           /* borrowed, as at the start */
+    const char *finish_hook_url;       /* the same */
 };
 
 void gord_runner_change(struct gord_runner *runner, const struct gord_runner_change *change);

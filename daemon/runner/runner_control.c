@@ -145,7 +145,8 @@ void gord_runner_set(struct gord_runner *runner, const struct gord_runner_change
     runner->refuse_at_ceiling = change->refuse_at_ceiling;
     runner->stop_policy = change->stop_policy;
     runner->finish_hook = change->finish_hook;
-    gord_bus_join_ends(runner->bus, change->finish_hook != NULL);
+    runner->finish_hook_url = change->finish_hook_url;
+    gord_bus_join_ends(runner->bus, change->finish_hook != NULL || change->finish_hook_url != NULL);
     runner->env.log_cap_bytes = change->log_cap_bytes;
     atomic_store_explicit(&runner->env.grace_ns, change->grace_ns, memory_order_relaxed);
 }

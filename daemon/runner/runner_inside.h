@@ -37,8 +37,9 @@ struct gord_runner {
     unsigned slots[GORD_KIND_COUNT];
     struct gord_alarm tokens; /* of rates, that jobs wait for */
     struct gord_alarm_entry next_token;
-    uv_timer_t pause_over;   /* the next pause of a queue to end by itself */
-    const char *finish_hook; /* borrowed; NULL: none */
+    uv_timer_t pause_over;       /* the next pause of a queue to end by itself */
+    const char *finish_hook;     /* borrowed; NULL: none */
+    const char *finish_hook_url; /* the same */
     bool refuse_at_ceiling;
     bool paused;
     bool draining;

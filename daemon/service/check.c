@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/url.h"
 #include "daemon/event/ask.h"
 #include "daemon/lua/script.h"
 #include "daemon/runner/plugins.h"
@@ -416,6 +417,26 @@ static int check_hook(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
+/* Not what is there: whom it reaches is known when it is sent. */
+static int check_url(const char *url, char *error, size_t bytes)
+{
+    char why[GORD_URL_WHY];
+
+    if (url[0] == '\0') {
+        return 0;
+    }
+    if (!gord_url_check(url, why)) {
+        return gord_check_refuse(error, bytes, "spec.on_finish_url %s", why);
+    }
+    if (gord_url_is_hidden(url)) {
+        return gord_check_refuse(
+            error, bytes,
+            "spec.on_finish_url has '" GORD_URL_HIDDEN
+            "' in it, as it is shown: give all of it (gorctl show --env --reveal)");
+    }
+    return 0;
+}
+
 /* What goes for jobs of all kinds. */
 static int check_rest(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
 {
@@ -432,6 +453,7 @@ static int check_rest(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     result = result != 0 ? result : gord_check_after(spec, error, bytes);
     result = result != 0 ? result : check_unique(spec, error, bytes);
     result = result != 0 ? result : check_hook(spec, error, bytes);
+    result = result != 0 ? result : check_url(spec->on_finish_url, error, bytes);
     return result != 0 || spec->retry == NULL ? result : check_retry(spec->retry, error, bytes);
 }
 
@@ -464,7 +486,7 @@ int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plu
     return result != 0 ? result : check_rest(spec, error, error_bytes);
 }
 
-int gord_check_past_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
+static int check_past(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
 {
     if (spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP) {
         return check_rest(spec, error, error_bytes);
@@ -478,4 +500,16 @@ int gord_check_past_spec(const Gor__V1__JobSpec *spec, char *error, size_t error
                                  INPUT_BYTES_MAX);
     }
     return check_rest(spec, error, error_bytes);
+}
+
+int gord_check_past_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes)
+{
+    Gor__V1__JobSpec shown;
+
+    if (spec == NULL || !gord_url_is_hidden(spec->on_finish_url)) {
+        return check_past(spec, error, error_bytes);
+    }
+    shown = *spec;
+    shown.on_finish_url = (char *)(uintptr_t)protobuf_c_empty_string; /* nothing is sent any more */
+    return check_past(&shown, error, error_bytes);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "daemon/base/url.h"
 #include "daemon/service/cron_change.h"
 #include "daemon/service/owner.h"
 #include "daemon/service/redact.h"
@@ -74,8 +75,9 @@ static struct gord_cron *find_free(struct gord_service *service, struct rpc_call
 
 /* ------------------------------------------------------------------ showing */
 
-/* An entry without what is large; it borrows all the rest. */
+/* An entry without what is large or secret; it borrows all the rest. */
 struct shown {
+    char *url; /* owned: what may be shown of it; NULL: there is none */
     Gor__V1__Cron cron;
     Gor__V1__CronSpec spec;
     Gor__V1__JobSpec job;
@@ -110,6 +112,17 @@ static void leave_out_large(struct shown *shown)
     }
 }
 
+static void leave_out_url(struct shown *shown)
+{
+    static char hidden[] = GORD_URL_HIDDEN;
+    bool there = shown->job.on_finish_url[0] != '\0';
+
+    shown->url = there ? gord_url_hide(shown->job.on_finish_url) : NULL;
+    if (there) {
+        shown->job.on_finish_url = shown->url != NULL ? shown->url : hidden;
+    }
+}
+
 static void show_state(const struct gord_cron *cron, Gor__V1__Cron *out)
 {
     const struct gord_cron_state *state = &cron->state;
@@ -136,6 +149,12 @@ static void show(const struct gord_cron *cron, struct shown *shown)
     shown->cron.spec = &shown->spec;
     shown->spec.job = &shown->job;
     leave_out_large(shown);
+    leave_out_url(shown);
+}
+
+static void end_show(struct shown *shown)
+{
+    free(shown->url);
 }
 
 void gord_cron_reply(struct rpc_call *call, const struct gord_cron *cron)
@@ -144,6 +163,7 @@ void gord_cron_reply(struct rpc_call *call, const struct gord_cron *cron)
 
     show(cron, &shown);
     rpc_call_reply(call, &shown.cron.base);
+    end_show(&shown);
 }
 
 GORD_METHOD(gord_crons_list)
@@ -167,6 +187,9 @@ GORD_METHOD(gord_crons_list)
         }
         reply.crons = pointers;
         rpc_call_reply(call, &reply.base);
+        for (size_t i = 0; i < reply.n_crons; i++) {
+            end_show(&shown[i]);
+        }
     }
     free(shown);
     free(pointers);

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/url.h"
 #include "daemon/event/array.h"
 #include "daemon/job/job.h"
+#include "daemon/runner/webhook.h"
 #include "daemon/service/array.h"
 #include "daemon/service/import_inside.h"
 #include "daemon/service/quota.h"
@@ -263,6 +265,24 @@ bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *w
            gord_submit_has_places(import->service, gord_submit_kind(&spec), count, why);
 }
 
+/* What it sends, if it is a webhook. Hidden URLs are for those that have ended. */
+static bool sends_right(const Gor__V1__JobSpec *spec, struct gord_refusal *why)
+{
+    const Gor__V1__HookOf *of = spec->hook_of;
+    char wrong[GORD_URL_WHY];
+
+    if (of == NULL || of->url[0] == '\0') {
+        return true;
+    }
+    if (!gord_url_check(of->url, wrong)) {
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT, "job.spec.hook_of.url %s", wrong);
+    }
+    return strlen(of->document) <= GORD_WEBHOOK_MAX ||
+           gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                       "job.spec.hook_of.document has %zu bytes, at most %d are kept",
+                       strlen(of->document), GORD_WEBHOOK_MAX);
+}
+
 static bool take_live(struct gord_import *import, struct gord_import_answer *answer,
                       struct gord_refusal *why)
 {
@@ -330,6 +350,9 @@ bool gord_import_take(struct gord_import *import, struct gord_import_answer *ans
                                             : strerror(-import->output_error));
     }
     if (!gord_submit_is_open(import->service, 1, why)) {
+        return false;
+    }
+    if (!sends_right(job->spec, why)) {
         return false;
     }
     answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__TAKEN;

@@ -3,8 +3,10 @@
 #include "daemon/service/outline.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/url.h"
 #include "proto/field.h"
 
 enum {
@@ -34,6 +36,27 @@ static void put_bytes(struct gord_line *line, const struct value *value)
     } else {
         gord_line_format(line, "%zu bytes", bytes->len);
     }
+}
+
+/* URLs are secrets in part. */
+static bool is_url(const ProtobufCFieldDescriptor *field)
+{
+    size_t length = strlen(field->name);
+
+    return length >= 3 && strcmp(field->name + length - 3, "url") == 0;
+}
+
+static void put_text(struct gord_line *line, const ProtobufCFieldDescriptor *field,
+                     const char *text)
+{
+    char *shown = NULL;
+
+    if (is_url(field)) {
+        shown = gord_url_hide(text);
+        text = shown != NULL ? shown : GORD_URL_HIDDEN;
+    }
+    gord_line_text(line, text, strlen(text), TEXT_MAX);
+    free(shown);
 }
 
 static void put_enum(struct gord_line *line, const struct value *value)
@@ -102,7 +125,7 @@ static void put_value(struct gord_line *line, const struct value *value, unsigne
     switch (value->field->type) {
     case PROTOBUF_C_TYPE_STRING:
         memcpy(&text, value->at, sizeof(text));
-        gord_line_text(line, text, strlen(text), TEXT_MAX);
+        put_text(line, value->field, text);
         break;
     case PROTOBUF_C_TYPE_BYTES:
         put_bytes(line, value);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/url.h"
+
 enum { NAME_MAX_BYTES = 255 }; /* longer names are compared by their beginning */
 
 /* The words by which programs call their keys; a path to one (SSH_AUTH_SOCK, *_FILE) is none. */
@@ -57,12 +59,39 @@ static int hide(ProtobufCBinaryData *variable, size_t name_length)
     return 0;
 }
 
+/* 1: a part of it was hidden. */
+static int hide_url(char **url)
+{
+    if ((*url)[0] == '\0') {
+        return 0;
+    }
+    char *shown = gord_url_hide(*url);
+    if (shown == NULL) {
+        return -ENOMEM;
+    }
+    int hidden = strcmp(shown, *url) != 0;
+    free(*url);
+    *url = shown;
+    return hidden;
+}
+
+int gord_redact_urls(Gor__V1__JobSpec *spec)
+{
+    int own = hide_url(&spec->on_finish_url);
+    int hook = own >= 0 && spec->hook_of != NULL ? hide_url(&spec->hook_of->url) : 0;
+
+    return own < 0 || hook < 0 ? -ENOMEM : own + hook;
+}
+
 int gord_redact(Gor__V1__JobSpec *spec, const char *more)
 {
-    int hidden = 0;
+    int hidden = gord_redact_urls(spec);
 
+    if (hidden < 0) {
+        return hidden;
+    }
     if (spec->kind_case != GOR__V1__JOB_SPEC__KIND_EXEC) {
-        return 0;
+        return hidden;
     }
     for (size_t i = 0; i < spec->exec->n_env; i++) {
         ProtobufCBinaryData *variable = &spec->exec->env[i];
@@ -90,6 +119,12 @@ bool gord_is_redacted(const Gor__V1__JobSpec *spec, const char **out_name, size_
     size_t length = sizeof(hidden) - 1;
     size_t count = spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC ? spec->exec->n_env : 0;
 
+    if (gord_url_is_hidden(spec->on_finish_url) ||
+        (spec->hook_of != NULL && gord_url_is_hidden(spec->hook_of->url))) {
+        *out_name = spec->hook_of != NULL ? "hook_of.url" : "on_finish_url";
+        *out_length = strlen(*out_name);
+        return true;
+    }
     for (size_t i = 0; i < count; i++) {
         const ProtobufCBinaryData *variable = &spec->exec->env[i];
         if (variable->len > length &&

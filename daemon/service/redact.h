@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* redact.h - environments as they may be shown: secrets have their values hidden.
+/* redact.h - jobs as they may be shown: secrets are hidden.
  *
  * What a job was given is kept as it was, for it has to run with it; this is about what leaves the
- * daemon again. A variable is taken for a secret by its name.
+ * daemon again. A variable is taken for a secret by its name; of a URL scheme, host and port are shown.
  * Threads     any; pure but for the message it changes.
  */
 #ifndef GORD_SERVICE_REDACT_H
@@ -20,12 +20,15 @@
  * `more`: shell patterns with commas between, in any case; NULL: no more. */
 bool gord_is_secret(const char *name, size_t length, const char *more);
 
-/* Hide the values of secrets in the environment of an exec job; nothing happens to other jobs. How
- * many were hidden. -ENOMEM: some were not, so the message must not be shown. */
+/* Hide the values of secrets in the environment of an exec job, and the URLs of any. How many were
+ * hidden. -ENOMEM: some were not, so the message must not be shown. */
 int gord_redact(Gor__V1__JobSpec *spec, const char *more);
 
-/* Does a variable have GORD_REDACTED for a value, since it was shown so? Its name, up to '=', in
- * *out_name, borrowed. */
+/* The URLs only, where the environment is not there. */
+int gord_redact_urls(Gor__V1__JobSpec *spec);
+
+/* Is there a variable that has GORD_REDACTED for a value, since it was shown so, or such a URL? Its name,
+ * up to '=', or that of the URL's field, in *out_name, borrowed. */
 bool gord_is_redacted(const Gor__V1__JobSpec *spec, const char **out_name, size_t *out_length);
 
 #endif

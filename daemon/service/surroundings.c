@@ -12,6 +12,7 @@
 
 #include "daemon/runner/cgroup.h"
 #include "daemon/runner/plugins.h"
+#include "daemon/runner/webhook.h"
 #include "daemon/service/state.h"
 
 static int64_t wall_clock(void)
@@ -126,5 +127,7 @@ GORD_METHOD(gord_runtime_surroundings)
     reply.refused_plugins = (char **)(uintptr_t)gord_plugins_refused(
         gord_runner_plugins(service->runner), &reply.n_refused_plugins);
     reply.now_ns = wall_clock();
+    const char *problem = gord_webhook_problem();
+    reply.webhook_problem = (char *)(uintptr_t)(problem != NULL ? problem : "");
     rpc_call_reply(call, &reply.base);
 }

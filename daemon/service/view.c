@@ -10,12 +10,29 @@
 #include "daemon/base/assert.h"
 #include "daemon/job/group.h"
 #include "daemon/runner/gates.h"
+#include "daemon/service/redact.h"
 
-/* The spec for the wire; what may be long, environment and input, only where it was asked for. */
+static void leave_out(char **text)
+{
+    if (*text != protobuf_c_empty_string) {
+        free(*text);
+    }
+    *text = (char *)(uintptr_t)protobuf_c_empty_string;
+}
+
+/* The spec for the wire; what may be long, environment and input, only where it was asked for: who does
+ * has to hide what is secret (redact.h). */
 static Gor__V1__JobSpec *spec_of(const struct gord_spec *spec, bool whole)
 {
     Gor__V1__JobSpec *wire = gord_spec_to_wire(spec, whole);
 
+    if (wire != NULL && !whole && wire->hook_of != NULL) {
+        leave_out(&wire->hook_of->document);
+    }
+    if (wire != NULL && !whole && gord_redact_urls(wire) < 0) {
+        gor__v1__job_spec__free_unpacked(wire, NULL);
+        return NULL;
+    }
     if (wire != NULL && !whole && wire->kind_case == GOR__V1__JOB_SPEC__KIND_NATIVE) {
         free(wire->native->input.data);
         wire->native->input = (ProtobufCBinaryData){0};

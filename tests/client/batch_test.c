@@ -96,6 +96,18 @@ TEST(batch_line_has_its_tasks_run_after_others)
     }
 }
 
+TEST(batch_line_takes_both_hooks)
+{
+    static const char line[] = "{\"native\": \"builtin.echo\", \"on_finish\": [\"a\", \"b c\"], "
+                               "\"on_finish_url\": \"http://h/\"}";
+    char why[GORCTL_BATCH_WHY];
+    Gor__V1__JobSpec *spec = NULL;
+    CHECK_EQ(gorctl_batch_line(line, strlen(line), why, &spec), 0);
+    CHECK_EQ(spec->n_on_finish, 2);
+    CHECK_STR(spec->on_finish_url, "http://h/");
+    gor__v1__job_spec__free_unpacked(spec, NULL);
+}
+
 TEST(batch_line_refuses_with_a_reason)
 {
     static const struct {
@@ -136,6 +148,9 @@ TEST(batch_line_refuses_with_a_reason)
         {"{\"native\": \"builtin.echo\", \"cwd\": \"/\"}", "does not go with a native"},
         {"{\"native\": 7}", "\"native\" must be a string"},
         {"{\"argv\": [\"a\"], \"argv\": [\"b\"]}", "not JSON"},
+        {"{\"argv\": [\"a\"], \"on_finish\": \"a b\"}", "\"on_finish\" must be a list"},
+        {"{\"argv\": [\"a\"], \"on_finish_url\": [\"a\"]}", "\"on_finish_url\" must be a string"},
+        {"{\"argv\": [\"a\"], \"on_finish_url\": \"\"}", "\"on_finish_url\" is an empty text"},
         {"{\"argv\": [\"a\"], \"after\": \"core:7\"}", "\"after\" must name jobs"},
         {"{\"argv\": [\"a\"], \"after\": \"corr:7\"}", "\"after\": corr: is for the tasks"},
     };

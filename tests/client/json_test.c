@@ -75,7 +75,8 @@ TEST(json_message_shows_oneof_bytes_and_maps)
         "\"zone\":\"\",\"start_before_ns\":0,\"after\":[],\"rerun_of\":0,\"retry\":null,"
         "\"unique_key\":\"\",\"on_conflict\":\"SKIP\",\"deadline_ns\":0,\"output_max_bytes\":0,"
         "\"cron\":null,"
-        "\"on_finish\":[],\"hook_of\":null,\"on_stop\":\"ON_STOP_DEFAULT\",\"heartbeat_ns\":0,\"on_"
+        "\"on_finish\":[],\"hook_of\":null,\"on_finish_url\":\"\",\"on_stop\":\"ON_STOP_DEFAULT\","
+        "\"heartbeat_ns\":0,\"on_"
         "stuck\":\"ON_STUCK_REPORT\",\"rates\":{},\"share\":"
         "\"\"}");
 }

@@ -70,6 +70,27 @@ TEST(spec_has_tasks_wait_for_others_of_an_array_only)
     gorctl_spec_fini(&alone);
 }
 
+TEST(spec_takes_a_url_to_tell_and_a_program_to_run)
+{
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&spec, "--on-finish", "tell", "--on-finish-url", "http://a", "--on-finish", "me",
+          "--on-finish-url", "https://b/c?d", "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->n_on_finish, 2);
+    CHECK_STR(message->on_finish_url, "https://b/c?d"); /* the last one given */
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+    struct gorctl_spec empty = {0};
+    PARSE(&empty, "--on-finish-url", "", "true");
+    CHECK_EQ(gorctl_spec_build(&empty, &message), GORCTL_EXIT_USAGE);
+    gorctl_spec_fini(&empty);
+    struct gorctl_spec bytes = {0};
+    PARSE(&bytes, "--on-finish-url", "http://\xff", "true");
+    CHECK_EQ(gorctl_spec_build(&bytes, &message), GORCTL_EXIT_USAGE);
+    gorctl_spec_fini(&bytes);
+}
+
 TEST(spec_takes_everything_after_the_dashes)
 {
     struct gorctl_spec spec = {0};

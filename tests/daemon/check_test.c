@@ -132,6 +132,33 @@ TEST(check_times_labels_and_name)
     CHECK_EQ(gord_check_spec(&spec, NULL, error, sizeof(error)), -EINVAL);
 }
 
+static int check_url(const char *url, bool past, char error[GORD_ERROR_BYTES])
+{
+    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
+
+    native.function = (char *)(uintptr_t) "builtin.echo";
+    spec.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    spec.native = &native;
+    spec.on_finish_url = (char *)(uintptr_t)url;
+    error[0] = '\0';
+    return past ? gord_check_past_spec(&spec, error, GORD_ERROR_BYTES)
+                : gord_check_spec(&spec, NULL, error, GORD_ERROR_BYTES);
+}
+
+TEST(check_url_to_tell)
+{
+    char error[GORD_ERROR_BYTES];
+
+    CHECK_EQ(check_url("http://h/x", false, error), 0);
+    CHECK_EQ(check_url("gopher://h/x", false, error), -EINVAL);
+    CHECK_STR(error, "spec.on_finish_url does not begin with http:// or https://");
+    CHECK_EQ(check_url("http://h/(hidden)", false, error), -EINVAL);
+    CHECK(strstr(error, "show --env --reveal") != NULL);
+    CHECK_EQ(check_url("http://h/(hidden)", true, error), 0); /* it has ended, and tells nobody */
+    CHECK_EQ(check_url("gopher://h/x", true, error), -EINVAL);
+}
+
 /* ------------------------------------------------------------------ who may call */
 
 static enum wire_status ask(struct gord_auth *auth, bool local, uid_t uid, gid_t gid,

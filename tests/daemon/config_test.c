@@ -79,7 +79,7 @@ TEST(every_option_is_taken)
                    "--exec-slots=3", "--native-slots=4", "--gomaxprocs=2", "--store=memory",
                    "--grace=1m30s", "--log-cap=2M", "--paused", "--log-level=debug",
                    "--hide-env=ACME_*,*_PIN", "--finish-hook=/bin/tell", "--max-owner-running=5",
-                   "--owner-limits=root queued=9"),
+                   "--finish-hook-url=https://me:pw@h/x", "--owner-limits=root queued=9"),
              0);
     CHECK_STR(config.state_dir, "/a");
     CHECK_STR(config.socket, "/b/c.sock");
@@ -97,6 +97,7 @@ TEST(every_option_is_taken)
     CHECK_EQ(gord_owner_limits_of(&config.owners, 0).running, 5);
     CHECK_EQ(gord_owner_limits_of(&config.owners, 0).queued, 9);
     CHECK_STR(config.finish_hook, "/bin/tell");
+    CHECK_STR(config.finish_hook_url, "https://me:pw@h/x");
     CHECK(config.store_memory && config.paused);
     gord_config_fini(&config);
 }
@@ -186,6 +187,10 @@ TEST(bad_words_are_refused_with_their_name)
         {"job", "'job' is no option"},
         {"--paused=perhaps", "--paused is 'perhaps'; it must be no or yes"},
         {"--hide-env=A\nB", "control character"},
+        {"--finish-hook-url=ftp://me:pw@h/",
+         "--finish-hook-url does not begin with http:// or https://; it must be a URL such as "
+         "https://example.net/jobs, or none"},
+        {"--finish-hook-url=http://h h/", "--finish-hook-url has a byte"},
         {"--max-owner-queued=0", "a number from 1 to 4294967295, or none"},
         {"--owner-limits=root queued=1 running", "--owner-limits: root: 'running' is neither"},
         {"--repair", "--check-store"},

@@ -69,3 +69,31 @@ TEST(values_of_secrets_are_hidden_and_nothing_else)
         free(env[i].data);
     }
 }
+
+TEST(of_urls_a_part_is_hidden_whatever_the_job_runs)
+{
+    Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
+    Gor__V1__HookOf of = GOR__V1__HOOK_OF__INIT;
+    const char *name;
+    size_t length;
+    CHECK_EQ(gord_redact(&spec, NULL), 0);
+    CHECK(!gord_is_redacted(&spec, &name, &length));
+    spec.on_finish_url = strdup("https://chat.example/hooks/secret");
+    CHECK(!gord_is_redacted(&spec, &name, &length));
+    CHECK_EQ(gord_redact(&spec, NULL), 1);
+    CHECK_STR(spec.on_finish_url, "https://chat.example/(hidden)");
+    CHECK(gord_is_redacted(&spec, &name, &length));
+    CHECK_STR(name, "on_finish_url");
+    CHECK_EQ(length, strlen(name));
+    CHECK_EQ(gord_redact_urls(&spec), 0); /* once is enough */
+    CHECK_STR(spec.on_finish_url, "https://chat.example/(hidden)");
+    free(spec.on_finish_url);
+    spec.on_finish_url = (char *)(uintptr_t)protobuf_c_empty_string;
+    spec.hook_of = &of;
+    of.url = strdup("http://me:pw@h/");
+    CHECK_EQ(gord_redact(&spec, NULL), 1);
+    CHECK_STR(of.url, "http://(hidden)@h/");
+    CHECK(gord_is_redacted(&spec, &name, &length));
+    CHECK_STR(name, "hook_of.url");
+    free(of.url);
+}

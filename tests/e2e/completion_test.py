@@ -64,7 +64,7 @@ class Tables(unittest.TestCase):
     def test_options(self):
         self.offers("words", ["--state", "--since", "--columns", "--json", "--host", "--context",
                               "--help"], "ls", "-")
-        self.offers("words", ["--on-stop", "--on-stuck", "--on-finish", "--output-max",
+        self.offers("words", ["--on-stop", "--on-stuck", "--on-finish", "--on-finish-url", "--output-max",
                               "--on-conflict"],
                     "submit", "--o", exactly=True)
         self.offers("words", ["--host", "--version", "--json"], "-")

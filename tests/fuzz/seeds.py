@@ -25,6 +25,7 @@ def fill(message, depth=0):
         value = {field.CPPTYPE_STRING: b"a" if field.type == field.TYPE_BYTES else "a",
                  field.CPPTYPE_BOOL: True, field.CPPTYPE_DOUBLE: 0.5,
                  field.CPPTYPE_FLOAT: 0.5}.get(field.cpp_type, 1)
+        value = "http://a" if field.name.endswith("url") else value
         if repeated:
             getattr(message, field.name).append(value)
         else:
