@@ -169,6 +169,11 @@ bool gord_url_check(const char *url, char why[GORD_URL_WHY])
     return wrong == NULL;
 }
 
+bool gord_url_is_plain(const char *url)
+{
+    return strpbrk(url, "@?") == NULL;
+}
+
 char *gord_url_hide(const char *url)
 {
     const char *authority = behind_scheme(url);

@@ -19,6 +19,9 @@ enum { GORD_URL_MAX = 2000, GORD_URL_WHY = 128 };
 /* Is it right? Else why not, as "has no host", in `why`. */
 bool gord_url_check(const char *url, char why[GORD_URL_WHY]);
 
+/* Has a right one neither user nor query? Then nothing of it is secret, and a path may be added. */
+bool gord_url_is_plain(const char *url);
+
 /* What may be shown of a right one, in at most as many bytes as it has and those of two marks: scheme,
  * host and port. A new text; NULL: out of memory. */
 char *gord_url_hide(const char *url);

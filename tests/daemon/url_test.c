@@ -22,6 +22,14 @@ static void check_wrong(const char *url, const char *want)
     }
 }
 
+TEST(plain_ones_have_neither_user_nor_query)
+{
+    CHECK(gord_url_is_plain("https://a.b-c_d:1/x/%20y"));
+    CHECK(gord_url_is_plain("http://[::1]:4318"));
+    CHECK(!gord_url_is_plain("http://u@a"));
+    CHECK(!gord_url_is_plain("http://a?b"));
+}
+
 TEST(right_urls_are_taken)
 {
     static const char *const right[] = {"http://a",
