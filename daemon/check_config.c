@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "daemon/export.h"
 #include "daemon/runner/plugin_file.h"
 #include "rpc/tls.h"
 
@@ -42,5 +43,6 @@ void gord_check_config(const struct gord_config *config, struct gord_faults *fau
     if (faults->count == before) { /* what is not there need not be looked into */
         check_certificates(config, faults);
         check_plugins(config, faults);
+        gord_export_check(config, faults);
     }
 }

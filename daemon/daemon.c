@@ -31,6 +31,7 @@ static void open_stop(struct gord_daemon *d)
                                  .service = d->service,
                                  .server = d->server,
                                  .scrape = d->scrape,
+                                 .export = d->export,
                                  .ended = end_loop,
                                  .arg = d};
     gord_stop_open(&d->stop);
@@ -46,6 +47,7 @@ static void run_out(struct gord_daemon *d)
 static void finish(struct gord_daemon *d)
 {
     gord_scrape_stop(d->scrape);
+    gord_export_stop(d->export);
     int result = d->runtime_runs ? gor_stop() : 0;
     bool quiet = result == 0; /* no goroutine can touch anything any more */
     struct gord_handed notes =
@@ -71,6 +73,7 @@ static void finish(struct gord_daemon *d)
         _exit((int)d->code); /* its memory must stay for as long as it runs */
     }
     gord_scrape_free(d->scrape);
+    gord_export_free(d->export);
     gord_service_free(d->service);
     gord_runner_free(d->runner);
     gord_bus_free(d->bus);

@@ -16,6 +16,7 @@
 
 #include "daemon/base/config.h"
 #include "daemon/base/notify.h"
+#include "daemon/export.h"
 #include "daemon/pulse.h"
 #include "daemon/runner/runner.h"
 #include "daemon/scrape.h"
@@ -49,6 +50,7 @@ struct gord_daemon {
     struct gord_trail *trail; /* NULL: none is kept */
     struct rpc_server *server;
     struct gord_scrape *scrape; /* NULL: metrics are not served */
+    struct gord_export *export;
     struct gord_pulse pulse;
     struct gord_starting starting;
     uint64_t settled; /* events, before we serve */

@@ -26,8 +26,11 @@ int gord_daemon_reload(void *arg, const struct gord_reload_report *report,
                        struct gord_reloaded *out_reloaded)
 {
     struct gord_daemon *d = arg;
-    struct gord_reload target = {
-        .config = d->config, .runner = d->runner, .service = d->service, .server = d->server};
+    struct gord_reload target = {.config = d->config,
+                                 .runner = d->runner,
+                                 .service = d->service,
+                                 .server = d->server,
+                                 .export = d->export};
     char text[GORD_RELOAD_TEXT];
 
     if (gord_stop_has_begun(&d->stop)) {

@@ -318,5 +318,6 @@ enum gord_exit gord_daemon_start(struct gord_daemon *d)
         gord_scrape_start(d->config, &d->loop, d->service, &d->scrape) != 0) {
         return GORD_EXIT_LISTEN;
     }
-    return GORD_EXIT_OK;
+    return gord_export_start(d->config, &d->loop, d->service, &d->export) == 0 ? GORD_EXIT_OK
+                                                                               : GORD_EXIT_USAGE;
 }

@@ -137,6 +137,7 @@ static void apply(const struct gord_reload *reload)
     gord_runner_change(reload->runner, &runner);
     gord_store_set_keep(gord_bus_store(gord_runner_bus(reload->runner)), &keep);
     gord_service_set_hide_env(reload->service, config->hide_env);
+    gord_export_change(reload->export);
 }
 
 /* Whatever can fail has not: from here on it is in force. */

@@ -9,6 +9,7 @@
 #define GORD_RELOAD_H
 
 #include "daemon/base/config.h"
+#include "daemon/export.h"
 #include "daemon/runner/runner.h"
 #include "daemon/service/reload.h"
 #include "daemon/service/service.h"
@@ -23,6 +24,7 @@ struct gord_reload {
     struct gord_runner *runner;
     struct gord_service *service;
     struct rpc_server *server;
+    struct gord_export *export;
 };
 
 /* What is to be kept, as the store wants it told. */

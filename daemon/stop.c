@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "daemon/base/log.h"
+#include "daemon/export.h"
 #include "daemon/runner/handover.h"
 #include "daemon/runner/runner.h"
 #include "daemon/scrape.h"
@@ -40,6 +41,7 @@ static void end_clients(struct gord_stop *stop)
     stop->stage = GORD_STOP_CLIENTS;
     uv_timer_stop(&stop->timer);
     gord_scrape_stop(stop->scrape);
+    gord_export_finish(stop->export); /* while the clients go */
     /* The notice first: whose call ends with UNAVAILABLE knows already that it is because we go. */
     rpc_server_drain(stop->server, CLIENTS_NS, on_clients_gone, stop);
     gord_service_end(stop->service);
@@ -146,6 +148,7 @@ void gord_stop_begin(struct gord_stop *stop)
 {
     uint64_t limit_ms = (uint64_t)(stop->config->stop_timeout_ns / GOR_MILLISECOND);
     uint64_t last_ms = grace_ms(stop) + ABANDON_MS + COMMIT_MS + CLIENTS_NS / GOR_MILLISECOND;
+    last_ms += stop->config->otlp_endpoint != NULL ? GORD_EXPORT_LAST_MS : 0;
 
     stop->stage = GORD_STOP_AWAITING;
     stop->ends_ns = gor_after(stop->config->stop_timeout_ns > (int64_t)last_ms * GOR_MILLISECOND

@@ -23,6 +23,7 @@
 #include "daemon/base/notify.h"
 #include "daemon/runner/bus.h"
 
+struct gord_export;
 struct gord_runner;
 struct gord_scrape;
 struct gord_service;
@@ -47,6 +48,7 @@ struct gord_stop {
     struct gord_service *service;
     struct rpc_server *server;
     struct gord_scrape *scrape; /* NULL: there is none */
+    struct gord_export *export; /* the same */
     bool leaving;               /* programs are left to the next daemon; set before begin */
     void (*ended)(void *arg);   /* all is done */
     void *arg;

@@ -75,17 +75,21 @@ struct gord_client_limits {
 };
 
 struct gord_config {
-    char *state_dir;       /* owned; absolute */
-    char *socket;          /* owned; absolute path of the Unix socket */
-    char *listen_host;     /* owned; an IP address; NULL: no TCP */
-    uint16_t listen_port;  /* with listen_host; 0: any free one */
-    char *tls_cert;        /* owned; absolute, as the next two; NULL: TCP without TLS */
-    char *tls_key;         /* owned; with tls_cert */
-    char *tls_ca;          /* owned; who signs certificates of clients; NULL: they need tokens */
-    char *tls_crl;         /* owned; which of their certificates are revoked; NULL: none */
-    bool no_token_file;    /* nothing lets in that lies in the state directory */
-    char *metrics_host;    /* owned; where metrics are served, an IP address; NULL: nowhere */
-    uint16_t metrics_port; /* with metrics_host; 0: any free one */
+    char *state_dir;          /* owned; absolute */
+    char *socket;             /* owned; absolute path of the Unix socket */
+    char *listen_host;        /* owned; an IP address; NULL: no TCP */
+    uint16_t listen_port;     /* with listen_host; 0: any free one */
+    char *tls_cert;           /* owned; absolute, as the next two; NULL: TCP without TLS */
+    char *tls_key;            /* owned; with tls_cert */
+    char *tls_ca;             /* owned; who signs certificates of clients; NULL: they need tokens */
+    char *tls_crl;            /* owned; which of their certificates are revoked; NULL: none */
+    bool no_token_file;       /* nothing lets in that lies in the state directory */
+    char *metrics_host;       /* owned; where metrics are served, an IP address; NULL: nowhere */
+    uint16_t metrics_port;    /* with metrics_host; 0: any free one */
+    char *otlp_endpoint;      /* owned; where metrics are sent; NULL: nowhere */
+    int64_t otlp_interval_ns; /* how often */
+    char *otlp_headers;       /* owned; absolute, as the next; NULL: none of our own */
+    char *otlp_ca;            /* owned; who may sign for it; NULL: as the system has it */
     uint64_t audit_keep_bytes; /* of the audit trail; 0: none is kept */
     char *hide_env;        /* owned; patterns of variables whose values are not shown; NULL: only
                                 * the usual ones */

@@ -13,6 +13,7 @@ enum { SLOTS_MAX = 1000000, GOMAXPROCS_MAX = 1024, GOROUTINES_MAX = 1000000000 }
 
 #define AUDIT_KEEP_MIN ((uint64_t)1 << 20)
 #define KEEP_SIZE_MIN ((uint64_t)1 << 20)
+#define OTLP_INTERVAL_MIN ((uint64_t)100000000)
 #define LOG_CAP_MIN ((uint64_t)64 << 10)
 #define STOP_TIMEOUT_MIN ((uint64_t)1000000000)
 #define STACK_MEMORY_MIN ((uint64_t)16 << 20) /* gord's own must have room */
@@ -81,6 +82,26 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
                                      "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics, "
                                      "to whoever reaches that; best a loopback address (127.0.0.1 "
                                      "or [::1]) (default: do not)"},
+    [GORD_OPT_OTLP_ENDPOINT] = {"otlp-endpoint", "URL", GORD_VALUE_SERVER, GORD_OPTION_LIVE,
+                                AT(otlp_endpoint), .unset = "none", .initial = "none",
+                                .example = "http://collector:4318",
+                                .doc = "Send metrics to this OpenTelemetry collector: OTLP over "
+                                       "HTTP, to URL/v1/metrics (default: do not)"},
+    [GORD_OPT_OTLP_INTERVAL] = {"otlp-interval", "TIME", GORD_VALUE_TIME, GORD_OPTION_LIVE,
+                                AT(otlp_interval_ns), .least = OTLP_INTERVAL_MIN, .initial = "1m",
+                                .example = "10s or 1m, at least 100ms",
+                                .doc = "Send them so often (default: 1m)"},
+    [GORD_OPT_OTLP_HEADERS] =
+        {"otlp-headers", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
+         AT(otlp_headers), .unset = "none", .initial = "none", .example = "/etc/gord/otlp-headers",
+         .doc =
+             "Send these headers along, one a line as 'Authorization: Bearer ...'; a file that not "
+             "everybody can read. SIGHUP reads it again"},
+    [GORD_OPT_OTLP_CA] =
+        {"otlp-ca", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
+         AT(otlp_ca), .unset = "none", .initial = "none", .example = "/etc/gord/collector-ca.crt",
+         .doc = "Trust an https collector whose certificate one of these CAs has signed "
+                "(default: those that the system trusts)"},
     [GORD_OPT_MAX_CONNECTIONS] = {"max-connections", "N", GORD_VALUE_NUMBER, 0,
                                   AT(clients.max_connections), .least = 1, .most = CONNECTIONS_MAX,
                                   .initial = "1024",

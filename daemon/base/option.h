@@ -27,6 +27,10 @@ enum gord_option_id {
     GORD_OPT_TLS_CRL,
     GORD_OPT_NO_TOKEN_FILE,
     GORD_OPT_METRICS_LISTEN,
+    GORD_OPT_OTLP_ENDPOINT,
+    GORD_OPT_OTLP_INTERVAL,
+    GORD_OPT_OTLP_HEADERS,
+    GORD_OPT_OTLP_CA,
     GORD_OPT_MAX_CONNECTIONS,
     GORD_OPT_MAX_USER_CONNECTIONS,
     GORD_OPT_MAX_USER_CALLS,
@@ -83,6 +87,7 @@ enum gord_option_kind {
     GORD_VALUE_SIZE,    /* uint64_t, bytes, `least` or more */
     GORD_VALUE_TEXT,    /* char *, owned */
     GORD_VALUE_PATH,    /* char *, owned, absolute */
+    GORD_VALUE_SERVER,  /* char *, owned: URL of an HTTP server, plain, see url.h */
     GORD_VALUE_GROUP,   /* char *, owned: auto, off, or an absolute path */
     GORD_VALUE_ADDRESS, /* char *, owned, and a uint16_t at `port` */
     GORD_VALUE_URL,     /* char *, owned: of which a part may be secret, see url.h */

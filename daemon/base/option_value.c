@@ -67,6 +67,9 @@ const char *gord_option_allowed(const struct gord_option *option, char *out, siz
     case GORD_VALUE_PATH:
         snprintf(out, out_bytes, "an absolute path such as %s", option->example);
         break;
+    case GORD_VALUE_SERVER:
+        snprintf(out, out_bytes, "a URL such as %s, without a user or a query", option->example);
+        break;
     case GORD_VALUE_GROUP:
         snprintf(out, out_bytes, "auto, off, or an absolute path such as %s", option->example);
         break;
@@ -201,11 +204,17 @@ static char *make_text(const struct gord_option *option, const char *text, const
                        uint16_t *port)
 {
     char *made = NULL;
+    char wrong[GORD_URL_WHY];
 
     errno = 0;
     switch (option->kind) {
     case GORD_VALUE_ADDRESS:
         made = split_address(text, port);
+        break;
+    case GORD_VALUE_SERVER:
+        if (gord_url_check(text, wrong) && gord_url_is_plain(text)) {
+            made = strdup(text);
+        }
         break;
     case GORD_VALUE_GROUP:
         if (strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 || text[0] == '/') {
@@ -254,7 +263,8 @@ static size_t size_of(enum gord_option_kind kind)
         [GORD_VALUE_NUMBER] = sizeof(unsigned), [GORD_VALUE_TIME] = sizeof(int64_t),
         [GORD_VALUE_SIZE] = sizeof(uint64_t),   [GORD_VALUE_TEXT] = sizeof(char *),
         [GORD_VALUE_PATH] = sizeof(char *),     [GORD_VALUE_GROUP] = sizeof(char *),
-        [GORD_VALUE_ADDRESS] = sizeof(char *),  [GORD_VALUE_URL] = sizeof(char *)};
+        [GORD_VALUE_ADDRESS] = sizeof(char *),  [GORD_VALUE_URL] = sizeof(char *),
+        [GORD_VALUE_SERVER] = sizeof(char *)};
 
     return sizes[kind];
 }

@@ -16,6 +16,20 @@
 
 /* ---- gathering */
 
+static uint64_t read_count(atomic_ullong *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static void gather_exports(struct gord_export_counts *counts, struct gord_figures *figures)
+{
+    figures->exports = atomic_load_explicit(&counts->on, memory_order_relaxed);
+    figures->exports_sent = read_count(&counts->sent);
+    figures->exports_dropped = read_count(&counts->dropped);
+    figures->exports_failed = read_count(&counts->failed);
+    figures->rejected_points = read_count(&counts->rejected_points);
+}
+
 void gord_figures_gather(struct gord_service *service, struct gord_figures *out_figures)
 {
     struct gord_reader_totals totals = {0};
@@ -46,6 +60,7 @@ void gord_figures_gather(struct gord_service *service, struct gord_figures *out_
     if (gord_reader_totals(gord_bus_reader(service->bus), &totals) == 0) {
         out_figures->terminated = totals.terminated;
     }
+    gather_exports(&service->exports, out_figures);
     int queues = gord_latency_gather(gord_bus_table(service->bus), &out_figures->queues);
     out_figures->queue_count = queues > 0 ? (size_t)queues : 0;
 }
@@ -197,6 +212,19 @@ static void put_heap(FILE *out)
             heap.arena + heap.hblkhd);
 }
 
+static void put_exports(FILE *out, const struct gord_figures *figures)
+{
+    put_one(out, "gord_otlp_exports_total", "counter",
+            "Exports of these metrics that the collector took.", figures->exports_sent);
+    put_one(out, "gord_otlp_exports_dropped_total", "counter", "Those it never took.",
+            figures->exports_dropped);
+    put_one(out, "gord_otlp_failed_attempts_total", "counter",
+            "Attempts to export that failed; one may be made several times.",
+            figures->exports_failed);
+    put_one(out, "gord_otlp_rejected_points_total", "counter",
+            "Data points that the collector left out of what it took.", figures->rejected_points);
+}
+
 static void put_daemon(FILE *out, const struct gord_figures *figures)
 {
     put_head(out, "gord_info", "gauge", "The version of gord, and how it keeps jobs.");
@@ -210,6 +238,9 @@ static void put_daemon(FILE *out, const struct gord_figures *figures)
     put_one(out, "gord_wrong_tokens_total", "counter",
             "Calls refused since the daemon started, for a token that is none.",
             figures->wrong_tokens);
+    if (figures->exports) {
+        put_exports(out, figures);
+    }
 }
 
 int gord_figures_write(const struct gord_figures *figures, FILE *out)

@@ -41,6 +41,11 @@ struct gord_figures {
     uint64_t wrong_tokens;
     uint64_t tokens;
     int64_t uptime_ns;
+    bool exports; /* metrics are sent to a collector; with it the next four */
+    uint64_t exports_sent;
+    uint64_t exports_dropped;
+    uint64_t exports_failed; /* attempts */
+    uint64_t rejected_points;
     struct gord_queue_figures *queues; /* owned; fini frees them */
     size_t queue_count;
 };

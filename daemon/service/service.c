@@ -390,6 +390,11 @@ static void init_lists(struct gord_service *service)
     rpc_list_init(&service->keepings);
 }
 
+struct gord_export_counts *gord_service_exports(struct gord_service *service)
+{
+    return &service->exports;
+}
+
 void gord_service_set_hide_env(struct gord_service *service, const char *patterns)
 {
     service->hide_env = patterns;

@@ -19,6 +19,7 @@
 #include "daemon/service/upgrade.h"
 #include "rpc/server.h"
 
+struct gord_export_counts;
 struct gord_service;
 struct gord_trail;
 
@@ -41,6 +42,9 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
 
 /* Other patterns of names of secrets, borrowed; see redact.h. */
 void gord_service_set_hide_env(struct gord_service *service, const char *patterns);
+
+/* Where whoever sends metrics elsewhere counts how that goes; it is there as long as the service. */
+struct gord_export_counts *gord_service_exports(struct gord_service *service);
 
 /* From now on new work is refused: the daemon stops. */
 void gord_service_refuse_work(struct gord_service *service);

@@ -14,6 +14,7 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
 #include "daemon/service/check.h"
+#include "daemon/service/export_counts.h"
 #include "daemon/service/reload.h"
 #include "daemon/service/tokens.h"
 #include "daemon/service/unique.h"
@@ -75,6 +76,7 @@ struct gord_service {
     struct gord_subjob *subjobs; /* list of what jobs wait for below them; the loop's references */
     struct gord_crons *crons;    /* owned; the calendar, see crons.h */
     struct gord_auth *auth;      /* borrowed */
+    struct gord_export_counts exports;
     struct gord_tokens tokens;
     struct gord_reloader reloader;
     struct gord_upgrader upgrader;
