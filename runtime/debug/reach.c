@@ -15,6 +15,7 @@
 #include "runtime/debug/waits.h"
 #include "runtime/sched/cold.h"
 #include "runtime/sched/goroutine.h"
+#include "runtime/sched/pool.h"
 #include "runtime/sched/stacks.h"
 
 enum {
@@ -249,6 +250,10 @@ static void push_stack(struct gor__reach *r, const struct gor__g *g, uintptr_t s
 static void push_fields(struct gor__reach *r, const struct gor__g *g)
 {
     push_range(r, (uintptr_t)g, (uintptr_t)(g + 1));
+    if (gor__g_has_flag(g, GOR__G_HANDLES)) {
+        const struct gor__g_side *side = gor__pool_side(g);
+        push_range(r, (uintptr_t)side, (uintptr_t)(side + 1));
+    }
 }
 
 void gor__reach_goroutine(struct gor__reach *r, const struct gor__g *g, uintptr_t sp)

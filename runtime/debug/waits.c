@@ -5,6 +5,7 @@
 #include "runtime/debug/peek.h"
 #include "runtime/sched/goroutine.h"
 #include "runtime/sched/limit.h"
+#include "runtime/sched/pool.h"
 #include "runtime/sched/waitq.h"
 #include "runtime/sync/select.h"
 
@@ -20,8 +21,8 @@ static void visit_queue(void *arg, const struct gor__waitq *queue)
     tour->visit(tour->arg, (uintptr_t)queue);
 }
 
-/* Who waits for a limit only stands on a queue of its own. Whoever wakes it takes it off first; its
- * limit claims the token. */
+/* Who waits for a limit only stands on a queue of its own; who sleeps, on none. Whoever wakes it takes it
+ * off first; its limit claims the token. */
 static void look_at_own_queue(const struct gor__g *g, struct tour *tour)
 {
     uint64_t wake = __atomic_load_n(&g->wake, __ATOMIC_ACQUIRE);
@@ -92,9 +93,8 @@ enum gor__wakeable gor__waits_of(const struct gor__g *g,
                                  void (*visit)(void *arg, uintptr_t address), void *arg)
 {
     struct tour tour = {visit, arg, false};
-    /* Its timer is its own: only its deadline, or sleep, uses it. */
     if (gor__g_state(g) != GOR_WAITING ||
-        __atomic_load_n(&g->timer.heap, __ATOMIC_ACQUIRE) != NULL) {
+        __atomic_load_n(&gor__pool_side(g)->deadline.heap, __ATOMIC_ACQUIRE) != NULL) {
         return GOR__WAKEABLE_ANYWAY;
     }
     return look(g, &tour);

@@ -41,6 +41,7 @@ enum {
     GOR__G_HIBERNATES = 512,  /* it may, whatever the program says; see hibernate.h */
     GOR__G_STAYS_WARM = 1024, /* it may not */
     GOR__G_STAMPED = 2048,    /* with the time it became runnable at; see latency.h */
+    GOR__G_HANDLES = 4096,    /* panics: see gor__g_side */
 };
 
 /* One place in one queue of waiting goroutines. */
@@ -55,10 +56,10 @@ struct gor__waiter {
     struct gor__waitq *queue; /* the one it is on, under that one's lock; NULL: none */
 };
 
-/* Four cache lines, each for one occasion: a million goroutines lie far apart, and every line is a
+/* Three cache lines, each for one occasion: a million goroutines lie far apart, and every line is a
  * miss of all caches. What few need is not here but beside the table (pool.c) or on the stack. */
 struct gor__g {
-    /* What a switch touches. */
+    /* What a switch touches, and who wakes it. */
     struct gor__context context;
     struct gor__stack *stack; /* NULL until it first runs, and after its end; atomic for readers */
     struct gor__g *next;      /* list link of a run queue's overflow, a free list or a batch */
@@ -73,30 +74,40 @@ struct gor__g {
     /* Times resumed, or given a P anew: tells a reader of its stack that it has run meanwhile, and one of
      * a trace which turn is which. */
     uint32_t switches;
-    int64_t waiting_since; /* coarse clock, while WAITING; see also GOR__G_STAMPED */
-    void (*fn)(void *arg);
-    void *arg;
-
-    /* How it is woken. */
-    uint64_t wake;                /* see gor__wake_arm */
+    int64_t waiting_since;        /* coarse clock, while WAITING; see also GOR__G_STAMPED */
     struct gor__waiter *woken_by; /* set by the waker; NULL: its limit */
-    struct gor__timer timer;      /* its sleep or deadline */
-    struct gor__waiter waiter;    /* for waits on one thing */
     struct gor__limit *limit;     /* of the wait to come, if that has a context */
+
+    /* What it waits for. */
+    uint64_t wake; /* see gor__wake_arm */
+    union {
+        struct gor__waiter waiter; /* for waits on one thing; on no queue while it does not wait */
+        struct gor__timer sleep;   /* of gor_sleep; leaves waiter.queue alone */
+    };
 
     /* Who it is. */
     gor_id_t id;
     gor_id_t parent;
     const void *created_at;
+    void (*fn)(void *arg);
+    void *arg;
     void *local;
     struct gor_defer *defers;
     struct gor_quota *quota; /* if GOR__G_COUNTED; then it lives as long as we do */
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct gor__g) == 192, "a byte more costs a million goroutines 64 MB");
+_Static_assert(offsetof(struct gor__g, wake) == 64 && offsetof(struct gor__g, id) == 128,
+               "switching and waiting have a line each");
+_Static_assert(sizeof(struct gor__timer) <= offsetof(struct gor__waiter, queue),
+               "who sleeps is on no queue, as debug/waits.c can tell");
+
+/* What few goroutines have: it lies beside the table (gor__pool_side), and is memory once it is used. */
+struct gor__g_side {
+    struct gor__timer deadline; /* of a wait for something else */
+    /* If GOR__G_HANDLES. */
     void (*on_panic)(void *arg, const char *message);
     void *on_panic_arg;
 } __attribute__((aligned(64)));
-_Static_assert(sizeof(struct gor__g) == 256, "a byte more costs a million goroutines 64 MB");
-_Static_assert(offsetof(struct gor__g, wake) == 64 && offsetof(struct gor__g, waiter) == 128,
-               "switching, timers and waiting have a line each");
 
 static inline void gor__g_set_state(struct gor__g *g, enum gor_state state,
                                     enum gor_wait_reason reason)

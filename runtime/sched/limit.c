@@ -8,6 +8,7 @@
 
 #include <errno.h>
 
+#include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/waitq.h"
 
@@ -27,18 +28,18 @@ static void fire_deadline(void *arg, uint64_t token)
     }
 }
 
-void gor__deadline_set(struct gor__g *g, uint64_t token, int64_t deadline)
+void gor__deadline_set(struct gor__g *g, struct gor__timer *timer, uint64_t token, int64_t deadline)
 {
-    g->timer.when = deadline;
-    g->timer.fire = fire_deadline;
-    g->timer.arg = g;
-    g->timer.token = token;
+    timer->when = deadline;
+    timer->fire = fire_deadline;
+    timer->arg = g;
+    timer->token = token;
 }
 
 void gor__deadline_start(struct gor__g *g, uint64_t token, int64_t deadline)
 {
     if (deadline != GOR_NEVER) {
-        gor__deadline_set(g, token, deadline);
+        gor__deadline_set(g, &gor__pool_side(g)->deadline, token, deadline);
         g->limits |= HAS_DEADLINE;
     }
 }
@@ -46,7 +47,7 @@ void gor__deadline_start(struct gor__g *g, uint64_t token, int64_t deadline)
 void gor__deadline_stop(struct gor__g *g, int64_t deadline)
 {
     if (deadline != GOR_NEVER) {
-        (void)gor__timer_stop(&g->timer);
+        (void)gor__timer_stop(&gor__pool_side(g)->deadline);
     }
 }
 
@@ -98,7 +99,7 @@ static bool claim(struct gor__g *g, uint64_t token, struct gor__limit *limit, in
 static void begin_deadline(struct gor__g *g, uint8_t limits)
 {
     if ((limits & HAS_DEADLINE) != 0) {
-        gor__timer_start(&g->timer);
+        gor__timer_start(&gor__pool_side(g)->deadline);
     }
 }
 

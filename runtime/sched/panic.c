@@ -41,8 +41,7 @@ void gor_undefer(struct gor_defer *d, bool run)
 void gor_on_panic(void (*handler)(void *arg, const char *message), void *arg)
 {
     struct gor__g *g = self();
-    g->on_panic = handler;
-    g->on_panic_arg = arg;
+    gor__pool_set_handler(g, handler, arg);
 }
 
 static struct {
@@ -154,10 +153,11 @@ void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *mess
 {
     enlist(panic, g);
     gor__run_defers(g);
-    if (g->on_panic == NULL) {
+    if (!gor__g_has_flag(g, GOR__G_HANDLES)) {
         report(g, message);
     }
-    g->on_panic(g->on_panic_arg, message);
+    const struct gor__g_side *side = gor__pool_side(g);
+    side->on_panic(side->on_panic_arg, message);
     gor_exit();
 }
 

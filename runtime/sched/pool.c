@@ -14,16 +14,20 @@
 enum {
     TABLE_BYTES = 4 << 20,
     SLAB_BYTES = 65536, /* populated at once */
-    TABLES_MAX = 8192,  /* 134 million Gs */
-    SMALL_TABLES = 8,   /* without large pages, of which the last one is mostly empty: 131,072 Gs */
+    TABLES_MAX = 8192,  /* 179 million Gs */
+    SMALL_TABLES = 8,   /* without large pages, of which the last one is mostly empty: 174,760 Gs */
     LOCAL_MAX = 2048,   /* free Gs a P keeps */
     BATCH = 256,        /* Gs that go between a P and the common list at a time */
     PER_TABLE = TABLE_BYTES / sizeof(struct gor__g),
-    /* Names and labels lie behind the table, for few goroutines have any. A table is aligned to its
-     * size, so that its Gs find it. */
+    /* Names, labels and side records lie behind the table, for few goroutines have any. A table is
+     * aligned to its size, so that its Gs find it. */
     NAMES_BYTES = PER_TABLE * GOR_NAME_BYTES,
-    ALL_BYTES = TABLE_BYTES + NAMES_BYTES + PER_TABLE * sizeof(struct gor__labels *),
+    LABELS_AT = (NAMES_BYTES + 63) / 64 * 64, /* this far behind the table */
+    LABELS_BYTES = PER_TABLE * sizeof(struct gor__labels *),
+    SIDES_AT = (LABELS_AT + LABELS_BYTES + 63) / 64 * 64,
+    ALL_BYTES = TABLE_BYTES + SIDES_AT + PER_TABLE * sizeof(struct gor__g_side),
 };
+_Static_assert(SIDES_AT % _Alignof(struct gor__g_side) == 0, "they are where a line begins");
 
 static struct {
     struct gor__mutex lock;
@@ -147,8 +151,29 @@ static char *place_of_name(const struct gor__g *g)
 struct gor__labels **gor__pool_labels(const struct gor__g *g)
 {
     size_t index = 0;
-    char *names = behind_table(g, &index);
-    return (struct gor__labels **)(void *)(names + NAMES_BYTES) + index;
+    char *behind = behind_table(g, &index);
+    return (struct gor__labels **)(void *)(behind + LABELS_AT) + index;
+}
+
+struct gor__g_side *gor__pool_side(const struct gor__g *g)
+{
+    size_t index = 0;
+    char *behind = behind_table(g, &index);
+    return (struct gor__g_side *)(void *)(behind + SIDES_AT) + index;
+}
+
+/* The owner of `g`, or whoever makes it; others read it of one that does not run, as of its stack. */
+void gor__pool_set_handler(struct gor__g *g, void (*handler)(void *arg, const char *message),
+                           void *arg)
+{
+    if (handler == NULL) {
+        gor__g_clear_flag(g, GOR__G_HANDLES);
+        return;
+    }
+    struct gor__g_side *side = gor__pool_side(g);
+    side->on_panic = handler;
+    side->on_panic_arg = arg;
+    (void)__atomic_fetch_or(&g->flags, GOR__G_HANDLES, __ATOMIC_RELEASE);
 }
 
 void gor__pool_set_name(struct gor__g *g, const char *name)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct gor__g;
+struct gor__g_side;
 struct gor__labels;
 struct gor__p;
 
@@ -33,6 +34,13 @@ const char *gor__pool_name(const struct gor__g *g);
 
 /* Where the labels of `g` are kept; see labels.h. */
 struct gor__labels **gor__pool_labels(const struct gor__g *g);
+
+/* What few have; zero at first, and left as it is from one goroutine to the next. */
+struct gor__g_side *gor__pool_side(const struct gor__g *g);
+
+/* Of `g`, by which it sees to its panics; NULL: none. */
+void gor__pool_set_handler(struct gor__g *g, void (*handler)(void *arg, const char *message),
+                           void *arg);
 
 /* Give a P's free list to the common one. */
 void gor__pool_flush(struct gor__p *p);

@@ -119,7 +119,8 @@ void gor__deadline_start(struct gor__g *g, uint64_t token, int64_t deadline);
 void gor__deadline_stop(struct gor__g *g, int64_t deadline);
 
 /* The timer of `g` as it is for a deadline. */
-void gor__deadline_set(struct gor__g *g, uint64_t token, int64_t deadline);
+void gor__deadline_set(struct gor__g *g, struct gor__timer *timer, uint64_t token,
+                       int64_t deadline);
 
 /* gor_now() at the last occasion somebody looked: cheap, up to 10 ms old while the runtime works.
  */

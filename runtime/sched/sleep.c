@@ -13,8 +13,9 @@ static void sleep_until(struct gor__m *m, int64_t deadline)
         return;
     }
     gor__lock(&heap->lock);
-    gor__deadline_set(m->g, gor__wake_arm(m->g), deadline);
-    gor__timer_start_locked(heap, &m->g->timer);
+    m->g->sleep.heap = NULL; /* it is what other waits have left there */
+    gor__deadline_set(m->g, &m->g->sleep, gor__wake_arm(m->g), deadline);
+    gor__timer_start_locked(heap, &m->g->sleep);
     gor__park(&heap->lock, GOR_WAIT_SLEEP);
 }
 

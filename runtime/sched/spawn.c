@@ -30,11 +30,13 @@ init_goroutine(struct gor__g *g, const struct gor_go_opts *opts, gor_id_t id, st
 {
     __atomic_store_n(&g->id, id, __ATOMIC_RELAXED);
     g->parent = parent != NULL ? parent->id : 0;
-    gor__g_clear_flag(g, GOR__G_NAMED | GOR__G_HIBERNATES | GOR__G_STAYS_WARM);
+    gor__g_clear_flag(g, GOR__G_NAMED | GOR__G_HIBERNATES | GOR__G_STAYS_WARM | GOR__G_HANDLES);
     g->local = opts != NULL ? opts->local : NULL;
     g->defers = NULL;
-    g->on_panic = parent != NULL ? parent->on_panic : NULL;
-    g->on_panic_arg = parent != NULL ? parent->on_panic_arg : NULL;
+    if (GOR_UNLIKELY(parent != NULL && gor__g_has_flag(parent, GOR__G_HANDLES))) {
+        const struct gor__g_side *side = gor__pool_side(parent);
+        gor__pool_set_handler(g, side->on_panic, side->on_panic_arg);
+    }
     if (opts != NULL && opts->name != NULL) {
         gor__pool_set_name(g, opts->name);
     }

@@ -12,6 +12,7 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/limit.h"
+#include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 #include "tests/model/model.h"
 #include "tests/test.h"
@@ -21,6 +22,7 @@ struct gor__sched gor__sched;
 
 static struct gor__m machines[MODEL_THREADS];
 static struct gor__g goroutines[MODEL_THREADS];
+static struct gor__g_side sides[MODEL_THREADS];
 static struct gor__p proc; /* of all, for its timers */
 static uint32_t woken[MODEL_THREADS];
 static char timer_memory[1 << 16] __attribute__((aligned(64)));
@@ -90,6 +92,11 @@ void gor_panic(const char *format, ...)
     model_fail("%s", format);
 }
 
+struct gor__g_side *gor__pool_side(const struct gor__g *g)
+{
+    return &sides[g - goroutines];
+}
+
 void *gor__memory_reserve(size_t bytes, size_t alignment)
 {
     (void)alignment;
@@ -119,6 +126,7 @@ static void clear_goroutines(void)
 {
     memset(machines, 0, sizeof machines);
     memset(goroutines, 0, sizeof goroutines);
+    memset(sides, 0, sizeof sides);
     memset(&proc, 0, sizeof proc);
     memset(woken, 0, sizeof woken);
     memset(&watchers, 0, sizeof watchers);
@@ -134,6 +142,7 @@ static void clear_goroutines(void)
     }
     model_name(machines, sizeof machines, "machine");
     model_name(goroutines, sizeof goroutines, "goroutine");
+    model_name(sides, sizeof sides, "deadline");
     for (int i = 0; i < MODEL_THREADS; i++) {
         model_name(&goroutines[i].wake, 8, "token");
     }

@@ -114,6 +114,59 @@ LEAK_CASE(known_by_way_of_others)
     lives(sleep_and_send, a);
 }
 
+/* By the argument of a handler alone: the stack has it in disguise. */
+static void send_after_panic(void *chan, const char *message)
+{
+    (void)message;
+    send_one(chan);
+}
+
+static __attribute__((noinline)) void handle_panics(const uintptr_t *disguised)
+{
+    gor_on_panic(send_after_panic, (void *)~*disguised);
+}
+
+static void sleep_and_panic(void *unused)
+{
+    (void)unused;
+    CHECK_EQ(gor_sleep(24 * 3600 * GOR_SECOND), 0);
+    gor_panic("a day is over");
+}
+
+static void handle_and_panic(void *disguised)
+{
+    handle_panics(disguised);
+    sleep_and_panic(NULL);
+}
+
+/* The one that panics has it from whoever started it. */
+static void leave_it_to_an_heir(void *disguised)
+{
+    handle_panics(disguised);
+    lives(sleep_and_panic, NULL);
+}
+
+static void *in_disguise(struct gor_chan *chan)
+{
+    uintptr_t *disguised = lasting(sizeof *disguised);
+    *disguised = ~(uintptr_t)chan;
+    return disguised;
+}
+
+LEAK_CASE(known_by_a_panic_handler)
+{
+    struct gor_chan *c = channel(0);
+    lives(handle_and_panic, in_disguise(c));
+    lives(recv_one, c);
+}
+
+LEAK_CASE(known_by_an_inherited_panic_handler)
+{
+    struct gor_chan *c = channel(0);
+    ends(leave_it_to_an_heir, in_disguise(c));
+    lives(recv_one, c);
+}
+
 /* The value that a blocked sender offers names another channel. */
 static void offer(void *arg)
 {
