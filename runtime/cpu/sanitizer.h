@@ -3,7 +3,7 @@
  *
  * Every stack that is switched to owns a gor__fiber. Before a switch call gor__fiber_leave on the
  * stack that is left, after it gor__fiber_arrive on the stack that goes on. Without a sanitizer all
- * of it is nothing.
+ * of it is nothing, nor need there be a fiber: GOR__HAS_FIBERS is 0.
  */
 #ifndef GOR_CPU_SANITIZER_H
 #define GOR_CPU_SANITIZER_H
@@ -21,6 +21,12 @@
 /* A function that reads what others may be writing, of frames that may be anybody's: what it has read counts
  * only if a look afterwards says so. The sanitizers would report that. */
 #define GOR__RACY_BY_DESIGN __attribute__((noinline, no_sanitize_address, no_sanitize_thread))
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define GOR__HAS_FIBERS 1
+#else
+#define GOR__HAS_FIBERS 0
+#endif
 
 struct gor__fiber {
 #if defined(__SANITIZE_ADDRESS__)

@@ -113,7 +113,8 @@ static const struct gor__m *find_machine(int tid)
 static bool is_on(const struct gor__g *g, uintptr_t sp)
 {
     const struct gor__stack *stack = g->stack;
-    return stack != NULL && sp > (uintptr_t)stack->low && sp <= (uintptr_t)stack->top;
+    return stack != NULL && sp > (uintptr_t)gor__stack_low(stack) &&
+           sp <= (uintptr_t)gor__stack_top(stack);
 }
 
 /* Where the stack of a goroutine that runs on `m` begins to hold something; 0: not known. */

@@ -60,8 +60,8 @@ GOR__RACY_BY_DESIGN static bool is_stored(const struct gor__context *stored,
                                           const struct gor__stack *stack)
 {
     uintptr_t sp = (uintptr_t)stored->sp;
-    return stack != NULL && sp > (uintptr_t)stack->low && sp < (uintptr_t)stack->top &&
-           sp % sizeof sp == 0;
+    return stack != NULL && sp > (uintptr_t)gor__stack_low(stack) &&
+           sp < (uintptr_t)gor__stack_top(stack) && sp % sizeof sp == 0;
 }
 
 /* Byte by byte: memcpy would be seen by the sanitizers. A name that is being written is cut anywhere,
@@ -104,7 +104,7 @@ static void follow_stack(uintptr_t sp, const struct gor__stack *stack, struct go
 {
     struct gor__window window;
     uintptr_t words[GOR__STORED_WORDS];
-    gor__window_init(&window, (uintptr_t)stack->top);
+    gor__window_init(&window, (uintptr_t)gor__stack_top(stack));
     window.stack = stack;
     info->frames_end = GOR_FRAMES_LOST;
     for (unsigned i = 0; i < GOR__STORED_WORDS; i++) {
@@ -142,7 +142,7 @@ GOR__RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_fra
         say_unstored(info);
         return;
     }
-    info->stack_used_bytes = (size_t)(stack->top - (const char *)stored.sp);
+    info->stack_used_bytes = (size_t)(gor__stack_top(stack) - (const char *)stored.sp);
     info->hibernated = gor__cold_state(stack) == GOR__FROZEN;
     if (with_frames) {
         follow_stack((uintptr_t)stored.sp, stack, info);

@@ -28,8 +28,8 @@ struct walk {
 static unsigned walk_self(const struct walk *walk, uintptr_t *frames)
 {
     const struct gor__stack *stack = gor__g_self()->stack;
-    unsigned count = gor__walk_frames(walk->frame, walk->frame, (uintptr_t)stack->top, frames,
-                                      GOR__SAMPLE_FRAMES_MAX);
+    unsigned count = gor__walk_frames(walk->frame, walk->frame, (uintptr_t)gor__stack_top(stack),
+                                      frames, GOR__SAMPLE_FRAMES_MAX);
     for (unsigned i = 0; i < count; i++) {
         frames[i]--;
     }

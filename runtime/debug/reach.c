@@ -190,9 +190,10 @@ static uint32_t *owner_at(struct gor__arena_owners *arena, uintptr_t address)
 static void set_owner(struct gor__reach *r, const struct gor__g *g, uint32_t owner)
 {
     const struct gor__stack *stack = g->stack;
-    struct gor__arena_owners *arena = stack != NULL ? find_arena(r, (uintptr_t)stack->low) : NULL;
+    struct gor__arena_owners *arena =
+        stack != NULL ? find_arena(r, (uintptr_t)gor__stack_low(stack)) : NULL;
     if (arena != NULL) {
-        *owner_at(arena, (uintptr_t)stack->low) = owner;
+        *owner_at(arena, (uintptr_t)gor__stack_low(stack)) = owner;
     }
 }
 
@@ -240,10 +241,13 @@ static void push_stack(struct gor__reach *r, const struct gor__g *g, uintptr_t s
 {
     const struct gor__stack *stack = g->stack;
     if (stack != NULL && gor__cold_state(stack) != GOR__WARM) {
-        push_range(r, (uintptr_t)stack->cell, (uintptr_t)(stack->cell + stack->words * sizeof sp));
+        struct gor__kept kept = gor__cold_kept(stack);
+        push_range(r, (uintptr_t)kept.cell, (uintptr_t)kept.cell + kept.bytes);
     } else if (stack != NULL) {
-        bool inside = sp > (uintptr_t)stack->low && sp <= (uintptr_t)stack->top;
-        push_range(r, inside ? sp : (uintptr_t)stack->low, (uintptr_t)stack->top);
+        bool inside =
+            sp > (uintptr_t)gor__stack_low(stack) && sp <= (uintptr_t)gor__stack_top(stack);
+        push_range(r, inside ? sp : (uintptr_t)gor__stack_low(stack),
+                   (uintptr_t)gor__stack_top(stack));
     }
 }
 
@@ -297,7 +301,7 @@ static void reach_stack(struct gor__reach *r, struct gor__candidate *c)
     c->reached = true;
     push_stack(r, c->g, (uintptr_t)c->g->context.sp);
     if (c->keyed) {
-        wake_place(r, (uintptr_t)c->g->stack->low);
+        wake_place(r, (uintptr_t)gor__stack_low(c->g->stack));
     }
 }
 
@@ -333,7 +337,7 @@ static uintptr_t place_of(struct gor__reach *r, uintptr_t address)
         }
         struct gor__candidate *c = &r->candidates[owner - 1];
         c->keyed = true;
-        return (uintptr_t)c->g->stack->low;
+        return (uintptr_t)gor__stack_low(c->g->stack);
     }
     if (!gor__blocks_find(&r->blocks, address, &block)) {
         return 0;
@@ -390,7 +394,8 @@ static void reach_word(struct gor__reach *r, uintptr_t word)
         if (owner != NOBODY && owner != SOMEBODY_ALIVE) {
             struct gor__candidate *c = &r->candidates[owner - 1];
             /* What lies below its pointer is nobody's. */
-            if (word >= (uintptr_t)c->g->context.sp && word < (uintptr_t)c->g->stack->top) {
+            if (word >= (uintptr_t)c->g->context.sp &&
+                word < (uintptr_t)gor__stack_top(c->g->stack)) {
                 reach_stack(r, c);
             }
         }

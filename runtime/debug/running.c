@@ -99,8 +99,8 @@ GOR__RACY_BY_DESIGN static bool note(struct gor__m *m, struct probe *probe)
     probe->m_id = m->id;
     probe->tid = m->tid;
     probe->id = __atomic_load_n(&g->id, __ATOMIC_RELAXED);
-    probe->low = (uintptr_t)stack->low;
-    probe->top = (uintptr_t)stack->top;
+    probe->low = (uintptr_t)gor__stack_low(stack);
+    probe->top = (uintptr_t)gor__stack_top(stack);
     probe->stopped = __atomic_load_n(&m->stopped, __ATOMIC_ACQUIRE);
     if (m == gor__m_self()) {
         probe->doing = OURSELVES;

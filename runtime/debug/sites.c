@@ -36,8 +36,7 @@ static void measure(const struct gor__g *g, struct gor__site *site)
         return;
     }
     size_t depth = gor__stack_depth(stack, g->stack_class);
-    if (__atomic_load_n(&stack->g, __ATOMIC_ACQUIRE) == g &&
-        __atomic_load_n(&g->id, __ATOMIC_ACQUIRE) == id &&
+    if (gor__stack_g(stack) == g && __atomic_load_n(&g->id, __ATOMIC_ACQUIRE) == id &&
         (__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) & GOR__G_SAMPLE) != 0) {
         gor__site_raise(site, depth, gor__stack_class_bytes(g->stack_class));
     }

@@ -54,7 +54,7 @@ __attribute__((noinline, no_sanitize_address, no_sanitize_thread)) static void
 copy_stack(struct gor__capture *capture, const struct gor__stack *stack)
 {
     uintptr_t sp = capture->registers.sp;
-    size_t bytes = (uintptr_t)stack->top - sp;
+    size_t bytes = (uintptr_t)gor__stack_top(stack) - sp;
     bytes = bytes < GOR__CAPTURE_BYTES ? bytes : GOR__CAPTURE_BYTES;
     volatile uintptr_t *to = (volatile uintptr_t *)capture->stack;
     const volatile uintptr_t *from = (const volatile uintptr_t *)sp;
@@ -62,7 +62,7 @@ copy_stack(struct gor__capture *capture, const struct gor__stack *stack)
         to[i] = from[i];
     }
     capture->bytes = bytes / sizeof *to * sizeof *to;
-    capture->top = (uintptr_t)stack->top;
+    capture->top = (uintptr_t)gor__stack_top(stack);
 }
 
 static void answer(const struct gor__g *g, const ucontext_t *context, struct gor__capture *capture)
@@ -70,7 +70,7 @@ static void answer(const struct gor__g *g, const ucontext_t *context, struct gor
     capture->registers = gor__registers_of(context);
     uintptr_t sp = capture->registers.sp;
     if (g != NULL && g->stack != NULL && sp % sizeof sp == 0 && sp >= gor__stack_floor(g->stack) &&
-        sp < (uintptr_t)g->stack->top) {
+        sp < (uintptr_t)gor__stack_top(g->stack)) {
         capture->id = g->id;
         copy_stack(capture, g->stack);
     }

@@ -37,7 +37,7 @@ bool gor__claim_note(struct gor__claim *out_claim, struct gor__g *g)
     }
     struct gor__stack *stack = __atomic_load_n(&g->stack, __ATOMIC_ACQUIRE);
     char *sp = stored_sp(g);
-    if (stack == NULL || sp <= stack->low || sp >= stack->top) {
+    if (stack == NULL || sp <= gor__stack_low(stack) || sp >= gor__stack_top(stack)) {
         return false;
     }
     *out_claim = (struct gor__claim){g, stack, sp, switches};
@@ -91,7 +91,7 @@ uint32_t gor__claim(struct gor__claim *list, uint32_t count)
     }
     for (uint32_t i = 0; i < marked; i++) {
         if (holds(&list[i])) {
-            gor__fiber_stored(&list[i].stack->fiber);
+            gor__fiber_stored(gor__stack_fiber(list[i].stack));
             list[held++] = list[i];
         } else {
             unmark(list[i].g);

@@ -23,6 +23,7 @@ enum {
     WORD = sizeof(uint64_t),
     PATIENCE_MAX = 16, /* doublings */
     SHORT_SLEEPS = 4,  /* one that did not last so many times what was waited for came too soon */
+    PINS = 1024,
 };
 
 static struct {
@@ -38,6 +39,10 @@ static struct {
 } cold;
 
 bool gor__cold_used;
+
+/* System calls that work on stacks, counted by where the record of the stack is: who shares a count with one
+ * that is pinned stays warm as well, meanwhile. Atomic. */
+static uint32_t pins[PINS];
 
 /* The last fault of this thread that was no more when it was looked at. */
 static __thread struct {
@@ -138,31 +143,45 @@ void gor__cold_die(int error)
 /* There is nobody else in a child, and what others were about to do in the parent never ends here. */
 static int thaw_in_child(struct gor__stack *stack, const char *cell, size_t bytes)
 {
-    struct iovec pages = gor__stack_part(stack->low + gor__memory_page(), gor__stack_end(stack));
+    struct iovec pages =
+        gor__stack_part(gor__stack_low(stack) + gor__memory_page(), gor__stack_end(stack));
     int error = gor__evict_clear_in_child(&pages);
     if (error == 0) {
-        gor__cold_copy(stack->top - bytes, cell, bytes);
+        gor__cold_copy(gor__stack_top(stack) - bytes, cell, bytes);
     }
     return error;
+}
+
+GOR__RACY_BY_DESIGN struct gor__kept gor__cold_kept(const struct gor__stack *stack)
+{
+    struct gor__kept kept = {NULL, 0};
+    const struct gor__g *g = gor__stack_g(stack);
+    if (g != NULL) {
+        const char *sp = __atomic_load_n((char *const *)&g->context.sp, __ATOMIC_RELAXED);
+        const char *top = gor__stack_top(stack);
+        kept.cell = __atomic_load_n(&g->cell, __ATOMIC_ACQUIRE);
+        kept.bytes = kept.cell != NULL && sp < top ? (size_t)(top - sp) : 0;
+    }
+    return kept;
 }
 
 /* It is THAWING, by the caller. */
 static void thaw(struct gor__stack *stack)
 {
-    char *cell = __atomic_load_n(&stack->cell, __ATOMIC_RELAXED);
-    size_t bytes = (size_t)__atomic_load_n(&stack->words, __ATOMIC_ACQUIRE) * WORD;
-    int error = cold.in_child ? thaw_in_child(stack, cell, bytes)
-                              : gor__cold_put_back(stack, cell, stack->top - bytes);
+    struct gor__kept kept = gor__cold_kept(stack);
+    char *sp = gor__stack_top(stack) - kept.bytes;
+    int error = cold.in_child ? thaw_in_child(stack, kept.cell, kept.bytes)
+                              : gor__cold_put_back(stack, kept.cell, sp);
     if (error < 0) {
         gor__cold_die(error);
     }
     gor__cold_set(stack, GOR__WARM);
     gor__cold_tell_waiters();
     if (!cold.in_child) {
-        gor__cell_give_back(cell);
+        gor__cell_give_back(kept.cell);
     }
     (void)__atomic_sub_fetch(&cold.frozen, 1, __ATOMIC_RELAXED);
-    (void)__atomic_sub_fetch(&cold.frozen_bytes, bytes, __ATOMIC_RELAXED);
+    (void)__atomic_sub_fetch(&cold.frozen_bytes, kept.bytes, __ATOMIC_RELAXED);
 }
 
 /* Once this returns it is warm, until somebody claims its goroutine. True: by this call. */
@@ -255,7 +274,7 @@ static bool may_be_settled(const void *address, uint32_t transitions)
 static bool mend(const void *address)
 {
     struct gor__stack *stack = gor__stack_at(address);
-    if (stack == NULL || (const char *)address < stack->low + gor__memory_page()) {
+    if (stack == NULL || (const char *)address < gor__stack_low(stack) + gor__memory_page()) {
         return false;
     }
     uint32_t transitions = __atomic_load_n(&cold.transitions, __ATOMIC_SEQ_CST);
@@ -290,18 +309,19 @@ GOR__RACY_BY_DESIGN size_t gor__cold_read(const struct gor__stack *stack, uintpt
     if (gor__cold_state(stack) != GOR__FROZEN) {
         return 0;
     }
-    const char *cell = __atomic_load_n(&stack->cell, __ATOMIC_ACQUIRE);
-    size_t kept = (size_t)__atomic_load_n(&stack->words, __ATOMIC_ACQUIRE) * WORD;
-    uintptr_t top = (uintptr_t)stack->top;
-    if (address >= top || address < top - kept) {
+    struct gor__kept kept = gor__cold_kept(stack);
+    uintptr_t top = (uintptr_t)gor__stack_top(stack);
+    /* Of another use it may be more than a cell. */
+    if (kept.bytes > GOR__CELL_MAX || address >= top || address < top - kept.bytes) {
         return 0;
     }
     bytes = bytes < top - address ? bytes : top - address;
-    copy_bytes(to, cell + (address - (top - kept)), bytes);
+    copy_bytes(to, kept.cell + (address - (top - kept.bytes)), bytes);
     gor__fence();
     /* Cells are never unmapped, and one that was given back has another one's bytes. */
-    bool still = gor__cold_state(stack) == GOR__FROZEN &&
-                 __atomic_load_n(&stack->cell, __ATOMIC_ACQUIRE) == cell;
+    struct gor__kept now = gor__cold_kept(stack);
+    bool still =
+        gor__cold_state(stack) == GOR__FROZEN && now.cell == kept.cell && now.bytes == kept.bytes;
     return still ? bytes : 0;
 }
 
@@ -314,11 +334,21 @@ static struct gor__stack *foreign_stack(const void *memory)
     return self == NULL || self->stack != stack ? stack : NULL;
 }
 
+static uint32_t *pins_of(const struct gor__stack *stack)
+{
+    return &pins[(uintptr_t)stack / sizeof *stack % PINS];
+}
+
+bool gor__cold_is_pinned(const struct gor__stack *stack)
+{
+    return __atomic_load_n(pins_of(stack), __ATOMIC_SEQ_CST) != 0;
+}
+
 bool gor__cold_pin(const void *memory)
 {
     struct gor__stack *stack = foreign_stack(memory);
     if (stack != NULL) {
-        (void)__atomic_add_fetch(&stack->pins, 1, __ATOMIC_SEQ_CST);
+        (void)__atomic_add_fetch(pins_of(stack), 1, __ATOMIC_SEQ_CST);
         thaw_for_another(stack);
     }
     return stack != NULL;
@@ -328,7 +358,7 @@ void gor__cold_unpin(const void *memory)
 {
     struct gor__stack *stack = foreign_stack(memory);
     if (stack != NULL) {
-        (void)__atomic_sub_fetch(&stack->pins, 1, __ATOMIC_SEQ_CST);
+        (void)__atomic_sub_fetch(pins_of(stack), 1, __ATOMIC_SEQ_CST);
     }
 }
 

@@ -5,8 +5,8 @@
  *     warm ─→ freezing ─→ frozen ─→ thawing ─→ warm          struct gor__stack.cold
  *
  *     freezing   claimed (claim.h), and kept from being written to; who writes waits
- *     frozen     stack->cell holds the stack->words * 8 bytes below stack->top, the first of which is what
- *                the stored stack pointer points to; any access to their pages faults
+ *     frozen     g->cell holds what is between the stored stack pointer of its goroutine and its top; any
+ *                access to the pages of that faults
  *     thawing    as frozen, and who faults waits
  *
  * Debuggers find the bytes there too. What is below the stack pointer is nobody's, and dropped.
@@ -78,6 +78,17 @@ static inline void gor__cold_set(struct gor__stack *stack, enum gor__cold state)
 {
     __atomic_store_n(&stack->cold, (uint8_t)state, __ATOMIC_SEQ_CST);
 }
+
+/* What is in the cell of a stack that is not warm; nothing before it is filled. Whoever has nobody keep the
+ * stack as it is looks at its state afterwards. */
+struct gor__kept {
+    char *cell;
+    size_t bytes; /* below the top */
+};
+struct gor__kept gor__cold_kept(const struct gor__stack *stack);
+
+/* Whether a system call may be working on it. Sequential. */
+bool gor__cold_is_pinned(const struct gor__stack *stack);
 
 /* After stacks have become frozen or warm. Sequential: either we see who waits, or he the state. */
 void gor__cold_tell_waiters(void);

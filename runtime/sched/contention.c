@@ -106,9 +106,9 @@ static void note(enum gor__contention kind, enum gor_wait_reason reason, const v
     const struct gor__m *m = gor__m_self();
     struct gor__contention_bucket *table = table_of(kind, m->p);
     if (table != NULL) {
-        unsigned frame_count =
-            gor__walk_frames((uintptr_t)frame, (uintptr_t)frame, (uintptr_t)m->g->stack->top,
-                             frames, GOR__CONTENTION_FRAMES);
+        unsigned frame_count = gor__walk_frames((uintptr_t)frame, (uintptr_t)frame,
+                                                (uintptr_t)gor__stack_top(m->g->stack), frames,
+                                                GOR__CONTENTION_FRAMES);
         add(find_bucket(table, reason, frames, frame_count), count, delay_ns);
     }
 }

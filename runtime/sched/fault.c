@@ -23,8 +23,9 @@ static struct sigaction former[2];
 /* The fault lies in the guard of the stack of `g`, or within a large frame below it. */
 static bool is_overflow(const struct gor__g *g, const char *address)
 {
-    return g != NULL && g->stack != NULL && address < g->stack->low + gor__memory_page() &&
-           address >= g->stack->low - NEAR;
+    return g != NULL && g->stack != NULL &&
+           address < gor__stack_low(g->stack) + gor__memory_page() &&
+           address >= gor__stack_low(g->stack) - NEAR;
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context)

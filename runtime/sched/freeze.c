@@ -20,7 +20,6 @@ enum {
     WORD = sizeof(uint64_t),
     GAIN_MIN = 512, /* bytes; below it is not worth a fault */
 };
-_Static_assert(GOR__CELL_MAX / (int)WORD <= (int)UINT16_MAX, "stack->words counts them");
 _Static_assert((int)GOR__CLAIMS_MAX <= (int)GOR__RANGES_MAX, "a run is dropped in one call");
 
 static struct {
@@ -49,12 +48,12 @@ static struct iovec live_pages(const struct gor__stack *stack, const char *sp)
 /* Below those, but for the guard. */
 static struct iovec dead_pages(const struct gor__stack *stack, const char *sp)
 {
-    return gor__stack_part(stack->low + gor__memory_page(), gor__stack_page(sp));
+    return gor__stack_part(gor__stack_low(stack) + gor__memory_page(), gor__stack_page(sp));
 }
 
 static size_t live_bytes(const struct gor__stack *stack, const char *sp)
 {
-    return (size_t)(stack->top - sp);
+    return (size_t)(gor__stack_top(stack) - sp);
 }
 
 bool gor__freeze_fits(const struct gor__claim *claim)
@@ -100,10 +99,10 @@ static bool prepare(const struct gor__claim *claim, struct plan *plan)
     if (plan->cell == NULL) {
         return false;
     }
-    __atomic_store_n(&stack->words, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&claim->g->cell, NULL, __ATOMIC_RELAXED);
     gor__cold_set(stack, GOR__FREEZING);
     /* Sequential: either we see who pins it, or he sees that it freezes. */
-    if (__atomic_load_n(&stack->pins, __ATOMIC_SEQ_CST) == 0) {
+    if (!gor__cold_is_pinned(stack)) {
         return true;
     }
     cancel(plan);
@@ -114,8 +113,7 @@ static void keep(const struct plan *plan)
 {
     size_t bytes = live_bytes(plan->stack, plan->sp);
     gor__cold_copy(plan->cell, plan->sp, bytes);
-    __atomic_store_n(&plan->stack->cell, plan->cell, __ATOMIC_RELAXED);
-    __atomic_store_n(&plan->stack->words, (uint16_t)(bytes / WORD), __ATOMIC_RELEASE);
+    __atomic_store_n(&plan->g->cell, plan->cell, __ATOMIC_RELEASE);
 }
 
 static void note_frozen(const struct plan *plan)
@@ -172,7 +170,7 @@ static void note_error(int error)
 /* Neighbours, whose memory is locked as a whole. How many were frozen. */
 static uint32_t freeze_run(const struct plan *plans, uint32_t count)
 {
-    struct iovec range = gor__stack_part(plans[0].stack->low + gor__memory_page(),
+    struct iovec range = gor__stack_part(gor__stack_low(plans[0].stack) + gor__memory_page(),
                                          gor__stack_end(plans[count - 1].stack));
     bool dropped = false;
     if (gor__evict_lock(&range) == 0) {
@@ -203,7 +201,8 @@ static uint32_t freeze_run(const struct plan *plans, uint32_t count)
 static uint32_t run_length(const struct plan *plans, uint32_t count)
 {
     uint32_t length = 1;
-    while (length < count && plans[length].stack->low == gor__stack_end(plans[length - 1].stack)) {
+    while (length < count &&
+           gor__stack_low(plans[length].stack) == gor__stack_end(plans[length - 1].stack)) {
         length++;
     }
     return length;

@@ -90,7 +90,10 @@ struct gor__g {
     gor_id_t parent;
     const void *created_at;
     void (*fn)(void *arg);
-    void *arg;
+    union {
+        void *arg;  /* until it runs */
+        char *cell; /* while it hibernates: see cold.h; atomic */
+    };
     void *local;
     struct gor_defer *defers;
     struct gor_quota *quota; /* if GOR__G_COUNTED; then it lives as long as we do */

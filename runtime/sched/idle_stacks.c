@@ -60,7 +60,7 @@ static struct iovec waste_below(const struct gor__stack *stack, const char *sp)
 {
     size_t page = gor__memory_page();
     uintptr_t end = ((uintptr_t)sp - RED_ZONE) & ~(uintptr_t)(page - 1);
-    uintptr_t begin = (uintptr_t)stack->low + page;
+    uintptr_t begin = (uintptr_t)gor__stack_low(stack) + page;
     return (struct iovec){(void *)begin, end > begin ? end - begin : 0};
 }
 
@@ -120,7 +120,7 @@ static void work_on_parked(struct look *look)
 static void consider(struct look *look, struct gor__stack *stack, const char *lowest)
 {
     struct gor__claim claim;
-    struct gor__g *g = __atomic_load_n(&stack->g, __ATOMIC_ACQUIRE);
+    struct gor__g *g = gor__stack_g(stack);
     if (g == NULL || !gor__claim_note(&claim, g) || claim.stack != stack) {
         return;
     }

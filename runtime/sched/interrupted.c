@@ -72,8 +72,8 @@ static uintptr_t top_of_stack(const struct gor__m *m, const struct gor__thread_s
     for (int i = 0; i < 2; i++) {
         const struct gor__stack *stack =
             candidates[i] != NULL ? __atomic_load_n(&candidates[i]->stack, __ATOMIC_ACQUIRE) : NULL;
-        if (stack != NULL && is_on(sp, gor__stack_floor(stack), (uintptr_t)stack->top)) {
-            return (uintptr_t)stack->top;
+        if (stack != NULL && is_on(sp, gor__stack_floor(stack), (uintptr_t)gor__stack_top(stack))) {
+            return (uintptr_t)gor__stack_top(stack);
         }
     }
     return is_on(sp, own->low, own->top) ? own->top : 0;

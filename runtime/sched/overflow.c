@@ -41,6 +41,7 @@ struct rescue {
     struct gor__origin place; /* where the stack ended */
     uint8_t former_class;
 };
+_Static_assert(sizeof(struct rescue) + GOR__STACK_ALIGNED < 4096, "gor__stack_end finds the end");
 
 /* Code in which nobody can be stopped for good. */
 struct module {
@@ -129,8 +130,7 @@ static struct rescue *make(void)
     }
     size_t record = (sizeof(struct rescue) + 63) & ~(size_t)63;
     struct rescue *rescue = (struct rescue *)(void *)(memory + rescue_bytes() - record);
-    rescue->stack.low = memory;
-    rescue->stack.top = (char *)rescue;
+    gor__stack_place(&rescue->stack, (char *)rescue, RESCUE_CLASS);
     return rescue;
 }
 
@@ -160,14 +160,14 @@ void gor__overflow_end(struct gor__g *g)
     struct gor__stack *former = rescue->former;
     size_t page = gor__memory_page();
     /* It has all of its memory, which the next one hardly needs. */
-    struct iovec waste = {former->low + page,
-                          gor__stack_class_bytes(rescue->former_class) - 2 * page};
+    struct iovec waste =
+        gor__stack_part(gor__stack_low(former) + page, gor__stack_end(former) - page);
     if (waste.iov_len > 0) {
         gor__memory_discard(&waste, 1);
     }
     g->stack_class = rescue->former_class;
     __atomic_store_n(&g->stack, former, __ATOMIC_RELEASE);
-    __atomic_store_n(&rescue->stack.g, NULL, __ATOMIC_RELAXED);
+    gor__stack_give(&rescue->stack, NULL);
     gor__g_clear_flag(g, GOR__G_RESCUED);
     gor__mutex_lock(&rescues.lock);
     rescue->next = rescues.free;
@@ -180,7 +180,7 @@ void gor__overflow_fini(void)
     struct rescue *rescue = rescues.all;
     while (rescue != NULL) {
         struct rescue *next = rescue->next_all;
-        gor__memory_release(rescue->stack.low, rescue_bytes());
+        gor__memory_release(gor__stack_low(&rescue->stack), rescue_bytes());
         rescue = next;
     }
     memset(&rescues, 0, sizeof rescues);
@@ -268,10 +268,10 @@ void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
     }
     rescue->former = g->stack;
     rescue->former_class = g->stack_class;
-    rescue->place = gor__redirect(context, go_on, rescue->stack.top);
+    rescue->place = gor__redirect(context, go_on, gor__stack_top(&rescue->stack));
     (void)__atomic_fetch_or(&g->flags, GOR__G_RESCUED, __ATOMIC_RELAXED);
     gor__g_clear_flag(g, GOR__G_SAMPLE);
     g->stack_class = RESCUE_CLASS;
-    __atomic_store_n(&rescue->stack.g, g, __ATOMIC_RELAXED);
+    gor__stack_give(&rescue->stack, g);
     __atomic_store_n(&g->stack, &rescue->stack, __ATOMIC_RELEASE);
 }

@@ -58,7 +58,7 @@ __attribute__((no_sanitize_address)) void gor__panic_note_frames(struct gor__pan
 {
     uintptr_t floor = gor__stack_floor(stack);
     uintptr_t low = place.sp > floor ? place.sp : floor;
-    uintptr_t top = (uintptr_t)stack->top - 2 * sizeof(uintptr_t);
+    uintptr_t top = (uintptr_t)gor__stack_top(stack) - 2 * sizeof(uintptr_t);
     panic->count = 0;
     panic->left_out = 0;
     panic->frames[panic->count++] = (const void *)place.pc;

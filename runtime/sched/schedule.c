@@ -163,7 +163,8 @@ static inline void bury(struct gor__p *p, struct gor__g *g)
 {
     struct gor__stack *stack = g->stack;
     if (stack != NULL) {
-        gor__fiber_clear(&stack->fiber, stack->low, (size_t)(stack->top - stack->low));
+        gor__fiber_clear(gor__stack_fiber(stack), gor__stack_low(stack),
+                         (size_t)(gor__stack_top(stack) - gor__stack_low(stack)));
         __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
         gor__stack_put(p, stack, g->stack_class);
     }
@@ -228,13 +229,13 @@ static __attribute__((noinline)) void give_stack(struct gor__p *p, struct gor__g
             "vm.max_map_count where the kernel has no guard markers (before Linux 6.13)",
             (unsigned long)g->id);
     }
-    gor__fiber_init(&stack->fiber, stack->low, (size_t)(stack->top - stack->low));
-    gor__context_init(&g->context, stack->top);
-    __atomic_store_n(&stack->g, g, __ATOMIC_RELAXED);
-    if (GOR_UNLIKELY(stack->clean)) {
-        stack->clean = false;
+    gor__fiber_init(gor__stack_fiber(stack), gor__stack_low(stack),
+                    (size_t)(gor__stack_top(stack) - gor__stack_low(stack)));
+    gor__context_init(&g->context, gor__stack_top(stack));
+    if (GOR_UNLIKELY(gor__stack_is_clean(stack))) {
         (void)__atomic_fetch_or(&g->flags, GOR__G_SAMPLE, __ATOMIC_RELEASE);
     }
+    gor__stack_give(stack, g);
     __atomic_store_n(&g->stack, stack, __ATOMIC_RELEASE);
 }
 
@@ -283,18 +284,18 @@ static inline __attribute__((always_inline)) void switch_to(struct gor__m *m, st
 {
     bool dies = kind == SWITCH_AT_END;
     m->after_g = self;
-    gor__m_note_left(m, &self->stack->fiber);
+    gor__m_note_left(m, gor__stack_fiber(self->stack));
     if (GOR_LIKELY(next != NULL)) {
         note_switch(m->p, self, next, kind);
         set_running(m, next);
-        gor__fiber_leave(&self->stack->fiber, &next->stack->fiber, dies);
+        gor__fiber_leave(gor__stack_fiber(self->stack), gor__stack_fiber(next->stack), dies);
         gor__switch(&self->context, &next->context, control);
     } else {
         if (is_traced(kind)) {
             gor__trace_leave(m->p, self);
         }
         m->g = NULL;
-        gor__fiber_leave(&self->stack->fiber, &m->fiber, dies);
+        gor__fiber_leave(gor__stack_fiber(self->stack), &m->fiber, dies);
         gor__switch(&self->context, &m->scheduler, control);
     }
 }
@@ -310,7 +311,7 @@ leave(struct gor__m *m, struct gor__g *self, struct gor__g *next, uint64_t contr
     /* A stack in use is not to be read: see debug/look.c. */
     self->context.sp = NULL;
     m = gor__m_self();
-    gor__fiber_arrive(&self->stack->fiber, m->left);
+    gor__fiber_arrive(gor__stack_fiber(self->stack), m->left);
     after_switch(m);
     *m->errno_address = self->saved_errno;
     return m;
@@ -460,7 +461,7 @@ void gor__schedule(struct gor__m *m)
         }
         set_running(m, g);
         gor__m_note_left(m, &m->fiber);
-        gor__fiber_leave(&m->fiber, &g->stack->fiber, false);
+        gor__fiber_leave(&m->fiber, gor__stack_fiber(g->stack), false);
         gor__switch(&m->scheduler, &g->context, gor__float_control());
         gor__fiber_arrive(&m->fiber, m->left);
     }
@@ -550,7 +551,7 @@ static struct gor__g *succeed(struct gor__g *g)
     }
     /* Left from an earlier life of its G; a stack in use is not to be read: see debug/look.c. */
     next->context.sp = NULL;
-    __atomic_store_n(&g->stack->g, next, __ATOMIC_RELAXED);
+    gor__stack_give(g->stack, next);
     __atomic_store_n(&next->stack, g->stack, __ATOMIC_RELEASE);
     __atomic_store_n(&g->stack, NULL, __ATOMIC_RELAXED);
     note_switch(m->p, g, next, SWITCH);
@@ -564,7 +565,7 @@ void gor__entry_c(void)
     struct gor__m *m = gor__m_self();
     struct gor__g *g = m->g;
     g->context.sp = NULL;
-    gor__fiber_arrive(&g->stack->fiber, m->left);
+    gor__fiber_arrive(gor__stack_fiber(g->stack), m->left);
     after_switch(m);
     do {
         m = gor__m_self();

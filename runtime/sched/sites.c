@@ -55,7 +55,7 @@ size_t gor__stack_depth(const struct gor__stack *stack, int class)
     size_t grain = gor__memory_grain();
     size_t bytes = gor__stack_class_bytes(class);
     size_t pages = bytes / grain;
-    if (pages > PAGES_AT_ONCE || gor__memory_resident(stack->low, bytes, here) < 0) {
+    if (pages > PAGES_AT_ONCE || gor__memory_resident(gor__stack_low(stack), bytes, here) < 0) {
         return 0;
     }
     for (size_t i = 0; i < pages; i++) {

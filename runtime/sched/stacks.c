@@ -18,17 +18,22 @@ enum {
     SMALL_PAGE = 4096,
     SLAB = 32, /* slots prepared at once, at most ... */
     SLAB_BYTES =
-        8 << 20,       /* ... and as long as they lie within so much: a large stack comes alone */
-    COLOURS = 16,      /* places a stack may begin at in its first page */
-    COLOUR_BYTES = 64, /* a cache line */
-    PLACES = 1 << 20,  /* for arenas, in the addresses a program can have: 48 bits */
+        8 << 20,  /* ... and as long as they lie within so much: a large stack comes alone */
+    COLOURS = 16, /* places a stack may begin at in its first page */
+    COLOUR_BYTES = GOR__STACK_ALIGNED, /* a cache line */
+    PLACES = 1 << 20, /* for arenas, in the addresses a program can have: 48 bits */
 };
 _Static_assert((int)SLAB <= (int)GOR__RANGES_MAX, "a slab is prepared in one vectored call");
+_Static_assert(COLOURS *COLOUR_BYTES <= SMALL_PAGE, "gor__stack_end finds the end by the top");
+_Static_assert((int)GOR__STACK_CLASSES < (int)GOR__STACK_ALIGNED, "the class has room in the top");
+
+const uint32_t gor__stack_kib[GOR__STACK_CLASSES] = {64, 128, 256, 512, 1024, 2048, 4096, 8192};
 
 struct arena {
     char *memory;
     struct gor__stack *table;
     size_t slot_bytes;
+    int class;
     uint32_t slots;
     uint32_t claimed; /* slots that somebody has prepared or is about to; atomic for readers */
 };
@@ -67,11 +72,6 @@ int gor__stack_class(size_t bytes)
     return GOR__STACK_CLASSES - 1;
 }
 
-size_t gor__stack_class_bytes(int class)
-{
-    return (size_t)65536 << class;
-}
-
 static size_t table_bytes(const struct arena *arena)
 {
     return arena->slots * sizeof(struct gor__stack);
@@ -88,6 +88,7 @@ static struct arena *open_arena(int class)
         return NULL;
     }
     struct arena *arena = &all.arenas[all.arena_count];
+    arena->class = class;
     arena->slot_bytes = gor__stack_class_bytes(class);
     arena->slots = (uint32_t)(GOR__ARENA_BYTES / arena->slot_bytes);
     arena->claimed = 0;
@@ -105,15 +106,44 @@ static struct arena *open_arena(int class)
     return arena;
 }
 
+/* ---- free lists */
+
+static inline void set_owner(struct gor__stack *stack, uintptr_t owner)
+{
+    __atomic_store_n(&stack->owner, owner, __ATOMIC_RELAXED);
+}
+
+static inline uintptr_t owner_of(const struct gor__stack *stack)
+{
+    return __atomic_load_n(&stack->owner, __ATOMIC_RELAXED);
+}
+
+static inline struct gor__stack *next_of(const struct gor__stack *stack)
+{
+    return (struct gor__stack *)(owner_of(stack) &
+                                 ~(uintptr_t)(GOR__STACK_FREE | GOR__STACK_CLEAN));
+}
+
+/* It stays as clean as it is: of one that was in use, the owner was a G. */
+static inline void set_next(struct gor__stack *stack, struct gor__stack *next)
+{
+    set_owner(stack, (uintptr_t)next | GOR__STACK_FREE | (owner_of(stack) & GOR__STACK_CLEAN));
+}
+
+static inline void set_clean(struct gor__stack *stack, bool clean)
+{
+    set_owner(stack,
+              (owner_of(stack) & ~(uintptr_t)GOR__STACK_CLEAN) | (clean ? GOR__STACK_CLEAN : 0));
+}
+
 static void init_slot(struct arena *arena, uint32_t slot)
 {
     struct gor__stack *stack = &arena->table[slot];
     size_t colour = slot % COLOURS * COLOUR_BYTES;
-    stack->low = arena->memory + slot * arena->slot_bytes;
-    /* Release: pairs with gor__stack_at. */
-    __atomic_store_n(&stack->top, stack->low + arena->slot_bytes - colour, __ATOMIC_RELEASE);
-    stack->clean = slot % SLAB == 0; /* a sample will do */
-    (void)VALGRIND_STACK_REGISTER(stack->low + gor__memory_page(), stack->low + arena->slot_bytes);
+    char *low = arena->memory + slot * arena->slot_bytes;
+    gor__stack_place(stack, low + arena->slot_bytes - colour, arena->class);
+    set_clean(stack, slot % SLAB == 0); /* a sample will do */
+    (void)VALGRIND_STACK_REGISTER(low + gor__memory_page(), low + arena->slot_bytes);
 }
 
 static inline void set_count(struct gor__stack_list *list, uint32_t count)
@@ -123,7 +153,7 @@ static inline void set_count(struct gor__stack_list *list, uint32_t count)
 
 static inline void push(struct gor__stack_list *list, struct gor__stack *stack)
 {
-    stack->next = list->first;
+    set_next(stack, list->first);
     list->first = stack;
     set_count(list, list->count + 1);
 }
@@ -131,7 +161,7 @@ static inline void push(struct gor__stack_list *list, struct gor__stack *stack)
 static inline struct gor__stack *pop(struct gor__stack_list *list)
 {
     struct gor__stack *stack = list->first;
-    list->first = stack->next;
+    list->first = next_of(stack);
     set_count(list, list->count - 1);
     list->least = list->count < list->least ? list->count : list->least;
     return stack;
@@ -237,14 +267,14 @@ static bool prepare_slab(const struct slab *slab, struct gor__stack_list *list)
 }
 
 /* All of them lack memory. */
-static void fill(const struct gor__stack_list *list, int class)
+static void fill(const struct gor__stack_list *list)
 {
     struct iovec pages[SLAB] = {{0}};
     size_t page = gor__memory_page();
     size_t count = 0;
-    for (struct gor__stack *stack = list->first; stack != NULL; stack = stack->next) {
-        stack->clean = count == 0; /* a sample will do */
-        pages[count++] = (struct iovec){stack->low + gor__stack_class_bytes(class) - page, page};
+    for (struct gor__stack *stack = list->first; stack != NULL; stack = next_of(stack)) {
+        set_clean(stack, count == 0); /* a sample will do */
+        pages[count++] = (struct iovec){gor__stack_end(stack) - page, page};
     }
     gor__memory_populate(pages, count);
     note_warmed((uint32_t)count);
@@ -260,9 +290,9 @@ static uint32_t empty_some(int class, uint32_t most)
     gor__mutex_lock(&all.lock);
     move(&all.free[class], &some, most < GOR__RANGES_MAX ? most : GOR__RANGES_MAX);
     gor__mutex_unlock(&all.lock);
-    for (struct gor__stack *stack = some.first; stack != NULL; stack = stack->next) {
-        stack->clean = false;
-        ranges[count++] = (struct iovec){stack->low + page, gor__stack_class_bytes(class) - page};
+    for (struct gor__stack *stack = some.first; stack != NULL; stack = next_of(stack)) {
+        set_clean(stack, false);
+        ranges[count++] = gor__stack_part(gor__stack_low(stack) + page, gor__stack_end(stack));
     }
     if (count > 0) {
         gor__memory_discard(ranges, count);
@@ -307,7 +337,7 @@ static bool refill(struct gor__p *p, int class, uint32_t most)
         make_room(class, empty.count + slab.count);
     }
     if (empty.count > 0) {
-        fill(&empty, class);
+        fill(&empty);
         move(&empty, list, empty.count);
     }
     return slab.count > 0 ? prepare_slab(&slab, list) : list->count > 0;
@@ -337,27 +367,35 @@ struct gor__stack *gor__stack_get(struct gor__p *p, int class)
 static void trim(struct gor__stack_list *list, struct gor__stack_list *common)
 {
     uint32_t idle = list->least < list->count || list->count == 0 ? list->least : list->count - 1;
-    struct gor__stack **place = &list->first;
+    struct gor__stack *last = NULL;
+    struct gor__stack *stack = list->first;
     for (uint32_t keep = list->count - idle; keep > 0; keep--) {
-        place = &(*place)->next;
+        last = stack;
+        stack = next_of(stack);
     }
-    while (*place != NULL) {
-        struct gor__stack *stack = *place;
-        *place = stack->next;
+    if (last != NULL) {
+        set_next(last, NULL);
+    } else {
+        list->first = NULL;
+    }
+    while (stack != NULL) {
+        struct gor__stack *next = next_of(stack);
         push(common, stack);
+        stack = next;
     }
     set_count(list, list->count - idle);
     list->least = list->count;
 }
 
 /* The next goroutine on this stack finds it as if it were new. */
-static void clean(struct gor__stack *stack, int class)
+static void clean(struct gor__stack *stack)
 {
     size_t page = gor__memory_page();
-    struct iovec range = {stack->low + page, gor__stack_class_bytes(class) - 2 * page};
+    struct iovec range =
+        gor__stack_part(gor__stack_low(stack) + page, gor__stack_end(stack) - page);
     if (range.iov_len > 0) {
         gor__memory_discard(&range, 1);
-        stack->clean = true;
+        set_clean(stack, true);
     }
 }
 
@@ -374,7 +412,7 @@ static void clean_some(struct gor__p *p)
 {
     for (int class = 0; class < GOR__STACK_CLASSES; class ++) {
         if (p->stacks[class].first != NULL) {
-            clean(p->stacks[class].first, class);
+            clean(p->stacks[class].first);
         }
     }
 }
@@ -480,15 +518,13 @@ struct gor__stack *gor__stack_at(const void *address)
     size_t offset = (uintptr_t)address - (uintptr_t)arena->memory;
     struct gor__stack *stack = &arena->table[offset / arena->slot_bytes];
     /* Slots are prepared side by side, and need not be finished in order. */
-    bool there =
-        offset < GOR__ARENA_BYTES && __atomic_load_n(&stack->top, __ATOMIC_ACQUIRE) != NULL;
+    bool there = offset < GOR__ARENA_BYTES && __atomic_load_n(&stack->place, __ATOMIC_ACQUIRE) != 0;
     return there ? stack : NULL;
 }
 
 void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class)
 {
     struct gor__stack_list *list = &p->stacks[class];
-    __atomic_store_n(&stack->g, NULL, __ATOMIC_RELAXED);
     push(list, stack);
     if (GOR_UNLIKELY(list->count > all.local_most[class])) {
         gor__mutex_lock(&all.lock);
@@ -543,7 +579,7 @@ void gor__stacks_fini(void)
     for (uint32_t a = 0; a < all.arena_count; a++) {
         struct arena *arena = &all.arenas[a];
         for (uint32_t slot = 0; slot < arena->claimed; slot++) {
-            gor__fiber_fini(&arena->table[slot].fiber);
+            gor__fiber_fini(gor__stack_fiber(&arena->table[slot]));
         }
         __atomic_store_n(place_of(arena->memory), 0, __ATOMIC_RELEASE);
         gor__memory_release(arena->memory, GOR__ARENA_BYTES);

@@ -18,6 +18,10 @@
  * Stack tops are staggered within their page (the colour), since stacks a power of two apart would
  * all want the same few lines of the first-level cache.
  *
+ * Beside its page a stack costs a record of 16 bytes: where its top is and of which class it is, which
+ * tell where it begins; and either whose it is or, while it is nobody's, the next free one. All of what
+ * is wanted of one that hibernates only is kept by its goroutine (cold.h).
+ *
  * Threads     get and put by the holder of the P whose free list is used.
  * Ownership   a stack belongs to its goroutine from get to put; records are never unmapped while
  *             the runtime runs, so a late reader may look at one.
@@ -43,21 +47,101 @@ enum {
     GOR__STACKS_LOCAL_MAX = 256,
 };
 
+/* What others than stacks.c may want has a function below; `cold` and `patience` are cold.c's. */
 struct gor__stack {
-    char *low; /* guard page first */
-    char *top;
-    union {
-        struct gor__stack *next; /* list link of a free list */
-        char *cell;              /* while it hibernates: its bytes; see cold.h, as for all below */
-    };
-    struct gor__g *g; /* whose it is; NULL while it is free; atomic */
+    uint32_t place;      /* of its top, with the class and 1 where that has zeros; 0: not prepared */
+    uint16_t place_high; /* what is above 32 bits, of 48 */
+    uint8_t cold;        /* enum gor__cold; atomic */
+    uint8_t patience;    /* doublings of the time before it hibernates; atomic, relaxed */
+    uintptr_t owner;     /* a G, or the next free stack with GOR__STACK_...; 0: none; atomic */
+#if GOR__HAS_FIBERS
     struct gor__fiber fiber;
-    bool clean;   /* while it is free: nobody has used it since its memory came from the kernel */
-    uint8_t cold; /* enum gor__cold; atomic */
-    uint8_t patience; /* doublings of the time before it hibernates; atomic, relaxed */
-    uint16_t pins;    /* system calls that work on it; atomic */
-    uint16_t words;   /* of 8 bytes, in the cell */
+#endif
 };
+
+/* Bits of gor__stack.owner. */
+enum {
+    GOR__STACK_FREE = 1,  /* it belongs to nobody */
+    GOR__STACK_CLEAN = 2, /* nor has anybody used it since its memory came from the kernel */
+};
+enum { GOR__STACK_ALIGNED = 64 }; /* tops are, and so have room for the class */
+
+#if !GOR__HAS_FIBERS
+_Static_assert(sizeof(struct gor__stack) == 16, "a byte more costs a million goroutines 8 MB");
+#endif
+
+/* These are as good as fields, also for whoever is hidden from the sanitizers. */
+#define GOR__STACK_FIELD static inline __attribute__((always_inline))
+
+/* The size of each class. */
+extern const uint32_t gor__stack_kib[GOR__STACK_CLASSES] __attribute__((visibility("hidden")));
+
+GOR__STACK_FIELD size_t gor__stack_class_bytes(int class)
+{
+    return (size_t)gor__stack_kib[class] << 10;
+}
+
+GOR__STACK_FIELD char *gor__stack_top(const struct gor__stack *stack)
+{
+    uint64_t place = (uint64_t)stack->place_high << 32 | stack->place;
+    return (char *)(uintptr_t)(place & ~(uint64_t)(GOR__STACK_ALIGNED - 1));
+}
+
+GOR__STACK_FIELD int gor__stack_class_of(const struct gor__stack *stack)
+{
+    return (int)(stack->place % GOR__STACK_ALIGNED) - 1;
+}
+
+/* Where its slot ends, and the next one begins: the colour takes less than a page from it. */
+GOR__STACK_FIELD char *gor__stack_end(const struct gor__stack *stack)
+{
+    return (char *)(((uintptr_t)gor__stack_top(stack) + 4095) & ~(uintptr_t)4095);
+}
+
+/* Where its guard begins. */
+GOR__STACK_FIELD char *gor__stack_low(const struct gor__stack *stack)
+{
+    return gor__stack_end(stack) - gor__stack_class_bytes(gor__stack_class_of(stack));
+}
+
+/* It lies below `top`, which is less than a page from the end of its slot. Release: pairs with
+ * gor__stack_at. */
+static inline void gor__stack_place(struct gor__stack *stack, const char *top, int class)
+{
+    uintptr_t place = (uintptr_t)top + (uintptr_t) class + 1;
+    stack->place_high = (uint16_t)(place >> 32);
+    __atomic_store_n(&stack->place, (uint32_t)place, __ATOMIC_RELEASE);
+}
+
+/* Whose it is; NULL: nobody's. */
+GOR__STACK_FIELD struct gor__g *gor__stack_g(const struct gor__stack *stack)
+{
+    uintptr_t owner = __atomic_load_n(&stack->owner, __ATOMIC_ACQUIRE);
+    return (owner & GOR__STACK_FREE) == 0 ? (struct gor__g *)owner : NULL;
+}
+
+/* NULL: nobody's, and on no list. */
+static inline void gor__stack_give(struct gor__stack *stack, struct gor__g *g)
+{
+    __atomic_store_n(&stack->owner, (uintptr_t)g, __ATOMIC_RELAXED);
+}
+
+/* For whoever has taken it off a list, and has not given it to anybody. */
+static inline bool gor__stack_is_clean(const struct gor__stack *stack)
+{
+    return (__atomic_load_n(&stack->owner, __ATOMIC_RELAXED) & GOR__STACK_CLEAN) != 0;
+}
+
+/* NULL where there are none. */
+GOR__STACK_FIELD struct gor__fiber *gor__stack_fiber(struct gor__stack *stack)
+{
+#if GOR__HAS_FIBERS
+    return &stack->fiber;
+#else
+    (void)stack;
+    return NULL;
+#endif
+}
 
 static inline struct iovec gor__stack_part(char *from, char *to)
 {
@@ -70,17 +154,11 @@ static inline char *gor__stack_page(const char *address)
     return (char *)((uintptr_t)address & ~((uintptr_t)gor__memory_page() - 1));
 }
 
-/* Where its slot ends, and the next one begins. */
-static inline char *gor__stack_end(const struct gor__stack *stack)
-{
-    return gor__stack_page(stack->top - 1) + gor__memory_page();
-}
-
 /* The lowest address that can be read and written: a stack pointer may be below it, in code that has
  * made its frame and touched nothing of it yet. */
 static inline uintptr_t gor__stack_floor(const struct gor__stack *stack)
 {
-    return (uintptr_t)stack->low + gor__memory_page();
+    return (uintptr_t)gor__stack_low(stack) + gor__memory_page();
 }
 
 /* Free stacks, last in first out. */
@@ -93,7 +171,6 @@ struct gor__stack_list {
 
 /* The class whose stacks have at least `bytes`; -EINVAL when there is none. */
 int gor__stack_class(size_t bytes);
-size_t gor__stack_class_bytes(int class);
 
 /* NULL: no address space, no mappings or no memory left. */
 struct gor__stack *gor__stack_get(struct gor__p *p, int class);

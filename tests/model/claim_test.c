@@ -21,7 +21,8 @@ enum { PARKED = 1000 };
 
 static struct gor__g goroutine;
 static struct gor__stack stack;
-static char memory[64];
+static char memory[65536] __attribute__((aligned(4096)));
+const uint32_t gor__stack_kib[GOR__STACK_CLASSES] = {64};
 static uint32_t word; /* what lies on the stack */
 static uint32_t claimed;
 static bool no_fence_all; /* a mutant */
@@ -58,7 +59,8 @@ static void store(uint32_t value)
 static void clear(void)
 {
     memset(&goroutine, 0, sizeof goroutine);
-    stack = (struct gor__stack){.low = memory, .top = memory + sizeof memory};
+    stack = (struct gor__stack){0};
+    gor__stack_place(&stack, memory + sizeof memory, 0);
     goroutine.stack = &stack;
     goroutine.context.sp = memory + 32;
     goroutine.state = GOR_WAITING;

@@ -149,7 +149,7 @@ GO_TEST(overflow_goes_to_the_handler_of_who_started_it)
 
 static char *somewhere_in_guard(void)
 {
-    return gor__g_self()->stack->low + 64;
+    return gor__stack_low(gor__g_self()->stack) + 64;
 }
 
 static void fall_with_frame_in_guard(void *arg)

@@ -59,6 +59,9 @@ class Layout:
             address += self.bytes
 
 
+STACK_ALIGNED = 64  # tops are, and the class and 1 is added to them: GOR__STACK_ALIGNED
+PAGE = 4096         # a top is less than that below the end
+
 # Why there are no frames.
 NOT_YET = "it has not run yet"
 MOVING = "it is just being switched to or from"
@@ -177,7 +180,11 @@ class World:
         if not g.stack:
             return 0, 0
         stack = gdb.Value(g.stack).cast(gdb.lookup_type("struct gor__stack").pointer())
-        return int(stack["low"]), int(stack["top"])
+        place = int(stack["place"]) | int(stack["place_high"]) << 32
+        class_ = place % STACK_ALIGNED - 1
+        bytes_ = int(self.library.variable("gor__stack_kib")[class_]) << 10
+        end = (place + PAGE - 1) & -PAGE
+        return end - bytes_, place - place % STACK_ALIGNED
 
     def _stored(self, g):
         """Its registers, if it left its stack and has not come back; else None."""
