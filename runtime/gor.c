@@ -34,7 +34,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define DEFAULT_STACK (256 << 10) /* their frames are larger */
 #else
-#define DEFAULT_STACK (128 << 10)
+#define DEFAULT_STACK (96 << 10)
 #endif
 
 enum { STOP_SECONDS = 1 };

@@ -82,7 +82,7 @@ enum { GOR_LEAKS_EXIT_CODE = 23 };
 /* How the runtime starts. Zero every field you do not set. */
 struct gor_opts {
     unsigned gomaxprocs;      /* 0: $GOMAXPROCS, else CPUs by affinity and cgroup quota */
-    size_t stack_bytes;       /* reserve of a goroutine that asks for none; 0: 128 KiB */
+    size_t stack_bytes;       /* reserve of a goroutine that asks for none; 0: 96 KiB */
     uint64_t max_goroutines;  /* see "ceilings" below; 0: as many as there is memory for */
     uint64_t max_stack_bytes; /* for stacks; 0: three quarters of what the process may have */
     bool wait_at_ceiling;     /* gor_go waits there, rather than answer -EAGAIN */

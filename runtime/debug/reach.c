@@ -76,7 +76,8 @@ static bool make_room(struct gor__reach *r, void **list, size_t count, size_t *r
 
 static size_t slots_of(const struct gor__arena_owners *arena)
 {
-    return (arena->end - arena->start) / arena->slot_bytes;
+    /* What is left behind the last whole one counts as one that is nobody's. */
+    return (arena->end - arena->start + arena->slot_bytes - 1) / arena->slot_bytes;
 }
 
 static size_t owners_bytes(const struct gor__arena_owners *arena)

@@ -2,8 +2,8 @@
 /* ceiling.c - see ceiling.h.
  *
  * What a goroutine may cost is not known when it starts: the reserve of its stack is address space, of
- * which it uses a page or all. Counting the reserve was rejected: a million goroutines of 128 KiB are
- * 128 GB then, and take 5 in truth. So each is charged what it costs at least, and what stacks have grown
+ * which it uses a page or all. Counting the reserve was rejected: a million goroutines of 96 KiB are
+ * 98 GB then, and take 5 in truth. So each is charged what it costs at least, and what stacks have grown
  * beyond that is found out while they live (grown.h).
  *
  * One count of places for everybody, taken and given back by each spawn and end, was rejected too: it is

@@ -22,7 +22,7 @@
 #include "runtime/sched/sites.h"
 
 enum {
-    RESCUE_CLASS = 2, /* 256 KiB: who panics may look up symbols */
+    RESCUE_CLASS = 3, /* 256 KiB: who panics may look up symbols */
     MODULES = 8,
     MESSAGE = 320,
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

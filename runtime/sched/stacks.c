@@ -27,7 +27,7 @@ _Static_assert((int)SLAB <= (int)GOR__RANGES_MAX, "a slab is prepared in one vec
 _Static_assert(COLOURS *COLOUR_BYTES <= SMALL_PAGE, "gor__stack_end finds the end by the top");
 _Static_assert((int)GOR__STACK_CLASSES < (int)GOR__STACK_ALIGNED, "the class has room in the top");
 
-const uint32_t gor__stack_kib[GOR__STACK_CLASSES] = {64, 128, 256, 512, 1024, 2048, 4096, 8192};
+const uint32_t gor__stack_kib[GOR__STACK_CLASSES] = {64, 96, 128, 256, 512, 1024, 2048, 4096, 8192};
 
 struct arena {
     char *memory;
@@ -58,14 +58,15 @@ static uint32_t places[PLACES];
 int gor__stack_class(size_t bytes)
 {
     /* The lowest page is the guard. A small one hardly counts; a large one must come on top, but for
-     * the largest class, since there is none above. */
+     * the largest class, since there is none above. Slots have to begin where a page does. */
     size_t smallest = gor__stack_class_bytes(0);
     size_t wanted = (bytes > smallest ? bytes : smallest) + gor__memory_page() - SMALL_PAGE;
     if (bytes > gor__stack_class_bytes(GOR__STACK_CLASSES - 1)) {
         return -EINVAL;
     }
     for (int class = 0; class < GOR__STACK_CLASSES - 1; class ++) {
-        if (wanted <= gor__stack_class_bytes(class)) {
+        size_t has = gor__stack_class_bytes(class);
+        if (wanted <= has && has % gor__memory_page() == 0) {
             return class;
         }
     }
@@ -516,10 +517,13 @@ struct gor__stack *gor__stack_at(const void *address)
     }
     const struct arena *arena = &all.arenas[number - 1];
     size_t offset = (uintptr_t)address - (uintptr_t)arena->memory;
-    struct gor__stack *stack = &arena->table[offset / arena->slot_bytes];
+    size_t slot = offset / arena->slot_bytes;
+    if (slot >= arena->slots) {
+        return NULL;
+    }
+    struct gor__stack *stack = &arena->table[slot];
     /* Slots are prepared side by side, and need not be finished in order. */
-    bool there = offset < GOR__ARENA_BYTES && __atomic_load_n(&stack->place, __ATOMIC_ACQUIRE) != 0;
-    return there ? stack : NULL;
+    return __atomic_load_n(&stack->place, __ATOMIC_ACQUIRE) != 0 ? stack : NULL;
 }
 
 void gor__stack_put(struct gor__p *p, struct gor__stack *stack, int class)

@@ -41,7 +41,7 @@ struct gor__g;
 struct gor__p;
 
 enum {
-    GOR__STACK_CLASSES = 8, /* 64 KiB << class */
+    GOR__STACK_CLASSES = 9,
     GOR__ARENA_BYTES = 256 << 20,
     GOR__ARENAS_MAX = 65536, /* 16 TiB of address space */
     GOR__STACKS_LOCAL_MAX = 256,
@@ -49,7 +49,7 @@ enum {
 
 /* What others than stacks.c may want has a function below; `cold` and `patience` are cold.c's. */
 struct gor__stack {
-    uint32_t place;      /* of its top, with the class and 1 where that has zeros; 0: not prepared */
+    uint32_t place;      /* of its top, plus the class and 1; 0: it is not prepared */
     uint16_t place_high; /* what is above 32 bits, of 48 */
     uint8_t cold;        /* enum gor__cold; atomic */
     uint8_t patience;    /* doublings of the time before it hibernates; atomic, relaxed */
@@ -169,7 +169,7 @@ struct gor__stack_list {
     bool ran_out;   /* of a P's: the last one was taken since gor__stacks_restock */
 };
 
-/* The class whose stacks have at least `bytes`; -EINVAL when there is none. */
+/* The smallest class whose stacks have at least `bytes`; -EINVAL when there is none. */
 int gor__stack_class(size_t bytes);
 
 /* NULL: no address space, no mappings or no memory left. */
@@ -206,7 +206,8 @@ struct gor__stacks_span {
     struct gor__stack *table;
     size_t slot_bytes;
     uint32_t slots;
-    size_t bytes; /* of address space, all of it cut into slots */
+    size_t
+        bytes; /* of address space: slots, and less than one of them that is left behind the last */
     size_t table_bytes;
 };
 bool gor__stacks_arena(uint32_t number, struct gor__stacks_span *out_span);

@@ -78,7 +78,7 @@ void gor__stacks_set_local(int class, uint32_t most)
     (void)most;
 }
 
-const uint32_t gor__stack_kib[GOR__STACK_CLASSES] = {128, 128, 128, 128, 128, 128, 128, 128};
+const uint32_t gor__stack_kib[GOR__STACK_CLASSES] = {128, 128, 128, 128, 128, 128, 128, 128, 128};
 
 uint64_t gor__stacks_most(int class)
 {

@@ -47,7 +47,7 @@ TEST(ceiling_of_memory_is_there_by_default)
 }
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-enum { DEEP_BYTES = 96 << 10, DEEP_CEILING = 64 << 20 };
+enum { DEEP_BYTES = 80 << 10, DEEP_CEILING = 64 << 20 };
 
 static void grow_and_park(void *arg)
 {

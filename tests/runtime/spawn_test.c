@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* spawn_test.c - starting goroutines: identity, options, locals, limits, great numbers. */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "tests/runtime/help.h"
 
@@ -124,6 +125,34 @@ GO_TEST(spawn_options_show_in_what_is_looked_up)
     CHECK_INT(info.stack_used_bytes, <, 1 << 20);
     CHECK_EQ(gor_chan_close(c), 0);
     await_end(id);
+    gor_chan_unref(c);
+}
+
+static bool pages_are_small(void)
+{
+    const char *memory = getenv("GOR_MEMORY");
+    return sysconf(_SC_PAGESIZE) == 4096 && (memory == NULL || strstr(memory, "64k") == NULL);
+}
+
+/* As gor.h and the manual say; a page that is large, or a sanitizer's frames, want more. */
+GO_TEST(spawn_without_a_stack_size_reserves_96_kib)
+{
+    struct gor_chan *c = new_chan(0, 0);
+    struct gor_info info;
+    size_t expected[] = {96 << 10, 96 << 10, 128 << 10, 128 << 10};
+    size_t asked[] = {0, 65537, (96 << 10) + 1, 128 << 10};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        gor_id_t id;
+        struct gor_go_opts opts = {.stack_bytes = asked[i], .out_id = &id};
+        CHECK_EQ(gor_go_with(&opts, park_on, c), 0);
+        CHECK_EQ(gor_lookup(id, &info), 0);
+        CHECK_INT(info.stack_bytes, >=, expected[i]);
+        if (pages_are_small() && (asked[i] != 0 || SCALED(true, false, false))) {
+            CHECK_EQ(info.stack_bytes, expected[i]);
+        }
+    }
+    CHECK_EQ(gor_chan_close(c), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
     gor_chan_unref(c);
 }
 

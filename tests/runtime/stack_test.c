@@ -42,10 +42,10 @@ static void dive(void *arg)
     gor_waitgroup_done(d->wg);
 }
 
-GO_TEST(stack_by_default_takes_a_hundred_kib)
+GO_TEST(stack_by_default_takes_eighty_kib)
 {
     struct gor_waitgroup wg = {0};
-    struct dive d = {SCALED(100 * 1024 / 640, 100, 100), NULL, &wg};
+    struct dive d = {SCALED(80 * 1024 / 640, 100, 100), NULL, &wg};
     for (int round = 0; round < 20; round++) {
         gor_waitgroup_add(&wg, 10);
         for (int i = 0; i < 10; i++) {
@@ -87,6 +87,38 @@ GO_TEST(stack_parked_deep_down_is_kept_whole)
     }
     gor_waitgroup_wait(&wg);
     gor_chan_unref(turn);
+}
+
+/* Stacks of 96 KiB do not fill an arena: a few thousand of them, used all the way down, lie in two, and the
+ * last of the first one is as good as any other. */
+struct full_house {
+    struct gor_chan *gate;
+    struct gor_waitgroup arrived;
+};
+
+static void touch_and_park(void *arg)
+{
+    struct full_house *house = arg;
+    volatile char frame[SCALED(80 << 10, 4096, 4096)];
+    frame[0] = 1;
+    gor_waitgroup_done(&house->arrived);
+    CHECK_EQ(gor_chan_recv(house->gate, NULL), 0);
+    CHECK_EQ(frame[0], 1);
+}
+
+GO_TEST(stack_of_96_kib_lies_in_its_arena)
+{
+    enum { COUNT = SCALED(3000, 100, 100) };
+    struct full_house house = {.gate = new_chan(0, 0)};
+    struct gor_go_opts opts = {.stack_bytes = 96 << 10};
+    gor_waitgroup_add(&house.arrived, COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_EQ(gor_go_with(&opts, touch_and_park, &house), 0);
+    }
+    gor_waitgroup_wait(&house.arrived);
+    CHECK_EQ(gor_chan_close(house.gate), 0);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+    gor_chan_unref(house.gate);
 }
 
 /* A stack that was used deeply serves the next goroutine, shallow or deep, of any class. */
