@@ -41,16 +41,21 @@ static const char *from_top(const char *file)
 
 int gord_journal_send(int fd, const struct gord_journal_record *record)
 {
-    char head[512], job[64] = "";
+    const struct gord_log_place *place = record->place;
+    const struct gord_log_job *job = record->job;
+    char head[640], id[64] = "", queue[128] = "";
 
-    if (record->job_id != 0) {
-        snprintf(job, sizeof(job), "GOR_JOB_ID=%" PRIu64 "\n", record->job_id);
+    if (job->id != 0) {
+        snprintf(id, sizeof(id), "GOR_JOB_ID=%" PRIu64 "\n", job->id);
+    }
+    if (job->queue != NULL) {
+        snprintf(queue, sizeof(queue), "GOR_QUEUE=%.*s\n", gord_log_queue_length(job), job->queue);
     }
     int used =
         snprintf(head, sizeof(head),
                  "PRIORITY=%d\nSYSLOG_IDENTIFIER=gord\nCODE_FILE=%.200s\nCODE_LINE=%u\n"
-                 "CODE_FUNC=%.100s\n%sMESSAGE=",
-                 record->priority, from_top(record->file), record->line, record->function, job);
+                 "CODE_FUNC=%.100s\n%s%sMESSAGE=",
+                 record->priority, from_top(place->file), place->line, place->function, id, queue);
     struct iovec parts[] = {{head, (size_t)used},
                             {(char *)(uintptr_t)record->text, strlen(record->text)},
                             {(char *)(uintptr_t) "\n", 1}};

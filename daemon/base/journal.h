@@ -8,16 +8,14 @@
 #ifndef GORD_BASE_JOURNAL_H
 #define GORD_BASE_JOURNAL_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "daemon/base/log.h"
 
 #define GORD_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct gord_journal_record {
-    int priority;    /* syslog's */
-    uint64_t job_id; /* 0: about none */
-    const char *file, *function;
-    unsigned line;
+    int priority; /* syslog's */
+    const struct gord_log_job *job;
+    const struct gord_log_place *place;
     const char *text; /* one line */
 };
 

@@ -15,7 +15,7 @@
 #include "daemon/base/journal.h"
 #include "proto/utf8.h"
 
-enum { LINE_BYTES = 4096 };
+enum { LINE_BYTES = 4096, QUEUE_BYTES = 64 };
 
 static const struct {
     const char *name;
@@ -92,6 +92,12 @@ int gord_log_level_parse(const char *name)
         }
     }
     return -EINVAL;
+}
+
+int gord_log_queue_length(const struct gord_log_job *job)
+{
+    size_t length = strcspn(job->queue, " ");
+    return length < QUEUE_BYTES ? (int)length : QUEUE_BYTES;
 }
 
 static const char *level_name(enum gord_log_level level)
@@ -172,27 +178,32 @@ static size_t write_json_text(char *out, size_t room, const char *text)
     return used;
 }
 
-static size_t write_json(char *line, size_t room, enum gord_log_level level, uint64_t job_id,
-                         const char *text)
+static size_t write_json(char *line, size_t room, enum gord_log_level level,
+                         const struct gord_log_job *job, const char *text)
 {
-    char when[64], job[48] = "";
+    char when[64], id[48] = "", queue[128] = "";
     write_time(when, sizeof when);
-    if (job_id != 0) {
-        snprintf(job, sizeof job, "\"job\":%llu,", (unsigned long long)job_id);
+    if (job->id != 0) {
+        snprintf(id, sizeof id, "\"job\":%llu,", (unsigned long long)job->id);
     }
-    size_t used = (size_t)snprintf(line, room, "{\"time\":\"%s\",\"level\":\"%s\",%s\"message\":\"",
-                                   when, level_name(level), job);
+    if (job->queue != NULL) { /* a name has nothing that would have to be escaped */
+        snprintf(queue, sizeof queue, "\"queue\":\"%.*s\",", gord_log_queue_length(job),
+                 job->queue);
+    }
+    size_t used =
+        (size_t)snprintf(line, room, "{\"time\":\"%s\",\"level\":\"%s\",%s%s\"message\":\"", when,
+                         level_name(level), id, queue);
     used += write_json_text(line + used, room - used - 4, text);
     return used + (size_t)snprintf(line + used, room - used, "\"}\n");
 }
 
 /* On stderr. If nobody takes our words there is nobody to tell. */
-static void write_line(enum gord_log_level level, uint64_t job_id, const char *text)
+static void write_line(enum gord_log_level level, const struct gord_log_job *job, const char *text)
 {
     char line[2 * LINE_BYTES];
     size_t used;
     if (atomic_load_explicit(&form, memory_order_relaxed) == GORD_LOG_JSON) {
-        used = write_json(line, sizeof line, level, job_id, text);
+        used = write_json(line, sizeof line, level, job, text);
     } else {
         used = write_head(line, 120, level);
         used += (size_t)snprintf(line + used, LINE_BYTES - used - 1, "%s", text);
@@ -212,8 +223,8 @@ static bool goes_with_fields(enum gord_log_level level, uint64_t job_id)
            !(last_word && atomic_load_explicit(&on_stream, memory_order_relaxed));
 }
 
-void gord_log_at(const struct gord_log_place *place, enum gord_log_level level, uint64_t job_id,
-                 const char *format, ...)
+void gord_log_at(const struct gord_log_place *place, enum gord_log_level level,
+                 const struct gord_log_job *job, const char *format, ...)
 {
     if (!gord_log_wants(level)) {
         return;
@@ -226,15 +237,14 @@ void gord_log_at(const struct gord_log_place *place, enum gord_log_level level, 
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (job_id != 0 && !json) { /* there it is a field, and nothing else is shown */
-        used = (size_t)snprintf(safe, sizeof safe, "job %llu: ", (unsigned long long)job_id);
+    if (job->id != 0 && !json) { /* there it is a field, and nothing else is shown */
+        used = (size_t)snprintf(safe, sizeof safe, "job %llu: ", (unsigned long long)job->id);
     }
     used += write_escaped(safe + used, sizeof safe - used - 1, text);
     safe[used] = '\0';
-    const struct gord_journal_record record = {(int)level,      job_id,      place->file,
-                                               place->function, place->line, safe};
-    if (!goes_with_fields(level, job_id) || fd < 0 || gord_journal_send(fd, &record) != 0) {
-        write_line(level, job_id, safe);
+    const struct gord_journal_record record = {(int)level, job, place, safe};
+    if (!goes_with_fields(level, job->id) || fd < 0 || gord_journal_send(fd, &record) != 0) {
+        write_line(level, job, safe);
     }
     errno = saved;
 }

@@ -287,7 +287,7 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
         {"log-format", "FORM", GORD_VALUE_WORD, 0, AT(log_format), .words = format_words,
          .initial = "auto",
          .doc = "Write text or json to stderr, or journal: records with fields such as "
-                "GOR_JOB_ID to systemd's journal; auto (default) is journal where "
+                "GOR_JOB_ID and GOR_QUEUE to systemd's journal; auto (default) is journal where "
                 "stderr is the journal, else text"},
     [GORD_OPT_CHECK_STORE] = {"check-store", NULL, GORD_VALUE_CHOICE, GORD_OPTION_COMMAND,
                               AT(check_store), .words = no_yes,

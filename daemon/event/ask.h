@@ -73,6 +73,13 @@ int gord_ask_check(const Gor__V1__JobSpec *wire, char *error, size_t error_bytes
 /* The lane's name; `out` has GORD_ASK_BYTES. Answers it. */
 const char *gord_ask_text(const struct gord_ask *ask, char *out);
 
+/* Its queue's name, for gord_log_of: what it answers begins with that, and ends with it or goes on with a
+ * blank. */
+static inline const char *gord_ask_queue(const char *text)
+{
+    return text[0] != '\0' ? text : GORD_DEFAULT_QUEUE;
+}
+
 /* The other way. -EBADMSG: it is no such text. */
 int gord_ask_parse(const char *text, struct gord_ask *out_ask);
 

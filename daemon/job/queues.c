@@ -138,6 +138,19 @@ static struct gord_resource *find(const struct gord_job_table *table, enum gord_
     return resource != NULL && resource->there ? resource : NULL;
 }
 
+/* A group stands in no lane of its own; its spec is always there. */
+const char *gord_queues_of(const struct gord_job_table *table, uint64_t id)
+{
+    const struct gord_job *job = gord_job_find(table, id);
+    if (job == NULL) {
+        return NULL;
+    }
+    if (job->kind == GORD_GROUP) {
+        return gord_job_has_spec(job) ? gord_ask_queue(job->body->spec->lane) : NULL;
+    }
+    return gord_ask_queue(gord_job_lane(table, job)->text);
+}
+
 const struct gord_resource *gord_queues_find(const struct gord_job_table *table,
                                              enum gord_resource_kind what, const char *name)
 {

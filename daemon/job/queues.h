@@ -62,6 +62,10 @@ int gord_queues_pause(struct gord_job_table *table, const char *name, bool pause
 int gord_queues_remove(struct gord_job_table *table, enum gord_resource_kind what,
                        const char *name);
 
+/* The queue of a job that is in memory, as gord_ask_queue answers it, until the job is changed or forgotten;
+ * NULL: it is not. */
+const char *gord_queues_of(const struct gord_job_table *table, uint64_t id);
+
 /* NULL: there is none. */
 const struct gord_resource *gord_queues_find(const struct gord_job_table *table,
                                              enum gord_resource_kind what, const char *name);

@@ -218,8 +218,8 @@ static void on_posted(void *arg, struct gord_inbox_item *item)
         gord_event_unref(event);
     }
     if (result == -ENOMEM) {
-        gord_log(GORD_LOG_ERROR, job_id, "out of memory for event '%s'; ending to recover",
-                 gord_event_kind_name(kind));
+        gord_log_of(GORD_LOG_ERROR, job_id, gord_queues_of(bus->table, job_id),
+                    "out of memory for event '%s'; ending to recover", gord_event_kind_name(kind));
         abort();
     }
 }

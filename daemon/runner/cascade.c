@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/text.h"
 
 void gord_cascade_fini(struct gord_cascade *cascade)
@@ -24,7 +25,8 @@ void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table 
         size_t room = cascade->room > 0 ? cascade->room * 2 : 16;
         struct gord_cascade_step *steps = realloc(cascade->steps, room * sizeof(*steps));
         if (steps == NULL) {
-            gord_log(GORD_LOG_ERROR, parent, "out of memory: the jobs below it live on");
+            gord_log_of(GORD_LOG_ERROR, parent, gord_queues_of(table, parent),
+                        "out of memory: the jobs below it live on");
             return;
         }
         cascade->steps = steps;
@@ -46,7 +48,8 @@ static void cancel_children(const struct gord_job_table *table,
     char cause[256];
 
     if (ids == NULL) {
-        gord_log(GORD_LOG_ERROR, step->parent, "out of memory: the jobs below it live on");
+        gord_log_of(GORD_LOG_ERROR, step->parent, gord_queues_of(table, step->parent),
+                    "out of memory: the jobs below it live on");
         return;
     }
     snprintf(cause, sizeof(cause), "its parent job %" PRIu64 " %s", step->parent, step->what);

@@ -13,6 +13,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/base/log.h"
 #include "daemon/job/group.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/webhook.h"
 
 #define SECOND_NS 1000000000LL
@@ -307,8 +308,9 @@ void gord_finish_hooks(struct gord_runner *runner, const struct gord_event *even
         result = result == 0 ? enter_everyones(runner, &ended) : result;
     }
     if (result != 0) {
-        gord_log(GORD_LOG_ERROR, event->job_id, "what is to run at its end was not submitted: %s",
-                 strerror(-result));
+        gord_log_of(GORD_LOG_ERROR, event->job_id,
+                    gord_queues_of(gord_bus_table(runner->bus), event->job_id),
+                    "what is to run at its end was not submitted: %s", strerror(-result));
     }
     gord_spec_unref(ended.spec);
 }

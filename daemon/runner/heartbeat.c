@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "daemon/base/log.h"
+#include "daemon/event/ask.h"
 #include "daemon/runner/run.h"
 #include "daemon/runner/runner.h"
 
@@ -18,8 +19,8 @@ static int64_t due_at(const struct gord_run *run)
 static void set_alarm(struct gord_heartbeats *heartbeats, struct gord_run *run)
 {
     if (gord_alarm_set(&heartbeats->alarm, &run->heartbeat.due, due_at(run)) != 0) {
-        gord_log(GORD_LOG_ERROR, run->id,
-                 "out of memory: its heartbeat is not watched until it is paused and resumed");
+        gord_log_of(GORD_LOG_ERROR, run->id, gord_ask_queue(run->spec->lane),
+                    "out of memory: its heartbeat is not watched until it is paused and resumed");
     }
 }
 
@@ -42,7 +43,8 @@ static void say_stuck(struct gord_heartbeats *heartbeats, struct gord_run *run)
              (double)run->spec->heartbeat_ns / (double)GOR_SECOND);
     if (gord_bus_emit(heartbeats->bus, gord_event_new(GORD_EVENT_STUCK, run->id, text), NULL) !=
         0) {
-        gord_log(GORD_LOG_ERROR, run->id, "out of memory: its history does not say: %s", text);
+        gord_log_of(GORD_LOG_ERROR, run->id, gord_ask_queue(run->spec->lane),
+                    "out of memory: its history does not say: %s", text);
     }
     if (kills) {
         gord_run_fail(run, text);

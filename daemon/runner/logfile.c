@@ -379,9 +379,9 @@ static void warn(struct gord_logfile *log, int error)
 {
     if (!log->warned) {
         log->warned = true;
-        gord_log(GORD_LOG_WARNING, log->id,
-                 "its output cannot be kept in %s: %s; until that ends it is only counted",
-                 log->root, strerror(-error));
+        gord_log_of(GORD_LOG_WARNING, log->id, log->queue,
+                    "its output cannot be kept in %s: %s; until that ends it is only counted",
+                    log->root, strerror(-error));
     }
 }
 

@@ -30,6 +30,7 @@ struct gord_logfile {
     struct gor_mutex lock;
     const char *root; /* borrowed: the folder of all logs */
     uint64_t id;
+    const char *queue; /* for gord_log_of; borrowed; NULL until the owner sets it */
     uint64_t cap_bytes;
     uint64_t dropped_bytes; /* since the last remark about it; guarded by lock, as the next six */
     int fd;                 /* of the part that is written to; -1: no file yet */

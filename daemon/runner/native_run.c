@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/event/ask.h"
 #include "daemon/runner/native.h"
 
 static void decide(struct gord_run *run, int code, struct gord_result *out_result)
@@ -72,8 +73,8 @@ static void on_panic(void *arg, const char *message)
     } else if (!atomic_load(&job->over)) {
         gord_run_note_panic(run, message);
     } else {
-        gord_log(GORD_LOG_WARNING, run->id,
-                 "a goroutine that it left behind panicked, and has ended: %s", message);
+        gord_log_of(GORD_LOG_WARNING, run->id, gord_ask_queue(run->spec->lane),
+                    "a goroutine that it left behind panicked, and has ended: %s", message);
     }
 }
 

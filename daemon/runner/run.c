@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/base/crashpoint.h"
+#include "daemon/event/ask.h"
 #include "daemon/runner/handover.h"
 #include "daemon/runner/native.h"
 #include "daemon/runner/retry.h"
@@ -65,6 +66,7 @@ struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *j
     if (run->standing != NULL && run->standing->attempt + run->standing->losses > 0) {
         gord_logfile_go_on(&run->log);
     }
+    run->log.queue = gord_ask_queue(run->spec->lane);
     run->log.appended = on_appended;
     run->log.appended_arg = run;
     gord_process_init(&run->process);

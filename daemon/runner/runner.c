@@ -8,6 +8,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/child.h"
 #include "daemon/runner/finish.h"
 #include "daemon/runner/runner_inside.h"
@@ -52,7 +53,8 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
     if (runner->gates.index.count > 0 &&
         (event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_STARTED) &&
         gord_gates_tell(&runner->gates, job) != 0) {
-        gord_log(GORD_LOG_ERROR, job->id, "out of memory: jobs that wait for it learn it late");
+        gord_log_of(GORD_LOG_ERROR, job->id, gord_queues_of(gord_bus_table(runner->bus), job->id),
+                    "out of memory: jobs that wait for it learn it late");
     }
     if ((event->kind == GORD_EVENT_FINISHED || event->kind == GORD_EVENT_STARTED) &&
         event->spec != NULL && event->spec->array_id != 0) {

@@ -10,6 +10,7 @@
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/job/group.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/runner_inside.h"
 
 /* ------------------------------------------------------------------ its tasks */
@@ -199,7 +200,9 @@ static void end_group(struct gord_runner *runner, const struct gord_job *group)
         event->report = gord_runner_group_report(group);
     }
     if (gord_bus_emit(runner->bus, event, NULL) != 0) {
-        gord_log(GORD_LOG_ERROR, group->id, "out of memory: its end is told after a restart");
+        gord_log_of(GORD_LOG_ERROR, group->id,
+                    gord_queues_of(gord_bus_table(runner->bus), group->id),
+                    "out of memory: its end is told after a restart");
     }
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/handover.h"
 #include "daemon/runner/proc.h"
 #include "daemon/runner/runner_inside.h"
@@ -90,8 +91,9 @@ static void give_up(struct gord_runner *runner, Gor__Handover__Run *note)
     const int fds[] = {note->pidfd,     note->stdout_fd, note->stderr_fd, note->progress_fd,
                        note->result_fd, note->input_fd,  note->group_fd};
 
-    gord_log(GORD_LOG_ERROR, note->job_id,
-             "the program that was handed over cannot go on, and is killed");
+    gord_log_of(GORD_LOG_ERROR, note->job_id,
+                gord_queues_of(gord_bus_table(runner->bus), note->job_id),
+                "the program that was handed over cannot go on, and is killed");
     (void)kill(-note->pid, SIGKILL);
     gord_children_forget(&runner->env.children, note->pid, &use);
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/lua/script.h"
 #include "daemon/runner/runner_inside.h"
 
@@ -38,7 +39,7 @@ void gord_runner_fail_to_start(struct gord_runner *runner, uint64_t id, const ch
     char detail[160];
 
     snprintf(detail, sizeof(detail), "cannot start: %s: %s", what, strerror(-error));
-    gord_log(GORD_LOG_ERROR, id, "%s", detail);
+    gord_log_of(GORD_LOG_ERROR, id, gord_queues_of(gord_bus_table(runner->bus), id), "%s", detail);
     gord_bus_emit(runner->bus, gord_event_finished(id, GOR__V1__OUTCOME__SPAWN_ERROR, 0, 0, detail),
                   NULL);
 }

@@ -10,6 +10,7 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/runner_inside.h"
 
 struct ids {
@@ -186,7 +187,8 @@ static void abandon(struct gord_runner *runner, struct gord_job *job, void *arg)
     if (gord_handed_has(&runner->handed, job->id)) {
         return;
     }
-    gord_log(GORD_LOG_WARNING, job->id, "%s", detail);
+    gord_log_of(GORD_LOG_WARNING, job->id, gord_queues_of(gord_bus_table(runner->bus), job->id),
+                "%s", detail);
     if (run != NULL && atomic_load(&run->requeued)) {
         (void)queue_again(runner, job, detail);
     } else {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/job/queues.h"
 #include "daemon/runner/handover.h"
 #include "daemon/runner/proc.h"
 #include "daemon/runner/retry.h"
@@ -270,7 +271,8 @@ static int settle(struct gord_bus *bus, const struct left *left, const struct gr
                  group);
         detail = "the daemon ended while it ran; its processes were killed";
     }
-    gord_log(GORD_LOG_WARNING, left->id, "%s", remark);
+    gord_log_of(GORD_LOG_WARNING, left->id, gord_queues_of(gord_bus_table(bus), left->id), "%s",
+                remark);
     int result = gord_bus_emit(bus, gord_event_new(GORD_EVENT_RECOVERED, left->id, remark), NULL);
     return result == 0 ? end_or_requeue(bus, left->id, detail) : result;
 }

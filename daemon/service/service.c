@@ -9,6 +9,7 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
+#include "daemon/event/ask.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/auth.h"
 #include "daemon/service/crons.h"
@@ -304,7 +305,8 @@ static void follow_key(struct gord_service *service, const struct gord_event *ev
     if (event->kind == GORD_EVENT_FINISHED) {
         gord_unique_remove(&service->unique, job->body->uid, spec->unique, job->id);
     } else if (take_back_key(service, job) != 0) {
-        gord_log(GORD_LOG_ERROR, job->id, "out of memory: its unique key is not kept");
+        gord_log_of(GORD_LOG_ERROR, job->id, gord_ask_queue(spec->lane),
+                    "out of memory: its unique key is not kept");
     }
 }
 

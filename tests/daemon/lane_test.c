@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/log.h"
 #include "daemon/job/queues.h"
 #include "tests/daemon/specs.h"
 
@@ -447,6 +448,29 @@ TEST(lane_can_go_before_its_job_was_committed)
     struct gord_job *taken = gord_job_take(table, GORD_NATIVE);
     CHECK(taken != NULL && taken->id == id);
     CHECK(gord_job_table_is_valid(table));
+    gord_job_table_free(table);
+}
+
+/* What a record in the log says of the job. */
+TEST(queue_of_a_job_is_told_from_its_entry_until_it_is_forgotten)
+{
+    struct gord_job_table *table = new_table(0);
+    struct plain_job job = {.slots = 1};
+    struct gord_log_job said = {0};
+    CHECK_EQ(gord_queues_set(table, GORD_QUEUE, queue_names[2], GORD_UNLIMITED), 0);
+    uint64_t plain = submit(table, spec_of(&job));
+    CHECK_STR(gord_queues_of(table, plain), "default");
+    job.queue = 2;
+    job.priority = 7;
+    uint64_t night = submit(table, spec_of(&job));
+    said.queue = gord_queues_of(table, night);
+    CHECK_EQ(gord_log_queue_length(&said), 5);
+    CHECK(strncmp(said.queue, "night", 5) == 0);
+    apply(table, gord_event_finished(night, GOR__V1__OUTCOME__CANCELLED, 0, 0, "test"));
+    CHECK(gord_queues_of(table, night) != NULL);
+    commit_all(table);
+    CHECK(gord_queues_of(table, night) == NULL);
+    CHECK(gord_queues_of(table, night + 1) == NULL);
     gord_job_table_free(table);
 }
 

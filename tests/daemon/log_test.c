@@ -105,6 +105,15 @@ static void record_for_the_journal(void)
     CHECK_EQ(gord_log_use(GORD_LOG_JOURNAL, path), 0);
     gord_log(GORD_LOG_WARNING, 7, "two\nlines");
     gord_log(GORD_LOG_INFO, 0, "of none");
+    gord_log_of(GORD_LOG_INFO, 8, "night", "by name");
+    gord_log_of(GORD_LOG_INFO, 9, "a.long-name_2 5 1 pool=3", "by what it asks for");
+}
+
+static void receive(char text[4096])
+{
+    ssize_t count = recv(journal, text, 4095, 0);
+    CHECK(count > 0);
+    text[count] = '\0';
 }
 
 TEST(journal_gets_fields)
@@ -121,6 +130,11 @@ TEST(journal_gets_fields)
     CHECK(count > 0);
     text[count] = '\0';
     CHECK(strstr(text, "GOR_JOB_ID") == NULL && strstr(text, "\nMESSAGE=of none\n") != NULL);
+    CHECK(strstr(text, "GOR_QUEUE") == NULL);
+    receive(text);
+    CHECK(strstr(text, "\nGOR_JOB_ID=8\nGOR_QUEUE=night\nMESSAGE=job 8: by name\n") != NULL);
+    receive(text);
+    CHECK(strstr(text, "\nGOR_JOB_ID=9\nGOR_QUEUE=a.long-name_2\nMESSAGE=job 9: by what") != NULL);
     close(journal);
 }
 
@@ -168,6 +182,7 @@ static void json_records(void)
     CHECK_EQ(gord_log_use(GORD_LOG_JSON, NULL), 0);
     gord_log(GORD_LOG_INFO, 7, "say \"a\\b\" \xc3\xa9 \xff\n");
     gord_log(GORD_LOG_ERROR, 0, "broken");
+    gord_log_of(GORD_LOG_INFO, 8, "night 1 1", "of a queue");
 }
 
 TEST(json_is_an_object_a_line)
@@ -177,6 +192,7 @@ TEST(json_is_an_object_a_line)
     CHECK(strstr(said, "Z\",\"level\":\"info\",\"job\":7,\"message\":"
                        "\"say \\\"a\\\\b\\\" \xc3\xa9 \\ufffd\\\\x0a\"}\n") != NULL);
     CHECK(strstr(said, "\"level\":\"error\",\"message\":\"broken\"}\n") != NULL);
+    CHECK(strstr(said, "\"job\":8,\"queue\":\"night\",\"message\":\"of a queue\"}\n") != NULL);
 }
 
 TEST(levels_have_names)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """kill -9 at random moments: every acknowledged job is found again, ids are never given twice."""
 
+import json
 import os
 import random
 import select
@@ -157,6 +158,23 @@ class Recovery(unittest.TestCase):
         client.close()
         self.assertEqual(gord.stop(), 0)
         print(f"settled {settled:.2f} s after the start of the new daemon")
+
+    def test_log_tells_the_queue_of_a_job_that_was_found(self):
+        gord = e2e.Gord("--log-format", "json")
+        self.addCleanup(gord.close)
+        gord.start()
+        client = gord.client()
+        client.call("Queues", "SetQueue", name="night", slots=3)
+        jobs = {client.exec("sleep", "1000", queue=queue, priority=5): queue or "default"
+                for queue in ("night", "")}
+        for job in jobs:
+            client.wait_process(job)
+        gord.kill()
+        client.close()
+        gord.start()
+        found = [json.loads(line) for line in gord.stderr().splitlines() if "when the daemon started" in line]
+        self.assertEqual({record["job"]: record["queue"] for record in found}, jobs)
+        self.assertEqual(gord.stop(), 0)
 
 
 if __name__ == "__main__":

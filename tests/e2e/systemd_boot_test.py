@@ -183,6 +183,7 @@ class Booted(unittest.TestCase):
         self.assertEqual(record["PRIORITY"], "4")
         self.assertEqual(record["_SYSTEMD_UNIT"], "gord.service")
         self.assertEqual(record["CODE_FILE"], "daemon/runner/sweep.c")
+        self.assertEqual(record["GOR_QUEUE"], "default")
 
     def test_quiet_daemon_is_left_alone_by_the_watchdog(self):
         self.job("true")
