@@ -434,8 +434,9 @@ static int show_job(const struct arguments *arguments, uint64_t id, bool one_of_
 }
 
 /* The code of the first failure. */
-static int show_jobs(const struct arguments *arguments, const struct gorctl_ids *ids)
+static int show_jobs(const void *arg, const struct gorctl_ids *ids)
 {
+    const struct arguments *arguments = arg;
     int code = GORCTL_EXIT_OK;
     for (size_t i = 0; i < ids->count && !ferror(stdout); i++) {
         if (i > 0 && !arguments->ctl->json) {
@@ -455,13 +456,6 @@ int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
                                      .doc = doc,
                                      .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
-    struct gorctl_ids ids;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = gorctl_selector_resolve(ctl, &arguments.selector, false, &ids);
-    gorctl_selector_fini(&arguments.selector);
-    if (code == GORCTL_EXIT_OK) {
-        code = show_jobs(&arguments, &ids);
-        gorctl_ids_fini(&ids);
-    }
-    return code;
+    return gorctl_selector_run(ctl, &arguments.selector, show_jobs, &arguments);
 }

@@ -173,8 +173,9 @@ static int show_tree(const struct arguments *arguments, uint64_t id, bool one_of
 }
 
 /* Each tree once, whichever of its jobs are meant. The code of the first failure. */
-static int show_trees(const struct arguments *arguments, const struct gorctl_ids *ids)
+static int show_trees(const void *arg, const struct gorctl_ids *ids)
 {
+    const struct arguments *arguments = arg;
     struct gorctl_ids shown = {0};
     int code = GORCTL_EXIT_OK;
     if (ids->count > JOBS_MOST) {
@@ -200,13 +201,6 @@ int gorctl_cmd_tree(struct gorctl *ctl, int argc, char **argv)
                                      .doc = doc,
                                      .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
-    struct gorctl_ids ids;
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = gorctl_selector_resolve(ctl, &arguments.selector, false, &ids);
-    gorctl_selector_fini(&arguments.selector);
-    if (code == GORCTL_EXIT_OK) {
-        code = show_trees(&arguments, &ids);
-        gorctl_ids_fini(&ids);
-    }
-    return code;
+    return gorctl_selector_run(ctl, &arguments.selector, show_trees, &arguments);
 }

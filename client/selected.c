@@ -97,6 +97,19 @@ int gorctl_selector_resolve(struct gorctl *ctl, const struct gorctl_selector *se
     return code;
 }
 
+int gorctl_selector_run(struct gorctl *ctl, struct gorctl_selector *selector,
+                        int (*fn)(const void *arg, const struct gorctl_ids *ids), const void *arg)
+{
+    struct gorctl_ids ids;
+    int code = gorctl_selector_resolve(ctl, selector, false, &ids);
+    gorctl_selector_fini(selector);
+    if (code == GORCTL_EXIT_OK) {
+        code = fn(arg, &ids);
+        gorctl_ids_fini(&ids);
+    }
+    return code;
+}
+
 int gorctl_selector_one(struct gorctl *ctl, const struct gorctl_selector *selector,
                         uint64_t *out_id)
 {

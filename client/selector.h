@@ -71,6 +71,11 @@ void gorctl_selection_fini(struct gorctl_selection *selection);
 int gorctl_selector_resolve(struct gorctl *ctl, const struct gorctl_selector *selector,
                             bool live_only, struct gorctl_ids *out_ids);
 
+/* fn(arg, ids) of the jobs that are meant, ended ones too. Its exit code, or that of finding them; the selector
+ * is no longer needed then. */
+int gorctl_selector_run(struct gorctl *ctl, struct gorctl_selector *selector,
+                        int (*fn)(const void *arg, const struct gorctl_ids *ids), const void *arg);
+
 /* The one job that is meant; several: GORCTL_EXIT_USAGE. An exit code. */
 int gorctl_selector_one(struct gorctl *ctl, const struct gorctl_selector *selector,
                         uint64_t *out_id);
