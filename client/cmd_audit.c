@@ -16,7 +16,6 @@
 #include "client/options.h"
 #include "client/screen.h"
 #include "client/table.h"
-#include "client/text.h"
 #include "client/when.h"
 #include "gor/v1/runtime.pb-c.h"
 #include "gor/v1/store.pb-c.h"
@@ -203,26 +202,19 @@ static struct gorctl_table *new_table(void)
     return gorctl_table_new(columns, sizeof columns / sizeof columns[0]);
 }
 
-static void add_cell(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 /* Why it failed, else what it was about. */
 static void add_what(struct gorctl_table *table, const json_t *line)
 {
     const json_t *request = json_object_get(line, "request");
     char *what = NULL;
     if (text_of(line, "detail")[0] != '\0') {
-        add_cell(table, text_of(line, "detail"));
+        gorctl_table_text(table, text_of(line, "detail"));
         return;
     }
     if (request != NULL) {
         what = json_dumps(request, JSON_COMPACT | JSON_ENCODE_ANY);
     }
-    add_cell(table, what != NULL ? what : "-");
+    gorctl_table_text(table, what != NULL ? what : "-");
     free(what);
 }
 
@@ -234,16 +226,16 @@ static void add_row(struct gorctl_table *table, const json_t *line)
     if (uid != NULL) {
         (void)snprintf(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(uid));
     }
-    add_cell(table, text_of(line, "time"));
-    add_cell(table, number);
-    add_cell(table, text_of(line, "role"));
-    add_cell(table, text_of(line, "from"));
-    add_cell(table, text_of(line, "by"));
-    add_cell(table, text_of(line, "method"));
+    gorctl_table_text(table, text_of(line, "time"));
+    gorctl_table_text(table, number);
+    gorctl_table_text(table, text_of(line, "role"));
+    gorctl_table_text(table, text_of(line, "from"));
+    gorctl_table_text(table, text_of(line, "by"));
+    gorctl_table_text(table, text_of(line, "method"));
     if (missing != NULL) {
         (void)snprintf(number, sizeof number, "%" PRId64, (int64_t)json_integer_value(missing));
     }
-    add_cell(table, missing != NULL ? number : text_of(line, "status"));
+    gorctl_table_text(table, missing != NULL ? number : text_of(line, "status"));
     add_what(table, line);
 }
 

@@ -321,9 +321,7 @@ static json_t *to_json(const struct gorctl_contexts *contexts, const struct gorc
 
 static void cell(struct gorctl_table *table, const char *value)
 {
-    char *clean = gorctl_text_escape(value != NULL ? value : "", value != NULL ? strlen(value) : 0);
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
+    gorctl_table_text(table, value != NULL ? value : "");
 }
 
 static void list_all(const struct gorctl *ctl, const struct gorctl_contexts *contexts)

@@ -98,13 +98,6 @@ void gorctl_cron_show(const ProtobufCMessage *reply, void *arg)
     line_number("User", cron->uid);
 }
 
-static void add_text(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 static void add_number(struct gorctl_table *table, uint64_t number)
 {
     char text[24];
@@ -115,9 +108,9 @@ static void add_number(struct gorctl_table *table, uint64_t number)
 static void add_row(struct gorctl_table *table, const Gor__V1__Cron *cron, int64_t now_ns)
 {
     char next[GORCTL_WHEN_ROOM];
-    add_text(table, cron->spec->name);
-    add_text(table, cron->spec->expr);
-    add_text(table, cron->spec->zone);
+    gorctl_table_text(table, cron->spec->name);
+    gorctl_table_text(table, cron->spec->expr);
+    gorctl_table_text(table, cron->spec->zone);
     gorctl_time_text(cron->next_ns, now_ns, next);
     gorctl_table_cell(table, cron->paused ? "paused" : cron->next_ns == 0 ? "over" : next, NULL);
     add_number(table, cron->last_job);

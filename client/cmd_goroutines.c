@@ -13,7 +13,6 @@
 #include "client/options.h"
 #include "client/screen.h"
 #include "client/table.h"
-#include "client/text.h"
 #include "client/when.h"
 #include "gor/v1/runtime.pb-c.h"
 
@@ -47,28 +46,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static void add_clean(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 static void add_row(struct gorctl_table *table, const Gor__V1__Goroutine *goroutine)
 {
     char text[GORCTL_WHEN_ROOM];
     snprintf(text, sizeof(text), "%" PRIu64, goroutine->id);
     gorctl_table_cell(table, text, NULL);
-    add_clean(table, goroutine->state);
-    add_clean(table, goroutine->wait_reason);
+    gorctl_table_text(table, goroutine->state);
+    gorctl_table_text(table, goroutine->wait_reason);
     if (goroutine->waiting_ns > 0) {
         gorctl_duration_text(goroutine->waiting_ns, text);
     } else {
         strcpy(text, "-");
     }
     gorctl_table_cell(table, text, NULL);
-    add_clean(table, goroutine->name);
-    add_clean(table, goroutine->function);
+    gorctl_table_text(table, goroutine->name);
+    gorctl_table_text(table, goroutine->function);
     gorctl_bytes_text(goroutine->stack_used_bytes, text);
     gorctl_table_cell(table, text, NULL);
 }

@@ -70,13 +70,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---------------------------------------------------------------- listing */
 
-static void add_text(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 static void show_modules(const ProtobufCMessage *message, void *arg)
 {
     const Gor__V1__ListPluginsReply *reply = (const Gor__V1__ListPluginsReply *)message;
@@ -89,8 +82,8 @@ static void show_modules(const ProtobufCMessage *message, void *arg)
     for (size_t i = 0; i < reply->n_plugins; i++) {
         const Gor__V1__Plugin *plugin = reply->plugins[i];
         bool builtin = plugin->file[0] == '\0';
-        add_text(table, plugin->module);
-        add_text(table, plugin->version);
+        gorctl_table_text(table, plugin->module);
+        gorctl_table_text(table, plugin->version);
         char *generation = builtin ? gorctl_format("-")
                                    : gorctl_format("%" PRIu64 "%s", plugin->generation,
                                                    plugin->current ? "" : " (old)");
@@ -99,7 +92,7 @@ static void show_modules(const ProtobufCMessage *message, void *arg)
         gorctl_table_number(table, plugin->n_functions);
         gorctl_table_number(table, plugin->jobs);
         gorctl_table_number(table, plugin->left_behind);
-        add_text(table, builtin ? "-" : plugin->file);
+        gorctl_table_text(table, builtin ? "-" : plugin->file);
     }
     gorctl_table_show(table);
 }
@@ -114,9 +107,9 @@ static void show_functions(const ProtobufCMessage *message, void *arg)
     for (size_t i = 0; i < reply->n_plugins; i++) {
         const Gor__V1__Plugin *plugin = reply->plugins[i];
         for (size_t j = 0; plugin->current && j < plugin->n_functions; j++) {
-            add_text(table, plugin->functions[j]->name);
-            add_text(table, plugin->functions[j]->usage);
-            add_text(table, plugin->functions[j]->about);
+            gorctl_table_text(table, plugin->functions[j]->name);
+            gorctl_table_text(table, plugin->functions[j]->usage);
+            gorctl_table_text(table, plugin->functions[j]->about);
         }
     }
     gorctl_table_show(table);

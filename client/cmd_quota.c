@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_quota.c - `gorctl quota`: how many jobs each owner has, and may have. */
-#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "client/alloc.h"
 #include "client/answer.h"
@@ -12,7 +9,6 @@
 #include "client/gorctl.h"
 #include "client/options.h"
 #include "client/table.h"
-#include "client/text.h"
 #include "client/whom.h"
 #include "gor/v1/queues.pb-c.h"
 
@@ -37,9 +33,7 @@ static void add_owner(struct gorctl_table *table, const Gor__V1__OwnerQuota *own
 {
     char text[OWNER_ROOM];
     if (owner->name[0] != '\0' && (owner->name[0] < '0' || owner->name[0] > '9')) {
-        char *clean = gorctl_text_escape(owner->name, strlen(owner->name));
-        gorctl_table_cell(table, clean, NULL);
-        free(clean);
+        gorctl_table_text(table, owner->name);
         return;
     }
     gorctl_user_text(owner->uid, text, sizeof(text));

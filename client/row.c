@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "client/row.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "client/screen.h"
 #include "client/text.h"
@@ -12,9 +9,7 @@
 
 void gorctl_row_id(struct gorctl_table *table, const Gor__V1__Job *job)
 {
-    char text[GORCTL_WHEN_ROOM];
-    snprintf(text, sizeof(text), "%" PRIu64, job->id);
-    gorctl_table_cell(table, text, NULL);
+    gorctl_table_number(table, job->id);
 }
 
 void gorctl_row_status(struct gorctl_table *table, const Gor__V1__Job *job)
@@ -33,16 +28,9 @@ void gorctl_row_took(struct gorctl_table *table, const Gor__V1__Job *job, int64_
     gorctl_table_cell(table, text, NULL);
 }
 
-static void add_clean(struct gorctl_table *table, const char *text)
-{
-    char *clean = gorctl_text_escape(text, strlen(text));
-    gorctl_table_cell(table, clean, NULL);
-    free(clean);
-}
-
 void gorctl_row_name(struct gorctl_table *table, const Gor__V1__Job *job)
 {
-    add_clean(table, job->spec != NULL ? job->spec->name : "");
+    gorctl_table_text(table, job->spec != NULL ? job->spec->name : "");
 }
 
 void gorctl_row_command(struct gorctl_table *table, const Gor__V1__Job *job)

@@ -180,6 +180,13 @@ void gorctl_table_print(struct gorctl_table *table, FILE *out, unsigned width, b
     forget_rows(table);
 }
 
+void gorctl_table_text(struct gorctl_table *table, const char *text)
+{
+    char *clean = gorctl_text_escape(text, strlen(text));
+    gorctl_table_cell(table, clean, NULL);
+    free(clean);
+}
+
 void gorctl_table_number(struct gorctl_table *table, uint64_t number)
 {
     char text[24];

@@ -29,6 +29,9 @@ void gorctl_table_free(struct gorctl_table *table);
  * (text.h). `style` is an escape sequence, or NULL. */
 void gorctl_table_cell(struct gorctl_table *table, const char *text, const char *style);
 
+/* The same of text from anywhere, which is made clean. */
+void gorctl_table_text(struct gorctl_table *table, const char *text);
+
 void gorctl_table_number(struct gorctl_table *table, uint64_t number);
 
 size_t gorctl_table_rows(const struct gorctl_table *table);

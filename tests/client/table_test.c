@@ -135,3 +135,15 @@ TEST(table_free_takes_null_and_half_rows)
     gorctl_table_cell(table, "half a row", NULL);
     gorctl_table_free(table);
 }
+
+TEST(table_makes_text_from_anywhere_clean)
+{
+    struct gorctl_table *table = gorctl_table_new(columns, 3);
+    gorctl_table_number(table, 7);
+    gorctl_table_text(table, "a\x1b[2J\nb");
+    gorctl_table_text(table, "");
+    check_printed(table, 0, false,
+                  "ID  NAME         COMMAND\n"
+                  " 7  a\\x1b[2J\\nb\n");
+    gorctl_table_free(table);
+}
