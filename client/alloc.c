@@ -56,3 +56,8 @@ char *gorctl_format(const char *format, ...)
     va_end(args);
     return there_or_end(length < 0 ? NULL : text);
 }
+
+FILE *gorctl_memory_stream(char **out_text, size_t *out_length)
+{
+    return there_or_end(open_memstream(out_text, out_length));
+}

@@ -9,6 +9,7 @@
 #define GOR_CLIENT_ALLOC_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 /* Say so and end. */
 void gorctl_out_of_memory(void) __attribute__((noreturn));
@@ -23,6 +24,9 @@ void *gorctl_grow(void *memory, size_t count, size_t size);
 void *gorctl_copy(const void *bytes, size_t length);
 
 char *gorctl_strdup(const char *text);
+
+/* A stream into memory: what was written is whole in *out_text once it is closed. */
+FILE *gorctl_memory_stream(char **out_text, size_t *out_length);
 
 char *gorctl_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

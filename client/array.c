@@ -147,10 +147,7 @@ char *gorctl_array_text(const Gor__V1__Array *array)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL) {
-        gorctl_out_of_memory();
-    }
+    FILE *out = gorctl_memory_stream(&text, &size);
     for (size_t i = 0; i < array->n_indices; i++) {
         const Gor__V1__Array__Range *range = array->indices[i];
         fprintf(out, "%s%" PRIu32, i > 0 ? "," : "", range->first);

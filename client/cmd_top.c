@@ -231,10 +231,7 @@ static int make_picture(struct top *top, char **out_text, size_t *out_length)
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
-    top->out = open_memstream(out_text, out_length);
-    if (top->out == NULL) {
-        gorctl_out_of_memory();
-    }
+    top->out = gorctl_memory_stream(out_text, out_length);
     put_head(top, (const Gor__V1__StatsReply *)stats);
     wire_decoded_free(stats);
     code = put_table(top);

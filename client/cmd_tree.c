@@ -79,10 +79,7 @@ static char *branch_text(const Gor__V1__TreeReply *reply, size_t at)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL) {
-        gorctl_out_of_memory();
-    }
+    FILE *out = gorctl_memory_stream(&text, &size);
     uint32_t depth = reply->depths[at];
     for (uint32_t level = 1; level < depth; level++) {
         fputs(has_younger_sibling(reply, at, level) ? "│  " : "   ", out);

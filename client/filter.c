@@ -87,10 +87,7 @@ char *gorctl_filter_run(struct gorctl_filter *filter, const void *bytes, size_t 
     }
     filter->held_length = 0;
     char *text = NULL;
-    FILE *out = open_memstream(&text, out_length);
-    if (out == NULL) {
-        gorctl_out_of_memory();
-    }
+    FILE *out = gorctl_memory_stream(&text, out_length);
     put_all(filter, out, whole, whole_length);
     fclose(out);
     free(whole);

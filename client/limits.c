@@ -243,15 +243,6 @@ int gorctl_limits_add(Gor__V1__ExecSpec *exec, const char *text, char why[GORCTL
 
 /* --------------------------------------------------------------- showing */
 
-static FILE *begin_text(char **text, size_t *size)
-{
-    FILE *out = open_memstream(text, size);
-    if (out == NULL) {
-        gorctl_out_of_memory();
-    }
-    return out;
-}
-
 static void put_value(FILE *out, enum unit unit, uint64_t value_plus_1)
 {
     static const char *const endings[] = {"", "", "s", "us"};
@@ -292,7 +283,7 @@ char *gorctl_rlimits_text(Gor__V1__Rlimit *const *rlimits, size_t count)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = begin_text(&text, &size);
+    FILE *out = gorctl_memory_stream(&text, &size);
     put_rlimits(out, rlimits, count, false);
     fclose(out);
     return text;
@@ -303,7 +294,7 @@ char *gorctl_limits_text(const Gor__V1__Limits *limits)
     char *text = NULL;
     size_t size = 0;
     const char *comma = "";
-    FILE *out = begin_text(&text, &size);
+    FILE *out = gorctl_memory_stream(&text, &size);
     if (limits->memory_bytes != 0) {
         fputs("mem=", out);
         put_value(out, BYTES, limits->memory_bytes + 1);

@@ -53,10 +53,7 @@ char *gorctl_stops_text(const Gor__V1__ExecSpec *exec)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    if (out == NULL) {
-        gorctl_out_of_memory();
-    }
+    FILE *out = gorctl_memory_stream(&text, &size);
     for (size_t i = 0; i < exec->n_stop_signals; i++) {
         const Gor__V1__StopSignal *step = exec->stop_signals[i];
         const char *name = sigabbrev_np(step->signal);

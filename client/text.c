@@ -135,21 +135,11 @@ static void put_clean(FILE *out, const uint8_t *at, size_t length)
     }
 }
 
-/* A stream into memory; the text is whole once it is closed. */
-static FILE *begin_text(char **text, size_t *size)
-{
-    FILE *out = open_memstream(text, size);
-    if (out == NULL) {
-        gorctl_out_of_memory();
-    }
-    return out;
-}
-
 char *gorctl_text_escape(const void *bytes, size_t length)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = begin_text(&text, &size);
+    FILE *out = gorctl_memory_stream(&text, &size);
     put_clean(out, bytes, length);
     fclose(out);
     return text;
@@ -247,7 +237,7 @@ char *gorctl_text_words(const struct gorctl_word *words, size_t count)
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *out = begin_text(&text, &size);
+    FILE *out = gorctl_memory_stream(&text, &size);
     for (size_t i = 0; i < count; i++) {
         if (i > 0) {
             putc(' ', out);
