@@ -53,6 +53,8 @@ int gorctl_batch_duration(const struct gorctl_batch_reading *reading, const char
                           const json_t *value, int64_t *out_ns);
 int gorctl_batch_moment(const struct gorctl_batch_reading *reading, const char *name,
                         const json_t *value, int64_t *out_ns);
+int gorctl_batch_flag(const struct gorctl_batch_reading *reading, const char *name,
+                      const json_t *value, protobuf_c_boolean *out_flag);
 /* A whole number within the bounds. */
 int gorctl_batch_number(const struct gorctl_batch_reading *reading, const char *name,
                         const json_t *value, json_int_t least, json_int_t most);

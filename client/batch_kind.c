@@ -168,22 +168,14 @@ static int read_limits(const struct gorctl_batch_reading *reading, const json_t 
 
 static int read_strict(const struct gorctl_batch_reading *reading, const json_t *value)
 {
-    if (!json_is_boolean(value)) {
-        gorctl_batch_complain(reading, "\"limit_strict\" must be true or false");
-        return -EINVAL;
-    }
-    gorctl_limits_of(reading->spec->exec)->strict = json_is_true(value);
-    return 0;
+    return gorctl_batch_flag(reading, "limit_strict", value,
+                             &gorctl_limits_of(reading->spec->exec)->strict);
 }
 
 static int read_skips_pauses(const struct gorctl_batch_reading *reading, const json_t *value)
 {
-    if (!json_is_boolean(value)) {
-        gorctl_batch_complain(reading, "\"timeout_skips_pauses\" must be true or false");
-        return -EINVAL;
-    }
-    reading->spec->exec->timeout_skips_pauses = json_is_true(value);
-    return 0;
+    return gorctl_batch_flag(reading, "timeout_skips_pauses", value,
+                             &reading->spec->exec->timeout_skips_pauses);
 }
 
 /* "native", "lua", "lua_file" and "clear_env" come first of all and are read by gorctl_batch_begin(). */
@@ -242,8 +234,8 @@ static int begin_lua(struct gorctl_batch_reading *reading, const json_t *text, c
 
 static int begin_exec(struct gorctl_batch_reading *reading, const json_t *clear)
 {
-    if (clear != NULL && !json_is_boolean(clear)) {
-        gorctl_batch_complain(reading, "\"clear_env\" must be true or false");
+    protobuf_c_boolean clears = false;
+    if (clear != NULL && gorctl_batch_flag(reading, "clear_env", clear, &clears) != 0) {
         return -EINVAL;
     }
     reading->spec = gorctl_spec_new_exec();
@@ -252,7 +244,7 @@ static int begin_exec(struct gorctl_batch_reading *reading, const json_t *clear)
         gorctl_batch_complain(reading, "the current directory cannot be told: %s", strerror(-rc));
         return -EINVAL;
     }
-    if (json_is_true(clear)) {
+    if (clears) {
         gorctl_spec_clear_env(reading->spec->exec);
     }
     return 0;

@@ -206,12 +206,7 @@ static int read_on_finish_url(const struct gorctl_batch_reading *reading, const 
 
 static int read_hold(const struct gorctl_batch_reading *reading, const json_t *value)
 {
-    if (!json_is_boolean(value)) {
-        gorctl_batch_complain(reading, "\"hold\" must be true or false");
-        return -EINVAL;
-    }
-    reading->spec->held = json_is_true(value);
-    return 0;
+    return gorctl_batch_flag(reading, "hold", value, &reading->spec->held);
 }
 
 static int read_in(const struct gorctl_batch_reading *reading, const json_t *value)

@@ -81,6 +81,17 @@ int gorctl_batch_moment(const struct gorctl_batch_reading *reading, const char *
     return rc;
 }
 
+int gorctl_batch_flag(const struct gorctl_batch_reading *reading, const char *name,
+                      const json_t *value, protobuf_c_boolean *out_flag)
+{
+    if (!json_is_boolean(value)) {
+        gorctl_batch_complain(reading, "\"%s\" must be true or false", name);
+        return -EINVAL;
+    }
+    *out_flag = json_is_true(value);
+    return 0;
+}
+
 int gorctl_batch_number(const struct gorctl_batch_reading *reading, const char *name,
                         const json_t *value, json_int_t least, json_int_t most)
 {
