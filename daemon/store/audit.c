@@ -151,10 +151,7 @@ static int check_strays(struct gord_auditor *auditor)
     gord_audit_begin(auditor);
     uint64_t before = auditor->audit->problems;
     int err = gord_audit_each(auditor, strays, visit_stray);
-    if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
-        err = gord_audit_error(auditor, sqlite3_exec(auditor->db, removal, NULL, NULL, NULL));
-        auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
-    }
+    err = err != 0 ? err : gord_audit_repair(auditor, before, removal);
     gord_audit_begin(auditor);
     return err != 0 ? err
                     : gord_audit_each(
@@ -270,12 +267,7 @@ static int check_envs(struct gord_auditor *auditor)
     auditor->audit->envs = (uint64_t)count;
     uint64_t before = auditor->audit->problems;
     err = err != 0 ? err : gord_audit_each(auditor, "SELECT id" UNUSED_ENVS, visit_unused_env);
-    if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
-        err = gord_audit_error(auditor,
-                               sqlite3_exec(auditor->db, "DELETE" UNUSED_ENVS, NULL, NULL, NULL));
-        auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
-    }
-    return err;
+    return err != 0 ? err : gord_audit_repair(auditor, before, "DELETE" UNUSED_ENVS);
 }
 
 /* ------------------------------------------------------------- the log */
@@ -409,13 +401,8 @@ static int check_tokens(struct gord_auditor *auditor)
     gord_audit_begin(auditor);
     uint64_t before = auditor->audit->problems;
     int err = gord_audit_each(auditor, "SELECT id FROM tokens WHERE " BAD_TOKEN, visit_bad_token);
-    if (err == 0 && auditor->opts->repair && auditor->audit->problems > before) {
-        err = gord_audit_error(
-            auditor,
-            sqlite3_exec(auditor->db, "DELETE FROM tokens WHERE " BAD_TOKEN, NULL, NULL, NULL));
-        auditor->audit->repaired += err == 0 ? auditor->audit->problems - before : 0;
-    }
-    return err;
+    return err != 0 ? err
+                    : gord_audit_repair(auditor, before, "DELETE FROM tokens WHERE " BAD_TOKEN);
 #undef BAD_TOKEN
 }
 
