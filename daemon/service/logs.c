@@ -338,9 +338,7 @@ GORD_METHOD(gord_jobs_logs)
     if (!is_sound(call, request)) {
         return;
     }
-    int result = gord_knows(service, request->id);
-    if (result != 0) {
-        gord_fail(call, wire_status_from_errno(result), "there is no job %" PRIu64, request->id);
+    if (!gord_knows_or_fail(service, call, request->id)) {
         return;
     }
     if (!gord_owner_ok(service, call, request->id, "read it")) {

@@ -2,6 +2,7 @@
 #include "daemon/service/service.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,6 +280,19 @@ int gord_knows(struct gord_service *service, uint64_t id)
         gord_row_fini(&row);
     }
     return result;
+}
+
+bool gord_knows_or_fail(struct gord_service *service, struct rpc_call *call, uint64_t id)
+{
+    int result = gord_knows(service, id);
+
+    if (result == -ENOENT) {
+        gord_fail(call, WIRE_NOT_FOUND, "there is no job %" PRIu64, id);
+    } else if (result != 0) {
+        gord_fail(call, wire_status_from_errno(result), "cannot look up job %" PRIu64 ": %s", id,
+                  strerror(-result));
+    }
+    return result == 0;
 }
 
 /* ------------------------------------------------------------------ following the bus */

@@ -149,6 +149,9 @@ bool gord_is_settled(struct gord_service *service, uint64_t id);
 /* Does the store or the table know the job? 0, -ENOENT, or the reader's error. */
 int gord_knows(struct gord_service *service, uint64_t id);
 
+/* The same for a call that is about the job, which has been answered unless it is true. */
+bool gord_knows_or_fail(struct gord_service *service, struct rpc_call *call, uint64_t id);
+
 /* A job that a running one hands in: checked and entered as any other; `arg` is the service. */
 struct gord_child_request;
 void gord_submit_child(void *arg, struct gord_child_request *request);

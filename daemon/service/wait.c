@@ -157,14 +157,7 @@ static bool ids_ok(struct gord_service *service, struct rpc_call *call,
         return false;
     }
     for (size_t i = 0; i < request->n_ids; i++) {
-        int result = gord_knows(service, request->ids[i]);
-        if (result == -ENOENT) {
-            gord_fail(call, WIRE_NOT_FOUND, "there is no job %" PRIu64, request->ids[i]);
-            return false;
-        }
-        if (result != 0) {
-            gord_fail(call, wire_status_from_errno(result), "cannot look up job %" PRIu64 ": %s",
-                      request->ids[i], strerror(-result));
+        if (!gord_knows_or_fail(service, call, request->ids[i])) {
             return false;
         }
     }

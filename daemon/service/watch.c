@@ -376,10 +376,7 @@ static bool request_ok(struct gord_service *service, struct rpc_call *call,
         return false;
     }
     for (size_t i = 0; i < request->n_ids; i++) {
-        int result = gord_knows(service, request->ids[i]);
-        if (result != 0) {
-            gord_fail(call, result == -ENOENT ? WIRE_NOT_FOUND : wire_status_from_errno(result),
-                      "ids: there is no job %" PRIu64, request->ids[i]);
+        if (!gord_knows_or_fail(service, call, request->ids[i])) {
             return false;
         }
     }

@@ -61,7 +61,7 @@ class Refusals(e2e.GordTest):
         for method, fields in (("Get", {"id": 77777}), ("Wait", {"ids": [77777]}),
                                ("Watch", {"ids": [77777]}), ("Logs", {"id": 77777})):
             with self.subTest(method=method):
-                self.assertStatus(NOT_FOUND, self.client.jobs, method, text="77777", **fields)
+                self.assertStatus(NOT_FOUND, self.client.jobs, method, text="there is no job 77777", **fields)
 
     def test_submit_stream_answers_each_in_its_order(self):
         good = self.client.native_spec("builtin.echo")
