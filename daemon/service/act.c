@@ -242,8 +242,19 @@ int gord_act_find(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT],
 
 /* ------------------------------------------------------------------ hold, release */
 
-static int settle_hold(int result, char why[GORD_ACT_TEXT], const char *already)
+/* What the runner does to a live job; `already` is said where there is nothing to do. */
+static int do_to_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT],
+                     int (*act_on)(struct gord_runner *runner, struct gord_job *job,
+                                   const char *cause, uint64_t *out_seq),
+                     const char *already)
 {
+    struct gord_job *job = NULL;
+    int result = gord_act_find(act, id, why, &job);
+
+    if (result != 0) {
+        return result;
+    }
+    result = act_on(act->many.service->runner, job, act->cause, &act->many.seq);
     if (result == -EBUSY) {
         return gord_act_refuse(why, "it has started already");
     }
@@ -255,26 +266,12 @@ static int settle_hold(int result, char why[GORD_ACT_TEXT], const char *already)
 
 static int hold_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 {
-    struct gord_job *job = NULL;
-    int result = gord_act_find(act, id, why, &job);
-
-    if (result == 0) {
-        result = gord_runner_hold(act->many.service->runner, job, act->cause, &act->many.seq);
-        result = settle_hold(result, why, "it was held already");
-    }
-    return result;
+    return do_to_one(act, id, why, gord_runner_hold, "it was held already");
 }
 
 static int release_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 {
-    struct gord_job *job = NULL;
-    int result = gord_act_find(act, id, why, &job);
-
-    if (result == 0) {
-        result = gord_runner_release(act->many.service->runner, job, act->cause, &act->many.seq);
-        result = settle_hold(result, why, "it was not held");
-    }
-    return result;
+    return do_to_one(act, id, why, gord_runner_release, "it was not held");
 }
 
 static bool can_be_held(const struct gord_job *job)
@@ -309,14 +306,7 @@ GORD_METHOD(gord_jobs_release)
 
 static int terminate_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 {
-    struct gord_job *job = NULL;
-    int result = gord_act_find(act, id, why, &job);
-
-    if (result == 0) {
-        result = gord_runner_terminate(act->many.service->runner, job, act->cause, &act->many.seq);
-        result = settle_hold(result, why, "it is being terminated already");
-    }
-    return result;
+    return do_to_one(act, id, why, gord_runner_terminate, "it is being terminated already");
 }
 
 GORD_METHOD(gord_jobs_terminate)

@@ -15,11 +15,6 @@
 
 enum { SECOND_NS = 1000000000, PREVIEW_COUNT = 5, PREVIEW_MOST = 1000 };
 
-static void tell(struct rpc_call *call, const struct gord_refusal *why)
-{
-    gord_fail(call, why->status, "%s", why->text);
-}
-
 /* The entry of that name, that is there; else the call has been answered. */
 static struct gord_cron *find(struct gord_service *service, struct rpc_call *call, const char *name)
 {
@@ -45,7 +40,7 @@ static bool is_own(struct gord_service *service, struct rpc_call *call,
     if (cron->uid == gord_submit_uid(call)) {
         bool in_scope = gord_scope_takes(service, call, "", cron->spec->job, &why);
         if (!in_scope) {
-            tell(call, &why);
+            gord_refusal_tell(call, &why);
         }
         return in_scope;
     }
@@ -291,7 +286,7 @@ GORD_METHOD(gord_crons_put)
     /* There is a job in what may be put. */
     if (!may_put(service, request, there, &why) ||
         (job != NULL && !gord_scope_takes(service, call, "", job, &why))) {
-        tell(call, &why);
+        gord_refusal_tell(call, &why);
         return;
     }
     if (there != NULL && !is_own(service, call, there)) {
@@ -380,7 +375,7 @@ static void run_committed(struct gord_service *service, struct gord_ack *ack, in
 
     if (error != 0) {
         gord_submit_failed(service, ack, error, &why);
-        tell(ack->call, &why);
+        gord_refusal_tell(ack->call, &why);
         return;
     }
     reply.id = ack->first_id;
@@ -436,7 +431,7 @@ GORD_METHOD(gord_crons_run)
     }
     int found = gord_request_find(service, &request->request_id, cron->uid, &known, &why);
     if (found < 0 || (found == 0 && !make_run(service, cron, &request->request_id, &ack, &why))) {
-        tell(call, &why);
+        gord_refusal_tell(call, &why);
         return;
     }
     if (found > 0) {
@@ -491,7 +486,7 @@ static void preview_spec(struct gord_service *service, struct rpc_call *call,
 
     if (gord_cron_check(service, request->spec, false, &why) != 0 ||
         gord_cron_times(request->spec, now, &entry, &zone, why.text, sizeof(why.text)) != 0) {
-        tell(call, &why);
+        gord_refusal_tell(call, &why);
         return;
     }
     preview(call, &entry, request->spec->zone, request);

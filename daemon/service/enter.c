@@ -57,8 +57,8 @@ uint64_t gord_submit_reserve(struct gord_service *service, uint64_t count)
     return first;
 }
 
-static int enter_one(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
-                     struct gord_request *request, uint64_t id, uint64_t *out_seq)
+int gord_submit_prepare(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
+                        uint64_t id, struct gord_spec **out_spec)
 {
     struct gord_spec *spec = NULL;
     Gor__V1__JobSpec shared = *wire;
@@ -72,6 +72,19 @@ static int enter_one(struct gord_service *service, const Gor__V1__JobSpec *wire,
     }
     if (result != 0) {
         gord_spec_unref(spec);
+        return result;
+    }
+    *out_spec = spec;
+    return 0;
+}
+
+static int enter_one(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
+                     struct gord_request *request, uint64_t id, uint64_t *out_seq)
+{
+    struct gord_spec *spec = NULL;
+    int result = gord_submit_prepare(service, wire, uid, id, &spec);
+
+    if (result != 0) {
         gord_request_free(request);
         return result;
     }

@@ -168,17 +168,10 @@ static int enter_group(struct gord_import *import, Gor__V1__JobSpec *wire, uint6
 {
     struct gord_service *service = import->service;
     uint32_t uid = import->job->job->uid;
-    char share[GORD_WORD_MAX + 1];
     struct gord_spec *spec = NULL;
-    Gor__V1__JobSpec shared = *wire;
 
     gord_job_skip_to_id(gord_bus_table(service->bus), id + 1);
-    shared.share = gord_share_of(service, wire, uid, share);
-    int result = gord_submit_spec(service, &shared, uid, &spec);
-    if (result == 0 && wire->unique_key[0] != '\0' &&
-        wire->on_conflict == GOR__V1__ON_CONFLICT__REPLACE) {
-        result = gord_submit_replace(service, uid, wire->unique_key, id);
-    }
+    int result = gord_submit_prepare(service, wire, uid, id, &spec);
     if (result == 0) {
         spec->coming = true; /* nobody else has the spec yet */
         result = gord_submit_enter_spec(service, id, spec, uid, out_seq);

@@ -18,6 +18,11 @@
 int gord_submit_spec(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
                      struct gord_spec **out_spec);
 
+/* The same of one that is about to be entered as job `id`: it counts in its share, and whoever has its key
+ * is cancelled if it is to replace them. -ENOMEM. */
+int gord_submit_prepare(struct gord_service *service, const Gor__V1__JobSpec *wire, uint32_t uid,
+                        uint64_t id, struct gord_spec **out_spec);
+
 /* Enter an accepted job, or an array with its tasks: SUBMITTED, then QUEUED or GATED; *out_seq is that of the last event. An id is used up in
  * any case. `request` is taken over; NULL: the submission has no id, or is not the first of its
  * request. -ENOMEM. */

@@ -288,7 +288,7 @@ static bool stays_in_scope(struct gord_service *service, struct rpc_call *call,
     for (size_t i = 0; i < request->n_fields; i++) {
         if (strcmp(request->fields[i], "queue") == 0 &&
             !gord_scope_takes(service, call, "", request->spec, &why)) {
-            gord_fail(call, why.status, "%s", why.text);
+            gord_refusal_tell(call, &why);
             return false;
         }
     }
