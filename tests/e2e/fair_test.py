@@ -80,6 +80,30 @@ class Fair(ctl.GorctlTest):
         self.assertIn('"shares":[{"key":"bob smith"},{"weight":7}]', audit.replace(" ", "")
                       .replace("bobsmith", "bob smith"))
 
+    def test_weights_stay_while_it_is_not_fair_and_count_for_nothing(self):
+        self.ok("queue", "create", "moody", "1", "--fair", "label:user", "--share", "ann=2")
+        self.ok("queue", "set", "moody", "--fair", "off")
+        self.restart()
+        self.assertEqual((self.fair("moody"), self.shares("moody")), ("", {"ann": 2}))
+        run = self.hold("moody")
+        bob = [self.queued("moody", "--label", "user=bob") for _ in range(2)]
+        ann = [self.queued("moody", "--label", "user=ann") for _ in range(4)]
+        self.ok("cancel", str(run))
+        order = self.order(run, *bob, *ann)
+        order.remove(run)
+        self.assertEqual(order, bob + ann)
+        self.ok("queue", "set", "moody", "--fair", "label:user")
+        run = self.hold("moody")
+        ann = [self.queued("moody", "--label", "user=ann") for _ in range(4)]
+        bob = [self.queued("moody", "--label", "user=bob") for _ in range(2)]
+        self.ok("cancel", str(run))
+        order = self.order(run, *ann, *bob)
+        order.remove(run)
+        self.assertEqual(sorted(order), ann + bob)
+        self.assertEqual([job in ann for job in order[:3]].count(True), 2)
+        self.ok("queue", "set", "moody", "--share", "ann=none")
+        self.assertEqual(self.shares("moody"), {})
+
     def test_weights_of_owners_have_names_and_rubbish_is_refused(self):
         me = pwd.getpwuid(os.getuid()).pw_name
         self.ok("queue", "create", "owned", "1", "--fair", "owner", "--share", f"{me}=4")
