@@ -11,6 +11,7 @@
 #include "client/channel_inside.h"
 #include "client/choice.h"
 #include "client/exits.h"
+#include "client/fields.h"
 #include "proto/decode.h"
 
 /* ------------------------------------------------------------ explaining */
@@ -91,7 +92,9 @@ int gorctl_explain_status(const struct gorctl_channel *channel, enum wire_status
         gorctl_say("the daemon is gone: %s", error);
         return GORCTL_EXIT_NO_DAEMON;
     }
-    gorctl_say("%s", text[0] != '\0' ? text : wire_status_name(status));
+    char *said = gorctl_fields_as_options(text);
+    gorctl_say("%s", text[0] == '\0' ? wire_status_name(status) : said != NULL ? said : text);
+    free(said);
     const char *hint = hint_for(channel, status);
     if (hint != NULL) {
         fprintf(stderr, "  %s\n", hint);

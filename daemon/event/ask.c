@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,29 +81,40 @@ void gord_ask_from_wire(const Gor__V1__JobSpec *wire, struct gord_ask *out_ask)
     qsort(out_ask->rates, out_ask->rate_count, sizeof *out_ask->rates, compare_tokens);
 }
 
-static int refuse(char *error, size_t bytes, const char *what, const char *must)
+static int refuse(char *error, size_t bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int refuse(char *error, size_t bytes, const char *format, ...)
 {
-    snprintf(error, bytes, "%s %s", what, must);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(error, bytes, format, args);
+    va_end(args);
     return -EINVAL;
 }
 
 static int check_tokens(const Gor__V1__JobSpec *wire, char *error, size_t bytes)
 {
     if (wire->n_tokens > GORD_TOKENS_MAX) {
-        return refuse(error, bytes, "spec.tokens", "names more than 8 pools");
+        return refuse(error, bytes, "spec.tokens names %zu pools, at most %d are taken",
+                      wire->n_tokens, (int)GORD_TOKENS_MAX);
     }
     for (size_t i = 0; i < wire->n_tokens; i++) {
-        if (!gord_word_ok(wire->tokens[i]->key)) {
-            return refuse(error, bytes, "spec.tokens:",
-                          "the name of a pool has 1 to 63 of a-z, 0-9, '.', '_', '-' and begins "
-                          "with a letter or digit");
+        const char *pool = wire->tokens[i]->key;
+        if (!gord_word_ok(pool)) {
+            return refuse(error, bytes,
+                          "spec.tokens: '%.80s' is no name of a pool; that has 1 to 63 of a-z, "
+                          "0-9, '.', '_', '-' and begins with a letter or digit",
+                          pool);
         }
         if (wire->tokens[i]->value == 0 || wire->tokens[i]->value > GORD_SLOTS_MAX) {
-            return refuse(error, bytes, "spec.tokens:", "1 to 1000000 tokens of a pool can be had");
+            return refuse(error, bytes,
+                          "spec.tokens: 1 to %d tokens of pool '%s' can be had, not %" PRIu32,
+                          (int)GORD_SLOTS_MAX, pool, wire->tokens[i]->value);
         }
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(wire->tokens[i]->key, wire->tokens[j]->key) == 0) {
-                return refuse(error, bytes, "spec.tokens", "names a pool twice");
+            if (strcmp(pool, wire->tokens[j]->key) == 0) {
+                return refuse(error, bytes, "spec.tokens names pool '%s' twice", pool);
             }
         }
     }
@@ -112,20 +124,26 @@ static int check_tokens(const Gor__V1__JobSpec *wire, char *error, size_t bytes)
 static int check_rates(const Gor__V1__JobSpec *wire, char *error, size_t bytes)
 {
     if (wire->n_rates > GORD_RATES_MAX) {
-        return refuse(error, bytes, "spec.rates", "names more than 4 rates");
+        return refuse(error, bytes, "spec.rates names %zu rates, at most %d are taken",
+                      wire->n_rates, (int)GORD_RATES_MAX);
     }
     for (size_t i = 0; i < wire->n_rates; i++) {
-        if (!gord_rate_name_ok(wire->rates[i]->key)) {
-            return refuse(error, bytes, "spec.rates:",
-                          "it is NAME or NAME/KEY of at most 63 bytes: the name of a-z, 0-9, '.', "
-                          "'_', '-', the key of letters, digits, '.', '_', '-', '@', ':'");
+        const char *rate = wire->rates[i]->key;
+        if (!gord_rate_name_ok(rate)) {
+            return refuse(error, bytes,
+                          "spec.rates: '%.80s' is no NAME or NAME/KEY of at most 63 bytes: the "
+                          "name of a-z, 0-9, '.', '_', '-', the key of letters, digits, '.', "
+                          "'_', '-', '@', ':'",
+                          rate);
         }
         if (wire->rates[i]->value == 0 || wire->rates[i]->value > GORD_SLOTS_MAX) {
-            return refuse(error, bytes, "spec.rates:", "a start counts for 1 to 1000000 of a rate");
+            return refuse(error, bytes,
+                          "spec.rates: a start counts for 1 to %d of rate '%s', not %" PRIu32,
+                          (int)GORD_SLOTS_MAX, rate, wire->rates[i]->value);
         }
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(wire->rates[i]->key, wire->rates[j]->key) == 0) {
-                return refuse(error, bytes, "spec.rates", "names a rate twice");
+            if (strcmp(rate, wire->rates[j]->key) == 0) {
+                return refuse(error, bytes, "spec.rates names rate '%s' twice", rate);
             }
         }
     }
@@ -135,16 +153,18 @@ static int check_rates(const Gor__V1__JobSpec *wire, char *error, size_t bytes)
 int gord_ask_check(const Gor__V1__JobSpec *wire, char *error, size_t error_bytes)
 {
     if (wire->queue[0] != '\0' && !gord_word_ok(wire->queue)) {
-        return refuse(
-            error, error_bytes, "spec.queue:",
-            "the name of a queue has 1 to 63 of a-z, 0-9, '.', '_', '-' and begins with a "
-            "letter or digit");
+        return refuse(error, error_bytes,
+                      "spec.queue: '%.80s' is no name of a queue; that has 1 to 63 of a-z, 0-9, "
+                      "'.', '_', '-' and begins with a letter or digit",
+                      wire->queue);
     }
     if (wire->priority > GORD_PRIORITY_MAX || wire->priority < -GORD_PRIORITY_MAX) {
-        return refuse(error, error_bytes, "spec.priority", "is -10000 to 10000");
+        return refuse(error, error_bytes, "spec.priority is %d to %d, not %" PRId32,
+                      -(int)GORD_PRIORITY_MAX, (int)GORD_PRIORITY_MAX, wire->priority);
     }
     if (wire->slots > GORD_SLOTS_MAX) {
-        return refuse(error, error_bytes, "spec.slots", "is 1 to 1000000 (0: 1)");
+        return refuse(error, error_bytes, "spec.slots is 1 to %d (0: 1), not %" PRIu32,
+                      (int)GORD_SLOTS_MAX, wire->slots);
     }
     int err = check_tokens(wire, error, error_bytes);
     return err != 0 ? err : check_rates(wire, error, error_bytes);

@@ -55,19 +55,19 @@ int gord_corr_check(const Gor__V1__JobSpec *spec, char *error, size_t error_byte
     }
     if (spec->array == NULL && spec->kind_case != GOR__V1__JOB_SPEC__KIND_GROUP) {
         return gord_check_refuse(error, error_bytes,
-                                 "spec.after: condition CORR makes each task of an array wait for "
-                                 "one of another; give spec.array, or take OK");
+                                 "spec.after: condition corr makes each task of an array wait for "
+                                 "one of another; give spec.array, or take ok");
     }
     if (arrays > ARRAYS_MAX) {
         return gord_check_refuse(error, error_bytes,
-                                 "spec.after names %zu arrays with CORR, at most %d are taken",
+                                 "spec.after names %zu arrays with corr, at most %d are taken",
                                  arrays, ARRAYS_MAX);
     }
     uint64_t tasks = spec->array != NULL ? gord_array_size(spec->array) : 0;
     if (tasks * each > TOTAL_MAX) {
         return gord_check_refuse(error, error_bytes,
                                  "spec.after: %" PRIu64 " tasks that each wait for %zu others are "
-                                 "more than the %d dependencies one array may have with CORR",
+                                 "more than the %d dependencies one array may have with corr",
                                  tasks, each, TOTAL_MAX);
     }
     return 0;
@@ -134,13 +134,13 @@ static bool refuse_no_array(const char *where, uint64_t id, uint64_t task_of,
 {
     if (task_of != 0) {
         return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
-                           "%sspec.after: CORR takes an array, and job %" PRIu64
+                           "%sspec.after: corr takes an array, and job %" PRIu64
                            " is a task of one; name that, job %" PRIu64,
                            where, id, task_of);
     }
     return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
-                       "%sspec.after: CORR takes an array, and job %" PRIu64
-                       " is none; with OK each task waits for it",
+                       "%sspec.after: corr takes an array, and job %" PRIu64
+                       " is none; with ok each task waits for it",
                        where, id);
 }
 
@@ -178,7 +178,7 @@ static bool has_indices(const char *where, const Gor__V1__Array *ours, const str
         snprintf(name, sizeof(name), "the array of the line");
     }
     return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
-                       "%sspec.after: CORR: %s has the indices %s, and not %" PRIu32
+                       "%sspec.after: corr: %s has the indices %s, and not %" PRIu32
                        ", which is one of %s",
                        where, name, gord_array_text(other->array, theirs, sizeof(theirs)), index,
                        gord_array_text(ours, mine, sizeof(mine)));
@@ -199,12 +199,12 @@ static bool has_tasks(struct gord_service *service, const char *where, const str
     gord_tasks_fini(&tasks);
     if (!whole && group != NULL && gord_group_is_coming(group)) {
         return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
-                           "%sspec.after: CORR: array %" PRIu64
+                           "%sspec.after: corr: array %" PRIu64
                            " is being imported, and not all of its tasks have come",
                            where, other->id);
     }
     return whole || gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
-                                "%sspec.after: CORR: the tasks of array %" PRIu64
+                                "%sspec.after: corr: the tasks of array %" PRIu64
                                 " are not all kept any more, so what became of each cannot be told",
                                 where, other->id);
 }
@@ -239,8 +239,8 @@ static bool accepts_line(const char *where, const Gor__V1__Array *ours,
 
     if (spec->array == NULL) {
         return gord_refuse(out_why, WIRE_INVALID_ARGUMENT,
-                           "%sspec.after: CORR takes an array, and line %" PRIu32
-                           " is none; with OK each task waits for it",
+                           "%sspec.after: corr takes an array, and line %" PRIu32
+                           " is none; with ok each task waits for it",
                            where, of->line);
     }
     return has_indices(where, ours, &other, out_why);

@@ -226,6 +226,16 @@ class Corresponding(ctl.GorctlTest):
                      "-", stdin=b'{"argv": ["true"], "after": "corr:1"}\n')
         self.refused(ctl.USAGE, "start: or corr: before it", "submit", "--after", "core:1", "true")
 
+    def test_refused_by_the_daemon_in_words_of_the_command_line(self):
+        alone = self.submit("true")
+        self.refused(ctl.USAGE, f"gorctl: --after: corr takes an array, and job {alone} is none; with ok "
+                     "each task waits for it", "submit", "--array", "1", "--after", f"corr:{alone}",
+                     "true")
+        self.refused(ctl.USAGE, "gorctl: --queue: 'No Such' is no name of a queue", "submit", "-q",
+                     "No Such", "true")
+        self.refused(ctl.USAGE, "gorctl: --token: 'A' is no name of a pool", "submit", "--token",
+                     "A=1", "true")
+
     def test_refused_by_the_daemon(self):
         client = self.client
         alone = client.native("builtin.echo")
@@ -238,13 +248,13 @@ class Corresponding(ctl.GorctlTest):
             for method, request in (("Submit", {"spec": spec}), ("SubmitMany", {"specs": [spec]})):
                 self.assertStatus(code, client.jobs, method, text=text, **request)
 
-        refused(INVALID, "condition CORR makes each task of an array wait", first, indices=())
+        refused(INVALID, "condition corr makes each task of an array wait", first, indices=())
         refused(REFUSED, f"and job {alone} is none", alone)
         refused(REFUSED, f"job {first + 1} is a task of one; name that, job {first}", first + 1)
         refused(REFUSED, f"array {first} has the indices 0-3,8-20:4, and not 9, which is one of "
                 "2-3,8-9", first, indices=((2, 3), (8, 9)))
         refused(grpc.StatusCode.NOT_FOUND, "there is no job 987654", 987654)
-        refused(INVALID, "names 17 arrays with CORR, at most 16", *[first] * 17)
+        refused(INVALID, "names 17 arrays with corr, at most 16", *[first] * 17)
         refused(INVALID, "more than the 1000000 dependencies", *[first] * 11,
                 indices=((0, 99999),))
         array = client.native_spec("builtin.echo")

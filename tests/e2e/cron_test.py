@@ -295,7 +295,7 @@ class Crons(e2e.GordTest):
                 ("once, twice", ("next", "@daily", "--repeat", "no")),
                 ("is no time", ("add", "x", "@daily", "--start", "soon", "true")),
                 ("--jitter", ("add", "x", "@daily", "--jitter", "much", "true")),
-                ("not_before", ("add", "x", "@daily", "--at", "23:59", "true")),
+                ("--at is set", ("add", "x", "@daily", "--at", "23:59", "true")),
                 ("--request-id", ("add", "x", "@daily", "--request-id", "0" * 32, "true")),
                 ("in quotes", ("next", "0", "3")), ("1 to 1000", ("next", "x", "-n", "0")),
                 ("name of an entry", ("rm",)), ("one name", ("rm", "a", "b")),

@@ -150,7 +150,7 @@ class Heartbeat(ctl.GorctlTest):
     def test_what_is_refused(self):
         for dry in ((), ("--dry-run",)):
             self.refused(ctl.USAGE, "1 s to ten years", "submit", *dry, "--heartbeat", "500ms", "true")
-            self.refused(ctl.USAGE, "spec.heartbeat_ns", "submit", *dry, "--on-stuck", "kill", "true")
+            self.refused(ctl.USAGE, "--on-stuck is KILL without --heartbeat", "submit", *dry, "--on-stuck", "kill", "true")
         self.refused(ctl.USAGE, "report or kill", "submit", "--on-stuck", "cry", "true")
         self.ok("submit", "--dry-run", "--heartbeat", "1s", "--on-stuck", "kill", "true")
 

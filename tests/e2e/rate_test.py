@@ -107,7 +107,7 @@ class Rates(ctl.GorctlTest):
         self.says_no("there is a rate 'small' already", "rate", "create", "small", "1/s")
         self.says_no("there is no rate 'nowhere'", "rate", "set", "nowhere", "1/s")
         self.says_no("there is no rate 'nowhere'; there are:", "submit", "--rate", "nowhere", "true")
-        self.says_no("names a rate twice", "submit", "--rate", "small", "--rate", "small", "true")
+        self.says_no("names rate 'small' twice", "submit", "--rate", "small", "--rate", "small", "true")
         self.says_no("NAME or NAME/KEY", "submit", "--rate", "small/", "true")
         self.says_no("ten years to fill", "rate", "create", "huge", "1/d", "--burst", "1000000")
         for text in ("10", "10/", "/s", "0/s", "10/w", "1000001/s", "-1/s", "10/0s", "ten/s"):

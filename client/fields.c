@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* fields.c - see fields.h. */
+#include "client/fields.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct field {
+    const char *name; /* behind "spec.", or "spec.job." */
+    const char *option;
+} fields[] = {
+    {"after", "--after"},
+    {"array", "--array"},
+    {"array.indices", "--array"},
+    {"deadline_ns", "--deadline"},
+    {"delay_ns", "--in"},
+    {"exec.cwd", "--cwd"},
+    {"exec.limits", "--limit"},
+    {"exec.stop_signals", "--signal"},
+    {"grace_ns", "--grace"},
+    {"heartbeat_ns", "--heartbeat"},
+    {"labels", "--label"},
+    {"not_before_ns", "--at"},
+    {"on_conflict", "--on-conflict"},
+    {"on_finish", "--on-finish"},
+    {"on_stop", "--on-stop"},
+    {"on_stuck", "--on-stuck"},
+    {"parent_id", "--parent"},
+    {"priority", "--priority"},
+    {"queue", "--queue"},
+    {"rates", "--rate"},
+    {"retry.retries", "--retries"},
+    {"slots", "--slots"},
+    {"start_before_ns", "--start-before"},
+    {"timeout_ns", "--timeout"},
+    {"tokens", "--token"},
+    {"unique_key", "--unique"},
+};
+
+static bool is_part(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '[';
+}
+
+/* How long the name of a field is that begins there: "spec.array.indices", not the stop behind it. */
+static size_t length_of(const char *text)
+{
+    size_t length = 0;
+
+    while (isalnum((unsigned char)text[length]) || text[length] == '_' ||
+           (text[length] == '.' &&
+            (isalnum((unsigned char)text[length + 1]) || text[length + 1] == '_'))) {
+        length++;
+    }
+    return length;
+}
+
+/* The option of the field that begins there, and how much of the text that is; NULL: there is none. */
+static const char *option_at(const char *text, size_t *out_length)
+{
+    static const char spec[] = "spec.", job[] = "spec.job.";
+    size_t prefix = strncmp(text, job, sizeof(job) - 1) == 0     ? sizeof(job) - 1
+                    : strncmp(text, spec, sizeof(spec) - 1) == 0 ? sizeof(spec) - 1
+                                                                 : 0;
+
+    *out_length = length_of(text);
+    for (size_t i = 0; prefix > 0 && i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (strlen(fields[i].name) == *out_length - prefix && text[*out_length] != '[' &&
+            strncmp(text + prefix, fields[i].name, *out_length - prefix) == 0) {
+            return fields[i].option;
+        }
+    }
+    return NULL;
+}
+
+char *gorctl_fields_as_options(const char *text)
+{
+    size_t used = 0;
+    char *out = malloc(2 * strlen(text) + 1); /* no option is twice as long as its field */
+
+    if (out == NULL) {
+        return NULL;
+    }
+    for (size_t at = 0; text[at] != '\0';) {
+        size_t length = 0;
+        bool begins = at == 0 || !is_part(text[at - 1]);
+        const char *option = begins ? option_at(text + at, &length) : NULL;
+        if (option != NULL) {
+            used += (size_t)sprintf(out + used, "%s", option);
+            at += length;
+        } else {
+            out[used++] = text[at++];
+        }
+    }
+    out[used] = '\0';
+    return out;
+}

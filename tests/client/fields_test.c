@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* What the daemon calls a field, as the option that says it. */
+#include <stdlib.h>
+
+#include "client/fields.h"
+#include "tests/test.h"
+
+static void check(const char *text, const char *wanted)
+{
+    char *said = gorctl_fields_as_options(text);
+    CHECK(said != NULL);
+    CHECK_STR(said, wanted);
+    free(said);
+}
+
+TEST(fields_are_named_by_the_options_that_set_them)
+{
+    check("spec.queue: there is no queue 'x'", "--queue: there is no queue 'x'");
+    check("specs[3]: spec.after names 2 jobs", "specs[3]: --after names 2 jobs");
+    check("give spec.array, or take ok", "give --array, or take ok");
+    check("it is spec.array.", "it is --array.");
+    check("spec.array.indices is empty", "--array is empty");
+    check("spec.on_stuck is KILL without spec.heartbeat_ns, which",
+          "--on-stuck is KILL without --heartbeat, which");
+    check("spec.job.priority is 1", "--priority is 1");
+    check("spec.queue", "--queue");
+}
+
+TEST(fields_without_an_option_stay)
+{
+    static const char *const texts[] = {"",
+                                        "spec.",
+                                        "spec.job.",
+                                        "spec.group is set by gord",
+                                        "a.spec.queue",
+                                        "spec.queues",
+                                        "spec.queue_name",
+                                        "spec.array.indices[2]: it ends",
+                                        "myspec.queue",
+                                        "spec.name",
+                                        "spec.exec.env[0]"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        check(texts[i], texts[i]);
+    }
+}
