@@ -363,15 +363,16 @@ static void sum_up(const struct importing *s, int code)
 {
     const char *verb = s->options.dry_run ? "would be taken" : "taken";
     (void)fflush(stdout);
-    gorctl_say("%" PRIu64 " jobs %s, %" PRIu64 " of them with new ids; %" PRIu64
-               " are here already; %" PRIu64 " that had not ended were left out; %" PRIu64
-               " refused",
-               s->taken, verb, s->renumbered, s->there, s->skipped, s->refused);
+    gorctl_say(
+        "%" PRIu64 " job%s %s, %" PRIu64 " of them with new ids; %" PRIu64
+        " are here already; %" PRIu64 " that had not ended were left out; %" PRIu64 " refused",
+        s->taken, s->taken == 1 ? "" : "s", verb, s->renumbered, s->there, s->skipped, s->refused);
     if (s->things_taken + s->things_there + s->things_skipped > 0) {
         bool paused = s->took_cron && s->options.live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
         gorctl_say("%" PRIu64 " queues, pools, rates and entries of the calendar %s; %" PRIu64
-                   " are here already; %" PRIu64 " entries were left out%s",
+                   " are here already; %" PRIu64 " %s left out%s",
                    s->things_taken, verb, s->things_there, s->things_skipped,
+                   s->things_skipped == 1 ? "entry was" : "entries were",
                    paused ? "; the entries are paused: `gorctl cron resume`" : "");
     }
     if ((code != GORCTL_EXIT_OK || s->stopping) && !s->options.dry_run) {

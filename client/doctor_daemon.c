@@ -265,7 +265,8 @@ void gorctl_doctor_crons(struct gorctl_doctor *doctor)
         }
     }
     if (reply != NULL && wrong == 0) {
-        gorctl_finding(doctor, GORCTL_HEALTH_OK, "calendar", NULL, "%zu entries", reply->n_crons);
+        gorctl_finding(doctor, GORCTL_HEALTH_OK, "calendar", NULL, "%zu entr%s", reply->n_crons,
+                       reply->n_crons == 1 ? "y" : "ies");
     }
     wire_decoded_free((ProtobufCMessage *)reply);
 }
@@ -289,7 +290,10 @@ void gorctl_doctor_lost(struct gorctl_doctor *doctor)
         gorctl_finding(doctor, GORCTL_HEALTH_WARNING, "lost jobs",
                        "See them: gorctl history --outcome lost; run them again: gorctl retry "
                        "--outcome lost; or forget them: gorctl rm --outcome lost",
-                       "%" PRIu64 " jobs were lost, for the daemon died under them", reply->total);
+                       reply->total == 1 ? "%" PRIu64 " job was lost, for the daemon died under it"
+                                         : "%" PRIu64
+                                           " jobs were lost, for the daemon died under them",
+                       reply->total);
     } else {
         gorctl_finding(doctor, GORCTL_HEALTH_OK, "lost jobs", NULL, "none");
     }

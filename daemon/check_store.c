@@ -51,7 +51,8 @@ static enum gord_exit report(const struct gord_audit *audit, bool repair)
         printf("the store is sound\n");
         return GORD_EXIT_OK;
     }
-    printf("%" PRIu64 " problems, %" PRIu64 " repaired\n", audit->problems, audit->repaired);
+    printf("%" PRIu64 " problem%s, %" PRIu64 " repaired\n", audit->problems,
+           audit->problems == 1 ? "" : "s", audit->repaired);
     if (audit->repaired == audit->problems) {
         return GORD_EXIT_OK;
     }

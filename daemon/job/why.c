@@ -66,9 +66,9 @@ static void say_owner(const struct gord_lanes *lanes, const struct gord_resource
     out->resource = resource;
     out->wants = 1;
     snprintf(out->text, sizeof out->text,
-             "waits while owner %s runs %" PRIu64 " of at most %" PRIu64 " jobs",
+             "waits while owner %s runs %" PRIu64 " of at most %" PRIu64 " job%s",
              limit.name[0] != '\0' ? limit.name : resource->name, resource->used,
-             resource->capacity);
+             resource->capacity, resource->capacity == 1 ? "" : "s");
 }
 
 static void say_resource(const struct gord_lane *lane, uint32_t index,

@@ -415,12 +415,13 @@ bool gord_import_lacks(struct gord_import *import, struct gord_import_array **at
     for (struct gord_import_array *array = *at; array != NULL; array = array->next) {
         const struct gord_job *group = import->dry_run ? NULL : coming(import, array->id);
         if (group != NULL) {
+            uint32_t lacks = array->count - gord_group_live(group) - gord_group_ended(group);
             snprintf(out, bytes,
                      "job %" PRIu64 " (%" PRIu64 " there) is an array of which %" PRIu32
-                     " tasks of %" PRIu32 " have not come; it does not begin before an import with "
+                     " task%s of %" PRIu32 " %s not come; it does not begin before an import with "
                      "--resume brings them, and `gorctl cancel` ends it",
-                     array->id, array->old_id,
-                     array->count - gord_group_live(group) - gord_group_ended(group), array->count);
+                     array->id, array->old_id, lacks, lacks == 1 ? "" : "s", array->count,
+                     lacks == 1 ? "has" : "have");
             *at = array->next;
             return true;
         }

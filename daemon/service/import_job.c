@@ -136,7 +136,8 @@ static bool enter_ended(struct gord_import *import, struct gord_import_answer *a
     size_t lost = gord_import_point(job->spec, &import->ids, answer->result.id != job->id);
     if (lost > 0) {
         snprintf(answer->text, sizeof(answer->text),
-                 "%zu references to jobs that were not taken were left out", lost);
+                 "%zu reference%s to jobs that were not taken %s left out", lost,
+                 lost == 1 ? "" : "s", lost == 1 ? "was" : "were");
     }
     if (!enter_history(import, answer, why)) {
         return false;

@@ -37,6 +37,7 @@ bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t
         return true;
     }
     service->over_quota++;
+    bool one = quota.limit.queued == 1;
     const char *option = "owner-limits";
     if (quota.limit.name[0] == '\0') {
         option = "max-owner-queued";
@@ -47,9 +48,10 @@ bool gord_submit_fits_quota(struct gord_service *service, uint32_t uid, uint64_t
     }
     return gord_refuse(out_why, WIRE_RESOURCE_EXHAUSTED,
                        "not submitted: owner %s has %" PRIu64
-                       " of at most %u jobs that wait (%s)%s; try again when some have started, or "
+                       " of at most %u job%s wait%s (%s)%s; try again when some have started, or "
                        "cancel some",
-                       quota.limit.name, quota.queued, quota.limit.queued, option, more);
+                       quota.limit.name, quota.queued, quota.limit.queued, one ? " that" : "s that",
+                       one ? "s" : "", option, more);
 }
 
 /* ------------------------------------------------------------------ replacing */

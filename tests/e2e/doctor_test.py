@@ -207,7 +207,7 @@ class Daemon(Doctor):
         self.assertEqual(client.wait(job).outcome, e2e.LOST)
         client.close()
         found = self.findings(host=gord.socket)
-        self.expect(found, "lost jobs", "warning", "1 jobs were lost", "history --outcome lost",
+        self.expect(found, "lost jobs", "warning", "1 job was lost", "history --outcome lost",
                     "retry --outcome lost")
 
     def test_few_descriptors_and_a_plugin_that_is_refused(self):

@@ -57,7 +57,7 @@ class ImportCron(ImportTest):
         self.cron("each", "@yearly", "--", "true")
         path = self.file(self.entries().values())
         gord, client = self.other()
-        self.assertIn(b"1 entries were left out", self.into(gord, path, "--live=skip").err)
+        self.assertIn(b"1 entry was left out", self.into(gord, path, "--live=skip").err)
         self.into(gord, path, "--dry-run")
         self.assertEqual(len(client.call("Crons", "List").crons), 0)
         self.assertIn(b"the entries are paused", self.into(gord, path).err)

@@ -121,7 +121,7 @@ class Import(ImportTest):
         # A part, which refers to what is not in it.
         part = [line for line in lines if line["job"]["id"] == ids[4]]
         done = self.into(gord, self.file(part))
-        self.assertIn(b"1 references to jobs that were not taken were left out", done.err)
+        self.assertIn(b"1 reference to jobs that were not taken was left out", done.err)
         new = int(done.text.split()[1])
         self.assertEqual(len(client.get(new).spec.after), 0)
 
