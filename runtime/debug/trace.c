@@ -19,6 +19,7 @@
 #include "runtime/debug/trace_life.h"
 #include "runtime/debug/trace_teller.h"
 #include "runtime/sched/door.h"
+#include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/world.h"
 
@@ -83,14 +84,15 @@ static void release_rings(void)
 
 static void give_ring(struct gor__p *p)
 {
-    p->trace.mask = control.records - 1;
-    p->trace.woken = GOR__TRACE_WAKE_TIMED;
-    __atomic_store_n(&p->trace.head, 0, __ATOMIC_RELEASE);
-    p->trace.records = control.memory[p->index];
-    if (p->trace.records == NULL) {
-        p->trace.records = gor__trace_nowhere;
-        p->trace.mask = 0;
+    struct gor__trace_record *memory = control.memory[p->index];
+    if (memory != NULL) {
+        gor__trace_ring_init(&p->trace, memory, control.records);
+    } else {
+        gor__trace_ring_init(&p->trace, gor__trace_nowhere, 1);
     }
+    p->trace.fences = gor__fences_work();
+    p->trace.woken = GOR__TRACE_WAKE_TIMED;
+    p->trace.last_ticks = 0;
 }
 
 /* Small ones have memory behind them at once, for a fault in the middle of a switch would be felt. */

@@ -28,8 +28,8 @@ void gor__feed_open(struct gor__feed *feed, bool oldest)
 {
     for (uint32_t i = 0; i <= GOR__FEED_COMMON; i = next_source(i)) {
         const struct gor__trace_ring *ring = ring_of(i);
-        uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
-        uint64_t size = ring->mask + 1;
+        uint64_t head = gor__trace_ring_head(ring);
+        uint64_t size = gor__trace_ring_size(ring);
         feed->sources[i].from = !oldest ? head : head > size ? head - size : 0;
     }
 }
@@ -143,7 +143,7 @@ static size_t fill_one(struct gor__feed *feed, struct gor__feed_source *s,
                        const struct gor__trace_ring *ring)
 {
     uint64_t first = s->from;
-    uint64_t end = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    uint64_t end = gor__trace_ring_head(ring);
     s->old = s->known;
     s->known = s->count;
     while (s->from < end) {

@@ -33,7 +33,6 @@ enum {
     FAIR_GLOBAL = 32,             /* taken from the global queue while there is local work */
     POLL_TICKS = 100000, /* cpu ticks between looks at the poller while there is other work */
     SPIN_ROUNDS = GOR__SPIN_ROUNDS, /* of looking at everybody, with a pause in between */
-    SETTLE_ROUNDS = 64,             /* of waiting for what a trace has to know */
     GLOBAL_BATCH = 128,
     STEAL_FRESH = 64,
 };
@@ -331,31 +330,32 @@ static struct gor__g *steal_fresh(struct gor__p *thief, struct gor__p *victim)
     return count > 0 ? batch[0] : NULL;
 }
 
-/* The thief was slow: `victim` has taken the stale one itself meanwhile, has woken another, which the
- * thief has got, and may have left that out of the trace so far. It has cleared the flag before, and
- * whoever gets what it has put there afterwards sees that. It is to be written before that one runs
- * elsewhere. Not for as long as it takes, for the victim may be inside because it stops the world and
- * waits for us; then the reader of the trace waits for it, for a while. */
-static void have_noted(struct gor__p *victim)
+/* Whether runq.next of `victim` may be taken; then nobody else may until close_offer. Acquire: whoever
+ * made the offer, and what the victim did before, come first. */
+static bool take_up_offer(struct gor__p *victim)
 {
-    if (__atomic_load_n(&victim->next_is_stale, __ATOMIC_RELAXED)) {
-        return;
-    }
-    for (int i = 0; i < SETTLE_ROUNDS && !gor__settle_outside(victim, false); i++) {
-        gor__relax();
-    }
+    uint8_t open = GOR__OFFER_OPEN;
+    return __atomic_load_n(&victim->offer, __ATOMIC_RELAXED) == GOR__OFFER_OPEN &&
+           __atomic_compare_exchange_n(&victim->offer, &open, GOR__OFFER_TAKEN_UP, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Release: the victim, which acquires, may do without atomic operations afterwards. */
+static void close_offer(struct gor__p *victim, bool something_taken)
+{
+    __atomic_store_n(&victim->offer, something_taken ? GOR__OFFER_NONE : GOR__OFFER_OPEN,
+                     __ATOMIC_RELEASE);
 }
 
 static struct gor__g *steal_from(struct gor__m *m, struct gor__p *victim)
 {
     uint32_t count = 0;
-    bool stale = __atomic_load_n(&victim->next_is_stale, __ATOMIC_ACQUIRE);
-    struct gor__g *g = gor__runq_steal(&m->p->runq, &victim->runq, stale, &count);
+    bool with_next = take_up_offer(victim);
+    struct gor__g *g = gor__runq_steal(&m->p->runq, &victim->runq, with_next, &count);
+    if (with_next) {
+        close_offer(victim, g != NULL);
+    }
     if (g != NULL) {
-        if (stale && gor__observes(GOR__OBSERVE_TRACE)) {
-            have_noted(victim);
-        }
-        __atomic_store_n(&victim->next_is_stale, false, __ATOMIC_RELAXED);
         gor__count(&m->p->steals, count);
         gor__note(m, GOR__TRACE_STOLEN, victim->index, count);
         return g;

@@ -187,12 +187,13 @@ static void note_taken(const struct gor__m *m, struct gor__p *p, enum gor__lack 
     }
 }
 
-/* The holder of `p`, which is outside and stays there until it is let on; NULL: it is not. */
+/* The holder of `p`, which is outside and stays there until it is let on; NULL: it is not. Fences must
+ * work. */
 static struct gor__m *hold_off(struct gor__p *p)
 {
     struct gor__m *m = p->holder;
     if (m == NULL || __atomic_load_n(&m->inside, __ATOMIC_RELAXED) || gor__sched.stopping ||
-        !gor__preempt_works()) {
+        gor__seeded_on()) {
         return NULL;
     }
     __atomic_store_n(&m->taken, GOR__TAKEN, __ATOMIC_SEQ_CST);
@@ -205,27 +206,32 @@ static struct gor__m *hold_off(struct gor__p *p)
     return m;
 }
 
-bool gor__settle_outside(struct gor__p *p, bool for_thieves)
+static void open_offer(struct gor__p *p)
+{
+    __atomic_store_n(&p->offer, GOR__OFFER_OPEN, __ATOMIC_RELEASE);
+}
+
+void gor__offer_next(struct gor__p *p)
 {
     gor__mutex_lock(&gor__sched.lock);
-    struct gor__m *m = hold_off(p);
-    if (m != NULL) {
-        if (gor__observes(GOR__OBSERVE_TRACE)) {
+    /* Whoever switches a trace on takes the lock before anybody writes; so does this, if that comes
+     * later. Without fences a trace leaves nothing out, but while there are no thieves. */
+    if (!gor__observes(GOR__OBSERVE_TRACE) || !gor__fences_work()) {
+        open_offer(p);
+    } else {
+        struct gor__m *m = hold_off(p);
+        if (m != NULL) {
             gor__trace_settle(p);
+            open_offer(p);
+            let_on(m, GOR__NOT_TAKEN);
         }
-        if (for_thieves) {
-            /* Once it goes on it sees this, and clears it before it leaves out another. */
-            __atomic_store_n(&p->next_is_stale, true, __ATOMIC_RELEASE);
-        }
-        let_on(m, GOR__NOT_TAKEN);
     }
     gor__mutex_unlock(&gor__sched.lock);
-    return m != NULL;
 }
 
 struct gor__m *gor__take_outside(struct gor__p *p, enum gor__lack lack)
 {
-    struct gor__m *m = hold_off(p);
+    struct gor__m *m = gor__preempt_works() ? hold_off(p) : NULL;
     if (m == NULL) {
         return NULL;
     }

@@ -88,10 +88,9 @@ void gor__proc_came_free(const struct gor__p *p);
 /* Between two goroutines of `m`: true when its P now belongs to somebody whose turn it was. */
 bool gor__pass_proc_if_due(struct gor__m *m);
 
-/* Have a trace know of the wake-up that the holder of `p` has left out so far, if any, before somebody
- * else runs the one woken; `for_thieves`: who may take it from now on. False, and nothing was done: the
- * holder is inside. */
-bool gor__settle_outside(struct gor__p *p, bool for_thieves);
+/* Thieves may have runq.next of `p` from now on, unless there is a trace and the holder is inside: then
+ * it may have it to itself (gor__trace_may_leave_out). Sysmon only. */
+void gor__offer_next(struct gor__p *p);
 
 /* The holder of `p` blocks in foreign code: its P is free for others. */
 void gor__retake_blocked(struct gor__p *p);

@@ -24,14 +24,18 @@ struct gor__m;
 
 enum { GOR__PROCS_MAX = 1024 };
 
+/* Whether thieves may have runq.next. Sysmon opens the offer, once that has waited for a whole tick of its;
+ * the thief who takes it up has the place to himself until he closes it. */
+enum gor__offer { GOR__OFFER_NONE, GOR__OFFER_OPEN, GOR__OFFER_TAKEN_UP };
+
 struct gor__p {
     /* The scheduler's hot path. */
     uint64_t switches;    /* goroutines resumed; read by anybody */
     uint32_t next_streak; /* times in a row that runq.next was taken, since it was last looked at */
     uint64_t streak_began; /* cpu ticks, when they were first looked at; 0: not yet */
-    bool attention;     /* atomic: the scheduler must look (world stop, stop, who waits for a P) */
-    bool trim_stacks;   /* atomic: and see gor__stacks_trim */
-    bool next_is_stale; /* atomic: runq.next has waited a whole sysmon tick, thieves may have it */
+    bool attention;   /* atomic: the scheduler must look (world stop, stop, who waits for a P) */
+    bool trim_stacks; /* atomic: and see gor__stacks_trim */
+    uint8_t offer;    /* atomic: of runq.next to thieves; enum gor__offer */
     struct gor__runq runq;   /* woken and yielding goroutines, first come first served */
     struct gor__fresh fresh; /* goroutines that have not run yet, newest first */
     int64_t oldest_taken;    /* when the oldest fresh one last had a turn; coarse clock */

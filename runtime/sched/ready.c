@@ -67,11 +67,15 @@ static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bo
         gor__wake_idle();
         return;
     }
-    if (traced && GOR_UNLIKELY(!gor__trace_wakes(p, g))) {
+    struct gor__g *former;
+    if (traced && GOR_LIKELY(gor__trace_leaves_out(p, g))) {
+        former = gor__runq_swap_own_next(&p->runq, g);
+    } else if (traced) {
         put_ready_noted(g);
         return;
+    } else {
+        former = gor__runq_swap_next(&p->runq, g);
     }
-    struct gor__g *former = gor__runq_swap_next(&p->runq, g);
     if (former != NULL) {
         gor__put_runnable(p, former);
         gor__offer_work();
@@ -81,7 +85,9 @@ static inline __attribute__((always_inline)) void put_ready(struct gor__g *g, bo
 /* With a P. */
 static __attribute__((noinline)) void put_ready_noted(struct gor__g *g)
 {
-    gor__trace_ready(g, false);
+    if (!gor__trace_ready_untimed(gor__m_self()->p, g)) {
+        gor__trace_ready(g, false);
+    }
     put_ready(g, false);
 }
 
@@ -95,6 +101,12 @@ static __attribute__((noinline)) void put_ready_observed(struct gor__g *g)
     }
 }
 
+/* Not in line, so that those without a trace have less to jump over. */
+static __attribute__((noinline)) void put_ready_traced(struct gor__g *g)
+{
+    put_ready(g, true);
+}
+
 void gor__ready(struct gor__g *g)
 {
     GOR_DEBUG_ASSERT(gor__g_state(g) == GOR_WAITING);
@@ -105,7 +117,7 @@ void gor__ready(struct gor__g *g)
     } else if (GOR_LIKELY(observed == 0)) {
         put_ready(g, false);
     } else if (observed == GOR__OBSERVE_TRACE) {
-        put_ready(g, true);
+        put_ready_traced(g);
     } else {
         put_ready_observed(g);
     }

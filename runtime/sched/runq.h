@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/base/assert.h"
 #include "runtime/base/lock.h"
 
 struct gor__g;
@@ -90,6 +91,23 @@ static inline struct gor__g *gor__runq_swap_next(struct gor__runq *q, struct gor
         return former;
     }
     return __atomic_exchange_n(&q->next, g, __ATOMIC_ACQ_REL);
+}
+
+/* The same by the owner while nobody else may have what is there; see enum gor__offer. */
+static inline struct gor__g *gor__runq_swap_own_next(struct gor__runq *q, struct gor__g *g)
+{
+    struct gor__g *former = __atomic_load_n(&q->next, __ATOMIC_RELAXED);
+    /* Release, as the exchange is: a thief may have it later. */
+    __atomic_store_n(&q->next, g, __ATOMIC_RELEASE);
+    return former;
+}
+
+/* Likewise: `g` stands there, and is taken. */
+static inline void gor__runq_take_own_next(struct gor__runq *q, const struct gor__g *g)
+{
+    GOR_DEBUG_ASSERT(__atomic_load_n(&q->next, __ATOMIC_RELAXED) == g);
+    (void)g;
+    __atomic_store_n(&q->next, NULL, __ATOMIC_RELAXED);
 }
 
 static inline struct gor__g *gor__runq_take_next(struct gor__runq *q)

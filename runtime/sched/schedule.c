@@ -32,6 +32,8 @@ enum {
     CLOCK_TICKS = 20000,    /* cpu ticks between looks at the clock: 5 to 10 us */
 };
 
+_Static_assert((int)FRESH_TICKS == (int)GOR__TRACE_PACE, "one branch asks for both");
+
 struct gor__sched gor__sched;
 
 int64_t gor_now(void)
@@ -145,6 +147,31 @@ static inline __attribute__((always_inline)) struct gor__g *find_direct(struct g
 static __attribute__((noinline)) struct gor__g *next_direct(struct gor__p *p)
 {
     return find_direct(p);
+}
+
+/* The same with a trace, which is told of the switch, for `why`. */
+static inline __attribute__((always_inline)) struct gor__g *find_traced(struct gor__p *p,
+                                                                        uint64_t why)
+{
+    if (must_look_up(p)) {
+        return NULL;
+    }
+    bool fresh_first = (uint32_t)p->switches % FRESH_TICKS == 0;
+    if (GOR_UNLIKELY(fresh_first)) {
+        gor__trace_look_at_pace(p);
+    }
+    struct gor__g *next = gor__trace_left_out(&p->trace);
+    if (GOR_LIKELY(next != NULL && !fresh_first && p->next_streak < NEXT_STREAK_MAX)) {
+        p->next_streak++;
+        gor__runq_take_own_next(&p->runq, next);
+        gor__trace_switch_woken(p, why, next);
+        return next;
+    }
+    next = next_local(p);
+    if (next != NULL) {
+        gor__trace_switch(p, why, next);
+    }
+    return next;
 }
 
 /* ---- switching */
@@ -329,10 +356,8 @@ static inline __attribute__((always_inline)) void park_since(int64_t now, enum g
     gor__g_set_state(g, GOR_WAITING, reason);
     m->after = after;
     m->after_lock = held;
-    struct gor__g *next = kind == SWITCH_TRACED ? find_direct(m->p) : next_direct(m->p);
-    if (kind == SWITCH_TRACED && GOR_LIKELY(next != NULL)) {
-        gor__trace_switch(m->p, gor__trace_waits(reason), next);
-    }
+    struct gor__g *next =
+        kind == SWITCH_TRACED ? find_traced(m->p, gor__trace_waits(reason)) : next_direct(m->p);
     (void)leave(m, g, next, control, kind);
 }
 

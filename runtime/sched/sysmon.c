@@ -137,20 +137,6 @@ static void see_to_stuck(struct gor__p *p, struct round *round, bool waits)
     }
 }
 
-/* Thieves may have runq.next from now on. If there is a trace, the one who has woken it is to be outside,
- * for it may not have said so yet: see trace.h. */
-static void offer_next(struct gor__p *p)
-{
-    if (__atomic_load_n(&p->next_is_stale, __ATOMIC_RELAXED)) {
-        return;
-    }
-    if (gor__observes(GOR__OBSERVE_TRACE) && gor__preempt_works()) {
-        (void)gor__settle_outside(p, true);
-    } else {
-        __atomic_store_n(&p->next_is_stale, true, __ATOMIC_RELEASE);
-    }
-}
-
 static void look_at(struct gor__p *p, struct round *round)
 {
     uint64_t switches = gor__counted(&p->switches);
@@ -167,8 +153,9 @@ static void look_at(struct gor__p *p, struct round *round)
     if (__atomic_load_n(&p->holder, __ATOMIC_RELAXED) == NULL) {
         return;
     }
-    if (__atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL) {
-        offer_next(p);
+    if (__atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) != NULL &&
+        __atomic_load_n(&p->offer, __ATOMIC_RELAXED) == GOR__OFFER_NONE) {
+        gor__offer_next(p);
     }
     bool waits = something_waits(p, round->now);
     round->stuck = true;

@@ -22,19 +22,38 @@ static struct gor__spin common_lock;
 void gor__trace_set_common(struct gor__trace_record *records, uint64_t count)
 {
     gor__spin_lock(&common_lock);
-    gor__trace_common.records = records;
-    gor__trace_common.mask = count - 1;
-    __atomic_store_n(&gor__trace_common.head, 0, __ATOMIC_RELEASE);
+    gor__trace_ring_init(&gor__trace_common, records, count);
     gor__spin_unlock(&common_lock);
 }
 
 void gor__trace_settle(struct gor__p *p)
 {
     struct gor__trace_ring *ring = &p->trace;
+    if (ring->woken == GOR__TRACE_WAKE_TIMED) {
+        return;
+    }
+    ring->last_ticks = gor__trace_last_switch(ring);
     if (gor__trace_left_out(ring) != NULL) {
         gor__trace_put_ready(ring, gor__trace_left_out(ring));
     }
     ring->woken = GOR__TRACE_WAKE_TIMED;
+}
+
+bool gor__trace_take_back_offer(struct gor__p *p)
+{
+    uint8_t offer = GOR__OFFER_OPEN;
+    return p->trace.fences && __atomic_compare_exchange_n(&p->offer, &offer, GOR__OFFER_NONE, false,
+                                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+void gor__trace_look_at_pace(struct gor__p *p)
+{
+    struct gor__trace_ring *ring = &p->trace;
+    uint64_t last = gor__trace_last_switch(ring);
+    if (last - ring->paced >= (uint64_t)GOR__TRACE_PACE * GOR__TRACE_BRIEF_TICKS) {
+        gor__trace_settle(p);
+    }
+    ring->paced = last;
 }
 
 static void put(const struct gor__m *m, const struct gor__trace_record *records, uint32_t count)
@@ -128,15 +147,20 @@ void gor__trace_outside(enum gor__trace_event event, uint64_t id, uint64_t b, co
 void gor__trace_leave(struct gor__p *p, const struct gor__g *left)
 {
     if (p != NULL) {
-        gor__trace_proc(p, GOR__TRACE_SWITCHED, 0, gor__trace_why(left), 0);
+        uint64_t now = gor__cpu_ticks();
+        struct gor__trace_record record = {
+            now, 0, gor__trace_what(GOR__TRACE_SWITCHED, gor__trace_why(left)), 0};
+        gor__trace_settle(p);
+        gor__trace_ring_put(&p->trace, &record);
+        bool brief = now - p->trace.last_ticks < GOR__TRACE_BRIEF_TICKS;
+        p->trace.last_ticks = brief ? now : 0;
     }
 }
 
 void gor__trace_resume(struct gor__p *p, const struct gor__g *next)
 {
-    gor__trace_proc(p, GOR__TRACE_SWITCHED, next->id,
-                    gor__trace_turn(next) | gor__trace_first(next), (uintptr_t)next->fn);
-    p->trace.last_ticks = 0;
+    gor__trace_settle(p);
+    gor__trace_put_other_switch(p, 0, next);
 }
 
 void gor__trace_created(const struct gor__m *m, const struct gor__g *g)
@@ -146,6 +170,20 @@ void gor__trace_created(const struct gor__m *m, const struct gor__g *g)
         gor__trace_text(m, GOR__TRACE_NAMED, g->id, 0, name, strlen(name));
     }
     gor__trace_at(m, GOR__TRACE_CREATED, g->id, (uintptr_t)g->created_at, (uintptr_t)g->fn);
+}
+
+bool gor__trace_ready_untimed(struct gor__p *p, const struct gor__g *g)
+{
+    struct gor__trace_ring *ring = &p->trace;
+    if (ring->woken == GOR__TRACE_WAKE_TIMED) {
+        return false;
+    }
+    if (gor__trace_left_out(ring) != NULL) {
+        gor__trace_put_ready(ring, gor__trace_left_out(ring));
+    }
+    ring->woken = GOR__TRACE_WAKE_UNTIMED;
+    gor__trace_put_ready(ring, g);
+    return true;
 }
 
 void gor__trace_ready(const struct gor__g *g, bool from_network)

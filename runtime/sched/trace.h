@@ -16,15 +16,18 @@
  *
  * Two that hand each other messages wake and switch every few dozen nanoseconds, and another look at
  * the clock for each wake-up would be felt. While switches come that fast, a wake-up has the time of the
- * switch before it and says so. The times of switches are always exact.
+ * switch before it and says so; whether they still do is looked at every few switches, and at each one that
+ * does not go to whom was woken last. The times of switches are always exact.
  *
  * Most often the next that happens is that the waker stops and the P goes to the one woken: then the
  * record of the switch says both. So such a wake-up is not written until it is known what comes next,
  * which is before anything else is written in that ring, and before somebody else can run the one woken:
  * before it leaves runq.next for the queue, before the P changes hands or its queues do in a resize, and
- * before sysmon lets thieves have it, which then is done with the waker held off outside
- * (gor__settle_outside). debug/trace_feed.c, through which all readers look, puts the READY back where it
- * was left out. Only a snapshot by somebody else may come before a wake-up is written, and miss that one.
+ * before sysmon offers it to thieves, which then is done with the waker held off outside (gor__offer_next).
+ * So while a wake-up may be left out runq.next is its holder's alone, who puts there and takes by plain
+ * steps, and that one is the next to run if no other has to go first. debug/trace_feed.c, through which all
+ * readers look, puts the READY back where it was left out. Only a snapshot by somebody else may come before
+ * a wake-up is written, and miss that one.
  *
  * Threads     the ring of a P has one writer at a time: its holder while that is inside (no signal stops
  *             it there, and nobody takes the P), or whoever takes the P from one that is outside, under
@@ -111,6 +114,7 @@ enum {
     GOR__TRACE_FIRST = 1 << 23, /* with SWITCHED: its first turn */
     GOR__TRACE_TURN_AT = 24,
     GOR__TRACE_BRIEF_TICKS = 512, /* of the cpu: some 200 ns, how fast switches come; see above */
+    GOR__TRACE_PACE = 8,          /* switches between two looks whether they still do */
 };
 
 /* The ring for what happens without a P. */
@@ -158,11 +162,21 @@ void gor__trace_unpack(const struct gor__trace_record *record, char *out_text);
 void gor__trace_outside(enum gor__trace_event event, uint64_t id, uint64_t b, const char *text,
                         size_t bytes);
 
-/* On `p`: from `left`, whose state is set, to the scheduler's stack (NULL: the runtime stops); from there
- * to `next`. From one to the other, and that one is to run next: trace_felt.h. */
+/* Every GOR__TRACE_PACE switches of `p`: whether they still come fast. */
+void gor__trace_look_at_pace(struct gor__p *p);
+
+/* If thieves are offered runq.next of `p`, and none has taken that up: whether it was taken back, and no
+ * other is made while the holder is inside. */
+bool gor__trace_take_back_offer(struct gor__p *p);
+
+/* On `p`: from one goroutine to another: trace_felt.h. From `left`, whose state is set, to the scheduler's stack (NULL: the runtime stops);
+ * from there to `next`. */
 void gor__trace_leave(struct gor__p *p, const struct gor__g *left);
 void gor__trace_resume(struct gor__p *p, const struct gor__g *next);
 void gor__trace_created(const struct gor__m *m, const struct gor__g *g);
+/* `g` is to run next on `p`, and cannot be left out: whether it was written without a look at the clock;
+ * else gor__trace_ready is to be called. */
+bool gor__trace_ready_untimed(struct gor__p *p, const struct gor__g *g);
 /* `from_network`: it is in a list from the poller, unless a goroutine runs. */
 void gor__trace_ready(const struct gor__g *g, bool from_network);
 void gor__trace_held(const struct gor__m *m, struct gor__p *p);

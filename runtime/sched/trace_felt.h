@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* trace_felt.h - the two records that come so often that their cost is felt, in line: a goroutine is
- * made ready to run next, and a P goes from one to another.
+ * made ready to run next, and a P goes from one to another. Instructions count here, stores above all: each
+ * one of the record is as dear as two others.
  *
  * Threads     the holder of the P, inside.
  * See also    trace.h.
@@ -8,7 +9,6 @@
 #ifndef GOR_SCHED_TRACE_FELT_H
 #define GOR_SCHED_TRACE_FELT_H
 
-#include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/trace.h"
 
@@ -39,82 +39,105 @@ static inline uint64_t gor__trace_first(const struct gor__g *next)
     return GOR_LIKELY(next->stack != NULL) ? 0 : GOR__TRACE_FIRST;
 }
 
-/* After the last switch, by whom that went to; when is not known. */
-static inline __attribute__((always_inline)) void gor__trace_put_ready(struct gor__trace_ring *ring,
-                                                                       const struct gor__g *g)
+/* When the last switch was. Unless the next wake-up is timed, whatever was written since has its time. */
+static inline uint64_t gor__trace_last_switch(const struct gor__trace_ring *ring)
+{
+    if (ring->woken == GOR__TRACE_WAKE_TIMED) {
+        return ring->last_ticks;
+    }
+    uint64_t last = ring->written - sizeof(struct gor__trace_record);
+    return __atomic_load_n(&gor__trace_place(ring, last)->ticks, __ATOMIC_RELAXED);
+}
+
+/* Whose READY is not written yet; NULL: nobody's. */
+static inline struct gor__g *gor__trace_left_out(const struct gor__trace_ring *ring)
+{
+    uintptr_t woken = ring->woken;
+    return woken > GOR__TRACE_WAKE_LATER ? (struct gor__g *)woken : NULL;
+}
+
+/* Of the last switch's time, by whom that went to; when is not known. */
+static inline void gor__trace_put_ready(struct gor__trace_ring *ring, const struct gor__g *g)
 {
     uint64_t what =
         gor__trace_what(GOR__TRACE_READY, GOR__TRACE_BY_GOROUTINE | GOR__TRACE_UNTIMED) |
         gor__trace_what(0, gor__trace_turn(g));
-    struct gor__trace_record record = {ring->last_ticks, g->id, what, 0};
+    struct gor__trace_record record = {gor__trace_last_switch(ring), g->id, what, 0};
     gor__trace_ring_put(ring, &record);
 }
 
-/* Whose READY is not written yet; NULL: nobody's. */
-static inline const struct gor__g *gor__trace_left_out(const struct gor__trace_ring *ring)
-{
-    uintptr_t woken = ring->woken;
-    return woken > GOR__TRACE_WAKE_LATER ? (const struct gor__g *)woken : NULL;
-}
-
-/* Whether the READY of the next one woken may be left out, for nobody else is to take it meanwhile. Of
- * thieves that are on their way still see find.c. */
-static inline bool gor__trace_may_leave_out(struct gor__p *p)
-{
-    if (!gor__solo && __atomic_load_n(&p->next_is_stale, __ATOMIC_RELAXED)) {
-        __atomic_store_n(&p->next_is_stale, false, __ATOMIC_RELAXED);
-    }
-    return gor__solo || gor__preempt_works();
-}
-
-/* To `next`, for `how`: all of it but the turn. Wake-ups are noted down as `wake` says from now on, if
- * switches come fast. */
-static inline __attribute__((always_inline)) void
-gor__trace_put_switch(struct gor__trace_ring *ring, const struct gor__g *next, uint64_t how,
-                      enum gor__trace_wake wake)
+/* To `next`, for `how`: all of it but the turn; its time is answered. A sum, since that is one instruction
+ * less. */
+static inline __attribute__((always_inline)) uint64_t
+gor__trace_put_switch(struct gor__trace_ring *ring, const struct gor__g *next, uint64_t how)
 {
     uint64_t what =
-        gor__trace_what(GOR__TRACE_SWITCHED, how) | gor__trace_what(0, gor__trace_turn(next));
+        gor__trace_what(GOR__TRACE_SWITCHED, how) + gor__trace_what(0, gor__trace_turn(next));
     struct gor__trace_record record = {gor__cpu_ticks(), next->id, what, (uintptr_t)next->fn};
     gor__trace_ring_put(ring, &record);
-    ring->woken = wake;
-    if (GOR_UNLIKELY(record.ticks - ring->last_ticks >= GOR__TRACE_BRIEF_TICKS)) {
-        /* Makes this a branch, which is foreseen, where a sum would have to wait for the clock. */
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        ring->woken = GOR__TRACE_WAKE_TIMED;
-    }
-    ring->last_ticks = record.ticks;
+    return record.ticks;
 }
 
-/* On `p`: from one that stops, for `why`, to `next`. */
+/* On `p`: from one that stops, for `why`, to the one whose READY was left out. It waited, so this is not
+ * its first turn. */
+static inline __attribute__((always_inline)) void
+gor__trace_switch_woken(struct gor__p *p, uint64_t why, const struct gor__g *next)
+{
+    (void)gor__trace_put_switch(&p->trace, next, why + GOR__TRACE_WOKEN);
+    p->trace.woken = GOR__TRACE_WAKE_LATER;
+}
+
+/* Whether the READY of the next one woken may be left out, for nobody else is to take it meanwhile. Thieves
+ * that are on their way still have taken up the offer, and close it when they have done; acquire, for
+ * afterwards its holder puts there and takes by plain steps. Sysmon makes another offer only where fences
+ * work, and with the holder outside (gor__offer_next). */
+static inline bool gor__trace_may_leave_out(struct gor__p *p)
+{
+    if (gor__solo ||
+        (GOR_LIKELY(p->trace.fences) &&
+         GOR_LIKELY(__atomic_load_n(&p->offer, __ATOMIC_ACQUIRE) == GOR__OFFER_NONE))) {
+        return true;
+    }
+    return gor__trace_take_back_offer(p);
+}
+
+/* To one whose READY was written, or comes so late that it is its first turn; for `why`, or 0. From now on
+ * wake-ups are noted down as the time since the last switch has it. */
+static inline __attribute__((always_inline)) void
+gor__trace_put_other_switch(struct gor__p *p, uint64_t why, const struct gor__g *next)
+{
+    struct gor__trace_ring *ring = &p->trace;
+    uint64_t last = gor__trace_last_switch(ring);
+    uint64_t now = gor__trace_put_switch(ring, next, why | gor__trace_first(next));
+    ring->woken = gor__trace_may_leave_out(p) ? GOR__TRACE_WAKE_LATER : GOR__TRACE_WAKE_UNTIMED;
+    if (GOR_UNLIKELY(now - last >= GOR__TRACE_BRIEF_TICKS)) {
+        ring->woken = GOR__TRACE_WAKE_TIMED;
+        ring->last_ticks = now;
+    }
+}
+
+/* To whomever. */
 static inline __attribute__((always_inline)) void gor__trace_switch(struct gor__p *p, uint64_t why,
                                                                     const struct gor__g *next)
 {
-    struct gor__trace_ring *ring = &p->trace;
-    if (GOR_LIKELY(ring->woken == (uintptr_t)next)) {
-        /* It waited, so this is not its first turn. */
-        gor__trace_put_switch(ring, next, why | GOR__TRACE_WOKEN, GOR__TRACE_WAKE_LATER);
+    const struct gor__g *left_out = gor__trace_left_out(&p->trace);
+    if (GOR_LIKELY(left_out == next)) {
+        gor__trace_switch_woken(p, why, next);
         return;
     }
-    if (GOR_UNLIKELY(gor__trace_left_out(ring) != NULL)) {
-        gor__trace_put_ready(ring, gor__trace_left_out(ring));
+    if (GOR_UNLIKELY(left_out != NULL)) {
+        gor__trace_put_ready(&p->trace, left_out);
     }
-    gor__trace_put_switch(ring, next, why | gor__trace_first(next),
-                          gor__trace_may_leave_out(p) ? GOR__TRACE_WAKE_LATER
-                                                      : GOR__TRACE_WAKE_UNTIMED);
+    gor__trace_put_other_switch(p, why, next);
 }
 
-/* `g` is to run next on `p`: whether that is noted down herewith. If not, gor__trace_ready does. */
-static inline __attribute__((always_inline)) bool gor__trace_wakes(struct gor__p *p,
-                                                                   const struct gor__g *g)
+/* `g` is to run next on `p`: whether its READY goes with the switch to it. Then nobody but the holder comes
+ * near runq.next, and where `g` is on its way to. */
+static inline __attribute__((always_inline)) bool gor__trace_leaves_out(struct gor__p *p,
+                                                                        const struct gor__g *g)
 {
-    struct gor__trace_ring *ring = &p->trace;
-    if (GOR_LIKELY(ring->woken == GOR__TRACE_WAKE_LATER)) {
-        ring->woken = (uintptr_t)g;
-        return true;
-    }
-    if (GOR_LIKELY(ring->woken == GOR__TRACE_WAKE_UNTIMED)) {
-        gor__trace_put_ready(ring, g);
+    if (GOR_LIKELY(p->trace.woken == GOR__TRACE_WAKE_LATER)) {
+        p->trace.woken = (uintptr_t)g;
         return true;
     }
     return false;

@@ -7,22 +7,22 @@
 void gor__trace_ring_push(struct gor__trace_ring *ring, const struct gor__trace_record *records,
                           uint32_t count)
 {
-    uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+    uint64_t written = __atomic_load_n(&ring->written, __ATOMIC_RELAXED);
     gor__store_fence(); /* as in gor__trace_ring_put */
     for (uint32_t i = 0; i < count; i++) {
-        struct gor__trace_record *place = &ring->records[(head + i) & ring->mask];
+        struct gor__trace_record *place = gor__trace_place(ring, written + i * sizeof *place);
         __atomic_store_n(&place->ticks, records[i].ticks, __ATOMIC_RELAXED);
         __atomic_store_n(&place->id, records[i].id, __ATOMIC_RELAXED);
         __atomic_store_n(&place->what, records[i].what, __ATOMIC_RELAXED);
         __atomic_store_n(&place->b, records[i].b, __ATOMIC_RELAXED);
     }
-    __atomic_store_n(&ring->head, head + count, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->written, written + count * sizeof *records, __ATOMIC_RELEASE);
 }
 
 /* The oldest record that cannot be being overwritten when `head` is read. */
 static uint64_t oldest_whole(const struct gor__trace_ring *ring, uint64_t head)
 {
-    uint64_t kept = ring->mask + 1 - GOR__TRACE_UNIT_MAX;
+    uint64_t kept = gor__trace_ring_size(ring) - GOR__TRACE_UNIT_MAX;
     return head > kept ? head - kept : 0;
 }
 
@@ -36,7 +36,7 @@ static void skip_to(uint64_t index, uint64_t *from, uint64_t *lost)
 
 static void copy(const struct gor__trace_ring *ring, uint64_t index, struct gor__trace_record *out)
 {
-    const struct gor__trace_record *place = &ring->records[index & ring->mask];
+    const struct gor__trace_record *place = gor__trace_place(ring, index * sizeof *place);
     out->ticks = __atomic_load_n(&place->ticks, __ATOMIC_RELAXED);
     out->id = __atomic_load_n(&place->id, __ATOMIC_RELAXED);
     out->what = __atomic_load_n(&place->what, __ATOMIC_RELAXED);
@@ -46,7 +46,7 @@ static void copy(const struct gor__trace_ring *ring, uint64_t index, struct gor_
 size_t gor__trace_ring_read(const struct gor__trace_ring *ring, uint64_t *from,
                             struct gor__trace_record *out, size_t room, uint64_t *lost)
 {
-    uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    uint64_t head = gor__trace_ring_head(ring);
     skip_to(oldest_whole(ring, head), from, lost);
     uint64_t first = *from;
     size_t count = head - first < room ? (size_t)(head - first) : room;
@@ -55,7 +55,7 @@ size_t gor__trace_ring_read(const struct gor__trace_ring *ring, uint64_t *from,
     }
     /* Of what was read before it, nothing is newer than the head that is read after it. */
     gor__fence();
-    head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+    head = gor__trace_ring_head(ring);
     uint64_t whole = oldest_whole(ring, head);
     size_t torn = whole > first ? (size_t)(whole - first) : 0;
     if (torn > count) {

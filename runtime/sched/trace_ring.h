@@ -19,6 +19,7 @@
 #ifndef GOR_SCHED_TRACE_RING_H
 #define GOR_SCHED_TRACE_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,13 +48,41 @@ enum gor__trace_wake {
 
 struct gor__trace_ring {
     struct gor__trace_record *records; /* borrowed; NULL: nothing is recorded */
-    uint64_t mask;                     /* their number, a power of two, less one */
-    uint64_t head;                     /* atomic */
+    uint64_t mask;                     /* their bytes, a power of two, less one */
+    uint64_t written;                  /* bytes, ever; atomic */
 
     /* The writer's own; see trace.h. */
     uintptr_t woken;     /* the goroutine whose READY is not written yet; or enum gor__trace_wake */
-    uint64_t last_ticks; /* of the last switch */
+    uint64_t last_ticks; /* of the last switch, while that is GOR__TRACE_WAKE_TIMED */
+    uint64_t paced;      /* ticks of the switch at which the pace was looked at */
+    bool fences;         /* gor__fences_work() */
 } __attribute__((aligned(64)));
+
+/* Where the record lies whose first byte is that one of all. */
+static inline struct gor__trace_record *gor__trace_place(const struct gor__trace_ring *ring,
+                                                         uint64_t byte)
+{
+    return (struct gor__trace_record *)((char *)ring->records + (byte & ring->mask));
+}
+
+/* The number of the next record. Acquire: those before it are complete. */
+static inline uint64_t gor__trace_ring_head(const struct gor__trace_ring *ring)
+{
+    return __atomic_load_n(&ring->written, __ATOMIC_ACQUIRE) / sizeof(struct gor__trace_record);
+}
+
+static inline uint64_t gor__trace_ring_size(const struct gor__trace_ring *ring)
+{
+    return (ring->mask + 1) / sizeof(struct gor__trace_record);
+}
+
+static inline void gor__trace_ring_init(struct gor__trace_ring *ring,
+                                        struct gor__trace_record *records, uint64_t count)
+{
+    ring->mask = count * sizeof *records - 1;
+    __atomic_store_n(&ring->written, 0, __ATOMIC_RELEASE);
+    ring->records = records;
+}
 
 static inline uint64_t gor__trace_what(uint32_t event, uint64_t a)
 {
@@ -64,8 +93,8 @@ static inline uint64_t gor__trace_what(uint32_t event, uint64_t a)
 static inline void gor__trace_ring_put(struct gor__trace_ring *ring,
                                        const struct gor__trace_record *record)
 {
-    uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
-    struct gor__trace_record *place = &ring->records[head & ring->mask];
+    uint64_t written = __atomic_load_n(&ring->written, __ATOMIC_RELAXED);
+    struct gor__trace_record *place = gor__trace_place(ring, written);
     /* A reader that sees a word of this sees `head` too, as the last call has left it; the partner is
      * the fence in gor__trace_ring_read. */
     gor__store_fence();
@@ -73,7 +102,7 @@ static inline void gor__trace_ring_put(struct gor__trace_ring *ring,
     __atomic_store_n(&place->id, record->id, __ATOMIC_RELAXED);
     __atomic_store_n(&place->what, record->what, __ATOMIC_RELAXED);
     __atomic_store_n(&place->b, record->b, __ATOMIC_RELAXED);
-    __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->written, written + sizeof *place, __ATOMIC_RELEASE);
 }
 
 /* Append up to GOR__TRACE_UNIT_MAX, which are seen together or not at all. */

@@ -26,6 +26,7 @@
 #include "runtime/sched/ready.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/trace_felt.h"
 #include "tests/model/model.h"
 #include "tests/test.h"
 
@@ -205,6 +206,11 @@ int64_t gor_after(int64_t ns)
 }
 
 bool gor__preempt_works(void)
+{
+    return true;
+}
+
+bool gor__fences_work(void)
 {
     return true;
 }
@@ -600,6 +606,87 @@ TEST(a_wrong_door_is_found)
     no_fence_all = true;
     CHECK(finds(&door, MODEL_TSO));
     no_fence_all = false;
+}
+
+/* ---- with a trace, the one woken is its waker's alone until it is offered to thieves */
+
+static struct gor__trace_record records[2][2 * GOR__TRACE_UNIT_MAX];
+static bool offers_blindly; /* a mutant */
+
+static void setup_offer(void)
+{
+    gor__observed = 0;
+    setup_two();
+    machines[0].inside = false;
+    machines[0].g = &goroutines[GOROUTINES - 1];
+    for (int i = 0; i < 2; i++) {
+        goroutines[i].state = GOR_WAITING;
+        gor__trace_ring_init(&procs[i].trace, records[i], 2 * GOR__TRACE_UNIT_MAX);
+        procs[i].trace.fences = true;
+        model_name(&procs[i].offer, 1, "offer");
+    }
+    model_name(records, sizeof records, "trace");
+    gor__observed = GOR__OBSERVE_TRACE;
+    model_uses_fence_all();
+}
+
+/* As in a trace while switches come fast: wake one, and go on outside; then run it, if it is there still. */
+static void wake_and_run(void)
+{
+    struct gor__p *p = &procs[0];
+    for (int i = 0; i < 2; i++) {
+        struct gor__m *m = gor__enter();
+        p->trace.woken =
+            gor__trace_may_leave_out(p) ? GOR__TRACE_WAKE_LATER : GOR__TRACE_WAKE_UNTIMED;
+        gor__ready(&goroutines[i]);
+        gor__leave_machine(m);
+        gor__enter_machine(m);
+        struct gor__g *next = gor__trace_left_out(&p->trace);
+        if (next != NULL) {
+            MODEL_CHECK(__atomic_load_n(&p->runq.next, __ATOMIC_RELAXED) == next);
+            gor__runq_take_own_next(&p->runq, next);
+        } else {
+            next = gor__runq_take_next(&p->runq);
+        }
+        if (next != NULL) {
+            run_goroutine(next);
+        }
+        p->trace.woken = GOR__TRACE_WAKE_TIMED;
+        gor__leave_machine(m);
+    }
+}
+
+/* Sysmon, and after it a thief. */
+static void offer_and_steal(void)
+{
+    struct gor__p *p = &procs[0];
+    if (!offers_blindly) {
+        gor__offer_next(p);
+    } else {
+        __atomic_store_n(&p->offer, GOR__OFFER_OPEN, __ATOMIC_RELEASE);
+    }
+    schedule();
+}
+
+static void check_offer(void)
+{
+    check_ran(2);
+}
+
+static struct model_scenario offer = {.name = "offer",
+                                      .setup = setup_offer,
+                                      .threads = {wake_and_run, offer_and_steal},
+                                      .resume = resume,
+                                      .stuck = check_offer};
+
+TEST(the_one_woken_in_a_trace_runs_once)
+{
+    static struct model_scenario *const offers[] = {&offer};
+    model_hold(offers, 1);
+    offers_blindly = true;
+    CHECK(finds(&offer, MODEL_TSO));
+    offers_blindly = false;
+    gor__observed = 0;
 }
 
 /* ---- a hog that is stopped */

@@ -16,7 +16,8 @@ static struct gor__feed feed;
 static void set_up(void)
 {
     memset(memory, 0, sizeof memory);
-    proc.trace = (struct gor__trace_ring){.records = memory, .mask = SIZE - 1};
+    proc.trace = (struct gor__trace_ring){0};
+    gor__trace_ring_init(&proc.trace, memory, SIZE);
     gor__sched.procs[0] = &proc;
     gor__sched.procs_made = 1;
     gor__feed_open(&feed, false);
@@ -130,7 +131,7 @@ TEST(trace_feed_gives_a_wake_up_whose_waker_was_lost)
 /* The event of the record of that number. */
 static uint64_t event_at(uint64_t number)
 {
-    CHECK_INT(number, <, proc.trace.head);
+    CHECK_INT(number, <, gor__trace_ring_head(&proc.trace));
     return memory[number].what & ((1 << GOR__TRACE_EVENT_BITS) - 1);
 }
 
@@ -152,10 +153,10 @@ TEST(trace_ring_says_in_one_who_is_woken_and_runs)
     static struct gor__g next = {.id = 7};
     set_up();
     hurry();
-    CHECK(gor__trace_wakes(&proc, &next));
-    CHECK_EQ(proc.trace.head, 0);
+    CHECK(gor__trace_leaves_out(&proc, &next));
+    CHECK_EQ(gor__trace_ring_head(&proc.trace), 0);
     gor__trace_switch(&proc, gor__trace_why(&left), &next);
-    CHECK_EQ(proc.trace.head, 1);
+    CHECK_EQ(gor__trace_ring_head(&proc.trace), 1);
     CHECK_EQ(event_at(0), GOR__TRACE_SWITCHED);
     CHECK(says_woken(0));
     gor__solo = false;
@@ -169,9 +170,9 @@ TEST(trace_ring_says_in_two_who_is_woken_and_who_runs)
     static struct gor__g other = {.id = 8};
     set_up();
     hurry();
-    CHECK(gor__trace_wakes(&proc, &other));
+    CHECK(gor__trace_leaves_out(&proc, &other));
     gor__trace_switch(&proc, gor__trace_why(&left), &next);
-    CHECK_EQ(proc.trace.head, 2);
+    CHECK_EQ(gor__trace_ring_head(&proc.trace), 2);
     CHECK_EQ(event_at(0), GOR__TRACE_READY);
     CHECK_EQ(memory[0].id, 8);
     CHECK_EQ(event_at(1), GOR__TRACE_SWITCHED);
@@ -185,9 +186,9 @@ TEST(trace_ring_says_who_is_woken_before_anything_else)
     static struct gor__g next = {.id = 7};
     set_up();
     hurry();
-    CHECK(gor__trace_wakes(&proc, &next));
+    CHECK(gor__trace_leaves_out(&proc, &next));
     gor__trace_proc(&proc, GOR__TRACE_FIRED, 1, 0, 0);
-    CHECK_EQ(proc.trace.head, 2);
+    CHECK_EQ(gor__trace_ring_head(&proc.trace), 2);
     CHECK_EQ(event_at(0), GOR__TRACE_READY);
     CHECK_EQ(memory[0].id, 7);
     CHECK_EQ(event_at(1), GOR__TRACE_FIRED);

@@ -13,7 +13,9 @@ static struct gor__trace_record memory[SIZE];
 static struct gor__trace_ring fresh_ring(void)
 {
     memset(memory, 0, sizeof memory);
-    return (struct gor__trace_ring){.records = memory, .mask = SIZE - 1};
+    struct gor__trace_ring ring = {0};
+    gor__trace_ring_init(&ring, memory, SIZE);
+    return ring;
 }
 
 static struct gor__trace_record record_of(uint64_t number)
