@@ -102,7 +102,8 @@ void gord_lua_run(const struct gord_lua_script *script, const struct gord_lua_ho
 void gord_lua_result_fini(struct gord_lua_result *result);
 
 /* Is the text a Lua chunk? 0, or -EINVAL with a sentence in `error`: bytecode, a syntax error, too
- * large, or it takes longer to compile than a loop may be held up (50 ms). [any thread] */
+ * large, or it takes longer to compile than a loop may be held up (50 ms of
+ * processor time). [any thread] */
 int gord_lua_check(const struct gord_lua_script *script, char *error, size_t error_bytes);
 
 #endif
