@@ -150,10 +150,11 @@ int gord_cgroup_freeze(int group, bool frozen)
     return write_text(group, "cgroup.freeze", frozen ? "1" : "0");
 }
 
-/* Before cgroup.kill, of Linux 5.14: one by one, until nobody new comes. */
+/* Before cgroup.kill, of Linux 5.14: one by one, until nobody new comes. On the stack of a goroutine,
+ * hence not all at a time; who has been killed is not there in the next round. */
 static void kill_each(int group)
 {
-    char text[65536] = "";
+    char text[16384] = "";
 
     for (int round = 0; round < 100; round++) {
         if (read_text(group, "cgroup.procs", text, sizeof(text)) != 0 || text[0] == '\0') {
@@ -161,7 +162,8 @@ static void kill_each(int group)
         }
         char *rest = text;
         char *line;
-        while ((line = strsep(&rest, "\n")) != NULL) {
+        while ((line = strsep(&rest, "\n")) != NULL &&
+               rest != NULL) { /* what is cut is another number */
             pid_t pid = (pid_t)strtol(line, NULL, 10);
             if (pid > 1) {
                 kill(pid, SIGKILL);
