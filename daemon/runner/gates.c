@@ -97,9 +97,10 @@ static void facts_of_job(const struct gord_job *job, struct gord_after_facts *ou
     out->outcome = (Gor__V1__Outcome)job->outcome;
     out->started = (job->body != NULL && job->body->started_ns != 0) ||
                    (standing != NULL && has_run(standing));
-    if (gord_job_has_spec(job)) {
-        out->array_id = job->body->spec->array_id;
-        out->array_index = job->body->spec->array_index;
+    const struct gord_spec *spec = job->body != NULL ? job->body->spec : NULL;
+    if (spec != NULL) {
+        out->array_id = spec->array_id;
+        out->array_index = spec->array_index;
     }
 }
 
