@@ -167,7 +167,7 @@ static int revive_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT]
 static void revive_all(struct gord_act *act)
 {
     static const struct gord_act_verb verb = {"retry all of them", "retried", revive_one, NULL,
-                                              revive_all, false};
+                                              revive_all,          false};
     uint64_t *ids = act->later;
     size_t count = act->later_count;
 
