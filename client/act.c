@@ -9,6 +9,7 @@
 
 #include "client/channel.h"
 #include "client/exits.h"
+#include "client/fields.h"
 #include "client/json.h"
 #include "client/options.h"
 #include "client/selector.h"
@@ -86,7 +87,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* Say what became of one job; the exit code that comes of it. */
 static int show_result(const struct gorctl_act *act, const Gor__V1__ActResult *result, bool quiet)
 {
-    char *message = gorctl_text_escape(result->message, strlen(result->message));
+    char *said = gorctl_fields_as_options(result->message);
+    const char *text = said != NULL ? said : result->message;
+    char *message = gorctl_text_escape(text, strlen(text));
     int code = GORCTL_EXIT_OK;
     switch (result->status) {
     case GOR__V1__ACT_RESULT__STATUS__DONE:
@@ -109,6 +112,7 @@ static int show_result(const struct gorctl_act *act, const Gor__V1__ActResult *r
         code = GORCTL_EXIT_NOT_FOUND;
     }
     free(message);
+    free(said);
     return code;
 }
 

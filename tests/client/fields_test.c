@@ -24,6 +24,7 @@ TEST(fields_are_named_by_the_options_that_set_them)
           "--on-stuck is KILL without --heartbeat, which");
     check("spec.job.priority is 1", "--priority is 1");
     check("spec.queue", "--queue");
+    check("spec.on_finish_url has no host", "--on-finish-url has no host");
 }
 
 TEST(fields_without_an_option_stay)

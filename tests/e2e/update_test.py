@@ -196,7 +196,7 @@ class Update(Helpers, e2e.GordTest):
         self.assertEqual(run("update", job, "--heartbeat", "0s").code, 0)
         self.assertNotIn("Heartbeat", run("show", job).text)
         for args, said in ((("--heartbeat", "10ms"), "out of range"),
-                           (("--on-stuck", "kill"), "without spec.heartbeat_ns"),
+                           (("--on-stuck", "kill"), "without --heartbeat"),
                            (("--heartbeat", "soon"), "--heartbeat"),
                            (("--on-stuck", "wait"), "it must be report or kill")):
             bad = run("update", job, *args)
