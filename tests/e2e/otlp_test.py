@@ -188,7 +188,7 @@ class Trouble(OtlpTest):
         gord, _ = self.begin("--otlp-endpoint", server.url, *BRIEF)
         second = server.wait(after=1)
         self.assertGreaterEqual(second.at - server.requests[0].at, 0.99)
-        third = server.wait(lambda r: r.value("gord_otlp_exports_total") == 1)
+        third = server.wait(lambda r: (r.value("gord_otlp_exports_total") or 0) >= 1)
         self.assertEqual(third.value("gord_otlp_failed_attempts_total"), 1)
         self.assertGreaterEqual(third.value("gord_otlp_exports_dropped_total"), 5)
         self.end(gord)
@@ -200,7 +200,7 @@ class Trouble(OtlpTest):
         server = self.collector()
         server.answers = [Answer(400), Answer(401)]
         gord, _ = self.begin("--otlp-endpoint", server.url, *BRIEF)
-        told = server.wait(lambda r: r.value("gord_otlp_exports_total") == 1)
+        told = server.wait(lambda r: (r.value("gord_otlp_exports_total") or 0) >= 1)
         self.assertEqual(told.value("gord_otlp_failed_attempts_total"), 2)
         self.assertEqual(told.value("gord_otlp_exports_dropped_total"), 2)
         self.end(gord)
@@ -214,7 +214,7 @@ class Trouble(OtlpTest):
         server.answers = [Answer(200, reply.SerializeToString()), Answer(200, b"\xff\xff"),
                           Answer(200, b"x" * 200_000)]
         gord, _ = self.begin("--otlp-endpoint", server.url, *BRIEF)
-        told = server.wait(lambda r: r.value("gord_otlp_exports_total") == 3)
+        told = server.wait(lambda r: (r.value("gord_otlp_exports_total") or 0) >= 3)
         self.assertEqual(told.value("gord_otlp_rejected_points_total"), 7)
         self.assertIn("did not take 7 data points: seven are too old", gord.stderr())
         self.end(gord)
@@ -271,7 +271,7 @@ class Options(OtlpTest):
                     "http://:4318", "http://collector:", "http://collector:0",
                     "http://collector:65536", "http://collector:x", "http://a b", "http://[::1",
                     "http://[::g]", "http://user:secret@collector", "http://collector?x=1",
-                    "http://collector/a#b", "http://collector/a b", "HTTP://collector"):
+                    "http://collector/a#b", "http://collector/a b"):
             with self.subTest(url=url):
                 self.assertIn("must be a URL such as http://collector:4318",
                               self.refuse("--otlp-endpoint", url))
@@ -279,7 +279,7 @@ class Options(OtlpTest):
 
     def test_what_is_a_url(self):
         for url in ("http://collector", "https://otel.example.org:443/a/b/", "http://[::1]:4318",
-                    "http://192.0.2.1:4318", "none"):
+                    "http://192.0.2.1:4318", "HTTP://collector", "none"):
             with self.subTest(url=url):
                 subprocess.run(e2e.gord_command("--no-config", "--check-config", "--otlp-endpoint",
                                                 url), check=True, timeout=e2e.PATIENCE,

@@ -188,7 +188,7 @@ class Changed(Helpers, e2e.GordTest):
         line = self.client.message("AnyOf", of=[self.client.message("Dependency", line=1)])
         for clauses, text in (([[(OK, 10 ** 9)]], "there is no job 1000000000"),
                               ([[]], "names no job"), ([[(OK, 0)]], "either id or line"),
-                              ([[(9, job)]], "condition 9"), ([[(CORR, job)]], "CORR"),
+                              ([[(9, job)]], "condition 9"), ([[(CORR, job)]], "condition corr"),
                               ([[(OK, job)]] * 1001, "at most 1000")):
             self.assertRefused(text, job, *clauses)
         spec = self.client.message("JobSpec", after=[line])
