@@ -11,6 +11,7 @@
 enum {
     BATCHES_PER_FLUSH = 8, /* then the other connections get their turn */
     READS_PER_EVENT = 4,
+    READS_AT_END = 64, /* more than a socket holds */
 };
 
 static bool has_unsent(const struct rpc_connection *connection)
@@ -270,6 +271,18 @@ static void part(struct rpc_connection *connection)
     rpc_linger_begin(connection);
 }
 
+/* It takes nothing more: a server that has ended our calls and closed. How they ended is still there to be
+ * read, and with a write lost amid it nobody would know. A client's own: a server owes a peer that does
+ * not hear it nothing. */
+static void read_last_words(struct rpc_connection *connection)
+{
+    for (int i = 0; i < READS_AT_END && !connection->peer_closed && !connection->closing; i++) {
+        if (!read_once(connection)) {
+            break;
+        }
+    }
+}
+
 void rpc_connection_flush(struct rpc_connection *connection)
 {
     int result = 1;
@@ -281,6 +294,10 @@ void rpc_connection_flush(struct rpc_connection *connection)
         connection->events->on_room(connection);
     }
     if (result < 0) {
+        bool stood = result == -EPIPE || result == -ECONNRESET;
+        if (stood && !connection->lingers) {
+            read_last_words(connection);
+        }
         rpc_connection_end(connection, result);
     }
     if (connection->closing || (is_finished(connection) && !wait_for_peer(connection))) {
