@@ -295,5 +295,9 @@ enum wire_status gord_auth_check(void *user, struct rpc_peer *peer, const char *
                  peer->credential != 0 ? "token create" : "tls client");
         return WIRE_PERMISSION_DENIED;
     }
+    if (((const struct gord_auth *)user)->over) {
+        snprintf(out_text, 256, "the daemon is stopping; try again when it is back");
+        return WIRE_UNAVAILABLE;
+    }
     return WIRE_OK;
 }

@@ -33,6 +33,7 @@ struct gord_auth {
     gid_t group;                      /* members may call too */
     char token[GORD_TOKEN_BYTES + 1]; /* the daemon's own; "": it has none */
     struct gord_tokens *tokens;       /* borrowed; NULL: there are none yet */
+    bool over;                        /* no call is let in any more: nobody would end it */
     struct gord_wrongs wrongs;
     struct gord_auth_known cache[GORD_AUTH_CACHE]; /* by uid % GORD_AUTH_CACHE */
 };

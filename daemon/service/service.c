@@ -490,6 +490,8 @@ void gord_service_end(struct gord_service *service)
         return;
     }
     service->ended = true;
+    service->auth->over =
+        true; /* clients may begin calls until they have heard that they should not */
     gord_manys_end(service);
     gord_crons_close(service);
     gord_acks_fail(service, -ECANCELED);
