@@ -46,7 +46,7 @@ def is_root():
 def gord_command(*args):
     """The command line of gord; under TSan the address space must not be too random."""
     if SANITIZE == "thread" and shutil.which("setarch"):
-        return ["setarch", os.uname().machine, "-R", GORD, *args]
+        return [shutil.which("setarch"), os.uname().machine, "-R", GORD, *args]
     return [GORD, *args]
 
 

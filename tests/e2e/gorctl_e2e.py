@@ -19,7 +19,7 @@ CANCELLED, LOST, SPAWN, PANICKED, TIMED_OUT, DETACHED = 79, 80, 81, 82, 124, 130
 def command(*args):
     """The command line of gorctl; under TSan the address space must not be too random."""
     if e2e.SANITIZE == "thread" and shutil.which("setarch"):
-        return ["setarch", os.uname().machine, "-R", e2e.GORCTL, *args]
+        return [shutil.which("setarch"), os.uname().machine, "-R", e2e.GORCTL, *args]
     return [e2e.GORCTL, *args]
 
 
