@@ -2,7 +2,6 @@
 """gorctl retry: a job that has ended runs again as the job it is."""
 
 import os
-import subprocess
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -197,14 +196,7 @@ class Restart(Helpers, e2e.KillTest):
         self.assertEqual(self.client.wait(job).outcome, SUCCEEDED)
         self.client.jobs("Cancel", ids=[long])
         self.client.wait(long)
-        self.client.close()
-        self.assertEqual(self.gord.stop(), 0)
-        checked = subprocess.run(
-            e2e.gord_command("--state-dir", self.gord.state, "--check-store"),
-            capture_output=True, check=False)
-        self.assertEqual(checked.returncode, 0, checked.stdout)
-        self.gord.start()
-        self.client = self.gord.client()
+        self.assertStoreIsSound()
 
 
 class Limited(Helpers, e2e.GordTest):

@@ -20,8 +20,7 @@ def restore(folder, archive):
     os.mkdir(gord.state, 0o700)
     done = subprocess.run(["tar", "-xf", archive, "-C", gord.state], capture_output=True, check=False)
     assert done.returncode == 0 and done.stderr == b"", done.stderr
-    done = subprocess.run(e2e.gord_command("--state-dir", gord.state, "--check-store"),
-                          capture_output=True, check=False)
+    done = gord.check_store()
     assert done.returncode == 0, done.stdout
     return gord
 

@@ -216,8 +216,7 @@ class CrashPoints(unittest.TestCase):
         self.assertEqual(processes(gord.folder), [], f"{place}: left alone")
         client.close()
         self.assertEqual(gord.stop(), 0, place)
-        done = subprocess.run(e2e.gord_command("--state-dir", gord.state, "--check-store"),
-                              capture_output=True, check=False)
+        done = gord.check_store()
         self.assertEqual(done.returncode, 0, f"{place}: {done.stdout.decode()}")
         return len(listed), outcomes[e2e.LOST]
 

@@ -102,8 +102,7 @@ class FullDisk(unittest.TestCase):
         self.assertEqual(self.client.get(running).exit_code, 7)
         self.assertEqual(self.client.wait(self.client.exec("true")).outcome, e2e.SUCCEEDED)
         self.assertEqual(self.gord.stop(), 0)
-        checked = subprocess.run(e2e.gord_command("--state-dir", self.gord.state, "--check-store"),
-                                 capture_output=True, check=False)
+        checked = self.gord.check_store()
         self.assertEqual(checked.returncode, 0, checked.stdout)
 
     def test_stopped_while_full_it_says_what_is_lost(self):

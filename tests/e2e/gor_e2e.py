@@ -386,6 +386,11 @@ class Gord:
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
+    def check_store(self):
+        """What --check-store says of its state, while it is stopped: the ended process."""
+        return subprocess.run(gord_command("--state-dir", self.state, "--check-store"),
+                              capture_output=True, check=False)
+
     def stop(self, sig=signal.SIGTERM, seconds=PATIENCE):
         """Ask it to end; its exit code."""
         if self.process is None:
@@ -464,6 +469,15 @@ class KillTest(unittest.TestCase):
     def setUp(self):
         self.gord = Gord()
         self.addCleanup(self.gord.close)
+        self.gord.start()
+        self.client = self.gord.client()
+
+    def assertStoreIsSound(self):
+        """Stop the daemon; its store has nothing to complain of, and it starts again."""
+        self.client.close()
+        self.assertEqual(self.gord.stop(), 0)
+        checked = self.gord.check_store()
+        self.assertEqual(checked.returncode, 0, checked.stdout)
         self.gord.start()
         self.client = self.gord.client()
 

@@ -3,7 +3,6 @@
 
 import json
 import os
-import subprocess
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -48,8 +47,7 @@ class ImportTest(ctl.GorctlTest):
         """Stop it; its store has nothing to complain of, and it starts again."""
         client.close()
         self.assertEqual(gord.stop(), 0)
-        done = subprocess.run(e2e.gord_command("--state-dir", gord.state, "--check-store"),
-                              capture_output=True, check=False)
+        done = gord.check_store()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         gord.start()
         client = gord.client()

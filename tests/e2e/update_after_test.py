@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """gorctl update --after: what a job is to run after is changed while it waits."""
 
-import subprocess
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -500,14 +499,7 @@ class Restart(Helpers, e2e.KillTest):
         self.assertEqual(self.client.wait(array).outcome, SUCCEEDED)
         self.assertLessEqual(ended[0].finished_ns, ended[1].started_ns)
         self.assertLessEqual(ended[1].finished_ns, ended[2].started_ns)
-        self.client.close()
-        self.assertEqual(self.gord.stop(), 0)
-        checked = subprocess.run(
-            e2e.gord_command("--state-dir", self.gord.state, "--check-store"),
-            capture_output=True, check=False)
-        self.assertEqual(checked.returncode, 0, checked.stdout)
-        self.gord.start()
-        self.client = self.gord.client()
+        self.assertStoreIsSound()
 
 
 if __name__ == "__main__":

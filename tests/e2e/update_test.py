@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """gorctl update: what waits is changed; what has started or ended is not."""
 
-import subprocess
 import time
 
 import gor_e2e as e2e
@@ -228,14 +227,7 @@ class Restart(Helpers, e2e.KillTest):
         ended = self.run_held(job)
         self.assertEqual((ended.exit_code, ended.attempt), (3, 1))
         self.assertEqual(self.run_held(plain).outcome, SUCCEEDED)
-        self.client.close()
-        self.assertEqual(self.gord.stop(), 0)
-        checked = subprocess.run(
-            e2e.gord_command("--state-dir", self.gord.state, "--check-store"),
-            capture_output=True, check=False)
-        self.assertEqual(checked.returncode, 0, checked.stdout)
-        self.gord.start()
-        self.client = self.gord.client()
+        self.assertStoreIsSound()
 
 
 if __name__ == "__main__":
