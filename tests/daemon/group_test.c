@@ -10,24 +10,6 @@
 #define STATE(name) GOR__V1__JOB_STATE__##name
 #define OUTCOME(name) GOR__V1__OUTCOME__##name
 
-static struct gord_spec *group_spec(uint32_t count)
-{
-    Gor__V1__GroupSpec group = GOR__V1__GROUP_SPEC__INIT;
-    Gor__V1__Array array = GOR__V1__ARRAY__INIT;
-    Gor__V1__Array__Range range = GOR__V1__ARRAY__RANGE__INIT, *ranges = &range;
-    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
-    struct gord_spec *spec = NULL;
-    range.last = count - 1;
-    array.n_indices = 1;
-    array.indices = &ranges;
-    wire.kind_case = GOR__V1__JOB_SPEC__KIND_GROUP;
-    wire.group = &group;
-    wire.array = &array;
-    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
-    CHECK_EQ(spec->array_count, count);
-    return spec;
-}
-
 static struct gord_spec *task_spec(uint64_t group_id, uint32_t index, uint32_t count,
                                    uint32_t at_once)
 {

@@ -15,19 +15,6 @@
 #define DAY (86400 * SECOND)
 #define START (1000 * DAY)
 
-static struct gord_spec *queue_spec(const char *queue)
-{
-    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
-    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
-    struct gord_spec *spec = NULL;
-    native.function = (char *)"builtin.echo";
-    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
-    wire.native = &native;
-    wire.queue = (char *)(uintptr_t)queue;
-    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
-    return spec;
-}
-
 static void happens(struct gord_job_table *table, struct gord_event *event, int64_t at_ns)
 {
     CHECK(event != NULL);
@@ -38,7 +25,7 @@ static void happens(struct gord_job_table *table, struct gord_event *event, int6
 
 static uint64_t enqueue(struct gord_job_table *table, const char *queue, int64_t at_ns)
 {
-    struct gord_spec *spec = queue_spec(queue);
+    struct gord_spec *spec = native_spec_in(queue);
     uint64_t id = gord_job_next_id(table);
     happens(table, gord_event_submitted(id, spec, 1000), at_ns - 5 * SECOND);
     happens(table, gord_event_new(GORD_EVENT_QUEUED, id, NULL), at_ns);
@@ -174,7 +161,7 @@ TEST(latency_of_jobs_beyond_the_window_is_about_right)
         CHECK_EQ(job->id, id);
         CHECK_EQ(gord_job_has_spec(job), id == first);
         if (!gord_job_has_spec(job)) {
-            struct gord_spec *spec = queue_spec("");
+            struct gord_spec *spec = native_spec_in("");
             CHECK_EQ(gord_job_give_spec(table, id, spec, 1000, START), 0);
             gord_spec_unref(spec);
         }

@@ -89,20 +89,9 @@ static struct model *free_place(struct world *world)
 
 static void begin_array(struct world *world)
 {
-    Gor__V1__GroupSpec group = GOR__V1__GROUP_SPEC__INIT;
-    Gor__V1__Array array = GOR__V1__ARRAY__INIT;
-    Gor__V1__Array__Range range = GOR__V1__ARRAY__RANGE__INIT, *ranges = &range;
-    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
-    struct gord_spec *spec = NULL;
+    struct gord_spec *spec = group_spec(TASKS);
     uint32_t owner = 1000 + pick(world, OWNERS);
     uint64_t id = gord_job_next_id(world->table);
-    range.last = TASKS - 1;
-    array.n_indices = 1;
-    array.indices = &ranges;
-    wire.kind_case = GOR__V1__JOB_SPEC__KIND_GROUP;
-    wire.group = &group;
-    wire.array = &array;
-    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
     apply(world->table, gord_event_submitted(id, spec, owner));
     gord_spec_unref(spec);
     apply(world->table, gord_event_state(id, STATE(WAITING), "for its tasks"));

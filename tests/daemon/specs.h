@@ -7,8 +7,9 @@
 #include "daemon/job/job.h"
 #include "tests/test.h"
 
-/* A native spec of that name and parent. */
-static inline struct gord_spec *native_spec(const char *name, uint64_t parent_id)
+/* A native spec of that name, parent and queue. */
+static inline struct gord_spec *native_spec_of(const char *name, uint64_t parent_id,
+                                               const char *queue)
 {
     Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
     Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
@@ -16,9 +17,39 @@ static inline struct gord_spec *native_spec(const char *name, uint64_t parent_id
     native.function = (char *)"builtin.echo";
     wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
     wire.native = &native;
-    wire.name = (char *)name;
+    wire.name = (char *)(uintptr_t)name;
     wire.parent_id = parent_id;
+    wire.queue = (char *)(uintptr_t)queue;
     CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
+    return spec;
+}
+
+static inline struct gord_spec *native_spec(const char *name, uint64_t parent_id)
+{
+    return native_spec_of(name, parent_id, "");
+}
+
+static inline struct gord_spec *native_spec_in(const char *queue)
+{
+    return native_spec_of("", 0, queue);
+}
+
+/* An array of so many tasks. */
+static inline struct gord_spec *group_spec(uint32_t count)
+{
+    Gor__V1__GroupSpec group = GOR__V1__GROUP_SPEC__INIT;
+    Gor__V1__Array array = GOR__V1__ARRAY__INIT;
+    Gor__V1__Array__Range range = GOR__V1__ARRAY__RANGE__INIT, *ranges = &range;
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    struct gord_spec *spec = NULL;
+    range.last = count - 1;
+    array.n_indices = 1;
+    array.indices = &ranges;
+    wire.kind_case = GOR__V1__JOB_SPEC__KIND_GROUP;
+    wire.group = &group;
+    wire.array = &array;
+    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &spec), 0);
+    CHECK_EQ(spec->array_count, count);
     return spec;
 }
 
