@@ -38,6 +38,7 @@
 #endif
 
 enum { STOP_SECONDS = 1 };
+#define DEFAULT_THREAD_IDLE_NS (60 * GOR_SECOND)
 
 /* Guards start and stop against each other; `stuck` says that a thread could not be stopped,
  * `ends_process` that leaks were found where that is to be the end. */
@@ -118,6 +119,9 @@ static int start_locked(const struct gor_opts *opts)
     gor__sched.default_class = gor__stack_class(stack != 0 ? stack : DEFAULT_STACK);
     if (gor__sched.default_class < 0) {
         return -EINVAL;
+    }
+    if (gor__sched.opts.thread_idle_ns <= 0) {
+        gor__sched.opts.thread_idle_ns = DEFAULT_THREAD_IDLE_NS;
     }
     gor__hibernate_init(&gor__sched.opts);
     gor__idle_stacks_init(gor__sched.opts.stack_idle_ns);

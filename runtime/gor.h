@@ -97,6 +97,9 @@ struct gor_opts {
     bool hibernate;        /* goroutines may hibernate unless they say no; see gor_hibernate */
     int64_t hibernate_after_ns; /* how long one waits before it does; 0: 10 s */
     enum gor_leaks leaks; /* what to do about goroutines that have leaked, when the runtime stops */
+    int64_t thread_idle_ns; /* how long threads that are more than GOMAXPROCS needs, for there were
+                             * goroutines that blocked, sleep before they end; 0: 60 s; GOR_NEVER:
+                             * they stay, as in Go */
 };
 
 /* The seeded mode, for tests: of all goroutines that can run, the next one is drawn by a generator that

@@ -490,10 +490,47 @@ static bool wait_in_poller(struct gor__m *m)
     return true;
 }
 
+/* Whether there may be more threads than the Ps need, when one is about to lie down; under the lock. One
+ * that sleeps is needed besides, for the P of a goroutine that computes for too long. Threads bound to a
+ * goroutine that waits are not told apart, for that would mean going through all. */
+static bool may_be_spare(void)
+{
+    uint32_t lacking = gor__sched.away + gor__sched.waiting.count + gor__sched.hogs.count;
+    return gor__sched.idle_machines != NULL &&
+           gor__sched.machine_count > lacking + gor__sched.proc_count;
+}
+
+/* False: it is not there any more, or it is the only one. */
+static bool take_off_idle_list(struct gor__m *m)
+{
+    struct gor__m **place = &gor__sched.idle_machines;
+    while (*place != NULL && *place != m) {
+        place = &(*place)->next_idle;
+    }
+    if (*place == NULL || (place == &gor__sched.idle_machines && m->next_idle == NULL)) {
+        return false;
+    }
+    __atomic_store_n(place, m->next_idle, __ATOMIC_SEQ_CST);
+    return true;
+}
+
+/* `m` has slept for long. True when the others are enough: it ends. No work goes with it: where a P is
+ * idle, one of so many others has none either, and is asleep, or looks before it sleeps. */
+static bool end_if_spare(struct gor__m *m)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    m->ends = true;
+    m->ends = !gor__sched.stopping && gor__enough_machines() && take_off_idle_list(m);
+    gor__mutex_unlock(&gor__sched.lock);
+    return m->ends;
+}
+
+/* Until `m` is given a P, the runtime stops, or it ends. */
 static void sleep_until_woken(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
     gor__note_thread(GOR__TRACE_THREAD_SLEEPS, m->id, 0); /* before it can be given a P */
+    int64_t patience = may_be_spare() ? gor__sched.opts.thread_idle_ns : GOR_NEVER;
     m->next_idle = gor__sched.idle_machines;
     __atomic_store_n(&gor__sched.idle_machines, m, __ATOMIC_SEQ_CST);
     gor__mutex_unlock(&gor__sched.lock);
@@ -502,7 +539,8 @@ static void sleep_until_woken(struct gor__m *m)
         gor__wake_idle();
     }
     __atomic_add_fetch(&gor__sched.parks, 1, __ATOMIC_RELAXED);
-    gor__machine_sleep(m);
+    while (!gor__machine_sleep(m, gor__monotonic_after(patience)) && !end_if_spare(m)) {
+    }
     gor__note_thread(GOR__TRACE_THREAD_AWAKE, m->id, 0);
 }
 
@@ -544,7 +582,7 @@ static void idle(struct gor__m *m)
         return;
     }
     alert_poller(own_first);
-    while (m->p == NULL && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
+    while (m->p == NULL && !m->ends && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
         if (!wait_in_poller(m) || (m->p == NULL && !acquire_proc(m))) {
             sleep_until_woken(m);
         }
@@ -622,7 +660,7 @@ struct gor__g *gor__find_runnable(struct gor__m *m)
         if (m->p != NULL) {
             attend(m);
         }
-        if (__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
+        if (m->ends || __atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
             stop_spinning(m);
             return NULL;
         }

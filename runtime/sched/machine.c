@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c - the threads that run goroutines. They are made when a P has work and no thread, and
- * stay until the runtime stops: as many as there are Ps, and one for each goroutine that was ever
- * blocked in foreign code at the same time.
+/* machine.c - the threads that run goroutines. They are made when a P has work and no thread: as many as
+ * there are Ps, and one for each goroutine that is blocked in foreign code at the same time. Those that
+ * are more than the Ps need end once they have slept for gor_opts.thread_idle_ns, see find.c. Go keeps
+ * them; a service that was busy once would have the threads of that hour for ever.
  *
  * A thread of its own makes them, the maker, frees what the scheduler is done with, and looks after idle
  * stacks. Whoever holds a P must not: pthread_create takes malloc's locks, and a goroutine that was
@@ -254,12 +255,15 @@ void gor__maker_stop(void)
     pthread_join(gor__sched.maker, NULL);
 }
 
-void gor__machine_sleep(struct gor__m *m)
+bool gor__machine_sleep(struct gor__m *m, int64_t deadline)
 {
     while (__atomic_load_n(&m->wake, __ATOMIC_ACQUIRE) == 0) {
-        (void)gor__futex_wait(&m->wake, 0, GOR_NEVER);
+        if (!gor__futex_wait(&m->wake, 0, deadline)) {
+            return false;
+        }
     }
     __atomic_store_n(&m->wake, 0, __ATOMIC_RELAXED);
+    return true;
 }
 
 void gor__machine_wake(struct gor__m *m)

@@ -68,7 +68,7 @@ struct gor__m {
     struct gor__fiber *left;       /* the one that was just switched from; for the sanitizers */
     struct gor__random random;
 
-    bool ends;     /* its bound goroutine has ended: the thread does too */
+    bool ends; /* the thread does: its bound goroutine has ended, or there are enough without it */
     bool spinning; /* looks for work without having any; counted in gor__sched.spinning */
     uint32_t wake; /* futex: 1 when woken */
     uint32_t id;

@@ -144,6 +144,15 @@ static void retire(struct gor__p *p)
     p->idle = false;
 }
 
+/* They lie down again, and the surplus for some time only. */
+static void rouse_machines(void)
+{
+    struct gor__m *m = NULL;
+    while ((m = gor__idle_take_machine()) != NULL) {
+        gor__machine_wake(m);
+    }
+}
+
 /* The idle list anew, for `count` Ps instead of `former`; under the lock. */
 static void rebuild_idle_list(uint32_t former, uint32_t count)
 {
@@ -186,6 +195,9 @@ static int resize(uint32_t count)
     }
     rebuild_idle_list(former, count);
     __atomic_store_n(&gor__sched.proc_count, count, __ATOMIC_RELEASE);
+    if (count < former) {
+        rouse_machines();
+    }
     gor__mutex_unlock(&gor__sched.lock);
     gor__ceiling_resize();
 #if !defined(__SANITIZE_THREAD__)

@@ -164,7 +164,7 @@ void gor__spawn_await_hosts(void);
 /* On a thread's own stack: run goroutines until the runtime stops. */
 void gor__schedule(struct gor__m *m);
 
-/* Find something to run, sleeping if need be; NULL: the runtime stops. find.c */
+/* Find something to run, sleeping if need be; NULL: the runtime stops, or this thread ends. find.c */
 struct gor__g *gor__find_runnable(struct gor__m *m);
 
 /* Whoever hand themselves on by runq.next must let the ring have a turn. The holder of the P. */
@@ -228,7 +228,9 @@ void gor__maker_look_asleep(void);
 void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash));
 /* Free what was thrown away; outside. */
 void gor__free_trash(void);
-void gor__machine_sleep(struct gor__m *m);
+
+/* Sleep until woken, or until that moment of gor__monotonic: false then. */
+bool gor__machine_sleep(struct gor__m *m, int64_t deadline);
 void gor__machine_wake(struct gor__m *m);
 
 /* Leave the running goroutine for good: the runtime stops, and there is no P to go on with. */
