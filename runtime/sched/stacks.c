@@ -121,8 +121,7 @@ static inline uintptr_t owner_of(const struct gor__stack *stack)
 
 static inline struct gor__stack *next_of(const struct gor__stack *stack)
 {
-    return (struct gor__stack *)(owner_of(stack) &
-                                 ~(uintptr_t)(GOR__STACK_FREE | GOR__STACK_CLEAN));
+    return (struct gor__stack *)(owner_of(stack) & ~(uintptr_t)GOR__STACK_NOBODYS);
 }
 
 /* It stays as clean as it is: of one that was in use, the owner was a G. */

@@ -59,10 +59,11 @@ struct gor__stack {
 #endif
 };
 
-/* Bits of gor__stack.owner. */
+/* Bits of gor__stack.owner, either of which says that it belongs to nobody. */
 enum {
-    GOR__STACK_FREE = 1,  /* it belongs to nobody */
-    GOR__STACK_CLEAN = 2, /* nor has anybody used it since its memory came from the kernel */
+    GOR__STACK_FREE = 1,
+    GOR__STACK_CLEAN = 2, /* nobody has used it since its memory came from the kernel */
+    GOR__STACK_NOBODYS = GOR__STACK_FREE | GOR__STACK_CLEAN,
 };
 enum { GOR__STACK_ALIGNED = 64 }; /* tops are, and so have room for the class */
 
@@ -117,7 +118,7 @@ static inline void gor__stack_place(struct gor__stack *stack, const char *top, i
 GOR__STACK_FIELD struct gor__g *gor__stack_g(const struct gor__stack *stack)
 {
     uintptr_t owner = __atomic_load_n(&stack->owner, __ATOMIC_ACQUIRE);
-    return (owner & GOR__STACK_FREE) == 0 ? (struct gor__g *)owner : NULL;
+    return (owner & GOR__STACK_NOBODYS) == 0 ? (struct gor__g *)owner : NULL;
 }
 
 /* NULL: nobody's, and on no list. */
