@@ -157,6 +157,18 @@ TEST(hibernate_stack_is_used_again)
 
 /* ---- others' use of the stack */
 
+/* Somebody has used the stack of `id`, the last of `times` since there were `before` such disturbances.
+ * Where everybody hibernates at every look of a scheduler, it may do so again at once. */
+static void check_disturbed(gor_id_t id, uint64_t before, uint64_t times)
+{
+    if (getenv("GOR_HIBERNATE") != NULL) {
+        CHECK_INT(stats_now().hibernations_disturbed, >=, before + times);
+    } else {
+        CHECK(!is_hibernated(id));
+        CHECK_EQ(stats_now().hibernations_disturbed, before + times);
+    }
+}
+
 static int touch_by_goroutine(void *arg)
 {
     (void)arg;
@@ -165,14 +177,13 @@ static int touch_by_goroutine(void *arg)
     uint64_t disturbed = stats_now().hibernations_disturbed;
     put_away(s.id);
     CHECK_EQ(s.words[WORDS - 1], s.seed + WORDS - 1);
-    CHECK(!is_hibernated(s.id));
-    CHECK_EQ(stats_now().hibernations_disturbed, disturbed + 1);
+    check_disturbed(s.id, disturbed, 1);
     put_away(s.id);
     s.words[0]++;
-    CHECK(!is_hibernated(s.id));
+    check_disturbed(s.id, disturbed, 2);
     put_away(s.id);
     s.words[0]--;
-    CHECK_EQ(stats_now().hibernations_disturbed, disturbed + 3);
+    check_disturbed(s.id, disturbed, 3);
     put_away(s.id);
     end_sleeper(&s);
     return 0;
@@ -229,10 +240,11 @@ static int touch_by_thread_apart(void *arg)
     pthread_t thread;
     struct sleeper s;
     start_sleeper(&s, 0);
+    uint64_t disturbed = stats_now().hibernations_disturbed;
     put_away(s.id);
     CHECK_EQ(pthread_create(&thread, NULL, touch_without_descriptors, &s), 0);
     CHECK_EQ(pthread_join(thread, NULL), 0);
-    CHECK(!is_hibernated(s.id));
+    check_disturbed(s.id, disturbed, 1);
     end_sleeper(&s);
     return 0;
 }
