@@ -11,7 +11,6 @@
 #include "daemon/runner/proc.h"
 #include "daemon/runner/spawn.h"
 #include "daemon/runner/text.h"
-#include "daemon/runner/webhook.h"
 
 /* The start is on record already; this adds which process it became. */
 static void post_process(struct gord_exec *exec)
@@ -61,6 +60,9 @@ static void live(struct gord_exec *exec, struct gor_ctx *ctx, struct gord_result
     gor_close(exec->pidfd);
     GORD_CRASHPOINT(EXIT_SEEN);
     gord_exec_reap(exec, out_result);
+    if (exec->webhook != NULL) {
+        gord_exec_take_answer(exec, out_result);
+    }
     GORD_CRASHPOINT(EXIT_REAPED);
 }
 

@@ -11,6 +11,7 @@
 #include "daemon/runner/exec_report.h"
 #include "daemon/runner/run.h"
 #include "daemon/runner/tree.h"
+#include "daemon/runner/webhook.h"
 
 /* One of the two pipes. */
 struct gord_exec_pipe {
@@ -40,6 +41,7 @@ struct gord_exec {
     int64_t stop_until_ns;          /* how long that one may take; 0: it has not been sent */
     bool oom;                       /* the kernel killed it for want of memory */
     struct gord_use use;
+    struct gord_webhook_tail tail; /* of what a webhook's process said; its reader's, then ours */
 };
 
 /* ------------------------------------------------------------------ exec_start.c */
@@ -62,6 +64,14 @@ int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx);
 /* Have the pipes read and the end of the process told, by goroutines in exec->readers. The runtime's
  * errors. */
 int gord_exec_start_readers(struct gord_exec *exec);
+
+/* ------------------------------------------------------------------ exec_webhook.c */
+
+/* Have ready what a webhook's process is to read. As gord_exec_open_stdin. */
+int gord_exec_open_webhook(struct gord_exec *exec);
+
+/* Its process has ended so: what was answered goes to the run's detail, and to how it is tried again. */
+void gord_exec_take_answer(struct gord_exec *exec, struct gord_result *result);
 
 /* ------------------------------------------------------------------ exec_end.c */
 

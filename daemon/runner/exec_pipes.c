@@ -6,14 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "daemon/base/url.h"
 #include "daemon/runner/exec.h"
 #include "daemon/runner/text.h"
 #include "daemon/runner/user.h"
-#include "daemon/runner/webhook.h"
 
 #define READ_BYTES (32 * 1024)
 
@@ -72,52 +69,10 @@ static int open_input(struct gord_exec *exec)
     return result;
 }
 
-/* A file in memory, that is nowhere else, with the text, to be read from its beginning. Its descriptor, or
- * -errno. */
-static int file_of(const char *text)
-{
-    size_t length = strlen(text);
-    int fd = memfd_create("webhook", MFD_CLOEXEC);
-
-    if (fd < 0) {
-        return -errno;
-    }
-    ssize_t written = write(fd, text, length);
-    int error = written < 0 ? errno : (size_t)written < length ? ENOSPC : 0;
-    if (error == 0 && lseek(fd, 0, SEEK_SET) != 0) {
-        error = errno;
-    }
-    if (error != 0) {
-        close(fd);
-    }
-    return error != 0 ? -error : fd;
-}
-
-static int open_webhook(struct gord_exec *exec)
-{
-    struct gord_run *run = exec->run;
-
-    if (gord_url_is_hidden(exec->webhook->url)) {
-        snprintf(run->detail, sizeof(run->detail),
-                 "its URL was hidden when it was exported, and is not known here");
-        return -EINVAL;
-    }
-    char *text = gord_webhook_input(exec->webhook);
-    int fd = text != NULL ? file_of(text) : -ENOMEM;
-    free(text);
-    if (fd < 0) {
-        snprintf(run->detail, sizeof(run->detail), "cannot have ready what is to be sent: %s",
-                 strerror(-fd));
-        return fd;
-    }
-    exec->stdin_fd = fd;
-    return 0;
-}
-
 int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx)
 {
     if (exec->webhook != NULL) {
-        return open_webhook(exec);
+        return gord_exec_open_webhook(exec);
     }
     if (exec->spec->stdin_path.len > 0 && gord_user_differs(exec->run->uid)) {
         snprintf(exec->run->detail, sizeof(exec->run->detail),
@@ -169,6 +124,9 @@ static void read_pipe(void *arg)
         got = gor_read_ctx(pipe->fd, buffer, READ_BYTES, pipe->exec->over);
         if (got > 0) {
             gord_logfile_append(&pipe->exec->run->log, pipe->stream, buffer, (size_t)got);
+            if (pipe->stream == GORD_STDERR && pipe->exec->webhook != NULL) {
+                gord_webhook_heard(&pipe->exec->tail, buffer, (size_t)got);
+            }
         }
     }
     free(buffer);

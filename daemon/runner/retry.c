@@ -40,6 +40,17 @@ static bool is_retryable(const Gor__V1__RetryPolicy *policy, const struct gord_r
                                          result->outcome == GOR__V1__OUTCOME__PANICKED);
 }
 
+/* By its policy; what the run asks for instead counts if it is longer, and up to the policy's longest. */
+static int64_t wait_of(const Gor__V1__RetryPolicy *policy, uint32_t attempt,
+                       const struct gord_result *result, double chance)
+{
+    int64_t wait = gord_retry_wait(policy, attempt, chance);
+    int64_t most = policy->max_ns != 0 ? policy->max_ns : DEFAULT_MAX_NS;
+    int64_t asked = result->wait_ns < most ? result->wait_ns : most;
+
+    return asked > wait ? asked : wait;
+}
+
 /* From 0 to 1; it need not be secret, only differ among jobs that failed together. */
 static double chance_of_now(const void *salt)
 {
@@ -57,7 +68,7 @@ struct gord_standing *gord_retry_plan(const struct gord_spec *spec,
     uint32_t attempt = (standing != NULL ? standing->attempt : 0) + 1;
     struct gord_standing *next = NULL;
 
-    if (attempt > spec->retries) {
+    if (attempt > spec->retries || result->is_final) {
         return NULL;
     }
     Gor__V1__JobSpec *wire = gor__v1__job_spec__unpack(NULL, spec->packed_bytes, spec->packed);
@@ -67,7 +78,7 @@ struct gord_standing *gord_retry_plan(const struct gord_spec *spec,
     if (next != NULL) {
         next->attempt = attempt;
         next->expires_ns = 0; /* it was started in time */
-        gord_clock_delay(next, gord_retry_wait(wire->retry, attempt, chance_of_now(spec)));
+        gord_clock_delay(next, wait_of(wire->retry, attempt, result, chance_of_now(spec)));
     }
     if (next != NULL && next->deadline_ns != 0 && next->due_ns >= next->deadline_ns) {
         gord_standing_unref(next); /* it could not run any more */

@@ -34,6 +34,14 @@
 /* The exit code of a run that was ended since it was stuck, whatever its own was. */
 #define GORD_STUCK_EXIT_CODE 124
 
+/* What became of the tries to send webhooks. */
+enum gord_webhook_result {
+    GORD_WEBHOOK_TAKEN,   /* 2xx */
+    GORD_WEBHOOK_REFUSED, /* for what it is: it is not tried again */
+    GORD_WEBHOOK_FAILED,  /* all else */
+    GORD_WEBHOOK_RESULTS
+};
+
 /* What all runs share; outlives them. */
 struct gord_run_env {
     struct gord_bus *bus;
@@ -50,6 +58,7 @@ struct gord_run_env {
     struct gor_ctx *leave;    /* cancelled: programs are left to the next daemon */
     struct gord_rlimits_own rlimits;
     struct gord_cgroups cgroups;
+    atomic_ullong webhooks[GORD_WEBHOOK_RESULTS]; /* relaxed: they stand for themselves */
 };
 
 struct gord_run {
@@ -107,6 +116,8 @@ struct gord_result {
     Gor__V1__Outcome outcome;
     int exit_code;
     int signal;
+    bool is_final;   /* it would end so every time: it is not tried again */
+    int64_t wait_ns; /* at least so long until it is; 0: as its policy says */
 };
 
 /* It was ended from outside, as gord_run_stopped() says. */

@@ -202,6 +202,10 @@ bool gord_runner_can_hold(const struct gord_runner *runner, const Gor__V1__Limit
 /* What native and Lua jobs have of goroutines; false: there is no quota. */
 bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats *out_stats);
 
+/* Tries to send webhooks since the start, by what became of them. */
+void gord_runner_webhooks(const struct gord_runner *runner,
+                          uint64_t out_counts[GORD_WEBHOOK_RESULTS]);
+
 /* Jobs that have been started and wait for a place. */
 uint64_t gord_runner_in_line(const struct gord_runner *runner);
 

@@ -83,6 +83,14 @@ bool gord_runner_quota(const struct gord_runner *runner, struct gor_quota_stats 
     return true;
 }
 
+void gord_runner_webhooks(const struct gord_runner *runner,
+                          uint64_t out_counts[GORD_WEBHOOK_RESULTS])
+{
+    for (int i = 0; i < GORD_WEBHOOK_RESULTS; i++) {
+        out_counts[i] = atomic_load_explicit(&runner->env.webhooks[i], memory_order_relaxed);
+    }
+}
+
 uint64_t gord_runner_in_line(const struct gord_runner *runner)
 {
     return runner->admission.line_count;

@@ -22,6 +22,10 @@ static const char *const words[] = {PROGRAM, "--disable", "--config", "-"};
 enum { WORDS = sizeof(words) / sizeof(words[0]) };
 _Static_assert((int)WORDS == (int)GORD_WEBHOOK_WORDS, "the header says how many there are");
 
+/* Read by gord_webhook_answer_of. A curl before 7.84 knows nothing of headers, and writes other things
+ * there. */
+#define ANSWER "%{stderr}answer: %{http_code} %header{retry-after}\\n"
+
 /* No letter of a URL means more than itself. An answer of 400 or more is a failure, its text in the
  * output all the same, and so is a redirection: a POST that goes elsewhere is not what was asked for. */
 static const char options[] = "silent\n"
@@ -32,6 +36,7 @@ static const char options[] = "silent\n"
                               "location\n"
                               "max-redirs = 0\n"
                               "max-time = 30\n"
+                              "write-out = \"" ANSWER "\"\n"
                               "header = \"Content-Type: application/json\"\n"
                               "user-agent = \"gord/" GOR_VERSION "\"\n";
 

@@ -38,6 +38,34 @@ char *gord_webhook_document(const struct gord_webhook_end *end);
 /* What curl is to read to send it. A new text; NULL: out of memory. */
 char *gord_webhook_input(const Gor__V1__HookOf *of);
 
+/* What was answered, as curl tells it in the last line that it writes. */
+struct gord_webhook_answer {
+    int status;      /* of HTTP; 0: there was no answer, or curl could not tell of it */
+    int64_t wait_ns; /* what Retry-After asks for, with 429 and 503; 0: nothing */
+};
+
+/* The end of what it wrote to its standard error. */
+enum { GORD_WEBHOOK_TAIL = 256 };
+struct gord_webhook_tail {
+    size_t length;
+    char text[GORD_WEBHOOK_TAIL + 1];
+};
+
+/* It has written that; the last of it is kept. */
+void gord_webhook_heard(struct gord_webhook_tail *tail, const char *bytes, size_t count);
+
+/* Of what it has written in all; `now_ns` is the wall clock's time, for a Retry-After that names one. */
+void gord_webhook_answer_of(const struct gord_webhook_tail *tail, int64_t now_ns,
+                            struct gord_webhook_answer *out);
+
+/* Will it be answered so however often it is sent? Most of 400 to 499 say that the request is wrong. */
+bool gord_webhook_is_refused(const struct gord_webhook_answer *answer);
+
+/* Why a try failed, as far as the answer says it: "answered 503; Retry-After: 30 s"; "" for nothing.
+ * Answers out. */
+const char *gord_webhook_answer_text(const struct gord_webhook_answer *answer, char *out,
+                                     size_t out_bytes);
+
 /* Is it one, so that its process is to read that? */
 bool gord_webhook_is(const Gor__V1__JobSpec *spec);
 

@@ -54,6 +54,7 @@ void gord_figures_gather(struct gord_service *service, struct gord_figures *out_
         .tokens = service->tokens.count,
         .uptime_ns = gor_now() - service->started_ns,
     };
+    gord_runner_webhooks(service->runner, out_figures->webhooks);
     out_figures->in_line = gord_runner_in_line(service->runner);
     out_figures->has_quota = gord_runner_quota(service->runner, &out_figures->quota);
     rpc_server_stats_get(service->server, &out_figures->rpc);
@@ -131,6 +132,18 @@ static void put_kinds(FILE *out, const char *name, const char *help,
 
 /* ---- the daemon's */
 
+static void put_webhooks(FILE *out, const uint64_t counts[GORD_WEBHOOK_RESULTS])
+{
+    static const char name[] = "gord_webhook_tries_total";
+
+    put_head(out, name, "counter",
+             "Tries to send a webhook since the daemon started, by what became of them; one that "
+             "was refused is not sent again.");
+    put_word(out, name, "result", "taken", counts[GORD_WEBHOOK_TAKEN]);
+    put_word(out, name, "result", "refused", counts[GORD_WEBHOOK_REFUSED]);
+    put_word(out, name, "result", "failed", counts[GORD_WEBHOOK_FAILED]);
+}
+
 static void put_jobs(FILE *out, const struct gord_figures *figures)
 {
     const struct gord_job_counts *jobs = &figures->jobs;
@@ -154,6 +167,7 @@ static void put_jobs(FILE *out, const struct gord_figures *figures)
     put_one(out, "gord_jobs_stuck_total", "counter",
             "Times a job gave no sign of life for its heartbeat, since the daemon started.",
             jobs->stuck);
+    put_webhooks(out, figures->webhooks);
     put_kinds(out, "gord_queued_jobs", "Jobs that wait for a slot.", jobs->queued);
     put_kinds(out, "gord_slots", "How many jobs may run at a time.", figures->slots);
     put_kinds(out, "gord_slots_taken", "Jobs that have a slot.", jobs->taken);

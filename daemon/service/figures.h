@@ -15,6 +15,7 @@
 
 #include "daemon/job/job.h"
 #include "daemon/job/latency.h"
+#include "daemon/runner/runner.h"
 #include "rpc/server.h"
 #include "runtime/gor.h"
 
@@ -27,8 +28,9 @@ struct gord_figures {
     uint64_t terminated; /* that the store has */
     uint64_t slots[GORD_KIND_COUNT];
     bool has_quota;
-    struct gor_quota_stats quota; /* of native jobs' goroutines; with has_quota */
-    uint64_t in_line;             /* started jobs that wait for a place */
+    struct gor_quota_stats quota;            /* of native jobs' goroutines; with has_quota */
+    uint64_t webhooks[GORD_WEBHOOK_RESULTS]; /* tries to send one */
+    uint64_t in_line;                        /* started jobs that wait for a place */
     bool paused;
     bool memory;      /* the store's mode */
     bool store_fails; /* it refuses to write */

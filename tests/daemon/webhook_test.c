@@ -181,8 +181,97 @@ TEST(input_quotes_what_curl_would_read_otherwise)
     char *input = gord_webhook_input(&of);
     CHECK(strstr(input, "\nurl = \"http://a/\\\"\\\\--output\"\n"
                         "data-raw = \"@{\\\"a\\\":\\\"\\\\\\\"\xc3\xa4\\\"}\"\n") != NULL);
+    CHECK(strstr(input, "\nwrite-out = \"%{stderr}answer: %{http_code} "
+                        "%header{retry-after}\\n\"\n") != NULL);
     CHECK(strstr(input, "proto = \"=http,https\"\n") != NULL);
     free(input);
+}
+
+/* What is made of that text. */
+static struct gord_webhook_answer answer_of(const char *said)
+{
+    struct gord_webhook_tail tail = {0};
+    struct gord_webhook_answer answer;
+    gord_webhook_heard(&tail, said, strlen(said));
+    gord_webhook_answer_of(&tail, 784111777 * SECOND_NS + SECOND_NS / 2, &answer);
+    return answer;
+}
+
+TEST(answer_is_read_from_the_last_line)
+{
+    CHECK_EQ(answer_of("curl: (22) error: 404\nanswer: 404 \n").status, 404);
+    CHECK_EQ(answer_of("answer: 200 \n").status, 200);
+    CHECK_EQ(answer_of("answer: 000 \n").status, 0);
+    CHECK_EQ(answer_of("").status, 0);
+    CHECK_EQ(answer_of("\n").status, 0);
+    CHECK_EQ(answer_of("answer: 404 ").status, 0); /* cut off */
+    CHECK_EQ(answer_of("answer: 404\n").status, 0);
+    CHECK_EQ(answer_of("answer: 4040 \n").status, 0);
+    CHECK_EQ(answer_of("answer: 404 \nmore\n").status, 0);
+    CHECK_EQ(answer_of("no answer: 404 \n").status, 0);
+    CHECK_EQ(answer_of("answer: x404 \n").status, 0);
+}
+
+TEST(answer_is_found_at_the_end_of_much_and_of_bits)
+{
+    struct gord_webhook_tail tail = {0};
+    struct gord_webhook_answer answer;
+    char much[1000];
+    const char last[] = "\nanswer: 503 30\n";
+    memset(much, 'x', sizeof(much));
+    gord_webhook_heard(&tail, "answer: 404 \n", 13);
+    gord_webhook_heard(&tail, much, sizeof(much));
+    for (size_t i = 0; i < strlen(last); i++) {
+        gord_webhook_heard(&tail, last + i, 1);
+    }
+    CHECK_EQ(tail.length, GORD_WEBHOOK_TAIL);
+    gord_webhook_answer_of(&tail, 0, &answer);
+    CHECK_EQ(answer.status, 503);
+    CHECK_EQ(answer.wait_ns, 30 * SECOND_NS);
+    gord_webhook_heard(&tail, much, 100);
+    gord_webhook_heard(&tail, "\n", 1);
+    gord_webhook_answer_of(&tail, 0, &answer);
+    CHECK_EQ(answer.status, 0);
+}
+
+TEST(answer_says_how_long_to_wait)
+{
+    const int64_t year = 366 * 86400 * SECOND_NS;
+    CHECK_EQ(answer_of("answer: 429 7\n").wait_ns, 7 * SECOND_NS);
+    CHECK_EQ(answer_of("answer: 503 7 \r\n").wait_ns, 7 * SECOND_NS);
+    CHECK_EQ(answer_of("answer: 500 7\n").wait_ns, 0);
+    CHECK_EQ(answer_of("answer: 503 \n").wait_ns, 0);
+    CHECK_EQ(answer_of("answer: 503 -7\n").wait_ns, 0);
+    CHECK_EQ(answer_of("answer: 503 7.5\n").wait_ns, 0);
+    CHECK_EQ(answer_of("answer: 503 soon\n").wait_ns, 0);
+    CHECK_EQ(answer_of("answer: 503 99999999999999999999999\n").wait_ns, year);
+    CHECK_EQ(answer_of("answer: 503 Sun, 06 Nov 1994 08:50:37 GMT\n").wait_ns, 60 * SECOND_NS);
+    CHECK_EQ(answer_of("answer: 503 Sun, 06 Nov 1994 08:48:37 GMT\n").wait_ns, 0);
+    CHECK_EQ(answer_of("answer: 503 Fri, 06 Nov 2665 08:48:37 GMT\n").wait_ns, year);
+    CHECK_EQ(answer_of("answer: 503 Sunday\n").wait_ns, 0);
+}
+
+TEST(answers_that_no_other_try_would_change)
+{
+    static const int later[] = {0, 100, 200, 302, 399, 408, 425, 429, 500, 503, 599, 600};
+    static const int never[] = {400, 401, 403, 404, 405, 409, 410, 413, 422, 426, 431, 499};
+    char out[64];
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+        CHECK(!gord_webhook_is_refused(&(struct gord_webhook_answer){.status = later[i]}));
+    }
+    for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+        CHECK(gord_webhook_is_refused(&(struct gord_webhook_answer){.status = never[i]}));
+    }
+    struct gord_webhook_answer answer = {.status = 404};
+    CHECK_STR(gord_webhook_answer_text(&answer, out, sizeof(out)),
+              "answered 404, which another try would not change");
+    answer = (struct gord_webhook_answer){503, 30 * SECOND_NS};
+    CHECK_STR(gord_webhook_answer_text(&answer, out, sizeof(out)),
+              "answered 503, Retry-After: 30 s");
+    answer = (struct gord_webhook_answer){.status = 500};
+    CHECK_STR(gord_webhook_answer_text(&answer, out, sizeof(out)), "answered 500");
+    answer = (struct gord_webhook_answer){.status = 302};
+    CHECK_STR(gord_webhook_answer_text(&answer, out, sizeof(out)), "");
 }
 
 TEST(only_hooks_with_a_url_are_webhooks)

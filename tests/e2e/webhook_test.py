@@ -30,8 +30,8 @@ for variable in [v for v in os.environ if v.lower().endswith("_proxy")]:
 
 
 class Receiver(http.server.ThreadingHTTPServer):
-    """What webhooks are sent to. It answers with the codes of `plan`, then with 200; a code of 0 is
-    no answer before `go` is set."""
+    """What webhooks are sent to. It answers with the codes of `plan`, each alone or with what is to be
+    its Retry-After, then with 200; a code of 0 is no answer before `go` is set."""
 
     daemon_threads = True
 
@@ -63,6 +63,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         code = self.server.plan.pop(0) if self.server.plan else 200
+        code, later = code if isinstance(code, tuple) else (code, None)
         self.server.got.put({"path": self.path, "headers": dict(self.headers), "body": body,
                              "document": json.loads(body.decode())})
         if code == 0:
@@ -70,6 +71,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_response(code)
         self.send_header("Location", "/elsewhere")
+        if later is not None:
+            self.send_header("Retry-After", later)
         self.end_headers()
         self.wfile.write(f"so {code}\n".encode())
 
@@ -158,6 +161,57 @@ class OwnWebhooks(ctl.GorctlTest):
                          [(e2e.FAILED, 22), (e2e.SUCCEEDED, 0)])
         self.assertEqual(self.client.logs(hook, 1), b"so 500\nso 200\n")
         self.assertIn(b"error: 500", self.client.logs(hook, 2))
+
+    def tries(self):
+        """How many tries there were, by what became of them."""
+        page = self.ok("metrics").text
+        return {found[1]: int(found[2]) for found in
+                re.finditer(r'^gord_webhook_tries_total\{result="(\w+)"\} (\d+)$', page, re.M)}
+
+    def test_what_is_refused_is_not_sent_again(self):
+        receiver = receiver_for(self, 404, 410)
+        before = self.tries()
+        for code in (404, 410):
+            job = self.submit("--on-finish-url", receiver.url("/s3cret"), "--", "true")
+            self.client.wait(job)
+            hook, = hooks_of(self.client, job)
+            ended = self.client.wait(hook)
+            self.assertEqual((ended.outcome, ended.exit_code, ended.detail),
+                             (e2e.FAILED, 22,
+                              f"answered {code}, which another try would not change"))
+            self.assertEqual(len(self.client.get(hook, with_attempts=True).attempts), 1)
+            self.assertEqual(self.client.logs(hook, 1), f"so {code}\n".encode())
+            self.assertTrue(self.client.logs(hook, 2).endswith(f"answer: {code} \n".encode()))
+            self.assertEqual(receiver.next()["document"]["job"], job)
+            self.assertIn(f"the webhook of job {job} is not sent again: {receiver.url('/(hidden)')} "
+                          f"answered {code}", self.gord.stderr())
+        job = self.submit("--on-finish-url", receiver.url(), "--", "true")
+        self.told(job, receiver)
+        self.assertTrue(receiver.got.empty())
+        after = self.tries()
+        self.assertEqual(after["refused"] - before["refused"], 2)
+        self.assertGreater(after["taken"], before["taken"])  # other tests' may be on their way
+
+    def test_what_may_be_taken_later_is_sent_when_it_is_asked_for(self):
+        far = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1800)
+        plan = [(503, "600"), (429, "100000"), (503, far.strftime("%a, %d %b %Y %H:%M:%S GMT")),
+                (503, "0"), (408, "600"), (425, None), (429, "soon")]
+        waits = [(600, 600), (3600, 3600), (1790, 1801), (1, 1), (1, 1), (1, 1), (1, 1)]
+        receiver = receiver_for(self, *plan)
+        before = self.tries()
+        for (code, later), (least, most) in zip(plan, waits):
+            job = self.submit("--on-finish-url", receiver.url(), "--", "true")
+            self.client.wait(job)
+            hook, = hooks_of(self.client, job)
+            reason = self.client.wait_state(hook, e2e.WAITING).reason
+            self.assertIn(f"exit code 22: answered {code}", reason)
+            self.assertEqual("Retry-After" in reason, most > 1, (reason, later))
+            planned = float(re.search(r"; retry 1 of 3 in (\S+) s$", reason)[1])
+            self.assertTrue(least - 1 <= planned <= most, reason)
+            self.client.jobs("Cancel", ids=[hook])
+        after = self.tries()
+        self.assertEqual(after["refused"], before["refused"])
+        self.assertGreaterEqual(after["failed"] - before["failed"], len(plan))
 
     def test_who_is_not_there_and_who_sends_elsewhere(self):
         receiver = receiver_for(self, 302)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* exec_webhook.c - what is particular about a process that sends a webhook: what it reads, and what its
+ * answer means for the next try. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "daemon/base/log.h"
+#include "daemon/base/url.h"
+#include "daemon/event/ask.h"
+#include "daemon/runner/exec.h"
+
+/* A file in memory, that is nowhere else, with the text, to be read from its beginning. Its descriptor, or
+ * -errno. */
+static int file_of(const char *text)
+{
+    size_t length = strlen(text);
+    int fd = memfd_create("webhook", MFD_CLOEXEC);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    ssize_t written = write(fd, text, length);
+    int error = written < 0 ? errno : (size_t)written < length ? ENOSPC : 0;
+    if (error == 0 && lseek(fd, 0, SEEK_SET) != 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        close(fd);
+    }
+    return error != 0 ? -error : fd;
+}
+
+int gord_exec_open_webhook(struct gord_exec *exec)
+{
+    struct gord_run *run = exec->run;
+
+    if (gord_url_is_hidden(exec->webhook->url)) {
+        snprintf(run->detail, sizeof(run->detail),
+                 "its URL was hidden when it was exported, and is not known here");
+        return -EINVAL;
+    }
+    char *text = gord_webhook_input(exec->webhook);
+    int fd = text != NULL ? file_of(text) : -ENOMEM;
+    free(text);
+    if (fd < 0) {
+        snprintf(run->detail, sizeof(run->detail), "cannot have ready what is to be sent: %s",
+                 strerror(-fd));
+        return fd;
+    }
+    exec->stdin_fd = fd;
+    return 0;
+}
+
+static void count(struct gord_exec *exec, enum gord_webhook_result result)
+{
+    atomic_fetch_add_explicit(&exec->run->env->webhooks[result], 1, memory_order_relaxed);
+}
+
+static void log_refusal(const struct gord_exec *exec, const char *text)
+{
+    const struct gord_run *run = exec->run;
+    char *url = gord_url_hide(exec->webhook->url);
+
+    gord_log_of(GORD_LOG_WARNING, run->id, gord_ask_queue(run->spec->lane),
+                "the webhook of job %" PRIu64 " is not sent again: %s %s", exec->webhook->job_id,
+                url != NULL ? url : "its URL", text);
+    free(url);
+}
+
+void gord_exec_take_answer(struct gord_exec *exec, struct gord_result *result)
+{
+    struct gord_run *run = exec->run;
+    struct gord_webhook_answer answer;
+
+    if (result->outcome == GOR__V1__OUTCOME__SUCCEEDED) {
+        count(exec, GORD_WEBHOOK_TAKEN);
+        return;
+    }
+    if (result->outcome != GOR__V1__OUTCOME__FAILED ||
+        exec->stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
+        if (result->outcome != GOR__V1__OUTCOME__CANCELLED) {
+            count(exec, GORD_WEBHOOK_FAILED);
+        }
+        return;
+    }
+    gord_webhook_answer_of(&exec->tail, gord_event_clock(), &answer);
+    result->is_final = gord_webhook_is_refused(&answer);
+    result->wait_ns = answer.wait_ns;
+    count(exec, result->is_final ? GORD_WEBHOOK_REFUSED : GORD_WEBHOOK_FAILED);
+    gord_webhook_answer_text(&answer, run->detail, sizeof(run->detail));
+    if (result->is_final) {
+        log_refusal(exec, run->detail);
+    }
+}
