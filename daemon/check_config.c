@@ -6,6 +6,7 @@
 
 #include "daemon/export.h"
 #include "daemon/runner/plugin_file.h"
+#include "daemon/sign/signer.h"
 #include "rpc/tls.h"
 
 static void check_certificates(const struct gord_config *config, struct gord_faults *faults)
@@ -35,6 +36,20 @@ static void check_plugins(const struct gord_config *config, struct gord_faults *
     }
 }
 
+static void check_secret(const struct gord_config *config, struct gord_faults *faults)
+{
+    struct gord_signer *signer = NULL;
+    char why[GORD_SIGNER_WHY], where[PATH_MAX + 64];
+
+    if (config->webhook_secret_file != NULL &&
+        gord_signer_new(config->webhook_secret_file, why, &signer) != 0) {
+        gord_fault(faults, "%s: %s",
+                   gord_config_where(config, GORD_OPT_WEBHOOK_SECRET_FILE, where, sizeof(where)),
+                   why);
+    }
+    gord_signer_unref(signer);
+}
+
 void gord_check_config(const struct gord_config *config, struct gord_faults *faults)
 {
     size_t before = faults->count;
@@ -43,6 +58,7 @@ void gord_check_config(const struct gord_config *config, struct gord_faults *fau
     if (faults->count == before) { /* what is not there need not be looked into */
         check_certificates(config, faults);
         check_plugins(config, faults);
+        check_secret(config, faults);
         gord_export_check(config, faults);
     }
 }

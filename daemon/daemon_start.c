@@ -15,6 +15,7 @@
 #include "daemon/reload.h"
 #include "daemon/runner/handover.h"
 #include "daemon/runner/plugin_file.h"
+#include "daemon/sign/signer.h"
 #include "daemon/store/lock.h"
 #include "daemon/tls.h"
 
@@ -136,7 +137,21 @@ static uint64_t goroutine_ceiling(const struct gord_config *config)
     return jobs != 0 ? jobs + jobs / 32 + others : 0;
 }
 
-static int start_runner(struct gord_daemon *d)
+/* What signs webhooks, into *out_signer: NULL for none. */
+static enum gord_exit load_signer(const struct gord_config *config, struct gord_signer **out_signer)
+{
+    char why[GORD_SIGNER_WHY];
+
+    *out_signer = NULL;
+    if (config->webhook_secret_file == NULL ||
+        gord_signer_new(config->webhook_secret_file, why, out_signer) == 0) {
+        return GORD_EXIT_OK;
+    }
+    gord_log(GORD_LOG_ERROR, 0, "--webhook-secret-file: %s", why);
+    return GORD_EXIT_USAGE;
+}
+
+static int start_runner(struct gord_daemon *d, struct gord_signer *signer)
 {
     const struct gord_config *config = d->config;
     struct gor_opts runtime = {.gomaxprocs = config->gomaxprocs,
@@ -156,6 +171,7 @@ static int start_runner(struct gord_daemon *d)
                                       .nofile = d->nofile,
                                       .finish_hook = config->finish_hook,
                                       .finish_hook_url = config->finish_hook_url,
+                                      .signer = signer,
                                       .plugin_folder = config->plugin_dir,
                                       .plugin_copies = d->plugin_copies,
                                       .cgroup = config->cgroup};
@@ -286,6 +302,42 @@ static int listen_all(struct gord_daemon *d)
     return result;
 }
 
+/* The store and what runs its jobs. */
+static enum gord_exit open_jobs(struct gord_daemon *d)
+{
+    struct gord_signer *signer;
+    enum gord_exit code = load_signer(d->config, &signer);
+
+    if (code == GORD_EXIT_OK) {
+        code = open_state(d);
+    }
+    if (code == GORD_EXIT_OK) {
+        d->hook = (struct gord_bus_hook){.applied = on_applied, .arg = d};
+        gord_bus_follow(d->bus, &d->hook);
+        gord_starting_tell(&d->starting, "settling jobs", 0, SIGN_NS);
+        code = start_runner(d, signer) == 0 ? GORD_EXIT_OK : GORD_EXIT_INTERNAL;
+    }
+    gord_signer_unref(signer);
+    return code;
+}
+
+/* All ways to it. */
+static enum gord_exit open_doors(struct gord_daemon *d)
+{
+    if (open_trail(d) != 0 || start_service(d) != 0) {
+        return GORD_EXIT_INTERNAL;
+    }
+    if (gord_tls_load(d->config, d->server) != 0 || listen_all(d) != 0) {
+        return GORD_EXIT_LISTEN;
+    }
+    if (d->config->metrics_host != NULL &&
+        gord_scrape_start(d->config, &d->loop, d->service, &d->scrape) != 0) {
+        return GORD_EXIT_LISTEN;
+    }
+    return gord_export_start(d->config, &d->loop, d->service, &d->export) == 0 ? GORD_EXIT_OK
+                                                                               : GORD_EXIT_USAGE;
+}
+
 enum gord_exit gord_daemon_start(struct gord_daemon *d)
 {
     raise_nofile(d);
@@ -300,24 +352,7 @@ enum gord_exit gord_daemon_start(struct gord_daemon *d)
     }
     enum gord_exit code = check_plugin_dir(d->config);
     if (code == GORD_EXIT_OK) {
-        code = open_state(d);
+        code = open_jobs(d);
     }
-    if (code != GORD_EXIT_OK) {
-        return code;
-    }
-    d->hook = (struct gord_bus_hook){.applied = on_applied, .arg = d};
-    gord_bus_follow(d->bus, &d->hook);
-    gord_starting_tell(&d->starting, "settling jobs", 0, SIGN_NS);
-    if (start_runner(d) != 0 || open_trail(d) != 0 || start_service(d) != 0) {
-        return GORD_EXIT_INTERNAL;
-    }
-    if (gord_tls_load(d->config, d->server) != 0 || listen_all(d) != 0) {
-        return GORD_EXIT_LISTEN;
-    }
-    if (d->config->metrics_host != NULL &&
-        gord_scrape_start(d->config, &d->loop, d->service, &d->scrape) != 0) {
-        return GORD_EXIT_LISTEN;
-    }
-    return gord_export_start(d->config, &d->loop, d->service, &d->export) == 0 ? GORD_EXIT_OK
-                                                                               : GORD_EXIT_USAGE;
+    return code == GORD_EXIT_OK ? open_doors(d) : code;
 }

@@ -8,6 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/check_config.h"
 #include "daemon/job/quota.h"
+#include "daemon/sign/signer.h"
 #include "daemon/store/store.h"
 #include "daemon/tls.h"
 
@@ -116,7 +117,7 @@ static void take_owners(struct gord_config *now, struct gord_config *fresh)
     fresh->owners.count = spare.count;
 }
 
-static void apply(const struct gord_reload *reload)
+static void apply(const struct gord_reload *reload, struct gord_signer *signer)
 {
     const struct gord_config *config = reload->config;
     struct gord_runner_change runner = {.slots = {[GORD_EXEC] = config->exec_slots,
@@ -127,28 +128,49 @@ static void apply(const struct gord_reload *reload)
                                         .stop_policy = config->stop_policy,
                                         .log_cap_bytes = config->log_cap_bytes,
                                         .finish_hook = config->finish_hook,
-                                        .finish_hook_url = config->finish_hook_url};
+                                        .finish_hook_url = config->finish_hook_url,
+                                        .signer = signer};
     struct gord_keep keep = gord_keep_of(config);
 
     gord_log_set_level(config->log_level);
     if (gord_quota_set(gord_bus_table(gord_runner_bus(reload->runner)), &config->owners) != 0) {
         gord_log(GORD_LOG_ERROR, 0, "reload: out of memory: the limits of owners stay");
     }
-    gord_runner_change(reload->runner, &runner);
+    if (gord_runner_change(reload->runner, &runner)) {
+        gord_log(GORD_LOG_NOTICE, 0, "reload: webhooks are %s from now on",
+                 signer != NULL ? "signed with other secrets" : "not signed");
+    }
     gord_store_set_keep(gord_bus_store(gord_runner_bus(reload->runner)), &keep);
     gord_service_set_hide_env(reload->service, config->hide_env);
     gord_export_change(reload->export);
 }
 
 /* Whatever can fail has not: from here on it is in force. */
-static void take(const struct gord_reload *reload, struct gord_config *fresh, struct tally *tally)
+static void take(const struct gord_reload *reload, struct gord_config *fresh,
+                 struct gord_signer *signer, struct tally *tally)
 {
     take_options(reload->config, fresh, tally);
     take_owners(reload->config, fresh);
     char *file = reload->config->file;
     reload->config->file = fresh->file;
     fresh->file = file;
-    apply(reload);
+    apply(reload, signer);
+}
+
+/* What signs webhooks from now on, read once more: NULL for nothing. */
+static int load_signer(const struct gord_config *fresh, struct gord_faults *faults,
+                       struct gord_signer **out_signer)
+{
+    char why[GORD_SIGNER_WHY];
+
+    if (fresh->webhook_secret_file == NULL) {
+        return 0;
+    }
+    int result = gord_signer_new(fresh->webhook_secret_file, why, out_signer);
+    if (result != 0) {
+        gord_fault(faults, "webhook-secret-file: %s", why);
+    }
+    return result;
 }
 
 int gord_reload(const struct gord_reload *reload, const struct gord_reload_report *report,
@@ -163,14 +185,17 @@ int gord_reload(const struct gord_reload *reload, const struct gord_reload_repor
         gord_check_config(&fresh, &faults);
         /* The last thing that can fail, with the certificates that are to be in force. */
         bool tls = reload->config->tls_cert != NULL && fresh.tls_cert != NULL;
-        result = faults.count != 0 ? -EINVAL : tls ? gord_tls_load(&fresh, reload->server) : 0;
+        struct gord_signer *signer = NULL;
+        result = faults.count != 0 ? -EINVAL : load_signer(&fresh, &faults, &signer);
+        result = result == 0 && tls ? gord_tls_load(&fresh, reload->server) : result;
         if (result == 0) {
-            take(reload, &fresh, &tally);
+            take(reload, &fresh, signer, &tally);
             snprintf(text, GORD_RELOAD_TEXT, "reloaded: %u values changed, %u need a restart%s",
                      tally.changed, tally.waiting,
                      tls ? "; certificates read again, for connections to come" : "");
             *out_reloaded = (struct gord_reloaded){tls, reload->config->file};
         }
+        gord_signer_unref(signer);
         gord_config_fini(&fresh);
     }
     if (result != 0) {

@@ -113,13 +113,14 @@ struct gord_config {
     enum gord_stop_policy stop_policy; /* of a job that names none */
     int64_t stop_timeout_ns;           /* that a stop may take */
     uint64_t log_cap_bytes;            /* of one job's output */
-    int64_t keep_age_ns;    /* jobs that have ended, for so long; 0, as below: without limit */
-    int64_t keep_failed_ns; /* the same for those that did not succeed; 0: as the others */
-    unsigned keep_jobs;     /* jobs that have ended, at most */
-    uint64_t keep_bytes;    /* of database and output, at most */
-    char *plugin_dir;       /* owned; absolute; NULL: no plug-ins */
-    char *finish_hook;      /* owned; absolute; run when a job has ended; NULL: nothing is */
-    char *finish_hook_url;  /* owned; told when a job has ended; NULL: nowhere is */
+    int64_t keep_age_ns;       /* jobs that have ended, for so long; 0, as below: without limit */
+    int64_t keep_failed_ns;    /* the same for those that did not succeed; 0: as the others */
+    unsigned keep_jobs;        /* jobs that have ended, at most */
+    uint64_t keep_bytes;       /* of database and output, at most */
+    char *plugin_dir;          /* owned; absolute; NULL: no plug-ins */
+    char *finish_hook;         /* owned; absolute; run when a job has ended; NULL: nothing is */
+    char *finish_hook_url;     /* owned; told when a job has ended; NULL: nowhere is */
+    char *webhook_secret_file; /* owned; absolute; what webhooks are signed with; NULL: nothing */
     enum gord_log_level log_level;
     struct gord_client_limits clients;
     enum gord_log_format log_format;

@@ -238,6 +238,13 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
                                   .doc = "Tell URL when a job has ended, by a POST of a line of "
                                          "JSON that curl sends, as a job of its own (default: "
                                          "none)"},
+    [GORD_OPT_WEBHOOK_SECRET_FILE] =
+        {"webhook-secret-file", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
+         AT(webhook_secret_file), .unset = "none", .initial = "none",
+         .example = "/etc/gord/webhook-secret",
+         .doc =
+             "Sign webhooks with the secrets in here, one a line as whsec_BASE64; a file that only "
+             "root and gord can read. SIGHUP reads it again (default: they are not signed)"},
     [GORD_OPT_PLUGIN_DIR] = {"plugin-dir", "DIR", GORD_VALUE_PATH, GORD_OPTION_FOLDER,
                              AT(plugin_dir), .unset = "none", .initial = "none",
                              .example = "/usr/local/lib/gord",

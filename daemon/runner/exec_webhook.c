@@ -14,6 +14,8 @@
 #include "daemon/event/ask.h"
 #include "daemon/runner/exec.h"
 
+#define SECOND_NS 1000000000LL
+
 /* A file in memory, that is nowhere else, with the text, to be read from its beginning. Its descriptor, or
  * -errno. */
 static int file_of(const char *text)
@@ -35,6 +37,26 @@ static int file_of(const char *text)
     return error != 0 ? -error : fd;
 }
 
+/* What curl is to read, signed for now if it is to be. As above, or -ENOMEM. */
+static int file_of_webhook(const struct gord_exec *exec)
+{
+    const Gor__V1__HookOf *of = exec->webhook;
+    const struct gord_signer *signer = of->foreign ? NULL : exec->run->signer;
+    struct gord_signature signature;
+
+    if (signer != NULL) {
+        int result =
+            gord_signer_sign(signer, of->document, gord_event_clock() / SECOND_NS, &signature);
+        if (result != 0) {
+            return result;
+        }
+    }
+    char *text = gord_webhook_input(of, signer != NULL ? &signature : NULL);
+    int fd = text != NULL ? file_of(text) : -ENOMEM;
+    free(text);
+    return fd;
+}
+
 int gord_exec_open_webhook(struct gord_exec *exec)
 {
     struct gord_run *run = exec->run;
@@ -44,9 +66,7 @@ int gord_exec_open_webhook(struct gord_exec *exec)
                  "its URL was hidden when it was exported, and is not known here");
         return -EINVAL;
     }
-    char *text = gord_webhook_input(exec->webhook);
-    int fd = text != NULL ? file_of(text) : -ENOMEM;
-    free(text);
+    int fd = file_of_webhook(exec);
     if (fd < 0) {
         snprintf(run->detail, sizeof(run->detail), "cannot have ready what is to be sent: %s",
                  strerror(-fd));

@@ -55,6 +55,7 @@ struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *j
     if (job->body->standing != NULL) {
         run->standing = gord_standing_ref(job->body->standing);
     }
+    run->signer = run->spec->is_hook ? gord_signer_ref(env->signer) : NULL;
     run->above = above != NULL ? gord_run_ref(above) : NULL;
     run->started_at = gor_now();
     gord_heartbeat_init(&run->heartbeat, run->started_at);
@@ -102,6 +103,7 @@ static void destroy(struct gord_run *run)
     if (force != NULL) {
         gor_ctx_unref(force);
     }
+    gord_signer_unref(run->signer);
     gord_spec_unref(run->spec);
     gord_standing_unref(run->standing);
     free((void *)(uintptr_t)atomic_load(&run->cause));

@@ -26,6 +26,7 @@
 #include "daemon/runner/process.h"
 #include "daemon/runner/reporter.h"
 #include "daemon/runner/rlimits.h"
+#include "daemon/sign/signer.h"
 #include "gor/handover.pb-c.h"
 #include "runtime/gor.h"
 
@@ -50,6 +51,8 @@ struct gord_run_env {
     struct gord_heartbeats *heartbeats; /* loop only */
     struct gord_inbox *written;         /* writes to the input of jobs that have ended */
     struct gord_children children;
+    struct gord_signer
+        *signer; /* owned reference: of webhooks; NULL: they are not signed; loop only */
     const char *log_root;
     uint64_t log_cap_bytes;   /* loop only */
     _Atomic int64_t grace_ns; /* of a job that names none; relaxed: it stands for itself */
@@ -68,6 +71,7 @@ struct gord_run {
     uint32_t uid;                   /* whose it is; immutable */
     struct gord_spec *spec;         /* owned reference; immutable */
     struct gord_standing *standing; /* owned reference, at its start; NULL: it had none */
+    struct gord_signer *signer;     /* owned reference, of a hook; NULL: none; immutable */
     struct gord_run *above; /* owned reference: of the job that it stands below, if that has a
                                      * run; NULL: has none. Immutable */
     _Atomic(struct gor_ctx *) ctx; /* owned; set once, by a goroutine of the job */

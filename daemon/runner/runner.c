@@ -206,7 +206,8 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                                  .stop_policy = opts->stop_policy,
                                                  .log_cap_bytes = opts->log_cap_bytes,
                                                  .finish_hook = opts->finish_hook,
-                                                 .finish_hook_url = opts->finish_hook_url});
+                                                 .finish_hook_url = opts->finish_hook_url,
+                                                 .signer = opts->signer});
     gord_rlimits_read_own(&runner->env.rlimits, &opts->nofile);
     gord_children_init(&runner->env.children);
     runner->hook = (struct gord_bus_hook){.applied = on_applied,
@@ -322,5 +323,6 @@ void gord_runner_free(struct gord_runner *runner)
     gord_children_fini(&runner->env.children);
     gord_cgroups_close(&runner->env.cgroups);
     gord_run_env_close(&runner->env);
+    gord_signer_unref(runner->env.signer);
     free(runner);
 }

@@ -46,6 +46,7 @@ struct gord_runner_opts {
     struct rlimit nofile;              /* descriptor limit for processes */
     const char *finish_hook;     /* program to run when any job has ended; NULL: none; borrowed */
     const char *finish_hook_url; /* where to tell of it; NULL: nowhere; borrowed */
+    struct gord_signer *signer;  /* of webhooks; NULL: they are not signed; borrowed for the call */
     const char *plugin_folder;   /* NULL: none */
     const char *plugin_copies;   /* where copies of plug-ins are kept */
     const char *cgroup;          /* see gord_cgroups_open; borrowed for the call */
@@ -148,9 +149,11 @@ struct gord_runner_change {
     uint64_t log_cap_bytes;            /* of the output of a job that starts from now on */
     const char *finish_hook;           /* borrowed, as at the start */
     const char *finish_hook_url;       /* the same */
+    struct gord_signer *signer; /* of webhooks that are sent from now on; borrowed for the call */
 };
 
-void gord_runner_change(struct gord_runner *runner, const struct gord_runner_change *change);
+/* Whether webhooks are signed otherwise now. */
+bool gord_runner_change(struct gord_runner *runner, const struct gord_runner_change *change);
 
 /* Stop or go on starting jobs. */
 void gord_runner_set_paused(struct gord_runner *runner, bool paused);

@@ -148,13 +148,18 @@ void gord_runner_set(struct gord_runner *runner, const struct gord_runner_change
     runner->finish_hook_url = change->finish_hook_url;
     gord_bus_join_ends(runner->bus, change->finish_hook != NULL || change->finish_hook_url != NULL);
     runner->env.log_cap_bytes = change->log_cap_bytes;
+    gord_signer_unref(runner->env.signer);
+    runner->env.signer = gord_signer_ref(change->signer);
     atomic_store_explicit(&runner->env.grace_ns, change->grace_ns, memory_order_relaxed);
 }
 
-void gord_runner_change(struct gord_runner *runner, const struct gord_runner_change *change)
+bool gord_runner_change(struct gord_runner *runner, const struct gord_runner_change *change)
 {
+    bool signs_otherwise = !gord_signer_equal(runner->env.signer, change->signer);
+
     gord_runner_set(runner, change);
     gord_runner_queues_changed(runner);
+    return signs_otherwise;
 }
 
 void gord_runner_close_control(struct gord_runner *runner)

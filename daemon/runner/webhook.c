@@ -123,14 +123,28 @@ static char *put_quoted(char *out, const char *name, const char *text)
     return stpcpy(out, "\"\n");
 }
 
-char *gord_webhook_input(const Gor__V1__HookOf *of)
+/* As curl takes a header. */
+static char *put_header(char *out, const char *name, const char *value)
 {
-    enum { AROUND = 64 };
-    char *text = malloc(sizeof(options) + 2 * (strlen(of->url) + strlen(of->document)) + AROUND);
+    out = stpcpy(stpcpy(out, "header = \""), name);
+    return stpcpy(stpcpy(stpcpy(out, ": "), value), "\"\n");
+}
+
+char *gord_webhook_input(const Gor__V1__HookOf *of, const struct gord_signature *signature)
+{
+    enum { AROUND = 64, HEADERS = sizeof(struct gord_signature) + 128 };
+    char *text =
+        malloc(sizeof(options) + 2 * (strlen(of->url) + strlen(of->document)) + AROUND + HEADERS);
 
     if (text != NULL) {
+        char *out = stpcpy(text, options);
+        if (signature != NULL) {
+            out = put_header(out, "webhook-id", signature->id);
+            out = put_header(out, "webhook-timestamp", signature->timestamp);
+            out = put_header(out, "webhook-signature", signature->text);
+        }
         /* "-raw": a document that begins with '@' would name a file. */
-        char *out = put_quoted(stpcpy(text, options), "url", of->url);
+        out = put_quoted(out, "url", of->url);
         put_quoted(out, "data-raw", of->document);
     }
     return text;

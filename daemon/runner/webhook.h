@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/sign/signer.h"
 #include "gor/v1/jobs.pb-c.h"
 
 /* A job that has ended; everything is borrowed. */
@@ -35,8 +36,8 @@ enum { GORD_WEBHOOK_MAX = 48 * 1024 };
 /* One line of JSON. A new text; NULL: out of memory. */
 char *gord_webhook_document(const struct gord_webhook_end *end);
 
-/* What curl is to read to send it. A new text; NULL: out of memory. */
-char *gord_webhook_input(const Gor__V1__HookOf *of);
+/* What curl is to read to send it, with that signature (NULL: none). A new text; NULL: out of memory. */
+char *gord_webhook_input(const Gor__V1__HookOf *of, const struct gord_signature *signature);
 
 /* What was answered, as curl tells it in the last line that it writes. */
 struct gord_webhook_answer {

@@ -13,6 +13,7 @@
 #include "daemon/runner/webhook.h"
 #include "daemon/service/array.h"
 #include "daemon/service/import_inside.h"
+#include "daemon/service/owner.h"
 #include "daemon/service/quota.h"
 #include "daemon/service/redact.h"
 #include "daemon/store/output.h"
@@ -266,10 +267,12 @@ bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *w
            gord_submit_has_places(import->service, gord_submit_kind(&spec), count, why);
 }
 
-/* What it sends, if it is a webhook. Hidden URLs are for those that have ended. */
-static bool sends_right(const Gor__V1__JobSpec *spec, struct gord_refusal *why)
+/* What it sends, if it is a webhook. Hidden URLs are for those that have ended. Our signature says that we
+ * made the document, which is to be taken on trust from those only who may change anything anyway. */
+static bool sends_right(const struct gord_import *import, const Gor__V1__JobSpec *spec,
+                        struct gord_refusal *why)
 {
-    const Gor__V1__HookOf *of = spec->hook_of;
+    Gor__V1__HookOf *of = spec->hook_of;
     char wrong[GORD_URL_WHY];
 
     if (of == NULL || of->url[0] == '\0') {
@@ -277,6 +280,9 @@ static bool sends_right(const Gor__V1__JobSpec *spec, struct gord_refusal *why)
     }
     if (!gord_url_check(of->url, wrong)) {
         return gord_refuse(why, WIRE_INVALID_ARGUMENT, "job.spec.hook_of.url %s", wrong);
+    }
+    if (import->call == NULL || !gord_owner_may_all(import->call)) {
+        of->foreign = 1;
     }
     return strlen(of->document) <= GORD_WEBHOOK_MAX ||
            gord_refuse(why, WIRE_INVALID_ARGUMENT,
@@ -353,7 +359,7 @@ bool gord_import_take(struct gord_import *import, struct gord_import_answer *ans
     if (!gord_submit_is_open(import->service, 1, why)) {
         return false;
     }
-    if (!sends_right(job->spec, why)) {
+    if (!sends_right(import, job->spec, why)) {
         return false;
     }
     answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__TAKEN;

@@ -178,7 +178,7 @@ TEST(input_quotes_what_curl_would_read_otherwise)
     Gor__V1__HookOf of = GOR__V1__HOOK_OF__INIT;
     of.url = text("http://a/\"\\\n--output");
     of.document = text("@{\"a\":\"\\\"\xc3\xa4\"}");
-    char *input = gord_webhook_input(&of);
+    char *input = gord_webhook_input(&of, NULL);
     CHECK(strstr(input, "\nurl = \"http://a/\\\"\\\\--output\"\n"
                         "data-raw = \"@{\\\"a\\\":\\\"\\\\\\\"\xc3\xa4\\\"}\"\n") != NULL);
     CHECK(strstr(input, "\nwrite-out = \"%{stderr}answer: %{http_code} "
