@@ -451,6 +451,11 @@ void rpc_call_set_credential(struct rpc_call *call, uint64_t credential)
     call->peer.credential = credential;
 }
 
+const ProtobufCMessageDescriptor *rpc_call_request_type(const struct rpc_call *call)
+{
+    return call->method->request;
+}
+
 int64_t rpc_call_deadline(const struct rpc_call *call)
 {
     return call->deadline_ns;

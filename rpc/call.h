@@ -104,6 +104,9 @@ const struct rpc_peer *rpc_call_peer(const struct rpc_call *call);
 /* The call stands or falls with this credential from here on; 0: with none. */
 void rpc_call_set_credential(struct rpc_call *call, uint64_t credential);
 
+/* What the messages of its client are. */
+const ProtobufCMessageDescriptor *rpc_call_request_type(const struct rpc_call *call);
+
 /* On the clock of uv_hrtime(); INT64_MAX: none. */
 int64_t rpc_call_deadline(const struct rpc_call *call);
 

@@ -18,6 +18,7 @@
 #include "daemon/service/request.h"
 #include "daemon/service/state.h"
 #include "daemon/service/trail.h"
+#include "daemon/service/violation.h"
 #include "gor/v1/crons.pb-c.h"
 #include "gor/v1/plugins.pb-c.h"
 #include "gor/v1/queues.pb-c.h"
@@ -174,7 +175,11 @@ void gord_fail(struct rpc_call *call, enum wire_status status, const char *forma
     va_start(args, format);
     vsnprintf(raw, sizeof(raw), format, args);
     va_end(args);
-    rpc_call_finish(call, status, "%s", gord_text_clean(raw, strlen(raw), clean, sizeof(clean)));
+    gord_text_clean(raw, strlen(raw), clean, sizeof(clean));
+    if (status == WIRE_INVALID_ARGUMENT) {
+        gord_violation_tell(call, clean);
+    }
+    rpc_call_finish(call, status, "%s", clean);
 }
 
 void gord_by_whom(struct rpc_call *call, const char *cause, char out[GORD_BY_WHOM])

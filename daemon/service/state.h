@@ -84,7 +84,9 @@ struct gord_service {
     bool moved_some; /* a job has got its process, or has ended, since then */
 };
 
-/* End the call with an error; the text is made fit for the wire. */
+/* End the call with an error; the text is made fit for the wire. One that refuses a field of the request
+ * begins with it, as in "spec.exec.env[3] holds a NUL byte", and WIRE_INVALID_ARGUMENT tells clients which
+ * it is; see violation.h. */
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
