@@ -35,9 +35,6 @@ struct gorctl_call {
     /* When the daemon goes away in the midst of it and comes back, it is made again, with `request`
      * as it is then: who gets the messages of a stream has it ask for those that come next. */
     bool again;
-    /* But only when the daemon has told that it goes, and has answered as far as it will: not when the
-     * connection broke with who knows what under way. */
-    bool only_if_told;
     /* Of a stream that was made again, before anything comes: to send what has to be there. May be
      * NULL. */
     void (*on_again)(void *user);

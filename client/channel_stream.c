@@ -34,9 +34,7 @@ static void stream_message(struct rpc_client_call *call, const uint8_t *data, si
 static bool is_to_go_on(const struct gorctl *ctl, const struct gorctl_streaming *stream,
                         enum wire_status status)
 {
-    bool broke = rpc_client_error_text(ctl->channel->client)[0] != '\0';
-    return !stream->stopped && stream->what->again && !(stream->what->only_if_told && broke) &&
-           gorctl_went_away(ctl->channel, status);
+    return !stream->stopped && stream->what->again && gorctl_went_away(ctl->channel, status);
 }
 
 static void stream_ended(struct rpc_client_call *call, enum wire_status status, const char *text,

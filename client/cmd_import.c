@@ -2,8 +2,8 @@
 /* cmd_import.c - `gorctl import`: jobs that `gorctl export` wrote, into this daemon.
  *
  * Lines are sent as they are read, so many at a time as are not answered; answers come in any order. When
- * the daemon has told that it goes, what it has not answered it has not taken: that is sent again when it
- * is back, to an import that knows what the ones before it took.
+ * the daemon went, what it has not answered is sent again when it is back, to an import that knows what the
+ * ones before it took, and has their request id, by which the daemon knows those of it that it took.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,11 +21,18 @@
 #include "client/json_read.h"
 #include "client/lines.h"
 #include "client/options.h"
+#include "client/request.h"
 #include "client/text.h"
 #include "client/unanswered.h"
 #include "gor/v1/store.pb-c.h"
 
-enum { KEY_LIVE = 0x3000, KEY_RESUME, IN_FLIGHT = 200, LINE_MOST = 64 * 1024 * 1024 };
+enum {
+    KEY_LIVE = 0x3000,
+    KEY_RESUME,
+    KEY_REQUEST_ID,
+    IN_FLIGHT = 200,
+    LINE_MOST = 64 * 1024 * 1024
+};
 enum { FIRST_INDEX = 1 }; /* of the file's messages on a stream: before them come the options */
 
 static const struct argp_option options[] = {
@@ -37,6 +44,10 @@ static const struct argp_option options[] = {
     {"dry-run", 'n', NULL, 0, "Check every line and say what would be taken; take nothing", 0},
     {"resume", KEY_RESUME, "FILE", 0,
      "Leave out what an earlier import took, whose output FILE has, and let others refer to it", 0},
+    {"request-id", KEY_REQUEST_ID, "HEX", 0,
+     "32 hex digits that name this import: within a day no job is taken twice by imports of that "
+     "name",
+     0},
     {0},
 };
 
@@ -52,8 +63,8 @@ static const char doc[] =
     "one, "
     "and jobs after it that refer to it (parent, --after, rerun) refer to that. A job that is here "
     "already, with the same id and time, is left out; one that had not ended is a new job here, "
-    "and is taken once more with each import without --resume. A line that cannot be taken is told "
-    "with its number, and the others go on.\n"
+    "and is taken once more with each import without --resume or --request-id. A line that cannot "
+    "be taken is told with its number, and the others go on.\n"
     "\n"
     "An entry of the calendar keeps all that it has come to; what was due meanwhile is not made up "
     "for. "
@@ -62,9 +73,9 @@ static const char doc[] =
     "one of that name stays, and the line is refused.\n"
     "\n"
     "Each job is taken as a whole or not at all. What was printed is taken, whatever happens then. "
-    "When the daemon is replaced or restarted an import goes on by itself; one that was "
-    "interrupted "
-    "otherwise goes on with --resume.\n"
+    "When the daemon is replaced or restarted, or killed and started again, an import goes on by "
+    "itself and takes nothing twice; one that was interrupted otherwise goes on with --resume and "
+    "the --request-id that it tells, or was given.\n"
     "\n"
     "Examples:\n"
     "  gorctl import --dry-run jobs.ndjson\n"
@@ -77,7 +88,8 @@ struct importing {
     const char *name;
     const char *resume;
     Gor__V1__ImportOptions options;
-    size_t known_room; /* of those */
+    struct gorctl_request request; /* borrowed by those */
+    size_t known_room;             /* of those */
     struct gorctl_lines *lines;
     struct gorctl_unanswered sent;
     uint64_t taken, renumbered, there, skipped, refused;
@@ -118,6 +130,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RESUME:
         s->resume = arg;
+        return 0;
+    case KEY_REQUEST_ID:
+        if (gorctl_request_parse(arg, &s->request) != 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--request-id: '%s' is not 32 hex digits",
+                         arg);
+        }
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num > 0) {
@@ -359,6 +377,15 @@ static bool on_result(const ProtobufCMessage *message, void *user)
 
 /* ------------------------------------------------------------------- all */
 
+static void say_how_to_go_on(const struct importing *s)
+{
+    char text[GORCTL_REQUEST_ROOM];
+    gorctl_request_text(&s->request, text);
+    gorctl_say("not all of it was read; what was printed was taken: put that into a file and go on "
+               "with --resume=FILE --request-id=%s, which within a day takes nothing twice",
+               text);
+}
+
 static void sum_up(const struct importing *s, int code)
 {
     const char *verb = s->options.dry_run ? "would be taken" : "taken";
@@ -376,20 +403,28 @@ static void sum_up(const struct importing *s, int code)
                    paused ? "; the entries are paused: `gorctl cron resume`" : "");
     }
     if ((code != GORCTL_EXIT_OK || s->stopping) && !s->options.dry_run) {
-        gorctl_say(
-            "not all of it was read; what was printed was taken: put that into a file and go "
-            "on with --resume%s",
-            s->sent.open > 0 ? ". The last few may have been taken as well: `gorctl ls -a`" : "");
+        say_how_to_go_on(s);
+    }
+}
+
+/* Without one, as where the system has no random numbers yet, it does not go on by itself. */
+static void set_request(struct importing *s)
+{
+    if (!s->options.dry_run) {
+        gorctl_request_make(&s->request);
+    }
+    if (s->request.set) {
+        s->options.request_id = (ProtobufCBinaryData){sizeof(s->request.bytes), s->request.bytes};
     }
 }
 
 static int import(struct importing *s, int fd)
 {
+    set_request(s);
     Gor__V1__ImportRequest first = GOR__V1__IMPORT_REQUEST__INIT;
     struct gorctl_call call = {.path = "/gor.v1.Store/Import",
                                .keep_open = true,
-                               .again = !s->options.dry_run,
-                               .only_if_told = true,
+                               .again = !s->options.dry_run && s->request.set,
                                .on_again = on_again,
                                .request = &first.base,
                                .reply = &gor__v1__import_result__descriptor};

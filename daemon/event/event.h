@@ -61,11 +61,12 @@ enum gord_event_kind {
 enum { GORD_STATE_COUNT = GOR__V1__JOB_STATE__TERMINATED + 1 };
 enum { GORD_OUTCOME_COUNT = GOR__V1__OUTCOME__EXPIRED + 1 };
 
-/* The id that a client gave its submission. */
+/* The id that a client gave its submission, or what an import made of its own for one job. */
 enum { GORD_REQUEST_BYTES = 16 };
 struct gord_request {
     uint8_t id[GORD_REQUEST_BYTES];
     uint64_t count;              /* of the jobs, whose first is the event's */
+    int64_t at_ns;               /* when it was made; 0: as the event, which is no older */
     struct gord_cron_mark *cron; /* owned; NULL: no entry of the calendar made it */
 };
 void gord_request_free(struct gord_request *request); /* NULL is fine */

@@ -123,7 +123,7 @@ static int enter_task(struct gord_service *service, const Gor__V1__JobSpec *wire
 
     if (result == 0) {
         spec->env = env != NULL ? gord_env_ref(env) : NULL; /* nobody else has the spec yet */
-        result = gord_submit_enter_spec(service, id, spec, uid, out_seq);
+        result = gord_submit_enter_spec(service, id, spec, uid, NULL, out_seq);
         gord_spec_unref(spec);
     }
     return result;

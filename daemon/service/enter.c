@@ -43,9 +43,9 @@ static int enter(struct gord_service *service, uint64_t id, struct gord_spec *sp
 }
 
 int gord_submit_enter_spec(struct gord_service *service, uint64_t id, struct gord_spec *spec,
-                           uint32_t uid, uint64_t *out_seq)
+                           uint32_t uid, struct gord_request *request, uint64_t *out_seq)
 {
-    return enter(service, id, spec, uid, NULL, out_seq);
+    return enter(service, id, spec, uid, request, out_seq);
 }
 
 uint64_t gord_submit_reserve(struct gord_service *service, uint64_t count)

@@ -227,6 +227,9 @@ static bool set_options(struct gord_import *import, const Gor__V1__ImportOptions
                            "options.live %d is not known; they are HOLD, SUBMIT, SKIP",
                            (int)options->live);
     }
+    if (!gord_import_set_request(import, &options->request_id, why)) {
+        return false;
+    }
     import->live = options->live;
     import->dry_run = options->dry_run;
     for (size_t i = 0; i < options->n_known; i++) {

@@ -169,14 +169,21 @@ static int enter_group(struct gord_import *import, Gor__V1__JobSpec *wire, uint6
     struct gord_service *service = import->service;
     uint32_t uid = import->job->job->uid;
     struct gord_spec *spec = NULL;
+    int result = 0;
+    struct gord_request *request = gord_import_new_request(import, &result);
 
     gord_job_skip_to_id(gord_bus_table(service->bus), id + 1);
-    int result = gord_submit_prepare(service, wire, uid, id, &spec);
+    result = result == 0 ? gord_submit_prepare(service, wire, uid, id, &spec) : result;
     if (result == 0) {
         spec->coming = true; /* nobody else has the spec yet */
-        result = gord_submit_enter_spec(service, id, spec, uid, out_seq);
+        result = gord_submit_enter_spec(service, id, spec, uid, request, out_seq);
+    } else {
+        gord_request_free(request);
     }
     gord_spec_unref(spec);
+    if (result == 0) {
+        gord_import_entered(import, id, *out_seq);
+    }
     return result;
 }
 

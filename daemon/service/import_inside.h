@@ -32,6 +32,8 @@ struct gord_import {
     struct rpc_call *call; /* NULL: it is over */
     struct rpc_link link;  /* in the service's imports, while the call lasts */
     uint32_t uid;
+    uint8_t request[GORD_REQUEST_BYTES]; /* by which it is known with others; see import_again.c */
+    bool has_request;
     uint64_t number;       /* among all imports */
     struct gord_idmap ids; /* of jobs taken, and of those known */
     struct gord_idmap
@@ -95,6 +97,24 @@ bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *w
 /* It had ended, and is job `id` here: those that come after it find it, though it may not be on disk yet,
  * or be removed there again for its age. Without memory they do not. */
 void gord_import_remember(struct gord_import *import, const Gor__V1__Job *job, uint64_t id);
+
+/* ------------------------------------------------------------------ what was taken before */
+
+/* The import's request id, if it has one. */
+bool gord_import_set_request(struct gord_import *import, const ProtobufCBinaryData *id,
+                             struct gord_refusal *why);
+
+/* Has an import of the same request id taken the last job? 1: answered, or awaited; 0; a negative errno:
+ * refused. */
+int gord_import_find_taken(struct gord_import *import, struct gord_import_answer *answer,
+                           struct gord_refusal *why);
+
+/* By which it is found, for the job's first event; NULL without a request id, or without memory, which
+ * *out_error tells. */
+struct gord_request *gord_import_new_request(const struct gord_import *import, int *out_error);
+
+/* The last job is `id` here, found until it is on disk, and then there. */
+void gord_import_entered(struct gord_import *import, uint64_t id, uint64_t seq);
 
 /* ------------------------------------------------------------------ arrays that have not ended */
 

@@ -66,7 +66,13 @@ static bool enter_history(struct gord_import *import, struct gord_import_answer 
         gord_import_history_free(events, count);
         return true;
     }
-    int result = gord_logtake_keep(&import->output, root, answer->result.id);
+    int result = 0;
+    events[0]->request = gord_import_new_request(import, &result);
+    if (result != 0) {
+        gord_import_history_free(events, count);
+        return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    result = gord_logtake_keep(&import->output, root, answer->result.id);
     if (result != 0) {
         gord_import_history_free(events, count);
         return gord_refuse(why, gord_store_status_code(result),
@@ -79,6 +85,7 @@ static bool enter_history(struct gord_import *import, struct gord_import_answer 
         (void)gord_output_remove(root, answer->result.id);
         return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
     }
+    gord_import_entered(import, answer->result.id, seq);
     gord_import_remember(import, import->job->job, answer->result.id);
     /* Without memory for the acknowledgement it is taken all the same, and told so before its time. */
     return gord_import_await(import, answer, seq) == 0 ||
@@ -209,7 +216,7 @@ bool gord_import_enter_live(struct gord_import *import, struct gord_import_answe
 {
     struct gord_service *service = import->service;
     Gor__V1__JobSpec *spec = import->job->job->spec;
-    uint64_t id, seq;
+    uint64_t id = 0, seq = 0;
 
     switch (gord_submit_conflict(service, spec, import->job->job->uid, &id, &seq, why)) {
     case GORD_CONFLICT_REFUSED:
@@ -225,9 +232,14 @@ bool gord_import_enter_live(struct gord_import *import, struct gord_import_answe
         return true;
     }
     gord_job_skip_to_id(gord_bus_table(service->bus), answer->result.id);
-    int result = gord_submit_enter(service, spec, import->job->job->uid, NULL, &id, &seq);
+    int result = 0;
+    struct gord_request *request = gord_import_new_request(import, &result);
+    if (result == 0) {
+        result = gord_submit_enter(service, spec, import->job->job->uid, request, &id, &seq);
+    }
     if (result == 0) {
         answer->lives = true;
+        gord_import_entered(import, id, seq);
         result = gord_import_await(import, answer, seq);
     }
     if (result != 0) {
@@ -341,6 +353,11 @@ bool gord_import_take(struct gord_import *import, struct gord_import_answer *ans
     snprintf(what, sizeof(what), "job %" PRIu64, job->id);
     if (!gord_import_may_bring(import, what, job->uid, why)) {
         return false;
+    }
+    int taken = gord_import_find_taken(import, answer, why);
+    if (taken != 0) {
+        gord_import_came(import, job->spec);
+        return taken > 0;
     }
     if (!gord_import_joins(import) && is_here(import, job)) {
         answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;

@@ -39,9 +39,9 @@ int gord_submit_enter_group(struct gord_service *service, const Gor__V1__JobSpec
                             uint32_t uid, struct gord_request *request, uint64_t id,
                             uint64_t *out_seq);
 
-/* Enter a job that has no key, by its spec, with a reserved id. -ENOMEM. */
+/* Enter a job that has no key, by its spec, with a reserved id; `request` as above. -ENOMEM. */
 int gord_submit_enter_spec(struct gord_service *service, uint64_t id, struct gord_spec *spec,
-                           uint32_t uid, uint64_t *out_seq);
+                           uint32_t uid, struct gord_request *request, uint64_t *out_seq);
 
 /* What the job's unique key comes to. */
 enum gord_conflict { GORD_CONFLICT_NONE, GORD_CONFLICT_SKIP, GORD_CONFLICT_REFUSED };

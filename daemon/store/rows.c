@@ -214,11 +214,11 @@ static int put_request(struct gord_writer *writer, const struct gord_event *even
 {
     int rc = SQLITE_OK;
     sqlite3_stmt *stmt = writer->stmts[WRITE_PUT_REQUEST];
-    if (event->at_ns - writer->requests_swept_ns > HOUR_NS ||
-        event->at_ns < writer->requests_swept_ns) {
+    int64_t at_ns = event->request->at_ns != 0 ? event->request->at_ns : event->at_ns;
+    if (at_ns - writer->requests_swept_ns > HOUR_NS || at_ns < writer->requests_swept_ns) {
         sqlite3_stmt *old = writer->stmts[WRITE_DELETE_REQUESTS];
-        writer->requests_swept_ns = event->at_ns;
-        (void)sqlite3_bind_int64(old, 1, event->at_ns - REQUESTS_KEPT_HOURS * HOUR_NS);
+        writer->requests_swept_ns = at_ns;
+        (void)sqlite3_bind_int64(old, 1, at_ns - REQUESTS_KEPT_HOURS * HOUR_NS);
         rc = gord_sql_run(old);
     }
     if (rc != SQLITE_OK) {
@@ -228,7 +228,7 @@ static int put_request(struct gord_writer *writer, const struct gord_event *even
     (void)sqlite3_bind_int64(stmt, 2, event->uid);
     (void)sqlite3_bind_int64(stmt, 3, (int64_t)event->job_id);
     (void)sqlite3_bind_int64(stmt, 4, (int64_t)event->request->count);
-    (void)sqlite3_bind_int64(stmt, 5, event->at_ns);
+    (void)sqlite3_bind_int64(stmt, 5, at_ns);
     tally->rows++;
     return gord_sql_run(stmt);
 }

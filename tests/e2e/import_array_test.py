@@ -2,6 +2,7 @@
 """gorctl import: arrays that had not ended come across whole, or do not begin."""
 
 import os
+import re
 import subprocess
 import unittest
 
@@ -192,8 +193,9 @@ class ImportArray(ImportTest):
         with open(path, "rb") as file:
             text = file.readlines()
         for half in (1, 3, 4):  # jobs that are taken before the daemon dies
-            process = subprocess.Popen(ctl.command("import", "--live=submit", "-"), stdin=subprocess.PIPE,
-                                       stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            process = subprocess.Popen(ctl.command("import", "--live=submit", "--patience=0s", "-"),
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL,
                                        env=ctl.environment(gord.socket))
             process.stdin.write(b"".join(text[:jobs[half] + 1]))
             process.stdin.flush()
@@ -230,7 +232,8 @@ class ImportArray(ImportTest):
                 gord = CrashingGord(place)
                 self.addCleanup(gord.close)
                 gord.start()
-                first = ctl.run("import", "--live=submit", path, host=gord.socket)
+                first = ctl.run("import", "--live=submit", "--patience=0s", path, host=gord.socket)
+                told = re.search("--request-id=[0-9a-f]{32}", first.err.decode())
                 gord.process.wait(e2e.PATIENCE)
                 gord.crashing = False
                 client = self.checked(gord, self.other_again(gord))
@@ -238,12 +241,12 @@ class ImportArray(ImportTest):
                 tasks = [job for job in jobs if job.spec.task.array_id == group]
                 for job in tasks:
                     self.assertTrue(len(tasks) == 5 or job.state in (e2e.CREATED, e2e.TERMINATED), job)
-                self.into(gord, path, "--live=submit", "--resume",
-                          self.file(first.text.splitlines(), "taken"), code=None)
+                again = ["--resume", self.file(first.text.splitlines(), "taken")]
+                self.into(gord, path, "--live=submit", *again, *([told[0]] if told else []))
                 self.let_go()
-                newest = max(job.id for job in client.jobs("List", limit=100).jobs
-                             if job.spec.WhichOneof("kind") == "group")
-                self.assertIn("1 of 5 tasks failed", client.wait(newest).detail)
+                self.assertIn("1 of 5 tasks failed", client.wait(group).detail)
+                ids = {job.id for job in client.jobs("List", limit=100).jobs}
+                self.assertEqual(ids, {line["job"]["id"] for line in lines if "job" in line})
 
     def test_one_that_has_ended_but_for_its_own_end(self):
         group, lines = self.array(count=2)

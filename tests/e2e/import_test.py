@@ -220,7 +220,7 @@ class Import(ImportTest):
         path = self.file([x for copy in requests() for x in (copy, *output)])
         with open(path, "rb") as file:
             whole = file.read()
-        process = subprocess.Popen(ctl.command("import", "-"), stdin=subprocess.PIPE,
+        process = subprocess.Popen(ctl.command("import", "--patience=0s", "-"), stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    env=ctl.environment(gord.socket))
         process.stdin.write(whole[:len(whole) // 2])
@@ -243,10 +243,40 @@ class Import(ImportTest):
         self.assertEqual(client.logs(300), b"out\n")
         self.assertEqual([n for n in os.listdir(os.path.join(gord.state, "logs")) if "-" in n], [])
 
+    def test_request_id_takes_a_job_once(self):
+        _, client = self.other()
+
+        def take(request_id, job_id, **options):
+            options = client.message("ImportOptions", request_id=request_id, **options)
+            spec = client.native_spec("builtin.echo")
+            job = client.message("Job", id=job_id, spec=spec, state=e2e.CREATED, uid=os.geteuid())
+            results = client.call("Store", "Import", iter([
+                client.message("ImportRequest", options=options),
+                client.message("ImportRequest", job=job)]))
+            return sorted(results, key=lambda result: result.index)
+
+        taken, exists = 1, 2
+        name, other = b"n" * 16, b"o" * 16
+        first = take(name, 5)[1]
+        self.assertEqual(first.status, taken)
+        again = take(name, 5)[1]
+        self.assertEqual((again.status, again.id), (exists, first.id))
+        self.assertEqual(take(name, 5, dry_run=True)[1].status, exists)
+        ids = {first.id}
+        for of in ((name, 6), (other, 5), (b"", 5), (b"", 5)):
+            result = take(*of)[1]
+            self.assertEqual(result.status, taken)
+            ids.add(result.id)
+        self.assertEqual(len(ids), 5)
+        short = take(b"ABC", 5)
+        self.assertEqual(short[0].code, 3)
+        self.assertEqual(short[0].message, "options.request_id has 3 bytes; it is 16, or none")
+
     def test_wrong_words(self):
         self.refused(ctl.USAGE, "which file?", "import")
         self.refused(ctl.USAGE, "one file at a time", "import", "a", "b")
         self.refused(ctl.USAGE, "is not one of hold, submit, skip", "import", "--live=maybe", "-")
+        self.refused(ctl.USAGE, "is not 32 hex digits", "import", "--request-id=12", "-")
         self.refused(ctl.NOT_FOUND, "cannot read", "import", "/no/such/file")
         self.refused(ctl.NOT_FOUND, "cannot read", "import", "--resume", "/no/such/file", "-")
         path = self.file(["1 2 3"], "taken")

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""An import goes on when the daemon that takes it was replaced or restarted in the midst of it, and takes
-nothing twice; where that cannot be known it says so."""
+"""An import goes on when the daemon that takes it was replaced, restarted or killed in the midst of it, and
+takes nothing twice; nor does another that is given its request id."""
 
+import collections
 import os
+import re
 import subprocess
 import threading
 
@@ -98,27 +100,76 @@ class Import(onward_test.GoingOn):
         tasks = [job for job in self.all_jobs().values() if job.spec.task.array_id == array]
         self.assertEqual([job.outcome for job in tasks], [e2e.SUCCEEDED] * 10)
 
-    def test_killed_it_says_what_was_taken(self):
+    def names(self):
+        """How many jobs there are of each name."""
+        return collections.Counter(job.spec.name for job in self.all_jobs().values())
+
+    def check_each_is_here_once(self):
+        names = [f"n{n}" for n in range(ENDED + LIVE)] + [f"array[{n}]" for n in range(10)]
+        self.assertEqual(self.names(), collections.Counter(names + ["array", "other"]))
+
+    def check_store(self):
+        self.client.close()
+        self.assertEqual(self.gord.stop(), 0, self.gord.stderr())
+        done = self.gord.check_store()
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.gord.start()
+        self.client = self.gord.client()
+
+    def test_over_kills_each_is_taken_once(self):
         self.begin()
+        self.client.wait(self.client.native("builtin.echo", name="other"))  # ids are others here
         process = self.importing()
-        self.feed(process, self.lines[:len(self.lines) // 2])
-        e2e.until(lambda: len(process.came) > 10)
+        step = len(self.lines) // 6 + 1
+        for at in range(0, len(self.lines), step):
+            came = len(process.came)
+            feeder = threading.Thread(target=self.feed, args=(process, self.lines[at:at + step]))
+            feeder.start()
+            e2e.until(lambda: len(process.came) > came)  # pylint: disable=cell-var-from-loop
+            self.restart(self.gord.kill)
+            feeder.join()
+        code, err = self.finish(process)
+        self.assertEqual(code, 0, err)
+        self.assertIn(" 0 refused", err)
+        pairs = dict(map(int, line.split()) for line in process.came)
+        self.assertEqual(set(pairs.values()), set(self.all_jobs()) - {1})
+        self.check_each_is_here_once()
+        self.check_store()
+        array, = (job.id for job in self.all_jobs().values() if job.spec.name == "array" and
+                  not job.spec.HasField("task"))
+        self.client.jobs("Release", ids=[array])
+        self.assertEqual(self.client.wait(array).outcome, e2e.SUCCEEDED)
+
+    def test_another_goes_on_by_its_request_id(self):
+        self.begin()
+        self.client.wait(self.client.native("builtin.echo", name="other"))
+        process = self.importing("--patience=0s")
+        feeder = threading.Thread(target=self.feed, args=(process, self.lines))
+        feeder.start()
+        e2e.until(lambda: len(process.came) > ENDED)
         self.restart(self.gord.kill)
+        feeder.join()
         code, err = self.finish(process)
         self.assertEqual(code, ctl.NO_DAEMON, err)
         self.assertIn("the daemon is gone", err)
-        self.assertIn("go on with --resume", err)
-        taken = os.path.join(self.gord.folder, "taken")
-        with open(taken, "wb") as file:
-            file.writelines(process.came)
-        known = {int(line.split()[1]) for line in process.came}
-        self.assertLessEqual(known, set(self.all_jobs()))
-        again = self.importing("--resume", taken)
-        self.feed(again, self.lines)
-        code, err = self.finish(again)
-        self.assertEqual(code, 0, err)
-        names = sorted(job.spec.name for job in self.all_jobs().values() if job.outcome)
-        self.assertEqual(names, sorted(f"n{n}" for n in range(ENDED)))  # none of those twice
+        told = re.search(r"--resume=FILE (--request-id=[0-9a-f]{32}), which", err)
+        self.assertTrue(told, err)
+        # As if nothing had been printed; then with what was, and with all of it.
+        for lines in ([], process.came[:ENDED], None):
+            taken = os.path.join(self.gord.folder, "taken")
+            with open(taken, "wb") as file:
+                file.writelines(again.came if lines is None else lines)
+            again = self.importing("--resume", taken, told[1])
+            self.feed(again, self.lines)
+            code, err = self.finish(again)
+            self.assertEqual(code, 0, err)
+            self.assertIn(" 0 refused", err)
+            self.check_each_is_here_once()
+        self.check_store()
+        other = self.importing()  # has a name of its own, so that its jobs are others
+        self.feed(other, [line for line in self.lines if b'"n119"' in line])
+        self.assertEqual(self.finish(other)[0], 0)
+        self.assertEqual(self.names()["n119"], 2)
 
     def test_a_dry_run_ends(self):
         self.begin()

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs that another import of the same request id took, whose answers the client may not have: it was the
+ * daemon that was killed, or the connection that broke. Each job that is taken has a request id as a
+ * submission may have, made of the import's and of the job's id there, and kept as those are.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/service/import_inside.h"
+#include "daemon/service/request.h"
+
+bool gord_import_set_request(struct gord_import *import, const ProtobufCBinaryData *id,
+                             struct gord_refusal *why)
+{
+    if (id->len != 0 && id->len != GORD_REQUEST_BYTES) {
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                           "options.request_id has %zu bytes; it is %d, or none", id->len,
+                           GORD_REQUEST_BYTES);
+    }
+    import->has_request = id->len != 0;
+    if (import->has_request) {
+        memcpy(import->request, id->data, GORD_REQUEST_BYTES);
+    }
+    return true;
+}
+
+/* That of the last job, into `bytes`. Its first bytes differ from job to job: see request.c. */
+static ProtobufCBinaryData request_of_job(const struct gord_import *import,
+                                          uint8_t bytes[GORD_REQUEST_BYTES])
+{
+    uint64_t old_id = import->job->job->id;
+
+    memcpy(bytes, import->request, GORD_REQUEST_BYTES);
+    for (size_t i = 0; i < sizeof(old_id); i++) {
+        bytes[i] ^= (uint8_t)(old_id >> (8 * i));
+    }
+    return (ProtobufCBinaryData){import->has_request ? GORD_REQUEST_BYTES : 0, bytes};
+}
+
+int gord_import_find_taken(struct gord_import *import, struct gord_import_answer *answer,
+                           struct gord_refusal *why)
+{
+    const Gor__V1__Job *job = import->job->job;
+    uint8_t bytes[GORD_REQUEST_BYTES];
+    ProtobufCBinaryData id = request_of_job(import, bytes);
+    struct gord_request_known known;
+    int result = gord_request_find(import->service, &id, job->uid, &known, why);
+
+    if (result <= 0) {
+        return result;
+    }
+    answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+    answer->result.id = known.first_id;
+    if (known.seq != 0 && gord_import_await(import, answer, known.seq) != 0) {
+        (void)gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory; import it again");
+        return -ENOMEM;
+    }
+    if (job->state == GOR__V1__JOB_STATE__TERMINATED) {
+        gord_import_remember(import, job, known.first_id);
+    }
+    return 1;
+}
+
+struct gord_request *gord_import_new_request(const struct gord_import *import, int *out_error)
+{
+    uint8_t bytes[GORD_REQUEST_BYTES];
+    ProtobufCBinaryData id = request_of_job(import, bytes);
+    struct gord_request *request = gord_request_new(&id, 1, out_error);
+
+    if (request != NULL) {
+        request->at_ns = gord_event_clock(); /* the history of a job that had ended is old */
+    }
+    return request;
+}
+
+void gord_import_entered(struct gord_import *import, uint64_t id, uint64_t seq)
+{
+    uint8_t bytes[GORD_REQUEST_BYTES];
+    ProtobufCBinaryData request = request_of_job(import, bytes);
+    struct gord_request_known known = {.first_id = id, .count = 1, .seq = seq};
+
+    gord_request_add(import->service, &request, import->job->job->uid, &known);
+}

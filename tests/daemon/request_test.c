@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/* Request ids in the store: written with their jobs, also of a job whose history is old, and kept for a day
+ * from when they were made. */
+#include "daemon/job/history.h"
+#include "tests/daemon/stores.h"
+
+#define HOUR ((int64_t)3600 * 1000000000)
+#define NOON ((int64_t)1000000 * HOUR)
+
+static struct gord_request *request_of(uint8_t name, int64_t at_ns)
+{
+    struct gord_request *request = calloc(1, sizeof *request);
+    CHECK(request != NULL);
+    *request = (struct gord_request){.id = {name}, .count = 1, .at_ns = at_ns};
+    return request;
+}
+
+/* A job that ended at `ended_ns` and is taken at `now_ns`. */
+static uint64_t take(struct box *box, uint8_t name, int64_t ended_ns, int64_t now_ns)
+{
+    struct gord_spec *spec = native_spec("", 0);
+    uint64_t id = gord_job_next_id(box->table);
+    struct gord_event *events[2] = {
+        gord_event_submitted(id, spec, 1000),
+        gord_event_finished(id, GOR__V1__OUTCOME__CANCELLED, 0, 0, "before it began")};
+    gord_spec_unref(spec);
+    CHECK(events[0] != NULL && events[1] != NULL);
+    events[0]->at_ns = events[1]->at_ns = ended_ns;
+    events[0]->request = request_of(name, now_ns);
+    CHECK_EQ(gord_history_complete(events, 2), 2);
+    gord_history_number(box->table, events, 2);
+    gord_store_begin_group(box->store);
+    for (int i = 0; i < 2; i++) {
+        gord_store_put(box->store, events[i]);
+        gord_event_unref(events[i]);
+    }
+    gord_store_end_group(box->store);
+    return id;
+}
+
+static void submit_named(struct box *box, uint8_t name, int64_t at_ns)
+{
+    struct gord_spec *spec = native_spec("", 0);
+    uint64_t id = gord_job_next_id(box->table);
+    struct gord_event *event = gord_event_submitted(id, spec, 1000);
+    event->at_ns = at_ns;
+    event->request = request_of(name, 0);
+    box_put(box, event);
+    gord_spec_unref(spec);
+}
+
+/* The job; 0: it is not known. */
+static uint64_t find(struct box *box, uint8_t name, uint32_t uid)
+{
+    const uint8_t id[GORD_REQUEST_BYTES] = {name};
+    struct gord_reader *reader = box_reader(box);
+    uint64_t first = 0;
+    uint64_t count = 0;
+    box_settle(box);
+    int result = gord_reader_request(reader, id, uid, &first, &count);
+    CHECK(result == 0 || result == -ENOENT);
+    CHECK_EQ(count, first != 0);
+    gord_reader_close(reader);
+    return first;
+}
+
+TEST(request_of_an_ended_job_outlives_a_restart)
+{
+    const char *dir = fresh_dir();
+    struct box box;
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    uint64_t id = take(&box, 1, NOON - 1000 * HOUR, NOON);
+    CHECK_EQ(find(&box, 1, 1000), id);
+    CHECK_EQ(find(&box, 1, 1001), 0); /* another's */
+    CHECK_EQ(find(&box, 2, 1000), 0);
+    CHECK_EQ(box_close(&box), 0);
+    CHECK_EQ(box_open(&box, dir, false), 0);
+    CHECK_EQ(find(&box, 1, 1000), id);
+    CHECK_EQ(box_close(&box), 0);
+}
+
+TEST(request_is_kept_for_a_day_from_when_it_was_made)
+{
+    struct box box;
+    CHECK_EQ(box_open(&box, fresh_dir(), false), 0);
+    submit_named(&box, 1, NOON - HOUR);
+    uint64_t id = take(&box, 2, NOON - 1000 * HOUR, NOON);
+    submit_named(&box, 3, NOON + 23 * HOUR + HOUR / 2); /* sweeps */
+    CHECK_EQ(find(&box, 1, 1000), 0);
+    CHECK_EQ(find(&box, 2, 1000), id);
+    take(&box, 4, NOON - 1000 * HOUR, NOON + 26 * HOUR); /* does, too */
+    CHECK_EQ(find(&box, 2, 1000), 0);
+    CHECK(find(&box, 3, 1000) != 0);
+    CHECK_EQ(box_close(&box), 0);
+}
