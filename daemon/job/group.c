@@ -45,6 +45,13 @@ uint32_t gord_group_running(const struct gord_job *group)
     return by_state[GOR__V1__JOB_STATE__RUNNING] + by_state[GOR__V1__JOB_STATE__WAITING];
 }
 
+uint32_t gord_group_gated(const struct gord_job *group)
+{
+    return group->state == GOR__V1__JOB_STATE__WAITING
+               ? group->body->tasks->by_state[GOR__V1__JOB_STATE__CREATED]
+               : 0;
+}
+
 uint32_t gord_group_never_ran(const struct gord_job *group)
 {
     return group->body->tasks->ended[GOR__V1__OUTCOME__DEPENDENCY_FAILED];

@@ -37,6 +37,9 @@ uint32_t gord_group_ended(const struct gord_job *group);
 /* Those that have a run. */
 uint32_t gord_group_running(const struct gord_job *group);
 
+/* Those that wait at a gate of their own: while the group is shut, that is why they wait. */
+uint32_t gord_group_gated(const struct gord_job *group);
+
 /* Those that could not run, for what they waited for could no longer come; and those that ended in any
  * other way than that, by success, or cancelled. */
 uint32_t gord_group_never_ran(const struct gord_job *group);

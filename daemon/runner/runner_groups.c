@@ -114,10 +114,7 @@ const char *gord_runner_group_why(const struct gord_job *group, char *out, size_
 {
     const struct gord_tasks *tasks = group->body->tasks;
     uint32_t run = gord_group_running(group);
-    /* While the group is shut, that is why they wait. */
-    uint32_t gated = group->state == GOR__V1__JOB_STATE__WAITING
-                         ? tasks->by_state[GOR__V1__JOB_STATE__CREATED]
-                         : 0;
+    uint32_t gated = gord_group_gated(group);
 
     int used = snprintf(out, out_bytes, "for %" PRIu32 " of %" PRIu32 " tasks",
                         tasks->count - gord_group_ended(group), tasks->count);

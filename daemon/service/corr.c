@@ -406,7 +406,49 @@ void gord_corr_fill(struct gord_corr *corr, uint32_t index, Gor__V1__JobSpec *ou
     out_task->after = corr->pointers;
 }
 
-/* ------------------------------------------------------------------ a dry run */
+/* ------------------------------------------------------------------ how it is told */
+
+/* "array 7", "arrays 7, 12 and 30": those it names so, with `live` only those that have not ended; "" if
+ * there are none. */
+static const char *name_arrays(struct gord_service *service, const Gor__V1__JobSpec *spec,
+                               bool live, char *out, size_t bytes)
+{
+    uint64_t ids[ARRAYS_MAX];
+    size_t found = 0;
+    size_t used = 0;
+
+    for (size_t i = 0; i < spec->n_after; i++) {
+        for (size_t k = 0; k < spec->after[i]->n_of && found < ARRAYS_MAX; k++) {
+            const Gor__V1__Dependency *of = spec->after[i]->of[k];
+            const struct gord_job *job = gord_job_find(gord_bus_table(service->bus), of->id);
+            bool lives = job != NULL && job->state != GOR__V1__JOB_STATE__TERMINATED;
+            if (is_corr(of) && of->id != 0 && (lives || !live)) {
+                ids[found++] = of->id;
+            }
+        }
+    }
+    out[0] = '\0';
+    for (size_t i = 0; i < found && used < bytes; i++) {
+        const char *before = i == 0           ? (found > 1 ? "arrays " : "array ")
+                             : i == found - 1 ? " and "
+                                              : ", ";
+        used += (size_t)snprintf(out + used, bytes - used, "%s%" PRIu64, before, ids[i]);
+    }
+    return out;
+}
+
+void gord_corr_why(struct gord_service *service, const struct gord_job *group,
+                   const Gor__V1__JobSpec *spec, char text[GORD_GATE_TEXT])
+{
+    char arrays[GORD_GATE_TEXT];
+    uint32_t gated = gord_group_gated(group);
+    size_t used = strlen(text);
+
+    if (gated > 0 && name_arrays(service, spec, true, arrays, sizeof(arrays))[0] != '\0') {
+        snprintf(text + used, GORD_GATE_TEXT - used, ", for %s of the same index in %s",
+                 gated == 1 ? "that" : "those", arrays);
+    }
+}
 
 /* How many tasks wait, and how many do in vain. */
 static int count_verdicts(struct gord_service *service, const Gor__V1__Array *array,
@@ -460,7 +502,11 @@ int gord_corr_would(struct gord_service *service, const Gor__V1__JobSpec *spec,
     gord_corr_free(corr);
     if (result == 0) {
         uint32_t size = gord_array_size(spec->array);
-        add_count(text, counts[GORD_AFTER_PENDING], size, "wait for those of the same index");
+        char arrays[GORD_GATE_TEXT], what[GORD_GATE_TEXT + 48];
+        name_arrays(service, spec, false, arrays, sizeof(arrays));
+        snprintf(what, sizeof(what), "wait for those of the same index%s%s",
+                 arrays[0] != '\0' ? " in " : "", arrays);
+        add_count(text, counts[GORD_AFTER_PENDING], size, what);
         add_count(text, counts[GORD_AFTER_NEVER], size, "would never run");
     }
     return result;

@@ -29,6 +29,11 @@ void gord_corr_free(struct gord_corr *corr); /* NULL is fine */
 /* Have the task of that index wait so; it borrows until the next call. NULL: for nothing. */
 void gord_corr_fill(struct gord_corr *corr, uint32_t index, Gor__V1__JobSpec *out_task);
 
+/* For which arrays the tasks of the group wait, some of which do at a gate, added to that in `text`;
+ * `spec` is the group's. */
+void gord_corr_why(struct gord_service *service, const struct gord_job *group,
+                   const Gor__V1__JobSpec *spec, char text[GORD_GATE_TEXT]);
+
 /* What would become of the tasks of an accepted array, as far as they would not start now, added to the
  * reasons in `text`. -ENOMEM, or the reader's error. */
 int gord_corr_would(struct gord_service *service, const Gor__V1__JobSpec *spec,

@@ -10,6 +10,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/job/group.h"
 #include "daemon/runner/gates.h"
+#include "daemon/service/corr.h"
 #include "daemon/service/redact.h"
 
 static void leave_out(char **text)
@@ -103,7 +104,7 @@ int gord_view_add_result(struct gord_service *service, struct gord_view *view)
 
 /* Why a live job is as it is; in `out` or borrowed from the job. */
 static const char *reason_of(struct gord_service *service, const struct gord_job *job,
-                             char out[GORD_GATE_TEXT])
+                             const Gor__V1__JobSpec *spec, char out[GORD_GATE_TEXT])
 {
     size_t bytes = GORD_GATE_TEXT;
 
@@ -124,7 +125,9 @@ static const char *reason_of(struct gord_service *service, const struct gord_job
         return out;
     }
     if (job->kind == GORD_GROUP && job->state == GOR__V1__JOB_STATE__WAITING) {
-        return gord_runner_group_why(job, out, bytes);
+        gord_runner_group_why(job, out, bytes);
+        gord_corr_why(service, job, spec, out);
+        return out;
     }
     const struct gord_job *group = gord_group_of(gord_bus_table(service->bus), job);
     if (!job->taken && group != NULL && group->state == GOR__V1__JOB_STATE__CREATED) {
@@ -188,7 +191,7 @@ static int overlay(struct gord_service *service, const struct gord_job *job, str
         report = body->last->report != NULL ? gord_report_ref(body->last->report) : NULL;
     } else {
         const struct gord_run *run = gord_runner_run_of(job);
-        text = reason_of(service, job, buffer);
+        text = reason_of(service, job, view->spec, buffer);
         fill_running(job, out);
         report = job->kind == GORD_GROUP ? gord_runner_group_report(job)
                  : run != NULL           ? gord_run_progress(run)

@@ -54,8 +54,9 @@ class Corresponding(ctl.GorctlTest):
         first = self.stepped("0-3", 4, "true")
         second = self.array("0-3", "--after", f"corr:{first}", "--shell", "echo $GOR_ARRAY_INDEX")
         self.assertEqual(self.states(second), [CREATED] * 4)
+        like = f"for those of the same index in array {first}"
         self.assertEqual(self.client.get(second).reason,
-                         "for 4 of 4 tasks, of which 4 wait at a gate")
+                         f"for 4 of 4 tasks, of which 4 wait at a gate, {like}")
         for index in (2, 0):
             self.ok("release", str(first + 1 + index))
             self.ok("wait", str(second + 1 + index))
@@ -63,9 +64,13 @@ class Corresponding(ctl.GorctlTest):
         self.assertEqual([s == CREATED for s in self.states(second)], [False, True, False, True])
         self.assertIn(f"waits for job {first + 2} (task 1 of array {first}) to succeed",
                       self.ok("why", str(second + 2)).text)
-        self.assertIn("for 2 of 4 tasks, of which 2 wait at a gate",
-                      self.ok("why", str(second)).text)
-        self.ok("release", str(first + 2), str(first + 4))
+        self.assertEqual(self.ok("why", str(second)).text,
+                         f"job {second} waits: for 2 of 4 tasks, of which 2 wait at a gate, {like}\n")
+        self.ok("release", str(first + 4))
+        self.ok("wait", str(second + 4))
+        self.assertIn("for 1 of 4 tasks, of which 1 waits at a gate, for that of the same index in "
+                      f"array {first}\n", self.ok("why", str(second)).text)
+        self.ok("release", str(first + 2))
         self.ok("wait", str(second))
         for before, after in zip(tasks_of(self.client, first), tasks_of(self.client, second)):
             self.assertLessEqual(before.finished_ns, after.started_ns)
@@ -188,12 +193,36 @@ class Corresponding(ctl.GorctlTest):
         after = self.ok("show", "--json", str(second)).json["job"]["spec"]["after"]
         self.assertEqual(after, [{"of": [{"id": first, "condition": "CORR", "line": 0}]}])
 
+    def test_why_names_the_arrays_that_have_not_ended(self):
+        first, second, third = (self.array("0-1", "--hold", "true") for _ in range(3))
+        after = f"corr:{first},corr:{second}?corr:{third}"
+        group = self.array("0-1", "--after", after, "true")
+        why = f"job {group} waits: for 2 of 2 tasks, of which 2 wait at a gate, for those of the same index in"
+
+        def told():
+            return self.ok("why", str(group)).text
+
+        self.assertEqual(told(), f"{why} arrays {first}, {second} and {third}\n")
+        self.ok("release", str(second))
+        self.ok("wait", str(second))
+        self.assertEqual(told(), f"{why} arrays {first} and {third}\n")
+        self.assertIn(f"in arrays {first}, {second} and {third}\n",
+                      self.ok("submit", "--dry-run", "--array", "0-1", "--after", after, "true").text)
+        self.ok("release", str(first))
+        self.ok("wait", str(group))
+        # The other alternative is left.
+        self.ok("cancel", str(third))
+        gate = int(self.ok("submit", "--hold", "true").text)
+        group = self.array("0-1", "--after", f"corr:{third}?ok:{gate}", "true")
+        self.assertEqual(told(), f"job {group} waits: for 2 of 2 tasks, of which 2 wait at a gate\n")
+        self.ok("cancel", str(gate))
+
     def test_dry_run(self):
         first = self.array("0-3", "--hold", "--shell", "test $GOR_ARRAY_INDEX != 1")
         words = ("submit", "--dry-run", "--array", "1-3", "--after", f"corr:{first}", "true")
         self.assertEqual(self.ok(*words).text,
                          "would be taken as an array of 3 tasks; not started now: "
-                         "3 of 3 tasks wait for those of the same index\n")
+                         f"3 of 3 tasks wait for those of the same index in array {first}\n")
         self.ok("release", str(first))
         self.client.wait(first)
         self.assertIn("not started now: 1 of 3 tasks would never run", self.ok(*words).text)
@@ -304,6 +333,8 @@ class Kept(e2e.KillTest):
         self.assertEqual(self.client.get(second + 3).state, CREATED)
         self.assertIn(f"waits for job {first + 3} (task 2 of array {first}) to succeed",
                       self.client.get(second + 3).reason)
+        self.assertIn(f"1 waits at a gate, for that of the same index in array {first}",
+                      self.client.get(second).reason)
         self.client.jobs("Release", ids=[first + 3])
         self.assertEqual(self.outcomes(second), [DEPENDENCY_FAILED, SUCCEEDED, SUCCEEDED])
         shown = self.client.wait(second)
