@@ -85,21 +85,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Say what became of one job; the exit code that comes of it. */
-static int show_result(const struct gorctl_act *act, const Gor__V1__ActResult *result, bool quiet)
+static int show_result(const struct gorctl *ctl, const struct gorctl_act *act,
+                       const Gor__V1__ActResult *result)
 {
-    char *said = gorctl_fields_as_options(result->message);
+    char *said = gorctl_fields_as_options(ctl->command, result->message);
     const char *text = said != NULL ? said : result->message;
     char *message = gorctl_text_escape(text, strlen(text));
     int code = GORCTL_EXIT_OK;
     switch (result->status) {
     case GOR__V1__ACT_RESULT__STATUS__DONE:
-        if (!quiet) {
+        if (!ctl->json) {
             printf("%" PRIu64 "  %s%s%s\n", result->id, act->done, message[0] != '\0' ? ": " : "",
                    message);
         }
         break;
     case GOR__V1__ACT_RESULT__STATUS__UNCHANGED:
-        if (!quiet) {
+        if (!ctl->json) {
             printf("%" PRIu64 "  %s\n", result->id, message);
         }
         break;
@@ -160,7 +161,7 @@ static int act_and_show(const struct arguments *arguments, const struct gorctl_a
         gorctl_json_show(message);
     }
     for (size_t i = 0; i < reply->n_results; i++) {
-        int of_this = show_result(act, reply->results[i], arguments->ctl->json);
+        int of_this = show_result(arguments->ctl, act, reply->results[i]);
         code = code == GORCTL_EXIT_OK ? of_this : code;
     }
     if (reply->n_results == 0) {

@@ -92,7 +92,7 @@ int gorctl_explain_status(const struct gorctl_channel *channel, enum wire_status
         gorctl_say("the daemon is gone: %s", error);
         return GORCTL_EXIT_NO_DAEMON;
     }
-    char *said = gorctl_fields_as_options(text);
+    char *said = gorctl_fields_as_options(channel->ctl->command, text);
     gorctl_say("%s", text[0] == '\0' ? wire_status_name(status) : said != NULL ? said : text);
     free(said);
     const char *hint = hint_for(channel, status);

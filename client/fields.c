@@ -48,6 +48,16 @@ static const struct field {
     {"unique_key", "--unique"},
 };
 
+/* Where a command says it in another way, or is the only one to have it. */
+static const struct special {
+    const char *command;
+    struct field field;
+} specials[] = {
+    {"run", {"name", "--name"}},           {"submit", {"name", "--name"}},
+    {"update", {"labels", "--set-label"}}, {"update", {"name", "--new-name"}},
+    {"update", {"queue", "--to-queue"}},
+};
+
 static bool is_part(char c)
 {
     return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '[';
@@ -66,8 +76,30 @@ static size_t length_of(const char *text)
     return length;
 }
 
+static bool is_named(const struct field *field, const char *name, size_t length)
+{
+    return strlen(field->name) == length && strncmp(name, field->name, length) == 0;
+}
+
+/* NULL: there is none. `command` may be NULL. */
+static const char *find(const char *command, const char *name, size_t length)
+{
+    for (size_t i = 0; command != NULL && i < sizeof(specials) / sizeof(specials[0]); i++) {
+        if (strcmp(specials[i].command, command) == 0 &&
+            is_named(&specials[i].field, name, length)) {
+            return specials[i].field.option;
+        }
+    }
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        if (is_named(&fields[i], name, length)) {
+            return fields[i].option;
+        }
+    }
+    return NULL;
+}
+
 /* The option of the field that begins there, and how much of the text that is; NULL: there is none. */
-static const char *option_at(const char *text, size_t *out_length)
+static const char *option_at(const char *command, const char *text, size_t *out_length)
 {
     static const char spec[] = "spec.", job[] = "spec.job.";
     size_t prefix = strncmp(text, job, sizeof(job) - 1) == 0     ? sizeof(job) - 1
@@ -75,16 +107,13 @@ static const char *option_at(const char *text, size_t *out_length)
                                                                  : 0;
 
     *out_length = length_of(text);
-    for (size_t i = 0; prefix > 0 && i < sizeof(fields) / sizeof(fields[0]); i++) {
-        if (strlen(fields[i].name) == *out_length - prefix && text[*out_length] != '[' &&
-            strncmp(text + prefix, fields[i].name, *out_length - prefix) == 0) {
-            return fields[i].option;
-        }
+    if (prefix == 0 || text[*out_length] == '[') {
+        return NULL;
     }
-    return NULL;
+    return find(command, text + prefix, *out_length - prefix);
 }
 
-char *gorctl_fields_as_options(const char *text)
+char *gorctl_fields_as_options(const char *command, const char *text)
 {
     size_t used = 0;
     char *out = malloc(2 * strlen(text) + 1); /* no option is twice as long as its field */
@@ -95,7 +124,7 @@ char *gorctl_fields_as_options(const char *text)
     for (size_t at = 0; text[at] != '\0';) {
         size_t length = 0;
         bool begins = at == 0 || !is_part(text[at - 1]);
-        const char *option = begins ? option_at(text + at, &length) : NULL;
+        const char *option = begins ? option_at(command, text + at, &length) : NULL;
         if (option != NULL) {
             used += (size_t)sprintf(out + used, "%s", option);
             at += length;

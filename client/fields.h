@@ -8,8 +8,8 @@
 #ifndef GOR_CLIENT_FIELDS_H
 #define GOR_CLIENT_FIELDS_H
 
-/* The text with "spec.queue" as "--queue", and so on; fields that no option sets stay. To be freed; NULL:
- * out of memory. */
-char *gorctl_fields_as_options(const char *text);
+/* The text with "spec.queue" as "--queue", or of "update" as "--to-queue", and so on; fields that no option
+ * sets stay. `command` may be NULL: none in particular. To be freed; NULL: out of memory. */
+char *gorctl_fields_as_options(const char *command, const char *text);
 
 #endif

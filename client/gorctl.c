@@ -201,6 +201,7 @@ static int dispatch(struct gorctl *ctl, int argc, char **argv)
     }
     char *name = gorctl_format("gorctl %s", command->name);
     argv[0] = name;
+    ctl->command = command->name;
     int code = command->run(ctl, argc, argv);
     free(name);
     return code;

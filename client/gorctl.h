@@ -25,6 +25,7 @@ struct gorctl {
     const char *patience; /* --patience; borrowed; NULL: $GOR_PATIENCE */
     const char *context;  /* --context; borrowed; NULL: $GOR_CONTEXT, else the current one */
     bool json;            /* --json */
+    const char *command;  /* the name of the one that runs; borrowed; NULL: none does */
     struct gorctl_channel *channel;       /* owned; NULL until the first call */
     struct gorctl_bar *bar;               /* owned by whoever waits; NULL: none */
     struct gorctl_choice *choice;         /* owned; NULL until it is made; see choice.h */

@@ -5,12 +5,18 @@
 #include "client/fields.h"
 #include "tests/test.h"
 
-static void check(const char *text, const char *wanted)
+static void check_of(const char *command, const char *text, const char *wanted)
 {
-    char *said = gorctl_fields_as_options(text);
+    char *said = gorctl_fields_as_options(command, text);
     CHECK(said != NULL);
     CHECK_STR(said, wanted);
     free(said);
+}
+
+static void check(const char *text, const char *wanted)
+{
+    check_of("cron", text, wanted);
+    check_of(NULL, text, wanted);
 }
 
 TEST(fields_are_named_by_the_options_that_set_them)
@@ -43,4 +49,14 @@ TEST(fields_without_an_option_stay)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         check(texts[i], texts[i]);
     }
+}
+
+TEST(fields_are_named_as_the_command_names_them)
+{
+    check_of("update", "spec.queue: there is no queue 'x'", "--to-queue: there is no queue 'x'");
+    check_of("submit", "spec.queue: there is no queue 'x'", "--queue: there is no queue 'x'");
+    check_of("update", "spec.name has 300 bytes", "--new-name has 300 bytes");
+    check_of("run", "spec.name has 300 bytes", "--name has 300 bytes");
+    check_of("update", "spec.labels holds 65, of spec.slots", "--set-label holds 65, of --slots");
+    check_of("update", "spec.labels[2] is empty", "spec.labels[2] is empty");
 }

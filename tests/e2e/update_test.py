@@ -197,7 +197,10 @@ class Update(Helpers, e2e.GordTest):
         for args, said in ((("--heartbeat", "10ms"), "out of range"),
                            (("--on-stuck", "kill"), "without --heartbeat"),
                            (("--heartbeat", "soon"), "--heartbeat"),
-                           (("--on-stuck", "wait"), "it must be report or kill")):
+                           (("--on-stuck", "wait"), "it must be report or kill"),
+                           (("--to-queue", "none"), ": --to-queue: there is no queue 'none'"),
+                           (("--new-name", "x" * 300), ": --new-name has 300 bytes"),
+                           (("--set-label", "x" * 300 + "=y"), ": --set-label: a key has")):
             bad = run("update", job, *args)
             self.assertEqual(bad.code, ctl.USAGE, args)
             self.assertIn(said, bad.err.decode())
