@@ -105,11 +105,10 @@ static void say_size(const Gor__V1__SubmitManyRequest *request)
 {
     char bytes[GORCTL_WHEN_ROOM];
     gorctl_bytes_text(gor__v1__submit_many_request__get_packed_size(request), bytes);
-    fprintf(
-        stderr,
-        "  No job was submitted. %zu jobs are %s; if that is too much for one transaction, split\n"
-        "  the file, or leave the environment out with \"clear_env\": true.\n",
-        request->n_specs, bytes);
+    fprintf(stderr,
+            "  No job was submitted. %zu job%s %s; if that is too much for one transaction, split\n"
+            "  the file, or leave the environment out with \"clear_env\": true.\n",
+            request->n_specs, request->n_specs == 1 ? " is" : "s are", bytes);
 }
 
 static int submit_many(struct gorctl *ctl, Gor__V1__SubmitManyRequest *request,
@@ -178,7 +177,8 @@ static void show_dry(const Gor__V1__SubmitReply *reply)
     }
     char *clean = gorctl_text_escape(text, strlen(text));
     if (reply->tasks > 0) {
-        printf("would be taken as an array of %" PRIu64 " tasks; ", reply->tasks);
+        printf("would be taken as an array of %" PRIu64 " task%s; ", reply->tasks,
+               reply->tasks == 1 ? "" : "s");
     } else {
         printf("would be taken; ");
     }

@@ -135,9 +135,11 @@ static bool on_result(const ProtobufCMessage *message, void *user)
 static void drop_unanswered(struct submitting *s, int code)
 {
     if (code != GORCTL_EXIT_OK && s->sent > s->answered) {
-        gorctl_say("%" PRIu64 " jobs, from line %" PRIu64
-                   " on, were sent and not answered; `gorctl ls -a` shows which were taken",
-                   s->sent - s->answered, s->ring[s->answered % IN_FLIGHT].line);
+        bool one = s->sent - s->answered == 1;
+        gorctl_say("%" PRIu64 " job%s, from line %" PRIu64
+                   " on, %s sent and not answered; `gorctl ls -a` shows %s taken",
+                   s->sent - s->answered, one ? "" : "s", s->ring[s->answered % IN_FLIGHT].line,
+                   one ? "was" : "were", one ? "whether it was" : "which were");
     }
     for (; s->answered < s->sent; s->answered++) {
         gor__v1__job_spec__free_unpacked(s->ring[s->answered % IN_FLIGHT].spec, NULL);

@@ -44,9 +44,11 @@ static void complain(const char *path, int error)
 
 static enum gord_exit report(const struct gord_audit *audit, bool repair)
 {
-    printf("%" PRIu64 " jobs (%" PRIu64 " live), %" PRIu64 " events, %" PRIu64
-           " environments, %" PRIu64 " files of output\n",
-           audit->jobs, audit->live, audit->events, audit->envs, audit->outputs);
+    printf("%" PRIu64 " job%s (%" PRIu64 " live), %" PRIu64 " event%s, %" PRIu64
+           " environment%s, %" PRIu64 " file%s of output\n",
+           audit->jobs, audit->jobs == 1 ? "" : "s", audit->live, audit->events,
+           audit->events == 1 ? "" : "s", audit->envs, audit->envs == 1 ? "" : "s", audit->outputs,
+           audit->outputs == 1 ? "" : "s");
     if (audit->problems == 0) {
         printf("the store is sound\n");
         return GORD_EXIT_OK;

@@ -118,7 +118,9 @@ static void on_time(uv_timer_t *timer)
 
     if (left > 0) {
         gord_log(GORD_LOG_NOTICE, 0,
-                 "%" PRIu64 " jobs still run; those that were awaited are ended", left);
+                 left == 1 ? "%" PRIu64 " job still runs; it is ended, if it was awaited"
+                           : "%" PRIu64 " jobs still run; those that were awaited are ended",
+                 left);
     }
     await_no_longer(stop);
 }

@@ -99,7 +99,8 @@ static void add_text(char *out, size_t bytes, uint32_t number, uint32_t of, cons
     if (number > 0 && used > 0) {
         snprintf(out + used, bytes - used, ", %" PRIu32 " %s", number, what);
     } else if (number > 0) {
-        snprintf(out, bytes, "%" PRIu32 " of %" PRIu32 " tasks %s", number, of, what);
+        snprintf(out, bytes, "%" PRIu32 " of %" PRIu32 " task%s %s", number, of, of == 1 ? "" : "s",
+                 what);
     }
 }
 

@@ -103,9 +103,9 @@ void gord_admission_why(const struct gord_admission *admission, enum gord_job_ki
                  stats.goroutines, stats.max_goroutines);
     } else {
         snprintf(out, out_bytes,
-                 "waits for a place: %zu started jobs wait for a goroutine (--max-goroutines, "
+                 "waits for a place: %zu started job%s for a goroutine (--max-goroutines, "
                  "--max-stack-memory)",
-                 admission->line_count);
+                 admission->line_count, admission->line_count == 1 ? " waits" : "s wait");
     }
 }
 

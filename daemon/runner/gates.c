@@ -438,8 +438,10 @@ const char *gord_gates_why(const struct gord_job *job, char out[GORD_GATE_TEXT])
         add(out, "held; `gorctl release %" PRIu64 "` lets it go", job->id);
     }
     if (gord_group_is_coming(job)) {
-        add(out, "being imported: %u of %u tasks have come",
-            gord_group_live(job) + gord_group_ended(job), job->body->tasks->count);
+        uint32_t came = gord_group_live(job) + gord_group_ended(job);
+        uint32_t count = job->body->tasks->count;
+        add(out, "being imported: %u of %u task%s %s come", came, count, count == 1 ? "" : "s",
+            came == 1 ? "has" : "have");
     }
     if (!gate->is_due) {
         add_time(job->body->standing, out);

@@ -98,8 +98,8 @@ struct gord_report *gord_runner_group_report(const struct gord_job *group)
                                      .at_ns = gord_event_clock(),
                                      .text = text};
 
-    int used = snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu32 " tasks", progress.done,
-                        tasks->count);
+    int used = snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu32 " task%s", progress.done,
+                        tasks->count, tasks->count == 1 ? "" : "s");
     if (failed > 0) {
         used += snprintf(text + used, sizeof(text) - (size_t)used, ", %" PRIu32 " failed", failed);
     }
@@ -116,8 +116,9 @@ const char *gord_runner_group_why(const struct gord_job *group, char *out, size_
     uint32_t run = gord_group_running(group);
     uint32_t gated = gord_group_gated(group);
 
-    int used = snprintf(out, out_bytes, "for %" PRIu32 " of %" PRIu32 " tasks",
-                        tasks->count - gord_group_ended(group), tasks->count);
+    int used = snprintf(out, out_bytes, "for %" PRIu32 " of %" PRIu32 " task%s",
+                        tasks->count - gord_group_ended(group), tasks->count,
+                        tasks->count == 1 ? "" : "s");
     if (run > 0 && (size_t)used < out_bytes) {
         used += snprintf(out + used, out_bytes - (size_t)used, ", of which %" PRIu32 " run%s", run,
                          run == 1 ? "s" : "");
@@ -184,8 +185,8 @@ static void end_group(struct gord_runner *runner, const struct gord_job *group)
         outcome = GOR__V1__OUTCOME__DEPENDENCY_FAILED;
     } else if (cancel != NULL && !gord_group_is_whole(group)) {
         outcome = GOR__V1__OUTCOME__CANCELLED;
-        snprintf(text, sizeof(text), "%.300s; only %" PRIu32 " of %" PRIu32 " tasks had come",
-                 cancel->text, gord_group_ended(group), tasks->count);
+        snprintf(text, sizeof(text), "%.300s; only %" PRIu32 " of %" PRIu32 " task%s had come",
+                 cancel->text, gord_group_ended(group), tasks->count, tasks->count == 1 ? "" : "s");
     } else if (cancel != NULL && tasks->ended[GOR__V1__OUTCOME__CANCELLED] > 0) {
         outcome = GOR__V1__OUTCOME__CANCELLED;
         snprintf(text, sizeof(text), "%.300s; %s", cancel->text, counts);

@@ -195,8 +195,10 @@ static int settle(struct gord_runner *runner, const struct gord_handed *handed)
     }
     if (result == 0 && settled > 0) {
         gord_log(GORD_LOG_WARNING, 0,
-                 "%zu jobs that were running when the last daemon ended are "
-                 "settled as lost",
+                 settled == 1
+                     ? "%zu job that was running when the last daemon ended is settled as lost"
+                     : "%zu jobs that were running when the last daemon ended are "
+                       "settled as lost",
                  settled);
     }
     return result;

@@ -62,8 +62,8 @@ bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind ki
     gord_admission_why(&runner->admission, kind, out, out_bytes);
     if (out[0] == '\0') {
         snprintf(out, out_bytes,
-                 "there are places for %" PRIu64 " more jobs, and %" PRIu64 " are queued already",
-                 room, queued);
+                 "there are places for %" PRIu64 " more job%s, and %" PRIu64 " %s queued already",
+                 room, room == 1 ? "" : "s", queued, queued == 1 ? "is" : "are");
     }
     return true;
 }

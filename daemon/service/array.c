@@ -35,10 +35,10 @@ static int check_size(const Gor__V1__JobSpec *spec, char *error, size_t error_by
     if (each * count > TASKS_BYTES_MAX) {
         return gord_check_refuse(
             error, error_bytes,
-            "spec.array: %" PRIu32 " tasks of %" PRIu64 " bytes each are more than the %" PRIu64
+            "spec.array: %" PRIu32 " task%s of %" PRIu64 " bytes each are more than the %" PRIu64
             " MiB that one array may take; have them read what is large from a file, or make "
             "several arrays",
-            count, each, TASKS_BYTES_MAX >> 20);
+            count, count == 1 ? "" : "s", each, TASKS_BYTES_MAX >> 20);
     }
     return 0;
 }

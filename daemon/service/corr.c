@@ -483,8 +483,8 @@ static void add_count(char text[GORD_GATE_TEXT], uint32_t number, uint32_t of, c
     size_t used = strlen(text);
 
     if (number > 0) {
-        snprintf(text + used, GORD_GATE_TEXT - used, "%s%" PRIu32 " of %" PRIu32 " tasks %s",
-                 used > 0 ? "; " : "", number, of, what);
+        snprintf(text + used, GORD_GATE_TEXT - used, "%s%" PRIu32 " of %" PRIu32 " task%s %s",
+                 used > 0 ? "; " : "", number, of, of == 1 ? "" : "s", what);
     }
 }
 
@@ -504,7 +504,8 @@ int gord_corr_would(struct gord_service *service, const Gor__V1__JobSpec *spec,
         uint32_t size = gord_array_size(spec->array);
         char arrays[GORD_GATE_TEXT], what[GORD_GATE_TEXT + 48];
         name_arrays(service, spec, false, arrays, sizeof(arrays));
-        snprintf(what, sizeof(what), "wait for those of the same index%s%s",
+        snprintf(what, sizeof(what), "%s of the same index%s%s",
+                 counts[GORD_AFTER_PENDING] == 1 ? "waits for that" : "wait for those",
                  arrays[0] != '\0' ? " in " : "", arrays);
         add_count(text, counts[GORD_AFTER_PENDING], size, what);
         add_count(text, counts[GORD_AFTER_NEVER], size, "would never run");

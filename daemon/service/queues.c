@@ -350,8 +350,9 @@ static void remove_one(struct gord_service *service, struct rpc_call *call,
         const struct gord_resource *resource = gord_queues_find(table_of(service), what, name);
         uint64_t running, queued = gord_queues_count(table_of(service), resource, &running);
         gord_fail(call, WIRE_FAILED_PRECONDITION,
-                  "%s '%s' is in use: %" PRIu64 " jobs wait for it and %" PRIu64 " run", noun(what),
-                  name, queued, running);
+                  "%s '%s' is in use: %" PRIu64 " job%s for it and %" PRIu64 " run%s", noun(what),
+                  name, queued, queued == 1 ? " waits" : "s wait", running,
+                  running == 1 ? "s" : "");
         break;
     }
     default:

@@ -32,7 +32,8 @@ static void go_on(struct gord_removing *removing);
 static void end(struct gord_removing *removing, int error)
 {
     if (removing->removed > 0) {
-        gord_log(GORD_LOG_NOTICE, 0, "%zu jobs %s", removing->removed, removing->act->cause);
+        gord_log(GORD_LOG_NOTICE, 0, "%zu job%s %s", removing->removed,
+                 removing->removed == 1 ? "" : "s", removing->act->cause);
     }
     rpc_list_remove(&removing->link);
     gord_act_end(removing->act, error);

@@ -58,10 +58,11 @@ static int visit_cron(struct gord_auditor *auditor, sqlite3_stmt *stmt)
         return 0;
     }
     gord_audit_problem(auditor,
-                       "what cron entry '%s' is to do cannot be read: user %lld's, with %lld jobs "
+                       "what cron entry '%s' is to do cannot be read: user %lld's, with %lld job%s "
                        "made, the last of them job %lld",
                        text_of(stmt, 0), sqlite3_column_int64(stmt, 2),
-                       sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 4));
+                       sqlite3_column_int64(stmt, 3), sqlite3_column_int64(stmt, 3) == 1 ? "" : "s",
+                       sqlite3_column_int64(stmt, 4));
     return auditor->opts->repair ? drop_cron(auditor, text_of(stmt, 0)) : 0;
 }
 
@@ -152,9 +153,11 @@ static int check_shares(struct gord_auditor *auditor)
 static int visit_request(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
     gord_audit_problem(auditor,
-                       "the id of a submission stands for %lld jobs from %lld on, which "
-                       "there have not been",
-                       sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 0));
+                       "the id of a submission stands for %lld job%s from %lld on, which "
+                       "there %s not been",
+                       sqlite3_column_int64(stmt, 1), sqlite3_column_int64(stmt, 1) == 1 ? "" : "s",
+                       sqlite3_column_int64(stmt, 0),
+                       sqlite3_column_int64(stmt, 1) == 1 ? "has" : "have");
     return 0;
 }
 

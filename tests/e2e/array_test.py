@@ -335,6 +335,29 @@ class Arrays(ctl.GorctlTest):
         self.assertEqual(bad.code, ctl.USAGE)
         self.assertIn("goes backwards", bad.err.decode())
 
+    def test_one_is_no_plural(self):
+        words = ("--array", "7", "--shell", "exit 3")
+        self.assertEqual(self.ok("submit", "--dry-run", *words).text,
+                         "would be taken as an array of 1 task; would start now\n")
+        self.ok("queue", "create", "one", "1")
+        group = int(self.ok("submit", "-q", "one", "--array", "7", "sleep", "1000").text)
+        self.client.wait_state(group + 1, RUNNING)
+        self.assertEqual(self.ok("why", str(group)).text,
+                         f"job {group} waits: for 1 of 1 task, of which 1 runs\n")
+        waits = int(self.ok("submit", "-q", "one", "true").text)
+        self.refused(ctl.USAGE, "queue 'one' is in use: 1 job waits for it and 1 runs",
+                     "queue", "rm", "one")
+        self.ok("cancel", str(group), str(waits))
+        self.client.wait(group, waits)
+        self.ok("queue", "rm", "one")
+        after = ("--after", f"corr:{int(self.ok('submit', '--hold', *words).text)}")
+        self.assertIn("1 of 1 task waits for that of the same index in array",
+                      self.ok("submit", "--dry-run", "--array", "7", *after, "true").text)
+        group = int(self.ok("submit", *words).text)
+        shown = self.client.wait(group)
+        self.assertEqual((shown.detail, shown.progress.text),
+                         ("1 of 1 task failed", "1 of 1 task, 1 failed"))
+
     def test_dry_run_tells_how_many(self):
         self.assertEqual(self.ok("submit", "--dry-run", "--array", "0-99%4", "true").text,
                          "would be taken as an array of 100 tasks; would start now\n")

@@ -150,7 +150,7 @@ class CheckStore(unittest.TestCase):
 
     def test_notes_of_the_store_are_mended(self):
         for sql, text in (
-                ("UPDATE requests SET first_id = 900", "stands for 1 jobs from 900 on"),
+                ("UPDATE requests SET first_id = 900", "stands for 1 job from 900 on, which there has not"),
                 ("INSERT INTO leftovers VALUES (3, 1)", "job 3 is there, but noted as removed"),
                 ("UPDATE meta SET value = 4 WHERE key = 'next_id'; DELETE FROM requests",
                  "the next job would get id 4, but there is a job 15")):
