@@ -22,7 +22,8 @@ struct arguments {
     struct gorctl *ctl;
     struct gorctl_selector selector;
     const char *cause;
-    int64_t until_ns;
+    int64_t until_ns; /* 0: not given, as the next */
+    int64_t for_ns;
 };
 
 static error_t parse_end(struct argp_state *state)
@@ -33,11 +34,36 @@ static error_t parse_end(struct argp_state *state)
     if (arguments->cause != NULL && !jobs) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0, "--cause goes with jobs; say which");
     }
-    if (arguments->until_ns != 0 && !queue) {
+    if ((arguments->until_ns != 0 || arguments->for_ns != 0) && !queue) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0,
                      "--for and --pause-until are about a queue; say which with -q, and no jobs");
     }
+    if (arguments->until_ns != 0 && arguments->for_ns != 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "--for and --pause-until exclude each other; give one of them");
+    }
     return 0;
+}
+
+static int64_t parse_for(struct argp_state *state, const char *text)
+{
+    int64_t ns = gorctl_option_duration(state, "--for", text);
+    if (ns == 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "--for: '%s' is no time; `gorctl resume` ends a pause", text);
+    }
+    return ns;
+}
+
+/* What has passed, as "2h" has, two hours ago, would be no pause. */
+static int64_t parse_until(struct argp_state *state, const char *text)
+{
+    int64_t ns = gorctl_option_time(state, "--pause-until", text);
+    if (ns <= gorctl_now()) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "--pause-until: '%s' is in the past; --for says how long from now on", text);
+    }
+    return ns;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -52,10 +78,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         arguments->cause = gorctl_option_cause(state, arg);
         return 0;
     case KEY_FOR:
-        arguments->until_ns = gorctl_now() + gorctl_option_duration(state, "--for", arg);
+        arguments->for_ns = parse_for(state, arg);
         return 0;
     case KEY_UNTIL:
-        arguments->until_ns = gorctl_option_time(state, "--pause-until", arg);
+        arguments->until_ns = parse_until(state, arg);
         return 0;
     case ARGP_KEY_END:
         return parse_end(state);
@@ -72,7 +98,8 @@ static void show_queue(const Gor__V1__Queue *queue, const char *how)
 static void show_paused(const ProtobufCMessage *reply, void *arg)
 {
     (void)arg;
-    show_queue((const Gor__V1__Queue *)reply, "paused");
+    const Gor__V1__Queue *queue = (const Gor__V1__Queue *)reply;
+    show_queue(queue, queue->paused ? "paused" : "not paused: the time for that is over");
 }
 
 static void show_resumed(const ProtobufCMessage *reply, void *arg)
@@ -87,6 +114,7 @@ static int call_queue(const struct arguments *arguments, bool pause)
     Gor__V1__ResumeQueueRequest resuming = GOR__V1__RESUME_QUEUE_REQUEST__INIT;
     pausing.name = resuming.name = (char *)(uintptr_t)arguments->selector.queue;
     pausing.until_ns = arguments->until_ns;
+    pausing.for_ns = arguments->for_ns; /* from when it is taken, however long that takes */
     struct gorctl_call call = {.path = pause ? "/gor.v1.Queues/PauseQueue"
                                              : "/gor.v1.Queues/ResumeQueue",
                                .request = pause ? &pausing.base : &resuming.base,

@@ -14,6 +14,9 @@
 #include "daemon/service/weights.h"
 #include "gor/v1/queues.pb-c.h"
 
+#define PAUSE_OVER_NS \
+    (24 * 3600 * INT64_C(1000000000)) /* so long ago may a pause be meant to end */
+
 /* A change on its way to the disk. */
 struct setting {
     struct gord_service *service;
@@ -388,15 +391,33 @@ static void set_paused(struct gord_service *service, struct rpc_call *call, cons
     store(service, call, &(struct wish){.what = GORD_QUEUE, .name = name});
 }
 
+/* What cannot be meant; NULL: it can. Requests take their time, so a moment may be over when they come. */
+static const char *wrong_pause(const Gor__V1__PauseQueueRequest *request, int64_t now_ns)
+{
+    if (request->until_ns != 0 && request->for_ns != 0) {
+        return "until_ns and for_ns exclude each other; give one of them";
+    }
+    if (request->for_ns < 0 || request->for_ns > INT64_MAX - now_ns) {
+        return "for_ns is out of range";
+    }
+    if (request->until_ns != 0 && request->until_ns < now_ns - PAUSE_OVER_NS) {
+        return "until_ns is more than a day in the past";
+    }
+    return NULL;
+}
+
 GORD_METHOD(gord_queues_pause_queue)
 {
     const Gor__V1__PauseQueueRequest *request = (const Gor__V1__PauseQueueRequest *)message;
+    int64_t now_ns = gord_event_clock();
+    int64_t until_ns = request->for_ns != 0 ? now_ns + request->for_ns : request->until_ns;
+    const char *wrong = wrong_pause(request, now_ns);
 
-    if (request->until_ns != 0 && request->until_ns <= gord_event_clock()) {
-        gord_fail(call, WIRE_INVALID_ARGUMENT, "until_ns is in the past");
+    if (wrong != NULL) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "%s", wrong);
         return;
     }
-    set_paused(user, call, request->name, true, request->until_ns);
+    set_paused(user, call, request->name, until_ns == 0 || until_ns > now_ns, until_ns);
 }
 
 GORD_METHOD(gord_queues_resume_queue)

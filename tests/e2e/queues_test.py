@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Queues, pools of tokens, priorities, why a job waits; over a kill of the daemon too."""
 
+import time
+
 import gor_e2e as e2e
 import gorctl_e2e as ctl
 
@@ -105,6 +107,38 @@ class Queues(ctl.GorctlTest):
         self.assertEqual(self.client.wait(waits).outcome, e2e.SUCCEEDED)
         self.ok("pause", "-q", "calm", "--for", "100ms")
         self.assertEqual(self.client.wait(self.queued("-q", "calm")).outcome, e2e.SUCCEEDED)
+
+    def test_pause_whose_time_is_over_ends_at_once(self):
+        def pause(**fields):
+            return self.client.call("Queues", "PauseQueue", name="brief", **fields)
+
+        def refused(text, **fields):
+            with self.assertRaises(e2e.grpc.RpcError) as caught:
+                pause(**fields)
+            self.assertEqual((caught.exception.code(), caught.exception.details()),
+                             (e2e.grpc.StatusCode.INVALID_ARGUMENT, text))
+
+        second, day = 10 ** 9, 24 * 3600 * 10 ** 9
+        self.ok("queue", "create", "brief")
+        self.ok("pause", "-q", "brief", "--for", "100h")
+        waits = self.queued("-q", "brief")
+        before = time.time_ns()
+        shown = pause(for_ns=day)
+        self.assertTrue(shown.paused)
+        self.assertTrue(before + day <= shown.paused_until_ns <= time.time_ns() + day)
+        refused("until_ns and for_ns exclude each other; give one of them", until_ns=1, for_ns=1)
+        refused("for_ns is out of range", for_ns=-1)
+        refused("for_ns is out of range", for_ns=2 ** 63 - 1)
+        for until in (-1, 1, before - day - second):
+            refused("until_ns is more than a day in the past", until_ns=until)
+        self.assertIn("queue 'brief' is paused", self.why(waits)["text"])
+        shown = pause(until_ns=before - day + 3600 * second)
+        self.assertEqual((shown.paused, shown.paused_until_ns), (False, 0))
+        self.assertEqual(self.client.wait(waits).outcome, e2e.SUCCEEDED)
+        # By the time that it is taken it is over.
+        self.assertEqual(self.ok("pause", "-q", "brief", "--for", "1ns").text,
+                         "queue brief not paused: the time for that is over; 0 queued\n")
+        self.assertEqual(self.client.wait(self.queued("-q", "brief")).outcome, e2e.SUCCEEDED)
 
     def test_jobs_are_meant_by_their_queue(self):
         self.ok("queue", "create", "meant", "1")
@@ -211,6 +245,10 @@ class Queues(ctl.GorctlTest):
                             (("queue", "create", "default"), "already"), (("queue", "set", "gone", "1"), "no queue"),
                             (("queue", "rm", "default"), "stays"), (("pool", "rm", "gone"), "no pool"),
                             (("queue", "create", "n", "1000001"), "1000000"), (("pause", "-q", "gone"), "no queue"),
+                            (("pause", "-q", "default", "--for", "0s"), "'0s' is no time; `gorctl resume`"),
+                            (("pause", "-q", "default", "--pause-until", "2h"), "'2h' is in the past; --for"),
+                            (("pause", "-q", "default", "--for", "1h", "--pause-until", "2099-01-01"),
+                             "exclude each other"),
                             (("submit", "--slots", "9", "true"), "more than the 8 slots for processes"),
                             (("why", "999999"), "no job 999999")):
             with self.subTest(words):
