@@ -37,7 +37,9 @@
 #define DEFAULT_STACK (96 << 10)
 #endif
 
-enum { STOP_SECONDS = 1 };
+/* How long gor_stop waits for a goroutine in foreign code, and for a thread that is on its way out: that
+ * takes long on a crowded machine only. */
+enum { STOP_SECONDS = 1, STOP_SECONDS_INSIDE = 60 };
 #define DEFAULT_THREAD_IDLE_NS (60 * GOR_SECOND)
 
 /* Guards start and stop against each other; `stuck` says that a thread could not be stopped,
@@ -178,28 +180,42 @@ static void wake_everybody(void)
     gor__netpoll_break();
 }
 
-/* True when all Ms have ended. One that is about to go idle may have missed the first call. */
+/* Wait for that long, more or less. */
+static bool try_to_join(const struct gor__m *m, int64_t ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    ns += until.tv_nsec;
+    until.tv_sec += ns / GOR_SECOND;
+    until.tv_nsec = ns % GOR_SECOND;
+    return pthread_timedjoin_np(m->thread, NULL, &until) == 0;
+}
+
+/* One that is about to go idle may have missed the first call. */
+static bool join_machine(struct gor__m *m, int64_t deadline, int64_t deadline_inside)
+{
+    for (;;) {
+        bool inside = __atomic_load_n(&m->inside, __ATOMIC_RELAXED);
+        bool late = gor__monotonic() >= (inside ? deadline_inside : deadline);
+        wake_everybody();
+        if (try_to_join(m, late ? 0 : 10 * GOR_MILLISECOND)) {
+            return true;
+        }
+        if (late) {
+            pthread_detach(m->thread);
+            return false;
+        }
+    }
+}
+
+/* True when all Ms have ended. */
 static bool join_machines(void)
 {
     bool all = true;
     int64_t deadline = gor__monotonic_after(STOP_SECONDS * GOR_SECOND);
+    int64_t deadline_inside = gor__monotonic_after(STOP_SECONDS_INSIDE * GOR_SECOND);
     for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
-        int error = ETIMEDOUT;
-        while (error == ETIMEDOUT && gor__monotonic() < deadline) {
-            struct timespec soon;
-            wake_everybody();
-            clock_gettime(CLOCK_REALTIME, &soon);
-            soon.tv_nsec += 10000000;
-            if (soon.tv_nsec >= 1000000000) {
-                soon.tv_nsec -= 1000000000;
-                soon.tv_sec++;
-            }
-            error = pthread_timedjoin_np(m->thread, NULL, &soon);
-        }
-        if (error != 0) {
-            pthread_detach(m->thread);
-            all = false;
-        }
+        all = join_machine(m, deadline, deadline_inside) && all;
     }
     return all;
 }
