@@ -76,7 +76,10 @@ struct gor__g {
     uint32_t switches;
     int64_t waiting_since;        /* coarse clock, while WAITING; see also GOR__G_STAMPED */
     struct gor__waiter *woken_by; /* set by the waker; NULL: its limit */
-    struct gor__limit *limit;     /* of the wait to come, if that has a context */
+    union {
+        void *arg;                /* until it runs */
+        struct gor__limit *limit; /* of the wait to come, if that has a context */
+    };
 
     /* What it waits for. */
     uint64_t wake; /* see gor__wake_arm */
@@ -90,10 +93,8 @@ struct gor__g {
     gor_id_t parent;
     const void *created_at;
     void (*fn)(void *arg);
-    union {
-        void *arg;  /* until it runs */
-        char *cell; /* while it hibernates: see cold.h; atomic */
-    };
+    char *
+        cell; /* while it hibernates: see cold.h; atomic. Never anything but a cell, for late readers */
     void *local;
     struct gor_defer *defers;
     struct gor_quota *quota; /* if GOR__G_COUNTED; then it lives as long as we do */

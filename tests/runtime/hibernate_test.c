@@ -570,6 +570,62 @@ TEST(hibernate_dump_shows_frames_and_disturbs_nobody)
     run_all_may(dump);
 }
 
+/* ---- readers of frozen stacks, whose goroutines go on, end, and are used again with any argument */
+
+static _Atomic bool readers_over;
+
+static int visit_nothing(void *arg, const struct gor_info *info)
+{
+    (void)arg;
+    CHECK_INT(info->frame_count, <=, 32);
+    return 0;
+}
+
+static void *read_all_stacks(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&readers_over)) {
+        CHECK_EQ(gor_each(visit_nothing, NULL), 0);
+    }
+    return NULL;
+}
+
+static struct gor_chan *many_gates;
+
+static void take_number(void *number)
+{
+    uint64_t value = 0;
+    CHECK_INT((uintptr_t)number, <, 100);
+    CHECK_EQ(gor_chan_recv(many_gates, &value), 1);
+}
+
+static int come_and_go_while_read(void *arg)
+{
+    enum { EACH = 8, TURNS = SCALED(300, 100, 30) };
+    (void)arg;
+    pthread_t reader;
+    many_gates = new_chan(sizeof(uint64_t), 0);
+    CHECK_EQ(pthread_create(&reader, NULL, read_all_stacks, NULL), 0);
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (uintptr_t i = 1; i <= EACH; i++) {
+            CHECK_EQ(gor_go(take_number, (void *)i), 0); /* NOLINT: as programs pass numbers */
+        }
+        (void)gor_stacks_release();
+        for (uint64_t i = 0; i < EACH; i++) {
+            CHECK_EQ(gor_chan_send(many_gates, &i), 0);
+        }
+    }
+    atomic_store(&readers_over, true);
+    CHECK_EQ(pthread_join(reader, NULL), 0);
+    gor_chan_unref(many_gates);
+    return 0;
+}
+
+TEST(hibernate_stacks_are_read_while_their_goroutines_are_used_again)
+{
+    run_all_may(come_and_go_while_read);
+}
+
 static int do_without(void *arg)
 {
     static char text[1 << 16];
