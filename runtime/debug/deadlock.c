@@ -10,6 +10,7 @@
  */
 #include "runtime/debug/deadlock.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@
 #include "runtime/sched/goroutine.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/seeded.h"
+#include "runtime/sched/world.h"
 
 #define FIRST_NS GOR_SECOND
 #define SOON_NS (5 * GOR_MILLISECOND)
@@ -48,6 +50,23 @@ static int can_be_woken(void *unused, struct gor__g *g)
     (void)unused;
     return state != GOR_TERMINATED && state != GOR_CREATED &&
            gor__waits_of(g, ignore, NULL) == GOR__WAKEABLE_ANYWAY;
+}
+
+/* Whether there is one. The world stands meanwhile, for a thread of the host may make a goroutine runnable,
+ * and what it waits for lies on its stack. -EBUSY: somebody else has it stand. */
+static int somebody_can_be_woken(void)
+{
+    uint64_t progress = 0;
+    if (!gor__mutex_try_lock(&gor__world_lock)) {
+        return -EBUSY;
+    }
+    int can = !gor__world_stop(NULL) || gor__pool_each(can_be_woken, NULL) != 0;
+    gor__world_start();
+    gor__mutex_unlock(&gor__world_lock);
+    if (!gor__asleep_is_still(&progress)) {
+        gor__wake_idle(); /* for what was made runnable when nobody could take a P */
+    }
+    return can;
 }
 
 /* Whether somebody waits for us to say it. */
@@ -92,8 +111,9 @@ static int64_t look(void)
         sleep.looks = 0;
         sleep.certain = false;
     }
-    if (gor__pool_each(can_be_woken, NULL) != 0) {
-        return GOR_NEVER;
+    int can = somebody_can_be_woken();
+    if (can != 0) {
+        return can < 0 ? SOON_NS : GOR_NEVER;
     }
     if (!sleep.certain) {
         again = judge();
