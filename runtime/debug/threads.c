@@ -38,7 +38,7 @@ static long machines(void)
     long count = 0;
     gor__mutex_lock(&gor__sched.lock);
     for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
-        count += __atomic_load_n(&m->made, __ATOMIC_ACQUIRE) != 0 ? 1 : 0;
+        count += __atomic_load_n(&m->made, __ATOMIC_ACQUIRE) ? 1 : 0;
     }
     gor__mutex_unlock(&gor__sched.lock);
     return count;

@@ -182,7 +182,8 @@ static bool give_up_spinning(bool poller, bool soon)
 bool gor__enough_machines(void)
 {
     uint32_t count = 0;
-    for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+    const struct gor__m *m = gor__sched.machines;
+    for (; m != NULL && count < gor__sched.proc_count; m = m->next) {
         count += m->lack == GOR__LACK_NOTHING && m->bound == NULL && !m->ends;
     }
     return count >= gor__sched.proc_count;
@@ -540,6 +541,7 @@ static void sleep_until_woken(struct gor__m *m)
     }
     __atomic_add_fetch(&gor__sched.parks, 1, __ATOMIC_RELAXED);
     while (!gor__machine_sleep(m, gor__monotonic_after(patience)) && !end_if_spare(m)) {
+        patience *= 2; /* it is needed, so far */
     }
     gor__note_thread(GOR__TRACE_THREAD_AWAKE, m->id, 0);
 }

@@ -27,7 +27,17 @@
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 
 /* Bits of gor__sched.wanted. */
-enum { WANT_MACHINE = 1, WANT_FREE = 2, WANT_STOP = 4, WANT_LOOK = 8, WANT_ASLEEP = 16 };
+enum {
+    WANT_MACHINE = 1,
+    WANT_FREE = 2,
+    WANT_STOP = 4,
+    WANT_LOOK = 8,
+    WANT_ASLEEP = 16,
+    WANT_JOIN = 32,
+};
+
+#define JOIN_AGAIN_NS \
+    (5 * GOR_MILLISECOND) /* what the host does at the end of a thread may take long */
 
 /* Take a P if there is an idle one: whoever wanted this thread left the work to it. */
 static void begin(struct gor__m *m)
@@ -52,17 +62,25 @@ static void take_off_list(struct gor__m *m)
     __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count - 1, __ATOMIC_RELAXED);
 }
 
-/* For a thread that ends. False when the runtime stops: whoever stops it joins what is listed, and goes
- * through the list without the lock. */
+/* For a thread that ends. Not while the world stands: who has stopped it may go through the list. False
+ * when the runtime stops: whoever stops it joins what is listed, and goes through it without the lock. */
 static bool unlist(struct gor__m *m)
 {
-    gor__mutex_lock(&gor__sched.lock);
-    bool may = !gor__sched.stopping;
-    if (may) {
-        take_off_list(m);
+    for (;;) {
+        gor__mutex_lock(&gor__sched.lock);
+        bool may = !gor__sched.stopping;
+        bool stands = may && gor__sched.world_stopped != 0;
+        if (may && !stands) {
+            take_off_list(m);
+            m->next = gor__sched.ended;
+            gor__sched.ended = m;
+        }
+        gor__mutex_unlock(&gor__sched.lock);
+        if (!stands) {
+            return may;
+        }
+        (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
     }
-    gor__mutex_unlock(&gor__sched.lock);
-    return may;
 }
 
 /* There is no thread, and it was counted as one. Of the maker only: it is joined before the list is gone
@@ -75,13 +93,11 @@ static void unmake(struct gor__m *m)
     gor__memory_release(m, sizeof *m);
 }
 
-/* Its maker may not even have heard that the thread was made. */
-static void free_when_made(struct gor__m *m)
+static void want(uint32_t what)
 {
-    while (__atomic_load_n(&m->made, __ATOMIC_ACQUIRE) == 0) {
-        (void)gor__futex_wait(&m->made, 0, GOR_NEVER);
+    if (__atomic_fetch_or(&gor__sched.wanted, what, __ATOMIC_ACQ_REL) == 0) {
+        gor__futex_wake(&gor__sched.wanted, 1);
     }
-    gor__memory_release(m, sizeof *m);
 }
 
 static void *machine_main(void *arg)
@@ -105,8 +121,7 @@ static void *machine_main(void *arg)
     gor__fault_thread_fini(m);
     gor__tls_m = NULL;
     if (m->ends && unlist(m)) {
-        pthread_detach(pthread_self());
-        free_when_made(m);
+        want(WANT_JOIN);
     }
     return NULL;
 }
@@ -153,8 +168,7 @@ static void make_machine(void)
     m->preempt_timer = -1;
     enlist(m);
     if (create_thread(m) == 0) {
-        __atomic_store_n(&m->made, 1, __ATOMIC_RELEASE);
-        gor__futex_wake(&m->made, 1);
+        __atomic_store_n(&m->made, true, __ATOMIC_RELEASE);
     } else {
         unmake(m);
     }
@@ -168,6 +182,31 @@ void gor__free_trash(void)
         trash->fn(trash);
         trash = next;
     }
+}
+
+/* Join those that have ended and gone; when to look again for the others. Not detached instead: gor_stop
+ * must not return while a thread of ours runs destructors of the host's. */
+static int64_t join_ended(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    struct gor__m *m = gor__sched.ended;
+    gor__sched.ended = NULL;
+    gor__mutex_unlock(&gor__sched.lock);
+    int64_t again = GOR_NEVER;
+    while (m != NULL) {
+        struct gor__m *next = m->next;
+        if (pthread_tryjoin_np(m->thread, NULL) == 0) {
+            gor__memory_release(m, sizeof *m);
+        } else {
+            gor__mutex_lock(&gor__sched.lock);
+            m->next = gor__sched.ended;
+            gor__sched.ended = m;
+            gor__mutex_unlock(&gor__sched.lock);
+            again = gor__monotonic_after(JOIN_AGAIN_NS);
+        }
+        m = next;
+    }
+    return again;
 }
 
 /* The maker's; outlives the runtime. */
@@ -187,6 +226,7 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t do_errands(bool asleep)
 {
     int64_t next = earlier(gor__idle_stacks_look(), gor__asleep_turn(asleep));
+    next = earlier(next, join_ended());
     return errand != NULL ? earlier(next, errand()) : next;
 }
 
@@ -215,13 +255,6 @@ int gor__maker_start(void)
     sigset_t all;
     sigfillset(&all);
     return gor__thread_start(&gor__sched.maker, &all, maker_main, NULL);
-}
-
-static void want(uint32_t what)
-{
-    if (__atomic_fetch_or(&gor__sched.wanted, what, __ATOMIC_ACQ_REL) == 0) {
-        gor__futex_wake(&gor__sched.wanted, 1);
-    }
 }
 
 void gor__machine_want(void)
@@ -253,6 +286,13 @@ void gor__maker_stop(void)
 {
     want(WANT_STOP);
     pthread_join(gor__sched.maker, NULL);
+    /* Whoever stops the runtime joins these too. None ends any more. */
+    while (gor__sched.ended != NULL) {
+        struct gor__m *m = gor__sched.ended;
+        gor__sched.ended = m->next;
+        m->next = gor__sched.machines;
+        gor__sched.machines = m;
+    }
 }
 
 bool gor__machine_sleep(struct gor__m *m, int64_t deadline)

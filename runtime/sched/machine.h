@@ -75,7 +75,7 @@ struct gor__m {
     struct gor__m *next_idle; /* list link; under gor__sched.lock */
     struct gor__m *next;      /* list link of all Ms; under gor__sched.lock */
     pthread_t thread;
-    uint32_t made;      /* futex: 1 when `thread` is set */
+    bool made;          /* atomic: there is a thread */
     void *signal_stack; /* owned */
 
     /* Losing the P and getting one; under gor__sched.lock. */

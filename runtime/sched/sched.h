@@ -44,6 +44,7 @@ struct gor__sched {
     uint32_t idle_proc_count;
     struct gor__m *idle_machines; /* atomic: who gives up spinning peeks */
     struct gor__m *machines;
+    struct gor__m *ended; /* Ms whose threads are ending, for the maker to join */
     uint32_t machine_count;
     uint32_t machines_made;
     struct gor__m_queue waiting; /* Ms whose goroutine can go on at once, given a P */

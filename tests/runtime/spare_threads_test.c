@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* spare_threads_test.c - threads that were made for goroutines that blocked end when they are no longer
  * needed, and whatever happens meanwhile is not disturbed by that. */
+#include <pthread.h>
 #include <unistd.h>
 
 #include "tests/runtime/help.h"
@@ -29,7 +30,7 @@ static void block(void *arg)
 }
 
 /* Until there is a thread for each of those who block, and one for the caller. */
-static void block_many(void)
+static void block_many(void (*fn)(void *arg))
 {
     int fds[2];
     struct gor_waitgroup wg = {0};
@@ -37,7 +38,7 @@ static void block_many(void)
     struct pipe_end end = {fds[0], &wg};
     gor_waitgroup_add(&wg, BLOCKED);
     for (int i = 0; i < BLOCKED; i++) {
-        spawn(block, &end);
+        spawn(fn, &end);
     }
     while (threads_now() <= BLOCKED) {
         gor_sleep(GOR_MILLISECOND);
@@ -67,7 +68,7 @@ static int come_and_go(void *arg)
 {
     (void)arg;
     for (int i = 0; i < 3; i++) {
-        block_many();
+        block_many(block);
         await_threads(most_needed());
     }
     return 0;
@@ -82,7 +83,7 @@ TEST(threads_end_once_nothing_blocks)
 static int see_them_stay(void *arg)
 {
     (void)arg;
-    block_many();
+    block_many(block);
     unsigned threads = threads_now();
     for (int i = 0; i < 100; i++) {
         gor_sleep(10 * GOR_MICROSECOND);
@@ -126,6 +127,46 @@ TEST(threads_end_once_there_are_fewer_processors)
 {
     struct gor_opts opts = {.thread_idle_ns = 5 * GOR_MILLISECOND};
     CHECK_EQ(gor_run(&opts, lower, NULL), 0);
+}
+
+/* ---- the host's destructors of thread-locals, which run at the end of a thread, end before gor_run does */
+
+static pthread_key_t key;
+static _Atomic int keys_set;
+static _Atomic int keys_destroyed;
+
+static void destroy_slowly(void *value)
+{
+    (void)value;
+    usleep(20000);
+    atomic_fetch_add(&keys_destroyed, 1);
+}
+
+static void block_with_key(void *arg)
+{
+    if (pthread_getspecific(key) == NULL) {
+        CHECK_EQ(pthread_setspecific(key, &key), 0);
+        atomic_fetch_add(&keys_set, 1);
+    }
+    block(arg);
+}
+
+static int set_keys(void *arg)
+{
+    (void)arg;
+    block_many(block_with_key);
+    await_threads(BLOCKED / 2);
+    return 0;
+}
+
+TEST(threads_have_gone_when_the_runtime_has_stopped)
+{
+    struct gor_opts opts = {.gomaxprocs = 1, .thread_idle_ns = GOR_MILLISECOND};
+    CHECK_EQ(pthread_key_create(&key, destroy_slowly), 0);
+    CHECK_EQ(gor_run(&opts, set_keys, NULL), 0);
+    CHECK_INT(atomic_load(&keys_set), >=, BLOCKED);
+    CHECK_EQ(atomic_load(&keys_destroyed), atomic_load(&keys_set));
+    CHECK_EQ(pthread_key_delete(key), 0);
 }
 
 /* ---- a limit that has always passed, while everything happens */
