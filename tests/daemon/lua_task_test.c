@@ -109,6 +109,9 @@ GO_TEST(chan_carries_much_between_tasks)
         0, "2668667000\n");
 }
 
+/* ThreadSanitizer has room for 8,128 goroutines that have a stack: as many have it as get a turn before
+ * the last is started, which depends on the machine. */
+#if !defined(__SANITIZE_THREAD__)
 GO_TEST(task_count_is_bounded)
 {
     struct script_run run = {.script = {.max_memory_bytes = 1 << 30}};
@@ -116,6 +119,7 @@ GO_TEST(task_count_is_bounded)
     check_fails(&run, "for i = 1, 20000 do spawn(function() sleep(1000) end) end",
                 "at most 10000 tasks");
 }
+#endif
 
 /* ------------------------------------------------------------------ many at once */
 
