@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs that another import of the same request id took, whose answers the client may not have: it was the
  * daemon that was killed, or the connection that broke. Each job that is taken has a request id as a
- * submission may have, made of the import's and of the job's id there, and kept as those are.
+ * submission may have, made of the import's and of what tells the job there from others, and kept as those
+ * are. It is a digest: ids that people choose may differ in little, from each other's and from those of
+ * submissions, and so may ids of jobs.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 
 #include "daemon/service/import_inside.h"
 #include "daemon/service/request.h"
+#include "rpc/digest.h"
 
 bool gord_import_set_request(struct gord_import *import, const ProtobufCBinaryData *id,
                              struct gord_refusal *why)
@@ -25,15 +28,35 @@ bool gord_import_set_request(struct gord_import *import, const ProtobufCBinaryDa
     return true;
 }
 
-/* That of the last job, into `bytes`. Its first bytes differ from job to job: see request.c. */
+static uint8_t *put_number(uint8_t *at, uint64_t number)
+{
+    for (size_t i = 0; i < sizeof(number); i++) {
+        *at++ = (uint8_t)(number >> (8 * i));
+    }
+    return at;
+}
+
+void gord_import_name_job(const uint8_t import[GORD_REQUEST_BYTES], const Gor__V1__Job *job,
+                          uint8_t out[GORD_REQUEST_BYTES])
+{
+    static const char domain[] = "gor import job 1"; /* nothing else is digested with it before */
+    uint8_t text[sizeof(domain) + GORD_REQUEST_BYTES + 2 * sizeof(uint64_t)];
+    uint8_t digest[RPC_DIGEST_BYTES];
+
+    memcpy(text, domain, sizeof(domain));
+    memcpy(text + sizeof(domain), import, GORD_REQUEST_BYTES);
+    uint8_t *at = put_number(text + sizeof(domain) + GORD_REQUEST_BYTES, job->id);
+    (void)put_number(at, (uint64_t)job->created_ns);
+    rpc_digest(text, sizeof(text), digest);
+    memcpy(out, digest, GORD_REQUEST_BYTES);
+}
+
+/* That of the last job, into `bytes`. */
 static ProtobufCBinaryData request_of_job(const struct gord_import *import,
                                           uint8_t bytes[GORD_REQUEST_BYTES])
 {
-    uint64_t old_id = import->job->job->id;
-
-    memcpy(bytes, import->request, GORD_REQUEST_BYTES);
-    for (size_t i = 0; i < sizeof(old_id); i++) {
-        bytes[i] ^= (uint8_t)(old_id >> (8 * i));
+    if (import->has_request) {
+        gord_import_name_job(import->request, import->job->job, bytes);
     }
     return (ProtobufCBinaryData){import->has_request ? GORD_REQUEST_BYTES : 0, bytes};
 }

@@ -104,6 +104,10 @@ void gord_import_remember(struct gord_import *import, const Gor__V1__Job *job, u
 bool gord_import_set_request(struct gord_import *import, const ProtobufCBinaryData *id,
                              struct gord_refusal *why);
 
+/* The request id of a job, of an import's: another for each job, by its id there and its time. */
+void gord_import_name_job(const uint8_t import[GORD_REQUEST_BYTES], const Gor__V1__Job *job,
+                          uint8_t out[GORD_REQUEST_BYTES]);
+
 /* Has an import of the same request id taken the last job? 1: answered, or awaited; 0; a negative errno:
  * refused. */
 int gord_import_find_taken(struct gord_import *import, struct gord_import_answer *answer,

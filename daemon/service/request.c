@@ -16,7 +16,7 @@ struct gord_underway {
     struct gord_underway *same; /* list link of its bucket */
 };
 
-/* Ids are random, so any byte spreads them. */
+/* Ids are random or digests, so any byte spreads them; those that people choose are few. */
 static struct gord_underway **bucket_of(struct gord_service *service, const uint8_t *id)
 {
     return &service->underway_by_id[id[0]];

@@ -2,6 +2,7 @@
 /* Request ids in the store: written with their jobs, also of a job whose history is old, and kept for a day
  * from when they were made. */
 #include "daemon/job/history.h"
+#include "daemon/service/import_inside.h"
 #include "tests/daemon/stores.h"
 
 #define HOUR ((int64_t)3600 * 1000000000)
@@ -92,4 +93,42 @@ TEST(request_is_kept_for_a_day_from_when_it_was_made)
     CHECK_EQ(find(&box, 2, 1000), 0);
     CHECK(find(&box, 3, 1000) != 0);
     CHECK_EQ(box_close(&box), 0);
+}
+
+static void name_job(uint8_t import, uint8_t last, uint64_t id, int64_t created_ns,
+                     uint8_t out[GORD_REQUEST_BYTES])
+{
+    uint8_t of[GORD_REQUEST_BYTES] = {import};
+    Gor__V1__Job job = GOR__V1__JOB__INIT;
+    of[GORD_REQUEST_BYTES - 1] = last;
+    job.id = id;
+    job.created_ns = created_ns;
+    gord_import_name_job(of, &job, out);
+}
+
+TEST(jobs_of_imports_have_ids_that_nothing_else_has)
+{
+    enum { IMPORTS = 4, JOBS = 40, ALL = 2 * IMPORTS * JOBS * 2 };
+    static uint8_t names[ALL][GORD_REQUEST_BYTES];
+    size_t count = 0;
+    for (uint8_t import = 0; import < IMPORTS; import++) {
+        for (uint64_t id = 1; id <= JOBS; id++) {
+            for (int64_t at_ns = 0; at_ns < 2; at_ns++) {
+                name_job(import, 0, id, at_ns, names[count++]);
+                name_job(0, (uint8_t)(import + 1), id, at_ns, names[count++]);
+            }
+        }
+    }
+    CHECK_EQ(count, ALL);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t rest = 0;
+        memcpy(&rest, names[i] + 1, sizeof(rest)); /* of an id that somebody chose it would be 0 */
+        CHECK(rest != 0);
+        for (size_t j = 0; j < i; j++) {
+            CHECK(memcmp(names[i], names[j], GORD_REQUEST_BYTES) != 0);
+        }
+    }
+    uint8_t again[GORD_REQUEST_BYTES];
+    name_job(0, 0, 1, 0, again); /* the same each time */
+    CHECK(memcmp(names[0], again, sizeof(again)) == 0);
 }

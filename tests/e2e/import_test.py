@@ -272,6 +272,27 @@ class Import(ImportTest):
         self.assertEqual(short[0].code, 3)
         self.assertEqual(short[0].message, "options.request_id has 3 bytes; it is 16, or none")
 
+    def test_request_ids_that_differ_in_little_are_others(self):
+        """Of imports, and of a submission."""
+        jobs = [self.client.exec("true", held=True, name=f"n{n}") for n in range(8)]
+        self.addCleanup(self.client.jobs, "Cancel", ids=jobs)
+        path = self.file(self.ok("export", "--reveal", "--jobs-only", "--from-id", str(jobs[0])).lines)
+        gord, client = self.other()
+        client.jobs("Submit", spec=client.native_spec("builtin.echo"), request_id=bytes([0x21] + [0] * 15))
+        ids = set()
+        for name in ("11" + 30 * "0", "12" + 30 * "0", "20" + 30 * "0", 30 * "0" + "11"):
+            for taken, here in ((8, 0), (0, 8)):
+                done = self.into(gord, path, f"--request-id={name}")
+                self.assertIn(f"{taken} jobs taken".encode(), done.err)
+                self.assertIn(f"{here} are here already".encode(), done.err)
+            ids |= {int(line.split()[1]) for line in done.text.splitlines()}
+        self.assertEqual(len(ids), 32)
+        for n in range(1, 9):  # as ids of jobs there are, which may be others' here
+            reply = client.jobs("Submit", spec=client.native_spec("builtin.echo"),
+                                request_id=bytes([0x11 ^ n] + [0] * 15))
+            self.assertNotIn(reply.id, ids)
+        self.checked(gord, client)
+
     def test_wrong_words(self):
         self.refused(ctl.USAGE, "which file?", "import")
         self.refused(ctl.USAGE, "one file at a time", "import", "a", "b")
