@@ -355,9 +355,12 @@ bool gord_import_take(struct gord_import *import, struct gord_import_answer *ans
         return false;
     }
     int taken = gord_import_find_taken(import, answer, why);
-    if (taken != 0) {
+    if (taken < 0) {
+        return false;
+    }
+    if (taken > 0) {
         gord_import_came(import, job->spec);
-        return taken > 0;
+        return true;
     }
     if (!gord_import_joins(import) && is_here(import, job)) {
         answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
