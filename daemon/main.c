@@ -41,10 +41,19 @@ static void limit_arenas(void)
     }
 }
 
+/* The first fault, for who asks whether we take over. */
+struct first_fault {
+    char text[GORD_UPGRADE_WHY];
+};
+
 /* As records where records go, else as any program complains. */
 static void tell_fault(void *arg, const char *text)
 {
-    (void)arg;
+    struct first_fault *first = arg;
+
+    if (first->text[0] == '\0') {
+        snprintf(first->text, sizeof(first->text), "%s", text);
+    }
     if (gord_log_is_journal()) {
         gord_log(GORD_LOG_ERROR, 0, "%s", text);
     } else {
@@ -63,6 +72,18 @@ static enum gord_exit check_config(const struct gord_config *config, struct gord
     return GORD_EXIT_OK;
 }
 
+/* Whether we can take over. What would keep us from starting is to be found while the former one runs. */
+static enum gord_exit answer(const char *question, const struct gord_config *config,
+                             struct gord_faults *faults)
+{
+    gord_check_config(config, faults);
+    if (faults->count != 0) {
+        gord_upgrade_refuse(((struct first_fault *)faults->arg)->text);
+        return GORD_EXIT_USAGE;
+    }
+    return gord_upgrade_answer(question);
+}
+
 static enum gord_exit run(struct gord_config *config, struct gord_faults *faults,
                           struct gord_upgrade *upgrade)
 {
@@ -78,7 +99,8 @@ static enum gord_exit run(struct gord_config *config, struct gord_faults *faults
 
 int main(int argc, char **argv)
 {
-    struct gord_faults faults = {.tell = tell_fault};
+    struct first_fault first = {""};
+    struct gord_faults faults = {.tell = tell_fault, .arg = &first};
     struct gord_config config;
     struct gord_upgrade upgrade;
 
@@ -95,7 +117,7 @@ int main(int argc, char **argv)
     gord_log_init(GORD_LOG_NOTICE, GORD_JOURNAL_SOCKET);
     int result = gord_config_parse(argc, argv, &faults, &config);
     if (result < 0 && question != NULL) {
-        puts("it finds faults in the configuration");
+        gord_upgrade_refuse(first.text);
     }
     if (result != 0) {
         gord_upgrade_fini(&upgrade);
@@ -105,7 +127,7 @@ int main(int argc, char **argv)
     result = gord_log_use(config.log_format, GORD_JOURNAL_SOCKET);
     enum gord_exit code = GORD_EXIT_USAGE;
     if (question != NULL) {
-        code = gord_upgrade_answer(question);
+        code = answer(question, &config, &faults);
     } else if (result == 0) {
         code = run(&config, &faults, &upgrade);
     } else {

@@ -19,7 +19,7 @@
 
 #include "gor/handover.pb-c.h"
 
-enum { GORD_HANDOVER_FORMAT = 1, GORD_UPGRADE_WHY = 256 };
+enum { GORD_HANDOVER_FORMAT = 1, GORD_UPGRADE_WHY = 1024 };
 
 struct gord_upgrade {
     char path[PATH_MAX]; /* of the binary, as it was started */

@@ -20,7 +20,7 @@
 #define YES "takes over\n"
 #define LIMIT_NS (10 * GOR_SECOND)
 
-enum { ANSWER_BYTES = GORD_UPGRADE_WHY - 64 };
+enum { PATH_SHOWN = 100, ANSWER_BYTES = GORD_UPGRADE_WHY - PATH_SHOWN - 32 };
 
 struct gord_asking {
     struct gord_asking_opts opts;
@@ -70,6 +70,11 @@ enum gord_exit gord_upgrade_answer(const char *question)
     return GORD_EXIT_USAGE;
 }
 
+void gord_upgrade_refuse(const char *fault)
+{
+    printf("it finds faults in the configuration%s%s\n", fault[0] != '\0' ? ": " : "", fault);
+}
+
 /* ------------------------------------------------------------------ the end */
 
 static void on_closed(uv_handle_t *handle)
@@ -106,7 +111,7 @@ static void answer(struct gord_asking *asking, int result, const char *what)
     char why[GORD_UPGRADE_WHY] = "";
 
     if (result != 0) {
-        snprintf(why, sizeof(why), "%.100s does not take over: %.120s", asking->path, what);
+        snprintf(why, sizeof(why), "%.*s does not take over: %s", PATH_SHOWN, asking->path, what);
     }
     gord_asking_drop(asking);
     opts.answered(opts.arg, result, why);

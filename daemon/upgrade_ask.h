@@ -43,4 +43,7 @@ const char *gord_upgrade_question(int *argc, char **argv);
  * line on stdout. */
 enum gord_exit gord_upgrade_answer(const char *question);
 
+/* The answer when it has not: `fault` is the first, and may be "". */
+void gord_upgrade_refuse(const char *fault);
+
 #endif

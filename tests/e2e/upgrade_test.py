@@ -268,11 +268,45 @@ class Upgrade(unittest.TestCase):
         job = self.program("exec sleep 1000")
         with open(path, "w", encoding="ascii") as file:
             file.write("grace = soon\n")
-        self.refuse("it finds faults in the configuration")
+        self.refuse(f"it finds faults in the configuration: {path}:1: grace")
         self.assertEqual(self.client.get(job).state, e2e.RUNNING)
         with open(path, "w", encoding="ascii") as file:
             file.write("grace = 2s\n")
         self.upgrade()
+        self.client.jobs("Cancel", ids=[job])
+        self.assertEqual(self.client.wait(job).outcome, e2e.CANCELLED)
+
+    def test_faults_of_files_that_it_names_are_found_as_well(self):
+        folder = tempfile.mkdtemp(prefix="gor")
+        self.addCleanup(shutil.rmtree, folder)
+        pki, plugins, secret = (os.path.join(folder, name) for name in ("pki", "plugins", "secret"))
+        made = gorctl("tls", "init", pki)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        ca, cert, key = (os.path.join(pki, name) for name in ("ca.crt", "server.crt", "server.key"))
+        os.mkdir(plugins, 0o755)
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("whsec_" + 40 * "A" + "\n")
+        os.chmod(secret, 0o600)
+        self.begin("--listen", "127.0.0.1:0", "--tls-cert", cert, "--tls-key", key, "--tls-ca", ca,
+                   "--plugin-dir", plugins, "--webhook-secret-file", secret)
+        job = self.program("exec sleep 1000")
+        pid = self.client.get(job).pid
+        os.chmod(secret, 0o644)
+        self.refuse("--webhook-secret-file: the secrets of webhooks in")
+        os.chmod(secret, 0o600)
+        for path, option in ((secret, "webhook-secret-file"), (key, "tls-key"),
+                             (plugins, "plugin-dir")):
+            os.rename(path, path + "-away")
+            told = gorctl("daemon", "upgrade", GOR_HOST=self.gord.socket)
+            self.assertNotEqual(told.returncode, 0, told.stdout)
+            for said in (told.stderr, self.gord.stderr()):
+                self.assertRegex(said, "it finds faults in the configuration: "
+                                       f"--{option}.*'{path}'.*No such file")
+            self.assertEqual(self.client.get(job).pid, pid)
+            self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+            os.rename(path + "-away", path)
+        self.upgrade()
+        self.assertEqual(self.client.get(job).state, e2e.RUNNING)
         self.client.jobs("Cancel", ids=[job])
         self.assertEqual(self.client.wait(job).outcome, e2e.CANCELLED)
 
