@@ -41,7 +41,8 @@ static int file_of(const char *text)
 static int file_of_webhook(const struct gord_exec *exec)
 {
     const Gor__V1__HookOf *of = exec->webhook;
-    const struct gord_signer *signer = of->foreign ? NULL : exec->run->signer;
+    bool ours = of->made_case == GOR__V1__HOOK_OF__MADE_OURS && of->ours;
+    const struct gord_signer *signer = ours ? exec->run->signer : NULL;
     struct gord_signature signature;
 
     if (signer != NULL) {

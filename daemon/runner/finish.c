@@ -151,6 +151,8 @@ static int enter(struct gord_runner *runner, const struct ended *ended, const st
         }
         of.url = (char *)(uintptr_t)hook->url;
         of.document = document;
+        of.made_case = GOR__V1__HOOK_OF__MADE_OURS;
+        of.ours = 1;
     }
     retry.retries = HOOK_RETRIES;
     exec.n_env = hook->n_env;

@@ -279,6 +279,17 @@ bool gord_import_would_run(struct gord_import *import, const Gor__V1__JobSpec *w
            gord_submit_has_places(import->service, gord_submit_kind(&spec), count, why);
 }
 
+/* What a later gord may know, which need not be so because somebody says it here. */
+static void drop_unknown(ProtobufCMessage *message)
+{
+    for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+        free(message->unknown_fields[i].data);
+    }
+    free(message->unknown_fields);
+    message->unknown_fields = NULL;
+    message->n_unknown_fields = 0;
+}
+
 /* What it sends, if it is a webhook. Hidden URLs are for those that have ended. Our signature says that we
  * made the document, which is to be taken on trust from those only who may change anything anyway. */
 static bool sends_right(const struct gord_import *import, const Gor__V1__JobSpec *spec,
@@ -287,14 +298,18 @@ static bool sends_right(const struct gord_import *import, const Gor__V1__JobSpec
     Gor__V1__HookOf *of = spec->hook_of;
     char wrong[GORD_URL_WHY];
 
-    if (of == NULL || of->url[0] == '\0') {
+    if (of == NULL) {
+        return true;
+    }
+    drop_unknown(&of->base);
+    if (import->call == NULL || !gord_owner_may_all(import->call)) {
+        of->made_case = GOR__V1__HOOK_OF__MADE__NOT_SET;
+    }
+    if (of->url[0] == '\0') {
         return true;
     }
     if (!gord_url_check(of->url, wrong)) {
         return gord_refuse(why, WIRE_INVALID_ARGUMENT, "job.spec.hook_of.url %s", wrong);
-    }
-    if (import->call == NULL || !gord_owner_may_all(import->call)) {
-        of->foreign = 1;
     }
     return strlen(of->document) <= GORD_WEBHOOK_MAX ||
            gord_refuse(why, WIRE_INVALID_ARGUMENT,

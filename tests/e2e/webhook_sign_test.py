@@ -193,31 +193,57 @@ class SignedOptions(unittest.TestCase):
 
 
 class Imported(ImportTest):
-    def test_what_a_submitter_brings_is_not_signed(self):
-        """A signature says that this gord made the document, and who imports can write anything."""
+    def exported_hook(self):
+        """The lines of one that waits to be sent, and who would get it."""
         receiver = receiver_for(self, 0)
         ended = self.client.exec("true", on_finish_url=receiver.url())
         receiver.next()
         hook, = hooks_of(self.client, ended)
         lines = self.ok("export", "--jobs-only", "--reveal", "--from-id", str(hook)).lines
-        lines[0]["job"]["spec"]["hook_of"]["document"] = json.dumps({"job": 1, "outcome": "forged"})
-        forged = self.file(lines)
         self.client.jobs("Cancel", ids=[hook])
+        return receiver, hook, lines
+
+    def test_only_what_operators_bring_is_signed(self):
+        """A signature says that a gord made the document, and who imports can write anything."""
+        receiver, hook, lines = self.exported_hook()
+        of = lines[0]["job"]["spec"]["hook_of"]
+        self.assertIs(of["ours"], True)
+        of["document"] = json.dumps({"job": 1, "outcome": "forged"})
+        ours = self.file(lines)
+        del of["ours"]  # as of a gord that does not know what it has made, and what others
+        whose = self.file(lines, "whose.ndjson")
         secrets = os.path.join(self.gord.folder, "secrets")
         write_secrets(secrets, SECRETS[0])
-        for role, want in (("submitter", []), ("operator", SECRETS[:1])):
+        for role, path, want in (("submitter", ours, []), ("operator", ours, SECRETS[:1]),
+                                 ("operator", whose, [])):
             gord, client = self.other("--webhook-secret-file", secrets, "--listen", "127.0.0.1:0")
             port = re.findall(r"listening on 127.0.0.1 port (\d+)", gord.stderr())[-1]
             made = ctl.run("token", "create", "--json", "--role", role, "--user", str(os.getuid()),
                            host=gord.socket)
             env = ctl.environment(f"127.0.0.1:{port}", GOR_TOKEN=made.json["secret"])
-            done = ctl.run("import", "--live=submit", forged, env=env)
+            done = ctl.run("import", "--live=submit", path, env=env)
             self.assertEqual(done.code, 0, done)
             self.assertEqual(signed_by(receiver.next()), want)
             client.wait(hook)
-            self.assertEqual(client.get(hook).spec.hook_of.foreign, not want)
+            self.assertEqual(client.get(hook).spec.hook_of.ours, bool(want))
+            out = ctl.run("export", "--jobs-only", host=gord.socket)
+            self.assertEqual("ours" in out.lines[0]["job"]["spec"]["hook_of"], bool(want))
             client.jobs("Rerun", ids=[hook])
             self.assertEqual(signed_by(receiver.next()), want)
+
+    def test_what_a_later_gord_may_know_of_it_is_not_kept(self):
+        receiver, hook, _ = self.exported_hook()
+        receiver.go.set()
+        job = self.client.get(hook, reveal=True)
+        field = b"\x9a\x06\x06future"  # 99, of bytes
+        job.spec.hook_of.MergeFromString(field)
+        self.assertIn(field, job.spec.hook_of.SerializeToString())
+        _, client = self.other()
+        result, = client.call("Store", "Import", iter([client.message("ImportRequest").FromString(
+            self.client.message("ImportRequest", job=job).SerializeToString())]))
+        of = client.get(result.id).spec.hook_of
+        self.assertTrue(of.ours)
+        self.assertNotIn(field, of.SerializeToString())
 
 
 if __name__ == "__main__":
