@@ -40,8 +40,8 @@ OPTIONS = ("--keep-jobs", str(KEEP_JOBS), "--keep-age", f"{KEEP_S}s",
            "--gomaxprocs", "2")
 ROUND_S = 20
 CRONS = (("steady", "every 3s"), ("even", "*/2 * * * * *"), ("odd", "1-59/7 * * * * *"))
-# What there may be more of at the end than before the load: threads, of which the runtime, as Go's,
-# keeps those that it needed at a time; and descriptors that are opened at first use and kept.
+# What there may be more of at the end than before the load: threads, of which those that are not
+# needed end after a minute; and descriptors that are opened at first use and kept.
 # SQLite closes none of a database in which it has locks but uses it for the next reader: as many as
 # there were readers at a time, which are backups and the one that is always there.
 BASE = {"threads": 16, "goroutines": 0, "children": 0, "connections": 0}
