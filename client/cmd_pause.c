@@ -108,12 +108,23 @@ static void show_resumed(const ProtobufCMessage *reply, void *arg)
     show_queue((const Gor__V1__Queue *)reply, "resumed");
 }
 
+/* When the pause ends as far as we can tell, for a gord that knows no `for_ns`: it would have no end there. */
+static int64_t end_of(const struct arguments *arguments)
+{
+    int64_t now_ns = gorctl_now();
+
+    if (arguments->for_ns == 0) {
+        return arguments->until_ns;
+    }
+    return arguments->for_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + arguments->for_ns;
+}
+
 static int call_queue(const struct arguments *arguments, bool pause)
 {
     Gor__V1__PauseQueueRequest pausing = GOR__V1__PAUSE_QUEUE_REQUEST__INIT;
     Gor__V1__ResumeQueueRequest resuming = GOR__V1__RESUME_QUEUE_REQUEST__INIT;
     pausing.name = resuming.name = (char *)(uintptr_t)arguments->selector.queue;
-    pausing.until_ns = arguments->until_ns;
+    pausing.until_ns = end_of(arguments);
     pausing.for_ns = arguments->for_ns; /* from when it is taken, however long that takes */
     struct gorctl_call call = {.path = pause ? "/gor.v1.Queues/PauseQueue"
                                              : "/gor.v1.Queues/ResumeQueue",

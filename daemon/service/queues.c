@@ -15,7 +15,7 @@
 #include "gor/v1/queues.pb-c.h"
 
 #define PAUSE_OVER_NS \
-    (24 * 3600 * INT64_C(1000000000)) /* so long ago may a pause be meant to end */
+    (24 * 3600 * INT64_C(1000000000)) /* what ended longer ago was never meant to be a pause */
 
 /* A change on its way to the disk. */
 struct setting {
@@ -394,30 +394,48 @@ static void set_paused(struct gord_service *service, struct rpc_call *call, cons
 /* What cannot be meant; NULL: it can. Requests take their time, so a moment may be over when they come. */
 static const char *wrong_pause(const Gor__V1__PauseQueueRequest *request, int64_t now_ns)
 {
-    if (request->until_ns != 0 && request->for_ns != 0) {
-        return "until_ns and for_ns exclude each other; give one of them";
-    }
     if (request->for_ns < 0 || request->for_ns > INT64_MAX - now_ns) {
         return "for_ns is out of range";
     }
-    if (request->until_ns != 0 && request->until_ns < now_ns - PAUSE_OVER_NS) {
+    if (request->for_ns == 0 && request->until_ns != 0 &&
+        request->until_ns < now_ns - PAUSE_OVER_NS) {
         return "until_ns is more than a day in the past";
     }
     return NULL;
+}
+
+/* Others may have paused it, for longer. */
+static void leave_as_it_is(struct gord_service *service, struct rpc_call *call, const char *name)
+{
+    if (!is_open(service, call, name)) {
+        return;
+    }
+    const struct gord_resource *queue = gord_queues_find(table_of(service), GORD_QUEUE, name);
+    if (queue == NULL) {
+        unknown(call, GORD_QUEUE, name);
+        return;
+    }
+    gord_fail(call, WIRE_FAILED_PRECONDITION,
+              "the time until which queue '%s' was to be paused is over; it is left as it is, %s",
+              name, gord_resource_is_paused(queue) ? "paused" : "not paused");
 }
 
 GORD_METHOD(gord_queues_pause_queue)
 {
     const Gor__V1__PauseQueueRequest *request = (const Gor__V1__PauseQueueRequest *)message;
     int64_t now_ns = gord_event_clock();
-    int64_t until_ns = request->for_ns != 0 ? now_ns + request->for_ns : request->until_ns;
     const char *wrong = wrong_pause(request, now_ns);
 
     if (wrong != NULL) {
         gord_fail(call, WIRE_INVALID_ARGUMENT, "%s", wrong);
         return;
     }
-    set_paused(user, call, request->name, until_ns == 0 || until_ns > now_ns, until_ns);
+    int64_t until_ns = request->for_ns != 0 ? now_ns + request->for_ns : request->until_ns;
+    if (until_ns != 0 && until_ns <= now_ns) {
+        leave_as_it_is(user, call, request->name);
+        return;
+    }
+    set_paused(user, call, request->name, true, until_ns);
 }
 
 GORD_METHOD(gord_queues_resume_queue)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Queues, pools of tokens, priorities, why a job waits; over a kill of the daemon too."""
 
+import os
 import time
+from concurrent import futures
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
@@ -108,15 +110,14 @@ class Queues(ctl.GorctlTest):
         self.ok("pause", "-q", "calm", "--for", "100ms")
         self.assertEqual(self.client.wait(self.queued("-q", "calm")).outcome, e2e.SUCCEEDED)
 
-    def test_pause_whose_time_is_over_ends_at_once(self):
+    def test_pause_whose_time_is_over_is_none(self):
         def pause(**fields):
             return self.client.call("Queues", "PauseQueue", name="brief", **fields)
 
-        def refused(text, **fields):
+        def refused(text, code=e2e.grpc.StatusCode.INVALID_ARGUMENT, **fields):
             with self.assertRaises(e2e.grpc.RpcError) as caught:
                 pause(**fields)
-            self.assertEqual((caught.exception.code(), caught.exception.details()),
-                             (e2e.grpc.StatusCode.INVALID_ARGUMENT, text))
+            self.assertEqual((caught.exception.code(), caught.exception.details()), (code, text))
 
         second, day = 10 ** 9, 24 * 3600 * 10 ** 9
         self.ok("queue", "create", "brief")
@@ -126,19 +127,57 @@ class Queues(ctl.GorctlTest):
         shown = pause(for_ns=day)
         self.assertTrue(shown.paused)
         self.assertTrue(before + day <= shown.paused_until_ns <= time.time_ns() + day)
-        refused("until_ns and for_ns exclude each other; give one of them", until_ns=1, for_ns=1)
         refused("for_ns is out of range", for_ns=-1)
         refused("for_ns is out of range", for_ns=2 ** 63 - 1)
-        for until in (-1, 1, before - day - second):
+        for until in (-2 ** 63, -1, 1, before - day - second):
             refused("until_ns is more than a day in the past", until_ns=until)
         self.assertIn("queue 'brief' is paused", self.why(waits)["text"])
-        shown = pause(until_ns=before - day + 3600 * second)
-        self.assertEqual((shown.paused, shown.paused_until_ns), (False, 0))
+        over = e2e.grpc.StatusCode.FAILED_PRECONDITION
+        was = "the time until which queue 'brief' was to be paused is over; it is left as it is, "
+        refused(was + "paused", over, until_ns=before - day + 3600 * second)
+        self.assertIn("queue 'brief' is paused", self.why(waits)["text"])
+        for until in (1, before - second, before + 10 * second):  # says nothing to who knows more
+            before = time.time_ns()
+            shown = pause(for_ns=day, until_ns=until)
+            self.assertTrue(before + day <= shown.paused_until_ns <= time.time_ns() + day)
+        self.ok("resume", "-q", "brief")
         self.assertEqual(self.client.wait(waits).outcome, e2e.SUCCEEDED)
+        refused(was + "not paused", over, until_ns=before)
+        with self.assertRaises(e2e.grpc.RpcError) as caught:
+            self.client.call("Queues", "PauseQueue", name="nobody", until_ns=before)
+        self.assertEqual(caught.exception.code(), e2e.grpc.StatusCode.NOT_FOUND)
         # By the time that it is taken it is over.
         self.assertEqual(self.ok("pause", "-q", "brief", "--for", "1ns").text,
                          "queue brief not paused: the time for that is over; 0 queued\n")
         self.assertEqual(self.client.wait(self.queued("-q", "brief")).outcome, e2e.SUCCEEDED)
+
+    def test_a_pause_has_its_end_at_an_older_gord_as_well(self):
+        """Which does not know for_ns, and takes what it knows."""
+        asked, second = [], 10 ** 9
+
+        def pause(request, _):
+            asked.append(request)
+            return self.client.message("Queue", name="brief", paused=True)
+
+        handler = e2e.grpc.unary_unary_rpc_method_handler(
+            pause, self.client.message("PauseQueueRequest").FromString,
+            lambda reply: reply.SerializeToString())
+        server = e2e.grpc.server(futures.ThreadPoolExecutor(2))
+        server.add_generic_rpc_handlers([e2e.grpc.method_handlers_generic_handler(
+            "gor.v1.Queues", {"PauseQueue": handler})])
+        path = os.path.join(self.gord.folder, "older")
+        server.add_insecure_port("unix:" + path)
+        server.start()
+        self.addCleanup(server.stop, None)
+        before = time.time_ns()
+        for options in (("--for", "5s"), ("--for", "100000d"), ()):
+            done = ctl.run("pause", "-q", "brief", *options, host=path)
+            self.assertEqual(done.code, 0, done)
+        brief, long, ever = asked
+        self.assertEqual(brief.for_ns, 5 * second)
+        self.assertTrue(before + 5 * second <= brief.until_ns <= time.time_ns() + 5 * second)
+        self.assertTrue(long.until_ns >= long.for_ns > 0)
+        self.assertEqual((ever.for_ns, ever.until_ns), (0, 0))
 
     def test_jobs_are_meant_by_their_queue(self):
         self.ok("queue", "create", "meant", "1")
