@@ -36,10 +36,18 @@ static uint32_t draw(uint32_t bound)
     return (uint32_t)(((mixed >> 32) * bound) >> 32);
 }
 
+/* Two may arm at once, if one of them is held up between its steps for as long as it takes to be due
+ * again: then the bit may be set by the second when zero has been met and passed. That is not armed. */
+static bool is_armed(void)
+{
+    return gor__observes(GOR__OBSERVE_LATENCY) &&
+           __atomic_load_n(&gor__latency.to_pass, __ATOMIC_RELAXED) < PASS_MAX;
+}
+
 void gor__latency_arm(int64_t now)
 {
     int64_t due = __atomic_load_n(&gor__latency.next_at, __ATOMIC_RELAXED);
-    if (gor__observes(GOR__OBSERVE_LATENCY) || now < due ||
+    if (is_armed() || now < due ||
         !__atomic_compare_exchange_n(&gor__latency.next_at, &due,
                                      now + ARM_NS_MIN + draw(ARM_NS_SPREAD), false,
                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {

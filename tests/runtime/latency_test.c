@@ -3,6 +3,8 @@
  * its counts stand for all switches, and that it tells who waited from who did not. */
 #include <pthread.h>
 
+#include "runtime/sched/latency.h"
+#include "runtime/sched/observe.h"
 #include "tests/runtime/help.h"
 
 /* ---------------------------------------------------------------- buckets */
@@ -128,6 +130,13 @@ static void check_counts(void (*work)(struct gor_chan *c))
 
 GO_TEST(latencies_of_woken_goroutines_count_for_all_switches)
 {
+    check_counts(work_by_channel);
+}
+
+GO_TEST(latencies_go_on_after_two_have_armed_the_sampler_at_once)
+{
+    __atomic_store_n(&gor__latency.to_pass, UINT32_MAX, __ATOMIC_RELAXED);
+    gor__observe(GOR__OBSERVE_LATENCY, true);
     check_counts(work_by_channel);
 }
 
