@@ -41,7 +41,7 @@ struct gord_exec {
     int64_t stop_until_ns;          /* how long that one may take; 0: it has not been sent */
     bool oom;                       /* the kernel killed it for want of memory */
     struct gord_use use;
-    struct gord_webhook_tail tail; /* of what a webhook's process said; its reader's, then ours */
+    struct gord_webhook_line last_line; /* that a webhook's process said; its reader's, then ours */
 };
 
 /* ------------------------------------------------------------------ exec_start.c */

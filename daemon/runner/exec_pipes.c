@@ -125,7 +125,7 @@ static void read_pipe(void *arg)
         if (got > 0) {
             gord_logfile_append(&pipe->exec->run->log, pipe->stream, buffer, (size_t)got);
             if (pipe->stream == GORD_STDERR && pipe->exec->webhook != NULL) {
-                gord_webhook_heard(&pipe->exec->tail, buffer, (size_t)got);
+                gord_webhook_heard(&pipe->exec->last_line, buffer, (size_t)got);
             }
         }
     }

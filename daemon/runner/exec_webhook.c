@@ -109,7 +109,7 @@ void gord_exec_take_answer(struct gord_exec *exec, struct gord_result *result)
         }
         return;
     }
-    gord_webhook_answer_of(&exec->tail, gord_event_clock(), &answer);
+    gord_webhook_answer_of(&exec->last_line, gord_event_clock(), &answer);
     result->is_final = gord_webhook_is_refused(&answer);
     result->wait_ns = answer.wait_ns;
     count(exec, result->is_final ? GORD_WEBHOOK_REFUSED : GORD_WEBHOOK_FAILED);

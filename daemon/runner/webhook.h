@@ -45,18 +45,18 @@ struct gord_webhook_answer {
     int64_t wait_ns; /* what Retry-After asks for, with 429 and 503; 0: nothing */
 };
 
-/* The end of what it wrote to its standard error. */
-enum { GORD_WEBHOOK_TAIL = 256 };
-struct gord_webhook_tail {
+/* The last line that it wrote to its standard error, as far as it has come. */
+enum { GORD_WEBHOOK_LINE = 256 };
+struct gord_webhook_line {
     size_t length;
-    char text[GORD_WEBHOOK_TAIL + 1];
+    char text[GORD_WEBHOOK_LINE + 1];
 };
 
-/* It has written that; the last of it is kept. */
-void gord_webhook_heard(struct gord_webhook_tail *tail, const char *bytes, size_t count);
+/* It has written that as well. */
+void gord_webhook_heard(struct gord_webhook_line *line, const char *bytes, size_t count);
 
-/* Of what it has written in all; `now_ns` is the wall clock's time, for a Retry-After that names one. */
-void gord_webhook_answer_of(const struct gord_webhook_tail *tail, int64_t now_ns,
+/* By the last line in all; `now_ns` is the wall clock's time, for a Retry-After that names one. */
+void gord_webhook_answer_of(const struct gord_webhook_line *last, int64_t now_ns,
                             struct gord_webhook_answer *out);
 
 /* Will it be answered so however often it is sent? Most of 400 to 499 say that the request is wrong. */

@@ -17,21 +17,18 @@ enum { SECONDS_MAX = 366 * 86400 };
 enum { REQUEST_TIMEOUT = 408, TOO_EARLY = 425, TOO_MANY_REQUESTS = 429 };
 enum { UNAVAILABLE = 503 };
 
-void gord_webhook_heard(struct gord_webhook_tail *tail, const char *bytes, size_t count)
+/* One line after the other; of a long one the beginning, which has the status, and its end if it has come. */
+void gord_webhook_heard(struct gord_webhook_line *line, const char *bytes, size_t count)
 {
-    if (count >= GORD_WEBHOOK_TAIL) {
-        bytes += count - GORD_WEBHOOK_TAIL;
-        count = GORD_WEBHOOK_TAIL;
-        tail->length = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (line->length > 0 && line->text[line->length - 1] == '\n') {
+            line->length = 0;
+        }
+        if (bytes[i] == '\n' || line->length < GORD_WEBHOOK_LINE - 1) {
+            line->text[line->length++] = bytes[i];
+        }
     }
-    size_t keep = GORD_WEBHOOK_TAIL - count;
-    if (tail->length > keep) {
-        memmove(tail->text, tail->text + tail->length - keep, keep);
-        tail->length = keep;
-    }
-    memcpy(tail->text + tail->length, bytes, count);
-    tail->length += count;
-    tail->text[tail->length] = '\0';
+    line->text[line->length] = '\0';
 }
 
 /* A number of seconds, or a time as HTTP writes it ("Sun, 06 Nov 1994 08:49:37 GMT"); 0: neither, or
@@ -55,34 +52,31 @@ static int64_t read_wait(const char *text, int64_t now_ns)
     return seconds * SECOND_NS;
 }
 
-/* The last line, without its end, in `out`; "" if that is not curl's word on the answer. */
-static const char *last_line(const struct gord_webhook_tail *tail, char out[GORD_WEBHOOK_TAIL + 1])
+/* What curl's word on the answer says, without the end of the line, in `out`; "" if it is none. */
+static const char *word_on_answer(const struct gord_webhook_line *line,
+                                  char out[GORD_WEBHOOK_LINE + 1])
 {
-    size_t length = tail->length;
-
-    if (length == 0 || tail->text[length - 1] != '\n') {
+    if (line->length == 0 || line->text[line->length - 1] != '\n') {
         return ""; /* it was ended before it could say all of it */
     }
-    memcpy(out, tail->text, --length);
-    out[length] = '\0';
-    char *line = memrchr(out, '\n', length);
-    line = line != NULL ? line + 1 : out;
-    return strncmp(line, MARK, strlen(MARK)) == 0 ? line + strlen(MARK) : "";
+    memcpy(out, line->text, line->length - 1);
+    out[line->length - 1] = '\0';
+    return strncmp(out, MARK, strlen(MARK)) == 0 ? out + strlen(MARK) : "";
 }
 
-void gord_webhook_answer_of(const struct gord_webhook_tail *tail, int64_t now_ns,
+void gord_webhook_answer_of(const struct gord_webhook_line *last, int64_t now_ns,
                             struct gord_webhook_answer *out)
 {
-    char room[GORD_WEBHOOK_TAIL + 1];
-    const char *line = last_line(tail, room);
+    char room[GORD_WEBHOOK_LINE + 1];
+    const char *word = word_on_answer(last, room);
     int status = 0;
 
-    for (; isdigit((unsigned char)*line) && status < 100; line++) {
-        status = status * 10 + (*line - '0');
+    for (; isdigit((unsigned char)*word) && status < 100; word++) {
+        status = status * 10 + (*word - '0');
     }
-    *out = (struct gord_webhook_answer){.status = status >= 100 && *line == ' ' ? status : 0};
+    *out = (struct gord_webhook_answer){.status = status >= 100 && *word == ' ' ? status : 0};
     if (out->status == TOO_MANY_REQUESTS || out->status == UNAVAILABLE) {
-        out->wait_ns = read_wait(line + 1, now_ns);
+        out->wait_ns = read_wait(word + 1, now_ns);
     }
 }
 
@@ -102,6 +96,8 @@ const char *gord_webhook_answer_text(const struct gord_webhook_answer *answer, c
                  (long long)(answer->wait_ns / SECOND_NS));
     } else if (answer->status >= 400) {
         snprintf(out, out_bytes, "answered %d", answer->status);
+    } else if (answer->status >= 300) {
+        snprintf(out, out_bytes, "answered %d, and redirections are not followed", answer->status);
     } else {
         out[0] = '\0';
     }

@@ -190,10 +190,10 @@ TEST(input_quotes_what_curl_would_read_otherwise)
 /* What is made of that text. */
 static struct gord_webhook_answer answer_of(const char *said)
 {
-    struct gord_webhook_tail tail = {0};
+    struct gord_webhook_line line = {0};
     struct gord_webhook_answer answer;
-    gord_webhook_heard(&tail, said, strlen(said));
-    gord_webhook_answer_of(&tail, 784111777 * SECOND_NS + SECOND_NS / 2, &answer);
+    gord_webhook_heard(&line, said, strlen(said));
+    gord_webhook_answer_of(&line, 784111777 * SECOND_NS + SECOND_NS / 2, &answer);
     return answer;
 }
 
@@ -214,24 +214,40 @@ TEST(answer_is_read_from_the_last_line)
 
 TEST(answer_is_found_at_the_end_of_much_and_of_bits)
 {
-    struct gord_webhook_tail tail = {0};
+    struct gord_webhook_line line = {0};
     struct gord_webhook_answer answer;
     char much[1000];
     const char last[] = "\nanswer: 503 30\n";
     memset(much, 'x', sizeof(much));
-    gord_webhook_heard(&tail, "answer: 404 \n", 13);
-    gord_webhook_heard(&tail, much, sizeof(much));
+    gord_webhook_heard(&line, "answer: 404 \n", 13);
+    gord_webhook_heard(&line, much, sizeof(much));
     for (size_t i = 0; i < strlen(last); i++) {
-        gord_webhook_heard(&tail, last + i, 1);
+        gord_webhook_heard(&line, last + i, 1);
     }
-    CHECK_EQ(tail.length, GORD_WEBHOOK_TAIL);
-    gord_webhook_answer_of(&tail, 0, &answer);
+    CHECK_EQ(line.length, strlen(last) - 1);
+    gord_webhook_answer_of(&line, 0, &answer);
     CHECK_EQ(answer.status, 503);
     CHECK_EQ(answer.wait_ns, 30 * SECOND_NS);
-    gord_webhook_heard(&tail, much, 100);
-    gord_webhook_heard(&tail, "\n", 1);
-    gord_webhook_answer_of(&tail, 0, &answer);
+    gord_webhook_heard(&line, much, 100);
+    gord_webhook_heard(&line, "\n", 1);
+    gord_webhook_answer_of(&line, 0, &answer);
     CHECK_EQ(answer.status, 0);
+}
+
+/* Whoever answers chooses how long his Retry-After is. */
+TEST(answer_is_found_in_a_line_that_is_too_long)
+{
+    char said[1000];
+    for (size_t blanks = GORD_WEBHOOK_LINE - 20; blanks < GORD_WEBHOOK_LINE + 20; blanks++) {
+        snprintf(said, sizeof(said), "curl: error\nanswer: 404 %*s\n", (int)blanks, "x");
+        CHECK_EQ(answer_of(said).status, 404);
+        snprintf(said, sizeof(said), "answer: 404 %*s\nanswer: 503 30\n", (int)blanks, "x");
+        CHECK_EQ(answer_of(said).status, 503);
+        snprintf(said, sizeof(said), "answer: 404 %*s", (int)blanks, "x"); /* cut off */
+        CHECK_EQ(answer_of(said).status, 0);
+    }
+    snprintf(said, sizeof(said), "answer: 503 30%*s\n", 600, "");
+    CHECK_EQ(answer_of(said).wait_ns, 30 * SECOND_NS);
 }
 
 TEST(answer_says_how_long_to_wait)
@@ -271,6 +287,9 @@ TEST(answers_that_no_other_try_would_change)
     answer = (struct gord_webhook_answer){.status = 500};
     CHECK_STR(gord_webhook_answer_text(&answer, out, sizeof(out)), "answered 500");
     answer = (struct gord_webhook_answer){.status = 302};
+    CHECK_STR(gord_webhook_answer_text(&answer, out, sizeof(out)),
+              "answered 302, and redirections are not followed");
+    answer = (struct gord_webhook_answer){.status = 200};
     CHECK_STR(gord_webhook_answer_text(&answer, out, sizeof(out)), "");
 }
 

@@ -151,12 +151,14 @@ class OwnWebhooks(ctl.GorctlTest):
         with socket.socket() as taken:  # bound, but nobody listens
             taken.bind(("127.0.0.1", 0))
             nobody = f"http://127.0.0.1:{taken.getsockname()[1]}/"
-            for url, code in ((nobody, 7), (receiver.url(), 47)):
+            for url, why in ((nobody, "exit code 7; retry 1 of 3"),
+                             (receiver.url(), "exit code 47: answered 302, and redirections are not "
+                                              "followed; retry 1 of 3")):
                 job = self.submit("--on-finish-url", url, "--", "true")
                 self.client.wait(job)
                 hook, = hooks_of(self.client, job)
                 event = self.client.wait_state(hook, e2e.WAITING)
-                self.assertIn(f"exit code {code}; retry 1 of 3", event.reason)
+                self.assertIn(why, event.reason)
                 self.client.jobs("Cancel", ids=[hook])
         self.assertEqual(receiver.next()["path"], "/hook")
         self.assertTrue(receiver.got.empty())
