@@ -93,6 +93,10 @@ static const char *take_line(const char *line, struct gord_signer *signer)
         return "is no secret, which is 'whsec_' and base64";
     }
     size_t pads = strspn(text + letters, "=");
+    if (text[letters + pads] == ' ' || text[letters + pads] == '\t') {
+        return "has more behind its secret; put each secret on a line of its own, and remarks on "
+               "lines with '#' in front";
+    }
     if (text[letters + pads] != '\0' || pads > 2 || (letters + pads) % 4 != 0) {
         return "is not base64 behind its 'whsec_'";
     }
@@ -111,6 +115,20 @@ static const char *take_line(const char *line, struct gord_signer *signer)
     return NULL;
 }
 
+/* Blanks around it are nothing. */
+static char *strip(char *line)
+{
+    static const char blanks[] = " \t\r";
+
+    line += strspn(line, blanks);
+    size_t length = strlen(line);
+    while (length > 0 && strchr(blanks, line[length - 1]) != NULL) {
+        length--;
+    }
+    line[length] = '\0';
+    return line;
+}
+
 /* A fault says which line it is, and not what is in it. Blank lines, and those with a '#' in front, are
  * nothing. */
 static int take_lines(char *text, const char *path, char why[GORD_SIGNER_WHY],
@@ -121,8 +139,7 @@ static int take_lines(char *text, const char *path, char why[GORD_SIGNER_WHY],
 
     for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
         number++;
-        line += strspn(line, " \t");
-        line[strcspn(line, " \t\r")] = line[0] == '#' ? line[0] : '\0';
+        line = strip(line);
         const char *fault = line[0] == '\0' || line[0] == '#' ? NULL : take_line(line, signer);
         if (fault != NULL) {
             snprintf(why, GORD_SIGNER_WHY, "%s:%u: the line %s", path, number, fault);

@@ -115,6 +115,9 @@ TEST(what_is_no_secret_is_refused_and_not_shown)
     check_refused("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdH===", -EINVAL, "not base64");
     check_refused("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBka-_wdHh8=", -EINVAL, "not base64");
     check_refused("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY=", -EINVAL, "24 to 64 bytes"); /* 23 */
+    check_refused(SECRET " " OTHER, -EINVAL, ":1: the line has more behind its secret");
+    check_refused(OTHER "\n" SECRET "\t# the old one\n", -EINVAL, ":2: the line has more behind");
+    check_refused("whsec_ " SECRET, -EINVAL, ":1: the line is no secret");
     char much[200] = "whsec_";
     memset(much + 6, 'A', 88); /* 66 */
     check_refused(much, -EINVAL, "24 to 64 bytes");
