@@ -80,8 +80,11 @@ bool gord_violation_find(const ProtobufCMessageDescriptor *type, const char *tex
     }
     out->field[found] = '\0';
     size_t between = strspn(walk.text, ":. ");
-    /* "ids, 'all' and a selector exclude each other" makes no sense without its first word. */
-    out->what = walk.text[0] == ',' || walk.text[between] == '\0' ? text : walk.text + between;
+    const char *rest = walk.text + between;
+    /* "ids, 'all' and a selector exclude each other" makes no sense without its first word, nor does
+     * "spec.delay_ns and spec.not_before_ns exclude each other". */
+    bool one_of_several = walk.text[0] == ',' || strncmp(rest, "and ", strlen("and ")) == 0;
+    out->what = one_of_several || rest[0] == '\0' ? text : rest;
     return true;
 }
 

@@ -39,6 +39,9 @@ TEST(path_is_what_the_text_begins_with)
     check_found(SUBMIT, "spec.after: each names a job", "spec.after", "each names a job");
     check_found(SUBMIT, "spec.exec.argv[0], the program, is an empty text", "spec.exec.argv[0]",
                 "spec.exec.argv[0], the program, is an empty text");
+    check_found(SUBMIT, "spec.delay_ns and spec.not_before_ns exclude each other", "spec.delay_ns",
+                "spec.delay_ns and spec.not_before_ns exclude each other");
+    check_found(SUBMIT, "spec.name andante is odd", "spec.name", "andante is odd");
     check_found(LIST, "limit is 5000; it is at most 1000", "limit", "is 5000; it is at most 1000");
     check_found(LIST, "limit", "limit", "limit");
 }

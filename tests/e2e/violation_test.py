@@ -72,6 +72,9 @@ class Violations(e2e.GordTest):
                 ({"on_finish_url": "ftp://a/"},
                  ("spec.on_finish_url", "does not begin with http:// or https://")),
                 ({"timeout_ns": -1}, ("spec.timeout_ns", "is out of range: 0 (none) to ten years")),
+                ({"delay_ns": 1, "not_before_ns": 1},
+                 ("spec.delay_ns", "spec.delay_ns and spec.not_before_ns exclude each other: give "
+                                   "one of them")),
                 ({"labels": {"": "x"}}, ("spec.labels", None)),
                 ({"start_before_ns": -1}, ("spec.start_before_ns", "is before 1970; 0 means never"))):
             told = self.refused(INVALID, client.submit, client.exec_spec("true", **fields))
