@@ -81,9 +81,15 @@ static bool is_named(const struct field *field, const char *name, size_t length)
     return strlen(field->name) == length && strncmp(name, field->name, length) == 0;
 }
 
-/* NULL: there is none. `command` may be NULL. */
-static const char *find(const char *command, const char *name, size_t length)
+/* NULL: there is none. `command` may be NULL. `of_job`: of the job of an entry of the calendar, which has a
+ * name of its own besides that of the entry. */
+static const char *find(const char *command, bool of_job, const char *name, size_t length)
 {
+    static const struct field job_name = {"name", "--name"};
+
+    if (of_job && is_named(&job_name, name, length)) {
+        return job_name.option;
+    }
     for (size_t i = 0; command != NULL && i < sizeof(specials) / sizeof(specials[0]); i++) {
         if (strcmp(specials[i].command, command) == 0 &&
             is_named(&specials[i].field, name, length)) {
@@ -110,7 +116,7 @@ static const char *option_at(const char *command, const char *text, size_t *out_
     if (prefix == 0 || text[*out_length] == '[') {
         return NULL;
     }
-    return find(command, text + prefix, *out_length - prefix);
+    return find(command, prefix == sizeof(job) - 1, text + prefix, *out_length - prefix);
 }
 
 char *gorctl_fields_as_options(const char *command, const char *text)

@@ -29,6 +29,7 @@ TEST(fields_are_named_by_the_options_that_set_them)
     check("spec.on_stuck is KILL without spec.heartbeat_ns, which",
           "--on-stuck is KILL without --heartbeat, which");
     check("spec.job.priority is 1", "--priority is 1");
+    check("spec.job.name has 300 bytes", "--name has 300 bytes"); /* spec.name is the entry's */
     check("spec.queue", "--queue");
     check("spec.on_finish_url has no host", "--on-finish-url has no host");
 }
