@@ -102,9 +102,10 @@ class OwnWebhooks(ctl.GorctlTest):
                 re.finditer(r'^gord_webhook_tries_total\{result="(\w+)"\} (\d+)$', page, re.M)}
 
     def test_what_is_refused_is_not_sent_again(self):
-        receiver = receiver_for(self, 404, 410)
+        long = 600 * "x"
+        receiver = receiver_for(self, 404, (410, long))
         before = self.tries()
-        for code in (404, 410):
+        for code, later in ((404, ""), (410, long)):
             job = self.submit("--on-finish-url", receiver.url("/s3cret"), "--", "true")
             self.client.wait(job)
             hook, = hooks_of(self.client, job)
@@ -114,7 +115,7 @@ class OwnWebhooks(ctl.GorctlTest):
                               f"answered {code}, which another try would not change"))
             self.assertEqual(len(self.client.get(hook, with_attempts=True).attempts), 1)
             self.assertEqual(self.client.logs(hook, 1), f"so {code}\n".encode())
-            self.assertTrue(self.client.logs(hook, 2).endswith(f"answer: {code} \n".encode()))
+            self.assertTrue(self.client.logs(hook, 2).endswith(f"answer: {code} {later}\n".encode()))
             self.assertEqual(receiver.next()["document"]["job"], job)
             self.assertIn(f"the webhook of job {job} is not sent again: {receiver.url('/(hidden)')} "
                           f"answered {code}", self.gord.stderr())
