@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/debug/raw.h"
+#include "runtime/sched/cells.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
 #include "runtime/sched/sched.h"
@@ -166,6 +167,7 @@ static void leave_out(struct gor__leak_mark *mark)
         add_memory(mark, table.list, table.bytes);
     }
     gor__reach_arenas(&mark->reach, add_memory, mark);
+    gor__cells_each(add_memory, mark); /* stacks as well, of those who hibernate */
     for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
         leave_out_machine(mark, m);
     }

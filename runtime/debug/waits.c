@@ -3,6 +3,7 @@
 #include "runtime/debug/waits.h"
 
 #include "runtime/debug/peek.h"
+#include "runtime/sched/cold.h"
 #include "runtime/sched/goroutine.h"
 #include "runtime/sched/limit.h"
 #include "runtime/sched/pool.h"
@@ -30,14 +31,24 @@ static void look_at_own_queue(const struct gor__g *g, struct tour *tour)
         g->waiter.queue == NULL || (g->waiter.token != 0 && g->waiter.token != wake);
 }
 
-/* An open wait with a token may have a context, which it then stands on the list of. The limit lies on
- * its stack, unless it was another wait's: then it is anything, but has no such token. */
+/* The limit lies on its stack, which may hibernate: what cannot be read there lies in a cell. */
+static bool read_limit(const struct gor__g *g, struct gor__limit *out_limit)
+{
+    uintptr_t address = (uintptr_t)g->limit;
+    size_t bytes = sizeof *out_limit;
+    return address != 0 &&
+           ((g->stack != NULL && gor__cold_read(g->stack, address, out_limit, bytes) == bytes) ||
+            gor__peek(out_limit, address, bytes) == bytes);
+}
+
+/* An open wait with a token may have a context, which it then stands on the list of. What `limit` points
+ * to was another wait's unless it has one: then it is anything, but has no such token. */
 static void visit_context(const struct gor__g *g, struct tour *tour)
 {
     struct gor__limit limit;
     uint64_t token = __atomic_load_n(&g->wake, __ATOMIC_ACQUIRE);
-    if (g->limit == NULL || gor__peek(&limit, (uintptr_t)g->limit, sizeof limit) != sizeof limit ||
-        limit.watch.g != g || limit.watch.token != token || limit.watchers == NULL) {
+    if (!read_limit(g, &limit) || limit.watch.g != g || limit.watch.token != token ||
+        limit.watchers == NULL) {
         return;
     }
     if (!limit.watch.listed) {

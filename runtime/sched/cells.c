@@ -265,6 +265,13 @@ uint64_t gor__cells_taken(void)
     return __atomic_load_n(&all.taken, __ATOMIC_RELAXED);
 }
 
+void gor__cells_each(void (*visit)(void *arg, const void *memory, size_t bytes), void *arg)
+{
+    for (const struct chunk *chunk = all.chunks; chunk != NULL; chunk = chunk->next) {
+        visit(arg, chunk, CHUNK);
+    }
+}
+
 void gor__cells_fini(void)
 {
     while (all.chunks != NULL) {

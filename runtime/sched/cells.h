@@ -25,6 +25,9 @@ void gor__cell_give_back(char *cell);
 /* Make cells that were given back free for others, and their memory the kernel's where it can. */
 void gor__cells_collect(void);
 
+/* All memory that cells may lie in, piece by piece. Not while anybody takes one. */
+void gor__cells_each(void (*visit)(void *arg, const void *memory, size_t bytes), void *arg);
+
 /* Bytes of the kernel's memory that slabs may have, and bytes of the cells that are taken. Any
  * thread. */
 uint64_t gor__cells_memory(void);
