@@ -49,6 +49,9 @@ class Cores(Case):
     def test_written_with_all_stacks(self):
         self.check(self.write("goroutine core"))
 
+    def test_written_while_all_hibernate(self):
+        self.check(self.write("goroutine core", GOR_HIBERNATE="always"))
+
     def test_written_by_gdb_alone_where_guards_are_mappings(self):
         self.check(self.write("generate-core-file", GOR_MEMORY="mprotect"))
 

@@ -95,6 +95,7 @@ class Session:
 
     def halt_in_zoo(self, arguments="", place="all_there"):
         """Run the zoo up to there."""
+        self.do("handle SIGSEGV nostop noprint pass")  # brings stacks back that hibernate
         self.do(f"break {place}")
         said = self.do(f"run {arguments}")
         if f"{place} ()" not in said:

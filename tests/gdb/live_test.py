@@ -232,6 +232,20 @@ class Times(Case):
         self.assertIn("all_there ()", gdb.do("frame"))
         self.assertIn("it will begin in count_run", gdb.do("goroutine all bt"))
 
+    def test_those_that_hibernate(self):
+        gdb = self.session(ZOO, GOR_HIBERNATE="always")
+        gdb.halt_in_zoo()
+        ids = gdb.ids()
+        listed = gdb.do("info goroutines")
+        asleep = [name for name in ("receive_for_ever", "send_for_ever", "want_tickets", "want_news")
+                  if re.search(rf"(?m)^  {ids[name]} .* {name} +\(it hibernates\) ", listed)]
+        if not asleep and gdb.do("print hibernate.off") != "$1 = false\n":
+            self.skipTest("nobody hibernates here")
+        self.assertTrue(asleep, listed)
+        said = gdb.do(f"goroutine {ids[asleep[0]]} bt")
+        self.assertIn("has no stack to look at: it hibernates; what was on its stack lies elsewhere", said)
+        self.assertIn("`goroutine core FILE' writes it where it belongs", said)
+
     def test_crowd(self):
         gdb = self.session(ZOO)
         gdb.halt_in_zoo("crowd 2000" if SANITIZE else "crowd 50000")

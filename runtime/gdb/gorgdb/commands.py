@@ -7,7 +7,7 @@ from gorgdb.cores import write_core
 from gorgdb.library import selected_thread
 from gorgdb.places import Names, users_frame
 from gorgdb.table import Table
-from gorgdb.world import HOW_MISSING, MISSING, NOT_YET, World
+from gorgdb.world import HIBERNATES, HOW_MISSING, HOW_TO_WAKE, MISSING, NOT_YET, World
 
 SHOWN_AT_FIRST = 100
 
@@ -79,7 +79,8 @@ the thread, not on the goroutine."""
         if why == NOT_YET:
             return (f"{why}; it will begin in {self._names.function(g.fn)}, and was made by "
                     f"{self._names.call(g.created_at)}")
-        return f"{why}; {HOW_MISSING}" if why == MISSING else why
+        how = {MISSING: HOW_MISSING, HIBERNATES: HOW_TO_WAKE}.get(why)
+        return f"{why}; {how}" if how else why
 
     def _go_to(self, world, g):
         """Select it, and its innermost frame outside the library."""

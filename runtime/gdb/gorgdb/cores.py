@@ -67,10 +67,14 @@ def readable_end(low, top):
 
 
 def stack_in_use(world, g):
-    """Address and bytes of its stack, from where it stands to the top; none if it has no stack."""
+    """Address and bytes of its stack, from where it stands to the top, also if it hibernates; none if it
+    has no stack."""
     low, top = world.stack(g)
     if g.address in world.on_threads() or not low < g.sp < top:
         return readable_end(low, top)
+    kept = world.kept(g)
+    if kept is not None:
+        return g.sp, kept
     start = max(g.sp - BELOW, low)
     return start, gdb.selected_inferior().read_memory(start, top - start)
 

@@ -16,7 +16,7 @@ from gorgdb.library import GOROUTINE, OTHER_LIBRARY, POOL, Library, enum_values
 # What is read of struct gor__g, and what it is called here.
 FIELDS = {"context.sp": "sp", "stack": "stack", "state": "state", "reason": "reason", "flags": "flags",
           "thread_locks": "thread_locks", "waiting_since": "waiting_since", "fn": "fn", "id": "id",
-          "parent": "parent", "created_at": "created_at"}
+          "parent": "parent", "created_at": "created_at", "cell": "cell"}
 CODES = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q",
          (1, True): "b", (2, True): "h", (4, True): "i", (8, True): "q"}
 
@@ -66,8 +66,11 @@ PAGE = 4096         # a top is less than that below the end
 NOT_YET = "it has not run yet"
 MOVING = "it is just being switched to or from"
 MISSING = "its stack is missing in the core file"
+HIBERNATES = "it hibernates"
 HOW_MISSING = ("gdb's own generate-core-file leaves stacks out on Linux 6.13 and later; `goroutine core "
                "FILE' writes all of them, and so does the kernel")
+HOW_TO_WAKE = ("what was on its stack lies elsewhere until it goes on: `goroutine core FILE' writes it where it "
+               "belongs, to be looked at there, and dumps show it (gor_dump, SIGQUIT)")
 
 
 class Spot:
@@ -95,6 +98,8 @@ class World:
         states = enum_values("enum gor_state")
         self.waiting = states["GOR_WAITING"]
         self._dead = (states["GOR_TERMINATED"], states["GOR_CREATED"])
+        cold = enum_values("enum gor__cold")
+        self._kept_when = (cold["GOR__FROZEN"], cold["GOR__THAWING"])
         self.states = self.library.texts("state_names", GOROUTINE)
         self.reasons = self.library.texts("reason_names", GOROUTINE)
         self._now = None
@@ -186,6 +191,17 @@ class World:
         end = (place + PAGE - 1) & -PAGE
         return end - bytes_, place - place % STACK_ALIGNED
 
+    def kept(self, g):
+        """What is on its stack from its stored pointer to the top, if it hibernates; else None. See
+        runtime/sched/cold.h."""
+        low, top = self.stack(g)
+        if not g.cell or not low < g.sp < top:
+            return None
+        stack = gdb.Value(g.stack).cast(gdb.lookup_type("struct gor__stack").pointer())
+        if int(stack["cold"]) not in self._kept_when:
+            return None
+        return self._read(g.cell, top - g.sp)
+
     def _stored(self, g):
         """Its registers, if it left its stack and has not come back; else None."""
         low, top = self.stack(g)
@@ -237,7 +253,9 @@ class World:
         registers = self._stored(g)
         if registers is None:
             return Spot(why=NOT_YET)
-        return Spot(registers=registers) if registers[0] else Spot(why=MISSING)
+        if registers[0]:
+            return Spot(registers=registers)
+        return Spot(why=MISSING if self.kept(g) is None else HIBERNATES)
 
     def current(self):
         """Address of the one that is looked at, or is on the selected thread; 0: none."""
