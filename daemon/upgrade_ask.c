@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/runner/children.h"
 #include "daemon/store/schema.h"
 #include "runtime/gor.h"
 
@@ -94,7 +95,7 @@ static void end_process(struct gord_asking *asking)
         (void)kill(-asking->pid, SIGKILL);
     }
     close(asking->pidfd);
-    (void)waitpid(asking->pid, NULL, WNOHANG); /* else the reaper does */
+    (void)gord_children_wait(asking->pid, NULL, WNOHANG, NULL); /* else the reaper does */
 }
 
 void gord_asking_drop(struct gord_asking *asking)

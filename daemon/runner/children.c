@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,13 +94,78 @@ void gord_children_forget(struct gord_children *children, pid_t pid, struct gord
     pthread_mutex_unlock(&children->lock);
 }
 
+/* ------------------------------------------------------------------ orphans */
+
+enum { LIST_TRIES = 16 };
+
+/* Of this process, as the children are. */
+static _Atomic uint64_t reaps_begun;
+static _Atomic uint64_t reaps_done;
+
+pid_t gord_children_wait(pid_t pid, int *out_status, int flags, struct rusage *out_rusage)
+{
+    atomic_fetch_add(&reaps_begun, 1);
+    pid_t got = wait4(pid, out_status, flags, out_rusage);
+    atomic_fetch_add(&reaps_done, 1);
+    return got;
+}
+
+struct list {
+    pid_t *pids; /* owned */
+    size_t count;
+    size_t room;
+};
+
+static int add_to_list(void *arg, pid_t pid)
+{
+    struct list *list = arg;
+
+    if (list->count == list->room) {
+        size_t room = list->room > 0 ? list->room * 2 : 64;
+        pid_t *pids = realloc(list->pids, room * sizeof(*pids));
+        if (pids == NULL) {
+            return -ENOMEM;
+        }
+        list->pids = pids;
+        list->room = room;
+    }
+    list->pids[list->count++] = pid;
+    return 0;
+}
+
+/* All of them, read while none was reaped: the kernel goes on from the last it told, and if that is gone
+ * by the number of those before, which are fewer then. False: it did not come about. */
+static bool read_list(const struct gord_children *children, struct list *list)
+{
+    for (int i = 0; i < LIST_TRIES; i++) {
+        uint64_t done = atomic_load(&reaps_done);
+        uint64_t begun = atomic_load(&reaps_begun);
+        list->count = 0;
+        if (gord_proc_each_listed(children->list_fd, add_to_list, list) != 0) {
+            return false;
+        }
+        if (begun == done && atomic_load(&reaps_begun) == begun) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int gord_children_each_orphan(struct gord_children *children, int (*visit)(void *arg, pid_t pid),
                               void *arg)
 {
-    if (children->list_fd < 0) {
-        return gord_proc_each(visit, arg);
+    struct list list = {NULL, 0, 0};
+    int result = 0;
+
+    if (children->list_fd < 0 || !read_list(children, &list)) {
+        result = gord_proc_each(visit, arg);
+    } else {
+        for (size_t i = 0; i < list.count && result == 0; i++) {
+            result = visit(arg, list.pids[i]);
+        }
     }
-    return gord_proc_each_listed(children->list_fd, visit, arg);
+    free(list.pids);
+    return result;
 }
 
 /* ------------------------------------------------------------------ reaping */
@@ -139,7 +206,7 @@ static void reap_orphan(struct gord_children *children, const struct gord_orphan
     struct gord_child *child = find_child(children, orphan->group);
     struct rusage rusage;
 
-    if (wait4(orphan->pid, NULL, WNOHANG, &rusage) > 0 && child != NULL) {
+    if (gord_children_wait(orphan->pid, NULL, WNOHANG, &rusage) > 0 && child != NULL) {
         gord_use_add(&child->left, &rusage, 0);
     }
 }

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "daemon/event/use.h"
@@ -55,9 +56,13 @@ int gord_children_end(struct gord_children *children, pid_t pid);
 /* A job's process has been reaped; what of its group was reaped before is added to *use. */
 void gord_children_forget(struct gord_children *children, pid_t pid, struct gord_use *use);
 
+/* wait4, by which alone children are reaped: the kernel's list of them leaves some out when others are
+ * reaped while it is read. */
+pid_t gord_children_wait(pid_t pid, int *out_status, int flags, struct rusage *out_rusage);
+
 /* Call visit(arg, pid) for each child of ours that we did not start, and for some that we did, until
  * it answers non-zero; answers that, else 0. Where the kernel has no list of them (no
- * CONFIG_PROC_CHILDREN), for every process. */
+ * CONFIG_PROC_CHILDREN), or cannot be read without children being reaped, for every process. */
 int gord_children_each_orphan(struct gord_children *children, int (*visit)(void *arg, pid_t pid),
                               void *arg);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "daemon/runner/children.h"
 #include "daemon/runner/exec.h"
 
 /* After a process that we ended: how long what it left behind may still write. */
@@ -170,7 +171,7 @@ void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result)
 
     gord_process_end(&run->process);
     do {
-        got = wait4(exec->tree.leader, &status, 0, &rusage);
+        got = gord_children_wait(exec->tree.leader, &status, 0, &rusage);
     } while (got < 0 && errno == EINTR);
     gord_children_forget(&run->env->children, exec->tree.leader, &exec->use);
     if (got > 0) {

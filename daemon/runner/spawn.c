@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/runner/children.h"
 #include "daemon/runner/text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
@@ -314,7 +315,7 @@ int gord_spawn_start(const struct gord_spawn *spec, pid_t *out_pid, int *out_pid
         c.failed_step = STEP_EXEC;
         describe(spec, &c, error, error_bytes);
     } else if (c.failed_step != STEP_NONE) {
-        waitpid(pid, NULL, 0);
+        (void)gord_children_wait(pid, NULL, 0, NULL);
         close(pidfd);
         result = -c.failed_errno;
         describe(spec, &c, error, error_bytes);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/runner/children.h"
 #include "daemon/runner/proc.h"
 #include "runtime/gor.h"
 
@@ -53,7 +54,7 @@ static bool reap(struct ending *ending, pid_t pid)
 {
     struct rusage rusage;
 
-    if (wait4(pid, NULL, WNOHANG, &rusage) <= 0) {
+    if (gord_children_wait(pid, NULL, WNOHANG, &rusage) <= 0) {
         return false; /* the reaper had it, or it lives */
     }
     gord_use_add(ending->use, &rusage, 0);
