@@ -217,7 +217,7 @@ static bool join_machines(void)
     for (struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
         all = join_machine(m, deadline, deadline_inside) && all;
     }
-    return all;
+    return gor__machines_await_ended(deadline_inside) && all;
 }
 
 static int stop_locked(void)

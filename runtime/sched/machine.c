@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
@@ -33,11 +35,11 @@ enum {
     WANT_STOP = 4,
     WANT_LOOK = 8,
     WANT_ASLEEP = 16,
-    WANT_JOIN = 32,
+    WANT_FREE_ENDED = 32,
 };
 
-#define JOIN_AGAIN_NS \
-    (5 * GOR_MILLISECOND) /* what the host does at the end of a thread may take long */
+/* What the host does at the end of a thread may take long. */
+#define LOOK_AGAIN_NS (5 * GOR_MILLISECOND)
 
 /* Take a P if there is an idle one: whoever wanted this thread left the work to it. */
 static void begin(struct gor__m *m)
@@ -62,6 +64,13 @@ static void take_off_list(struct gor__m *m)
     __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count - 1, __ATOMIC_RELAXED);
 }
 
+static void want(uint32_t what)
+{
+    if (__atomic_fetch_or(&gor__sched.wanted, what, __ATOMIC_ACQ_REL) == 0) {
+        gor__futex_wake(&gor__sched.wanted, 1);
+    }
+}
+
 /* For a thread that ends. Not while the world stands: who has stopped it may go through the list. False
  * when the runtime stops: whoever stops it joins what is listed, and goes through it without the lock. */
 static bool unlist(struct gor__m *m)
@@ -74,8 +83,9 @@ static bool unlist(struct gor__m *m)
             take_off_list(m);
             m->next = gor__sched.ended;
             gor__sched.ended = m;
+            want(WANT_FREE_ENDED);
         }
-        gor__mutex_unlock(&gor__sched.lock);
+        gor__mutex_unlock(&gor__sched.lock); /* the last that it does with what is the runtime's */
         if (!stands) {
             return may;
         }
@@ -91,13 +101,6 @@ static void unmake(struct gor__m *m)
     take_off_list(m);
     gor__mutex_unlock(&gor__sched.lock);
     gor__memory_release(m, sizeof *m);
-}
-
-static void want(uint32_t what)
-{
-    if (__atomic_fetch_or(&gor__sched.wanted, what, __ATOMIC_ACQ_REL) == 0) {
-        gor__futex_wake(&gor__sched.wanted, 1);
-    }
 }
 
 static void *machine_main(void *arg)
@@ -121,7 +124,8 @@ static void *machine_main(void *arg)
     gor__fault_thread_fini(m);
     gor__tls_m = NULL;
     if (m->ends && unlist(m)) {
-        want(WANT_JOIN);
+        /* Not to be joined: a process may end any moment, and ThreadSanitizer tells of those that were not. */
+        pthread_detach(pthread_self());
     }
     return NULL;
 }
@@ -184,9 +188,14 @@ void gor__free_trash(void)
     }
 }
 
-/* Join those that have ended and gone; when to look again for the others. Not detached instead: gor_stop
- * must not return while a thread of ours runs destructors of the host's. */
-static int64_t join_ended(void)
+/* Whether the thread has gone, with the destructors that the host has for its thread-locals. */
+static bool has_gone(const struct gor__m *m)
+{
+    return syscall(SYS_tgkill, getpid(), m->tid, 0) < 0 && errno == ESRCH;
+}
+
+/* Free those whose threads have gone; when to look again for the others. */
+static int64_t free_ended(void)
 {
     gor__mutex_lock(&gor__sched.lock);
     struct gor__m *m = gor__sched.ended;
@@ -195,18 +204,29 @@ static int64_t join_ended(void)
     int64_t again = GOR_NEVER;
     while (m != NULL) {
         struct gor__m *next = m->next;
-        if (pthread_tryjoin_np(m->thread, NULL) == 0) {
+        if (has_gone(m)) {
             gor__memory_release(m, sizeof *m);
         } else {
             gor__mutex_lock(&gor__sched.lock);
             m->next = gor__sched.ended;
             gor__sched.ended = m;
             gor__mutex_unlock(&gor__sched.lock);
-            again = gor__monotonic_after(JOIN_AGAIN_NS);
+            again = gor__monotonic_after(LOOK_AGAIN_NS);
         }
         m = next;
     }
     return again;
+}
+
+bool gor__machines_await_ended(int64_t deadline)
+{
+    uint32_t never = 0;
+    int64_t again = free_ended();
+    while (again != GOR_NEVER && gor__monotonic() < deadline) {
+        (void)gor__futex_wait(&never, 0, again);
+        again = free_ended();
+    }
+    return again == GOR_NEVER;
 }
 
 /* The maker's; outlives the runtime. */
@@ -226,7 +246,7 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t do_errands(bool asleep)
 {
     int64_t next = earlier(gor__idle_stacks_look(), gor__asleep_turn(asleep));
-    next = earlier(next, join_ended());
+    next = earlier(next, free_ended());
     return errand != NULL ? earlier(next, errand()) : next;
 }
 
@@ -286,13 +306,6 @@ void gor__maker_stop(void)
 {
     want(WANT_STOP);
     pthread_join(gor__sched.maker, NULL);
-    /* Whoever stops the runtime joins these too. None ends any more. */
-    while (gor__sched.ended != NULL) {
-        struct gor__m *m = gor__sched.ended;
-        gor__sched.ended = m->next;
-        m->next = gor__sched.machines;
-        gor__sched.machines = m;
-    }
 }
 
 bool gor__machine_sleep(struct gor__m *m, int64_t deadline)

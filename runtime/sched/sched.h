@@ -44,7 +44,7 @@ struct gor__sched {
     uint32_t idle_proc_count;
     struct gor__m *idle_machines; /* atomic: who gives up spinning peeks */
     struct gor__m *machines;
-    struct gor__m *ended; /* Ms whose threads are ending, for the maker to join */
+    struct gor__m *ended; /* Ms whose threads are ending, for the maker to free */
     uint32_t machine_count;
     uint32_t machines_made;
     struct gor__m_queue waiting; /* Ms whose goroutine can go on at once, given a P */
@@ -229,6 +229,9 @@ void gor__maker_look_asleep(void);
 void gor__free_later(struct gor__trash *trash, void (*fn)(struct gor__trash *trash));
 /* Free what was thrown away; outside. */
 void gor__free_trash(void);
+/* Once the maker has stopped: wait for threads that ended before the runtime stopped. False: not all have
+ * gone by then. */
+bool gor__machines_await_ended(int64_t deadline);
 
 /* Sleep until woken, or until that moment of gor__monotonic: false then. */
 bool gor__machine_sleep(struct gor__m *m, int64_t deadline);
