@@ -128,28 +128,33 @@ static void hand_off(void)
     await_alone();
 }
 
-static _Atomic int hogs_left;
+static _Atomic bool preempted;
 
 static void hog(void *unused)
 {
-    struct timespec spent = {0};
     (void)unused;
-    while (spent.tv_sec == 0 && spent.tv_nsec < 50000000) {
-        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    while (!atomic_load_explicit(&preempted, memory_order_relaxed)) {
     }
-    atomic_fetch_sub(&hogs_left, 1);
+}
+
+static uint64_t preemptions(void)
+{
+    struct gor_stats stats;
+    check(gor_stats_get(&stats, false), "gor_stats_get");
+    return stats.preemptions;
 }
 
 static void preempt(void)
 {
     int procs = gor_gomaxprocs(0);
-    atomic_store(&hogs_left, procs + 1);
+    uint64_t before = preemptions();
     for (int i = 0; i <= procs; i++) {
         go("hog", hog, NULL);
     }
-    while (atomic_load(&hogs_left) > 0) {
+    while (preemptions() == before) {
         check(gor_sleep(GOR_MILLISECOND), "gor_sleep");
     }
+    atomic_store(&preempted, true);
     await_alone();
 }
 
