@@ -111,10 +111,10 @@ TEST(jobs_of_imports_have_ids_that_nothing_else_has)
     enum { IMPORTS = 4, JOBS = 40, ALL = 2 * IMPORTS * JOBS * 2 };
     static uint8_t names[ALL][GORD_REQUEST_BYTES];
     size_t count = 0;
-    for (uint8_t import = 0; import < IMPORTS; import++) {
+    for (int import = 0; import < IMPORTS; import++) {
         for (uint64_t id = 1; id <= JOBS; id++) {
             for (int64_t at_ns = 0; at_ns < 2; at_ns++) {
-                name_job(import, 0, id, at_ns, names[count++]);
+                name_job((uint8_t)import, 0, id, at_ns, names[count++]);
                 name_job(0, (uint8_t)(import + 1), id, at_ns, names[count++]);
             }
         }

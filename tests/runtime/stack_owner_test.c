@@ -36,19 +36,24 @@ TEST(a_stack_has_an_owner_only_once_it_was_given_to_one)
 static _Atomic bool over;
 static _Atomic uint64_t owners_seen;
 
+static void look_at(const struct gor__stacks_span *span)
+{
+    for (uint32_t slot = 0; slot < span->slots; slot++) {
+        const struct gor__g *g = gor__stack_g(&span->table[slot]);
+        if (g != NULL) {
+            CHECK_INT(gor__g_state(g), <, GOR_STATE_COUNT);
+            atomic_fetch_add(&owners_seen, 1);
+        }
+    }
+}
+
 static void *look_at_all_stacks(void *unused)
 {
     (void)unused;
     while (!atomic_load(&over)) {
         struct gor__stacks_span span;
         for (uint32_t i = 0; gor__stacks_arena(i, &span); i++) {
-            for (uint32_t slot = 0; slot < span.slots; slot++) {
-                const struct gor__g *g = gor__stack_g(&span.table[slot]);
-                if (g != NULL) {
-                    CHECK_INT(gor__g_state(g), <, GOR_STATE_COUNT);
-                    atomic_fetch_add(&owners_seen, 1);
-                }
-            }
+            look_at(&span);
         }
     }
     return NULL;
