@@ -93,8 +93,7 @@ struct gor__g {
     gor_id_t parent;
     const void *created_at;
     void (*fn)(void *arg);
-    char *
-        cell; /* while it hibernates: see cold.h; atomic. Never anything but a cell, for late readers */
+    char *cell; /* while it hibernates, see cold.h; atomic. Late readers find no other thing here */
     void *local;
     struct gor_defer *defers;
     struct gor_quota *quota; /* if GOR__G_COUNTED; then it lives as long as we do */
