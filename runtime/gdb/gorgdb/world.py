@@ -180,11 +180,15 @@ class World:
             yield m
             m = m["next"]
 
+    @staticmethod
+    def _record(g):
+        return gdb.Value(g.stack).cast(gdb.lookup_type("struct gor__stack").pointer())
+
     def stack(self, g):
         """Bounds of its stack; (0, 0): it has none yet."""
         if not g.stack:
             return 0, 0
-        stack = gdb.Value(g.stack).cast(gdb.lookup_type("struct gor__stack").pointer())
+        stack = self._record(g)
         place = int(stack["place"]) | int(stack["place_high"]) << 32
         class_ = place % STACK_ALIGNED - 1
         bytes_ = int(self.library.variable("gor__stack_kib")[class_]) << 10
@@ -197,8 +201,7 @@ class World:
         low, top = self.stack(g)
         if not g.cell or not low < g.sp < top:
             return None
-        stack = gdb.Value(g.stack).cast(gdb.lookup_type("struct gor__stack").pointer())
-        if int(stack["cold"]) not in self._kept_when:
+        if int(self._record(g)["cold"]) not in self._kept_when:
             return None
         return self._read(g.cell, top - g.sp)
 
