@@ -41,8 +41,7 @@ static void check_secret(const struct gord_config *config, struct gord_faults *f
     struct gord_signer *signer = NULL;
     char why[GORD_SIGNER_WHY], where[PATH_MAX + 64];
 
-    if (config->webhook_secret_file != NULL &&
-        gord_signer_new(config->webhook_secret_file, why, &signer) != 0) {
+    if (gord_signer_new(config->webhook_secret_file, why, &signer) != 0) {
         gord_fault(faults, "%s: %s",
                    gord_config_where(config, GORD_OPT_WEBHOOK_SECRET_FILE, where, sizeof(where)),
                    why);

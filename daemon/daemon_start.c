@@ -142,9 +142,7 @@ static enum gord_exit load_signer(const struct gord_config *config, struct gord_
 {
     char why[GORD_SIGNER_WHY];
 
-    *out_signer = NULL;
-    if (config->webhook_secret_file == NULL ||
-        gord_signer_new(config->webhook_secret_file, why, out_signer) == 0) {
+    if (gord_signer_new(config->webhook_secret_file, why, out_signer) == 0) {
         return GORD_EXIT_OK;
     }
     gord_log(GORD_LOG_ERROR, 0, "--webhook-secret-file: %s", why);

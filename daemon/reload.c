@@ -163,9 +163,6 @@ static int load_signer(const struct gord_config *fresh, struct gord_faults *faul
 {
     char why[GORD_SIGNER_WHY];
 
-    if (fresh->webhook_secret_file == NULL) {
-        return 0;
-    }
     int result = gord_signer_new(fresh->webhook_secret_file, why, out_signer);
     if (result != 0) {
         gord_fault(faults, "webhook-secret-file: %s", why);

@@ -105,8 +105,12 @@ int gord_signer_sign(const struct gord_signer *signer, const char *body, int64_t
 int gord_signer_new(const char *path, char why[GORD_SIGNER_WHY], struct gord_signer **out_signer)
 {
     struct gord_signature first;
-    struct gord_signer *signer = calloc(1, sizeof(*signer));
 
+    *out_signer = NULL;
+    if (path == NULL) {
+        return 0;
+    }
+    struct gord_signer *signer = calloc(1, sizeof(*signer));
     if (signer == NULL) {
         snprintf(why, GORD_SIGNER_WHY, "out of memory");
         return -ENOMEM;

@@ -20,7 +20,7 @@ enum { GORD_SIGNER_SECRETS = 4, GORD_SIGNER_WHY = 512 };
 
 struct gord_signer;
 
-/* From the file. 0; else what is wrong, as a sentence in `why`: -EACCES, -EINVAL, -EFBIG, -ENOMEM,
+/* From the file; NULL: no signer, which is no error. 0; else what is wrong, as a sentence in `why`: -EACCES, -EINVAL, -EFBIG, -ENOMEM,
  * -ENOTSUP, or the error of opening or reading it. */
 int gord_signer_new(const char *path, char why[GORD_SIGNER_WHY], struct gord_signer **out_signer);
 
