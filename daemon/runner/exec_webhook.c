@@ -14,8 +14,6 @@
 #include "daemon/event/ask.h"
 #include "daemon/runner/exec.h"
 
-#define SECOND_NS 1000000000LL
-
 /* A file in memory, that is nowhere else, with the text, to be read from its beginning. Its descriptor, or
  * -errno. */
 static int file_of(const char *text)
@@ -47,7 +45,7 @@ static int file_of_webhook(const struct gord_exec *exec)
 
     if (signer != NULL) {
         int result =
-            gord_signer_sign(signer, of->document, gord_event_clock() / SECOND_NS, &signature);
+            gord_signer_sign(signer, of->document, gord_event_clock() / GOR_SECOND, &signature);
         if (result != 0) {
             return result;
         }

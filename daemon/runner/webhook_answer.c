@@ -6,8 +6,8 @@
 #include <time.h>
 
 #include "daemon/runner/webhook.h"
+#include "runtime/gor.h"
 
-#define SECOND_NS 1000000000LL
 #define MARK "answer: "
 
 /* More than anybody waits, and few enough to count in nanoseconds. */
@@ -46,10 +46,10 @@ static int64_t read_wait(const char *text, int64_t now_ns)
         seconds = text[digits + strspn(text + digits, " \t\r")] == '\0' ? seconds : 0;
     } else if (strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &parts) != NULL) {
         /* A part of a second counts as one: rather late than early. */
-        seconds = (int64_t)timegm(&parts) - now_ns / SECOND_NS;
+        seconds = (int64_t)timegm(&parts) - now_ns / GOR_SECOND;
     }
     seconds = seconds < 0 ? 0 : seconds < SECONDS_MAX ? seconds : SECONDS_MAX;
-    return seconds * SECOND_NS;
+    return seconds * GOR_SECOND;
 }
 
 /* What curl's word on the answer says, without the end of the line, in `out`; "" if it is none. */
@@ -93,7 +93,7 @@ const char *gord_webhook_answer_text(const struct gord_webhook_answer *answer, c
         snprintf(out, out_bytes, "answered %d, which another try would not change", answer->status);
     } else if (answer->wait_ns > 0) {
         snprintf(out, out_bytes, "answered %d, Retry-After: %lld s", answer->status,
-                 (long long)(answer->wait_ns / SECOND_NS));
+                 (long long)(answer->wait_ns / GOR_SECOND));
     } else if (answer->status >= 400) {
         snprintf(out, out_bytes, "answered %d", answer->status);
     } else if (answer->status >= 300) {
