@@ -30,7 +30,8 @@ enum {
 
 /* The wall clock, by which jobs are old enough, may be set: it is looked at so often. */
 #define LOOK_NS ((int64_t)60 * 1000000000)
-#define REST_NS ((int64_t)1000000000) /* without work, until memory is given back */
+#define REST_NS ((int64_t)1000000000)         /* without work, until memory is given back */
+#define STRETCH_NS ((int64_t)60 * 1000000000) /* the same, with work or without */
 
 struct gord_store {
     struct gord_store_opts opts;
@@ -55,7 +56,8 @@ struct gord_store {
     bool new_keep; /* `keep` is for the writer to take */
     struct gord_keep keep;
 
-    bool stirred; /* the thread's, as the next three: it has worked since it rested */
+    bool stirred; /* the thread's, as the next four: it has worked since it rested */
+    int64_t rested_ns;
     struct gord_store_queue pending;
     struct gord_event **batch; /* owned; the transaction's events */
     size_t batch_room;
@@ -100,8 +102,10 @@ static bool next_turn(const struct gord_store *store, struct timespec *out_at)
         *out_at = in_ns(REST_NS);
         return true;
     }
-    *out_at = in_ns(wait_ns < BREATH_NS ? BREATH_NS : wait_ns < LOOK_NS ? wait_ns : LOOK_NS);
-    return wait_ns != INT64_MAX;
+    int64_t most_ns = store->opts.stretch_ns < LOOK_NS ? store->opts.stretch_ns : LOOK_NS;
+    wait_ns = wait_ns < most_ns ? wait_ns : most_ns;
+    *out_at = in_ns(wait_ns < BREATH_NS ? BREATH_NS : wait_ns);
+    return true;
 }
 
 /* Wait for work, or for a turn of our own. False: stop. Takes what came in. */
@@ -245,29 +249,42 @@ static bool commit_some(struct gord_store *store)
     return false;
 }
 
-/* A burst leaves a cache full of pages and holes behind, which nobody needs any more. */
+/* Whether to give memory back: nothing was to do but to look at the clock, or it is long ago. Who is asked
+ * for something all the time has no quiet moment, and calls that only read stir nothing here. */
+static bool is_to_rest(const struct gord_store *store, bool quiet)
+{
+    return (quiet && store->stirred) || now_ns() - store->rested_ns >= store->opts.stretch_ns;
+}
+
+/* A burst, or one large answer, leaves a cache full of pages and holes behind, which nobody needs any
+ * more. malloc gives nothing back by itself that lies below something in use; it is the whole daemon's
+ * memory, and this the thread that nobody waits for. */
 static void rest(struct gord_store *store)
 {
-    if (store->stirred) {
-        store->stirred = false;
-        gord_writer_rest(store->writer);
-        (void)malloc_trim(0);
-    }
+    store->stirred = false;
+    store->rested_ns = now_ns();
+    gord_writer_rest(store->writer);
+    (void)malloc_trim(0);
+    pthread_mutex_lock(&store->lock);
+    store->status.rests++;
+    pthread_mutex_unlock(&store->lock);
 }
 
 static void *run_writer(void *arg)
 {
     struct gord_store *store = arg;
     while (wait_for_work(store)) {
-        if (gord_store_queue_is_empty(&store->pending) && store->status.error == 0 &&
-            gord_writer_wait_ns(store->writer) > 0) {
-            rest(store); /* it was only a look at the clock */
-            continue;
+        bool quiet = gord_store_queue_is_empty(&store->pending) && store->status.error == 0 &&
+                     gord_writer_wait_ns(store->writer) > 0;
+        if (!quiet) {
+            store->stirred = true;
+            /* Nothing may be pending after a failure: then an empty transaction shows whether the disk
+             * takes writes again. */
+            while (commit_some(store) && !gord_store_queue_is_empty(&store->pending)) {
+            }
         }
-        store->stirred = true;
-        /* Nothing may be pending after a failure: then an empty transaction shows whether the disk
-         * takes writes again. */
-        while (commit_some(store) && !gord_store_queue_is_empty(&store->pending)) {
+        if (is_to_rest(store, quiet)) {
+            rest(store);
         }
     }
     return NULL;
@@ -554,6 +571,8 @@ static struct gord_store *new_store(const struct gord_store_opts *opts)
     pthread_cond_init(&store->work, &attr);
     pthread_condattr_destroy(&attr);
     store->opts = *opts;
+    store->opts.stretch_ns = opts->stretch_ns > 0 ? opts->stretch_ns : STRETCH_NS;
+    store->rested_ns = now_ns();
     store->opts.dir = NULL; /* borrowed only for the call */
     store->batch = malloc(BATCH_EVENTS * sizeof *store->batch);
     store->batch_room = BATCH_EVENTS;

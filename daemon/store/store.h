@@ -33,6 +33,8 @@ struct gord_store_opts {
     const char *dir; /* the state directory; exists */
     bool memory;     /* nothing survives the daemon but the next id and seq */
     struct gord_keep keep;
+    int64_t
+        stretch_ns; /* memory that is free is given back to the kernel this often; 0: each minute */
     uv_loop_t *loop; /* where the callbacks run */
     /* These `count` events, the next in order, are committed. */
     void (*committed)(void *arg, struct gord_event *const *events, size_t count);
@@ -57,6 +59,7 @@ struct gord_store_status {
     uint64_t commits;       /* transactions */
     uint64_t rows;          /* rows written */
     uint64_t backlog;       /* events put and not yet committed */
+    uint64_t rests;         /* how often memory was given back */
     int64_t last_commit_ns; /* how long the last transaction took */
     int64_t max_commit_ns;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The store: what goes in comes out again, now and after a restart. */
 #include <errno.h>
+#include <sched.h>
 
 #include <sqlite3.h>
 
@@ -116,6 +117,36 @@ TEST(life_of_a_process_is_found_after_a_restart)
     CHECK_EQ(gord_reader_job(reader, 0, false, &row), -ENOENT);
     CHECK_EQ(gord_reader_job(reader, UINT64_MAX, false, &row), -ENOENT);
     gord_reader_close(reader);
+    CHECK_EQ(box_close(&box), 0);
+}
+
+static uint64_t rests(struct box *box)
+{
+    struct gord_store_status status;
+    gord_store_status(box->store, &status);
+    return status.rests;
+}
+
+static void await_rest(struct box *box)
+{
+    for (uint64_t before = rests(box); rests(box) == before;) {
+        (void)sched_yield();
+    }
+}
+
+TEST(memory_is_given_back_without_work_and_with_it)
+{
+    struct box box;
+    CHECK_EQ(box_open_by(&box, &(struct gord_store_opts){.dir = fresh_dir(), .stretch_ns = 1}), 0);
+    await_rest(&box); /* others have used memory, for all it knows */
+    for (int i = 0; i < 10; i++) {
+        box_submit(&box, native_spec("job", 0));
+        await_rest(&box);
+    }
+    box_settle(&box);
+    CHECK_EQ(box_close(&box), 0);
+    CHECK_EQ(box_open(&box, fresh_dir(), false), 0);
+    CHECK_EQ(rests(&box), 0); /* a minute is not over yet */
     CHECK_EQ(box_close(&box), 0);
 }
 

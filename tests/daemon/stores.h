@@ -44,19 +44,17 @@ static inline void box_health(void *arg, int error, const char *text)
     snprintf(box->health_text, sizeof box->health_text, "%s", text);
 }
 
-/* What gord_store_open answers. On success also a table that goes on where the store stands. */
-static inline int box_open_with(struct box *box, const char *dir, bool memory,
-                                const struct gord_keep *keep)
+/* What gord_store_open answers to these, which need no loop and no callbacks. On success also a table that
+ * goes on where the store stands. */
+static inline int box_open_by(struct box *box, const struct gord_store_opts *wanted)
 {
     memset(box, 0, sizeof *box);
     CHECK_EQ(uv_loop_init(&box->loop), 0);
-    struct gord_store_opts opts = {.dir = dir,
-                                   .memory = memory,
-                                   .keep = keep != NULL ? *keep : (struct gord_keep){0},
-                                   .loop = &box->loop,
-                                   .committed = box_committed,
-                                   .health = box_health,
-                                   .arg = box};
+    struct gord_store_opts opts = *wanted;
+    opts.loop = &box->loop;
+    opts.committed = box_committed;
+    opts.health = box_health;
+    opts.arg = box;
     int err = gord_store_open(&opts, &box->start, box->text, &box->store);
     if (err != 0) {
         (void)uv_run(&box->loop, UV_RUN_DEFAULT);
@@ -70,6 +68,14 @@ static inline int box_open_with(struct box *box, const char *dir, bool memory,
     box->table = gord_job_table_new(&job_opts);
     CHECK(box->table != NULL);
     return 0;
+}
+
+static inline int box_open_with(struct box *box, const char *dir, bool memory,
+                                const struct gord_keep *keep)
+{
+    struct gord_store_opts opts = {
+        .dir = dir, .memory = memory, .keep = keep != NULL ? *keep : (struct gord_keep){0}};
+    return box_open_by(box, &opts);
 }
 
 static inline int box_open(struct box *box, const char *dir, bool memory)
