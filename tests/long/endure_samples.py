@@ -17,6 +17,7 @@ COLUMNS = {
     "rss": ("resident memory", "bytes"),
     "pss": ("its share of what is shared", "bytes"),
     "anon": ("memory of its own", "bytes"),
+    "mapped": ("files mapped", "bytes"),
     "heap": ("heap in use", "bytes"),
     "stacks": ("stacks of goroutines", "bytes"),
     "fds": ("descriptors", "descriptors"),
@@ -42,6 +43,12 @@ def read(path):
         return file.read()
 
 
+def mapped(pid):
+    """How much address space files have."""
+    spans = re.findall(r"^(\w+)-(\w+) (?:\S+ ){3}(?!0 )\d+ ", read(f"/proc/{pid}/maps"), re.M)
+    return sum(int(end, 16) - int(start, 16) for start, end in spans)
+
+
 def of_kernel(pid):
     """What /proc says of the process."""
     rollup = dict(re.findall(r"^(\w+):\s+(\d+) kB", read(f"/proc/{pid}/smaps_rollup"), re.M))
@@ -55,7 +62,7 @@ def of_kernel(pid):
             pass
     ticks = int(fields[11]) + int(fields[12])
     return {"rss": int(rollup["Rss"]) * 1024, "pss": int(rollup["Pss"]) * 1024,
-            "anon": int(rollup["Anonymous"]) * 1024, "fds": len(os.listdir(f"/proc/{pid}/fd")),
+            "anon": int(rollup["Anonymous"]) * 1024, "mapped": mapped(pid), "fds": len(os.listdir(f"/proc/{pid}/fd")),
             "threads": len(tasks), "children": children, "cpu": ticks / os.sysconf("SC_CLK_TCK")}
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The reckoning of tests/long finds what grows, what is amiss in the books, and nothing else."""
 
+import mmap
 import os
 import pathlib
 import random
@@ -16,6 +17,7 @@ sys.path[1:1] = [str(TESTS / "long"), str(TESTS / "e2e")]
 # pylint: disable=wrong-import-position
 import endure_books as books
 import endure_report as report
+import endure_samples as samples
 import gor_e2e as e2e
 
 MIB = 1 << 20
@@ -43,6 +45,19 @@ class Fit(unittest.TestCase):
 
     def test_a_short_run_tells_nothing(self):
         self.assertEqual(self.verdict(0.5, 100 * MIB), "too short to tell")
+
+    def test_what_is_not_judged_is_told(self):
+        row = report.Row([{"t": row["t"], "rss": row["heap"]} for row in rows(15, 30 * MIB)], "rss",
+                         ROUND_S)
+        self.assertEqual(row.verdict, "")
+        self.assertRegex(" | ".join(row.cells()), r"resident memory \| least \| .* \| \+[23].* \|  \| $")
+
+    def test_files_that_are_mapped_are_summed_up(self):
+        with tempfile.TemporaryFile() as file:
+            before = samples.mapped(os.getpid())
+            file.truncate(64 * MIB)
+            with mmap.mmap(file.fileno(), 64 * MIB), mmap.mmap(-1, 8 * MIB, mmap.MAP_PRIVATE):
+                self.assertEqual(samples.mapped(os.getpid()) - before, 64 * MIB)
 
     def test_slope_and_its_error(self):
         slope, error = report.fit([(0, 1), (1, 3), (2, 5), (3, 7)])
