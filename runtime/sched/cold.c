@@ -293,6 +293,15 @@ bool gor__cold_fault(const void *address)
     return mended;
 }
 
+__attribute__((used)) bool gor__cold_show(struct gor__stack *stack)
+{
+    /* Else this would wait for one that does not go on. */
+    if (gor__cold_state(stack) == GOR__FROZEN) {
+        thaw_for_another(stack);
+    }
+    return gor__cold_state(stack) == GOR__WARM;
+}
+
 /* ---- reading */
 
 GOR__RACY_BY_DESIGN static void copy_bytes(char *to, const char *from, size_t bytes)

@@ -59,6 +59,10 @@ bool gor__cold_fault(const void *address);
  * 0: it is not frozen, or no more. Any thread. */
 size_t gor__cold_read(const struct gor__stack *stack, uintptr_t address, void *to, size_t bytes);
 
+/* For a debugger, which has a thread of the halted program call this: bring back the stack, if it is frozen.
+ * Whether it is warm: if not, somebody who is halted too is in the middle of a change. */
+bool gor__cold_show(struct gor__stack *stack);
+
 /* ---- memory that the kernel is about to read or write, which it does not do by faults of ours */
 
 /* If `memory` lies on the stack of another than the caller: bring that back, and keep it from being

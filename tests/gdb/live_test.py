@@ -232,17 +232,48 @@ class Times(Case):
         self.assertIn("all_there ()", gdb.do("frame"))
         self.assertIn("it will begin in count_run", gdb.do("goroutine all bt"))
 
+    def asleep(self, gdb):
+        """Functions of those that hibernate, of some that may."""
+        listed = gdb.do("info goroutines")
+        return [name for name in ("receive_for_ever", "send_for_ever", "want_tickets", "want_news")
+                if re.search(rf"(?m)^  \d+ .* {name} +\(it hibernates\) ", listed)]
+
     def test_those_that_hibernate(self):
         gdb = self.session(ZOO, GOR_HIBERNATE="always")
         gdb.halt_in_zoo()
-        ids = gdb.ids()
-        listed = gdb.do("info goroutines")
-        asleep = [name for name in ("receive_for_ever", "send_for_ever", "want_tickets", "want_news")
-                  if re.search(rf"(?m)^  {ids[name]} .* {name} +\(it hibernates\) ", listed)]
+        here, asleep = gdb.do("bt"), self.asleep(gdb)
         if not asleep and gdb.do("print hibernate.off") != "$1 = false\n":
             self.skipTest("nobody hibernates here")
-        self.assertTrue(asleep, listed)
-        said = gdb.do(f"goroutine {ids[asleep[0]]} bt")
+        self.assertTrue(asleep)
+        ids = gdb.ids()
+        locking = gdb.do("show scheduler-locking")
+        for name in asleep:
+            self.assert_whole(gdb.do(f"goroutine {ids[name]} bt"), name)
+        self.assertEqual(self.asleep(gdb), [])
+        self.assertEqual(gdb.do("bt"), here)
+        self.assertEqual(gdb.do("show scheduler-locking"), locking)
+        if not SANITIZE:
+            self.assertEqual(gdb.do(f"goroutine {ids['receive_for_ever']} info locals"), "secret = 4711\n")
+        said = gdb.do("continue")
+        self.assertIn("done", said)
+        self.assertIn("exited normally", said)
+
+    def test_all_that_hibernate(self):
+        gdb = self.session(ZOO, GOR_HIBERNATE="always")
+        gdb.halt_in_zoo()
+        said = gdb.do("goroutine all bt")
+        self.assertEqual(said.count(" gor__entry ()"), 14, said)
+        self.assertIn("exited normally", gdb.do("continue"))
+
+    def test_whoever_hibernates_and_cannot_be_brought_back(self):
+        gdb = self.session(ZOO, GOR_HIBERNATE="always")
+        gdb.halt_in_zoo()
+        asleep = self.asleep(gdb)
+        if not asleep:
+            self.skipTest("nobody hibernates here")
+        number = gdb.ids()[asleep[0]]
+        gdb.do("set may-call-functions off")
+        said = gdb.do(f"goroutine {number} bt")
         self.assertIn("has no stack to look at: it hibernates; what was on its stack lies elsewhere", said)
         self.assertIn("`goroutine core FILE' writes it where it belongs", said)
 

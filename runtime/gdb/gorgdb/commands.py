@@ -65,8 +65,9 @@ Usage: goroutine                 which one is selected, and who made it
 
 The first frame selected is that of the function that called the library. Frames of a goroutine that is
 on no thread are counted from 1: frame 0 is that of the thread that lends its place.
-Nothing of the program is changed, so all this works on core files too. When the program goes on, or
-another thread is selected, the view is over. Commands that make it go on (step, finish, call) work on
+Nothing of the program is changed, so all this works on core files too; but the stack of one that
+hibernates is brought back, as if somebody had touched it. When the program goes on, or another thread
+is selected, the view is over. Commands that make it go on (step, finish, call) work on
 the thread, not on the goroutine."""
 
     def __init__(self):
@@ -75,23 +76,27 @@ the thread, not on the goroutine."""
 
     # ---- one
 
-    def _explain(self, why, g):
+    def _explain(self, why, g, asleep):
         if why == NOT_YET:
             return (f"{why}; it will begin in {self._names.function(g.fn)}, and was made by "
                     f"{self._names.call(g.created_at)}")
-        how = {MISSING: HOW_MISSING, HIBERNATES: HOW_TO_WAKE}.get(why)
-        return f"{why}; {how}" if how else why
+        if why == HIBERNATES:
+            return f"{why}; {HOW_TO_WAKE % asleep}"
+        return f"{why}; {HOW_MISSING}" if why == MISSING else why
 
     def _go_to(self, world, g):
         """Select it, and its innermost frame outside the library."""
-        spot = world.spot(g)
+        spot, asleep = world.spot(g), ""
+        if spot.why == HIBERNATES:
+            asleep = world.wake(g)
+            spot = world.spot(g)
         if spot.thread is not None:
             view.hide()
             spot.thread.switch()
         elif spot.registers is not None:
             view.show(g, spot.registers)
         else:
-            why = self._explain(spot.why, g)
+            why = self._explain(spot.why, g, asleep)
             raise gdb.GdbError(f"Goroutine {g.id} has no stack to look at: {why}.")
         frame = users_frame(world.library, view.first_frame())
         frame.select()

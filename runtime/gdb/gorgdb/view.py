@@ -4,7 +4,8 @@
 A stored goroutine is on no thread, and gdb shows the stacks of threads. So the selected thread lends its
 place: gdb asks an unwinder for what called the thread's innermost frame, and is told the registers of the
 goroutine. That frame stays the thread's own, as its registers do, and is left out of backtraces: those of
-goroutines begin with frame 1. Nothing is written, neither registers nor memory.
+goroutines begin with frame 1. Nothing is written, neither registers nor memory; but what hibernates is
+brought back, by the program itself (call).
 
 Setting the thread's registers, as Go's script does, was rejected: core files do not let themselves be
 written, and a program that goes on with them is lost.
@@ -30,6 +31,7 @@ class _State:
     shown = None
     home = None  # number of the thread that was selected before; to go back to
     resumed = 0  # times the program has gone on
+    calling = False  # a thread does, for a call of ours that changes nothing that was read
 
 
 def processor():
@@ -147,6 +149,25 @@ def kept_selection():
                 frame.select()
 
 
+def call(thread, expression):
+    """What the program says to that, asked on that thread while the others stand still."""
+    settings = {name: gdb.parameter(name) for name in ("scheduler-locking", "unwindonsignal")}
+    words = {True: "on", False: "off"}
+    with kept_selection():
+        hide()
+        thread.switch()
+        gdb.newest_frame().select()
+        for name in settings:
+            gdb.execute(f"set {name} on")
+        _State.calling = True
+        try:
+            return gdb.parse_and_eval(expression)
+        finally:
+            _State.calling = False
+            for name, value in settings.items():
+                gdb.execute(f"set {name} {words.get(value, value)}")
+
+
 # ---- for gdb
 
 class FrameId:
@@ -199,6 +220,8 @@ class GoroutineFilter:
 
 
 def _on_resume(_event):
+    if _State.calling:
+        return
     _State.resumed += 1
     _State.shown = None
     _State.home = None

@@ -69,8 +69,9 @@ MISSING = "its stack is missing in the core file"
 HIBERNATES = "it hibernates"
 HOW_MISSING = ("gdb's own generate-core-file leaves stacks out on Linux 6.13 and later; `goroutine core "
                "FILE' writes all of them, and so does the kernel")
-HOW_TO_WAKE = ("what was on its stack lies elsewhere until it goes on: `goroutine core FILE' writes it where it "
-               "belongs, to be looked at there, and dumps show it (gor_dump, SIGQUIT)")
+HOW_TO_WAKE = ("what was on its stack lies elsewhere until it goes on, and no thread of the program could be "
+               "asked to bring it back%s: `goroutine core FILE' writes it where it belongs, to be looked at "
+               "there, and dumps show it (gor_dump, SIGQUIT)")
 
 
 class Spot:
@@ -259,6 +260,28 @@ class World:
         if registers[0]:
             return Spot(registers=registers)
         return Spot(why=MISSING if self.kept(g) is None else HIBERNATES)
+
+    # ---- those that hibernate
+
+    def _who_can_be_asked(self):
+        """The thread to make a call: rather one that is on no goroutine's stack, which may be full."""
+        taken = {thread.num for _, thread in self.on_threads().values() if thread is not None}
+        threads = sorted(self.inferior.threads(), key=lambda thread: (thread.num in taken, thread.num))
+        return next((thread for thread in threads if thread.is_stopped()), None)
+
+    def wake(self, g):
+        """Have the program bring back the stack of one that hibernates. "", or why it could not."""
+        connection = getattr(self.inferior, "connection", None)
+        if connection is not None and connection.type == "core":
+            return ", for this is a core file"
+        thread = self._who_can_be_asked()
+        if thread is None:
+            return ", for all of them run"
+        try:
+            warm = view.call(thread, f"gor__cold_show((struct gor__stack *) {g.stack:#x})")
+        except gdb.error as error:
+            return f" ({error})"
+        return "" if int(warm) else ", for one that is halted is at it: let the program go on for a moment"
 
     def current(self):
         """Address of the one that is looked at, or is on the selected thread; 0: none."""
