@@ -100,11 +100,13 @@ GOR__RACY_BY_DESIGN static void read_fields(const struct gor__g *g, const struct
     }
 }
 
-static void follow_stack(uintptr_t sp, const struct gor__stack *stack, struct gor_info *info)
+/* The sanitizers have not seen how we came by the stack, so they must not see us read its record. */
+static void follow_stack(uintptr_t sp, uintptr_t top, const struct gor__stack *stack,
+                         struct gor_info *info)
 {
     struct gor__window window;
     uintptr_t words[GOR__STORED_WORDS];
-    gor__window_init(&window, (uintptr_t)gor__stack_top(stack));
+    gor__window_init(&window, top);
     window.stack = stack;
     info->frames_end = GOR_FRAMES_LOST;
     for (unsigned i = 0; i < GOR__STORED_WORDS; i++) {
@@ -142,10 +144,11 @@ GOR__RACY_BY_DESIGN static void read_stack(const struct gor__g *g, bool with_fra
         say_unstored(info);
         return;
     }
-    info->stack_used_bytes = (size_t)(gor__stack_top(stack) - (const char *)stored.sp);
+    uintptr_t top = (uintptr_t)gor__stack_top(stack);
+    info->stack_used_bytes = top - (uintptr_t)stored.sp;
     info->hibernated = gor__cold_state(stack) == GOR__FROZEN;
     if (with_frames) {
-        follow_stack((uintptr_t)stored.sp, stack, info);
+        follow_stack((uintptr_t)stored.sp, top, stack, info);
     }
 }
 

@@ -241,10 +241,13 @@ static void push_range(struct gor__reach *r, uintptr_t start, uintptr_t end)
 static void push_stack(struct gor__reach *r, const struct gor__g *g, uintptr_t sp)
 {
     const struct gor__stack *stack = g->stack;
+    struct gor__kept kept = {NULL, 0};
     if (stack != NULL && gor__cold_state(stack) != GOR__WARM) {
-        struct gor__kept kept = gor__cold_kept(stack);
+        kept = gor__cold_kept(stack);
+    }
+    if (kept.cell != NULL) {
         push_range(r, (uintptr_t)kept.cell, (uintptr_t)kept.cell + kept.bytes);
-    } else if (stack != NULL) {
+    } else if (stack != NULL) { /* or it was about to be frozen, and its pages are there */
         bool inside =
             sp > (uintptr_t)gor__stack_low(stack) && sp <= (uintptr_t)gor__stack_top(stack);
         push_range(r, inside ? sp : (uintptr_t)gor__stack_low(stack),

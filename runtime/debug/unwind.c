@@ -15,6 +15,7 @@ enum {
     ENTRY_BYTES = 64,     /* more than gor__entry has */
     GUESS_WORDS = 2048,   /* looked through for a frame whose place nobody tells */
     GUESS_STEPS = 64,     /* that a guess must lead to the end in */
+    TRIES = 4,            /* to read a stack that comes and goes */
     ENTRY_FRAMES_OUT = 1, /* gor__entry_c */
 };
 
@@ -43,19 +44,29 @@ static ssize_t read_cold(struct gor__window *window, uintptr_t address, size_t b
     return (ssize_t)gor__cold_read(window->stack, address, window->data, bytes);
 }
 
+static ssize_t read_warm(struct gor__window *window, uintptr_t address, size_t bytes)
+{
+    struct iovec here = {window->data, bytes};
+    struct iovec there = {(void *)address, bytes};
+    ssize_t got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+    if (got < 0 && (errno == ENOSYS || errno == EPERM)) {
+        read_directly(window->data, address, bytes);
+        got = (ssize_t)bytes;
+    }
+    return got;
+}
+
+/* Between the two ways to read it, the stack may go to its cell, or come back: then the other way has it. */
 static bool fill(struct gor__window *window, uintptr_t address)
 {
     size_t bytes = window->top - address;
     bytes = bytes < sizeof window->data ? bytes : sizeof window->data;
-    struct iovec here = {window->data, bytes};
-    struct iovec there = {(void *)address, bytes};
-    ssize_t got = window->stack != NULL ? read_cold(window, address, bytes) : 0;
-    if (got == 0) {
-        got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
-    }
-    if (got < 0 && (errno == ENOSYS || errno == EPERM)) {
-        read_directly(window->data, address, bytes);
-        got = (ssize_t)bytes;
+    ssize_t got = 0;
+    for (int i = 0; i < (window->stack != NULL ? TRIES : 1) && got <= 0; i++) {
+        got = window->stack != NULL ? read_cold(window, address, bytes) : 0;
+        if (got == 0) {
+            got = read_warm(window, address, bytes);
+        }
     }
     window->at = address;
     window->bytes = got > 0 ? (size_t)got : 0;

@@ -311,26 +311,36 @@ GOR__RACY_BY_DESIGN static void copy_bytes(char *to, const char *from, size_t by
     }
 }
 
+/* While it is on its way, too: the cell is filled before the pages go, and given back after they have come. */
+GOR__RACY_BY_DESIGN static bool is_in_cell(const struct gor__stack *stack,
+                                           struct gor__kept *out_kept)
+{
+    if (gor__cold_state(stack) == GOR__WARM) {
+        return false;
+    }
+    *out_kept = gor__cold_kept(stack);
+    /* Of another use of the record it may be more than a cell. */
+    return out_kept->cell != NULL && out_kept->bytes <= GOR__CELL_MAX;
+}
+
 /* What it reads is checked after, and may be another use's of the record by then. */
 GOR__RACY_BY_DESIGN size_t gor__cold_read(const struct gor__stack *stack, uintptr_t address,
                                           void *to, size_t bytes)
 {
-    if (gor__cold_state(stack) != GOR__FROZEN) {
+    struct gor__kept kept;
+    struct gor__kept now;
+    if (!is_in_cell(stack, &kept)) {
         return 0;
     }
-    struct gor__kept kept = gor__cold_kept(stack);
     uintptr_t top = (uintptr_t)gor__stack_top(stack);
-    /* Of another use it may be more than a cell. */
-    if (kept.bytes > GOR__CELL_MAX || address >= top || address < top - kept.bytes) {
+    if (address >= top || address < top - kept.bytes) {
         return 0;
     }
     bytes = bytes < top - address ? bytes : top - address;
     copy_bytes(to, kept.cell + (address - (top - kept.bytes)), bytes);
     gor__fence();
     /* Cells are never unmapped, and one that was given back has another one's bytes. */
-    struct gor__kept now = gor__cold_kept(stack);
-    bool still =
-        gor__cold_state(stack) == GOR__FROZEN && now.cell == kept.cell && now.bytes == kept.bytes;
+    bool still = is_in_cell(stack, &now) && now.cell == kept.cell && now.bytes == kept.bytes;
     return still ? bytes : 0;
 }
 

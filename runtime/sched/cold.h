@@ -55,8 +55,8 @@ static inline void gor__cold_expect(const struct gor__waiter *waiter)
  * cause. */
 bool gor__cold_fault(const void *address);
 
-/* Copy what stands at `address` on a frozen stack, up to its top, without bringing it back: how many bytes;
- * 0: it is not frozen, or no more. Any thread. */
+/* Copy what stands at `address` on a stack that is not warm, up to its top, without bringing it back: how many
+ * bytes. 0: it is warm, or its pages are there still; or it has become so. Any thread. */
 size_t gor__cold_read(const struct gor__stack *stack, uintptr_t address, void *to, size_t bytes);
 
 /* For a debugger, which has a thread of the halted program call this: bring back the stack, if it is frozen.
@@ -83,7 +83,7 @@ static inline void gor__cold_set(struct gor__stack *stack, enum gor__cold state)
     __atomic_store_n(&stack->cold, (uint8_t)state, __ATOMIC_SEQ_CST);
 }
 
-/* What is in the cell of a stack that is not warm; nothing before it is filled. Whoever has nobody keep the
+/* What is in the cell of a stack that is not warm; nothing before it is filled (freeze.c). Whoever has nobody keep the
  * stack as it is looks at its state afterwards. */
 struct gor__kept {
     char *cell;

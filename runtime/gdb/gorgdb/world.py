@@ -100,7 +100,7 @@ class World:
         self.waiting = states["GOR_WAITING"]
         self._dead = (states["GOR_TERMINATED"], states["GOR_CREATED"])
         cold = enum_values("enum gor__cold")
-        self._kept_when = (cold["GOR__FROZEN"], cold["GOR__THAWING"])
+        self._warm = cold["GOR__WARM"]
         self.states = self.library.texts("state_names", GOROUTINE)
         self.reasons = self.library.texts("reason_names", GOROUTINE)
         self._now = None
@@ -202,7 +202,7 @@ class World:
         low, top = self.stack(g)
         if not g.cell or not low < g.sp < top:
             return None
-        if int(self._record(g)["cold"]) not in self._kept_when:
+        if int(self._record(g)["cold"]) == self._warm:
             return None
         return self._read(g.cell, top - g.sp)
 
