@@ -73,7 +73,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
                 arguments->has_all ? "," : ", or", arguments->has_all ? ", or say --all" : "");
         }
         if (arguments->selector.all && !arguments->has_all) {
-            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--all is not for this: say which jobs");
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--all is not for this: say which jobs, such as --since today");
         }
         if (arguments->selector.all && arguments->selector.ids.count > 0) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0, "name jobs, or say --all; not both");

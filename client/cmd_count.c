@@ -37,14 +37,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return 0;
 }
 
-static void show_line(Gor__V1__JobState state, Gor__V1__Outcome outcome, uint64_t count)
+static void show_line(const char *what, uint64_t count)
 {
-    Gor__V1__Job job = GOR__V1__JOB__INIT;
-    char status[GORCTL_WORD_ROOM];
-    job.state = state;
-    job.outcome = outcome;
-    gorctl_status_text(&job, status);
-    printf("%-12s  %10" PRIu64 "\n", status, count);
+    printf("%-17s  %10" PRIu64 "\n", what, count);
 }
 
 static void show(const Gor__V1__CountReply *reply)
@@ -52,16 +47,14 @@ static void show(const Gor__V1__CountReply *reply)
     for (int state = GOR__V1__JOB_STATE__CREATED; state < GOR__V1__JOB_STATE__TERMINATED; state++) {
         for (size_t i = 0; i < reply->n_states; i++) {
             if (reply->states[i]->state == (Gor__V1__JobState)state) {
-                show_line(reply->states[i]->state, GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED,
-                          reply->states[i]->count);
+                show_line(gorctl_state_word(reply->states[i]->state), reply->states[i]->count);
             }
         }
     }
     for (size_t i = 0; i < reply->n_outcomes; i++) {
-        show_line(GOR__V1__JOB_STATE__TERMINATED, reply->outcomes[i]->outcome,
-                  reply->outcomes[i]->count);
+        show_line(gorctl_outcome_word(reply->outcomes[i]->outcome), reply->outcomes[i]->count);
     }
-    printf("%-12s  %10" PRIu64 "\n", "total", reply->total);
+    show_line("total", reply->total);
 }
 
 int gorctl_cmd_count(struct gorctl *ctl, int argc, char **argv)

@@ -48,6 +48,5 @@ int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv)
         snprintf(name, sizeof(name), "gorctl %s", command->name);
         return command->run(ctl, 2, (char *[]){name, (char *)"--help", NULL});
     }
-    gorctl_say("there is no command '%s'; `gorctl help` lists them", argv[1]);
-    return GORCTL_EXIT_USAGE;
+    return gorctl_unknown_command(argv[1]);
 }

@@ -95,9 +95,10 @@ static void put_remark(struct follower *follower, const Gor__V1__LogChunk *chunk
 {
     size_t length = chunk->data.len;
     length -= length > 0 && chunk->data.data[length - 1] == '\n' ? 1 : 0;
-    char *text = gorctl_text_escape(chunk->data.data, length);
+    bool indented = length > 0 && chunk->data.data[0] == '\t'; /* where a frame of a stack is */
+    char *text = gorctl_text_escape(chunk->data.data + indented, length - indented);
     gorctl_bar_hide(follower->ctl);
-    fprintf(stderr, "gord: %s\n", text);
+    fprintf(stderr, "gord: %s%s\n", indented ? "    " : "", text);
     free(text);
 }
 

@@ -129,7 +129,7 @@ const struct gorctl_command *gorctl_find_command(const char *name)
     return NULL;
 }
 
-static int unknown_command(const char *name)
+int gorctl_unknown_command(const char *name)
 {
     const struct gorctl_command *nearest = NULL;
     unsigned least = 3; /* further away it is no typing error */
@@ -197,7 +197,7 @@ static int dispatch(struct gorctl *ctl, int argc, char **argv)
 {
     const struct gorctl_command *command = gorctl_find_command(argv[0]);
     if (command == NULL) {
-        return unknown_command(argv[0]);
+        return gorctl_unknown_command(argv[0]);
     }
     char *name = gorctl_format("gorctl %s", command->name);
     argv[0] = name;

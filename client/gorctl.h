@@ -45,6 +45,9 @@ extern const struct gorctl_command gorctl_commands[];
 /* NULL: there is none of that name. */
 const struct gorctl_command *gorctl_find_command(const char *name);
 
+/* Says so, with the one that may be meant. The exit code. */
+int gorctl_unknown_command(const char *name);
+
 /* Words before the command. */
 extern const struct argp gorctl_front_argp;
 

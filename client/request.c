@@ -62,7 +62,7 @@ void gorctl_request_say(const struct gorctl_request *request)
     char text[GORCTL_REQUEST_ROOM];
     gorctl_request_text(request, text);
     fprintf(stderr,
-            "  It may have been taken all the same. The same command with\n"
-            "  --request-id=%s never makes a second job of it.\n",
+            "  Try again with --request-id=%s: if this\n"
+            "  one was taken all the same, that makes no second job of it.\n",
             text);
 }

@@ -75,13 +75,13 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
          .words = no_yes, .initial = "no",
          .doc = "Neither make nor take the token in the file 'token' of the state directory: on "
                 "TCP only certificates and the tokens of `gorctl token create` let in"},
-    [GORD_OPT_METRICS_LISTEN] = {"metrics-listen", "ADDRESS:PORT", GORD_VALUE_ADDRESS, 0,
-                                 AT(metrics_host), AT(metrics_port), .unset = "none",
-                                 .initial = "none", .example = "127.0.0.1:9091 or [::1]:9091",
-                                 .doc =
-                                     "Serve metrics for Prometheus at http://ADDRESS:PORT/metrics, "
-                                     "to whoever reaches that; best a loopback address (127.0.0.1 "
-                                     "or [::1]) (default: do not)"},
+    [GORD_OPT_METRICS_LISTEN] =
+        {"metrics-listen", "ADDRESS:PORT", GORD_VALUE_ADDRESS, 0, AT(metrics_host),
+         AT(metrics_port), .unset = "none", .initial = "none",
+         .example = "127.0.0.1:9091 or [::1]:9091",
+         .doc = "Serve metrics for Prometheus over HTTP, as /metrics, to whoever "
+                "reaches that; best a loopback address (127.0.0.1 or [::1]) "
+                "(default: do not)"},
     [GORD_OPT_OTLP_ENDPOINT] = {"otlp-endpoint", "URL", GORD_VALUE_SERVER, GORD_OPTION_LIVE,
                                 AT(otlp_endpoint), .unset = "none", .initial = "none",
                                 .example = "http://collector:4318",

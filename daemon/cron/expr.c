@@ -209,7 +209,9 @@ int gord_cron_parse(const char *text, struct gord_cron_expr *out_expr, char *err
     int count = 0;
 
     if (text[0] == '@' && (text = expand_shorthand(text)) == NULL) {
-        return refuse(&reading, "the words are @yearly, @monthly, @weekly, @daily and @hourly");
+        return refuse(&reading,
+                      "the words are @yearly, @monthly, @weekly, @daily and @hourly; for intervals "
+                      "write every 15m");
     }
     if (strlen(text) > TEXT_MAX) {
         return refuse(&reading, "an expression has at most %d bytes", TEXT_MAX);

@@ -16,10 +16,19 @@ struct life {
     int32_t pid;
 };
 
-static bool step(struct life *life, struct gord_event *event)
+/* May it come next? Only what has ended is revived, and then it is as if it had begun. */
+static bool allows(const struct life *life, enum gord_event_kind kind)
 {
     bool born = life->job.state != GOR__V1__JOB_STATE__JOB_STATE_UNSPECIFIED;
-    if (!gord_job_allows(born ? &life->job : NULL, (enum gord_event_kind)event->kind) ||
+    if (kind == GORD_EVENT_REVIVED) {
+        return life->job.state == GOR__V1__JOB_STATE__TERMINATED && life->job.kind != GORD_GROUP;
+    }
+    return gord_job_allows(born ? &life->job : NULL, kind);
+}
+
+static bool step(struct life *life, struct gord_event *event)
+{
+    if (!allows(life, (enum gord_event_kind)event->kind) ||
         (event->kind == GORD_EVENT_STATE && event->state != GOR__V1__JOB_STATE__RUNNING &&
          event->state != GOR__V1__JOB_STATE__WAITING)) {
         return false;
@@ -29,7 +38,8 @@ static bool step(struct life *life, struct gord_event *event)
         life->job.taken = life->job.kind != GORD_GROUP;
         life->started_ns = life->started_ns != 0 ? life->started_ns : event->at_ns;
         life->pid = event->pid != 0 ? event->pid : life->pid;
-    } else if (event->kind == GORD_EVENT_RETRYING || event->kind == GORD_EVENT_REQUEUED) {
+    } else if (event->kind == GORD_EVENT_RETRYING || event->kind == GORD_EVENT_REQUEUED ||
+               event->kind == GORD_EVENT_REVIVED) {
         life->job.taken = false;
         life->started_ns = 0;
         life->pid = 0;

@@ -417,7 +417,8 @@ static void add_time(const struct gord_standing *standing, char out[GORD_GATE_TE
 
     if (standing->due_boot != 0) {
         double left = (double)(gord_clock_due(standing) - gord_clock_boot()) / 1e9;
-        add(out, "in %.9g s", left < 0 ? 0 : left < 10 ? left : (double)(int64_t)(left + 0.5));
+        left = left < 0 ? 0 : left;
+        add(out, left < 10 ? "in %.3g s" : "in %.0f s", left); /* nobody waits by nanoseconds */
     } else {
         add(out, "until %s", gord_gates_time(standing->due_ns, time, sizeof(time)));
     }

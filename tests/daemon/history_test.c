@@ -70,6 +70,28 @@ TEST(history_with_a_retry_is_complete_and_says_when_the_last_run_began)
     forget(&told);
 }
 
+TEST(history_goes_on_when_what_has_ended_is_revived)
+{
+    struct told told = born();
+    for (int life = 0; life < 3; life++) {
+        if (life > 0) {
+            tell_kind(&told, GORD_EVENT_REVIVED);
+        }
+        tell_kind(&told, GORD_EVENT_QUEUED);
+        tell(&told, gord_event_started(7, 0, life == 0 ? 40 : 0, 0));
+        tell(&told, gord_event_finished(7, GOR__V1__OUTCOME__FAILED, 3, 0, NULL));
+    }
+    CHECK_EQ(gord_history_complete(told.events, told.count), told.count);
+    CHECK_EQ(told.events[3]->started_ns, 300);
+    CHECK_EQ(told.events[4]->state, GOR__V1__JOB_STATE__CREATED);
+    CHECK_EQ(told.events[4]->started_ns, 0);
+    CHECK_EQ(told.events[7]->started_ns, 700);
+    CHECK_EQ(told.events[7]->pid, 0);
+    CHECK_EQ(told.events[11]->state, GOR__V1__JOB_STATE__TERMINATED);
+    CHECK_EQ(told.events[11]->started_ns, 1100);
+    forget(&told);
+}
+
 TEST(history_that_no_job_could_have_is_told)
 {
     struct told told = {.count = 0};
@@ -86,6 +108,17 @@ TEST(history_that_no_job_could_have_is_told)
     tell(&told, gord_event_finished(7, GOR__V1__OUTCOME__CANCELLED, 0, 0, NULL));
     tell_kind(&told, GORD_EVENT_CANCEL_REQUESTED); /* it had ended */
     CHECK_EQ(gord_history_complete(told.events, told.count), 2);
+    forget(&told);
+
+    told = born();
+    tell_kind(&told, GORD_EVENT_QUEUED);
+    tell_kind(&told, GORD_EVENT_REVIVED); /* it had not ended */
+    CHECK_EQ(gord_history_complete(told.events, told.count), 2);
+    forget(&told);
+
+    told = (struct told){.count = 0};
+    tell_kind(&told, GORD_EVENT_REVIVED); /* there was none */
+    CHECK_EQ(gord_history_complete(told.events, told.count), 0);
     forget(&told);
 
     told = born();

@@ -53,6 +53,12 @@ class InStep(unittest.TestCase):
                 line = re.search(rf'(?m)^\.BR {match[1]} " = .*$', page)[0]
                 self.assertEqual("A reload changes it." in block, "(R)" in line, match[1])
 
+    def test_help_has_every_option_where_one_looks_for_it(self):
+        """argp breaks lines oddly where a word is long."""
+        for line in gord("--help").stdout.splitlines():
+            self.assertLess(len(line), 80, line)
+            self.assertNotRegex(line, r"^(?! {6}-)(?! {2}-., ) +--", line)
+
     def test_manual_tells_of_every_option(self):
         page = source("docs", "man", "gord.8").replace("\\-", "-")
         for option in re.findall(r"--[a-z-]+", gord("--usage").stdout):

@@ -288,6 +288,7 @@ class Crons(e2e.GordTest):
                 ("a name, an expression", ("add",)), ("a name, an expression", ("add", "x")),
                 ("nothing to run", ("add", "x", "@daily")),
                 ("minute", ("add", "x", "61 * * * *", "true")), ("5 fields", ("add", "x", "0", "3")),
+                ("write every 15m", ("add", "x", "@every 90s", "true")),
                 ("time zone", ("add", "x", "@daily", "--zone", "No/Where", "true")),
                 ("once, skip, all", ("add", "x", "@daily", "--missed", "no", "true")),
                 ("allow, skip", ("add", "x", "@daily", "--overlap", "no", "true")),

@@ -57,7 +57,7 @@ class Gates(e2e.GordTest):
         begun = time.monotonic()
         job = self.client.exec("true", delay_ns=e2e.SECOND // 2)
         self.assertEqual(self.client.get(job).state, e2e.CREATED)
-        self.assertIn("in ", self.client.get(job).reason)
+        self.assertRegex(self.client.get(job).reason, r"^in [0-9.]{1,5} s$")
         self.client.wait(job)
         self.assertGreaterEqual(time.monotonic() - begun, 0.5)
         due = now_ns() + e2e.SECOND // 2

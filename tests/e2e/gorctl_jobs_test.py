@@ -279,6 +279,11 @@ class Run(ctl.GorctlTest):
             with self.subTest(args=args):
                 self.assertIn(text, self.gorctl("run", *args).err.decode())
 
+    def test_says_where_a_native_job_panicked(self):
+        err = self.gorctl("run", "--native", "builtin.panic").err.decode()
+        self.assertRegex(err, r"(?m)^gord: run_panic\+0x.*\n(gord:     \S+:[0-9]+\n)?gord: ")
+        self.assertNotIn("\\t", err)
+
     def test_large_output_is_whole(self):
         result = self.ok("run", "--shell", "seq 200000")
         self.assertEqual(result.out, b"".join(b"%d\n" % i for i in range(1, 200001)))

@@ -88,6 +88,7 @@ class NoDaemon(unittest.TestCase):
         for args, text in ((("lss",), "did you mean 'ls'"), (("histroy",), "did you mean 'history'"),
                            (("blah",), "gorctl help"), (("\x1b[31m",), "\\x1b[31m"),
                            (("--nosuch",), "unrecognized"), (("help", "nosuch"), "no command"),
+                           (("help", "submti"), "did you mean 'submit'"),
                            (("submit",), "nothing to run"), (("wait",), "which jobs"),
                            (("ls", "--token-file"), "requires an argument")):
             with self.subTest(args=args):

@@ -30,6 +30,9 @@ class Import(ImportTest):
         self.client.jobs("Signal", ids=[sleeper], signal=18)
         self.client.jobs("Cancel", ids=[sleeper], cause="enough")
         self.client.wait(*ids, sleeper)
+        for _ in range(2):
+            self.client.jobs("Retry", ids=[ids[2]])
+            self.client.wait(ids[2])
         again = self.client.jobs("Rerun", ids=[ids[1]]).results[0].new_id
         array = self.client.exec_spec("sh", "-c", "echo $GOR_ARRAY_INDEX; exit $GOR_ARRAY_INDEX",
                                       name="all")
