@@ -53,14 +53,33 @@ static void begin(struct gor__m *m)
 }
 
 /* Under the lock. */
+static void put_on_list(struct gor__m *m)
+{
+    m->next = gor__sched.machines;
+    m->prev = NULL;
+    if (m->next != NULL) {
+        m->next->prev = m;
+    }
+    gor__sched.machines = m;
+    gor__count_able(m, false);
+    __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count + 1, __ATOMIC_RELAXED);
+}
+
+/* Under the lock. */
 static void take_off_list(struct gor__m *m)
 {
-    struct gor__m **place = &gor__sched.machines;
-    while (*place != m) {
-        place = &(*place)->next;
+    if (m->next != NULL) {
+        m->next->prev = m->prev;
     }
-    *place = m->next;
-    gor__sched.away_cursor = NULL;
+    if (m->prev != NULL) {
+        m->prev->next = m->next;
+    } else {
+        gor__sched.machines = m->next;
+    }
+    if (gor__sched.away_cursor == m) {
+        gor__sched.away_cursor = m->next;
+    }
+    gor__sched.able -= gor__is_able(m);
     __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count - 1, __ATOMIC_RELAXED);
 }
 
@@ -151,9 +170,7 @@ static void enlist(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
     m->id = gor__sched.machines_made++;
-    m->next = gor__sched.machines;
-    gor__sched.machines = m;
-    __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count + 1, __ATOMIC_RELAXED);
+    put_on_list(m);
     gor__mutex_unlock(&gor__sched.lock);
 }
 
