@@ -44,7 +44,7 @@ struct gor__sched {
     uint32_t idle_proc_count;
     struct gor__m *idle_machines; /* atomic: who gives up spinning peeks */
     struct gor__m *machines;
-    struct gor__m *ended; /* Ms whose threads are ending, for the maker to free */
+    struct gor__m *ended; /* Ms whose threads are ending, for the maker to free; atomic: it peeks */
     uint32_t machine_count;
     int32_t able; /* of these, how many have a P or could: gor__is_able */
     uint32_t machines_made;
