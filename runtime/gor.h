@@ -1023,7 +1023,9 @@ GOR_API int gor_leak_ignore(void (*fn)(void *arg), const char *name);
  * gor_run prints the message and a dump, and ends the process with code 2, as Go does; after gor_start
  * nothing is said. It is said only where it is certain: nobody waits for a timer, a descriptor or
  * another thread, and the process has no threads but the runtime's, or they cannot get at what the
- * goroutines wait on. $GOR_DEADLOCK=off: nothing is looked for. [any thread] */
+ * goroutines wait on. Such threads may still start goroutines: without a handler nothing is said beside
+ * them once they have, or while somebody waits who is excused by gor_leak_ignore. $GOR_DEADLOCK=off:
+ * nothing is looked for. [any thread] */
 GOR_API void gor_on_deadlock(void (*handler)(void *arg, const char *message), void *arg);
 
 /* Counters since the start and gauges of now. */
