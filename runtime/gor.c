@@ -173,6 +173,7 @@ static void wake_everybody(void)
     __atomic_store_n(&gor__sched.idle_machines, NULL, __ATOMIC_SEQ_CST);
     while (m != NULL) {
         struct gor__m *next = m->next_idle;
+        m->prev_idle = NULL;
         gor__machine_wake(m);
         m = next;
     }

@@ -147,7 +147,7 @@ enum { GOR_NAME_BYTES = 32 };
 
 /* Ceilings. There are at most gor_opts.max_goroutines, and as many as have room in
  * gor_opts.max_stack_bytes: each is charged the first page of its stack, its record and its part of the
- * page tables (4.6 KiB as a rule) from its start on, and what stacks are found to have grown to beyond
+ * page tables (4.4 KiB as a rule) from its start on, and what stacks are found to have grown to beyond
  * that, as far as it matters, some milliseconds later. By default that is three quarters of the machine's
  * memory, or of the control group's. At a ceiling whoever starts a goroutine is told -EAGAIN, or waits:
  * parked, or if it is a thread of the host asleep, first come, first served, until one ends. With large
@@ -159,7 +159,8 @@ enum { GOR_NAME_BYTES = 32 };
  * In the seeded mode it is not found out how far stacks grow, unless by gor_stacks_release.
  * Whoever waits for a place keeps one: when nobody is left that could end, that is a deadlock. The last
  * of those who wait without a limit is told -EDEADLK, if they are all that live; but they may as well
- * wait for goroutines that wait for them otherwise, which is seen in a dump only. */
+ * wait for goroutines that wait for them otherwise, of which nobody is told unless it is a deadlock of
+ * all. */
 enum gor_at_ceiling {
     GOR_CEILING_DEFAULT, /* as gor_opts.wait_at_ceiling says */
     GOR_CEILING_REFUSE,  /* -EAGAIN */
@@ -1023,7 +1024,9 @@ GOR_API int gor_leak_ignore(void (*fn)(void *arg), const char *name);
  * gor_run prints the message and a dump, and ends the process with code 2, as Go does; after gor_start
  * nothing is said. It is said only where it is certain: nobody waits for a timer, a descriptor or
  * another thread, and the process has no threads but the runtime's, or they cannot get at what the
- * goroutines wait on. $GOR_DEADLOCK=off: nothing is looked for. [any thread] */
+ * goroutines wait on. Such threads may still start goroutines: without a handler nothing is said beside
+ * them once they have, or while somebody waits who is excused by gor_leak_ignore. $GOR_DEADLOCK=off:
+ * nothing is looked for. [any thread] */
 GOR_API void gor_on_deadlock(void (*handler)(void *arg, const char *message), void *arg);
 
 /* Counters since the start and gauges of now. */

@@ -76,7 +76,9 @@ void gor_lock_os_thread(void)
     /* In the seeded mode there is one thread, for all. */
     if (!gor__seeded_on() && m->g->thread_locks++ == 0) {
         gor__mutex_lock(&gor__sched.lock);
+        bool able = gor__is_able(m);
         m->bound = m->g;
+        gor__count_able(m, able);
         gor__mutex_unlock(&gor__sched.lock);
         /* Every switch away from here goes over the scheduler's stack from now on. */
         __atomic_store_n(&m->p->attention, true, __ATOMIC_RELEASE);
@@ -87,8 +89,10 @@ void gor_lock_os_thread(void)
 void gor__unbind(struct gor__m *m, bool ends)
 {
     gor__mutex_lock(&gor__sched.lock);
+    bool able = gor__is_able(m);
     m->bound = NULL;
     m->ends = ends;
+    gor__count_able(m, able);
     gor__mutex_unlock(&gor__sched.lock);
 }
 

@@ -69,11 +69,41 @@ struct gor__p *gor__idle_take_proc(void)
     return p;
 }
 
+static void put_idle(struct gor__m *m)
+{
+    struct gor__m *first = gor__sched.idle_machines;
+    m->next_idle = first;
+    m->prev_idle = NULL;
+    if (first != NULL) {
+        first->prev_idle = m;
+    }
+    __atomic_store_n(&gor__sched.idle_machines, m, __ATOMIC_SEQ_CST);
+}
+
+static bool is_idle(const struct gor__m *m)
+{
+    return m->prev_idle != NULL || gor__sched.idle_machines == m;
+}
+
+static void take_off_idle_list(struct gor__m *m)
+{
+    struct gor__m *next = m->next_idle;
+    if (next != NULL) {
+        next->prev_idle = m->prev_idle;
+    }
+    if (m->prev_idle != NULL) {
+        m->prev_idle->next_idle = next;
+    } else {
+        __atomic_store_n(&gor__sched.idle_machines, next, __ATOMIC_SEQ_CST);
+    }
+    m->prev_idle = NULL;
+}
+
 struct gor__m *gor__idle_take_machine(void)
 {
     struct gor__m *m = gor__sched.idle_machines;
     if (m != NULL) {
-        __atomic_store_n(&gor__sched.idle_machines, m->next_idle, __ATOMIC_SEQ_CST);
+        take_off_idle_list(m);
     }
     return m;
 }
@@ -177,16 +207,6 @@ static bool give_up_spinning(bool poller, bool soon)
         return false;
     }
     return !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
-}
-
-bool gor__enough_machines(void)
-{
-    uint32_t count = 0;
-    const struct gor__m *m = gor__sched.machines;
-    for (; m != NULL && count < gor__sched.proc_count; m = m->next) {
-        count += m->lack == GOR__LACK_NOTHING && m->bound == NULL && !m->ends;
-    }
-    return count >= gor__sched.proc_count;
 }
 
 static bool wake_one(void)
@@ -491,28 +511,11 @@ static bool wait_in_poller(struct gor__m *m)
     return true;
 }
 
-/* Whether there may be more threads than the Ps need, when one is about to lie down; under the lock. One
- * that sleeps is needed besides, for the P of a goroutine that computes for too long. Threads bound to a
- * goroutine that waits are not told apart, for that would mean going through all. */
-static bool may_be_spare(void)
+/* More threads than the Ps need; under the lock. One that sleeps is needed besides, for the P of a goroutine
+ * that computes for too long. */
+static bool are_too_many(void)
 {
-    uint32_t lacking = gor__sched.away + gor__sched.waiting.count + gor__sched.hogs.count;
-    return gor__sched.idle_machines != NULL &&
-           gor__sched.machine_count > lacking + gor__sched.proc_count;
-}
-
-/* False: it is not there any more, or it is the only one. */
-static bool take_off_idle_list(struct gor__m *m)
-{
-    struct gor__m **place = &gor__sched.idle_machines;
-    while (*place != NULL && *place != m) {
-        place = &(*place)->next_idle;
-    }
-    if (*place == NULL || (place == &gor__sched.idle_machines && m->next_idle == NULL)) {
-        return false;
-    }
-    __atomic_store_n(place, m->next_idle, __ATOMIC_SEQ_CST);
-    return true;
+    return gor__sched.able > (int32_t)gor__sched.proc_count;
 }
 
 /* `m` has slept for long. True when the others are enough: it ends. No work goes with it: where a P is
@@ -520,8 +523,12 @@ static bool take_off_idle_list(struct gor__m *m)
 static bool end_if_spare(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
-    m->ends = true;
-    m->ends = !gor__sched.stopping && gor__enough_machines() && take_off_idle_list(m);
+    bool alone = m->prev_idle == NULL && m->next_idle == NULL;
+    if (!gor__sched.stopping && are_too_many() && is_idle(m) && !alone) {
+        take_off_idle_list(m);
+        m->ends = true;
+        gor__count_able(m, true);
+    }
     gor__mutex_unlock(&gor__sched.lock);
     return m->ends;
 }
@@ -531,9 +538,9 @@ static void sleep_until_woken(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
     gor__note_thread(GOR__TRACE_THREAD_SLEEPS, m->id, 0); /* before it can be given a P */
-    int64_t patience = may_be_spare() ? gor__sched.opts.thread_idle_ns : GOR_NEVER;
-    m->next_idle = gor__sched.idle_machines;
-    __atomic_store_n(&gor__sched.idle_machines, m, __ATOMIC_SEQ_CST);
+    bool spare = gor__sched.idle_machines != NULL && are_too_many();
+    int64_t patience = spare ? gor__sched.opts.thread_idle_ns : GOR_NEVER;
+    put_idle(m);
     gor__mutex_unlock(&gor__sched.lock);
     /* Whoever made work meanwhile found nobody to wake, and took it that we would look. */
     if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) != 0 && work_exists()) {

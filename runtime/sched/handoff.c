@@ -59,7 +59,9 @@ static void set_lack(struct gor__m *m, enum gor__lack lack)
     int less = m->lack == GOR__LACK_AWAY;
     int more = lack == GOR__LACK_AWAY;
     __atomic_store_n(&gor__sched.away, gor__sched.away + (uint32_t)(more - less), __ATOMIC_RELAXED);
+    bool able = gor__is_able(m);
     m->lack = lack;
+    gor__count_able(m, able);
     bool queued = is_queued(m);
     if (queued) {
         m->lacking_since = gor__clock();

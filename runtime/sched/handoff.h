@@ -33,6 +33,18 @@ enum { GOR__SLICE_NS = 10000000 }; /* Go's time slice */
 
 /* ---- under the lock */
 
+/* Whether `m` has a P, or could be given one for goroutines that are on queues. */
+static inline bool gor__is_able(const struct gor__m *m)
+{
+    return m->lack == GOR__LACK_NOTHING && m->bound == NULL && !m->ends;
+}
+
+/* What that goes by has been changed; it was `able` before. */
+static inline void gor__count_able(const struct gor__m *m, bool able)
+{
+    gor__sched.able += (int32_t)gor__is_able(m) - (int32_t)able;
+}
+
 /* `m`, which is inside and looks for work, has `p` from now on. */
 static inline void gor__hold(struct gor__m *m, struct gor__p *p)
 {

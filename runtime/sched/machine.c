@@ -53,14 +53,33 @@ static void begin(struct gor__m *m)
 }
 
 /* Under the lock. */
+static void put_on_list(struct gor__m *m)
+{
+    m->next = gor__sched.machines;
+    m->prev = NULL;
+    if (m->next != NULL) {
+        m->next->prev = m;
+    }
+    gor__sched.machines = m;
+    gor__count_able(m, false);
+    __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count + 1, __ATOMIC_RELAXED);
+}
+
+/* Under the lock. */
 static void take_off_list(struct gor__m *m)
 {
-    struct gor__m **place = &gor__sched.machines;
-    while (*place != m) {
-        place = &(*place)->next;
+    if (m->next != NULL) {
+        m->next->prev = m->prev;
     }
-    *place = m->next;
-    gor__sched.away_cursor = NULL;
+    if (m->prev != NULL) {
+        m->prev->next = m->next;
+    } else {
+        gor__sched.machines = m->next;
+    }
+    if (gor__sched.away_cursor == m) {
+        gor__sched.away_cursor = m->next;
+    }
+    gor__sched.able -= gor__is_able(m);
     __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count - 1, __ATOMIC_RELAXED);
 }
 
@@ -82,7 +101,7 @@ static bool unlist(struct gor__m *m)
         if (may && !stands) {
             take_off_list(m);
             m->next = gor__sched.ended;
-            gor__sched.ended = m;
+            __atomic_store_n(&gor__sched.ended, m, __ATOMIC_RELAXED);
             want(WANT_FREE_ENDED);
         }
         gor__mutex_unlock(&gor__sched.lock); /* the last that it does with what is the runtime's */
@@ -151,9 +170,7 @@ static void enlist(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
     m->id = gor__sched.machines_made++;
-    m->next = gor__sched.machines;
-    gor__sched.machines = m;
-    __atomic_store_n(&gor__sched.machine_count, gor__sched.machine_count + 1, __ATOMIC_RELAXED);
+    put_on_list(m);
     gor__mutex_unlock(&gor__sched.lock);
 }
 
@@ -194,37 +211,66 @@ static bool has_gone(const struct gor__m *m)
     return syscall(SYS_tgkill, getpid(), m->tid, 0) < 0 && errno == ESRCH;
 }
 
-/* Free those whose threads have gone; when to look again for the others. */
-static int64_t free_ended(void)
+/* Ms whose threads are ending: of the maker, or once it has stopped, of whoever stops the runtime. */
+static struct {
+    struct gor__m *first;
+    int64_t look_at; /* gor__monotonic */
+} ending;
+
+/* Those that have come since are given the time that it takes. Acquire: pairs with the bit in `wanted`, or
+ * with the lock under which the runtime was stopped. */
+static void take_ended(void)
 {
+    if (__atomic_load_n(&gor__sched.ended, __ATOMIC_ACQUIRE) == NULL) {
+        return;
+    }
     gor__mutex_lock(&gor__sched.lock);
     struct gor__m *m = gor__sched.ended;
-    gor__sched.ended = NULL;
+    __atomic_store_n(&gor__sched.ended, NULL, __ATOMIC_RELAXED);
     gor__mutex_unlock(&gor__sched.lock);
-    int64_t again = GOR_NEVER;
+    if (ending.first == NULL) {
+        ending.look_at = gor__monotonic_after(LOOK_AGAIN_NS);
+    }
     while (m != NULL) {
         struct gor__m *next = m->next;
-        if (has_gone(m)) {
-            gor__memory_release(m, sizeof *m);
-        } else {
-            gor__mutex_lock(&gor__sched.lock);
-            m->next = gor__sched.ended;
-            gor__sched.ended = m;
-            gor__mutex_unlock(&gor__sched.lock);
-            again = gor__monotonic_after(LOOK_AGAIN_NS);
-        }
+        m->next = ending.first;
+        ending.first = m;
         m = next;
     }
-    return again;
+}
+
+static void free_gone(void)
+{
+    struct gor__m **place = &ending.first;
+    while (*place != NULL) {
+        struct gor__m *m = *place;
+        if (has_gone(m)) {
+            *place = m->next;
+            gor__memory_release(m, sizeof *m);
+        } else {
+            place = &m->next;
+        }
+    }
+    ending.look_at = gor__monotonic_after(LOOK_AGAIN_NS);
+}
+
+/* Free those whose threads have gone; when to look again for the others. */
+static int64_t free_ended(bool at_once)
+{
+    take_ended();
+    if (ending.first != NULL && (at_once || gor__monotonic() >= ending.look_at)) {
+        free_gone();
+    }
+    return ending.first != NULL ? ending.look_at : GOR_NEVER;
 }
 
 bool gor__machines_await_ended(int64_t deadline)
 {
     uint32_t never = 0;
-    int64_t again = free_ended();
+    int64_t again = free_ended(true);
     while (again != GOR_NEVER && gor__monotonic() < deadline) {
         (void)gor__futex_wait(&never, 0, again);
-        again = free_ended();
+        again = free_ended(true);
     }
     return again == GOR_NEVER;
 }
@@ -246,7 +292,7 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t do_errands(bool asleep)
 {
     int64_t next = earlier(gor__idle_stacks_look(), gor__asleep_turn(asleep));
-    next = earlier(next, free_ended());
+    next = earlier(next, free_ended(false));
     return errand != NULL ? earlier(next, errand()) : next;
 }
 

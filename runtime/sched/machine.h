@@ -72,8 +72,10 @@ struct gor__m {
     bool spinning; /* looks for work without having any; counted in gor__sched.spinning */
     uint32_t wake; /* futex: 1 when woken */
     uint32_t id;
-    struct gor__m *next_idle; /* list link; under gor__sched.lock */
-    struct gor__m *next;      /* list link of all Ms; under gor__sched.lock */
+    struct gor__m *next_idle; /* list link; under gor__sched.lock, as all of these */
+    struct gor__m *prev_idle; /* NULL: it is the first, or on no list */
+    struct gor__m *next;      /* list link of all Ms */
+    struct gor__m *prev;
     pthread_t thread;
     bool made;          /* atomic: there is a thread */
     void *signal_stack; /* owned */

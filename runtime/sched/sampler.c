@@ -35,7 +35,8 @@ enum { CELLS = 4096, NO_TIMER = -1 };
 
 /* A thread of the runtime's; lies in its thread-locals. */
 struct sampled {
-    struct sampled *next; /* list link of all; under sampler.lock */
+    struct sampled *next; /* list link of all; under sampler.lock, as is the next */
+    struct sampled *prev;
     pthread_t thread;
     int tid;
     int timer;                      /* of the kernel; NO_TIMER: none; under sampler.lock */
@@ -394,6 +395,10 @@ void gor__sampler_thread_init(void)
         sample(&self);
     }
     self.next = sampler.threads;
+    self.prev = NULL;
+    if (self.next != NULL) {
+        self.next->prev = &self;
+    }
     sampler.threads = &self;
     gor__mutex_unlock(&sampler.lock);
 }
@@ -401,11 +406,14 @@ void gor__sampler_thread_init(void)
 void gor__sampler_thread_fini(void)
 {
     gor__mutex_lock(&sampler.lock);
-    struct sampled **place = &sampler.threads;
-    while (*place != &self) {
-        place = &(*place)->next;
+    if (self.next != NULL) {
+        self.next->prev = self.prev;
     }
-    *place = self.next;
+    if (self.prev != NULL) {
+        self.prev->next = self.next;
+    } else {
+        sampler.threads = self.next;
+    }
     stop_timer(&self.timer);
     gor__mutex_unlock(&sampler.lock);
 }

@@ -44,8 +44,9 @@ struct gor__sched {
     uint32_t idle_proc_count;
     struct gor__m *idle_machines; /* atomic: who gives up spinning peeks */
     struct gor__m *machines;
-    struct gor__m *ended; /* Ms whose threads are ending, for the maker to free */
+    struct gor__m *ended; /* Ms whose threads are ending, for the maker to free; atomic: it peeks */
     uint32_t machine_count;
+    int32_t able; /* of these, how many have a P or could: gor__is_able */
     uint32_t machines_made;
     struct gor__m_queue waiting; /* Ms whose goroutine can go on at once, given a P */
     struct gor__m_queue hogs;    /* Ms whose goroutine has used up its slice */
@@ -182,7 +183,10 @@ void gor__wake_idle(void);
 
 /* Whether the threads that can have a P are as many as Ps: then one of them is about to look for work,
  * or to sleep, before which it looks once more. Under the lock. */
-bool gor__enough_machines(void);
+static inline bool gor__enough_machines(void)
+{
+    return gor__sched.able >= (int32_t)gor__sched.proc_count;
+}
 
 /* Queue a goroutine that has not run yet on the calling P. */
 void gor__put_fresh(struct gor__p *p, struct gor__g *g);

@@ -52,6 +52,14 @@ class Cores(Case):
     def test_written_while_all_hibernate(self):
         self.check(self.write("goroutine core", GOR_HIBERNATE="always"))
 
+    def test_written_to_the_home_folder_or_nowhere(self):
+        home = self.folder()
+        gdb = self.session(ZOO, HOME=home)
+        gdb.halt_in_zoo()
+        self.assertIn("No core file was written: Failed to open", gdb.do("goroutine core /nowhere/core.zoo"))
+        self.assertIn(f"Saved core file {home}/core.zoo", gdb.do("goroutine core ~/core.zoo"))
+        self.check(os.path.join(home, "core.zoo"))
+
     def test_written_by_gdb_alone_where_guards_are_mappings(self):
         self.check(self.write("generate-core-file", GOR_MEMORY="mprotect"))
 

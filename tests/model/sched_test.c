@@ -177,7 +177,7 @@ static void setup_door(void)
     machines[0].inside = false;
     machines[0].g = &goroutines[0];
     goroutines[0].state = GOR_RUNNING;
-    gor__sched.machines = &machines[0];
+    list_machines(0, 1);
     gor__hold(&machines[0], &procs[0]);
     model_name(&work_done, 4, "work_done");
     model_uses_fence_all();
@@ -362,7 +362,8 @@ static void setup_stopped(void)
     machines[0].taken = GOR__TAKEN;
     machines[0].lack = GOR__LACK_HOG;
     gor__sched.hogs = (struct gor__m_queue){&machines[0], &machines[0], 1};
-    gor__sched.machines = &machines[0];
+    list_machines(0, 1);
+    gor__count_able(&machines[0], true);
     gor__hold(&machines[1], &procs[0]);
     model_uses_fence_all();
 }

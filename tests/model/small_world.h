@@ -314,6 +314,7 @@ static void clear(uint32_t proc_count)
     memset(tired, 0, sizeof tired);
     break_pending = 0;
     broken = 0;
+    gor__sched.able = -MODEL_THREADS; /* more are wanted whenever nobody is there */
     gor__sched.proc_count = proc_count;
     gor__sched.procs_made = proc_count;
     gor__sched.poll_until = GOR_NEVER;
@@ -329,6 +330,20 @@ static void clear(uint32_t proc_count)
         machines[i].errno_address = &errors[i];
     }
     name_things();
+}
+
+/* On the list of all, in the order of their numbers, and in no other way known yet. */
+__attribute__((unused)) static void list_machines(int first, int count)
+{
+    for (int i = first + count - 1; i >= first; i--) {
+        machines[i].next = gor__sched.machines;
+        if (machines[i].next != NULL) {
+            machines[i].next->prev = &machines[i];
+        }
+        gor__sched.machines = &machines[i];
+        gor__sched.machine_count++;
+    }
+    gor__sched.able = count;
 }
 
 static void run_goroutine(const struct gor__g *g)

@@ -26,9 +26,17 @@ static void setup_spare(void)
     foreign[0] = true;
     goroutines[0].state = GOR_WAITING;
     gor__idle_put_proc(&procs[0]);
-    machines[1].next = &machines[2];
-    gor__sched.machines = &machines[1];
-    gor__sched.machine_count = 2;
+    list_machines(1, 2);
+}
+
+static void check_counted(void)
+{
+    int32_t able = 0;
+    for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        able += gor__is_able(m);
+    }
+    MODEL_CHECK(gor__sched.able == able);
+    check_one();
 }
 
 static struct model_scenario spare = {.name = "spare",
@@ -36,8 +44,8 @@ static struct model_scenario spare = {.name = "spare",
                                       .setup = setup_spare,
                                       .threads = {ready_once, run_one, run_one},
                                       .resume = resume,
-                                      .check = check_one,
-                                      .stuck = check_one};
+                                      .check = check_counted,
+                                      .stuck = check_counted};
 
 TEST(a_thread_that_ends_takes_no_work_along)
 {

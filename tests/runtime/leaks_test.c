@@ -328,6 +328,63 @@ static int wait_for_host(void *arg)
     return 3;
 }
 
+/* ---- beside a thread of the host's that starts goroutines, which nothing leads to */
+
+static void end_process(void *code)
+{
+    _exit(*(const int *)code);
+}
+
+static void do_nothing(void *unused)
+{
+    (void)unused;
+}
+
+static void *start_one_later(void *unused)
+{
+    static int code = 5;
+    (void)unused;
+    usleep(1200000);
+    CHECK_EQ(gor_go(end_process, &code), 0);
+    return NULL;
+}
+
+static void *start_one_at_once(void *unused)
+{
+    CHECK_EQ(gor_go(do_nothing, NULL), 0);
+    return start_one_later(unused);
+}
+
+static int leave_it_to_the_host(void *host)
+{
+    pthread_t thread;
+    void *(*const *fn)(void *) = host;
+    CHECK_EQ(pthread_create(&thread, NULL, *fn, NULL), 0);
+    return gor_select(NULL, 0);
+}
+
+static void host_goes_on(void)
+{
+    void *(*host)(void *) = start_one_at_once;
+    (void)gor_run(NULL, leave_it_to_the_host, &host);
+}
+
+static void root_is_excused(void)
+{
+    void *(*host)(void *) = start_one_later;
+    CHECK_EQ(gor_leak_ignore(NULL, "main"), 0);
+    (void)gor_run(NULL, leave_it_to_the_host, &host);
+}
+
+TEST(no_deadlock_is_reported_where_the_host_may_start_goroutines)
+{
+    struct end end;
+    run_child(host_goes_on, &end);
+    check_exit(&end, 5);
+    run_child(root_is_excused, &end);
+    check_exit(&end, 5);
+}
+
 TEST(deadlock_is_reported_only_when_nothing_can_come)
 {
     struct end end;

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "runtime/sched/door.h"
+#include "runtime/sched/handoff.h"
 #include "tests/runtime/help.h"
 
 enum { BLOCKED = 12 };
@@ -220,6 +222,33 @@ static void lock_briefly(void *arg)
     gor_waitgroup_done(&storm->wg);
 }
 
+/* Lists and counters, whatever has happened. */
+static void check_lists(void)
+{
+    int32_t able = 0;
+    uint32_t count = 0;
+    bool linked = true;
+    const struct gor__m *former = NULL;
+    gor__enter();
+    gor__mutex_lock(&gor__sched.lock);
+    for (const struct gor__m *m = gor__sched.machines; m != NULL; m = m->next) {
+        able += gor__is_able(m);
+        count++;
+        linked = linked && m->prev == former;
+        former = m;
+    }
+    former = NULL;
+    for (const struct gor__m *m = gor__sched.idle_machines; m != NULL; m = m->next_idle) {
+        linked = linked && m->prev_idle == former && gor__is_able(m) && m->p == NULL;
+        former = m;
+    }
+    bool counted = able == gor__sched.able && count == gor__sched.machine_count;
+    gor__mutex_unlock(&gor__sched.lock);
+    gor__leave();
+    CHECK(linked);
+    CHECK(counted);
+}
+
 static int weather(void *arg)
 {
     struct storm *storm = arg;
@@ -239,6 +268,7 @@ static int weather(void *arg)
         CHECK_EQ(value, i + 1);
         if (i % 16 == 0) {
             gor_sleep(10 * GOR_MICROSECOND);
+            check_lists();
         }
     }
     CHECK_EQ(gor_chan_close(storm->ping), 0);

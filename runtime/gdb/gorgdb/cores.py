@@ -6,6 +6,7 @@ has guard markers (6.13 and later) each stack begins with such a page, in the mi
 gdb's own generate-core-file writes has hardly any stacks then. The room for them is there, so they are
 copied into it afterwards: of each goroutine the part in use. Cores that the kernel writes are whole.
 """
+import os.path
 import struct
 
 import gdb
@@ -79,9 +80,8 @@ def stack_in_use(world, g):
     return start, gdb.selected_inferior().read_memory(start, top - start)
 
 
-def write_core(world, path):
-    """Write the program's core file."""
-    gdb.execute(f"generate-core-file {path}".strip(), to_string=True)
+def write_stacks(world, path):
+    """Into a core file that gdb has written: how many there are, and how many are not in it."""
     count = lost = 0
     with CoreFile(path) as core:
         for g in world.goroutines():
@@ -92,6 +92,20 @@ def write_core(world, path):
                 written = False
             count += 1
             lost += not written
+    return count, lost
+
+
+def write_core(world, path):
+    """Write the program's core file. A path that begins with `~' is read as gdb reads it."""
+    path = os.path.expanduser(path)
+    try:
+        gdb.execute(f"generate-core-file {path}", to_string=True)
+    except gdb.error as error:
+        raise gdb.GdbError(f"No core file was written: {error}") from error
+    try:
+        count, lost = write_stacks(world, path)
+    except OSError as error:
+        raise gdb.GdbError(f"The core file was written, but stacks of goroutines are missing in it: {error}") from error
     print(f"Saved core file {path}, with the stacks of {count - lost} goroutines.")
     if lost:
         print(f"Those of {lost} could not be read, or there was no room for them.")
