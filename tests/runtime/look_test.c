@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* look_test.c - what is told of a goroutine that comes and goes while one looks is of a piece. */
-#include "tests/runtime/help.h"
+#include "tests/runtime/looks.h"
 
 struct pair {
     struct gor_chan *calls;
@@ -26,19 +26,6 @@ static void answer(void *arg)
     }
 }
 
-static void check_of_a_piece(const struct gor_info *info)
-{
-    if (info->state != GOR_WAITING) {
-        CHECK_EQ(info->reason, GOR_WAIT_NONE);
-        CHECK_EQ(info->waiting_ns, 0);
-        return;
-    }
-    CHECK(info->reason != GOR_WAIT_NONE);
-    CHECK_INT(info->stack_used_bytes, >, 0);
-    CHECK_INT(info->stack_used_bytes, <, info->stack_bytes);
-    CHECK_INT(info->frame_count, >, 0);
-}
-
 /* The two do little but go to wait, so that many looks fall between saying so and having left. */
 GO_TEST(look_that_finds_a_goroutine_waiting_finds_where)
 {
@@ -58,37 +45,4 @@ GO_TEST(look_that_finds_a_goroutine_waiting_finds_where)
     await_end(calls);
     gor_chan_unref(pair.calls);
     gor_chan_unref(pair.answers);
-}
-
-static void receive_once(void *arg)
-{
-    CHECK_EQ(gor_chan_recv(arg, NULL), 0);
-}
-
-/* Nothing but the look tells us that it has come so far: what we read of its stack, which is often the first
- * of many that were just made, we have no other dealings with the maker for. */
-static void look_until_it_waits(gor_id_t id)
-{
-    struct gor_info info;
-    do {
-        if (gor_gomaxprocs(0) == 1) {
-            gor_yield();
-        }
-        CHECK_EQ(gor_lookup(id, &info), 0);
-        check_of_a_piece(&info);
-    } while (info.state != GOR_WAITING);
-}
-
-GO_TEST(look_at_those_that_have_just_come)
-{
-    struct gor_chan *never = new_chan(0, 0);
-    int count = SCALED(20000, 4000, 2000);
-    gor_id_t last = 0;
-    for (int i = 0; i < count; i++) {
-        last = spawn_id(receive_once, never);
-        look_until_it_waits(last);
-    }
-    CHECK_EQ(gor_chan_close(never), 0);
-    await_end(last);
-    gor_chan_unref(never);
 }
