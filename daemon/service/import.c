@@ -39,17 +39,18 @@ static void free_if_unused(struct gord_import *import)
         import->known = answer->next;
         free(answer);
     }
+    rpc_list_remove(&import->link);
     gord_import_free_arrays(import);
     gord_idmap_fini(&import->ids);
     gord_idmap_fini(&import->ends);
     free(import);
 }
 
-/* The call is over, whoever ended it. What is on its way to the disk stays. */
+/* The call is over, whoever ended it. What is on its way to the disk stays, and who took it is known until
+ * it is there. */
 static void leave(struct gord_import *import)
 {
     import->call = NULL;
-    rpc_list_remove(&import->link);
     drop_job(import);
     free_if_unused(import);
 }
@@ -375,9 +376,11 @@ void gord_imports_end(struct gord_service *service)
          link = next) {
         struct gord_import *import = RPC_OF(link, struct gord_import, link);
         next = link->next;
-        gord_fail(import->call, WIRE_UNAVAILABLE,
-                  "the daemon stops; go on with what was not answered when it is back");
-        leave(import);
+        if (import->call != NULL) {
+            gord_fail(import->call, WIRE_UNAVAILABLE,
+                      "the daemon stops; go on with what was not answered when it is back");
+            leave(import);
+        }
     }
 }
 

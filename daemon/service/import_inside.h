@@ -30,7 +30,7 @@ struct gord_import_answer {
 struct gord_import {
     struct gord_service *service;
     struct rpc_call *call; /* NULL: it is over */
-    struct rpc_link link;  /* in the service's imports, while the call lasts */
+    struct rpc_link link;  /* in the service's imports, as long as it is there */
     uint32_t uid;
     uint8_t request[GORD_REQUEST_BYTES]; /* by which it is known with others; see import_again.c */
     bool has_request;
@@ -143,7 +143,7 @@ bool gord_import_is_promised(struct gord_import *import);
 /* Its place in the array, if it has one, is taken; the spec has the array's id there. */
 void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec);
 
-/* A task of the group here is entered, with that outcome if it has ended, else -1. */
+/* The last job, a task of the group here, is entered, with that outcome if it has ended, else -1. */
 void gord_import_joined(struct gord_import *import, uint64_t array_id, int ended);
 
 /* The next array from *at on of which tasks are missing, told in `out`; false: there is none. */
