@@ -265,9 +265,6 @@ static void add_output(struct gord_import *import, const Gor__V1__LogChunk *chun
 static bool take_other(struct gord_import *import, const Gor__V1__ImportRequest *request,
                        struct gord_import_answer *answer, struct gord_refusal *why)
 {
-    if (request->options != NULL) {
-        return set_options(import, request->options, why);
-    }
     if (request->cron != NULL) {
         return gord_import_take_cron(import, request->cron, answer, why);
     }
@@ -281,7 +278,8 @@ static bool take_other(struct gord_import *import, const Gor__V1__ImportRequest 
         return gord_import_take_rate(import, request->rate, answer, why);
     }
     if (request->output == NULL) {
-        return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+        return request->options != NULL ||
+               gord_refuse(why, WIRE_INVALID_ARGUMENT,
                            "neither job nor output, cron, queue, pool or rate");
     }
     if (import->job == NULL) {
@@ -289,6 +287,13 @@ static bool take_other(struct gord_import *import, const Gor__V1__ImportRequest 
     }
     add_output(import, request->output);
     return true;
+}
+
+/* Without its options nothing that comes on it could be taken as it is meant. */
+static void end_refused(struct gord_import *import, const struct gord_refusal *why)
+{
+    gord_fail(import->call, why->status, "%s", why->text);
+    leave(import);
 }
 
 void gord_store_imported(struct rpc_call *call, const ProtobufCMessage *message, void *user)
@@ -302,6 +307,10 @@ void gord_store_imported(struct rpc_call *call, const ProtobufCMessage *message,
     import->unanswered++;
     if (import->service->draining) {
         go_on(import);
+        return;
+    }
+    if (request->options != NULL && !set_options(import, request->options, &why)) {
+        end_refused(import, &why);
         return;
     }
     if (request->output == NULL && !take_job(import)) {

@@ -268,9 +268,32 @@ class Import(ImportTest):
             self.assertEqual(result.status, taken)
             ids.add(result.id)
         self.assertEqual(len(ids), 5)
-        short = take(b"ABC", 5)
-        self.assertEqual(short[0].code, 3)
-        self.assertEqual(short[0].message, "options.request_id has 3 bytes; it is 16, or none")
+
+    def test_options_that_are_refused_end_the_import(self):
+        """Before a job that comes after them is taken, which would not be as it is meant."""
+        _, client = self.other()
+        message = client.message
+        spec = client.native_spec("builtin.echo")
+        job = message("Job", id=5, spec=spec, state=e2e.CREATED, uid=os.geteuid())
+        fine = message("ImportOptions")
+        for wrong, text in (
+                (message("ImportOptions", request_id=b"ABC"),
+                 "options.request_id has 3 bytes; it is 16, or none"),
+                (message("ImportOptions", live=7), "options.live 7 is not known; they are HOLD, SUBMIT, SKIP"),
+                (message("ImportOptions", known=[message("ImportedJob", old_id=7)]),
+                 "options.known[0]: an id is 0"),
+                (fine, "options are for the first message of the stream only")):
+            for before in ([], [fine]) if wrong is not fine else ([fine], [message("ImportOptions", dry_run=True)]):
+                requests = [message("ImportRequest", options=options) for options in (*before, wrong)]
+                requests[-1].job.CopyFrom(job)
+                requests.append(message("ImportRequest", job=job))
+                text = "for the first message" if before else text
+                self.assertStatus(e2e.grpc.StatusCode.INVALID_ARGUMENT, client.call, "Store", "Import",
+                                  iter(requests), text=text)
+        self.assertEqual(client.jobs("Count").total, 0)
+        both = message("ImportRequest", options=message("ImportOptions", live=2), job=job)
+        result, = client.call("Store", "Import", iter([both]))
+        self.assertEqual((result.index, result.status, result.old_id), (0, 3, 5))
 
     def test_request_ids_that_differ_in_little_are_others(self):
         """Of imports, and of a submission."""
