@@ -34,6 +34,7 @@ struct gord_import {
     uint32_t uid;
     uint8_t request[GORD_REQUEST_BYTES]; /* by which it is known with others; see import_again.c */
     bool has_request;
+    bool begun;            /* something to take has come */
     uint64_t number;       /* among all imports */
     struct gord_idmap ids; /* of jobs taken, and of those known */
     struct gord_idmap

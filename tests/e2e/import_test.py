@@ -230,7 +230,7 @@ class Import(ImportTest):
         gord.kill()
         out, err = process.communicate(timeout=e2e.PATIENCE)
         self.assertNotEqual(process.returncode, 0)
-        self.assertIn(b"--resume", err)
+        self.assertIn(b"the same command with --request-id=", err)
         gord.start()
         client = gord.client()
         taken = [int(x.split()[1]) for x in (first + out).decode().splitlines()]
