@@ -98,7 +98,7 @@ struct importing {
     struct gorctl_lines *lines;
     struct gorctl_sink *sink; /* for stdout */
     struct gorctl_unanswered sent;
-    uint64_t taken, renumbered, there, skipped, refused;
+    uint64_t taken, renumbered, there, removed, skipped, refused;
     uint64_t things_taken, things_there, things_skipped; /* no jobs */
     bool took_cron;
     bool opened;   /* the options are answered: now the rest may be sent */
@@ -303,6 +303,9 @@ static void count(struct importing *s, const Gor__V1__ImportResult *result)
     case GOR__V1__IMPORT_RESULT__STATUS__EXISTS:
         s->there++;
         break;
+    case GOR__V1__IMPORT_RESULT__STATUS__REMOVED:
+        s->removed++;
+        break;
     case GOR__V1__IMPORT_RESULT__STATUS__SKIPPED:
         s->skipped++;
         break;
@@ -341,7 +344,7 @@ static void print(struct importing *s, const Gor__V1__ImportResult *result)
     FILE *out = gorctl_memory_stream(&text, &length);
     if (s->ctl->json) {
         gorctl_json_print(out, gorctl_json_message(&result->base), false);
-    } else if (result->id != 0) {
+    } else if (result->id != 0 && result->status != GOR__V1__IMPORT_RESULT__STATUS__REMOVED) {
         fprintf(out, "%" PRIu64 " %" PRIu64 "\n", result->old_id, result->id);
     }
     (void)fclose(out);
@@ -444,6 +447,10 @@ static void sum_up(const struct importing *s, int code)
         "%" PRIu64 " job%s %s, %" PRIu64 " of them with new ids; %" PRIu64
         " are here already; %" PRIu64 " that had not ended were left out; %" PRIu64 " refused",
         s->taken, s->taken == 1 ? "" : "s", verb, s->renumbered, s->there, s->skipped, s->refused);
+    if (s->removed > 0) {
+        gorctl_say("%" PRIu64 " %s taken before and removed since, and %s not come back",
+                   s->removed, s->removed == 1 ? "was" : "were", s->removed == 1 ? "does" : "do");
+    }
     if (s->things_taken + s->things_there + s->things_skipped > 0) {
         bool paused = s->took_cron && s->options.live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
         gorctl_say("%" PRIu64 " queues, pools, rates and entries of the calendar %s; %" PRIu64

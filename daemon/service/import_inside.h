@@ -109,6 +109,9 @@ bool gord_import_set_request(struct gord_import *import, const ProtobufCBinaryDa
 void gord_import_name_job(const uint8_t import[GORD_REQUEST_BYTES], const Gor__V1__Job *job,
                           uint8_t out[GORD_REQUEST_BYTES]);
 
+/* It was taken before as job `id`, which is here or on its way to the disk, or has been removed since. */
+void gord_import_exists(struct gord_import *import, struct gord_import_answer *answer, uint64_t id);
+
 /* Has an import of the same request id taken the last job? 1: answered, or awaited; 0; a negative errno:
  * refused. */
 int gord_import_find_taken(struct gord_import *import, struct gord_import_answer *answer,

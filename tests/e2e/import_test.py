@@ -295,6 +295,39 @@ class Import(ImportTest):
         result, = client.call("Store", "Import", iter([both]))
         self.assertEqual((result.index, result.status, result.old_id), (0, 3, 5))
 
+    def test_what_was_removed_does_not_come_back(self):
+        """But by an import of another name; those that refer to it are taken all the same."""
+        first = self.client.native("builtin.echo", name="first")
+        self.client.wait(first)
+        live = self.client.native("builtin.echo", name="live", held=True)
+        after = self.client.exec("true", held=True, name="after", after=[self.client.message(
+            "AnyOf", of=[self.client.message("Dependency", id=first)])])
+        self.addCleanup(self.client.jobs, "Cancel", ids=[live, after])
+        lines = self.ok("export", "--reveal", "--jobs-only", "--from-id", str(first)).lines
+        gord, client = self.other()
+        while client.native("builtin.echo") < after:  # so that ids are others
+            pass
+        name = "--request-id=" + "7" * 32
+        taken = self.into(gord, self.file(lines[:2]), name).text
+        here = [int(line.split()[1]) for line in taken.splitlines()]
+        client.jobs("Cancel", ids=here)
+        client.wait(*here)
+        self.assertEqual([r.status for r in client.jobs("Remove", ids=here).results], [1, 1])
+        resume = ("--resume", self.file(taken.splitlines(), "taken"))
+        for options, count in (((name, "--dry-run"), 1), ((name,), 1), (resume, 0)):
+            done = self.into(gord, self.file(lines[:2 + count]), *options)
+            for i in range(2):
+                self.assertIn(f"line {i + 1}: it was taken as job {here[i]}, which has been removed since",
+                              done.err.decode())
+            self.assertRegex(done.err.decode(), f"{count} jobs? .*taken, .* 0 are here already.* 0 refused\n"
+                             "gorctl: 2 were taken before and removed since, and do not come back")
+            self.assertEqual(len(done.text.splitlines()), count)
+        self.assertEqual([job.spec.name for job in client.jobs("List", limit=100).jobs if job.spec.name],
+                         ["after"])
+        other = self.into(gord, self.file(lines[:2]))
+        self.assertIn(b"2 jobs taken", other.err)
+        self.checked(gord, client)
+
     def test_request_ids_that_differ_in_little_are_others(self):
         """Of imports, and of a submission."""
         jobs = [self.client.exec("true", held=True, name=f"n{n}") for n in range(8)]
