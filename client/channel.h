@@ -38,6 +38,8 @@ struct gorctl_call {
     /* Of a stream that was made again, before anything comes: to send what has to be there. May be
      * NULL. */
     void (*on_again)(void *user);
+    /* Of a stream: whoever reads our stdout has gone. NULL: the process ends by SIGPIPE. */
+    void (*on_reader_gone)(void *user);
 };
 
 /* Make a unary call. GORCTL_EXIT_OK and a reply, else an exit code. `out_status` may be NULL. */

@@ -103,7 +103,8 @@ int gorctl_stream(struct gorctl *ctl, const struct gorctl_call *call, gorctl_on_
     struct gorctl_streaming stream = {.what = call, .on_message = on_message, .user = user};
     ctl->channel->stream = &stream;
     begin(ctl, &stream, call->timeout_ns);
-    struct gorctl_reader *reader = gorctl_reader_start(&ctl->channel->loop);
+    struct gorctl_reader *reader =
+        gorctl_reader_start(&ctl->channel->loop, call->on_reader_gone, user);
     while (!stream.stopped) {
         uv_run(&ctl->channel->loop, UV_RUN_DEFAULT);
         if (stream.away && !stream.held && !stream.stopped) {

@@ -3,25 +3,31 @@
  *
  * Lines are sent as they are read, so many at a time as are not answered; answers come in any order. When
  * the daemon went, what it has not answered is sent again when it is back, to an import that knows what the
- * ones before it took, and has their request id, by which the daemon knows those of it that it took.
+ * ones before it took, and has their request id, by which the daemon knows those of it that it took. The
+ * first message is answered before another is sent: by that answer the daemon is one that knows so.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/alloc.h"
 #include "client/batch.h"
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
+#include "client/interrupt.h"
 #include "client/json.h"
 #include "client/json_read.h"
+#include "client/known.h"
 #include "client/lines.h"
 #include "client/options.h"
 #include "client/request.h"
+#include "client/sink.h"
 #include "client/text.h"
 #include "client/unanswered.h"
 #include "gor/v1/store.pb-c.h"
@@ -33,8 +39,6 @@ enum {
     IN_FLIGHT = 200,
     LINE_MOST = 64 * 1024 * 1024
 };
-enum { FIRST_INDEX = 1 }; /* of the file's messages on a stream: before them come the options */
-
 static const struct argp_option options[] = {
     {"live", KEY_LIVE, "HOW", 0,
      "Jobs that had not ended are taken as new ones that are held (hold, the default), that may "
@@ -74,8 +78,8 @@ static const char doc[] =
     "\n"
     "Each job is taken as a whole or not at all. What was printed is taken, whatever happens then. "
     "When the daemon is replaced or restarted, or killed and started again, an import goes on by "
-    "itself and takes nothing twice; one that was interrupted otherwise goes on with --resume and "
-    "the --request-id that it tells, or was given.\n"
+    "itself and takes nothing twice. One that ends before its time, by a signal too, tells the "
+    "--request-id with which the same command goes on.\n"
     "\n"
     "Examples:\n"
     "  gorctl import --dry-run jobs.ndjson\n"
@@ -89,15 +93,20 @@ struct importing {
     const char *resume;
     Gor__V1__ImportOptions options;
     struct gorctl_request request; /* borrowed by those */
-    size_t known_room;             /* of those */
+    struct gorctl_known known;     /* its first portion borrowed likewise */
+    struct gorctl_call call;
     struct gorctl_lines *lines;
+    struct gorctl_sink *sink; /* for stdout */
     struct gorctl_unanswered sent;
-    uint64_t taken, renumbered, there, skipped, refused;
+    uint64_t taken, renumbered, there, removed, skipped, refused;
     uint64_t things_taken, things_there, things_skipped; /* no jobs */
     bool took_cron;
+    bool opened;   /* the options are answered: now the rest may be sent */
+    bool forgets;  /* the daemon is of before request ids */
     bool stopping; /* the daemon takes no more for now */
     bool closed;
-    bool orphaned; /* the job that output is of could not be read */
+    bool orphaned;    /* the job that output is of could not be read */
+    bool reader_gone; /* of stdout */
     int code;
 };
 
@@ -152,65 +161,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* "7 1007": a job and its id here. */
-static int read_pair(const char *line, Gor__V1__ImportedJob *out)
-{
-    char rest;
-    gor__v1__imported_job__init(out);
-    int found = sscanf(line, "%" SCNu64 " %" SCNu64 " %c", &out->old_id, &out->id, &rest);
-    return found == 2 && out->old_id != 0 && out->id != 0 ? 0 : -EINVAL;
-}
-
-/* One more job that is here, to be filled in. */
-static Gor__V1__ImportedJob *add_known(struct importing *s)
-{
-    Gor__V1__ImportedJob *pair = gorctl_alloc(sizeof(*pair));
-    if (s->options.n_known == s->known_room) {
-        s->known_room = s->known_room > 0 ? 2 * s->known_room : 64;
-        s->options.known = gorctl_grow(s->options.known, s->known_room, sizeof(*s->options.known));
-    }
-    s->options.known[s->options.n_known++] = pair;
-    gor__v1__imported_job__init(pair);
-    return pair;
-}
-
-/* What was taken before, into the options. */
-static int read_known(struct importing *s)
-{
-    char *line = NULL;
-    size_t room = 0;
-    unsigned long number = 0;
-    int code = GORCTL_EXIT_OK;
-    FILE *file = fopen(s->resume, "re");
-    if (file == NULL) {
-        gorctl_say("cannot read %s: %s", s->resume, strerror(errno));
-        return GORCTL_EXIT_NOT_FOUND;
-    }
-    while (code == GORCTL_EXIT_OK && getline(&line, &room, file) >= 0) {
-        number++;
-        if (read_pair(line, add_known(s)) != 0) {
-            gorctl_say("%s, line %lu: not two ids, as an import prints them; nothing was taken",
-                       s->resume, number);
-            code = GORCTL_EXIT_USAGE;
-        }
-    }
-    if (code == GORCTL_EXIT_OK && ferror(file)) {
-        gorctl_say("cannot read %s: %s", s->resume, strerror(errno));
-        code = GORCTL_EXIT_NOT_FOUND;
-    }
-    free(line);
-    (void)fclose(file);
-    return code;
-}
-
-static void free_known(struct importing *s)
-{
-    for (size_t i = 0; i < s->options.n_known; i++) {
-        free(s->options.known[i]);
-    }
-    free(s->options.known);
-}
-
 /* --------------------------------------------------------------- sending */
 
 static void note_failure(struct importing *s, int code)
@@ -221,7 +171,6 @@ static void note_failure(struct importing *s, int code)
 static void say_of_line(const struct importing *s, uint64_t line, const char *why)
 {
     char *clean = gorctl_text_escape(why, strlen(why));
-    (void)fflush(stdout);
     if (line != 0) {
         gorctl_say("%s, line %" PRIu64 ": %s", s->name, line, clean);
     } else {
@@ -233,7 +182,7 @@ static void say_of_line(const struct importing *s, uint64_t line, const char *wh
 static bool has_room(void *user)
 {
     const struct importing *s = user;
-    return s->stopping || s->sent.open < IN_FLIGHT;
+    return s->stopping || (s->opened && s->sent.open < IN_FLIGHT);
 }
 
 static void on_line(const char *line, size_t length, uint64_t number, void *user)
@@ -270,24 +219,54 @@ static void on_line(const char *line, size_t length, uint64_t number, void *user
     gorctl_stream_send(s->ctl, &message->base);
 }
 
+/* What comes before the first job: the options, and those that are known, as far as they fit in beside. */
+static void set_known(struct importing *s)
+{
+    size_t at = 0;
+    s->options.n_known = gorctl_known_portion(&s->known, &at, &s->options.known);
+}
+
+/* The rest of those; how many messages. */
+static uint64_t send_more_known(struct importing *s)
+{
+    Gor__V1__ImportRequest message = GOR__V1__IMPORT_REQUEST__INIT;
+    size_t at = s->options.n_known;
+    uint64_t count = 0;
+    while ((message.n_known = gorctl_known_portion(&s->known, &at, &message.known)) > 0) {
+        gorctl_stream_send(s->ctl, &message.base);
+        count++;
+    }
+    return count;
+}
+
 /* The daemon is back; its options have been sent. */
 static void on_again(void *user)
 {
     struct importing *s = user;
-    gorctl_unanswered_again(&s->sent, FIRST_INDEX);
-    for (size_t i = 0; i < s->sent.count && !s->stopping; i++) {
-        gorctl_stream_send(s->ctl, &s->sent.ones[i].message->base);
-    }
-    if (s->closed) {
-        gorctl_stream_half_close(s->ctl);
-    }
+    s->opened = false;
 }
 
 static void close_once(struct importing *s)
 {
-    if (!s->closed) {
-        s->closed = true;
+    s->closed = true;
+    if (s->opened) {
         gorctl_stream_half_close(s->ctl);
+    }
+}
+
+/* The daemon has its options: all that it has not answered, which is nothing yet or was sent to the one before
+ * it, and then what else there is. */
+static void begin(struct importing *s)
+{
+    gorctl_unanswered_again(&s->sent, 1 + send_more_known(s));
+    for (size_t i = 0; i < s->sent.count && !s->stopping; i++) {
+        gorctl_stream_send(s->ctl, &s->sent.ones[i].message->base);
+    }
+    s->opened = true;
+    if (s->closed) {
+        gorctl_stream_half_close(s->ctl);
+    } else {
+        gorctl_lines_go_on(s->lines);
     }
 }
 
@@ -324,6 +303,9 @@ static void count(struct importing *s, const Gor__V1__ImportResult *result)
     case GOR__V1__IMPORT_RESULT__STATUS__EXISTS:
         s->there++;
         break;
+    case GOR__V1__IMPORT_RESULT__STATUS__REMOVED:
+        s->removed++;
+        break;
     case GOR__V1__IMPORT_RESULT__STATUS__SKIPPED:
         s->skipped++;
         break;
@@ -335,28 +317,74 @@ static void count(struct importing *s, const Gor__V1__ImportResult *result)
     }
 }
 
+static void cannot_write(struct importing *s, int error)
+{
+    s->reader_gone = error == -EPIPE;
+    if (!s->reader_gone) {
+        gorctl_say("cannot write the output: %s", strerror(-error));
+    }
+    gorctl_stream_stop(s->ctl, GORCTL_EXIT_OUTPUT);
+}
+
+static void on_drained(struct gorctl_sink *sink, int error, void *user)
+{
+    struct importing *s = user;
+    (void)sink;
+    if (error != 0) {
+        cannot_write(s, error);
+    }
+    gorctl_stream_resume(s->ctl);
+}
+
+/* At once, so that it is known what was taken, whatever comes. */
 static void print(struct importing *s, const Gor__V1__ImportResult *result)
 {
+    char *text;
+    size_t length;
+    FILE *out = gorctl_memory_stream(&text, &length);
     if (s->ctl->json) {
-        gorctl_json_print(stdout, gorctl_json_message(&result->base), false);
-    } else if (result->id != 0) {
-        printf("%" PRIu64 " %" PRIu64 "\n", result->old_id, result->id);
+        gorctl_json_print(out, gorctl_json_message(&result->base), false);
+    } else if (result->id != 0 && result->status != GOR__V1__IMPORT_RESULT__STATUS__REMOVED) {
+        fprintf(out, "%" PRIu64 " %" PRIu64 "\n", result->old_id, result->id);
+    }
+    (void)fclose(out);
+    int written = length > 0 ? gorctl_sink_write(s->sink, text, length) : 1;
+    free(text);
+    if (written == 0) {
+        gorctl_stream_pause(s->ctl);
+    } else if (written < 0) {
+        cannot_write(s, written);
     }
 }
 
-static bool on_result(const ProtobufCMessage *message, void *user)
+/* What it says of itself. One that does not know request ids cannot tell which jobs it has taken already. */
+static void on_options(struct importing *s, const Gor__V1__ImportResult *result)
 {
-    struct importing *s = user;
-    const Gor__V1__ImportResult *result = (const Gor__V1__ImportResult *)message;
+    s->forgets = !result->once;
+    s->call.again = s->call.again && result->once;
+    if (result->status == GOR__V1__IMPORT_RESULT__STATUS__REFUSED) {
+        gorctl_say("%s", result->message);
+        gorctl_stream_stop(s->ctl, gorctl_exit_of_status((enum wire_status)result->code));
+    } else if (s->forgets && s->sent.count > 0) {
+        gorctl_say("the daemon that is back is older than the one that went");
+        gorctl_stream_stop(s->ctl, GORCTL_EXIT_REFUSED);
+    } else if (s->forgets && s->known.count > s->options.n_known) {
+        gorctl_say("%s: more than the %zu ids that this daemon, which is older, takes at a time; "
+                   "nothing was taken",
+                   s->resume, s->options.n_known);
+        gorctl_stream_stop(s->ctl, GORCTL_EXIT_USAGE);
+    } else {
+        begin(s);
+    }
+}
+
+static void note_result(struct importing *s, const Gor__V1__ImportResult *result)
+{
     uint64_t line = gorctl_unanswered_answer(&s->sent, result->index);
     count(s, result);
     if (result->id != 0 && result->old_id != 0) {
-        Gor__V1__ImportedJob *pair = add_known(s);
-        pair->old_id = result->old_id;
-        pair->id = result->id;
-    }
-    if (result->status != GOR__V1__IMPORT_RESULT__STATUS__STATUS_UNSPECIFIED) {
-        print(s, result);
+        gorctl_known_add(&s->known, result->old_id, result->id);
+        set_known(s);
     }
     if (result->message[0] != '\0') {
         say_of_line(s, line, result->message);
@@ -366,13 +394,26 @@ static bool on_result(const ProtobufCMessage *message, void *user)
         note_failure(s, code);
         s->stopping = s->stopping || code == GORCTL_EXIT_REFUSED;
     }
-    bool written = fflush(stdout) == 0; /* whatever happens next, it is known what was taken */
-    if (s->stopping) {
-        close_once(s);
-    } else {
-        gorctl_lines_go_on(s->lines);
+    if (result->status != GOR__V1__IMPORT_RESULT__STATUS__STATUS_UNSPECIFIED) {
+        print(s, result);
     }
-    return written;
+}
+
+static bool on_result(const ProtobufCMessage *message, void *user)
+{
+    struct importing *s = user;
+    const Gor__V1__ImportResult *result = (const Gor__V1__ImportResult *)message;
+    if (!s->opened) {
+        on_options(s, result);
+        return true;
+    }
+    note_result(s, result);
+    if (!s->stopping) {
+        gorctl_lines_go_on(s->lines);
+    } else if (!s->closed) {
+        close_once(s);
+    }
+    return true;
 }
 
 /* ------------------------------------------------------------------- all */
@@ -380,20 +421,36 @@ static bool on_result(const ProtobufCMessage *message, void *user)
 static void say_how_to_go_on(const struct importing *s)
 {
     char text[GORCTL_REQUEST_ROOM];
-    gorctl_request_text(&s->request, text);
-    gorctl_say("not all of it was read; what was printed was taken: put that into a file and go on "
-               "with --resume=FILE --request-id=%s, which within a day takes nothing twice",
-               text);
+    if (s->request.set && !s->forgets) {
+        gorctl_request_text(&s->request, text);
+        gorctl_say("not all of it was taken; the same command with --request-id=%s goes on, and "
+                   "within a day takes nothing twice",
+                   text);
+        return;
+    }
+    gorctl_say("not all of it was taken; what was printed was: put that into a file and go on with "
+               "--resume=FILE");
+    if (s->sent.open > 0) {
+        fprintf(stderr,
+                "  From line %" PRIu64 " on, %zu line%s sent and not answered, and may be taken as "
+                "well;\n  %s. `gorctl ls -a` shows what is here.\n",
+                s->sent.ones[0].line, s->sent.open, s->sent.open == 1 ? " was" : "s were",
+                s->forgets ? "this daemon, which is older, cannot tell"
+                           : "without random numbers there was no request id to tell by");
+    }
 }
 
 static void sum_up(const struct importing *s, int code)
 {
     const char *verb = s->options.dry_run ? "would be taken" : "taken";
-    (void)fflush(stdout);
     gorctl_say(
         "%" PRIu64 " job%s %s, %" PRIu64 " of them with new ids; %" PRIu64
         " are here already; %" PRIu64 " that had not ended were left out; %" PRIu64 " refused",
         s->taken, s->taken == 1 ? "" : "s", verb, s->renumbered, s->there, s->skipped, s->refused);
+    if (s->removed > 0) {
+        gorctl_say("%" PRIu64 " %s taken before and removed since, and %s not come back",
+                   s->removed, s->removed == 1 ? "was" : "were", s->removed == 1 ? "does" : "do");
+    }
     if (s->things_taken + s->things_there + s->things_skipped > 0) {
         bool paused = s->took_cron && s->options.live == GOR__V1__IMPORT_OPTIONS__LIVE__HOLD;
         gorctl_say("%" PRIu64 " queues, pools, rates and entries of the calendar %s; %" PRIu64
@@ -418,16 +475,21 @@ static void set_request(struct importing *s)
     }
 }
 
-static int import(struct importing *s, int fd)
+static void on_signal(int number, void *user)
 {
-    set_request(s);
-    Gor__V1__ImportRequest first = GOR__V1__IMPORT_REQUEST__INIT;
-    struct gorctl_call call = {.path = "/gor.v1.Store/Import",
-                               .keep_open = true,
-                               .again = !s->options.dry_run && s->request.set,
-                               .on_again = on_again,
-                               .request = &first.base,
-                               .reply = &gor__v1__import_result__descriptor};
+    struct importing *s = user;
+    gorctl_stream_stop(s->ctl, GORCTL_EXIT_SIGNAL + number);
+}
+
+static void on_reader_gone(void *user)
+{
+    cannot_write(user, -EPIPE);
+}
+
+/* Until it ends by itself, by a signal, or with whoever reads what it prints. */
+static int run(struct importing *s, int fd)
+{
+    static const int signals[] = {GORCTL_ENDING_SIGNALS, 0};
     struct gorctl_lines_opts lines = {.fd = fd,
                                       .name = s->name,
                                       .most_bytes = LINE_MOST,
@@ -435,17 +497,39 @@ static int import(struct importing *s, int fd)
                                       .has_room = has_room,
                                       .on_end = on_end,
                                       .user = s};
+    struct gorctl_interrupt *interrupt = gorctl_interrupt_start(s->ctl, signals, on_signal, s);
+    s->sink = gorctl_sink_new(gorctl_loop(s->ctl), STDOUT_FILENO, on_drained, s);
+    s->lines = gorctl_lines_new(s->ctl, &lines);
+    int code = gorctl_stream(s->ctl, &s->call, on_result, s);
+    gorctl_lines_free(s->lines);
+    gorctl_sink_free(s->sink);
+    sum_up(s, code);
+    gorctl_interrupt_stop(interrupt);
+    return code;
+}
+
+static int import(struct importing *s, int fd)
+{
+    set_request(s);
+    set_known(s);
+    Gor__V1__ImportRequest first = GOR__V1__IMPORT_REQUEST__INIT;
+    first.options = &s->options;
+    s->call = (struct gorctl_call){.path = "/gor.v1.Store/Import",
+                                   .keep_open = true,
+                                   .again = !s->options.dry_run && s->request.set,
+                                   .on_again = on_again,
+                                   .on_reader_gone = on_reader_gone,
+                                   .request = &first.base,
+                                   .reply = &gor__v1__import_result__descriptor};
     int code = gorctl_connect(s->ctl);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
-    first.options = &s->options;
-    s->sent.next_index = FIRST_INDEX;
-    s->lines = gorctl_lines_new(s->ctl, &lines);
-    code = gorctl_stream(s->ctl, &call, on_result, s);
-    gorctl_lines_free(s->lines);
-    sum_up(s, code);
+    code = run(s, fd);
     gorctl_unanswered_fini(&s->sent);
+    if (s->reader_gone) {
+        gorctl_broken_pipe();
+    }
     return code != GORCTL_EXIT_OK ? code : s->code;
 }
 
@@ -474,10 +558,10 @@ int gorctl_cmd_import(struct gorctl *ctl, int argc, char **argv)
                                      .children = gorctl_read_children};
     struct importing s = {.ctl = ctl, .options = GOR__V1__IMPORT_OPTIONS__INIT};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &s);
-    int code = s.resume != NULL ? read_known(&s) : GORCTL_EXIT_OK;
+    int code = s.resume != NULL ? gorctl_known_read(&s.known, s.resume) : GORCTL_EXIT_OK;
     if (code == GORCTL_EXIT_OK) {
         code = import_file(&s);
     }
-    free_known(&s);
+    gorctl_known_fini(&s.known);
     return code;
 }

@@ -10,7 +10,7 @@
 #include "client/feed.h"
 #include "client/follow.h"
 #include "client/gorctl.h"
-#include "client/interrupt.h"
+#include "client/leave.h"
 #include "client/options.h"
 #include "client/submit.h"
 #include "proto/decode.h"
@@ -101,11 +101,11 @@ static int follow_to_the_end(struct gorctl *ctl, uint64_t id, const struct gorct
 {
     struct gorctl_follow follow = {.id = id, .follow = true, .raw = raw};
     bool is_array = spec->ask.array != NULL, feeds = gorctl_spec_takes_input(spec);
-    struct gorctl_interrupt *interrupt = gorctl_interrupt_start(ctl, id);
+    struct gorctl_leave *leave = gorctl_leave_start(ctl, id);
     struct gorctl_feed *feed = feeds ? gorctl_feed_start(ctl, id, STDIN_FILENO) : NULL;
     int code = is_array ? watch_to_the_end(ctl, id) : gorctl_follow(ctl, &follow);
     gorctl_feed_stop(feed);
-    gorctl_interrupt_stop(interrupt);
+    gorctl_leave_stop(leave);
     /* An output that cannot be shown has been told; how the job ends is asked for all the same. */
     if (code == GORCTL_EXIT_OK || code == GORCTL_EXIT_INTERNAL) {
         return gorctl_await_code(ctl, id);

@@ -23,6 +23,7 @@
 #include "client/channel.h"
 #include "client/exits.h"
 #include "client/gorctl.h"
+#include "client/interrupt.h"
 #include "client/options.h"
 #include "client/row.h"
 #include "client/screen.h"
@@ -244,20 +245,19 @@ static int make_picture(struct top *top, char **out_text, size_t *out_length)
 
 /* -------------------------------------------------------------- terminal */
 
-static volatile sig_atomic_t stop_signal;
-
-static void on_signal(int sig)
-{
-    if (sig != SIGWINCH) {
-        stop_signal = sig;
-    }
-}
-
 struct terminal {
     struct termios former;
-    sigset_t mask; /* as it was: signals are let in only while a key is waited for */
+    struct gorctl_interrupt *interrupt; /* owned */
+    uv_loop_t *loop;                    /* borrowed; signals come through it */
     bool raw;
+    bool resized, ending; /* a signal says so */
 };
+
+static void on_signal(int number, void *user)
+{
+    struct terminal *terminal = user;
+    *(number == SIGWINCH ? &terminal->resized : &terminal->ending) = true;
+}
 
 static void put_text(const char *text)
 {
@@ -265,17 +265,11 @@ static void put_text(const char *text)
     (void)fflush(stdout);
 }
 
-static void terminal_begin(struct terminal *terminal)
+static void terminal_begin(struct terminal *terminal, struct gorctl *ctl)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGWINCH};
-    struct sigaction action = {.sa_handler = on_signal};
-    sigset_t ours;
-    sigemptyset(&ours);
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        (void)sigaction(signals[i], &action, NULL);
-        sigaddset(&ours, signals[i]);
-    }
-    (void)sigprocmask(SIG_BLOCK, &ours, &terminal->mask);
+    static const int signals[] = {GORCTL_ENDING_SIGNALS, SIGWINCH, 0};
+    terminal->loop = gorctl_loop(ctl);
+    terminal->interrupt = gorctl_interrupt_start(ctl, signals, on_signal, terminal);
     if (tcgetattr(STDIN_FILENO, &terminal->former) == 0) {
         struct termios raw = terminal->former;
         raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
@@ -290,23 +284,28 @@ static void terminal_end(const struct terminal *terminal)
     if (terminal->raw) {
         (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->former);
     }
-    (void)sigprocmask(SIG_SETMASK, &terminal->mask, NULL);
+    gorctl_interrupt_stop(terminal->interrupt);
 }
 
 /* Wait for the next look; false: it is to end. */
-static bool wait_for_next(const struct terminal *terminal, int64_t delay_ns)
+static bool wait_for_next(struct terminal *terminal, int64_t delay_ns)
 {
-    struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
-    struct timespec delay = {delay_ns / 1000000000, delay_ns % 1000000000};
+    struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                           {.fd = uv_backend_fd(terminal->loop), .events = POLLIN}};
+    int64_t until_ns = gorctl_until(delay_ns);
     char key = 0;
-    int ready = ppoll(&keys, 1, &delay, &terminal->mask); /* a new size interrupts it as well */
-    if (stop_signal != 0) {
-        return false;
+    while (!terminal->ending && !terminal->resized && (int64_t)uv_hrtime() < until_ns) {
+        int64_t left_ns = gorctl_time_left(until_ns);
+        struct timespec delay = {left_ns / 1000000000, left_ns % 1000000000};
+        int ready = ppoll(fds, 2, &delay, NULL);
+        (void)uv_run(terminal->loop, UV_RUN_NOWAIT);
+        if (ready > 0 && fds[0].revents != 0) {
+            /* It ends also when nobody can press a key any more. */
+            return read(STDIN_FILENO, &key, 1) > 0 && key != 'q' && key != 'Q' && !terminal->ending;
+        }
     }
-    if (ready > 0 && (read(STDIN_FILENO, &key, 1) <= 0 || key == 'q' || key == 'Q')) {
-        return false; /* also when nobody can press a key any more */
-    }
-    return true;
+    terminal->resized = false;
+    return !terminal->ending;
 }
 
 static unsigned terminal_rows(void)
@@ -377,8 +376,11 @@ static int look(struct top *top)
 static int run_on_terminal(struct top *top, int64_t delay_ns)
 {
     struct terminal terminal = {0};
-    int code;
-    terminal_begin(&terminal);
+    int code = gorctl_connect(top->ctl);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    terminal_begin(&terminal, top->ctl);
     top->on_terminal = true;
     do {
         unsigned rows = terminal_rows();

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* interrupt.h - ctrl-C while a job is followed: once leaves it running, twice cancels it.
+/* interrupt.h - signals that a command wants to hear of while its loop runs, to end in good order.
  *
- * The first ctrl-C says how to come back and waits a moment for the second; a third one, after the
- * cancellation, leaves at once. Where SIGINT is ignored (a background job of a script) it stays so.
- * Ownership   start/stop; after stop ctrl-C ends the process as usual.
+ * They come as a call from the loop. What is ignored stays so: SIGINT in a background job of a script, SIGHUP
+ * under nohup.
+ * Ownership   start/stop; after stop they do what they usually do.
  */
 #ifndef GOR_CLIENT_INTERRUPT_H
 #define GOR_CLIENT_INTERRUPT_H
 
-#include <stdint.h>
-
 #include "client/gorctl.h"
+
+/* What ends a program from outside, all three. */
+#define GORCTL_ENDING_SIGNALS SIGINT, SIGTERM, SIGHUP
 
 struct gorctl_interrupt;
 
-/* After gorctl_connect(); it acts on the stream that runs then. */
-struct gorctl_interrupt *gorctl_interrupt_start(struct gorctl *ctl, uint64_t job_id);
+typedef void gorctl_on_signal(int number, void *user);
+
+/* After gorctl_connect(). `signals` ends with 0. */
+struct gorctl_interrupt *gorctl_interrupt_start(struct gorctl *ctl, const int *signals,
+                                                gorctl_on_signal *on_signal, void *user);
+
+/* Its memory goes when the loop has run. NULL is fine. */
 void gorctl_interrupt_stop(struct gorctl_interrupt *interrupt);
 
 #endif

@@ -13,9 +13,11 @@
 struct gorctl_reader {
     uv_poll_t poll;
     int epoll; /* owned */
+    void (*on_gone)(void *user);
+    void *user;
 };
 
-static void on_gone(uv_poll_t *poll, int status, int events)
+static void on_event(uv_poll_t *poll, int status, int events)
 {
     struct gorctl_reader *reader = poll->data;
     struct epoll_event event;
@@ -23,7 +25,11 @@ static void on_gone(uv_poll_t *poll, int status, int events)
     if (status < 0) {
         (void)uv_poll_stop(poll);
     } else if (epoll_wait(reader->epoll, &event, 1, 0) == 1) {
-        gorctl_broken_pipe();
+        if (reader->on_gone == NULL) {
+            gorctl_broken_pipe();
+        }
+        (void)uv_poll_stop(poll);
+        reader->on_gone(reader->user);
     }
 }
 
@@ -40,7 +46,7 @@ static int watch_stdout(void)
     return epoll;
 }
 
-struct gorctl_reader *gorctl_reader_start(uv_loop_t *loop)
+struct gorctl_reader *gorctl_reader_start(uv_loop_t *loop, void (*on_gone)(void *user), void *user)
 {
     int epoll = watch_stdout();
     if (epoll < 0) {
@@ -48,13 +54,15 @@ struct gorctl_reader *gorctl_reader_start(uv_loop_t *loop)
     }
     struct gorctl_reader *reader = gorctl_alloc(sizeof(*reader));
     reader->epoll = epoll;
+    reader->on_gone = on_gone;
+    reader->user = user;
     if (uv_poll_init(loop, &reader->poll, epoll) != 0) {
         (void)close(epoll);
         free(reader);
         return NULL;
     }
     reader->poll.data = reader;
-    (void)uv_poll_start(&reader->poll, UV_READABLE, on_gone);
+    (void)uv_poll_start(&reader->poll, UV_READABLE, on_event);
     uv_unref((uv_handle_t *)&reader->poll);
     return reader;
 }

@@ -12,8 +12,9 @@
 
 struct gorctl_reader;
 
-/* NULL when stdout is nothing that can lose its reader. Does not keep the loop alive. */
-struct gorctl_reader *gorctl_reader_start(uv_loop_t *loop);
+/* NULL when stdout is nothing that can lose its reader. Does not keep the loop alive. With on_gone that is
+ * called, once, and the rest is its own. */
+struct gorctl_reader *gorctl_reader_start(uv_loop_t *loop, void (*on_gone)(void *user), void *user);
 
 /* Its memory goes when the loop has run. */
 void gorctl_reader_stop(struct gorctl_reader *reader);

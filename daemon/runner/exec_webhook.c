@@ -80,15 +80,26 @@ static void count(struct gord_exec *exec, enum gord_webhook_result result)
     atomic_fetch_add_explicit(&exec->run->env->webhooks[result], 1, memory_order_relaxed);
 }
 
+/* One that refuses all that comes is not worth a record each. */
 static void log_refusal(const struct gord_exec *exec, const char *text)
 {
     const struct gord_run *run = exec->run;
-    char *url = gord_url_hide(exec->webhook->url);
+    char *hidden = gord_url_hide(exec->webhook->url);
+    const char *url = hidden != NULL ? hidden : "its URL";
+    char more[96] = "";
+    uint64_t unsaid;
 
-    gord_log_of(GORD_LOG_WARNING, run->id, gord_ask_queue(run->spec->lane),
-                "the webhook of job %" PRIu64 " is not sent again: %s %s", exec->webhook->job_id,
-                url != NULL ? url : "its URL", text);
-    free(url);
+    if (gord_sparing_says(&run->env->refusals, url, gor_now(), &unsaid)) {
+        if (unsaid > 0) {
+            snprintf(more, sizeof(more),
+                     "; so were %" PRIu64 " before, since the last such record of this target",
+                     unsaid);
+        }
+        gord_log_of(GORD_LOG_WARNING, run->id, gord_ask_queue(run->spec->lane),
+                    "the webhook of job %" PRIu64 " is not sent again: %s %s%s",
+                    exec->webhook->job_id, url, text, more);
+    }
+    free(hidden);
 }
 
 void gord_exec_take_answer(struct gord_exec *exec, struct gord_result *result)

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/base/sparing.h"
 #include "daemon/event/event.h"
 #include "daemon/runner/bus.h"
 #include "daemon/runner/cgroup.h"
@@ -62,6 +63,7 @@ struct gord_run_env {
     struct gord_rlimits_own rlimits;
     struct gord_cgroups cgroups;
     atomic_ullong webhooks[GORD_WEBHOOK_RESULTS]; /* relaxed: they stand for themselves */
+    struct gord_sparing refusals;                 /* of webhooks, by their targets, in the log */
 };
 
 struct gord_run {

@@ -210,6 +210,7 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                                  .signer = opts->signer});
     gord_rlimits_read_own(&runner->env.rlimits, &opts->nofile);
     gord_children_init(&runner->env.children);
+    gord_sparing_init(&runner->env.refusals);
     runner->hook = (struct gord_bus_hook){.applied = on_applied,
                                           .committed = on_committed,
                                           .health = on_health,
@@ -265,6 +266,7 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     if (result != 0) {
         gord_cgroups_close(&runner->env.cgroups);
         gord_children_fini(&runner->env.children);
+        gord_sparing_fini(&runner->env.refusals);
         free(runner);
         return result;
     }
@@ -321,6 +323,7 @@ void gord_runner_free(struct gord_runner *runner)
     gord_gates_fini(&runner->gates);
     gord_runner_fini_control(runner);
     gord_children_fini(&runner->env.children);
+    gord_sparing_fini(&runner->env.refusals);
     gord_cgroups_close(&runner->env.cgroups);
     gord_run_env_close(&runner->env);
     gord_signer_unref(runner->env.signer);

@@ -39,17 +39,18 @@ static void free_if_unused(struct gord_import *import)
         import->known = answer->next;
         free(answer);
     }
+    rpc_list_remove(&import->link);
     gord_import_free_arrays(import);
     gord_idmap_fini(&import->ids);
     gord_idmap_fini(&import->ends);
     free(import);
 }
 
-/* The call is over, whoever ended it. What is on its way to the disk stays. */
+/* The call is over, whoever ended it. What is on its way to the disk stays, and who took it is known until
+ * it is there. */
 static void leave(struct gord_import *import)
 {
     import->call = NULL;
-    rpc_list_remove(&import->link);
     drop_job(import);
     free_if_unused(import);
 }
@@ -215,6 +216,20 @@ static int keep_job(struct gord_import *import, const Gor__V1__ImportRequest *re
     return import->job != NULL ? 0 : -ENOMEM;
 }
 
+static bool add_known(struct gord_import *import, Gor__V1__ImportedJob *const *known, size_t count,
+                      const char *where, struct gord_refusal *why)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (known[i]->old_id == 0 || known[i]->id == 0) {
+            return gord_refuse(why, WIRE_INVALID_ARGUMENT, "%sknown[%zu]: an id is 0", where, i);
+        }
+        if (gord_idmap_put(&import->ids, known[i]->old_id, known[i]->id) != 0) {
+            return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+        }
+    }
+    return true;
+}
+
 static bool set_options(struct gord_import *import, const Gor__V1__ImportOptions *options,
                         struct gord_refusal *why)
 {
@@ -232,15 +247,25 @@ static bool set_options(struct gord_import *import, const Gor__V1__ImportOptions
     }
     import->live = options->live;
     import->dry_run = options->dry_run;
-    for (size_t i = 0; i < options->n_known; i++) {
-        if (options->known[i]->old_id == 0 || options->known[i]->id == 0) {
-            return gord_refuse(why, WIRE_INVALID_ARGUMENT, "options.known[%zu]: an id is 0", i);
-        }
-        if (gord_idmap_put(&import->ids, options->known[i]->old_id, options->known[i]->id) != 0) {
-            return gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory");
-        }
+    return add_known(import, options->known, options->n_known, "options.", why);
+}
+
+static bool set_more_known(struct gord_import *import, const Gor__V1__ImportRequest *request,
+                           struct gord_refusal *why)
+{
+    if (import->begun) {
+        return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+                           "known comes before the first job, or whatever else is to be taken");
     }
-    return true;
+    return add_known(import, request->known, request->n_known, "", why);
+}
+
+/* What says how to take the others. */
+static bool set_up(struct gord_import *import, const Gor__V1__ImportRequest *request,
+                   struct gord_refusal *why)
+{
+    return (request->options == NULL || set_options(import, request->options, why)) &&
+           (request->n_known == 0 || set_more_known(import, request, why));
 }
 
 static void add_output(struct gord_import *import, const Gor__V1__LogChunk *chunk)
@@ -264,9 +289,6 @@ static void add_output(struct gord_import *import, const Gor__V1__LogChunk *chun
 static bool take_other(struct gord_import *import, const Gor__V1__ImportRequest *request,
                        struct gord_import_answer *answer, struct gord_refusal *why)
 {
-    if (request->options != NULL) {
-        return set_options(import, request->options, why);
-    }
     if (request->cron != NULL) {
         return gord_import_take_cron(import, request->cron, answer, why);
     }
@@ -280,7 +302,8 @@ static bool take_other(struct gord_import *import, const Gor__V1__ImportRequest 
         return gord_import_take_rate(import, request->rate, answer, why);
     }
     if (request->output == NULL) {
-        return gord_refuse(why, WIRE_INVALID_ARGUMENT,
+        return request->options != NULL || request->n_known > 0 ||
+               gord_refuse(why, WIRE_INVALID_ARGUMENT,
                            "neither job nor output, cron, queue, pool or rate");
     }
     if (import->job == NULL) {
@@ -288,6 +311,19 @@ static bool take_other(struct gord_import *import, const Gor__V1__ImportRequest 
     }
     add_output(import, request->output);
     return true;
+}
+
+static bool takes_something(const Gor__V1__ImportRequest *request)
+{
+    return request->job != NULL || request->output != NULL || request->cron != NULL ||
+           request->queue != NULL || request->pool != NULL || request->rate != NULL;
+}
+
+/* Without its options nothing that comes on it could be taken as it is meant. */
+static void end_refused(struct gord_import *import, const struct gord_refusal *why)
+{
+    gord_fail(import->call, why->status, "%s", why->text);
+    leave(import);
 }
 
 void gord_store_imported(struct rpc_call *call, const ProtobufCMessage *message, void *user)
@@ -303,6 +339,11 @@ void gord_store_imported(struct rpc_call *call, const ProtobufCMessage *message,
         go_on(import);
         return;
     }
+    if (!set_up(import, request, &why)) {
+        end_refused(import, &why);
+        return;
+    }
+    import->begun = import->begun || takes_something(request);
     if (request->output == NULL && !take_job(import)) {
         return;
     }
@@ -312,6 +353,7 @@ void gord_store_imported(struct rpc_call *call, const ProtobufCMessage *message,
         if (answer == NULL) {
             return;
         }
+        answer->result.once = request->options != NULL;
         if (request->job != NULL || !take_other(import, request, answer, &why)) {
             gord_import_refuse(answer, &why);
         }
@@ -375,9 +417,11 @@ void gord_imports_end(struct gord_service *service)
          link = next) {
         struct gord_import *import = RPC_OF(link, struct gord_import, link);
         next = link->next;
-        gord_fail(import->call, WIRE_UNAVAILABLE,
-                  "the daemon stops; go on with what was not answered when it is back");
-        leave(import);
+        if (import->call != NULL) {
+            gord_fail(import->call, WIRE_UNAVAILABLE,
+                      "the daemon stops; go on with what was not answered when it is back");
+            leave(import);
+        }
     }
 }
 

@@ -6,6 +6,8 @@
  * submissions, and so may ids of jobs.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,6 +53,23 @@ void gord_import_name_job(const uint8_t import[GORD_REQUEST_BYTES], const Gor__V
     memcpy(out, digest, GORD_REQUEST_BYTES);
 }
 
+void gord_import_exists(struct gord_import *import, struct gord_import_answer *answer, uint64_t id)
+{
+    struct gord_after_facts facts;
+    bool is_gone = gord_knows(import->service, id) == -ENOENT &&
+                   !gord_import_recall(import->service, id, &facts);
+
+    answer->result.id = id;
+    answer->result.status =
+        is_gone ? GOR__V1__IMPORT_RESULT__STATUS__REMOVED : GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+    if (is_gone) {
+        snprintf(answer->text, sizeof(answer->text),
+                 "it was taken as job %" PRIu64 ", which has been removed since; it does not come "
+                 "back but by an import of another name that does not know of it",
+                 id);
+    }
+}
+
 /* That of the last job, into `bytes`. */
 static ProtobufCBinaryData request_of_job(const struct gord_import *import,
                                           uint8_t bytes[GORD_REQUEST_BYTES])
@@ -73,8 +92,7 @@ int gord_import_find_taken(struct gord_import *import, struct gord_import_answer
     if (result <= 0) {
         return result;
     }
-    answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
-    answer->result.id = known.first_id;
+    gord_import_exists(import, answer, known.first_id);
     if (known.seq != 0 && gord_import_await(import, answer, known.seq) != 0) {
         (void)gord_refuse(why, WIRE_RESOURCE_EXHAUSTED, "out of memory; import it again");
         return -ENOMEM;

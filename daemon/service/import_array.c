@@ -17,6 +17,7 @@
 #include "daemon/service/import_inside.h"
 #include "daemon/service/quota.h"
 #include "daemon/service/share.h"
+#include "daemon/service/tasks.h"
 
 enum { AWAITED = 1, CAME = 2 };
 
@@ -92,6 +93,68 @@ static struct gord_job *coming(const struct gord_import *import, uint64_t id)
     return group != NULL && gord_group_is_coming(group) ? group : NULL;
 }
 
+/* Its place is taken; false: it was, or there is none. */
+static bool mark(struct gord_import *import, struct gord_import_array *array, uint32_t index)
+{
+    uint64_t place = (uint64_t)index + 1;
+
+    if (gord_idmap_get(&array->places, place) != AWAITED) {
+        return false;
+    }
+    (void)gord_idmap_put(&array->places, place, CAME); /* the key is there: no memory is needed */
+    import->awaited--;
+    array->awaited--;
+    if (array->awaited == 0) {
+        gord_idmap_fini(&array->places);
+    }
+    return true;
+}
+
+static bool has_come(const struct gord_import_array *array, uint32_t index)
+{
+    return array->awaited == 0 || gord_idmap_get(&array->places, (uint64_t)index + 1) == CAME;
+}
+
+/* Those of the same group that `other` knows of, which may not be on disk yet. */
+static void mark_those_of(struct gord_import *import, struct gord_import_array *array,
+                          const struct gord_import *other, const Gor__V1__Array *wire)
+{
+    for (const struct gord_import_array *at = other->dry_run ? NULL : other->arrays; at != NULL;
+         at = at->next) {
+        struct gord_array_walk walk = {0, 0};
+        uint32_t index;
+        while (at != array && at->id == array->id && gord_array_next(wire, &walk, &index)) {
+            if (has_come(at, index)) {
+                (void)mark(import, array, index);
+            }
+        }
+    }
+}
+
+/* The tasks of the group that are here: in memory, on disk, where none is removed before the group has
+ * ended, or on their way there. -ENOMEM, or the reader's error. */
+static int mark_those_here(struct gord_import *import, struct gord_import_array *array,
+                           const struct gord_job *group, const Gor__V1__Array *wire)
+{
+    struct rpc_link *imports = &import->service->imports;
+    struct gord_tasks_by_index tasks;
+    int result = gord_tasks_find(import->service, group->id, wire, &tasks);
+
+    if (result != 0) {
+        return result;
+    }
+    for (uint32_t i = 0; i < tasks.count; i++) {
+        if (tasks.ids[tasks.places[i].place] != 0) {
+            (void)mark(import, array, tasks.places[i].index);
+        }
+    }
+    gord_tasks_fini(&tasks);
+    for (struct rpc_link *link = imports->next; link != imports; link = link->next) {
+        mark_those_of(import, array, RPC_OF(link, struct gord_import, link), wire);
+    }
+    return 0;
+}
+
 /* One of an earlier import, if it is that. */
 static struct gord_import_array *note_earlier(struct gord_import *import, uint64_t old_id)
 {
@@ -100,6 +163,12 @@ static struct gord_import_array *note_earlier(struct gord_import *import, uint64
     struct gord_import_array *array =
         wire != NULL && wire->array != NULL ? note(import, old_id, group->id, wire->array) : NULL;
 
+    if (array != NULL && mark_those_here(import, array, group, wire->array) != 0) {
+        import->arrays = array->next;
+        import->awaited -= array->awaited;
+        free_array(array);
+        array = NULL;
+    }
     gor__v1__job_spec__free_unpacked(wire, NULL);
     return array;
 }
@@ -149,7 +218,7 @@ uint64_t gord_import_promised(struct gord_service *service, uint32_t uid)
     for (struct rpc_link *link = service->imports.next; link != &service->imports;
          link = link->next) {
         const struct gord_import *import = RPC_OF(link, struct gord_import, link);
-        uint64_t left = import->promised;
+        uint64_t left = import->call != NULL ? import->promised : 0;
         for (const struct gord_import_array *array = import->arrays; left > 0;
              array = array->next) {
             left -= array->promised;
@@ -285,6 +354,31 @@ bool gord_import_take_group(struct gord_import *import, struct gord_import_answe
 
 /* ------------------------------------------------------------------ tasks */
 
+/* Of no array that the import knows. */
+static enum gord_import_place place_of_none(const struct gord_import *import,
+                                            const Gor__V1__ArrayTask *task,
+                                            struct gord_refusal *why)
+{
+    const struct gord_job *group = task != NULL
+                                       ? gord_job_find(gord_bus_table(import->service->bus),
+                                                       gord_idmap_get(&import->ids, task->array_id))
+                                       : NULL;
+
+    if (group == NULL || group->state == GOR__V1__JOB_STATE__TERMINATED) {
+        return GORD_IMPORT_NO_ARRAY;
+    }
+    if (gord_group_is_coming(group)) {
+        (void)gord_refuse(why, WIRE_RESOURCE_EXHAUSTED,
+                          "it cannot be found out now which tasks of its array, job %" PRIu64
+                          ", are here; import it again",
+                          group->id);
+    } else {
+        (void)gord_refuse(why, WIRE_FAILED_PRECONDITION,
+                          "its array, job %" PRIu64 ", has all of its tasks", group->id);
+    }
+    return GORD_IMPORT_NO_PLACE;
+}
+
 enum gord_import_place gord_import_place(struct gord_import *import, struct gord_refusal *why)
 {
     const Gor__V1__Job *job = import->job->job;
@@ -292,33 +386,24 @@ enum gord_import_place gord_import_place(struct gord_import *import, struct gord
     const Gor__V1__ArrayTask *task = job->spec->task;
 
     if (array == NULL) {
-        const struct gord_job *group =
-            task != NULL ? gord_job_find(gord_bus_table(import->service->bus),
-                                         gord_idmap_get(&import->ids, task->array_id))
-                         : NULL;
-        if (group == NULL || group->state == GOR__V1__JOB_STATE__TERMINATED) {
-            return GORD_IMPORT_NO_ARRAY;
-        }
-        (void)gord_refuse(why, WIRE_FAILED_PRECONDITION,
-                          "its array, job %" PRIu64 ", has all of its tasks", group->id);
-        return GORD_IMPORT_NO_PLACE;
+        return place_of_none(import, task, why);
     }
     if (array->id == 0) {
         return GORD_IMPORT_LEFT_OUT;
     }
     const struct gord_job *group = coming(import, array->id);
-    uint64_t place = array->awaited > 0 ? gord_idmap_get(&array->places, (uint64_t)task->index + 1)
-                                        : (uint64_t)CAME;
     if (group == NULL && !import->dry_run) {
         (void)gord_refuse(
             why, WIRE_FAILED_PRECONDITION,
             "its array, job %" PRIu64 ", has ended meanwhile, or has all of its tasks", array->id);
-    } else if (task->count != array->count || place == 0) {
+    } else if (task->count != array->count ||
+               (array->awaited > 0 &&
+                gord_idmap_get(&array->places, (uint64_t)task->index + 1) == 0)) {
         (void)gord_refuse(why, WIRE_INVALID_ARGUMENT,
                           "job.spec.task: its array, job %" PRIu64 " there, has no index %" PRIu32
                           " of %" PRIu32,
                           array->old_id, task->index, task->count);
-    } else if (place == CAME) {
+    } else if (has_come(array, task->index)) {
         (void)gord_refuse(why, WIRE_INVALID_ARGUMENT,
                           "job.spec.task: index %" PRIu32 " of its array, job %" PRIu64
                           " there, has come already",
@@ -345,18 +430,25 @@ void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec)
 {
     struct gord_import_array *array = find(import, spec);
 
-    uint64_t place = array != NULL ? (uint64_t)spec->task->index + 1 : 0;
-    if (place == 0 || gord_idmap_get(&array->places, place) != AWAITED) {
+    if (array == NULL || !mark(import, array, spec->task->index)) {
         return;
     }
-    /* The key is there, so no memory is needed. */
-    (void)gord_idmap_put(&array->places, place, CAME);
-    import->awaited--;
-    array->awaited--;
     bool ended = import->job->job->state == GOR__V1__JOB_STATE__TERMINATED;
     promise(import, array, array->promised - (!ended && array->promised > 0));
-    if (array->awaited == 0) {
-        gord_idmap_fini(&array->places);
+}
+
+/* For other imports that await it as well. */
+static void mark_elsewhere(struct gord_service *service, uint64_t array_id, uint32_t index)
+{
+    for (struct rpc_link *link = service->imports.next; link != &service->imports;
+         link = link->next) {
+        struct gord_import *import = RPC_OF(link, struct gord_import, link);
+        for (struct gord_import_array *array = import->dry_run ? NULL : import->arrays;
+             array != NULL; array = array->next) {
+            if (array->id == array_id && mark(import, array, index)) {
+                promise(import, array, array->promised);
+            }
+        }
     }
 }
 
@@ -364,6 +456,7 @@ void gord_import_joined(struct gord_import *import, uint64_t array_id, int ended
 {
     struct gord_job *group = gord_job_find(gord_bus_table(import->service->bus), array_id);
 
+    mark_elsewhere(import->service, array_id, import->job->job->spec->task->index);
     if (group == NULL || group->state == GOR__V1__JOB_STATE__TERMINATED) {
         return;
     }
@@ -426,7 +519,7 @@ bool gord_import_lacks(struct gord_import *import, struct gord_import_array **at
             snprintf(out, bytes,
                      "job %" PRIu64 " (%" PRIu64 " there) is an array of which %" PRIu32
                      " task%s of %" PRIu32 " %s not come; it does not begin before an import with "
-                     "--resume brings them, and `gorctl cancel` ends it",
+                     "--resume or the same --request-id brings them, and `gorctl cancel` ends it",
                      array->id, array->old_id, lacks, lacks == 1 ? "" : "s", array->count,
                      lacks == 1 ? "has" : "have");
             *at = array->next;

@@ -30,10 +30,11 @@ struct gord_import_answer {
 struct gord_import {
     struct gord_service *service;
     struct rpc_call *call; /* NULL: it is over */
-    struct rpc_link link;  /* in the service's imports, while the call lasts */
+    struct rpc_link link;  /* in the service's imports, as long as it is there */
     uint32_t uid;
     uint8_t request[GORD_REQUEST_BYTES]; /* by which it is known with others; see import_again.c */
     bool has_request;
+    bool begun;            /* something to take has come */
     uint64_t number;       /* among all imports */
     struct gord_idmap ids; /* of jobs taken, and of those known */
     struct gord_idmap
@@ -108,6 +109,9 @@ bool gord_import_set_request(struct gord_import *import, const ProtobufCBinaryDa
 void gord_import_name_job(const uint8_t import[GORD_REQUEST_BYTES], const Gor__V1__Job *job,
                           uint8_t out[GORD_REQUEST_BYTES]);
 
+/* It was taken before as job `id`, which is here or on its way to the disk, or has been removed since. */
+void gord_import_exists(struct gord_import *import, struct gord_import_answer *answer, uint64_t id);
+
 /* Has an import of the same request id taken the last job? 1: answered, or awaited; 0; a negative errno:
  * refused. */
 int gord_import_find_taken(struct gord_import *import, struct gord_import_answer *answer,
@@ -143,7 +147,7 @@ bool gord_import_is_promised(struct gord_import *import);
 /* Its place in the array, if it has one, is taken; the spec has the array's id there. */
 void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec);
 
-/* A task of the group here is entered, with that outcome if it has ended, else -1. */
+/* The last job, a task of the group here, is entered, with that outcome if it has ended, else -1. */
 void gord_import_joined(struct gord_import *import, uint64_t array_id, int ended);
 
 /* The next array from *at on of which tasks are missing, told in `out`; false: there is none. */

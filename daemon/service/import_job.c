@@ -359,9 +359,9 @@ bool gord_import_take(struct gord_import *import, struct gord_import_answer *ans
                            "export` writes?");
     }
     answer->result.old_id = job->id;
-    answer->result.id = gord_idmap_get(&import->ids, job->id);
-    if (answer->result.id != 0) {
-        answer->result.status = GOR__V1__IMPORT_RESULT__STATUS__EXISTS;
+    uint64_t known = gord_idmap_get(&import->ids, job->id);
+    if (known != 0) {
+        gord_import_exists(import, answer, known);
         gord_import_came(import, job->spec);
         return true;
     }

@@ -2,6 +2,7 @@
 """gorctl import: arrays that had not ended come across whole, or do not begin."""
 
 import os
+import queue
 import re
 import subprocess
 import unittest
@@ -216,6 +217,67 @@ class ImportArray(ImportTest):
             self.assertEqual(ids[group], new)
             self.assertNotIn(b"have not come", done.err)
             self.assertEqual(client.wait(new).detail, "1 of 5 tasks failed")
+
+    def test_places_that_are_filled_stay_so(self):
+        """Though only the array is known of the import before, not its tasks."""
+        group, lines = self.array()
+        lines = [line for line in lines if "job" in line][:6]  # the group; two that have ended, three that live
+        self.let_go()
+        for restart in (False, True):
+            gord, client = self.other("--exec-slots", "4")
+            while client.native("builtin.echo") < group + 6:  # so that ids are others
+                pass
+            first = self.into(gord, self.file(lines[:4]), "--live=submit")
+            self.assertIn(b"2 tasks of 5 have not come", first.err)
+            self.assertIn(b"--resume or the same --request-id brings them", first.err)
+            pairs = first.text.splitlines()
+            if restart:
+                client = self.checked(gord, client)
+            done = self.into(gord, self.file(lines), "--live=submit", "--resume",
+                             self.file(pairs[:1], "taken"), code=ctl.USAGE)
+            told = re.findall("line ([0-9]+): job.spec.task: index ([0-9]) of its array, .* has come already",
+                              done.err.decode())
+            self.assertEqual(told, [("2", "0"), ("3", "1"), ("4", "2")])
+            self.assertNotIn(b"have not come", done.err)
+            new = int(pairs[0].split()[1])
+            self.assertEqual(client.wait(new).detail, "1 of 5 tasks failed")
+            tasks = [job for job in client.jobs("List", limit=100).jobs if job.spec.task.array_id == new]
+            self.assertEqual(sorted(job.spec.task.index for job in tasks), list(range(5)))
+            self.checked(gord, client)
+
+    def test_two_imports_at_once_fill_a_place_once(self):
+        array = self.client.message("Array", indices=[self.client.message("Array.Range", last=1)])
+        group = self.client.message("JobSpec", group=self.client.message("GroupSpec"), array=array)
+        tasks = [self.client.native_spec("builtin.echo", parent_id=10 ** 6, task=self.client.message(
+            "ArrayTask", array_id=10 ** 6, index=i, count=2)) for i in range(2)]
+        group, *tasks = (self.client.message("ImportRequest", job=self.client.message(
+            "Job", id=10 ** 6 + i, spec=spec, state=e2e.CREATED, uid=os.geteuid()))
+                         for i, spec in enumerate([group, *tasks]))
+        _, client = self.other()
+        asks = [queue.Queue(), queue.Queue()]
+        calls = [client.call("Store", "Import", iter(ask.get, None)) for ask in asks]
+        for ask in asks:
+            self.addCleanup(ask.put, None)
+        asks[0].put(group)
+        asks[0].put(self.client.message("ImportRequest"))  # so that the group is taken
+        results = sorted((next(calls[0]), next(calls[0])), key=lambda result: result.index)
+        here = results[0].id
+        asks[1].put(self.client.message("ImportRequest", options=self.client.message(
+            "ImportOptions", known=[self.client.message("ImportedJob", old_id=10 ** 6, id=here)])))
+        asks[1].put(tasks[1])
+        asks[1].put(None)
+        results = {result.index: result for result in calls[1]}
+        self.assertEqual(results[1].status, 1, results)
+        asks[0].put(tasks[1])
+        asks[0].put(tasks[0])
+        asks[0].put(None)
+        results = {result.index: result for result in calls[0]}
+        self.assertIn("index 1 of its array, job 1000000 there, has come already", results[2].message)
+        self.assertEqual(results[3].status, 1, results)
+        tasks = [job for job in client.jobs("List", limit=100).jobs if job.spec.task.array_id == here]
+        self.assertEqual(sorted(job.spec.task.index for job in tasks), [0, 1])
+        client.jobs("Cancel", ids=[here])
+        client.wait(here)
 
     def other_again(self, gord):
         gord.start()

@@ -233,7 +233,7 @@ class Import(ImportTest):
         gord.kill()
         out, err = process.communicate(timeout=e2e.PATIENCE)
         self.assertNotEqual(process.returncode, 0)
-        self.assertIn(b"--resume", err)
+        self.assertIn(b"the same command with --request-id=", err)
         gord.start()
         client = gord.client()
         taken = [int(x.split()[1]) for x in (first + out).decode().splitlines()]
@@ -271,9 +271,65 @@ class Import(ImportTest):
             self.assertEqual(result.status, taken)
             ids.add(result.id)
         self.assertEqual(len(ids), 5)
-        short = take(b"ABC", 5)
-        self.assertEqual(short[0].code, 3)
-        self.assertEqual(short[0].message, "options.request_id has 3 bytes; it is 16, or none")
+
+    def test_options_that_are_refused_end_the_import(self):
+        """Before a job that comes after them is taken, which would not be as it is meant."""
+        _, client = self.other()
+        message = client.message
+        spec = client.native_spec("builtin.echo")
+        job = message("Job", id=5, spec=spec, state=e2e.CREATED, uid=os.geteuid())
+        fine = message("ImportOptions")
+        for wrong, text in (
+                (message("ImportOptions", request_id=b"ABC"),
+                 "options.request_id has 3 bytes; it is 16, or none"),
+                (message("ImportOptions", live=7), "options.live 7 is not known; they are HOLD, SUBMIT, SKIP"),
+                (message("ImportOptions", known=[message("ImportedJob", old_id=7)]),
+                 "options.known[0]: an id is 0"),
+                (fine, "options are for the first message of the stream only")):
+            for before in ([], [fine]) if wrong is not fine else ([fine], [message("ImportOptions", dry_run=True)]):
+                requests = [message("ImportRequest", options=options) for options in (*before, wrong)]
+                requests[-1].job.CopyFrom(job)
+                requests.append(message("ImportRequest", job=job))
+                text = "for the first message" if before else text
+                self.assertStatus(e2e.grpc.StatusCode.INVALID_ARGUMENT, client.call, "Store", "Import",
+                                  iter(requests), text=text)
+        self.assertEqual(client.jobs("Count").total, 0)
+        both = message("ImportRequest", options=message("ImportOptions", live=2), job=job)
+        result, = client.call("Store", "Import", iter([both]))
+        self.assertEqual((result.index, result.status, result.old_id), (0, 3, 5))
+
+    def test_what_was_removed_does_not_come_back(self):
+        """But by an import of another name; those that refer to it are taken all the same."""
+        first = self.client.native("builtin.echo", name="first")
+        self.client.wait(first)
+        live = self.client.native("builtin.echo", name="live", held=True)
+        after = self.client.exec("true", held=True, name="after", after=[self.client.message(
+            "AnyOf", of=[self.client.message("Dependency", id=first)])])
+        self.addCleanup(self.client.jobs, "Cancel", ids=[live, after])
+        lines = self.ok("export", "--reveal", "--jobs-only", "--from-id", str(first)).lines
+        gord, client = self.other()
+        while client.native("builtin.echo") < after:  # so that ids are others
+            pass
+        name = "--request-id=" + "7" * 32
+        taken = self.into(gord, self.file(lines[:2]), name).text
+        here = [int(line.split()[1]) for line in taken.splitlines()]
+        client.jobs("Cancel", ids=here)
+        client.wait(*here)
+        self.assertEqual([r.status for r in client.jobs("Remove", ids=here).results], [1, 1])
+        resume = ("--resume", self.file(taken.splitlines(), "taken"))
+        for options, count in (((name, "--dry-run"), 1), ((name,), 1), (resume, 0)):
+            done = self.into(gord, self.file(lines[:2 + count]), *options)
+            for i in range(2):
+                self.assertIn(f"line {i + 1}: it was taken as job {here[i]}, which has been removed since",
+                              done.err.decode())
+            self.assertRegex(done.err.decode(), f"{count} jobs? .*taken, .* 0 are here already.* 0 refused\n"
+                             "gorctl: 2 were taken before and removed since, and do not come back")
+            self.assertEqual(len(done.text.splitlines()), count)
+        self.assertEqual([job.spec.name for job in client.jobs("List", limit=100).jobs if job.spec.name],
+                         ["after"])
+        other = self.into(gord, self.file(lines[:2]))
+        self.assertIn(b"2 jobs taken", other.err)
+        self.checked(gord, client)
 
     def test_request_ids_that_differ_in_little_are_others(self):
         """Of imports, and of a submission."""

@@ -152,7 +152,7 @@ class Import(onward_test.GoingOn):
         code, err = self.finish(process)
         self.assertEqual(code, ctl.NO_DAEMON, err)
         self.assertIn("the daemon is gone", err)
-        told = re.search(r"--resume=FILE (--request-id=[0-9a-f]{32}), which", err)
+        told = re.search(r"the same command with (--request-id=[0-9a-f]{32}) goes on", err)
         self.assertTrue(told, err)
         # As if nothing had been printed; then with what was, and with all of it.
         for lines in ([], process.came[:ENDED], None):
