@@ -17,6 +17,9 @@ MIB = 1 << 20
 # each are a mebibyte, one descriptor lost in a thousand actions is more than twenty. None: told, not
 # judged. Resident memory is memory of its own, which is judged, and those pages of mapped files that
 # were used so far: no more than is mapped, which is judged. Its share depends on who else has a page.
+# What is counted in ones goes up by steps, which a line takes for a slope, the steeper the shorter the
+# run: STEP more of it at the end, by the least that the line may mean, are none yet.
+STEP = 2
 ALLOWED = {
     "rss": (None, min), "pss": (None, min), "anon": (2 * MIB, min), "mapped": (MIB, min),
     "heap": (MIB, min),
@@ -76,9 +79,11 @@ class Row:
             return
         self.slope, self.error = fit(points)
         self.mean = sum(y for _, y in points) / len(points)
+        gained = (self.slope - self.error) * (points[-1][0] - points[0][0])
+        is_step = self.unit != "bytes" and gained <= STEP
         if self.allowed is None:
             self.verdict = ""
-        elif self.slope - self.error > self.allowed:
+        elif self.slope - self.error > self.allowed and not is_step:
             self.verdict = "GROWS"
         elif self.slope + self.error <= self.allowed:
             self.verdict = "steady"

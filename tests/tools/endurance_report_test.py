@@ -52,6 +52,14 @@ class Fit(unittest.TestCase):
         self.assertEqual(row.verdict, "")
         self.assertRegex(" | ".join(row.cells()), r"resident memory \| least \| .* \| \+[23].* \|  \| $")
 
+    def test_one_step_is_no_slope(self):
+        def of(threads):
+            return report.Row([{"t": t, "threads": threads(t)} for t in range(1800)], "threads", ROUND_S)
+        step = of(lambda t: 14 + (t > 1300))
+        self.assertGreater(step.slope - step.error, report.ALLOWED["threads"][0])
+        self.assertEqual(step.verdict, "too short to tell")
+        self.assertEqual(of(lambda t: 14 + t // 150).verdict, "GROWS")
+
     def test_files_that_are_mapped_are_summed_up(self):
         with tempfile.TemporaryFile() as file:
             before = samples.mapped(os.getpid())
