@@ -30,6 +30,10 @@ int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv)
         .doc = "Hand in again what jobs were to do, each as a new job: at once, whatever times and "
                "jobs the former one waited for, and below no other. `gorctl show` tells which job "
                "it repeats.\v"
+               "Each runs once. An array that is named by id runs again as a whole, and its tasks, "
+               "if they are named too, with it. Jobs that are chosen by what they are like are "
+               "single tasks, each by itself with its index, and never the array.\n"
+               "\n"
                "Examples:\n"
                "  gorctl rerun 12\n"
                "  gorctl rerun --outcome failed,timed-out --ended-since today\n"};

@@ -24,6 +24,7 @@ static void free_act(struct gord_many *many)
     free(act->results);
     free(act->pointers);
     free(act->later);
+    free(act->named);
     gord_circle_fini(&act->circle);
     protobuf_c_message_free_unpacked(act->more, NULL);
     free(act);

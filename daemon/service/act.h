@@ -47,9 +47,11 @@ struct gord_act {
     size_t later_room;
     bool by_kind; /* jobs were chosen by what they are like, so that one the verb is not for is left
                    * out, rather than by id, so that it is refused */
-    int64_t delay_ns;          /* of the request */
-    bool falling;              /* of Retry: it goes through them by falling ids */
-    bool not_later;            /* of Retry: none is put off any more */
+    int64_t delay_ns; /* of the request */
+    bool falling;     /* of Retry: it goes through them by falling ids */
+    bool not_later;   /* of Retry: none is put off any more */
+    uint64_t *named;  /* owned; of Rerun: the ids at hand, rising; NULL: not looked at yet */
+    size_t named_count;
     struct gord_circle circle; /* of Update: what those would wait for that are changed alike */
     uint64_t circle_seq;       /* as it was after that event; 0: it was not looked at */
     ProtobufCMessage *more;    /* owned; what the verb is told besides; NULL: nothing */
