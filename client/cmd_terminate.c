@@ -59,11 +59,15 @@ int gorctl_cmd_retry(struct gorctl *ctl, int argc, char **argv)
             "because "
             "it failed, stays so; retried with it, it waits anew.\n"
             "A retry does not begin --retries anew: those are counted over the job's whole life.\n"
+            "With a task of an array that has ended the array lives again, until its tasks have "
+            "ended, and tells its end anew. An array that is named by id stands for those of its "
+            "tasks that did not succeed; each task runs once, however often it is named.\n"
             "`gorctl rerun` makes a new job of it instead.\n"
             "\n"
             "Examples:\n"
             "  gorctl retry 12\n"
             "  gorctl retry --delay 10m --outcome failed,timed-out --ended-since today\n"
-            "  gorctl retry 7 --cause 'the disk is back'\n"};
+            "  gorctl retry 7 --cause 'the disk is back'\n"
+            "  gorctl retry 20 --delay 5m             # an array: its tasks that failed\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }

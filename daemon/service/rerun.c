@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/service/act.h"
@@ -50,31 +49,6 @@ static int submit_again(struct gord_act *act, Gor__V1__JobSpec *wire, uint64_t o
     return result;
 }
 
-static int by_rising_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-/* Is that one of the jobs of this call? All are at hand before the first has its turn. 1, 0, -ENOMEM. */
-static int is_named(struct gord_act *act, uint64_t id)
-{
-    const struct gord_many *many = &act->many;
-
-    if (act->named == NULL) {
-        act->named = calloc(many->id_count + 1, sizeof(id));
-        if (act->named == NULL) {
-            return -ENOMEM;
-        }
-        memcpy(act->named, many->ids, many->id_count * sizeof(id));
-        act->named_count = many->id_count;
-        qsort(act->named, act->named_count, sizeof(id), by_rising_ids);
-    }
-    return bsearch(&id, act->named, act->named_count, sizeof(id), by_rising_ids) != NULL;
-}
-
 /* Does this one run by itself? 0; GORD_ACT_NOT_MEANT; -EALREADY: with its array; -ENOMEM. */
 static int check_part(struct gord_act *act, const struct gord_row *row, char why[GORD_ACT_TEXT])
 {
@@ -86,7 +60,7 @@ static int check_part(struct gord_act *act, const struct gord_row *row, char why
     if (array == 0 || row->parent_id != array) {
         return 0;
     }
-    int named = is_named(act, array);
+    int named = gord_act_names(act, array);
     if (named <= 0) {
         return named;
     }
