@@ -103,8 +103,7 @@ class Selectors(SelectorTest):
 
     def test_nothing_selected_and_unknown_ids(self):
         job = self.submit("-l", "there=1", "sleep", "600")
-        for verb in ("cancel", "wait"):
-            self.refused(ctl.NOTHING, "nothing selected", verb, "-l", "there=2")
+        self.refused(ctl.NOTHING, "nothing selected", "cancel", "-l", "there=2")
         result = self.gorctl("cancel", "-l", "there=1", f"{job},777777,888888")
         self.assertEqual(result.code, ctl.NOT_FOUND)
         self.assertIn("no job 777777", result.err.decode())
@@ -120,7 +119,14 @@ class Selectors(SelectorTest):
                          ctl.TIMED_OUT)
         self.ok("cancel", "-l", "await=1")
         self.client.wait(*jobs)
-        self.refused(ctl.NOTHING, "nothing selected", "wait", "-l", "await=1")
+        # What is described has ended, so that is waited for no more, however fast it was.
+        for words in (("-l", "await=1"), ("-l", "await=1", "--any"),
+                      ("-l", "await=1", str(jobs[0])), ("-l", "await=1", "--for", "running")):
+            left = self.gorctl("wait", *words)
+            self.assertEqual((left.code, left.text), (0, ""))
+            self.assertIn("nothing to wait for", left.err.decode())
+        self.ok("wait", "-l", "await=1", "--quiet")
+        self.assertEqual(self.ok("wait", "-l", "await=1", "--json").json, {"jobs": []})
 
     def test_many_need_a_yes(self):
         self.ok("pause")
