@@ -36,7 +36,7 @@ int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv)
                "\n"
                "Examples:\n"
                "  gorctl rerun 12\n"
-               "  gorctl rerun --outcome failed,timed-out --ended-since today\n"};
+               "  gorctl rerun --outcome bad --ended-since today\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }
 
@@ -66,7 +66,7 @@ int gorctl_cmd_retry(struct gorctl *ctl, int argc, char **argv)
             "\n"
             "Examples:\n"
             "  gorctl retry 12\n"
-            "  gorctl retry --delay 10m --outcome failed,timed-out --ended-since today\n"
+            "  gorctl retry --delay 10m --outcome bad --ended-since today\n"
             "  gorctl retry 7 --cause 'the disk is back'\n"
             "  gorctl retry 20 --delay 5m             # an array: its tasks that failed\n"};
     return gorctl_act_run(ctl, argc, argv, &act);

@@ -18,6 +18,9 @@
 
 enum { GORCTL_SELECTOR_WORDS = 16 };
 
+/* The word of --outcome for all ends that nobody wanted: neither succeeded nor cancelled. */
+#define GORCTL_OUTCOME_BAD "bad"
+
 /* More jobs than this are not ended without --yes. */
 enum { GORCTL_SELECTOR_MANY = 100 };
 

@@ -56,6 +56,26 @@ class Selectors(SelectorTest):
                          [jobs[3], jobs[1]])
         self.assertEqual(self.listed("history", str(jobs[0]), "--outcome", "failed"), [])
 
+    def test_bad_is_every_end_that_nobody_wanted(self):
+        def ended(*args):
+            return self.ended("-l", "ends=1", *args)
+
+        ended("true")
+        bad = [ended("false"), ended("--shell", "kill -9 $$"), ended("/no/such/program"),
+               ended("--timeout", "1ms", "sleep", "600")]
+        bad.append(ended("--after", f"ok:{bad[0]}", "true"))
+        cancelled = self.submit("-l", "ends=1", "--hold", "true")
+        self.ok("cancel", str(cancelled))
+        self.client.wait(cancelled)
+        self.assertEqual(self.listed("history", "-l", "ends=1", "--outcome", "bad"), bad[::-1])
+        self.assertEqual(self.listed("history", "-l", "ends=1", "--outcome", "cancelled,bad,failed"),
+                         [cancelled] + bad[::-1])
+        results = self.ok("retry", "-l", "ends=1", "--outcome", "bad", "--json").json["results"]
+        self.assertEqual([r["id"] for r in results], bad)
+        self.client.wait(*bad)
+        self.assertIn("or bad", self.refused(ctl.USAGE, "no outcome", "history", "--outcome",
+                                             "good").err.decode())
+
     def test_when_they_ended(self):
         job = self.ended("--name", "timed", "true")
         self.assertEqual(self.listed("history", "--name", "timed", "--ended-since", "1h"), [job])
