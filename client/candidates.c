@@ -13,6 +13,7 @@
 #include "client/limits.h"
 #include "client/live.h"
 #include "client/screen.h"
+#include "client/selector.h"
 #include "client/text.h"
 
 enum { ABOUT_COLUMNS = 60, STATE_WORDS = GOR__V1__JOB_STATE__TERMINATED + 1 };
@@ -159,6 +160,7 @@ static void print_outcomes(const struct gorctl_candidates *at)
     for (int outcome = 1; outcome <= GOR__V1__OUTCOME__EXPIRED; outcome++) {
         print_dashed(at, gorctl_outcome_word((Gor__V1__Outcome)outcome));
     }
+    print_dashed(at, GORCTL_OUTCOME_BAD);
 }
 
 static void print_columns(const struct gorctl_candidates *at)

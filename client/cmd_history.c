@@ -17,7 +17,7 @@ static const char doc[] =
     "List jobs that have ended, newest first: how, when, how long they took, and why.\v"
     "Examples:\n"
     "  gorctl history -n 10\n"
-    "  gorctl history --outcome failed,timed-out --since today\n"
+    "  gorctl history --outcome bad --since today      # whatever failed\n"
     "  gorctl history -l team=x --exit-code 2,3 --ended-since 2h\n"
     "  gorctl history --before 1200\n"
     "  gorctl history --long --name build\n"

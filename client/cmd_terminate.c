@@ -30,9 +30,13 @@ int gorctl_cmd_rerun(struct gorctl *ctl, int argc, char **argv)
         .doc = "Hand in again what jobs were to do, each as a new job: at once, whatever times and "
                "jobs the former one waited for, and below no other. `gorctl show` tells which job "
                "it repeats.\v"
+               "Each runs once. An array that is named by id runs again as a whole, and its tasks, "
+               "if they are named too, with it. Jobs that are chosen by what they are like are "
+               "single tasks, each by itself with its index, and never the array.\n"
+               "\n"
                "Examples:\n"
                "  gorctl rerun 12\n"
-               "  gorctl rerun --outcome failed,timed-out --ended-since today\n"};
+               "  gorctl rerun --outcome bad --ended-since today\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }
 
@@ -55,11 +59,15 @@ int gorctl_cmd_retry(struct gorctl *ctl, int argc, char **argv)
             "because "
             "it failed, stays so; retried with it, it waits anew.\n"
             "A retry does not begin --retries anew: those are counted over the job's whole life.\n"
+            "With a task of an array that has ended the array lives again, until its tasks have "
+            "ended, and tells its end anew. An array that is named by id stands for those of its "
+            "tasks that did not succeed; each task runs once, however often it is named.\n"
             "`gorctl rerun` makes a new job of it instead.\n"
             "\n"
             "Examples:\n"
             "  gorctl retry 12\n"
-            "  gorctl retry --delay 10m --outcome failed,timed-out --ended-since today\n"
-            "  gorctl retry 7 --cause 'the disk is back'\n"};
+            "  gorctl retry --delay 10m --outcome bad --ended-since today\n"
+            "  gorctl retry 7 --cause 'the disk is back'\n"
+            "  gorctl retry 20 --delay 5m             # an array: its tasks that failed\n"};
     return gorctl_act_run(ctl, argc, argv, &act);
 }

@@ -36,7 +36,8 @@ static const char doc[] =
     "Wait until jobs have ended, and end with their exit code.\v"
     "With several jobs the exit code is that of the first in your order that did\n"
     "not succeed; with --any it is that of the job that ended first. Jobs that are not\n"
-    "named but described are those that have not ended when it is asked, newest first. With\n"
+    "named but described are those that have not ended when it is asked, newest first;\n"
+    "if there are none it ends at once with 0, whatever became of those that had ended. With\n"
     "--for a job that came to the state counts as 0. (--state selects jobs, as ever.)\n"
     "\n"
     "Examples:\n"
@@ -44,7 +45,8 @@ static const char doc[] =
     "  gorctl wait 12-20 --timeout 1h && echo all went well\n"
     "  gorctl wait --any 12 13\n"
     "  gorctl wait --for running --timeout 10s 12\n"
-    "  gorctl wait -l team=x\n";
+    "  gorctl wait -l team=x\n"
+    "  gorctl wait -q nightly                 # until nothing of it is left\n";
 
 struct arguments {
     struct gorctl *ctl;
@@ -175,6 +177,18 @@ static void show_reply(const struct arguments *arguments, const Gor__V1__WaitRep
     }
 }
 
+/* Whatever was described has ended: there is nothing to wait for, which is what was waited for. */
+static int nothing_left(const struct arguments *arguments)
+{
+    static const Gor__V1__WaitReply none = GOR__V1__WAIT_REPLY__INIT;
+    if (arguments->ctl->json) {
+        gorctl_json_show(&none.base);
+    } else if (!arguments->quiet) {
+        gorctl_say("nothing to wait for: of the jobs that have not ended, none is meant");
+    }
+    return GORCTL_EXIT_OK;
+}
+
 static int wait_for(const struct arguments *arguments)
 {
     Gor__V1__WaitRequest request = GOR__V1__WAIT_REQUEST__INIT;
@@ -225,9 +239,9 @@ int gorctl_cmd_wait(struct gorctl *ctl, int argc, char **argv)
                                      .children = gorctl_selector_children};
     struct arguments arguments = {.ctl = ctl};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    int code = gorctl_selector_resolve(ctl, &arguments.selector, true, &arguments.ids);
+    int code = gorctl_selector_find(ctl, &arguments.selector, true, &arguments.ids);
     if (code == GORCTL_EXIT_OK) {
-        code = wait_for(&arguments);
+        code = arguments.ids.count > 0 ? wait_for(&arguments) : nothing_left(&arguments);
     }
     gorctl_ids_fini(&arguments.ids);
     gorctl_selector_fini(&arguments.selector);

@@ -70,12 +70,11 @@ static int ask_for_ids(struct gorctl *ctl, Gor__V1__SelectRequest *request, stru
         request->before_id = reply->next_before_id;
         wire_decoded_free(&reply->base);
     } while (code == GORCTL_EXIT_OK && request->before_id != 0);
-    return code == GORCTL_EXIT_OK && ids->count == 0 ? gorctl_selector_nothing(request->live_only)
-                                                     : code;
+    return code;
 }
 
-int gorctl_selector_resolve(struct gorctl *ctl, const struct gorctl_selector *selector,
-                            bool live_only, struct gorctl_ids *out_ids)
+int gorctl_selector_find(struct gorctl *ctl, const struct gorctl_selector *selector, bool live_only,
+                         struct gorctl_ids *out_ids)
 {
     struct gorctl_ids ids = {0};
     if (gorctl_selector_is_ids(selector)) {
@@ -93,6 +92,21 @@ int gorctl_selector_resolve(struct gorctl *ctl, const struct gorctl_selector *se
         *out_ids = ids;
     } else {
         gorctl_ids_fini(&ids);
+    }
+    return code;
+}
+
+int gorctl_selector_resolve(struct gorctl *ctl, const struct gorctl_selector *selector,
+                            bool live_only, struct gorctl_ids *out_ids)
+{
+    struct gorctl_ids ids = {0};
+    int code = gorctl_selector_find(ctl, selector, live_only, &ids);
+    if (code == GORCTL_EXIT_OK && ids.count == 0) {
+        gorctl_ids_fini(&ids);
+        return gorctl_selector_nothing(live_only);
+    }
+    if (code == GORCTL_EXIT_OK) {
+        *out_ids = ids;
     }
     return code;
 }

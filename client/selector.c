@@ -24,7 +24,8 @@ static const struct argp_option options[] = {
      "Only jobs in these states: created, runnable, running, waiting, terminated", 2},
     {"outcome", KEY_OUTCOME, "LIST", 0,
      "Only jobs that ended so: succeeded, failed, signaled, timed-out, cancelled, lost, "
-     "spawn-error, panicked, oom-killed, dependency-failed, expired",
+     "spawn-error, panicked, oom-killed, dependency-failed, expired; or bad: all of them but "
+     "succeeded and cancelled",
      2},
     {"exit-code", KEY_EXIT_CODE, "LIST", 0, "Only jobs that ended with one of these codes", 2},
     {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
@@ -79,19 +80,45 @@ static void add_state(struct argp_state *state, struct gorctl_selector *selector
     selector->states[selector->state_count++] = job_state;
 }
 
+/* Each outcome needs its place once, so there is room for all of them. */
+static void put_outcome(struct gorctl_selector *selector, Gor__V1__Outcome outcome)
+{
+    _Static_assert((int)GOR__V1__OUTCOME__EXPIRED <= (int)GORCTL_SELECTOR_WORDS, "all fit");
+    for (size_t i = 0; i < selector->outcome_count; i++) {
+        if (selector->outcomes[i] == outcome) {
+            return;
+        }
+    }
+    selector->outcomes[selector->outcome_count++] = outcome;
+}
+
+/* How a job ended that somebody has to look at: nobody wanted that end. */
+static void add_bad_outcomes(struct gorctl_selector *selector)
+{
+    for (int outcome = 1; outcome <= GOR__V1__OUTCOME__EXPIRED; outcome++) {
+        if (outcome != GOR__V1__OUTCOME__SUCCEEDED && outcome != GOR__V1__OUTCOME__CANCELLED) {
+            put_outcome(selector, (Gor__V1__Outcome)outcome);
+        }
+    }
+}
+
 static void add_outcome(struct argp_state *state, struct gorctl_selector *selector,
                         const char *word)
 {
     Gor__V1__Outcome outcome = GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
-    need_room(state, "--outcome", selector->outcome_count);
+    if (strcmp(word, GORCTL_OUTCOME_BAD) == 0) {
+        add_bad_outcomes(selector);
+        return;
+    }
     if (!gorctl_outcome_parse(word, &outcome)) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0,
                      "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
                      "timed-out, cancelled, lost, spawn-error, panicked, oom-killed, "
-                     "dependency-failed, expired",
+                     "dependency-failed, expired; or bad, which is all of them but succeeded and "
+                     "cancelled",
                      word);
     }
-    selector->outcomes[selector->outcome_count++] = outcome;
+    put_outcome(selector, outcome);
 }
 
 static void add_exit_code(struct argp_state *state, struct gorctl_selector *selector,

@@ -18,6 +18,9 @@
 
 enum { GORCTL_SELECTOR_WORDS = 16 };
 
+/* The word of --outcome for all ends that nobody wanted: neither succeeded nor cancelled. */
+#define GORCTL_OUTCOME_BAD "bad"
+
 /* More jobs than this are not ended without --yes. */
 enum { GORCTL_SELECTOR_MANY = 100 };
 
@@ -65,9 +68,13 @@ struct gorctl_selection gorctl_selector_select(const struct gorctl_selector *sel
                                                bool takes_all);
 void gorctl_selection_fini(struct gorctl_selection *selection);
 
-/* The ids that are meant: as named, if nothing but ids was said, else asked for, newest first, at
- * most GORCTL_IDS_MOST. Unknown ids are told one by one: GORCTL_EXIT_NOT_FOUND. None at all:
- * GORCTL_EXIT_NOTHING. An exit code; what was found is in *out_ids only with GORCTL_EXIT_OK. */
+/* The ids that are meant, which may be none: as named, if nothing but ids was said, else asked for, newest
+ * first, at most GORCTL_IDS_MOST. Unknown ids are told one by one: GORCTL_EXIT_NOT_FOUND. An exit code;
+ * what was found is in *out_ids only with GORCTL_EXIT_OK. */
+int gorctl_selector_find(struct gorctl *ctl, const struct gorctl_selector *selector, bool live_only,
+                         struct gorctl_ids *out_ids);
+
+/* The same, and none at all is said: GORCTL_EXIT_NOTHING. */
 int gorctl_selector_resolve(struct gorctl *ctl, const struct gorctl_selector *selector,
                             bool live_only, struct gorctl_ids *out_ids);
 

@@ -46,6 +46,7 @@
     X(UPDATE_ENTERED, "update.entered", "a change is in memory, what it comes to is not") \
     X(TASK_ENTERED, "task.entered", "some tasks of an array are in memory, others not")   \
     X(GROUP_OPENED, "group.opened", "an array has begun, its tasks are not queued yet")   \
+    X(GROUP_REVIVED, "group.revived", "an array lives again, its tasks not yet")          \
     X(GROUP_ENDING, "group.ending", "the last task of an array has ended, the array not") \
     X(CANCEL_ENTERED, "cancel.entered", "a cancel request is in memory")                  \
     X(STOP_ASKED, "stop.asked", "a stop has been put to running jobs, in memory")         \

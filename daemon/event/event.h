@@ -66,6 +66,7 @@ enum { GORD_REQUEST_BYTES = 16 };
 struct gord_request {
     uint8_t id[GORD_REQUEST_BYTES];
     uint64_t count;              /* of the jobs, whose first is the event's */
+    uint64_t digest;             /* of what was handed in; 0: not known */
     int64_t at_ns;               /* when it was made; 0: as the event, which is no older */
     struct gord_cron_mark *cron; /* owned; NULL: no entry of the calendar made it */
 };

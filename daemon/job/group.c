@@ -82,6 +82,14 @@ void gord_group_count_ended(struct gord_job *group, Gor__V1__Outcome outcome)
     group->body->tasks->ended[outcome]++;
 }
 
+void gord_group_uncount_ended(struct gord_job *group, Gor__V1__Outcome outcome)
+{
+    struct gord_tasks *tasks = group->body->tasks;
+    GORD_ASSERT(tasks->ended[outcome] > 0);
+    tasks->by_state[GOR__V1__JOB_STATE__TERMINATED]--;
+    tasks->ended[outcome]--;
+}
+
 void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT])
 {
     struct gord_tasks *tasks = group->body->tasks;

@@ -52,7 +52,11 @@ bool gord_group_is_coming(const struct gord_job *group); /* false: it is no grou
 /* One more of its tasks is there that had ended before. */
 void gord_group_count_ended(struct gord_job *group, Gor__V1__Outcome outcome);
 
-/* Those that have ended so, as the store has them: at start, when only live ones were read back. */
+/* One of them that had ended so runs again, and counts as it stands now. */
+void gord_group_uncount_ended(struct gord_job *group, Gor__V1__Outcome outcome);
+
+/* Those that have ended so, as the store has them: at start, when only live ones were read back, and when
+ * the group itself is brought back. */
 void gord_group_set_ended(struct gord_job *group, const uint64_t ended[GORD_OUTCOME_COUNT]);
 
 /* "3 of 100 tasks failed, 4 never ran, 2 were cancelled"; "" if all have succeeded. */

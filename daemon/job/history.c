@@ -21,7 +21,7 @@ static bool allows(const struct life *life, enum gord_event_kind kind)
 {
     bool born = life->job.state != GOR__V1__JOB_STATE__JOB_STATE_UNSPECIFIED;
     if (kind == GORD_EVENT_REVIVED) {
-        return life->job.state == GOR__V1__JOB_STATE__TERMINATED && life->job.kind != GORD_GROUP;
+        return life->job.state == GOR__V1__JOB_STATE__TERMINATED;
     }
     return gord_job_allows(born ? &life->job : NULL, kind);
 }

@@ -140,6 +140,12 @@ int gord_runner_update(struct gord_runner *runner, struct gord_job *job,
 int gord_runner_revive(struct gord_runner *runner, const struct gord_row *row, int64_t delay_ns,
                        const char *cause, uint64_t *out_seq);
 
+/* The same of a group all of whose tasks have ended; from now on its tasks are entered as by
+ * gord_runner_enter_tasks(), and brought back one by one. -ESTALE: not all of them are kept; the reader's
+ * error. */
+int gord_runner_revive_group(struct gord_runner *runner, const struct gord_row *row,
+                             const char *cause, uint64_t *out_seq);
+
 /* What can change while it runs. */
 struct gord_runner_change {
     unsigned slots[GORD_KIND_COUNT]; /* at a time; fewer than run end none of them */

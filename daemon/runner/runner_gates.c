@@ -247,8 +247,8 @@ static struct gord_standing *standing_of_revived(const struct gord_row *row, int
     return standing;
 }
 
-int gord_runner_revive(struct gord_runner *runner, const struct gord_row *row, int64_t delay_ns,
-                       const char *cause, uint64_t *out_seq)
+static int emit_revived(struct gord_runner *runner, const struct gord_row *row, int64_t delay_ns,
+                        const char *cause, uint64_t *out_seq)
 {
     struct gord_event *event =
         gord_event_standing(GORD_EVENT_REVIVED, row->id, standing_of_revived(row, delay_ns), cause);
@@ -262,10 +262,48 @@ int gord_runner_revive(struct gord_runner *runner, const struct gord_row *row, i
     event->uid = row->uid;
     event->prev_seq = row->last_seq;
     event->started_ns = row->created_ns;
-    int result = gord_bus_emit(runner->bus, event, out_seq);
-    return result != 0 ? result
-                       : gord_runner_admit(
-                             runner, gord_job_find(gord_bus_table(runner->bus), row->id), out_seq);
+    return gord_bus_emit(runner->bus, event, out_seq);
+}
+
+int gord_runner_revive(struct gord_runner *runner, const struct gord_row *row, int64_t delay_ns,
+                       const char *cause, uint64_t *out_seq)
+{
+    struct gord_job_table *table = gord_bus_table(runner->bus);
+    int result = emit_revived(runner, row, delay_ns, cause, out_seq);
+
+    if (result != 0) {
+        return result;
+    }
+    struct gord_job *job = gord_job_find(table, row->id);
+    struct gord_job *group = gord_group_of(table, job);
+    if (group != NULL) { /* which has counted its end, or read of it */
+        gord_group_uncount_ended(group, row->outcome);
+    }
+    return gord_runner_admit(runner, job, out_seq);
+}
+
+int gord_runner_revive_group(struct gord_runner *runner, const struct gord_row *row,
+                             const char *cause, uint64_t *out_seq)
+{
+    uint64_t ended[GORD_OUTCOME_COUNT];
+    uint64_t kept = 0;
+    int result = gord_reader_tasks_ended(gord_bus_reader(runner->bus), row->id, ended);
+
+    for (int i = 0; i < GORD_OUTCOME_COUNT && result == 0; i++) {
+        kept += ended[i];
+    }
+    if (result == 0 && kept != row->spec->array_count) {
+        return -ESTALE;
+    }
+    result = result != 0 ? result : emit_revived(runner, row, 0, cause, out_seq);
+    if (result != 0) {
+        return result;
+    }
+    struct gord_job *group = gord_job_find(gord_bus_table(runner->bus), row->id);
+    gord_group_set_ended(group, ended);
+    group->body->tasks->entering = true;
+    GORD_CRASHPOINT(GROUP_REVIVED);
+    return gord_runner_admit(runner, group, out_seq);
 }
 
 /* A job that came back from the store with a gate, or on its way to one when the last daemon died. */

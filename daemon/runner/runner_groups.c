@@ -74,7 +74,11 @@ int gord_runner_open_group(struct gord_runner *runner, struct gord_job *group, u
     if (group->state != GOR__V1__JOB_STATE__CREATED) {
         return 0;
     }
-    gord_runner_group_why(group, why, sizeof(why));
+    if (gord_group_ended(group) < group->body->tasks->count) {
+        gord_runner_group_why(group, why, sizeof(why));
+    } else { /* it was brought back, and they are yet to be */
+        snprintf(why, sizeof(why), "for tasks that run again");
+    }
     int result =
         gord_bus_emit(runner->bus, gord_event_state(id, GOR__V1__JOB_STATE__WAITING, why), out_seq);
     GORD_CRASHPOINT(GROUP_OPENED);

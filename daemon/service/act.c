@@ -20,10 +20,12 @@ static void free_act(struct gord_many *many)
             free(act->results[i].message);
         }
     }
+    gord_act_array_done(act);
     gord_many_fini(many);
     free(act->results);
     free(act->pointers);
     free(act->later);
+    free(act->named);
     gord_circle_fini(&act->circle);
     protobuf_c_message_free_unpacked(act->more, NULL);
     free(act);
@@ -148,6 +150,62 @@ int gord_act_later(struct gord_act *act, uint64_t id)
     }
     act->later[act->later_count++] = id;
     return GORD_ACT_LATER;
+}
+
+static int by_rising_ids(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+int gord_act_names(struct gord_act *act, uint64_t id)
+{
+    const struct gord_many *many = &act->many;
+
+    if (act->named == NULL) {
+        act->named = calloc(many->id_count + 1, sizeof(id));
+        if (act->named == NULL) {
+            return -ENOMEM;
+        }
+        memcpy(act->named, many->ids, many->id_count * sizeof(id));
+        act->named_count = many->id_count;
+        qsort(act->named, act->named_count, sizeof(id), by_rising_ids);
+    }
+    return bsearch(&id, act->named, act->named_count, sizeof(id), by_rising_ids) != NULL;
+}
+
+int gord_act_expect(struct gord_act *act, size_t count)
+{
+    size_t room = act->count + count;
+
+    if (room <= act->many.room) {
+        return 0;
+    }
+    Gor__V1__ActResult *results = realloc(act->results, (room + 1) * sizeof(*results));
+    if (results == NULL) {
+        return -ENOMEM;
+    }
+    act->results = results;
+    Gor__V1__ActResult **pointers = realloc(act->pointers, (room + 1) * sizeof(*pointers));
+    if (pointers == NULL) {
+        return -ENOMEM;
+    }
+    act->pointers = pointers;
+    for (size_t i = 0; i < act->count; i++) {
+        pointers[i] = &results[i];
+    }
+    act->many.room = room;
+    return 0;
+}
+
+void gord_act_array_done(struct gord_act *act)
+{
+    if (act->array != 0 && !act->many.service->ended) {
+        gord_runner_tasks_entered(act->many.service->runner, act->array);
+    }
+    act->array = 0;
 }
 
 /* ------------------------------------------------------------------ the request */

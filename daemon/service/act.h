@@ -47,9 +47,12 @@ struct gord_act {
     size_t later_room;
     bool by_kind; /* jobs were chosen by what they are like, so that one the verb is not for is left
                    * out, rather than by id, so that it is refused */
-    int64_t delay_ns;          /* of the request */
-    bool falling;              /* of Retry: it goes through them by falling ids */
-    bool not_later;            /* of Retry: none is put off any more */
+    int64_t delay_ns; /* of the request */
+    bool falling;     /* of Retry: it goes through them by falling ids */
+    bool not_later;   /* of Retry: none is put off any more */
+    uint64_t *named;  /* owned; see gord_act_names; rising; NULL: not looked at yet */
+    size_t named_count;
+    uint64_t array;            /* of Retry: whose tasks are being brought back; 0: none's */
     struct gord_circle circle; /* of Update: what those would wait for that are changed alike */
     uint64_t circle_seq;       /* as it was after that event; 0: it was not looked at */
     ProtobufCMessage *more;    /* owned; what the verb is told besides; NULL: nothing */
@@ -66,6 +69,15 @@ void gord_act_begin_with(struct gord_service *service, const struct gord_act_ver
 
 /* For verbs: this job's turn comes in verb->rest. GORD_ACT_LATER, or -ENOMEM. */
 int gord_act_later(struct gord_act *act, uint64_t id);
+
+/* For verbs that have their jobs in order: is that one of those the call began with? 1; 0; -ENOMEM. */
+int gord_act_names(struct gord_act *act, uint64_t id);
+
+/* So many jobs more have their turn than the request led to expect. -ENOMEM. */
+int gord_act_expect(struct gord_act *act, size_t count);
+
+/* Of Retry: nothing more comes of the array whose tasks it brings back, if there is one. */
+void gord_act_array_done(struct gord_act *act);
 
 /* For verbs with a rest: note what became of a job. Answer, unless `error` says why it could not be
  * done, and free the act. */

@@ -207,7 +207,7 @@ enum gord_cron_outcome gord_cron_fire(struct gord_service *service, struct gord_
     }
     count_made(&cron->state, fire);
     cron->state.last_job = *out_id;
-    struct gord_request_known known = {*out_id, 1, *out_seq};
+    struct gord_request_known known = {*out_id, 1, *out_seq, 0};
     ProtobufCBinaryData name = {GORD_REQUEST_BYTES, (uint8_t *)(uintptr_t)fire->request};
     gord_request_add(service, &name, cron->uid, &known);
     return GORD_CRON_MADE;

@@ -107,7 +107,7 @@ struct gord_request *gord_import_new_request(const struct gord_import *import, i
 {
     uint8_t bytes[GORD_REQUEST_BYTES];
     ProtobufCBinaryData id = request_of_job(import, bytes);
-    struct gord_request *request = gord_request_new(&id, 1, out_error);
+    struct gord_request *request = gord_request_new(&id, 1, 0, out_error);
 
     if (request != NULL) {
         request->at_ns = gord_event_clock(); /* the history of a job that had ended is old */

@@ -3,9 +3,12 @@
 #include "daemon/service/request.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "rpc/digest.h"
 
 /* A submission on its way to the disk. */
 struct gord_underway {
@@ -51,8 +54,9 @@ int gord_request_find(struct gord_service *service, const ProtobufCBinaryData *i
         return 1;
     }
     struct gord_request_known known = {0};
-    int result = gord_reader_request(gord_bus_reader(service->bus), id->data, uid, &known.first_id,
-                                     &known.count);
+    struct gord_request found = {0};
+    int result =
+        gord_reader_request(gord_bus_reader(service->bus), id->data, uid, &known.first_id, &found);
     if (result == -ENOENT) {
         return 0;
     }
@@ -62,11 +66,70 @@ int gord_request_find(struct gord_service *service, const ProtobufCBinaryData *i
         out_why->status = wire_status_from_errno(result);
         return -EINVAL;
     }
+    known.count = found.count;
+    known.digest = found.digest;
     *out_known = known;
     return 1;
 }
 
-struct gord_request *gord_request_new(const ProtobufCBinaryData *id, uint64_t count, int *out_error)
+/* The digest before, and this spec behind it. False: out of memory. */
+static bool add_spec(const Gor__V1__JobSpec *spec, uint8_t digest[RPC_DIGEST_BYTES])
+{
+    Gor__V1__JobSpec bare = *spec;
+    Gor__V1__ExecSpec exec;
+
+    bare.not_before_ns = 0;
+    bare.start_before_ns = 0;
+    bare.deadline_ns = 0;
+    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC) {
+        exec = *spec->exec;
+        exec.n_env = 0;
+        exec.umask_plus_1 = 0;
+        exec.n_rlimits = 0;
+        bare.exec = &exec;
+    }
+    size_t bytes = gor__v1__job_spec__get_packed_size(&bare);
+    uint8_t *packed = malloc(RPC_DIGEST_BYTES + bytes);
+    if (packed == NULL) {
+        return false;
+    }
+    memcpy(packed, digest, RPC_DIGEST_BYTES);
+    gor__v1__job_spec__pack(&bare, packed + RPC_DIGEST_BYTES);
+    rpc_digest(packed, RPC_DIGEST_BYTES + bytes, digest);
+    free(packed);
+    return true;
+}
+
+uint64_t gord_request_digest(const ProtobufCBinaryData *id, Gor__V1__JobSpec *const *specs,
+                             size_t count)
+{
+    uint8_t digest[RPC_DIGEST_BYTES] = {0};
+    uint64_t number = 0;
+
+    if (id->len == 0) {
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (specs[i] == NULL || !add_spec(specs[i], digest)) {
+            return 0;
+        }
+    }
+    memcpy(&number, digest, sizeof(number));
+    return number != 0 ? number : 1;
+}
+
+bool gord_request_is_same(const struct gord_request_known *known, uint64_t digest,
+                          struct gord_refusal *out_why)
+{
+    return known->digest == 0 || digest == 0 || known->digest == digest ||
+           gord_refuse(out_why, WIRE_ALREADY_EXISTS,
+                       "this request id is that of job %" PRIu64 ", which was to do something "
+                       "else: give each job an id of its own, or repeat it as it was",
+                       known->first_id);
+}
+
+struct gord_request *gord_request_new(const ProtobufCBinaryData *id, uint64_t count,
+                                      uint64_t digest, int *out_error)
 {
     *out_error = 0;
     if (id->len == 0) {
@@ -77,7 +140,7 @@ struct gord_request *gord_request_new(const ProtobufCBinaryData *id, uint64_t co
         *out_error = -ENOMEM;
         return NULL;
     }
-    *request = (struct gord_request){.count = count};
+    *request = (struct gord_request){.count = count, .digest = digest};
     memcpy(request->id, id->data, sizeof(request->id));
     return request;
 }

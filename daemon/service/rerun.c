@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs.Rerun: what a job was to do, as a new job. */
+/* Jobs.Rerun: what a job was to do, as a new job.
+ *
+ * Whatever is meant runs once. An array is run again as a whole where it is named by id, and then its
+ * tasks are part of it; jobs that are chosen by what they are like are single tasks, never the array.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,6 +49,25 @@ static int submit_again(struct gord_act *act, Gor__V1__JobSpec *wire, uint64_t o
     return result;
 }
 
+/* Does this one run by itself? 0; GORD_ACT_NOT_MEANT; -EALREADY: with its array; -ENOMEM. */
+static int check_part(struct gord_act *act, const struct gord_row *row, char why[GORD_ACT_TEXT])
+{
+    uint64_t array = row->spec->array_id;
+
+    if (act->by_kind) {
+        return row->kind == GORD_GROUP ? GORD_ACT_NOT_MEANT : 0;
+    }
+    if (array == 0 || row->parent_id != array) {
+        return 0;
+    }
+    int named = gord_act_names(act, array);
+    if (named <= 0) {
+        return named;
+    }
+    snprintf(why, GORD_ACT_TEXT, "runs again with its array, job %" PRIu64, array);
+    return -EALREADY;
+}
+
 static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
 {
     struct gord_row row;
@@ -53,10 +76,11 @@ static int rerun_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT])
     if (result != 0) {
         return result;
     }
-    Gor__V1__JobSpec *wire = gord_spec_to_wire(row.spec, 1);
+    result = check_part(act, &row, why);
+    Gor__V1__JobSpec *wire = result == 0 ? gord_spec_to_wire(row.spec, 1) : NULL;
     gord_row_fini(&row);
     if (wire == NULL) {
-        return -ENOMEM;
+        return result != 0 ? result : -ENOMEM;
     }
     if (wire->kind_case == GOR__V1__JOB_SPEC__KIND_GROUP) {
         result = gord_array_restore(act->many.service, id, wire, &wire);

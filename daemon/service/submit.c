@@ -75,15 +75,15 @@ static void skip_committed(struct gord_service *service, struct gord_ack *ack, i
     rpc_call_reply(ack->call, &reply.base);
 }
 
-/* Answered again if it is a repetition; true: nothing more is to be done. */
+/* Answered again if it is a repetition, of what has that digest; true: nothing more is to be done. */
 static bool is_answered(struct gord_service *service, const ProtobufCBinaryData *id,
-                        struct gord_ack *ack)
+                        uint64_t digest, struct gord_ack *ack)
 {
     struct gord_request_known known;
     struct gord_refusal why;
     int result = gord_request_find(service, id, gord_submit_uid(ack->call), &known, &why);
 
-    if (result < 0) {
+    if (result < 0 || (result > 0 && !gord_request_is_same(&known, digest, &why))) {
         gord_refusal_tell(ack->call, &why);
     } else if (result > 0) {
         ack->first_id = known.first_id;
@@ -97,10 +97,10 @@ static bool is_answered(struct gord_service *service, const ProtobufCBinaryData 
 }
 
 /* So that it is known until the store knows it. */
-static void remember(struct gord_service *service, const ProtobufCBinaryData *id,
+static void remember(struct gord_service *service, const ProtobufCBinaryData *id, uint64_t digest,
                      const struct gord_ack *ack)
 {
-    struct gord_request_known known = {ack->first_id, ack->count, ack->seq};
+    struct gord_request_known known = {ack->first_id, ack->count, ack->seq, digest};
 
     gord_request_add(service, id, gord_submit_uid(ack->call), &known);
 }
@@ -139,8 +139,9 @@ GORD_METHOD(gord_jobs_submit)
     struct gord_ack ack = {
         .call = call, .fn = submit_committed, .count = 1, .tasks = tasks_of(request->spec)};
     struct gord_refusal why;
+    uint64_t digest = gord_request_digest(&request->request_id, &request->spec, 1);
 
-    if (!request->dry_run && is_answered(service, &request->request_id, &ack)) {
+    if (!request->dry_run && is_answered(service, &request->request_id, digest, &ack)) {
         return;
     }
     if (!gord_submit_takes(service, request->spec, gord_submit_uid(call), &why) ||
@@ -167,14 +168,14 @@ GORD_METHOD(gord_jobs_submit)
         break;
     }
     int result = 0;
-    struct gord_request *made = gord_request_new(&request->request_id, 1, &result);
+    struct gord_request *made = gord_request_new(&request->request_id, 1, digest, &result);
     if (result == 0) {
         result = gord_submit_enter(service, request->spec, gord_submit_uid(call), made,
                                    &ack.first_id, &ack.seq);
     }
     GORD_CRASHPOINT(SUBMIT_ENTERED);
     if (result == 0) {
-        remember(service, &request->request_id, &ack);
+        remember(service, &request->request_id, digest, &ack);
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {
@@ -266,11 +267,12 @@ static void name_lines(const Gor__V1__JobSpec *spec, uint64_t first_id)
 
 /* All of them, into one transaction. */
 static int enter_all(struct gord_service *service, const Gor__V1__SubmitManyRequest *request,
-                     struct gord_ack *ack)
+                     uint64_t digest, struct gord_ack *ack)
 {
     uint32_t uid = gord_submit_uid(ack->call);
     int result = 0;
-    struct gord_request *made = gord_request_new(&request->request_id, request->n_specs, &result);
+    struct gord_request *made =
+        gord_request_new(&request->request_id, request->n_specs, digest, &result);
 
     ack->first_id = gord_submit_reserve(service, request->n_specs);
     for (size_t i = 0; i < request->n_specs && result == 0; i++) {
@@ -294,8 +296,9 @@ GORD_METHOD(gord_jobs_submit_many)
     const Gor__V1__SubmitManyRequest *request = (const Gor__V1__SubmitManyRequest *)message;
     struct gord_ack ack = {.call = call, .fn = many_committed};
     struct gord_refusal why;
+    uint64_t digest = gord_request_digest(&request->request_id, request->specs, request->n_specs);
 
-    if (is_answered(service, &request->request_id, &ack)) {
+    if (is_answered(service, &request->request_id, digest, &ack)) {
         return;
     }
     if (!gord_submit_is_open(service, request->n_specs, &why) ||
@@ -305,9 +308,9 @@ GORD_METHOD(gord_jobs_submit_many)
         return;
     }
     gord_store_begin_group(gord_bus_store(service->bus));
-    int result = enter_all(service, request, &ack);
+    int result = enter_all(service, request, digest, &ack);
     if (result == 0) {
-        remember(service, &request->request_id, &ack);
+        remember(service, &request->request_id, digest, &ack);
         result = gord_acks_add(service, &ack);
     }
     if (result != 0) {

@@ -147,8 +147,8 @@ static void committed(struct gord_service *service, struct gord_ack *ack, int er
 
 /* Enter a job that was accepted, unless it is one that was found; its answer comes with its
  * acknowledgement. */
-static int enter(struct stream *s, const Gor__V1__SubmitRequest *request, uint64_t index,
-                 const struct gord_request_known *found)
+static int enter(struct stream *s, const Gor__V1__SubmitRequest *request, uint64_t digest,
+                 uint64_t index, const struct gord_request_known *found)
 {
     struct gord_ack ack = {.fn = committed, .data = s, .count = index};
     struct gord_request_known known;
@@ -159,12 +159,12 @@ static int enter(struct stream *s, const Gor__V1__SubmitRequest *request, uint64
         ack.first_id = found->first_id;
         ack.seq = found->seq;
     } else {
-        made = gord_request_new(&request->request_id, 1, &result);
+        made = gord_request_new(&request->request_id, 1, digest, &result);
         if (result == 0) {
             result =
                 gord_submit_enter(s->service, request->spec, s->uid, made, &ack.first_id, &ack.seq);
         }
-        known = (struct gord_request_known){ack.first_id, 1, ack.seq};
+        known = (struct gord_request_known){ack.first_id, 1, ack.seq, digest};
         if (result == 0) {
             gord_request_add(s->service, &request->request_id, s->uid, &known);
         }
@@ -191,14 +191,15 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
 
     (void)user;
     uint64_t index = s->asked;
+    uint64_t digest = gord_request_digest(&request->request_id, &request->spec, 1);
     struct answer *answer = add_answer(s);
     int known = gord_request_find(s->service, &request->request_id, s->uid, &found, &why);
     if (request->dry_run) {
         refuse(answer, WIRE_INVALID_ARGUMENT, "dry_run is for Submit, not for a stream");
-    } else if (known < 0) {
+    } else if (known < 0 || (known > 0 && !gord_request_is_same(&found, digest, &why))) {
         refuse(answer, why.status, why.text);
     } else if (known > 0) {
-        if (enter(s, request, index, &found) != 0) {
+        if (enter(s, request, digest, index, &found) != 0) {
             refuse(answer, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
         }
     } else if (s->service->draining) {
@@ -210,7 +211,8 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
                                                 &found.first_id, &found.seq, &why)) ==
                GORD_CONFLICT_REFUSED) {
         refuse(answer, why.status, why.text);
-    } else if (enter(s, request, index, conflict == GORD_CONFLICT_SKIP ? &found : NULL) != 0) {
+    } else if (enter(s, request, digest, index, conflict == GORD_CONFLICT_SKIP ? &found : NULL) !=
+               0) {
         refuse(answer, WIRE_RESOURCE_EXHAUSTED, "not submitted: out of memory");
     }
     go_on(s);

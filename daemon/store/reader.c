@@ -25,9 +25,10 @@ static const char *const statements[READ_COUNT] = {
                     "= ?",
     [READ_STANDING] = "SELECT held, attempt, losses, version, due_ns, due_boot, boot, expires_ns, "
                       "deadline_ns, deadline_of FROM standing WHERE id = ?",
-    [READ_REQUEST] = "SELECT first_id, count FROM requests r WHERE id = ? AND uid = ? AND NOT "
-                     "EXISTS (SELECT 1 FROM ended e WHERE e.id = r.first_id AND e.detail = "
-                     "'" GORD_WITHDRAWN "')",
+    [READ_REQUEST] =
+        "SELECT first_id, count, digest FROM requests r WHERE id = ? AND uid = ? AND NOT "
+        "EXISTS (SELECT 1 FROM ended e WHERE e.id = r.first_id AND e.detail = "
+        "'" GORD_WITHDRAWN "')",
     [READ_ENV] = "SELECT bytes FROM envs WHERE id = ?",
     [READ_NAME] = "SELECT name FROM jobs WHERE id = ?",
     [READ_META] = "SELECT key, value FROM meta",
@@ -352,7 +353,7 @@ int gord_reader_report(struct gord_reader *reader, uint64_t id, struct gord_repo
 }
 
 int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUEST_BYTES],
-                        uint32_t uid, uint64_t *out_first_id, uint64_t *out_count)
+                        uint32_t uid, uint64_t *out_first_id, struct gord_request *out_request)
 {
     sqlite3_stmt *stmt = reader->stmts[READ_REQUEST];
     (void)sqlite3_bind_blob(stmt, 1, id, GORD_REQUEST_BYTES, SQLITE_STATIC);
@@ -361,7 +362,8 @@ int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUES
     int err = rc == SQLITE_DONE ? -ENOENT : gord_reader_error(reader, rc);
     if (rc == SQLITE_ROW) {
         *out_first_id = (uint64_t)sqlite3_column_int64(stmt, 0);
-        *out_count = (uint64_t)sqlite3_column_int64(stmt, 1);
+        out_request->count = (uint64_t)sqlite3_column_int64(stmt, 1);
+        out_request->digest = (uint64_t)sqlite3_column_int64(stmt, 2);
     }
     (void)sqlite3_reset(stmt);
     return err;

@@ -160,10 +160,10 @@ struct gord_reader_totals {
 };
 int gord_reader_totals(struct gord_reader *reader, struct gord_reader_totals *out_totals);
 
-/* The jobs that a submission with that id made, for a day. -ENOENT: there is none, or it was refused
- * after all. */
+/* The first of the jobs that a submission with that id made, how many they are, and the digest, for a day;
+ * nothing else is set. -ENOENT: there is none, or it was refused after all. */
 int gord_reader_request(struct gord_reader *reader, const uint8_t id[GORD_REQUEST_BYTES],
-                        uint32_t uid, uint64_t *out_first_id, uint64_t *out_count);
+                        uint32_t uid, uint64_t *out_first_id, struct gord_request *out_request);
 
 /* Visit the entries of the calendar, by name; the row is the visitor's to look at only. A visitor's
  * non-zero answer ends it and is answered; a visitor may call the reader. */

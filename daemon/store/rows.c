@@ -229,6 +229,7 @@ static int put_request(struct gord_writer *writer, const struct gord_event *even
     (void)sqlite3_bind_int64(stmt, 3, (int64_t)event->job_id);
     (void)sqlite3_bind_int64(stmt, 4, (int64_t)event->request->count);
     (void)sqlite3_bind_int64(stmt, 5, at_ns);
+    (void)sqlite3_bind_int64(stmt, 6, (int64_t)event->request->digest);
     tally->rows++;
     return gord_sql_run(stmt);
 }

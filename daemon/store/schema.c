@@ -97,6 +97,8 @@ static const char *const steps[] = {
     /* Weights of shares, by the key they were given for; `what` and `name` as in resources. */
     "CREATE TABLE shares (what INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL,"
     " weight INTEGER NOT NULL, PRIMARY KEY (what, name, key)) STRICT, WITHOUT ROWID;",
+    /* Of what a submission handed in; 0: not known. */
+    "ALTER TABLE requests ADD COLUMN digest INTEGER NOT NULL DEFAULT 0;",
 };
 
 enum { VERSION = sizeof steps / sizeof *steps };

@@ -47,7 +47,7 @@ static const char *const statements[WRITE_COUNT] = {
     [WRITE_PUT_STANDING] = "INSERT OR REPLACE INTO standing VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
                            "?)",
     [WRITE_DELETE_STANDING] = "DELETE FROM standing WHERE id = ?",
-    [WRITE_PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?)",
+    [WRITE_PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?)",
     [WRITE_DELETE_REQUESTS] = "DELETE FROM requests WHERE at_ns < ?",
     [WRITE_PUT_AWAITED] = "INSERT OR IGNORE INTO awaited VALUES (?, ?)",
     /* The jobs of an array wait for it as well, to be counted: kind 3 is GORD_GROUP. */

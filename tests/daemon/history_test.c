@@ -92,6 +92,25 @@ TEST(history_goes_on_when_what_has_ended_is_revived)
     forget(&told);
 }
 
+TEST(history_of_an_array_goes_on_when_it_is_revived)
+{
+    struct told told = born();
+    told.events[0]->job_kind = GORD_GROUP;
+    for (int life = 0; life < 2; life++) {
+        if (life > 0) {
+            tell_kind(&told, GORD_EVENT_REVIVED);
+        }
+        tell(&told, gord_event_state(7, GOR__V1__JOB_STATE__WAITING, ""));
+        tell_kind(&told, GORD_EVENT_STARTED);
+        tell(&told, gord_event_finished(7, GOR__V1__OUTCOME__FAILED, 1, 0, NULL));
+    }
+    CHECK_EQ(gord_history_complete(told.events, told.count), told.count);
+    CHECK_EQ(told.events[4]->state, GOR__V1__JOB_STATE__CREATED);
+    CHECK_EQ(told.events[4]->started_ns, 0);
+    CHECK_EQ(told.events[7]->state, GOR__V1__JOB_STATE__TERMINATED);
+    forget(&told);
+}
+
 TEST(history_that_no_job_could_have_is_told)
 {
     struct told told = {.count = 0};

@@ -3,6 +3,7 @@
  * from when they were made. */
 #include "daemon/job/history.h"
 #include "daemon/service/import_inside.h"
+#include "daemon/service/request.h"
 #include "tests/daemon/stores.h"
 
 #define HOUR ((int64_t)3600 * 1000000000)
@@ -12,7 +13,8 @@ static struct gord_request *request_of(uint8_t name, int64_t at_ns)
 {
     struct gord_request *request = calloc(1, sizeof *request);
     CHECK(request != NULL);
-    *request = (struct gord_request){.id = {name}, .count = 1, .at_ns = at_ns};
+    *request = (struct gord_request){
+        .id = {name}, .count = 1, .at_ns = at_ns, .digest = UINT64_MAX - name};
     return request;
 }
 
@@ -50,19 +52,26 @@ static void submit_named(struct box *box, uint8_t name, int64_t at_ns)
     gord_spec_unref(spec);
 }
 
-/* The job; 0: it is not known. */
-static uint64_t find(struct box *box, uint8_t name, uint32_t uid)
+/* The job, and the digest of what was handed in; 0: it is not known. */
+static uint64_t find_with(struct box *box, uint8_t name, uint32_t uid, uint64_t *out_digest)
 {
     const uint8_t id[GORD_REQUEST_BYTES] = {name};
     struct gord_reader *reader = box_reader(box);
     uint64_t first = 0;
-    uint64_t count = 0;
+    struct gord_request request = {.count = 0};
     box_settle(box);
-    int result = gord_reader_request(reader, id, uid, &first, &count);
+    int result = gord_reader_request(reader, id, uid, &first, &request);
     CHECK(result == 0 || result == -ENOENT);
-    CHECK_EQ(count, first != 0);
+    CHECK_EQ(request.count, first != 0);
+    *out_digest = request.digest;
     gord_reader_close(reader);
     return first;
+}
+
+static uint64_t find(struct box *box, uint8_t name, uint32_t uid)
+{
+    uint64_t digest;
+    return find_with(box, name, uid, &digest);
 }
 
 TEST(request_of_an_ended_job_outlives_a_restart)
@@ -70,8 +79,10 @@ TEST(request_of_an_ended_job_outlives_a_restart)
     const char *dir = fresh_dir();
     struct box box;
     CHECK_EQ(box_open(&box, dir, false), 0);
+    uint64_t digest = 0;
     uint64_t id = take(&box, 1, NOON - 1000 * HOUR, NOON);
-    CHECK_EQ(find(&box, 1, 1000), id);
+    CHECK_EQ(find_with(&box, 1, 1000, &digest), id);
+    CHECK_EQ(digest, UINT64_MAX - 1);
     CHECK_EQ(find(&box, 1, 1001), 0); /* another's */
     CHECK_EQ(find(&box, 2, 1000), 0);
     CHECK_EQ(box_close(&box), 0);
@@ -131,4 +142,58 @@ TEST(jobs_of_imports_have_ids_that_nothing_else_has)
     uint8_t again[GORD_REQUEST_BYTES];
     name_job(0, 0, 1, 0, again); /* the same each time */
     CHECK(memcmp(names[0], again, sizeof(again)) == 0);
+}
+
+static uint64_t digest_of(const Gor__V1__JobSpec *spec, size_t times)
+{
+    static uint8_t bytes[GORD_REQUEST_BYTES] = "an id of its own";
+    const ProtobufCBinaryData id = {sizeof(bytes), bytes};
+    Gor__V1__JobSpec *specs[] = {(Gor__V1__JobSpec *)(uintptr_t)spec,
+                                 (Gor__V1__JobSpec *)(uintptr_t)spec};
+    return gord_request_digest(&id, specs, times);
+}
+
+TEST(request_digest_tells_what_is_to_be_done)
+{
+    ProtobufCBinaryData words[] = {{4, (uint8_t *)(uintptr_t) "true"}};
+    ProtobufCBinaryData variables[] = {{3, (uint8_t *)(uintptr_t) "A=1"}};
+    Gor__V1__ExecSpec exec = GOR__V1__EXEC_SPEC__INIT;
+    Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
+    const ProtobufCBinaryData none = {0, NULL};
+    Gor__V1__JobSpec *specs[] = {&spec};
+    exec.n_argv = 1;
+    exec.argv = words;
+    spec.kind_case = GOR__V1__JOB_SPEC__KIND_EXEC;
+    spec.exec = &exec;
+    uint64_t digest = digest_of(&spec, 1);
+    CHECK(digest != 0);
+    CHECK_EQ(digest_of(&spec, 1), digest);
+    CHECK(digest_of(&spec, 2) != digest);
+    CHECK_EQ(gord_request_digest(&none, specs, 1), 0);
+
+    exec.n_env = 1; /* what goes along by itself, and moments */
+    exec.env = variables;
+    exec.umask_plus_1 = 1;
+    spec.not_before_ns = spec.start_before_ns = spec.deadline_ns = 7;
+    CHECK_EQ(digest_of(&spec, 1), digest);
+    CHECK_EQ(exec.n_env, 1);
+
+    spec.delay_ns = 1;
+    CHECK(digest_of(&spec, 1) != digest);
+    spec.delay_ns = 0;
+    words[0].data = (uint8_t *)(uintptr_t) "fail";
+    CHECK(digest_of(&spec, 1) != digest);
+}
+
+TEST(request_without_a_digest_is_taken_for_the_same)
+{
+    struct gord_request_known known = {.first_id = 9, .count = 1};
+    struct gord_refusal why = {.text = ""};
+    CHECK(gord_request_is_same(&known, 5, &why)); /* from before there were digests */
+    known.digest = 4;
+    CHECK(gord_request_is_same(&known, 0, &why));
+    CHECK(gord_request_is_same(&known, 4, &why));
+    CHECK(!gord_request_is_same(&known, 5, &why));
+    CHECK_EQ(why.status, WIRE_ALREADY_EXISTS);
+    CHECK(strstr(why.text, "that of job 9, which") != NULL);
 }

@@ -250,6 +250,34 @@ class Arrays(ctl.GorctlTest):
         self.assertEqual({t.outcome for t in self.tasks(late)}, {e2e.EXPIRED})
         self.assertEqual(self.client.get(late).detail, "2 of 2 tasks failed")
 
+    def rerun(self, *words):
+        """What it says of each job, and the new ones."""
+        results = self.ok("rerun", *words, "--json").json["results"]
+        new = {r["id"]: r["new_id"] for r in results if r.get("new_id")}
+        if new:
+            self.client.wait(*new.values())
+        return {r["id"]: r.get("message", "") for r in results}, new
+
+    def test_rerun_of_a_description_is_about_tasks(self):
+        group = self.array("0-3", "-l", "parts=again", "--shell", "exit $((GOR_ARRAY_INDEX % 2))")
+        self.client.wait(group)
+        said, new = self.rerun("-l", "parts=again", "--outcome", "failed")
+        self.assertEqual(list(said), [group + 2, group + 4])
+        self.assertEqual([self.client.get(job).spec.task.index for job in new.values()], [1, 3])
+        self.assertEqual([self.client.get(job).exit_code for job in new.values()], [1, 1])
+
+    def test_rerun_of_an_array_and_its_tasks_runs_each_once(self):
+        group = self.array("0-2", "true")
+        self.client.wait(group)
+        for words in ((f"{group}-{group + 3}",), (str(group + 2), str(group)),
+                      (f"{group}-{group + 3}", "--outcome", "succeeded")):
+            said, new = self.rerun(*words)
+            self.assertEqual(list(new), [group])
+            self.assertEqual(len(self.tasks(new[group])), 3)
+            self.assertEqual(said[group + 2], f"runs again with its array, job {group}")
+        said, new = self.rerun(f"{group + 1}-{group + 3}")
+        self.assertEqual(list(new), [group + 1, group + 2, group + 3])
+
     def test_rerun_is_the_whole_again(self):
         group = self.array("2,4%1", "-n", "again", "-l", "of=x", "--shell", ECHO)
         self.ok("wait", str(group))

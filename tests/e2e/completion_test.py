@@ -77,6 +77,7 @@ class Tables(unittest.TestCase):
                     "ls", "--state", "", exactly=True)
         self.offers("nospace", ["--state=running,waiting"], "ls", "--state=running,w", exactly=True)
         self.offers("nospace", ["timed-out"], "history", "--outcome", "t", exactly=True)
+        self.offers("nospace", ["failed,bad"], "retry", "--outcome", "failed,b", exactly=True)
         self.offers("nospace", ["-oid,name"], "ls", "-oid,na", exactly=True)
         self.offers("nospace", ["mem=1,cpu="], "submit", "--limit", "mem=1,cpu", exactly=False)
         self.offers("words", ["skip", "replace", "queue", "fail"], "submit", "--on-conflict", "",

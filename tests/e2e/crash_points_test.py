@@ -115,12 +115,21 @@ class Load:
         then.after.add().of.add(id=group, condition=ENDED)
         return [group] + self.submit(then)
 
+    def array_again(self):
+        """An array that has ended lives again with the task that failed."""
+        spec = self.client.exec_spec("sh", "-c", "test $GOR_ARRAY_INDEX != 2", env=self.mark)
+        spec.array.indices.add(first=0, last=3)
+        group, = self.submit(spec)
+        self.client.wait(group)
+        self.client.jobs("Retry", ids=[group])
+        return [group]
+
     def run(self):
         """To the end, or until the daemon is gone."""
         try:
             echo = self.client.native_spec("builtin.echo", "x")
             for _ in range(2):
-                gated = self.gated() + self.array()
+                gated = self.gated() + self.array() + self.array_again()
                 long, = self.submit(self.program("sleep 1000 & sleep 1000"))
                 programs = self.submit(*[self.program("head -c 100000 /dev/zero")
                                          for _ in range(4)])

@@ -69,6 +69,32 @@ class Requests(e2e.GordTest):
         self.assertEqual(results[1], results[4])
         self.assertNotEqual(results[0], results[1])
 
+    def test_another_job_under_the_same_id_is_refused(self):
+        exists = grpc.StatusCode.ALREADY_EXISTS
+        name = os.urandom(16)
+        job = self.submit(name)
+        why = f"this request id is that of job {job}, which was to do something else"
+        self.assertStatus(exists, self.submit, name, priority=1, text=why)
+        spec = self.client.native_spec("builtin.echo")
+        self.assertStatus(exists, self.client.jobs, "SubmitMany", specs=[spec] * 2,
+                          request_id=name, text=why)
+        # Before the first is on disk as well.
+        messages = [self.client.message("SubmitRequest", request_id=os.urandom(16), spec=spec)]
+        other = self.client.message("SubmitRequest")
+        other.CopyFrom(messages[0])
+        other.spec.name = "other"
+        first, second = self.client.jobs("SubmitStream", iter([messages[0], other]))
+        self.assertEqual((first.code, second.code, second.id), (0, exists.value[0], 0))
+        self.assertIn(f"that of job {first.id}, ", second.message)
+        self.assertEqual(self.submit(name), job)
+
+    def test_what_goes_along_by_itself_may_differ(self):
+        name = os.urandom(16)
+        ids = {self.client.jobs("Submit", request_id=name, spec=self.client.exec_spec(
+            "true", env={"PATH": os.environ["PATH"], "N": str(n)}, not_before_ns=n)).id
+               for n in range(1, 3)}
+        self.assertEqual(len(ids), 1)
+
     def test_bad_ids_are_refused(self):
         for bad in (b"x", b"x" * 15, b"x" * 17, b"x" * 1000):
             self.assertStatus(grpc.StatusCode.INVALID_ARGUMENT, self.submit, bad,
@@ -82,6 +108,9 @@ class Requests(e2e.GordTest):
         name = "0123456789abcdef-0123456789ABCDEF"
         ids = {run("submit", "--request-id", name, "true").text for _ in range(3)}
         self.assertEqual(len(ids), 1)
+        other = run("submit", "--request-id", name, "false")
+        self.assertEqual(other.code, ctl.REFUSED)
+        self.assertIn(f"this request id is that of job {ids.pop().strip()},", other.err.decode())
         lines = b'{"native": "builtin.echo"}\n' * 2
         many = {run("submit", "--request-id", "f" * 32, "--from", "-", stdin=lines).text
                 for _ in range(2)}
@@ -105,6 +134,10 @@ class Recovery(unittest.TestCase):
         gord.start()
         client = gord.client()
         self.assertEqual(client.jobs("Submit", request=request).id, job)
+        request.spec.priority = 1
+        with self.assertRaises(grpc.RpcError) as caught:
+            client.jobs("Submit", request=request)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
         client.jobs("Release", ids=[job])  # had it run before, it might be lost
         self.assertEqual(client.wait(job).outcome, SUCCEEDED)
         client.close()

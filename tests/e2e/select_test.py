@@ -56,6 +56,26 @@ class Selectors(SelectorTest):
                          [jobs[3], jobs[1]])
         self.assertEqual(self.listed("history", str(jobs[0]), "--outcome", "failed"), [])
 
+    def test_bad_is_every_end_that_nobody_wanted(self):
+        def ended(*args):
+            return self.ended("-l", "ends=1", *args)
+
+        ended("true")
+        bad = [ended("false"), ended("--shell", "kill -9 $$"), ended("/no/such/program"),
+               ended("--timeout", "1ms", "sleep", "600")]
+        bad.append(ended("--after", f"ok:{bad[0]}", "true"))
+        cancelled = self.submit("-l", "ends=1", "--hold", "true")
+        self.ok("cancel", str(cancelled))
+        self.client.wait(cancelled)
+        self.assertEqual(self.listed("history", "-l", "ends=1", "--outcome", "bad"), bad[::-1])
+        self.assertEqual(self.listed("history", "-l", "ends=1", "--outcome", "cancelled,bad,failed"),
+                         [cancelled] + bad[::-1])
+        results = self.ok("retry", "-l", "ends=1", "--outcome", "bad", "--json").json["results"]
+        self.assertEqual([r["id"] for r in results], bad)
+        self.client.wait(*bad)
+        self.assertIn("or bad", self.refused(ctl.USAGE, "no outcome", "history", "--outcome",
+                                             "good").err.decode())
+
     def test_when_they_ended(self):
         job = self.ended("--name", "timed", "true")
         self.assertEqual(self.listed("history", "--name", "timed", "--ended-since", "1h"), [job])
@@ -103,8 +123,7 @@ class Selectors(SelectorTest):
 
     def test_nothing_selected_and_unknown_ids(self):
         job = self.submit("-l", "there=1", "sleep", "600")
-        for verb in ("cancel", "wait"):
-            self.refused(ctl.NOTHING, "nothing selected", verb, "-l", "there=2")
+        self.refused(ctl.NOTHING, "nothing selected", "cancel", "-l", "there=2")
         result = self.gorctl("cancel", "-l", "there=1", f"{job},777777,888888")
         self.assertEqual(result.code, ctl.NOT_FOUND)
         self.assertIn("no job 777777", result.err.decode())
@@ -120,7 +139,14 @@ class Selectors(SelectorTest):
                          ctl.TIMED_OUT)
         self.ok("cancel", "-l", "await=1")
         self.client.wait(*jobs)
-        self.refused(ctl.NOTHING, "nothing selected", "wait", "-l", "await=1")
+        # What is described has ended, so that is waited for no more, however fast it was.
+        for words in (("-l", "await=1"), ("-l", "await=1", "--any"),
+                      ("-l", "await=1", str(jobs[0])), ("-l", "await=1", "--for", "running")):
+            left = self.gorctl("wait", *words)
+            self.assertEqual((left.code, left.text), (0, ""))
+            self.assertIn("nothing to wait for", left.err.decode())
+        self.ok("wait", "-l", "await=1", "--quiet")
+        self.assertEqual(self.ok("wait", "-l", "await=1", "--json").json, {"jobs": []})
 
     def test_many_need_a_yes(self):
         self.ok("pause")
