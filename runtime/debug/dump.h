@@ -29,6 +29,9 @@ int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes);
  * that is shown then, or 0: stacks that wait in different places of it are alike to whoever called it. */
 unsigned gor__dump_inner(const void *const *frames, unsigned count, uintptr_t *out_start);
 
+/* Said of a stack that cannot be followed to its end. */
+#define GOR__NO_WAY_ON "...no way on from here: no unwind tables, no frame pointers...\n"
+
 /* One stack: its frames, and what is to be said about their end. The innermost frames, down to the
  * function of the library that was called, are left out: they are the runtime's own business. */
 void gor__dump_frames(struct gor__text *text, const void *const *frames, unsigned count,

@@ -158,6 +158,6 @@ void gor__dump_frames(struct gor__text *text, const void *const *frames, unsigne
     if (end == GOR_FRAMES_CUT) {
         gor__text_put(text, "...additional frames elided...\n");
     } else if (end == GOR_FRAMES_LOST && count > 0) {
-        gor__text_put(text, "...no way on from here: no unwind tables, no frame pointers...\n");
+        gor__text_put(text, GOR__NO_WAY_ON);
     }
 }

@@ -16,6 +16,8 @@
 #include "runtime/base/futex.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/cpu/own_code.h"
+#include "runtime/cpu/redirect.h"
+#include "runtime/cpu/registers.h"
 #include "runtime/sched/panic.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
@@ -38,7 +40,7 @@ struct rescue {
     struct gor__stack *former;
     struct rescue *next;      /* list link of the free ones */
     struct rescue *next_all;  /* list link of all */
-    struct gor__origin place; /* where the stack ended */
+    struct gor__registers at; /* where the former stack ended */
     uint8_t former_class;
 };
 _Static_assert(sizeof(struct rescue) + GOR__STACK_ALIGNED < 4096, "gor__stack_end finds the end");
@@ -218,9 +220,9 @@ static __attribute__((noreturn)) void die_again(const struct gor__g *g)
 static void go_on(void)
 {
     char message[MESSAGE];
-    struct gor__panic panic;
     struct gor__g *g = gor__g_self();
     const struct rescue *rescue = (const struct rescue *)(const void *)g->stack;
+    struct gor__panic panic = {.stack = rescue->former, .registers = rescue->at};
     size_t bytes = gor__stack_class_bytes(rescue->former_class);
     const char *name = name_of(g);
     gor__site_raise(gor__site_of(g->created_at, true), bytes, bytes);
@@ -229,8 +231,6 @@ static void go_on(void)
         "stack overflow: goroutine %lu%s%s used up its stack of %zu KiB; give it a larger one "
         "by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
         (unsigned long)g->id, name[0] != '\0' ? " " : "", name, bytes / 1024);
-    gor__panic_note_frames(&panic, rescue->former, rescue->place);
-    panic.called = false;
     gor__panic_now(&panic, g, message);
 }
 
@@ -268,7 +268,8 @@ void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
     }
     rescue->former = g->stack;
     rescue->former_class = g->stack_class;
-    rescue->place = gor__redirect(context, go_on, gor__stack_top(&rescue->stack));
+    rescue->at = gor__registers_of(context);
+    gor__redirect(context, go_on, gor__stack_top(&rescue->stack));
     (void)__atomic_fetch_or(&g->flags, GOR__G_RESCUED, __ATOMIC_RELAXED);
     gor__g_clear_flag(g, GOR__G_SAMPLE);
     g->stack_class = RESCUE_CLASS;

@@ -8,27 +8,20 @@
 #define GOR_SCHED_PANIC_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "runtime/cpu/redirect.h"
+#include "runtime/cpu/registers.h"
 
 struct gor__g;
 struct gor__stack;
 
-enum { GOR__PANIC_FRAMES = 32 };
-
 struct gor__panic {
     struct gor__panic *next; /* list link of all under way */
     struct gor__g *g;
-    unsigned count;    /* of frames[] */
-    unsigned left_out; /* frames further out */
-    bool called;       /* the first frame is a return address, too: somebody called gor_panic */
-    const void *frames[GOR__PANIC_FRAMES]; /* return addresses, innermost first */
+    /* Where it was; its frames stay as they are to its end, for all that runs then runs below them, or
+     * elsewhere. */
+    const struct gor__stack *stack;
+    struct gor__registers registers;
 };
-
-/* Where it was, by the chain of frame pointers on `stack`. Any context. */
-void gor__panic_note_frames(struct gor__panic *panic, const struct gor__stack *stack,
-                            struct gor__origin place);
 
 /* Run the deferred calls, tell the handler, and end the goroutine; without a handler, the process. */
 void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *message)

@@ -23,7 +23,7 @@ struct fall {
     bool with_text;
     int deferred;
     char message[256];
-    char text[8192]; /* of gor_panic_dump */
+    char text[32768]; /* of gor_panic_dump */
 };
 
 static void note_panic(void *arg, const char *message)
@@ -83,6 +83,8 @@ GO_TEST(overflow_ends_its_goroutine_only)
     CHECK(strstr(fall.message, "stack_bytes") != NULL);
     CHECK(strstr(fall.text, "recurse_without_end") != NULL);
     CHECK(strstr(fall.text, " times\n") != NULL);
+    CHECK(strstr(fall.text, "fall_down") != NULL);
+    CHECK(strstr(fall.text, "elided") == NULL);
     await_alone();
 }
 
@@ -235,6 +237,103 @@ GO_TEST(panic_is_shown_with_its_frames)
     await_alone();
 }
 
+/* Code as other compilers and other flags make it. */
+#if defined(__clang__)
+#define FRAMELESS __attribute__((noinline))
+#else
+#define FRAMELESS __attribute__((noinline, noclone, optimize("O2", "omit-frame-pointer")))
+#endif
+
+FRAMELESS static int panic_frameless(int depth)
+{
+    if (deepest > 0) {
+        gor_panic("at %d", depth);
+    }
+    return depth;
+}
+
+FRAMELESS static int call_frameless(int depth)
+{
+    return panic_frameless(depth + 1) + 1;
+}
+
+FRAMELESS static int begin_frameless(int depth)
+{
+    return call_frameless(depth + 1) + 1;
+}
+
+static void panic_without_frame_pointers(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+    deepest -= begin_frameless(0);
+}
+
+/* `words` come in that order, from innermost to outermost. */
+static void check_order(const char *text, const char *words[])
+{
+    const char *at = text;
+    for (int i = 0; words[i] != NULL; i++) {
+        at = strstr(at, words[i]);
+        if (at == NULL) {
+            test_fail(__FILE__, __LINE__, "no \"%s\" there in: %s", words[i], text);
+        }
+    }
+}
+
+GO_TEST(panic_in_code_without_frame_pointers_is_shown_whole)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall fall = {.wg = &wg, .with_text = true};
+    gor_waitgroup_add(&wg, 1);
+    spawn(panic_without_frame_pointers, &fall);
+    gor_waitgroup_wait(&wg);
+    check_order(fall.text, (const char *[]){"panic_frameless", "call_frameless", "begin_frameless",
+                                            "panic_without_frame_pointers", NULL});
+    CHECK(strstr(fall.text, "no way on") == NULL);
+    await_alone();
+}
+
+enum { PAIRS = 100 };
+static int ping(int depth);
+
+__attribute__((noinline)) static int pong(int depth)
+{
+    return ping(depth - 1) + (depth < deepest);
+}
+
+__attribute__((noinline)) static int ping(int depth)
+{
+    if (depth == 0) {
+        gor_panic("at the bottom");
+    }
+    return pong(depth) + (depth < deepest);
+}
+
+static void play_ping_pong(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+    deepest -= ping(PAIRS);
+}
+
+/* 2 * PAIRS + 1 frames, and who called, of which 50 are shown at either end. */
+GO_TEST(panic_deep_down_is_shown_at_both_ends)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall *fall = calloc(1, sizeof *fall);
+    char elided[64];
+    const struct gor_go_opts deep = {.stack_bytes = 1 << 20};
+    fall->wg = &wg;
+    fall->with_text = true;
+    gor_waitgroup_add(&wg, 1);
+    CHECK_EQ(gor_go_with(&deep, play_ping_pong, fall), 0);
+    gor_waitgroup_wait(&wg);
+    (void)snprintf(elided, sizeof elided, "...%d frames elided...\n", 2 * PAIRS + 2 - 100);
+    check_order(fall->text,
+                (const char *[]){"ping", "pong", elided, "pong", "ping", "play_ping_pong", NULL});
+    free(fall);
+    await_alone();
+}
+
 TEST(panic_dump_wants_a_goroutine)
 {
     CHECK_EQ(gor_panic_dump(stdout), -EPERM);
@@ -273,7 +372,7 @@ TEST(overflow_without_a_handler_ends_the_process_with_frames)
     if (!SKIPPED) {
         check_dies_saying(overflow_unhandled,
                           (const char *[]){"stack overflow", "main", "KiB", "stack_bytes",
-                                           "recurse_without_end", "more\n", NULL});
+                                           "recurse_without_end", " times\n", NULL});
     }
 }
 
