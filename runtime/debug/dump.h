@@ -11,6 +11,9 @@
  * `write`, -ENOMEM, or -ECANCELED: the runtime stops, and waits for the caller. Outside the door. */
 int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait);
 
+/* The same, of all but that one. */
+int gor__dump_others(struct gor__text *text, gor_id_t but, bool may_wait);
+
 /* Which goroutines a dump shows, and what it says of each beside its stack. */
 struct gor__dump_pick {
     bool (*picks)(void *arg, gor_id_t id);

@@ -135,3 +135,11 @@ int gor_panic_dump(FILE *out)
     (void)gor__text_end(&text);
     return gor__stream_end(out);
 }
+
+void gor__panic_dump_others(FILE *out)
+{
+    struct gor__text text;
+    gor__text_init(&text, gor__stream_write, out);
+    (void)gor__dump_others(&text, gor_self(), true);
+    (void)gor__stream_end(out);
+}

@@ -105,7 +105,7 @@ static void report(const struct gor__g *g, const char *message)
     fprintf(stderr, "goroutine %lu%s%s [running]\n\n", (unsigned long)g->id,
             name != NULL ? " " : "", name != NULL ? name : "");
     (void)gor_panic_dump(stderr);
-    (void)gor_dump(stderr);
+    gor__panic_dump_others(stderr);
     gor__trace_crash();
     (void)fflush(stderr);
     abort();

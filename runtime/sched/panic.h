@@ -8,6 +8,7 @@
 #define GOR_SCHED_PANIC_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "runtime/cpu/registers.h"
 
@@ -29,6 +30,9 @@ void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *mess
 
 /* That of the calling goroutine; false: there is none. */
 bool gor__panic_get(struct gor__panic *out_panic);
+
+/* In debug/panic.c: all other goroutines, as gor_dump shows them. */
+void gor__panic_dump_others(FILE *out);
 
 /* `g` ends; inside. */
 void gor__panic_forget(struct gor__g *g);

@@ -376,6 +376,38 @@ TEST(overflow_without_a_handler_ends_the_process_with_frames)
     }
 }
 
+static void wait_for_good(void *arg)
+{
+    (void)arg;
+    (void)gor_sleep(GOR_NEVER);
+}
+
+static int panic_among_others(void *arg)
+{
+    const struct gor_go_opts named = {.name = "bystander"};
+    CHECK_EQ(gor_go_with(&named, wait_for_good, arg), 0);
+    gor_yield();
+    gor_panic("on purpose");
+}
+
+static const char *find_after(const char *text, const char *words)
+{
+    const char *at = strstr(text, words);
+    return at != NULL ? at + strlen(words) : NULL;
+}
+
+TEST(panic_is_reported_once_and_then_all_others)
+{
+    static char said[16384];
+    (void)status_of_root(panic_among_others, NULL, said, sizeof said);
+    const char *once = find_after(said, " main [running]");
+    if (once == NULL || strstr(once, "panic_among_others") == NULL) {
+        test_fail(__FILE__, __LINE__, "said: %s", said);
+    }
+    CHECK(find_after(once, "\"main\"]:") == NULL);
+    CHECK(find_after(once, "\"bystander\"]:\n") != NULL);
+}
+
 /* Small steps, and much stack for each call: it is there that it ends. */
 __attribute__((noinline)) static int print_without_end(int depth)
 {
