@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "runtime/debug/dump.h"
 #include "runtime/debug/stream.h"
@@ -142,4 +143,19 @@ void gor__panic_dump_others(FILE *out)
     gor__text_init(&text, gor__stream_write, out);
     (void)gor__dump_others(&text, gor_self(), true);
     (void)gor__stream_end(out);
+}
+
+void gor__panic_tell(const struct gor__panic *panic, gor_id_t id, const char *name)
+{
+    struct gor__text text;
+    int fd = STDERR_FILENO;
+    gor__text_init(&text, gor__dump_write_to_fd, &fd);
+    gor__symbol_begin_alone(GOR__LONER_DYING);
+    gor__text_format(&text, "\ngoroutine %" PRIu64 "%s%s [running]\n\n", id,
+                     name != NULL ? " " : "", name != NULL ? name : "");
+    gor__symbol_refresh();
+    print(&text, panic);
+    (void)gor__text_end(&text);
+    (void)gor__dump_others(&text, id, false);
+    gor__symbol_end_alone(GOR__LONER_DYING);
 }

@@ -13,6 +13,7 @@
 enum {
     WORD = sizeof(uintptr_t),
     ENTRY_BYTES = 64,   /* more than gor__entry has */
+    BEGIN_BYTES = 32,   /* above the first frame of a stack */
     GUESS_WORDS = 2048, /* looked through for a frame whose place nobody tells */
     GUESS_STEPS = 64,   /* that a guess must lead to the end in */
     TRIES = 4,          /* to read a stack that comes and goes */
@@ -221,7 +222,12 @@ enum gor_frames_end gor__unwind_each(struct gor__window *window,
         }
         held = (const void *)(r.pc + (r.pc_is_exact ? 1 : 0));
     } while (step(window, &r));
-    return visit(arg, held) ? GOR_FRAMES_LOST : GOR_FRAMES_CUT;
+    if (!visit(arg, held)) {
+        return GOR_FRAMES_CUT;
+    }
+    /* What a goroutine is given to panic on begins with a call from nowhere: see redirect.h. */
+    bool from_nowhere = r.pc == 0 && r.sp <= window->top && window->top - r.sp <= BEGIN_BYTES;
+    return from_nowhere ? GOR_FRAMES_WHOLE : GOR_FRAMES_LOST;
 }
 
 struct list {

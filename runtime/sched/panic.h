@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "runtime/cpu/registers.h"
+#include "runtime/gor.h"
 
 struct gor__g;
 struct gor__stack;
@@ -33,6 +34,10 @@ bool gor__panic_get(struct gor__panic *out_panic);
 
 /* In debug/panic.c: all other goroutines, as gor_dump shows them. */
 void gor__panic_dump_others(FILE *out);
+
+/* Likewise: to standard error, where the goroutine was, and all others. For the end of a process: no lock is
+ * waited for, and no memory taken from malloc. Any context with some 64 KiB of stack. */
+void gor__panic_tell(const struct gor__panic *panic, gor_id_t id, const char *name);
 
 /* `g` ends; inside. */
 void gor__panic_forget(struct gor__g *g);
