@@ -140,7 +140,7 @@ static void print_more(struct gor__text *text, const struct gor_info *info)
 static void print_stack(struct gor__text *text, const struct gor_info *info, bool with_parent)
 {
     char tail[48] = "";
-    gor__dump_frames(text, info->frames, info->frame_count, info->frames_end);
+    gor__dump_frames(text, info);
     if (info->frame_count == 0) {
         gor__dump_place(text, "", (uintptr_t)info->fn, false, "(...)");
         if (info->frames_end == GOR_FRAMES_LOST) {

@@ -36,9 +36,9 @@ unsigned gor__dump_inner(const void *const *frames, unsigned count, uintptr_t *o
 #define GOR__NO_WAY_ON "...no way on from here: no unwind tables, no frame pointers...\n"
 
 /* One stack: its frames, and what is to be said about their end. The innermost frames, down to the
- * function of the library that was called, are left out: they are the runtime's own business. */
-void gor__dump_frames(struct gor__text *text, const void *const *frames, unsigned count,
-                      enum gor_frames_end end);
+ * function of the library that was called, are left out: they are the runtime's own business. If that has
+ * made way for one of them, what is waited for tells which it was. */
+void gor__dump_frames(struct gor__text *text, const struct gor_info *info);
 
 /* "function(...)" and the place in the next line. `tail` stands behind the function. `is_return`: the
  * address lies behind the call that is meant. */
