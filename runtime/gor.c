@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/env.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/debug/deadlock.h"
 #include "runtime/debug/leak.h"
@@ -50,13 +51,9 @@ static bool ends_process;
 
 static uint32_t default_procs(const struct gor_opts *opts)
 {
-    long procs = (long)opts->gomaxprocs;
-    const char *text = getenv("GOMAXPROCS");
-    if (procs <= 0 && text != NULL) {
-        procs = strtol(text, NULL, 10);
-    }
-    if (procs <= 0) {
-        procs = gor_num_cpu();
+    uint64_t procs = opts->gomaxprocs;
+    if (procs == 0 && !gor__env_number("GOMAXPROCS", 1, &procs)) {
+        procs = (uint64_t)gor_num_cpu();
     }
     return (uint32_t)(procs < GOR__PROCS_MAX ? procs : GOR__PROCS_MAX);
 }

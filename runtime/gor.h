@@ -1121,9 +1121,10 @@ GOR_API int gor_each_site(int (*visit)(void *arg, const struct gor_site *site), 
 GOR_API int gor_dump_sites(FILE *out);
 
 /* Give all memory of stacks that is not in use back to the system, at once: of those that are free, and
- * what lies below the stack pointers of goroutines that wait; those that may hibernate do. Else that is done in the background, once
- * it has been idle for gor_opts.stack_idle_ns: some free stacks stay warm then, as many as were wanted at
- * a time lately. The world is stopped for a moment. -ESRCH: the runtime does not run. [any thread] */
+ * what lies below the stack pointers of goroutines that wait; those that may hibernate do. Else that is
+ * done in the background, once it has been idle for gor_opts.stack_idle_ns: some free stacks stay warm
+ * then, as many as were wanted at a time lately. The world is stopped for a moment. -ESRCH: the runtime
+ * does not run. [any thread] */
 GOR_API int gor_stacks_release(void);
 
 /* ---------------------------------------------------------------- metrics */

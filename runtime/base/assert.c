@@ -96,25 +96,38 @@ static void say(const char *text, size_t len)
     (void)written;
 }
 
-void gor__die(const char *format, ...)
+static void say_fatal(const char *format, va_list *args)
 {
     struct text out = {.len = 0};
-    va_list args;
-    va_start(args, format);
     put_string(&out, "gor: fatal: ");
     for (; *format != '\0'; format++) {
         if (*format == '%' && format[1] != '\0') {
             format++;
-            put_conversion(&out, &format, &args);
+            put_conversion(&out, &format, args);
         } else {
             put(&out, format, 1);
         }
     }
-    va_end(args);
     if (out.len == sizeof out.bytes) {
         out.len--;
     }
     out.bytes[out.len++] = '\n';
     say(out.bytes, out.len);
+}
+
+void gor__die(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_fatal(format, &args);
+    va_end(args);
     abort();
+}
+
+void gor__die_later(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say_fatal(format, &args);
+    va_end(args);
 }

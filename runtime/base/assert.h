@@ -12,6 +12,9 @@
  * l before d, u and x. */
 void gor__die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
+/* The same without the end, which is left to the caller. */
+void gor__die_later(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* Cheap checks of what a caller or another room must keep; never compiled out. */
 #define GOR_ASSERT(condition)                                                    \
     do {                                                                         \

@@ -6,25 +6,13 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-/* Where it was: program counter, stack pointer, and frame pointer, which in code that does without may be
- * anything. */
-struct gor__origin {
-    uintptr_t pc;
-    uintptr_t sp;
-    uintptr_t frame;
-};
-
 /* The thread calls `entry`, which does not return, on the stack that ends at `top`, 16-aligned. What it
- * did before is over. Answers where that was. */
-static inline struct gor__origin gor__redirect(ucontext_t *context, void (*entry)(void), char *top)
+ * did before is over. */
+static inline void gor__redirect(ucontext_t *context, void (*entry)(void), char *top)
 {
-    struct gor__origin place;
 #if defined(__x86_64__)
     enum { DIRECTION_FLAG = 0x400 };
     greg_t *registers = context->uc_mcontext.gregs;
-    place.pc = (uintptr_t)registers[REG_RIP];
-    place.sp = (uintptr_t)registers[REG_RSP];
-    place.frame = (uintptr_t)registers[REG_RBP];
     registers[REG_RIP] = (greg_t)(uintptr_t)entry;
     /* As after a call, with nowhere to return to. */
     registers[REG_RSP] = (greg_t)(uintptr_t)(top - 24);
@@ -32,9 +20,6 @@ static inline struct gor__origin gor__redirect(ucontext_t *context, void (*entry
     registers[REG_EFL] &= ~(greg_t)DIRECTION_FLAG;
     *(uintptr_t *)(void *)(top - 24) = 0;
 #elif defined(__aarch64__)
-    place.pc = (uintptr_t)context->uc_mcontext.pc;
-    place.sp = (uintptr_t)context->uc_mcontext.sp;
-    place.frame = (uintptr_t)context->uc_mcontext.regs[29];
     context->uc_mcontext.pc = (uintptr_t)entry;
     context->uc_mcontext.sp = (uintptr_t)(top - 16);
     context->uc_mcontext.regs[29] = 0;
@@ -42,7 +27,6 @@ static inline struct gor__origin gor__redirect(ucontext_t *context, void (*entry
 #else
 #error "redirect.h does not know this processor"
 #endif
-    return place;
 }
 
 /* Where it is interrupted. */

@@ -154,6 +154,25 @@ static bool read_entry(const struct gor__cfi *cfi, uint64_t offset, struct entry
     return !bytes.bad;
 }
 
+/* Programs that are linked statically have no index. */
+static bool look_through(const struct gor__cfi *cfi, uint64_t address, uint64_t *out_offset)
+{
+    struct gor__bytes bytes;
+    struct entry entry;
+    uint64_t offset = 0;
+    uint64_t id_offset = 0;
+    uint64_t id = 0;
+    while (read_record(cfi, offset, &bytes, &id_offset, &id)) {
+        if (id != 0 && read_entry(cfi, offset, &entry) && address >= entry.begin &&
+            address - entry.begin < entry.size) {
+            *out_offset = offset;
+            return true;
+        }
+        offset = (uint64_t)(bytes.end - cfi->frames.at);
+    }
+    return false;
+}
+
 /* The last function of the sorted index that begins at `address` or before it: its entry's offset. */
 static bool find_entry(const struct gor__cfi *cfi, uint64_t address, uint64_t *out_offset)
 {
@@ -361,8 +380,10 @@ bool gor__cfi_find(const struct gor__cfi *cfi, uint64_t address, struct gor__cfi
     struct entry entry;
     struct machine machine;
     uint64_t offset = 0;
-    if (!find_entry(cfi, address, &offset) || !read_entry(cfi, offset, &entry) ||
-        address < entry.begin || address - entry.begin >= entry.size) {
+    bool found = gor__bytes_left(&cfi->index) > 0 ? find_entry(cfi, address, &offset)
+                                                  : look_through(cfi, address, &offset);
+    if (!found || !read_entry(cfi, offset, &entry) || address < entry.begin ||
+        address - entry.begin >= entry.size) {
         return false;
     }
     memset(&machine, 0, sizeof machine);

@@ -12,7 +12,7 @@
 #include "runtime/debug/elf.h"
 
 struct gor__cfi {
-    struct gor__bytes index; /* .eh_frame_hdr */
+    struct gor__bytes index; /* .eh_frame_hdr; empty: all entries are looked through */
     uint64_t index_address;
     struct gor__bytes frames; /* .eh_frame */
     uint64_t frames_address;

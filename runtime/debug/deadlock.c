@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/env.h"
 #include "runtime/debug/leak.h"
 #include "runtime/debug/leak_scan.h"
 #include "runtime/debug/threads.h"
@@ -149,8 +150,11 @@ static int64_t look(void)
 
 void gor__deadlock_init(void)
 {
-    const char *wish = getenv("GOR_DEADLOCK");
+    const char *wish = gor__env("GOR_DEADLOCK");
     bool off = wish != NULL && strcmp(wish, "off") == 0;
+    if (wish != NULL && !off) {
+        gor__env_refuse("GOR_DEADLOCK", wish, "the word off");
+    }
     memset(&sleep, 0, sizeof sleep);
     gor__asleep_watch(off || gor__seeded_on() ? NULL : look);
 }

@@ -55,6 +55,7 @@ struct dump {
     struct gor__text *text;
     const struct gor_dump_opts *opts;
     const struct gor__dump_pick *pick; /* NULL: all that `opts` say */
+    gor_id_t but;                      /* this one; 0: nobody */
     struct gor__bump bump;
     struct gor__running_list running;
     bool may_wait;
@@ -74,6 +75,8 @@ static bool is_over(const struct dump *dump)
     return dump->may_wait && gor__look_is_over();
 }
 
+static const struct gor_dump_opts all;
+
 /* ---- one goroutine */
 
 static bool is_wanted(const struct dump *dump, const struct gor_info *info)
@@ -82,7 +85,7 @@ static bool is_wanted(const struct dump *dump, const struct gor_info *info)
     if (dump->pick != NULL && !dump->pick->picks(dump->pick->arg, info->id)) {
         return false;
     }
-    if (opts->id != 0 && info->id != opts->id) {
+    if (info->id == dump->but || (opts->id != 0 && info->id != opts->id)) {
         return false;
     }
     if (opts->states != 0 && (opts->states >> info->state & 1) == 0) {
@@ -137,7 +140,7 @@ static void print_more(struct gor__text *text, const struct gor_info *info)
 static void print_stack(struct gor__text *text, const struct gor_info *info, bool with_parent)
 {
     char tail[48] = "";
-    gor__dump_frames(text, info->frames, info->frame_count, info->frames_end);
+    gor__dump_frames(text, info);
     if (info->frame_count == 0) {
         gor__dump_place(text, "", (uintptr_t)info->fn, false, "(...)");
         if (info->frames_end == GOR_FRAMES_LOST) {
@@ -396,8 +399,13 @@ static int print_all(struct dump *dump)
 
 int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait)
 {
-    static const struct gor_dump_opts all;
     struct dump dump = {.text = text, .opts = opts != NULL ? opts : &all, .may_wait = may_wait};
+    return print_all(&dump);
+}
+
+int gor__dump_others(struct gor__text *text, gor_id_t but, bool may_wait)
+{
+    struct dump dump = {.text = text, .opts = &all, .but = but, .may_wait = may_wait};
     return print_all(&dump);
 }
 

@@ -11,6 +11,9 @@
  * `write`, -ENOMEM, or -ECANCELED: the runtime stops, and waits for the caller. Outside the door. */
 int gor__dump(struct gor__text *text, const struct gor_dump_opts *opts, bool may_wait);
 
+/* The same, of all but that one. */
+int gor__dump_others(struct gor__text *text, gor_id_t but, bool may_wait);
+
 /* Which goroutines a dump shows, and what it says of each beside its stack. */
 struct gor__dump_pick {
     bool (*picks)(void *arg, gor_id_t id);
@@ -29,10 +32,13 @@ int gor__dump_write_to_fd(void *arg, const char *text, size_t bytes);
  * that is shown then, or 0: stacks that wait in different places of it are alike to whoever called it. */
 unsigned gor__dump_inner(const void *const *frames, unsigned count, uintptr_t *out_start);
 
+/* Said of a stack that cannot be followed to its end. */
+#define GOR__NO_WAY_ON "...no way on from here: no unwind tables, no frame pointers...\n"
+
 /* One stack: its frames, and what is to be said about their end. The innermost frames, down to the
- * function of the library that was called, are left out: they are the runtime's own business. */
-void gor__dump_frames(struct gor__text *text, const void *const *frames, unsigned count,
-                      enum gor_frames_end end);
+ * function of the library that was called, are left out: they are the runtime's own business. If that has
+ * made way for one of them, what is waited for tells which it was. */
+void gor__dump_frames(struct gor__text *text, const struct gor_info *info);
 
 /* "function(...)" and the place in the next line. `tail` stands behind the function. `is_return`: the
  * address lies behind the call that is meant. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/env.h"
 #include "runtime/debug/dump.h"
 #include "runtime/debug/leak.h"
 #include "runtime/sched/sched.h"
@@ -13,17 +14,24 @@ static enum gor_leaks mode;
 
 static enum gor_leaks mode_of(const char *word)
 {
-    if (word == NULL || strcmp(word, "") == 0 || strcmp(word, "0") == 0) {
+    if (word == NULL || strcmp(word, "0") == 0) {
         return GOR_LEAKS_OFF;
     }
-    bool ends = strcmp(word, "exit") == 0 || strcmp(word, "verify") == 0;
-    return ends ? GOR_LEAKS_EXIT : GOR_LEAKS_REPORT;
+    if (strcmp(word, "1") == 0) {
+        return GOR_LEAKS_REPORT;
+    }
+    if (strcmp(word, "exit") == 0 || strcmp(word, "verify") == 0) {
+        return GOR_LEAKS_EXIT;
+    }
+    gor__env_refuse("GOR_LEAKS", word, "0, 1, exit or verify");
+    return GOR_LEAKS_OFF;
 }
 
 void gor__leaks_init(const struct gor_opts *opts)
 {
-    const char *word = getenv("GOR_LEAKS");
-    mode = opts->leaks != GOR_LEAKS_DEFAULT ? opts->leaks : mode_of(word);
+    const char *word = gor__env("GOR_LEAKS");
+    enum gor_leaks wish = mode_of(word);
+    mode = opts->leaks != GOR_LEAKS_DEFAULT ? opts->leaks : wish;
     bool verify = word != NULL && strcmp(word, "verify") == 0;
     if (verify) {
         gor__leak_verify_init();

@@ -5,6 +5,7 @@
 
 #include "runtime/debug/dump.h"
 #include "runtime/debug/symbol.h"
+#include "runtime/debug/trim.h"
 
 enum { LOOK_FOR_ENTRY = 16 }; /* frames a call into the library may have inside */
 
@@ -97,9 +98,9 @@ static bool pass(struct search *search, const struct gor__symbol *symbol, struct
 }
 
 /* How far the library's own functions go at the inner end: to the last one that others may call, or, if
- * that has made way for the one that waits (a channel's call is too short to stay), to the last of all.
- * Where files are not known, to the first that others may call. */
-static struct place find_first(const void *const *frames, unsigned count)
+ * that has made way for the one that waits (a channel's call is too short to stay), to the last of all:
+ * then *out_waits is true. Where files are not known, to the first that others may call. */
+static struct place find_first(const void *const *frames, unsigned count, bool *out_waits)
 {
     struct gor__symbol symbols[GOR__SYMBOL_FRAMES];
     struct search search = {.found = false};
@@ -110,13 +111,16 @@ static struct place find_first(const void *const *frames, unsigned count)
             goes_on = pass(&search, &symbols[s], (struct place){i, s});
         }
     }
+    /* A goroutine may also begin with a function of ours, and compute. */
+    *out_waits = !search.found && !search.strange && count > 0 && !goes_on;
     return search.found || search.strange ? search.shown : search.last;
 }
 
 unsigned gor__dump_inner(const void *const *frames, unsigned count, uintptr_t *out_start)
 {
     struct gor__symbol symbols[GOR__SYMBOL_FRAMES];
-    struct place first = find_first(frames, count);
+    bool waits = false;
+    struct place first = find_first(frames, count, &waits);
     *out_start = 0;
     if (count > 0) {
         unsigned symbol_count = find_symbols((uintptr_t)frames[first.frame], true, symbols);
@@ -143,11 +147,22 @@ static unsigned find_last(const void *const *frames, unsigned first, unsigned co
     return count;
 }
 
-void gor__dump_frames(struct gor__text *text, const void *const *frames, unsigned count,
-                      enum gor_frames_end end)
+void gor__dump_frames(struct gor__text *text, const struct gor_info *info)
 {
     struct gor__symbol symbols[GOR__SYMBOL_FRAMES];
-    struct place first = find_first(frames, count);
+    bool waits = false;
+    const void *const *frames = info->frames;
+    unsigned count = info->frame_count;
+    enum gor_frames_end end = info->frames_end;
+    struct place first = find_first(frames, count, &waits);
+    uintptr_t public =
+        waits && info->state == GOR_WAITING ? gor__trim_public(GOR__TRIM_WAITERS, info->reason) : 0;
+    if (public != 0) {
+        /* Not what has been inlined where it begins. */
+        unsigned symbol_count = find_symbols(public, false, symbols);
+        print_symbol(text, &symbols[symbol_count - 1], public, "(...)");
+        first.symbol++;
+    }
     unsigned last = end == GOR_FRAMES_WHOLE ? find_last(frames, first.frame, count) : count;
     for (unsigned i = first.frame; i < last; i++) {
         unsigned symbol_count = find_symbols((uintptr_t)frames[i], true, symbols);
@@ -158,6 +173,6 @@ void gor__dump_frames(struct gor__text *text, const void *const *frames, unsigne
     if (end == GOR_FRAMES_CUT) {
         gor__text_put(text, "...additional frames elided...\n");
     } else if (end == GOR_FRAMES_LOST && count > 0) {
-        gor__text_put(text, "...no way on from here: no unwind tables, no frame pointers...\n");
+        gor__text_put(text, GOR__NO_WAY_ON);
     }
 }

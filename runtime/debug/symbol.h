@@ -58,7 +58,8 @@ void gor__symbol_refresh(void);
  * the calling thread's questions go to tables of their own. One thread at a time of each kind. */
 enum gor__symbol_loner {
     GOR__LONER_SIGNAL,   /* the thread that dumps on a signal */
-    GOR__LONER_DEBUGGER, /* a call from a debugger, on any thread, also on that one */
+    GOR__LONER_DYING,    /* one that ends the process, whatever it holds */
+    GOR__LONER_DEBUGGER, /* a call from a debugger, on any thread, also on those */
     GOR__LONERS,
 };
 void gor__symbol_begin_alone(enum gor__symbol_loner loner);

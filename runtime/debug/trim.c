@@ -67,6 +67,11 @@ static bool find_whole(uintptr_t address, struct gor__symbol *out_symbol)
     return true;
 }
 
+uintptr_t gor__trim_public(enum gor__trim kind, enum gor_wait_reason reason)
+{
+    return (uintptr_t)public_functions[kind][reason];
+}
+
 struct cut {
     unsigned frames;  /* left out */
     uintptr_t public; /* stands for the last one of them; 0: nothing is left out */
@@ -84,8 +89,8 @@ static struct cut find_cut(const struct gor__sample_key *key, enum gor__trim kin
             return (struct cut){i + 1, symbol.start != 0 ? symbol.start : key->frames[i]};
         }
         if (is_ours(&symbol)) {
-            any_function *public = public_functions[kind][key->reason];
-            cut = (struct cut){i + 1, public != NULL ? (uintptr_t) public : key->frames[i]};
+            uintptr_t public = gor__trim_public(kind, (enum gor_wait_reason)key->reason);
+            cut = (struct cut){i + 1, public != 0 ? public : key->frames[i]};
         } else if (cut.frames > 0) {
             break;
         }

@@ -12,6 +12,10 @@
 /* What is done in the public function: wait for the reason, or give up what others wait for. */
 enum gor__trim { GOR__TRIM_WAITERS, GOR__TRIM_UNLOCKERS, GOR__TRIM_KINDS };
 
+/* Where the public function begins that somebody who does that stands in, as far as the reason tells;
+ * 0: one of several. */
+uintptr_t gor__trim_public(enum gor__trim kind, enum gor_wait_reason reason);
+
 /* Add the samples of `from`, trimmed, to `samples`; false when there is no memory. */
 bool gor__samples_trim(struct gor__samples *samples, const struct gor__samples *from,
                        enum gor__trim kind);

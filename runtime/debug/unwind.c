@@ -12,11 +12,11 @@
 
 enum {
     WORD = sizeof(uintptr_t),
-    ENTRY_BYTES = 64,     /* more than gor__entry has */
-    GUESS_WORDS = 2048,   /* looked through for a frame whose place nobody tells */
-    GUESS_STEPS = 64,     /* that a guess must lead to the end in */
-    TRIES = 4,            /* to read a stack that comes and goes */
-    ENTRY_FRAMES_OUT = 1, /* gor__entry_c */
+    ENTRY_BYTES = 64,   /* more than gor__entry has */
+    BEGIN_BYTES = 32,   /* above the first frame of a stack */
+    GUESS_WORDS = 2048, /* looked through for a frame whose place nobody tells */
+    GUESS_STEPS = 64,   /* that a guess must lead to the end in */
+    TRIES = 4,          /* to read a stack that comes and goes */
 };
 
 /* ---- reading the stack */
@@ -24,6 +24,7 @@ enum {
 void gor__window_init(struct gor__window *window, uintptr_t top)
 {
     window->top = top;
+    window->low = 0;
     window->stack = NULL;
     window->at = 0;
     window->bytes = 0;
@@ -75,7 +76,8 @@ static bool fill(struct gor__window *window, uintptr_t address)
 
 bool gor__window_word(struct gor__window *window, uintptr_t address, uintptr_t *out_word)
 {
-    if (address % WORD != 0 || address > window->top || window->top - address < WORD) {
+    if (address % WORD != 0 || address < window->low || address > window->top ||
+        window->top - address < WORD) {
         return false;
     }
     bool there = address >= window->at && address - window->at + WORD <= window->bytes;
@@ -202,26 +204,52 @@ static bool step(struct gor__window *window, struct gor__registers *r)
     return found && r->pc != 0 && r->sp >= sp;
 }
 
-unsigned gor__unwind(struct gor__window *window, const struct gor__registers *registers,
-                     const void **frames, unsigned room, enum gor_frames_end *out_end)
+enum gor_frames_end gor__unwind_each(struct gor__window *window,
+                                     const struct gor__registers *registers,
+                                     bool (*visit)(void *arg, const void *frame), void *arg)
 {
     struct gor__registers r = *registers;
-    unsigned count = 0;
-    *out_end = GOR_FRAMES_LOST;
-    if (r.pc == 0 || is_entry(r.pc)) {
-        *out_end = GOR_FRAMES_WHOLE;
-        return 0;
+    const void *held = NULL; /* the last one, which may be gor__entry_c's */
+    if (r.pc == 0) {
+        return GOR_FRAMES_WHOLE;
     }
     do {
         if (is_entry(r.pc)) {
-            *out_end = GOR_FRAMES_WHOLE;
-            return count > ENTRY_FRAMES_OUT ? count - ENTRY_FRAMES_OUT : 0;
+            return GOR_FRAMES_WHOLE;
         }
-        if (count == room) {
-            *out_end = GOR_FRAMES_CUT;
-            break;
+        if (held != NULL && !visit(arg, held)) {
+            return GOR_FRAMES_CUT;
         }
-        frames[count++] = (const void *)(r.pc + (r.pc_is_exact ? 1 : 0));
+        held = (const void *)(r.pc + (r.pc_is_exact ? 1 : 0));
     } while (step(window, &r));
-    return count;
+    if (!visit(arg, held)) {
+        return GOR_FRAMES_CUT;
+    }
+    /* What a goroutine is given to panic on begins with a call from nowhere: see redirect.h. */
+    bool from_nowhere = r.pc == 0 && r.sp <= window->top && window->top - r.sp <= BEGIN_BYTES;
+    return from_nowhere ? GOR_FRAMES_WHOLE : GOR_FRAMES_LOST;
+}
+
+struct list {
+    const void **frames;
+    unsigned count;
+    unsigned room;
+};
+
+static bool enlist(void *arg, const void *frame)
+{
+    struct list *list = arg;
+    if (list->count == list->room) {
+        return false;
+    }
+    list->frames[list->count++] = frame;
+    return true;
+}
+
+unsigned gor__unwind(struct gor__window *window, const struct gor__registers *registers,
+                     const void **frames, unsigned room, enum gor_frames_end *out_end)
+{
+    struct list list = {frames, 0, room};
+    *out_end = gor__unwind_each(window, registers, enlist, &list);
+    return list.count;
 }

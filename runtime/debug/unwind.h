@@ -21,6 +21,7 @@ enum { GOR__WINDOW_BYTES = 2048 };
 /* The part of a stack that was read last. */
 struct gor__window {
     uintptr_t top;                  /* of the stack */
+    uintptr_t low;                  /* nothing below is read */
     const struct gor__stack *stack; /* its record: it may hibernate; NULL: it does not */
     uintptr_t at;                   /* what was read begins here */
     size_t bytes;
@@ -33,8 +34,13 @@ void gor__window_init(struct gor__window *window, uintptr_t top);
 /* The word at `address`; false: there is none. */
 bool gor__window_word(struct gor__window *window, uintptr_t address, uintptr_t *out_word);
 
-/* Return addresses, innermost first, `room` of them at most; an exact address counts as the one behind
- * it. Those of the runtime's own entry are left out. */
+/* Call visit(arg, frame) for each return address, innermost first, until it answers false; an exact address
+ * counts as the one behind it. Those of the runtime's own entry are left out. */
+enum gor_frames_end gor__unwind_each(struct gor__window *window,
+                                     const struct gor__registers *registers,
+                                     bool (*visit)(void *arg, const void *frame), void *arg);
+
+/* Return addresses, innermost first, `room` of them at most. */
 unsigned gor__unwind(struct gor__window *window, const struct gor__registers *registers,
                      const void **frames, unsigned room, enum gor_frames_end *out_end);
 

@@ -10,20 +10,28 @@
 #include "runtime/sched/handoff.h"
 #include "runtime/sched/seeded.h"
 
-static struct gor__m *thread_of(const struct gor__g *g)
+/* Where the list begins that the thread of `g` is on. Gs lie one behind the other. Under the lock, as all of
+ * these. */
+static struct gor__m **list_of(const struct gor__g *g)
 {
-    struct gor__m *m = gor__sched.machines;
-    while (m->bound != g) {
-        m = m->next;
+    return &gor__sched.bound[(uintptr_t)g / sizeof *g % GOR__BOUND_LISTS];
+}
+
+/* The link to the thread of `g`, which is bound. */
+static struct gor__m **link_to(const struct gor__g *g)
+{
+    struct gor__m **link = list_of(g);
+    while ((*link)->bound != g) {
+        link = &(*link)->next_bound;
     }
-    return m;
+    return link;
 }
 
 void gor__ready_bound(struct gor__g *g)
 {
     gor__g_set_state(g, GOR_RUNNABLE, GOR_WAIT_NONE);
     gor__mutex_lock(&gor__sched.lock);
-    struct gor__m *m = thread_of(g);
+    struct gor__m *m = *link_to(g);
     if (m->p != NULL) {
         /* It has not even gone to sleep. */
         m->lack = GOR__LACK_WAITS;
@@ -78,6 +86,8 @@ void gor_lock_os_thread(void)
         gor__mutex_lock(&gor__sched.lock);
         bool able = gor__is_able(m);
         m->bound = m->g;
+        m->next_bound = *list_of(m->g);
+        *list_of(m->g) = m;
         gor__count_able(m, able);
         gor__mutex_unlock(&gor__sched.lock);
         /* Every switch away from here goes over the scheduler's stack from now on. */
@@ -90,6 +100,7 @@ void gor__unbind(struct gor__m *m, bool ends)
 {
     gor__mutex_lock(&gor__sched.lock);
     bool able = gor__is_able(m);
+    *link_to(m->bound) = m->next_bound;
     m->bound = NULL;
     m->ends = ends;
     gor__count_able(m, able);

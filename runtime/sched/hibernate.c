@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/env.h"
 #include "runtime/gor.h"
 #include "runtime/sched/claim.h"
 #include "runtime/sched/cold.h"
@@ -16,6 +17,7 @@
 #include "runtime/sched/sched.h"
 
 #define DEFAULT_AFTER_NS (10 * GOR_SECOND)
+#define LONGEST_MS ((uint64_t)(GOR_NEVER / GOR_MILLISECOND))
 
 static struct {
     bool off;       /* by $GOR_HIBERNATE */
@@ -30,13 +32,17 @@ bool gor__hibernate_always;
 
 static void read_environment(void)
 {
-    const char *forced = getenv("GOR_HIBERNATE");
-    long ms = forced != NULL ? strtol(forced, NULL, 10) : 0;
+    const char *forced = gor__env("GOR_HIBERNATE");
     bool always = forced != NULL && strcmp(forced, "always") == 0;
+    uint64_t ms = 0;
     hibernate.off = forced != NULL && strcmp(forced, "off") == 0;
+    if (forced != NULL && !always && !hibernate.off && !gor__env_is_number(forced, 1, &ms)) {
+        gor__env_refuse("GOR_HIBERNATE", forced, "off, always or a number of milliseconds");
+    }
     hibernate.everybody = hibernate.everybody || always || ms > 0;
     if (ms > 0) {
-        hibernate.after_ns = ms * GOR_MILLISECOND;
+        ms = ms < LONGEST_MS ? ms : LONGEST_MS;
+        hibernate.after_ns = (int64_t)ms * GOR_MILLISECOND;
     }
     gor__hibernate_always = always && gor__hibernate_works();
 }

@@ -86,6 +86,7 @@ struct gor__m {
     int64_t lacking_since;       /* gor_now() */
     int64_t cpu_seen;            /* CPU time of the thread when last looked at; sysmon's */
     struct gor__g *bound;        /* the goroutine that locked this thread; NULL: none */
+    struct gor__m *next_bound;   /* list link of those with the same hash of `bound` */
 
     /* Set by the thread before it first has a P. */
     int tid;

@@ -10,19 +10,25 @@
 #include <link.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/futex.h"
+#include "runtime/base/thread.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/cpu/own_code.h"
+#include "runtime/cpu/redirect.h"
+#include "runtime/cpu/registers.h"
 #include "runtime/sched/panic.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/sites.h"
 
 enum {
-    RESCUE_CLASS = 3, /* 256 KiB: who panics may look up symbols */
+    RESCUE_CLASS = 3,     /* 256 KiB: who panics may look up symbols */
+    PATIENCE_SECONDS = 5, /* with whoever ends the process already */
     MODULES = 8,
     MESSAGE = 320,
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -38,7 +44,7 @@ struct rescue {
     struct gor__stack *former;
     struct rescue *next;      /* list link of the free ones */
     struct rescue *next_all;  /* list link of all */
-    struct gor__origin place; /* where the stack ended */
+    struct gor__registers at; /* where the former stack ended */
     uint8_t former_class;
 };
 _Static_assert(sizeof(struct rescue) + GOR__STACK_ALIGNED < 4096, "gor__stack_end finds the end");
@@ -194,33 +200,13 @@ static const char *name_of(const struct gor__g *g)
     return name != NULL ? name : "";
 }
 
-static __attribute__((noreturn)) void die(const struct gor__g *g, const char *why)
-{
-    const char *name = name_of(g);
-    gor__die(
-        "stack overflow: goroutine %lu%s%s used up its stack of %lu KiB%s; give it a larger one by "
-        "gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
-        (unsigned long)g->id, name[0] != '\0' ? " " : "", name,
-        (unsigned long)(gor__stack_class_bytes(g->stack_class) / 1024), why);
-}
-
-static __attribute__((noreturn)) void die_again(const struct gor__g *g)
-{
-    const char *name = name_of(g);
-    gor__die(
-        "stack overflow: goroutine %lu%s%s used up its own stack, and now the %lu KiB that it was "
-        "given to panic on; have its deferred calls and its panic handler use less stack",
-        (unsigned long)g->id, name[0] != '\0' ? " " : "", name,
-        (unsigned long)(rescue_bytes() / 1024));
-}
-
 /* On the rescue stack, outside. */
 static void go_on(void)
 {
     char message[MESSAGE];
-    struct gor__panic panic;
     struct gor__g *g = gor__g_self();
     const struct rescue *rescue = (const struct rescue *)(const void *)g->stack;
+    struct gor__panic panic = {.stack = rescue->former, .registers = rescue->at};
     size_t bytes = gor__stack_class_bytes(rescue->former_class);
     const char *name = name_of(g);
     gor__site_raise(gor__site_of(g->created_at, true), bytes, bytes);
@@ -229,49 +215,129 @@ static void go_on(void)
         "stack overflow: goroutine %lu%s%s used up its stack of %zu KiB; give it a larger one "
         "by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
         (unsigned long)g->id, name[0] != '\0' ? " " : "", name, bytes / 1024);
-    gor__panic_note_frames(&panic, rescue->former, rescue->place);
-    panic.called = false;
     gor__panic_now(&panic, g, message);
 }
 
-/* Ends the process where others could not go on without what the goroutine holds. Whoever was called from
+/* Why others could not go on without what the goroutine holds; NULL: they can. Whoever was called from
  * there, by the library or the C library, is code of the program's again, and holds none of that. */
-static void die_if_harmful(const struct gor__m *m, const ucontext_t *context)
+static const char *find_harm(const struct gor__m *m, uintptr_t pc)
 {
-    const struct gor__g *g = m->g;
-    uintptr_t pc = gor__interrupted_at(context);
     if (SANITIZED) {
-        die(g, "");
-    }
-    if ((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_RESCUED) != 0) {
-        die_again(g);
+        return "";
     }
     if (__atomic_load_n(&m->inside, __ATOMIC_RELAXED) || gor__is_own_code(pc)) {
-        die(g, ", within a call of this library");
+        return ", within a call of this library";
     }
     if (in_c_library(pc)) {
-        die(g, ", within the C library, whose locks it may hold");
+        return ", within the C library, whose locks it may hold";
     }
     if (rescues.module_count == 0) {
-        die(g, ", perhaps within the C library, whose locks it may hold: in a static program that "
-               "cannot be told");
+        return ", perhaps within the C library, whose locks it may hold: in a static program that "
+               "cannot be told";
     }
+    return NULL;
 }
 
-void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
+/* From now on the goroutine has the rescue's stack, on which it will call `entry`. */
+static void move(struct gor__g *g, struct rescue *rescue, ucontext_t *context, void (*entry)(void))
 {
-    struct gor__g *g = m->g;
-    die_if_harmful(m, context);
-    struct rescue *rescue = take();
-    if (rescue == NULL) {
-        die(g, ", and there is no memory for another one to panic on");
-    }
     rescue->former = g->stack;
     rescue->former_class = g->stack_class;
-    rescue->place = gor__redirect(context, go_on, gor__stack_top(&rescue->stack));
+    rescue->at = gor__registers_of(context);
+    gor__redirect(context, entry, gor__stack_top(&rescue->stack));
     (void)__atomic_fetch_or(&g->flags, GOR__G_RESCUED, __ATOMIC_RELAXED);
     gor__g_clear_flag(g, GOR__G_SAMPLE);
     g->stack_class = RESCUE_CLASS;
     gor__stack_give(&rescue->stack, g);
     __atomic_store_n(&g->stack, &rescue->stack, __ATOMIC_RELEASE);
+}
+
+/* ---- the end of the process */
+
+/* On a rescue stack, perhaps inside, and with whatever locks. */
+static void tell_and_die(void)
+{
+    const struct gor__g *g = gor__g_self();
+    const struct rescue *rescue = (const struct rescue *)(const void *)g->stack;
+    struct gor__panic panic = {.stack = rescue->former, .registers = rescue->at};
+    gor__panic_tell(&panic, g->id, gor__pool_name(g));
+    abort();
+}
+
+/* Faults end the process all the same, and so does abort. */
+static void block_signals(ucontext_t *context)
+{
+    for (int signal = 1; signal <= GOR__SIGNALS; signal++) {
+        if (signal != SIGSEGV && signal != SIGBUS && signal != SIGABRT) {
+            (void)sigaddset(&context->uc_sigmask, signal);
+        }
+    }
+}
+
+/* When the handler returns, tell where it was, and end the process. The reason has been told: so where
+ * that cannot be done, or fails, it ends at once. */
+static void die_telling(struct gor__m *m, ucontext_t *context)
+{
+    static int dying; /* the thread that does so; 0: none */
+    int nobody = 0;
+    if (SANITIZED) {
+        abort();
+    }
+    if (!__atomic_compare_exchange_n(&dying, &nobody, m->tid, false, __ATOMIC_RELAXED,
+                                     __ATOMIC_RELAXED)) {
+        /* Another one is about to, and needs its time; or we have, but got no further. */
+        struct timespec rest = {.tv_sec = nobody != m->tid ? PATIENCE_SECONDS : 0};
+        (void)nanosleep(&rest, NULL);
+        abort();
+    }
+    struct rescue *rescue = take();
+    if (rescue == NULL) {
+        abort();
+    }
+    block_signals(context);
+    move(m->g, rescue, context, tell_and_die);
+}
+
+static void die(struct gor__m *m, ucontext_t *context, const char *why)
+{
+    const struct gor__g *g = m->g;
+    const char *name = name_of(g);
+    gor__die_later(
+        "stack overflow: goroutine %lu%s%s used up its stack of %lu KiB%s; give it a larger one by "
+        "gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
+        (unsigned long)g->id, name[0] != '\0' ? " " : "", name,
+        (unsigned long)(gor__stack_class_bytes(g->stack_class) / 1024), why);
+    die_telling(m, context);
+}
+
+static void die_again(struct gor__m *m, ucontext_t *context)
+{
+    const struct gor__g *g = m->g;
+    const char *name = name_of(g);
+    gor__die_later(
+        "stack overflow: goroutine %lu%s%s used up its own stack, and now the %lu KiB that it was "
+        "given to panic on; have its deferred calls and its panic handler use less stack",
+        (unsigned long)g->id, name[0] != '\0' ? " " : "", name,
+        (unsigned long)(rescue_bytes() / 1024));
+    die_telling(m, context);
+}
+
+void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
+{
+    struct gor__g *g = m->g;
+    if ((__atomic_load_n(&g->flags, __ATOMIC_RELAXED) & GOR__G_RESCUED) != 0) {
+        die_again(m, context);
+        return;
+    }
+    const char *harm = find_harm(m, gor__interrupted_at(context));
+    if (harm != NULL) {
+        die(m, context, harm);
+        return;
+    }
+    struct rescue *rescue = take();
+    if (rescue == NULL) {
+        die(m, context, ", and there is no memory for another one to panic on");
+        return;
+    }
+    move(g, rescue, context, go_on);
 }

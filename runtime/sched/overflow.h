@@ -8,7 +8,8 @@
  *
  * That is not done where it could do harm: in code of this library or of the C library, whose locks nobody
  * would unlock, so nor in a static program, where nobody can tell which code is the C library's; nor under
- * the sanitizers, which would not follow.
+ * the sanitizers, which would not follow. The process ends there with a report, which tells where it was:
+ * but under the sanitizers on such a stack, too, and without waiting for any lock.
  *
  * Threads     as each says. Rescue stacks are never unmapped while the runtime runs, as any record of a
  *             stack.

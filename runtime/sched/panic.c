@@ -49,35 +49,6 @@ static struct {
     struct gor__panic *first;
 } panics;
 
-/* The stack is the calling goroutine's, above where it stands: nobody else writes it. In code without frame
- * pointers the chain begins anywhere, and past its frames ends or bends; but it never leads out of what
- * is in use of the stack, below which there may be the guard. */
-__attribute__((no_sanitize_address)) void gor__panic_note_frames(struct gor__panic *panic,
-                                                                 const struct gor__stack *stack,
-                                                                 struct gor__origin place)
-{
-    uintptr_t floor = gor__stack_floor(stack);
-    uintptr_t low = place.sp > floor ? place.sp : floor;
-    uintptr_t top = (uintptr_t)gor__stack_top(stack) - 2 * sizeof(uintptr_t);
-    panic->count = 0;
-    panic->left_out = 0;
-    panic->frames[panic->count++] = (const void *)place.pc;
-    while (place.frame >= low && place.frame <= top && place.frame % sizeof(uintptr_t) == 0) {
-        const uintptr_t *words = (const uintptr_t *)place.frame;
-        const void *address = (const void *)gor__plain_address(words[1]);
-        if (address == NULL) {
-            break;
-        }
-        if (panic->count < GOR__PANIC_FRAMES) {
-            panic->frames[panic->count++] = address;
-        } else {
-            panic->left_out++;
-        }
-        low = place.frame + sizeof(uintptr_t);
-        place.frame = words[0];
-    }
-}
-
 static void enlist(struct gor__panic *panic, struct gor__g *g)
 {
     struct gor__m *m = gor__enter();
@@ -134,7 +105,7 @@ static void report(const struct gor__g *g, const char *message)
     fprintf(stderr, "goroutine %lu%s%s [running]\n\n", (unsigned long)g->id,
             name != NULL ? " " : "", name != NULL ? name : "");
     (void)gor_panic_dump(stderr);
-    (void)gor_dump(stderr);
+    gor__panic_dump_others(stderr);
     gor__trace_crash();
     (void)fflush(stderr);
     abort();
@@ -161,20 +132,35 @@ void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *mess
     gor_exit();
 }
 
+/* Where the stack pointer was before a function was called. */
+#if defined(__x86_64__)
+#define CALLERS_SP ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t))
+#else
+#define CALLERS_SP ((uintptr_t)__builtin_dwarf_cfa())
+#endif
+
+__attribute__((no_sanitize_address)) static struct gor__registers
+caller_of(uintptr_t frame, uintptr_t address, uintptr_t sp)
+{
+    struct gor__registers registers = {.sp = sp, .fp_is_known = true};
+    registers.pc = gor__plain_address(address);
+    registers.fp = *(const uintptr_t *)frame;
+    return registers;
+}
+
 void gor_panic(const char *format, ...)
 {
     char message[512];
-    struct gor__panic panic;
     struct gor__g *g = self();
-    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-    struct gor__origin place = {(uintptr_t)__builtin_return_address(0), frame,
-                                *(const uintptr_t *)frame};
+    struct gor__panic panic = {
+        .stack = g->stack,
+        .registers = caller_of((uintptr_t)__builtin_frame_address(0),
+                               (uintptr_t)__builtin_return_address(0), CALLERS_SP),
+    };
     va_list args;
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    gor__panic_note_frames(&panic, g->stack, place);
-    panic.called = true;
     gor__panic_now(&panic, g, message);
 }
 

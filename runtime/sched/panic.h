@@ -8,27 +8,22 @@
 #define GOR_SCHED_PANIC_H
 
 #include <stdbool.h>
-#include <stdint.h>
+#include <stdio.h>
 
-#include "runtime/cpu/redirect.h"
+#include "runtime/cpu/registers.h"
+#include "runtime/gor.h"
 
 struct gor__g;
 struct gor__stack;
 
-enum { GOR__PANIC_FRAMES = 32 };
-
 struct gor__panic {
     struct gor__panic *next; /* list link of all under way */
     struct gor__g *g;
-    unsigned count;    /* of frames[] */
-    unsigned left_out; /* frames further out */
-    bool called;       /* the first frame is a return address, too: somebody called gor_panic */
-    const void *frames[GOR__PANIC_FRAMES]; /* return addresses, innermost first */
+    /* Where it was; its frames stay as they are to its end, for all that runs then runs below them, or
+     * elsewhere. */
+    const struct gor__stack *stack;
+    struct gor__registers registers;
 };
-
-/* Where it was, by the chain of frame pointers on `stack`. Any context. */
-void gor__panic_note_frames(struct gor__panic *panic, const struct gor__stack *stack,
-                            struct gor__origin place);
 
 /* Run the deferred calls, tell the handler, and end the goroutine; without a handler, the process. */
 void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *message)
@@ -36,6 +31,13 @@ void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *mess
 
 /* That of the calling goroutine; false: there is none. */
 bool gor__panic_get(struct gor__panic *out_panic);
+
+/* In debug/panic.c: all other goroutines, as gor_dump shows them. */
+void gor__panic_dump_others(FILE *out);
+
+/* Likewise: to standard error, where the goroutine was, and all others. For the end of a process: no lock is
+ * waited for, and no memory taken from malloc. Any context with some 64 KiB of stack. */
+void gor__panic_tell(const struct gor__panic *panic, gor_id_t id, const char *name);
 
 /* `g` ends; inside. */
 void gor__panic_forget(struct gor__g *g);

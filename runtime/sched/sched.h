@@ -33,6 +33,8 @@ struct gor__m_queue {
     uint32_t count;
 };
 
+enum { GOR__BOUND_LISTS = 256 };
+
 struct gor__sched {
     struct gor__mutex lock;
 
@@ -90,6 +92,8 @@ struct gor__sched {
     uint64_t quota_waiting; /* for a place in any quota, now */
     uint64_t quota_refused; /* times that somebody got none in one */
     uint32_t blocking_threads;
+
+    struct gor__m *bound[GOR__BOUND_LISTS]; /* under the lock: Ms with a goroutine of their own */
 };
 
 extern struct gor__sched gor__sched __attribute__((visibility("hidden")));

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/env.h"
 #include "runtime/cpu/memory.h"
 #include "runtime/sched/asleep.h"
 #include "runtime/sched/door.h"
@@ -29,8 +30,8 @@ struct gor__seeded gor__seeded;
 
 static uint64_t from_environment(const char *name)
 {
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 0) : 0;
+    uint64_t number = 0;
+    return gor__env_number(name, 0, &number) ? number : 0;
 }
 
 void gor__seeded_init(const struct gor_opts *opts)

@@ -177,6 +177,7 @@ GO_TEST(dump_of_one_is_a_traceback_of_gos_form)
     char *text = dump_text(&(struct gor_dump_opts){.id = id});
     snprintf(words, sizeof words, "goroutine %" PRIu64 " [chan receive]:\n", id);
     CHECK(strncmp(text, words, strlen(words)) == 0);
+    check_has(text, " [chan receive]:\ngor_chan_recv(...)\n");
     check_frames(text);
     snprintf(words, sizeof words, "created by start_outermost in goroutine %" PRIu64 "\n\t",
              gor_self());
@@ -197,6 +198,8 @@ GO_TEST(dump_merges_equal_stacks)
     struct gor_dump_opts opts = {.merged = true, .states = 1u << GOR_WAITING};
     char *text = dump_text(&opts);
     check_has(text, "7 goroutines, 2 different stacks\n\n6 goroutines [chan receive]: ");
+    check_has(text, "\ngor_chan_recv(...)\n");
+    check_has_not(text, "wait_to_recv");
     check_frames(text);
     check_has(text, " ...\n");
     check_has_not(text, "in goroutine");

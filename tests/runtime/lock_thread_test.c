@@ -255,6 +255,55 @@ GO_TEST(many_locked_goroutines_sleep_and_resize)
     (void)gor_gomaxprocs(former);
 }
 
+/* ---- many */
+
+enum { CROWD = SCALED(600, 100, 60) };
+
+static struct {
+    struct gor_chan *calls[CROWD];
+    struct gor_waitgroup locked;
+} crowd;
+
+/* Locked and not in turn; the last value says how to end. */
+static void answer_thrice(void *arg)
+{
+    struct gor_chan *calls = arg;
+    int value = 0;
+    gor_lock_os_thread();
+    gor_waitgroup_done(&crowd.locked);
+    int thread = thread_id();
+    for (int i = 0; i < 3; i++) {
+        value = recv_int(calls);
+        CHECK_EQ(thread_id(), thread);
+        send_int(calls, value + 1);
+    }
+    if (value % 2 == 0) {
+        gor_unlock_os_thread();
+    }
+    note_end();
+}
+
+/* Each is found by its own call, whoever came or went before it. */
+GO_TEST(locked_goroutines_are_woken_one_by_one)
+{
+    atomic_store(&ended, 0);
+    gor_waitgroup_add(&crowd.locked, CROWD);
+    for (int i = 0; i < CROWD; i++) {
+        crowd.calls[i] = new_chan(sizeof(int), 0);
+        spawn(answer_thrice, crowd.calls[i]);
+    }
+    gor_waitgroup_wait(&crowd.locked);
+    for (int i = 0; i < 3 * CROWD; i++) {
+        int which = i * 7 % CROWD;
+        send_int(crowd.calls[which], i);
+        CHECK_EQ(recv_int(crowd.calls[which]), i + 1);
+    }
+    YIELD_UNTIL(atomic_load(&ended) == CROWD)
+    for (int i = 0; i < CROWD; i++) {
+        gor_chan_unref(crowd.calls[i]);
+    }
+}
+
 /* The root may be one, and the run ends all the same. */
 static int end_root_locked(void *arg)
 {

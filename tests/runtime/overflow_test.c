@@ -23,7 +23,7 @@ struct fall {
     bool with_text;
     int deferred;
     char message[256];
-    char text[8192]; /* of gor_panic_dump */
+    char text[32768]; /* of gor_panic_dump */
 };
 
 static void note_panic(void *arg, const char *message)
@@ -83,6 +83,8 @@ GO_TEST(overflow_ends_its_goroutine_only)
     CHECK(strstr(fall.message, "stack_bytes") != NULL);
     CHECK(strstr(fall.text, "recurse_without_end") != NULL);
     CHECK(strstr(fall.text, " times\n") != NULL);
+    CHECK(strstr(fall.text, "fall_down") != NULL);
+    CHECK(strstr(fall.text, "elided") == NULL);
     await_alone();
 }
 
@@ -235,6 +237,103 @@ GO_TEST(panic_is_shown_with_its_frames)
     await_alone();
 }
 
+/* Code as other compilers and other flags make it. */
+#if defined(__clang__)
+#define FRAMELESS __attribute__((noinline))
+#else
+#define FRAMELESS __attribute__((noinline, noclone, optimize("O2", "omit-frame-pointer")))
+#endif
+
+FRAMELESS static int panic_frameless(int depth)
+{
+    if (deepest > 0) {
+        gor_panic("at %d", depth);
+    }
+    return depth;
+}
+
+FRAMELESS static int call_frameless(int depth)
+{
+    return panic_frameless(depth + 1) + 1;
+}
+
+FRAMELESS static int begin_frameless(int depth)
+{
+    return call_frameless(depth + 1) + 1;
+}
+
+static void panic_without_frame_pointers(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+    deepest -= begin_frameless(0);
+}
+
+/* `words` come in that order, from innermost to outermost. */
+static void check_order(const char *text, const char *words[])
+{
+    const char *at = text;
+    for (int i = 0; words[i] != NULL; i++) {
+        at = strstr(at, words[i]);
+        if (at == NULL) {
+            test_fail(__FILE__, __LINE__, "no \"%s\" there in: %s", words[i], text);
+        }
+    }
+}
+
+GO_TEST(panic_in_code_without_frame_pointers_is_shown_whole)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall fall = {.wg = &wg, .with_text = true};
+    gor_waitgroup_add(&wg, 1);
+    spawn(panic_without_frame_pointers, &fall);
+    gor_waitgroup_wait(&wg);
+    check_order(fall.text, (const char *[]){"panic_frameless", "call_frameless", "begin_frameless",
+                                            "panic_without_frame_pointers", NULL});
+    CHECK(strstr(fall.text, "no way on") == NULL);
+    await_alone();
+}
+
+enum { PAIRS = 100 };
+static int ping(int depth);
+
+__attribute__((noinline)) static int pong(int depth)
+{
+    return ping(depth - 1) + (depth < deepest);
+}
+
+__attribute__((noinline)) static int ping(int depth)
+{
+    if (depth == 0) {
+        gor_panic("at the bottom");
+    }
+    return pong(depth) + (depth < deepest);
+}
+
+static void play_ping_pong(void *arg)
+{
+    gor_on_panic(note_panic, arg);
+    deepest -= ping(PAIRS);
+}
+
+/* 2 * PAIRS + 1 frames, and who called, of which 50 are shown at either end. */
+GO_TEST(panic_deep_down_is_shown_at_both_ends)
+{
+    struct gor_waitgroup wg = {0};
+    struct fall *fall = calloc(1, sizeof *fall);
+    char elided[64];
+    const struct gor_go_opts deep = {.stack_bytes = 1 << 20};
+    fall->wg = &wg;
+    fall->with_text = true;
+    gor_waitgroup_add(&wg, 1);
+    CHECK_EQ(gor_go_with(&deep, play_ping_pong, fall), 0);
+    gor_waitgroup_wait(&wg);
+    (void)snprintf(elided, sizeof elided, "...%d frames elided...\n", 2 * PAIRS + 2 - 100);
+    check_order(fall->text,
+                (const char *[]){"ping", "pong", elided, "pong", "ping", "play_ping_pong", NULL});
+    free(fall);
+    await_alone();
+}
+
 TEST(panic_dump_wants_a_goroutine)
 {
     CHECK_EQ(gor_panic_dump(stdout), -EPERM);
@@ -250,8 +349,9 @@ static void check_dies_saying(int (*root)(void *arg), const char *words[])
         test_fail(__FILE__, __LINE__, "status %#x, said: %s", status, said);
     }
     for (int i = 0; words[i] != NULL; i++) {
-        if (strstr(said, words[i]) == NULL) {
-            test_fail(__FILE__, __LINE__, "no \"%s\" in: %s", words[i], said);
+        bool wanted = words[i][0] != '!';
+        if ((strstr(said, words[i] + !wanted) != NULL) != wanted) {
+            test_fail(__FILE__, __LINE__, "\"%s\" is not so in: %s", words[i], said);
         }
     }
 }
@@ -273,8 +373,40 @@ TEST(overflow_without_a_handler_ends_the_process_with_frames)
     if (!SKIPPED) {
         check_dies_saying(overflow_unhandled,
                           (const char *[]){"stack overflow", "main", "KiB", "stack_bytes",
-                                           "recurse_without_end", "more\n", NULL});
+                                           "recurse_without_end", " times\n", NULL});
     }
+}
+
+static void wait_for_good(void *arg)
+{
+    (void)arg;
+    (void)gor_sleep(GOR_NEVER);
+}
+
+static int panic_among_others(void *arg)
+{
+    const struct gor_go_opts named = {.name = "bystander"};
+    CHECK_EQ(gor_go_with(&named, wait_for_good, arg), 0);
+    gor_yield();
+    gor_panic("on purpose");
+}
+
+static const char *find_after(const char *text, const char *words)
+{
+    const char *at = strstr(text, words);
+    return at != NULL ? at + strlen(words) : NULL;
+}
+
+TEST(panic_is_reported_once_and_then_all_others)
+{
+    static char said[16384];
+    (void)status_of_root(panic_among_others, NULL, said, sizeof said);
+    const char *once = find_after(said, " main [running]");
+    if (once == NULL || strstr(once, "panic_among_others") == NULL) {
+        test_fail(__FILE__, __LINE__, "said: %s", said);
+    }
+    CHECK(find_after(once, "\"main\"]:") == NULL);
+    CHECK(find_after(once, "\"bystander\"]:\n") != NULL);
 }
 
 /* Small steps, and much stack for each call: it is there that it ends. */
@@ -294,7 +426,9 @@ static int overflow_in_libc(void *arg)
 TEST(overflow_within_the_c_library_ends_the_process)
 {
     if (!SKIPPED) {
-        check_dies_saying(overflow_in_libc, (const char *[]){"stack overflow", "C library", NULL});
+        check_dies_saying(overflow_in_libc,
+                          (const char *[]){"stack overflow", "C library", "main [running]",
+                                           "print_without_end", "run_root", NULL});
     }
 }
 
@@ -329,7 +463,9 @@ TEST(overflow_within_this_library_ends_the_process)
 {
     /* Wherever in the dump it is. */
     for (shift = 0; shift < 1024 && !SKIPPED; shift += 64) {
-        check_dies_saying(overflow_in_a_dump, (const char *[]){"stack overflow", ", within", NULL});
+        check_dies_saying(overflow_in_a_dump,
+                          (const char *[]){"stack overflow", ", within", "dump_without_end",
+                                           "overflow_in_a_dump", NULL});
     }
 }
 
@@ -349,8 +485,10 @@ static int overflow_twice(void *arg)
 TEST(overflow_of_the_handler_ends_the_process)
 {
     if (!SKIPPED) {
-        check_dies_saying(overflow_twice, (const char *[]){"stack overflow", "256 KiB",
-                                                           "to panic on", "use less stack", NULL});
+        check_dies_saying(overflow_twice,
+                          (const char *[]){"stack overflow", "256 KiB", "to panic on",
+                                           "use less stack", "recurse_without_end", "go_on",
+                                           "!no way on", NULL});
     }
 }
 
@@ -371,6 +509,7 @@ TEST(overflow_of_a_deferred_call_ends_the_process)
 {
     if (!SKIPPED) {
         check_dies_saying(overflow_and_defer,
-                          (const char *[]){"256 KiB", "deferred calls", "use less stack", NULL});
+                          (const char *[]){"256 KiB", "deferred calls", "use less stack",
+                                           "recurse_without_end", NULL});
     }
 }
