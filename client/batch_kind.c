@@ -178,6 +178,17 @@ static int read_skips_pauses(const struct gorctl_batch_reading *reading, const j
                              &reading->spec->exec->timeout_skips_pauses);
 }
 
+static int read_new_privs(const struct gorctl_batch_reading *reading, const json_t *value)
+{
+    protobuf_c_boolean may = false;
+    int rc = gorctl_batch_flag(reading, "new_privs", value, &may);
+    if (rc == 0) {
+        reading->spec->exec->new_privs =
+            may ? GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW : GOR__V1__NEW_PRIVS__NEW_PRIVS_FORBID;
+    }
+    return rc;
+}
+
 /* "native", "lua", "lua_file" and "clear_env" come first of all and are read by gorctl_batch_begin(). */
 static int read_already(const struct gorctl_batch_reading *reading, const json_t *value)
 {
@@ -201,6 +212,7 @@ const struct gorctl_batch_member gorctl_batch_kind_members[] = {
     {"stdin", GORCTL_BATCH_FOR_EXEC, read_stdin},
     {"limit", GORCTL_BATCH_FOR_EXEC, read_limits},
     {"limit_strict", GORCTL_BATCH_FOR_EXEC, read_strict},
+    {"new_privs", GORCTL_BATCH_FOR_EXEC, read_new_privs},
     {"signal", GORCTL_BATCH_FOR_EXEC, read_signal},
     {"timeout_skips_pauses", GORCTL_BATCH_FOR_EXEC, read_skips_pauses},
     {0},

@@ -192,6 +192,10 @@ static void show_exec(const Gor__V1__ExecSpec *exec, bool with_env)
         line("Limits", limits);
         free(limits);
     }
+    if (exec->new_privs != GOR__V1__NEW_PRIVS__NEW_PRIVS_DEFAULT) {
+        line("New rights",
+             exec->new_privs == GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW ? "allowed" : "forbidden");
+    }
     if (with_env && exec->n_rlimits > 0) {
         char *limits = gorctl_rlimits_text(exec->rlimits, exec->n_rlimits);
         line("Caller's", limits);

@@ -24,6 +24,8 @@ enum {
     KEY_SIGNAL,
     KEY_LIMIT,
     KEY_LIMIT_STRICT,
+    KEY_NEW_PRIVS,
+    KEY_NO_NEW_PRIVS,
     KEY_STDIN,
     KEY_SKIPS_PAUSES,
     KEY_LUA,
@@ -104,6 +106,10 @@ static const struct argp_option options[] = {
      "core=, stack=, cputime=, as=, ... for each, soft:hard or both",
      2},
     {"limit-strict", KEY_LIMIT_STRICT, NULL, 0, "Rather do not run it than without its limits", 2},
+    {"no-new-privs", KEY_NO_NEW_PRIVS, NULL, 0,
+     "Neither it nor what it starts gains rights that it does not have, by sudo and the like", 2},
+    {"new-privs", KEY_NEW_PRIVS, NULL, 0,
+     "It may gain rights, where the daemon lets those that ask (default: as the daemon says)", 2},
     {0},
 };
 
@@ -196,6 +202,12 @@ static error_t parse_surroundings(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_LIMIT_STRICT:
         spec->limits_strict = true;
+        return 0;
+    case KEY_NEW_PRIVS:
+        spec->new_privs = GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW;
+        return 0;
+    case KEY_NO_NEW_PRIVS:
+        spec->new_privs = GOR__V1__NEW_PRIVS__NEW_PRIVS_FORBID;
         return 0;
     case KEY_SIGNAL:
         spec->stops = arg;

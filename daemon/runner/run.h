@@ -56,6 +56,7 @@ struct gord_run_env {
     const char *log_root;
     uint64_t log_cap_bytes;   /* loop only */
     _Atomic int64_t grace_ns; /* of a job that names none; relaxed: it stands for itself */
+    atomic_int new_privs;     /* enum gord_new_privs, of programs; relaxed as well */
     struct gor_ctx *root;     /* above every job that has no parent */
     struct gor_ctx *hurry;    /* cancelled: no more grace for anybody */
     struct gor_ctx *leave;    /* cancelled: programs are left to the next daemon */

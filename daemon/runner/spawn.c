@@ -22,7 +22,16 @@
 /* The child runs on the parent's memory: a sanitizer's bookkeeping of it would outlive it. */
 #define IN_CHILD __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
 
-enum step { STEP_NONE, STEP_CGROUP, STEP_CWD, STEP_STDIO, STEP_LIMIT, STEP_USER, STEP_EXEC };
+enum step {
+    STEP_NONE,
+    STEP_CGROUP,
+    STEP_CWD,
+    STEP_STDIO,
+    STEP_LIMIT,
+    STEP_USER,
+    STEP_PRIVS,
+    STEP_EXEC
+};
 
 /* clone() under the name that TSan does not put its own in front of: that one takes the child for a
  * fork with memory of its own, and stops looking at the parent. */
@@ -165,6 +174,10 @@ IN_CHILD static int child_main(void *arg)
     if (CALL(SYS_chdir, cwd) != 0) {
         child_fail(c, STEP_CWD, errno);
     }
+    /* Last but for the exec: it holds for that. */
+    if (spec->no_new_privs && CALL(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        child_fail(c, STEP_PRIVS, errno);
+    }
     CALL(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, KERNEL_MASK_BYTES);
     child_exec(c);
     return 127;
@@ -256,6 +269,9 @@ static void describe(const struct gord_spawn *spec, const struct child *c, char 
     } else if (c->failed_step == STEP_USER) {
         snprintf(out, bytes, "cannot start '%s': cannot become user %u: %s", program,
                  spec->user->uid, strerror(c->failed_errno));
+    } else if (c->failed_step == STEP_PRIVS) {
+        snprintf(out, bytes, "cannot start '%s': cannot keep it from gaining rights: %s", program,
+                 strerror(c->failed_errno));
     } else if (c->failed_step == STEP_STDIO) {
         snprintf(out, bytes, "cannot start '%s': cannot set up its standard files: %s", program,
                  strerror(c->failed_errno));

@@ -32,6 +32,7 @@ struct gord_spawn {
     int stderr_fd;                      /* borrowed, 5 or above */
     const int *report_fds;              /* borrowed, 5 or above: become 3 and 4; NULL: none */
     const struct gord_rlimits *rlimits; /* borrowed; NULL: as the daemon has them */
+    bool no_new_privs;                  /* neither it nor what it starts gains rights by an exec */
     const struct gord_user *user;       /* borrowed: as whom it runs; NULL: as the daemon */
     bool has_cgroup;
     int cgroup_fd; /* borrowed: cgroup.procs of the control group it enters */

@@ -146,6 +146,7 @@ TEST(batch_line_refuses_with_a_reason)
         {"{\"argv\": [\"a\"], \"clear_env\": 1}", "\"clear_env\" must be true or false"},
         {"{\"argv\": [\"a\"], \"hold\": 1}", "\"hold\" must be true or false"},
         {"{\"argv\": [\"a\"], \"limit_strict\": null}", "\"limit_strict\" must be true or false"},
+        {"{\"argv\": [\"a\"], \"new_privs\": 1}", "\"new_privs\" must be true or false"},
         {"{\"argv\": [\"a\"], \"timeout_skips_pauses\": \"\"}", "must be true or false"},
         {"{\"argv\": [\"a\"], \"args\": [\"a\"]}", "does not go with a program"},
         {"{\"native\": \"builtin.echo\", \"cwd\": \"/\"}", "does not go with a native"},

@@ -104,6 +104,25 @@ TEST(spec_takes_everything_after_the_dashes)
     gorctl_spec_fini(&spec);
 }
 
+TEST(spec_says_whether_it_may_gain_rights)
+{
+    struct gorctl_spec forbids = {0}, allows = {0}, inside = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&forbids, "--no-new-privs", "true");
+    CHECK_EQ(gorctl_spec_build(&forbids, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->new_privs, GOR__V1__NEW_PRIVS__NEW_PRIVS_FORBID);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    PARSE(&allows, "--no-new-privs", "--new-privs", "true"); /* the last counts */
+    CHECK_EQ(gorctl_spec_build(&allows, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->new_privs, GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    PARSE(&inside, "--no-new-privs", "--native", "builtin.echo");
+    CHECK_EQ(gorctl_spec_build(&inside, &message), GORCTL_EXIT_USAGE);
+    gorctl_spec_fini(&forbids);
+    gorctl_spec_fini(&allows);
+    gorctl_spec_fini(&inside);
+}
+
 TEST(spec_takes_the_caller_s_surroundings)
 {
     struct gorctl_spec spec = {0};

@@ -58,6 +58,21 @@ static int run_shell(const char *script, char *out, size_t out_bytes)
     return status;
 }
 
+TEST(spawn_keeps_from_gaining_rights_only_who_is_to_be)
+{
+    char out[64];
+    char error[512] = "";
+    char *argv[] = {"sh", "-c", "sh -c 'grep NoNewPrivs /proc/self/status'", NULL};
+    int ours = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+
+    for (int forbidden = 0; forbidden <= 1; forbidden++) {
+        struct gord_spawn spec = {.argv = argv, .env = plain_env, .no_new_privs = forbidden};
+        CHECK_EQ(run(&spec, out, sizeof(out), error), 0);
+        CHECK_STR(out, forbidden || ours ? "NoNewPrivs:\t1\n" : "NoNewPrivs:\t0\n");
+    }
+    CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), ours);
+}
+
 TEST(spawn_gives_group_umask_folder_and_no_descriptors)
 {
     char out[512];
