@@ -121,6 +121,7 @@ struct gord_result {
     Gor__V1__Outcome outcome;
     int exit_code;
     int signal;
+    bool core_dumped;
     bool is_final;   /* it would end so every time: it is not tried again */
     int64_t wait_ns; /* at least so long until it is; 0: as its policy says */
 };

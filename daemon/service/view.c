@@ -142,6 +142,7 @@ static void fill_finished(const struct gord_event *last, Gor__V1__Job *out)
     out->outcome = (Gor__V1__Outcome)last->outcome;
     out->exit_code = last->exit_code;
     out->signal = last->signal;
+    out->core_dumped = last->core_dumped;
     out->finished_ns = last->at_ns;
     out->stdout_bytes = last->stdout_bytes;
     out->stderr_bytes = last->stderr_bytes;
@@ -226,6 +227,7 @@ int gord_view_from_row(struct gord_service *service, const struct gord_row *row,
     out->outcome = (Gor__V1__Outcome)row->outcome;
     out->exit_code = row->exit_code;
     out->signal = row->signal;
+    out->core_dumped = row->core_dumped;
     out->created_ns = row->created_ns;
     out->started_ns = row->started_ns;
     out->finished_ns = row->finished_ns;
@@ -437,12 +439,14 @@ void gord_view_event(const struct gord_event *event, const char *name,
         out->outcome = (Gor__V1__Outcome)event->outcome;
         out->exit_code = event->exit_code;
         out->signal = event->signal;
+        out->core_dumped = event->core_dumped;
         out->detail = text;
     } else if (event->kind == GORD_EVENT_RETRYING) {
         out->outcome =
             (Gor__V1__Outcome)event->outcome; /* of that run; the state says it is not over */
         out->exit_code = event->exit_code;
         out->signal = event->signal;
+        out->core_dumped = event->core_dumped;
         out->reason = text;
     } else if (event->kind == GORD_EVENT_STARTED && event->pid != 0) {
         out->pid = event->pid;
