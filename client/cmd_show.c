@@ -192,6 +192,14 @@ static void show_exec(const Gor__V1__ExecSpec *exec, bool with_env)
         line("Limits", limits);
         free(limits);
     }
+    if (exec->nice != 0) {
+        printf("%-10s  %d\n", "Nice", exec->nice);
+    }
+    if (exec->io_class != GOR__V1__IO_CLASS__IO_CLASS_DEFAULT) {
+        bool idle = exec->io_class == GOR__V1__IO_CLASS__IO_CLASS_IDLE;
+        printf(idle ? "%-10s  %s\n" : "%-10s  %s:%u\n", "Ionice",
+               gorctl_ionice_name(exec->io_class), (unsigned)exec->io_level);
+    }
     if (exec->new_privs != GOR__V1__NEW_PRIVS__NEW_PRIVS_DEFAULT) {
         line("New rights",
              exec->new_privs == GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW ? "allowed" : "forbidden");

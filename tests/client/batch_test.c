@@ -146,6 +146,8 @@ TEST(batch_line_refuses_with_a_reason)
         {"{\"argv\": [\"a\"], \"clear_env\": 1}", "\"clear_env\" must be true or false"},
         {"{\"argv\": [\"a\"], \"hold\": 1}", "\"hold\" must be true or false"},
         {"{\"argv\": [\"a\"], \"limit_strict\": null}", "\"limit_strict\" must be true or false"},
+        {"{\"argv\": [\"a\"], \"nice\": 20}", "\"nice\" must be a number from -20 to 19"},
+        {"{\"argv\": [\"a\"], \"ionice\": \"idle:1\"}", "\"ionice\" is 'idle:1'"},
         {"{\"argv\": [\"a\"], \"new_privs\": 1}", "\"new_privs\" must be true or false"},
         {"{\"argv\": [\"a\"], \"timeout_skips_pauses\": \"\"}", "must be true or false"},
         {"{\"argv\": [\"a\"], \"args\": [\"a\"]}", "does not go with a program"},
