@@ -102,6 +102,14 @@ int gord_view_add_result(struct gord_service *service, struct gord_view *view)
     return 0;
 }
 
+/* Its first; where a job is stuck, below it, is for who asks for that one. */
+static void text_line(const char *text, char *out, size_t bytes)
+{
+    size_t length = strcspn(text, "\n");
+
+    snprintf(out, bytes, "%.*s", (int)(length < bytes ? length : bytes - 1), text);
+}
+
 /* Why a live job is as it is; in `out` or borrowed from the job. */
 static const char *reason_of(struct gord_service *service, const struct gord_job *job,
                              const Gor__V1__JobSpec *spec, char out[GORD_GATE_TEXT])
@@ -113,7 +121,8 @@ static const char *reason_of(struct gord_service *service, const struct gord_job
         return out;
     }
     if (job->body != NULL && job->body->stuck != NULL) {
-        return job->body->stuck->text;
+        text_line(job->body->stuck->text, out, bytes);
+        return out;
     }
     if (job->state == GOR__V1__JOB_STATE__RUNNABLE) {
         if (job->taken) {
