@@ -9,6 +9,7 @@
 #include "client/exits.h"
 #include "client/limits.h"
 #include "client/options.h"
+#include "client/policies.h"
 #include "client/script.h"
 #include "client/spec_pieces.h"
 #include "client/stops.h"
@@ -178,6 +179,44 @@ static int read_skips_pauses(const struct gorctl_batch_reading *reading, const j
                              &reading->spec->exec->timeout_skips_pauses);
 }
 
+static int read_new_privs(const struct gorctl_batch_reading *reading, const json_t *value)
+{
+    protobuf_c_boolean may = false;
+    int rc = gorctl_batch_flag(reading, "new_privs", value, &may);
+    if (rc == 0) {
+        reading->spec->exec->new_privs =
+            may ? GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW : GOR__V1__NEW_PRIVS__NEW_PRIVS_FORBID;
+    }
+    return rc;
+}
+
+static int read_nice(const struct gorctl_batch_reading *reading, const json_t *value)
+{
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < -20 || number > 19) {
+        gorctl_batch_complain(reading, "\"nice\" must be a number from -20 to 19");
+        return -EINVAL;
+    }
+    reading->spec->exec->nice = (int32_t)number;
+    return 0;
+}
+
+static int read_ionice(const struct gorctl_batch_reading *reading, const json_t *value)
+{
+    Gor__V1__ExecSpec *exec = reading->spec->exec;
+    const char *text;
+    int rc = gorctl_batch_text(reading, "ionice", value, &text);
+    if (rc == 0 && !gorctl_ionice_parse(text, &exec->io_class, &exec->io_level)) {
+        gorctl_batch_complain(reading,
+                              "\"ionice\" is '%.40s'; it must be idle, best-effort or "
+                              "realtime, the last two with or without a level as in "
+                              "best-effort:7",
+                              text);
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
 /* "native", "lua", "lua_file" and "clear_env" come first of all and are read by gorctl_batch_begin(). */
 static int read_already(const struct gorctl_batch_reading *reading, const json_t *value)
 {
@@ -201,6 +240,9 @@ const struct gorctl_batch_member gorctl_batch_kind_members[] = {
     {"stdin", GORCTL_BATCH_FOR_EXEC, read_stdin},
     {"limit", GORCTL_BATCH_FOR_EXEC, read_limits},
     {"limit_strict", GORCTL_BATCH_FOR_EXEC, read_strict},
+    {"nice", GORCTL_BATCH_FOR_EXEC, read_nice},
+    {"ionice", GORCTL_BATCH_FOR_EXEC, read_ionice},
+    {"new_privs", GORCTL_BATCH_FOR_EXEC, read_new_privs},
     {"signal", GORCTL_BATCH_FOR_EXEC, read_signal},
     {"timeout_skips_pauses", GORCTL_BATCH_FOR_EXEC, read_skips_pauses},
     {0},

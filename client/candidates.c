@@ -12,6 +12,7 @@
 #include "client/cron.h"
 #include "client/limits.h"
 #include "client/live.h"
+#include "client/policies.h"
 #include "client/screen.h"
 #include "client/selector.h"
 #include "client/text.h"
@@ -182,6 +183,13 @@ static void print_limits(const struct gorctl_candidates *at)
     }
 }
 
+static void print_io_classes(const struct gorctl_candidates *at)
+{
+    for (int i = GOR__V1__IO_CLASS__IO_CLASS_REALTIME; i <= GOR__V1__IO_CLASS__IO_CLASS_IDLE; i++) {
+        gorctl_candidate(at, gorctl_ionice_name((Gor__V1__IoClass)i), NULL);
+    }
+}
+
 static void print_signals(const struct gorctl_candidates *at)
 {
     for (int number = 1; number < 32; number++) {
@@ -331,6 +339,7 @@ static const struct row rows[] = {
     FREE("LIST"),
     WORDS("STATE", NULL, "dump", print_goroutine_states),
     WORDS("SIGNAL", NULL, NULL, print_signals),
+    OPEN("CLASS", "ionice", NULL, print_io_classes),
     WORDS("KIND", NULL, "profile", print_profiles),
     WORDS("HOW", "live", NULL, print_live_how),
     WORDS("POLICY", "missed", NULL, print_missed),

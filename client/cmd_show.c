@@ -15,6 +15,7 @@
 #include "client/options.h"
 #include "client/policies.h"
 #include "client/progress.h"
+#include "client/rest.h"
 #include "client/screen.h"
 #include "client/selector.h"
 #include "client/stops.h"
@@ -192,6 +193,18 @@ static void show_exec(const Gor__V1__ExecSpec *exec, bool with_env)
         line("Limits", limits);
         free(limits);
     }
+    if (exec->nice != 0) {
+        printf("%-10s  %d\n", "Nice", exec->nice);
+    }
+    if (exec->io_class != GOR__V1__IO_CLASS__IO_CLASS_DEFAULT) {
+        bool idle = exec->io_class == GOR__V1__IO_CLASS__IO_CLASS_IDLE;
+        printf(idle ? "%-10s  %s\n" : "%-10s  %s:%u\n", "Ionice",
+               gorctl_ionice_name(exec->io_class), (unsigned)exec->io_level);
+    }
+    if (exec->new_privs != GOR__V1__NEW_PRIVS__NEW_PRIVS_DEFAULT) {
+        line("New rights",
+             exec->new_privs == GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW ? "allowed" : "forbidden");
+    }
     if (with_env && exec->n_rlimits > 0) {
         char *limits = gorctl_rlimits_text(exec->rlimits, exec->n_rlimits);
         line("Caller's", limits);
@@ -365,16 +378,14 @@ static void show_life(Gor__V1__Event *const *events, size_t count)
     gorctl_table_show(table);
 }
 
-/* What a detail has below its first line: where a native job panicked. */
-static void show_rest(const char *detail)
+/* Where it was stuck last, if it still is or that ended it. */
+static void show_stuck(Gor__V1__Event *const *events, size_t count)
 {
-    for (const char *at = strchr(detail, '\n'); at != NULL; at = strchr(at, '\n')) {
-        at++;
-        bool indented = *at == '\t';
-        at += indented;
-        char *text = gorctl_text_escape(at, strcspn(at, "\n"));
-        printf("%s%s\n", indented ? "    " : "", text);
-        free(text);
+    for (size_t i = count; i-- > 0;) {
+        if (events[i]->kind == GOR__V1__EVENT__KIND__STUCK) {
+            gorctl_rest_print(events[i]->reason);
+            return;
+        }
     }
 }
 
@@ -389,7 +400,8 @@ static void show(const Gor__V1__GetReply *reply, bool with_env)
     if (reply->n_events > 0) {
         show_life(reply->events, reply->n_events);
     }
-    show_rest(job->detail);
+    gorctl_rest_print(job->detail);
+    show_stuck(reply->events, reply->n_events);
 }
 
 /* Environments hold secrets: they are shown to those who ask for them. */

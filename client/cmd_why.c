@@ -10,6 +10,7 @@
 #include "client/exits.h"
 #include "client/gorctl.h"
 #include "client/options.h"
+#include "client/rest.h"
 #include "client/selector.h"
 #include "client/text.h"
 #include "client/when.h"
@@ -66,7 +67,7 @@ static void show(const ProtobufCMessage *message, void *arg)
     static const char *const states[] = {"is in no state", "is not queued yet", "is queued", "runs",
                                          "waits",          "has ended"};
     size_t state = (size_t)reply->state < sizeof(states) / sizeof(states[0]) ? reply->state : 0;
-    char *text = gorctl_text_escape(reply->text, strlen(reply->text));
+    char *text = gorctl_text_first_line(reply->text);
     if (text[0] != '\0') {
         printf("job %" PRIu64 " %s: %s\n", id, states[state], text);
     } else {
@@ -77,6 +78,7 @@ static void show(const ProtobufCMessage *message, void *arg)
     if (reply->deadline_ns != 0) {
         show_deadline(reply);
     }
+    gorctl_rest_print(reply->text);
 }
 
 static int ask(struct gorctl *ctl, uint64_t id)

@@ -19,6 +19,8 @@ static const struct field {
     {"delay_ns", "--in"},
     {"exec.cwd", "--cwd"},
     {"exec.limits", "--limit"},
+    {"exec.new_privs", "--new-privs"},
+    {"exec.nice", "--nice"},
     {"exec.stop_signals", "--signal"},
     {"grace_ns", "--grace"},
     {"heartbeat_ns", "--heartbeat"},

@@ -13,6 +13,7 @@
 #include "client/options.h"
 #include "client/when.h"
 
+enum { IO_WEIGHT_MAX = 10000 };
 enum unit { NUMBER, BYTES, SECONDS, MICROSECONDS };
 
 /* By the contract's number. */
@@ -42,7 +43,8 @@ enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 
 const char *gorctl_limits_name(size_t i)
 {
-    static const char *const together[] = {"mem", "cpu", "pids"}; /* of all its processes */
+    static const char *const together[] = {"mem", "cpu", "pids", "cpus",
+                                           "io-weight"}; /* of all its processes */
     enum { TOGETHER = sizeof(together) / sizeof(together[0]) };
     if (i < TOGETHER) {
         return together[i];
@@ -167,13 +169,34 @@ static int parse_cpu(const char *text, uint32_t *out_milli)
     return 0;
 }
 
-/* The three that need a control group. 1: it is none of them. */
+/* "0-3,8", of which the daemon knows more. */
+static int take_cpus(Gor__V1__Limits *limits, const char *value)
+{
+    if (value[0] == '\0' || value[strspn(value, "0123456789-,")] != '\0') {
+        return -EINVAL;
+    }
+    if (limits->cpus != protobuf_c_empty_string) {
+        free(limits->cpus);
+    }
+    limits->cpus = gorctl_strdup(value);
+    return 0;
+}
+
+/* Those of all its processes together. 1: it is none of them. */
 static int take_group_limit(Gor__V1__Limits *limits, const char *name, const char *value)
 {
     uint64_t number = 0;
     if (strcmp(name, "mem") == 0) {
         return parse_bytes(value, &limits->memory_bytes) != 0 || limits->memory_bytes == 0 ? -EINVAL
                                                                                            : 0;
+    }
+    if (strcmp(name, "cpus") == 0) {
+        return take_cpus(limits, value);
+    }
+    if (strcmp(name, "io-weight") == 0) {
+        int rc = gorctl_number_parse(value, &number);
+        limits->io_weight = (uint32_t)number;
+        return rc == 0 && number >= 1 && number <= IO_WEIGHT_MAX ? 0 : -EINVAL;
     }
     if (strcmp(name, "cpu") == 0) {
         return parse_cpu(value, &limits->cpu_milli);
@@ -209,6 +232,20 @@ static int take_rlimit(Gor__V1__Limits *limits, const char *name, char *value)
     return rc;
 }
 
+/* Cut off the next of the list. CPUs are a list themselves: what follows them without a name is theirs. */
+static char *next_limit(char **rest)
+{
+    char *item = strsep(rest, ",");
+    if (item == NULL || strncmp(item, "cpus=", 5) != 0) {
+        return item;
+    }
+    while (*rest != NULL && **rest >= '0' && **rest <= '9') {
+        (*rest)[-1] = ',';
+        (void)strsep(rest, ",");
+    }
+    return item;
+}
+
 int gorctl_limits_add(Gor__V1__ExecSpec *exec, const char *text, char why[GORCTL_LIMITS_WHY])
 {
     Gor__V1__Limits *limits = gorctl_limits_of(exec);
@@ -216,7 +253,7 @@ int gorctl_limits_add(Gor__V1__ExecSpec *exec, const char *text, char why[GORCTL
     char *rest = copy;
     char *name;
     int rc = 0;
-    while (rc == 0 && (name = strsep(&rest, ",")) != NULL) {
+    while (rc == 0 && (name = next_limit(&rest)) != NULL) {
         char *value = strchr(name, '=');
         if (value == NULL) {
             snprintf(why, GORCTL_LIMITS_WHY, "'%.40s' is not NAME=VALUE", name);
@@ -229,10 +266,11 @@ int gorctl_limits_add(Gor__V1__ExecSpec *exec, const char *text, char why[GORCTL
         rc = take_group_limit(limits, name, value);
         rc = rc == 1 ? take_rlimit(limits, name, value) : rc;
         if (rc == 1) {
-            snprintf(why, GORCTL_LIMITS_WHY,
-                     "there is no limit '%.40s'; there are mem, cpu, pids, and those of "
-                     "setrlimit: as, core, cputime, data, fsize, ..., stack",
-                     name);
+            snprintf(
+                why, GORCTL_LIMITS_WHY,
+                "there is no limit '%.40s'; there are mem, cpu, pids, cpus, io-weight, and those "
+                "of setrlimit: as, core, cputime, data, fsize, ..., stack",
+                name);
         } else if (rc != 0) {
             snprintf(why, GORCTL_LIMITS_WHY, "'%s' is no value for %.40s", shown, name);
         }
@@ -306,6 +344,14 @@ char *gorctl_limits_text(const Gor__V1__Limits *limits)
     }
     if (limits->processes != 0) {
         fprintf(out, "%spids=%" PRIu32, comma, limits->processes);
+        comma = ",";
+    }
+    if (limits->cpus[0] != '\0') {
+        fprintf(out, "%scpus=%s", comma, limits->cpus);
+        comma = ",";
+    }
+    if (limits->io_weight != 0) {
+        fprintf(out, "%sio-weight=%" PRIu32, comma, limits->io_weight);
         comma = ",";
     }
     put_rlimits(out, limits->rlimits, limits->n_rlimits, comma[0] != '\0');

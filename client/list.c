@@ -134,6 +134,7 @@ static void show_attempts(struct listing *listing, const Gor__V1__Job *job, int6
         run.outcome = attempt->outcome;
         run.exit_code = attempt->exit_code;
         run.signal = attempt->signal;
+        run.core_dumped = attempt->core_dumped && attempt->finished_ns != 0;
         run.detail = attempt->detail;
         run.started_ns = attempt->started_ns;
         run.finished_ns = attempt->finished_ns;

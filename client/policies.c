@@ -2,6 +2,7 @@
 /* policies.c - see policies.h. */
 #include "client/policies.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const on_stop[] = {[GOR__V1__ON_STOP__ON_STOP_DEFAULT] = "default",
@@ -52,4 +53,50 @@ bool gorctl_on_stuck_parse(const char *text, Gor__V1__OnStuck *out)
 const char *gorctl_on_stuck_name(Gor__V1__OnStuck policy)
 {
     return (unsigned)policy < COUNT(on_stuck) ? on_stuck[policy] : "unknown";
+}
+
+/* ------------------------------------------------------------------ turns */
+
+static const char *const io_classes[] = {[GOR__V1__IO_CLASS__IO_CLASS_DEFAULT] = "default",
+                                         [GOR__V1__IO_CLASS__IO_CLASS_REALTIME] = "realtime",
+                                         [GOR__V1__IO_CLASS__IO_CLASS_BEST_EFFORT] = "best-effort",
+                                         [GOR__V1__IO_CLASS__IO_CLASS_IDLE] = "idle"};
+enum { NICE_MIN = -20, NICE_MAX = 19, LEVEL_USUAL = 4 };
+
+bool gorctl_nice_parse(const char *text, int32_t *out)
+{
+    const char *digits = text + (text[0] == '-');
+    size_t count = strspn(digits, "0123456789");
+    long number = strtol(text, NULL, 10);
+    bool right = count >= 1 && count <= 2 && digits[count] == '\0' && number >= NICE_MIN &&
+                 number <= NICE_MAX;
+    if (right) {
+        *out = (int32_t)number;
+    }
+    return right;
+}
+
+bool gorctl_ionice_parse(const char *text, Gor__V1__IoClass *out_class, uint32_t *out_level)
+{
+    char name[16] = "";
+    const char *colon = strchr(text, ':');
+    size_t length = colon != NULL ? (size_t)(colon - text) : strlen(text);
+    if (length < sizeof(name)) {
+        memcpy(name, text, length);
+    }
+    int found = find(io_classes, GOR__V1__IO_CLASS__IO_CLASS_REALTIME, COUNT(io_classes), name);
+    bool idle = found == GOR__V1__IO_CLASS__IO_CLASS_IDLE;
+    if (found < 0 ||
+        (colon != NULL && (idle || colon[1] < '0' || colon[1] > '7' || colon[2] != '\0'))) {
+        return false;
+    }
+    *out_class = (Gor__V1__IoClass)found;
+    *out_level = colon != NULL ? (uint32_t)(colon[1] - '0') : LEVEL_USUAL;
+    *out_level = idle ? 0 : *out_level;
+    return true;
+}
+
+const char *gorctl_ionice_name(Gor__V1__IoClass io_class)
+{
+    return (unsigned)io_class < COUNT(io_classes) ? io_classes[io_class] : "unknown";
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* policies.h - names of what becomes of a job when the daemon is stopped, and once it is stuck.
+/* policies.h - names of what becomes of a job when the daemon is stopped, and once it is stuck; and of the
+ * turn that it gets of CPU and disk.
  *
  * Threads     any; pure.
  */
@@ -20,5 +21,14 @@ const char *gorctl_on_stop_name(Gor__V1__OnStop policy);
 bool gorctl_on_stuck_parse(const char *text, Gor__V1__OnStuck *out);
 
 const char *gorctl_on_stuck_name(Gor__V1__OnStuck policy);
+
+/* "-20" to "19". */
+bool gorctl_nice_parse(const char *text, int32_t *out);
+
+/* "idle", "best-effort", "realtime:0"; without a level it is 4, which the kernel gives who says none. */
+bool gorctl_ionice_parse(const char *text, Gor__V1__IoClass *out_class, uint32_t *out_level);
+
+/* The name of the class alone. */
+const char *gorctl_ionice_name(Gor__V1__IoClass io_class);
 
 #endif

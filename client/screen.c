@@ -117,14 +117,25 @@ static void status_text(Gor__V1__JobState state, Gor__V1__Outcome outcome, int e
     }
 }
 
+/* Behind it, whatever it was that ended it: where its memory is to be found. */
+static void add_core(bool dumped, char out[GORCTL_WORD_ROOM])
+{
+    size_t used = strlen(out);
+    if (dumped) {
+        snprintf(out + used, GORCTL_WORD_ROOM - used, ", core dumped");
+    }
+}
+
 void gorctl_status_text(const Gor__V1__Job *job, char out[GORCTL_WORD_ROOM])
 {
     status_text(job->state, job->outcome, job->exit_code, job->signal, out);
+    add_core(job->core_dumped, out);
 }
 
 void gorctl_event_text(const Gor__V1__Event *event, char out[GORCTL_WORD_ROOM])
 {
     status_text(event->state, event->outcome, event->exit_code, event->signal, out);
+    add_core(event->core_dumped && event->state == GOR__V1__JOB_STATE__TERMINATED, out);
 }
 
 const char *gorctl_status_style(Gor__V1__JobState state, Gor__V1__Outcome outcome)

@@ -122,6 +122,10 @@ static int add_steering(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 {
     char why[GORCTL_STOPS_WHY];
     exec->timeout_skips_pauses = spec->skips_pauses;
+    exec->new_privs = spec->new_privs;
+    exec->nice = spec->nice;
+    exec->io_class = spec->io_class;
+    exec->io_level = spec->io_level;
     if (spec->stops != NULL && gorctl_stops_add(exec, spec->stops, why) != 0) {
         gorctl_say("--signal: %s", why);
         return GORCTL_EXIT_USAGE;
@@ -178,8 +182,9 @@ static bool is_for_program(const struct gorctl_spec *spec)
 {
     return spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
            spec->env_only != NULL || spec->env_without != NULL || spec->stops != NULL ||
-           spec->skips_pauses || spec->limit_count > 0 || spec->limits_strict ||
-           spec->stdin_from != NULL;
+           spec->skips_pauses || spec->limit_count > 0 || spec->limits_strict || spec->nice != 0 ||
+           spec->io_class != GOR__V1__IO_CLASS__IO_CLASS_DEFAULT || spec->stdin_from != NULL ||
+           spec->new_privs != GOR__V1__NEW_PRIVS__NEW_PRIVS_DEFAULT;
 }
 
 static int add_input(const char *path, Gor__V1__NativeSpec *native)

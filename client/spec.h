@@ -43,13 +43,17 @@ struct gorctl_spec {
     const char *stdin_from;  /* --stdin; NULL: nothing; "-": what is sent */
     const char **limits;     /* owned array of --limit */
     size_t limit_count;
-    bool limits_strict;   /* --limit-strict */
-    const char *stops;    /* --signal; NULL: TERM and the grace */
-    bool skips_pauses;    /* --timeout-skips-pauses */
-    const char *function; /* --native */
-    const char *input;    /* --input: a file, or "-" */
-    const char *shell;    /* --shell */
-    const char *script;   /* --lua */
+    bool limits_strict;        /* --limit-strict */
+    const char *stops;         /* --signal; NULL: TERM and the grace */
+    bool skips_pauses;         /* --timeout-skips-pauses */
+    int32_t nice;              /* --nice; 0: the daemon's */
+    Gor__V1__IoClass io_class; /* --ionice */
+    uint32_t io_level;
+    Gor__V1__NewPrivs new_privs; /* --new-privs, --no-new-privs */
+    const char *function;        /* --native */
+    const char *input;           /* --input: a file, or "-" */
+    const char *shell;           /* --shell */
+    const char *script;          /* --lua */
     uint64_t max_steps;
     uint64_t max_memory_bytes;
     struct gorctl_gates gates;

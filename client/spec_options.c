@@ -24,6 +24,10 @@ enum {
     KEY_SIGNAL,
     KEY_LIMIT,
     KEY_LIMIT_STRICT,
+    KEY_NICE,
+    KEY_IONICE,
+    KEY_NEW_PRIVS,
+    KEY_NO_NEW_PRIVS,
     KEY_STDIN,
     KEY_SKIPS_PAUSES,
     KEY_LUA,
@@ -102,10 +106,22 @@ static const struct argp_option options[] = {
      "standard input, and what `gorctl send` sends (default: nothing)",
      2},
     {"limit", KEY_LIMIT, "LIST", 0,
-     "What it may have: mem=2G, cpu=1.5, pids=100 for all its processes together; nofile=, fsize=, "
+     "What it may have: mem=2G, cpu=1.5, pids=100, cpus=0-3, io-weight=50 for all its processes "
+     "together; nofile=, fsize=, "
      "core=, stack=, cputime=, as=, ... for each, soft:hard or both",
      2},
     {"limit-strict", KEY_LIMIT_STRICT, NULL, 0, "Rather do not run it than without its limits", 2},
+    {"nice", KEY_NICE, "N", 0,
+     "How nice it is to others that want a CPU: -20 to 19 (default: as the daemon)", 2},
+    {"ionice", KEY_IONICE, "CLASS", 0,
+     "When the disk serves it: idle, best-effort or realtime, the last two with a level from 0 to "
+     "7, as "
+     "best-effort:7",
+     2},
+    {"no-new-privs", KEY_NO_NEW_PRIVS, NULL, 0,
+     "Neither it nor what it starts gains rights that it does not have, by sudo and the like", 2},
+    {"new-privs", KEY_NEW_PRIVS, NULL, 0,
+     "It may gain rights, where the daemon lets those that ask (default: as the daemon says)", 2},
     {0},
 };
 
@@ -198,6 +214,25 @@ static error_t parse_surroundings(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_LIMIT_STRICT:
         spec->limits_strict = true;
+        return 0;
+    case KEY_NICE:
+        if (!gorctl_nice_parse(arg, &spec->nice)) {
+            argp_error(state, "--nice is '%s'; it must be a number from -20 to 19", arg);
+        }
+        return 0;
+    case KEY_IONICE:
+        if (!gorctl_ionice_parse(arg, &spec->io_class, &spec->io_level)) {
+            argp_error(state,
+                       "--ionice is '%s'; it must be idle, best-effort or realtime, the last two "
+                       "with or without a level as in best-effort:7",
+                       arg);
+        }
+        return 0;
+    case KEY_NEW_PRIVS:
+        spec->new_privs = GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW;
+        return 0;
+    case KEY_NO_NEW_PRIVS:
+        spec->new_privs = GOR__V1__NEW_PRIVS__NEW_PRIVS_FORBID;
         return 0;
     case KEY_SIGNAL:
         spec->stops = arg;

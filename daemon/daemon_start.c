@@ -164,6 +164,7 @@ static int start_runner(struct gord_daemon *d, struct gord_signer *signer)
                                       .refuse_at_ceiling = config->refuse_at_ceiling,
                                       .grace_ns = config->grace_ns,
                                       .stop_policy = config->stop_policy,
+                                      .new_privs = config->new_privs,
                                       .log_cap_bytes = config->log_cap_bytes,
                                       .paused = config->paused || gord_bus_was_paused(d->bus),
                                       .nofile = d->nofile,

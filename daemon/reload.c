@@ -126,6 +126,7 @@ static void apply(const struct gord_reload *reload, struct gord_signer *signer)
                                         .refuse_at_ceiling = config->refuse_at_ceiling,
                                         .grace_ns = config->grace_ns,
                                         .stop_policy = config->stop_policy,
+                                        .new_privs = config->new_privs,
                                         .log_cap_bytes = config->log_cap_bytes,
                                         .finish_hook = config->finish_hook,
                                         .finish_hook_url = config->finish_hook_url,

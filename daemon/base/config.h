@@ -42,6 +42,9 @@ enum gord_stop_policy {
     GORD_STOP_POLICIES
 };
 
+/* Which programs may gain rights by an exec, in the order of their names. */
+enum gord_new_privs { GORD_PRIVS_YES, GORD_PRIVS_ASK, GORD_PRIVS_NO };
+
 enum gord_config_print { GORD_PRINT_NOTHING, GORD_PRINT_IN_FORCE, GORD_PRINT_DEFAULTS };
 
 /* An option as the command line gave it. */
@@ -110,6 +113,7 @@ struct gord_config {
     enum gord_config_print print_config;
     bool paused;                       /* start paused whatever the store says */
     int64_t grace_ns;                  /* between SIGTERM and SIGKILL */
+    enum gord_new_privs new_privs;     /* of programs */
     enum gord_stop_policy stop_policy; /* of a job that names none */
     int64_t stop_timeout_ns;           /* that a stop may take */
     uint64_t log_cap_bytes;            /* of one job's output */

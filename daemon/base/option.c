@@ -21,6 +21,7 @@ enum { SLOTS_MAX = 1000000, GOMAXPROCS_MAX = 1024, GOROUTINES_MAX = 1000000000 }
 static const char *const no_yes[] = {"no", "yes", NULL};
 static const char *const print_words[] = {"no", "yes", "defaults", NULL};
 static const char *const ceiling_words[] = {"queue", "refuse", NULL};
+static const char *const privs_words[] = {"yes", "ask", "no", NULL};
 static const char *const stop_words[] = {"kill", "wait", "requeue", "leave", NULL};
 static const char *const store_words[] = {"sync", "memory", NULL};
 static const char *const format_words[] = {"auto", "text", "json", "journal", NULL};
@@ -209,6 +210,12 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
                              "Control groups for jobs with limits: auto (default) below the "
                              "daemon's own if that is delegated to it, off, or the absolute path "
                              "of one to make them in"},
+    [GORD_OPT_NEW_PRIVS] =
+        {"new-privs", "WHICH", GORD_VALUE_WORD, GORD_OPTION_LIVE, AT(new_privs),
+         .least = GORD_PRIVS_YES, .words = privs_words, .initial = "yes",
+         .doc = "Which programs may gain rights that they do not have, as sudo does: yes (default) "
+                "for all but those that forbid it, ask for those that ask for it "
+                "(submit --new-privs), no for none"},
     [GORD_OPT_GRACE] = {"grace", "TIME", GORD_VALUE_TIME, GORD_OPTION_LIVE, AT(grace_ns),
                         .initial = "5s", .example = "5s, 250ms or 1m30s",
                         .doc =

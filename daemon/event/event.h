@@ -101,6 +101,7 @@ struct gord_event {
     const struct gord_use *use; /* USED only; in this allocation */
     int32_t exit_code;          /* FINISHED only, as the next three */
     int32_t signal;             /* SIGNALLED too */
+    bool core_dumped;           /* FINISHED and RETRYING only */
     uint64_t stdout_bytes;
     uint64_t stderr_bytes;
     struct gord_report
@@ -130,6 +131,14 @@ struct gord_event *gord_event_finished(uint64_t job_id, Gor__V1__Outcome outcome
 
 struct gord_event *gord_event_used(uint64_t job_id, const struct gord_use *use);
 struct gord_event *gord_event_signalled(uint64_t job_id, int32_t signal, const char *by_whom);
+
+/* How a process ended, as the store keeps it: the signal, and beside it, as in wait(2)'s status, whether a
+ * core file was made. */
+enum { GORD_CORE_DUMPED = 0x80 };
+static inline int32_t gord_event_ended_by(const struct gord_event *event)
+{
+    return event->core_dumped ? event->signal | GORD_CORE_DUMPED : event->signal;
+}
 
 struct gord_event *gord_event_ref(struct gord_event *event);
 void gord_event_unref(struct gord_event *event); /* NULL is fine */

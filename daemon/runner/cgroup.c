@@ -103,6 +103,21 @@ static int set_cpu(int group, uint32_t milli)
     return write_text(group, "cpu.max", text);
 }
 
+/* By whichever of the kernel's two ways there is; that of BFQ has other numbers, 100 is the same. */
+static int set_io_weight(int group, uint32_t weight)
+{
+    uint32_t bfq = weight <= 100 ? 100 - 9 * (100 - weight) / 10 : 100 + (weight - 100) * 9 / 99;
+    char text[32];
+
+    snprintf(text, sizeof(text), "default %" PRIu32, weight);
+    int result = write_text(group, "io.weight", text);
+    if (result == -ENOENT) {
+        snprintf(text, sizeof(text), "default %" PRIu32, bfq);
+        result = write_text(group, "io.bfq.weight", text);
+    }
+    return result;
+}
+
 static int set_limits(const struct gord_cgroups *groups, int group,
                       const struct gord_cgroup_limits *limits)
 {
@@ -116,6 +131,13 @@ static int set_limits(const struct gord_cgroups *groups, int group,
     }
     if (result == 0 && limits->processes != 0 && (groups->can & GORD_CGROUP_PIDS) != 0) {
         result = write_number(group, "pids.max", limits->processes);
+    }
+    if (result == 0 && limits->io_weight != 0 && (groups->can & GORD_CGROUP_IO) != 0) {
+        result = set_io_weight(group, limits->io_weight);
+    }
+    if (result == 0 && limits->cpus != NULL && (groups->can & GORD_CGROUP_CPUS) != 0) {
+        /* Refused where there are no such CPUs; the process sees what it has then. */
+        (void)write_text(group, "cpuset.cpus", limits->cpus);
     }
     return result;
 }

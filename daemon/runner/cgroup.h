@@ -19,7 +19,13 @@
 
 #include "daemon/event/use.h"
 
-enum { GORD_CGROUP_MEMORY = 1, GORD_CGROUP_CPU = 2, GORD_CGROUP_PIDS = 4 };
+enum {
+    GORD_CGROUP_MEMORY = 1,
+    GORD_CGROUP_CPU = 2,
+    GORD_CGROUP_PIDS = 4,
+    GORD_CGROUP_CPUS = 8,
+    GORD_CGROUP_IO = 16
+};
 
 struct gord_handed;
 
@@ -41,6 +47,8 @@ struct gord_cgroup_limits {
     uint64_t memory_bytes;
     uint32_t cpu_milli;
     uint32_t processes;
+    const char *cpus; /* NULL: all; some that are not there hold nothing */
+    uint32_t io_weight;
 };
 
 /* Make the group of a job with what of `limits` can be held: its folder, or a negative errno. */

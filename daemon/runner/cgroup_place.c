@@ -108,7 +108,9 @@ static unsigned enable_limits(int place, int jobs)
         const char *word;
         unsigned bit;
     } all[] = {
-        {"+memory", GORD_CGROUP_MEMORY}, {"+cpu", GORD_CGROUP_CPU}, {"+pids", GORD_CGROUP_PIDS}};
+        {"+memory", GORD_CGROUP_MEMORY}, {"+cpu", GORD_CGROUP_CPU}, {"+pids", GORD_CGROUP_PIDS},
+        {"+cpuset", GORD_CGROUP_CPUS},   {"+io", GORD_CGROUP_IO},
+    };
     unsigned can = 0;
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -116,6 +118,11 @@ static unsigned enable_limits(int place, int jobs)
             write_file(jobs, "cgroup.subtree_control", all[i].word)) {
             can |= all[i].bit;
         }
+    }
+    /* Weights need a scheduler of the kernel's that heeds them. */
+    if (faccessat(jobs, "io.weight", F_OK, 0) != 0 &&
+        faccessat(jobs, "io.bfq.weight", F_OK, 0) != 0) {
+        can &= ~(unsigned)GORD_CGROUP_IO;
     }
     return can;
 }

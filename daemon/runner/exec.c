@@ -27,11 +27,10 @@ static void post_process(struct gord_exec *exec)
 /* What of the limits it asked for holds. */
 static void post_limits(struct gord_exec *exec)
 {
-    const Gor__V1__Limits *limits = exec->spec->limits;
     char text[GORD_LIMITS_TEXT];
 
-    if (limits != NULL && (gord_limits_want_group(limits) || limits->n_rlimits > 0)) {
-        gord_limits_text(limits, &exec->run->env->cgroups, exec->tree.leader, text);
+    if (gord_limits_are_asked(exec->spec)) {
+        gord_limits_text(exec->spec, &exec->run->env->cgroups, exec->tree.leader, text);
         gord_bus_post(exec->run->env->bus,
                       gord_event_state(exec->run->id, GOR__V1__JOB_STATE__RUNNING, text));
     }

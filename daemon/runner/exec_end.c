@@ -188,14 +188,12 @@ void gord_exec_reap(struct gord_exec *exec, struct gord_result *out_result)
     } else if (WIFSIGNALED(status)) {
         out_result->outcome = GOR__V1__OUTCOME__SIGNALED;
         out_result->signal = WTERMSIG(status);
+        out_result->core_dumped = WCOREDUMP(status);
         if (exec->oom && out_result->signal == SIGKILL) {
             out_result->outcome = GOR__V1__OUTCOME__OOM_KILLED;
             snprintf(run->detail, sizeof(run->detail),
                      "it wanted more than its memory limit, %" PRIu64 " bytes",
                      exec->spec->limits != NULL ? exec->spec->limits->memory_bytes : 0);
-        }
-        if (WCOREDUMP(status) && run->detail[0] == '\0') {
-            snprintf(run->detail, sizeof(run->detail), "core dumped");
         }
     } else {
         out_result->exit_code = WEXITSTATUS(status);

@@ -14,6 +14,7 @@
 #include "daemon/runner/exec.h"
 #include "daemon/runner/finish.h"
 #include "daemon/runner/limits.h"
+#include "daemon/runner/privs.h"
 #include "daemon/runner/spawn.h"
 
 /* ------------------------------------------------------------------ arguments */
@@ -112,7 +113,11 @@ static int make_group(struct gord_exec *exec, int *out_door)
     if (limits == NULL || !gord_limits_want_group(limits) || groups->jobs_fd < 0) {
         return 0;
     }
-    struct gord_cgroup_limits held = {limits->memory_bytes, limits->cpu_milli, limits->processes};
+    struct gord_cgroup_limits held = {.memory_bytes = limits->memory_bytes,
+                                      .cpu_milli = limits->cpu_milli,
+                                      .processes = limits->processes,
+                                      .cpus = limits->cpus[0] != '\0' ? limits->cpus : NULL,
+                                      .io_weight = limits->io_weight};
     int group = gord_cgroup_make(groups, exec->run->id, &held);
     if (group < 0) {
         return group;
@@ -148,6 +153,12 @@ static int spawn_limited(struct gord_exec *exec, struct gord_spawn *what,
     char why[sizeof(groups->why) + 64];
     int door = -1;
 
+    int policy = atomic_load_explicit(&run->env->new_privs, memory_order_relaxed);
+    if (!gord_privs_can_have((enum gord_new_privs)policy, exec->spec->new_privs, why,
+                             sizeof(why))) {
+        snprintf(run->detail, sizeof(run->detail), "not started: %.400s", why);
+        return -EPERM;
+    }
     if (limits != NULL && limits->strict &&
         !gord_limits_can_hold(limits, groups, why, sizeof(why))) {
         snprintf(run->detail, sizeof(run->detail), "not started, for its limits are strict: %.400s",
@@ -162,7 +173,11 @@ static int spawn_limited(struct gord_exec *exec, struct gord_spawn *what,
     }
     gord_rlimits_fill(rlimits, &run->env->rlimits, exec->spec,
                       gord_limits_address_space(limits, groups));
+    struct gord_placement placement;
+    what->placement = gord_placement_fill(exec->spec, &placement) ? &placement : NULL;
     what->rlimits = rlimits;
+    what->no_new_privs =
+        gord_privs_are_forbidden((enum gord_new_privs)policy, exec->spec->new_privs);
     what->has_cgroup = door >= 0;
     what->cgroup_fd = door;
     result = spawn(exec, what);

@@ -105,6 +105,7 @@ static char *document_of(const struct ended *ended, const Gor__V1__HookOf *of)
     if (spec != NULL) {
         struct gord_webhook_end end = {.of = of,
                                        .spec = spec,
+                                       .core_dumped = ended->event->core_dumped,
                                        .cause = ended->event->text,
                                        .uid = ended->uid,
                                        .attempts = count_attempts(ended->event),

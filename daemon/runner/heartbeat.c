@@ -3,11 +3,13 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "daemon/base/log.h"
 #include "daemon/event/ask.h"
 #include "daemon/runner/run.h"
 #include "daemon/runner/runner.h"
+#include "daemon/runner/stuck.h"
 
 /* ------------------------------------------------------------------ the loop's part */
 
@@ -34,21 +36,79 @@ static bool is_paused(struct gord_run *run)
     return paused;
 }
 
-static void say_stuck(struct gord_heartbeats *heartbeats, struct gord_run *run)
+/* A look at where it stands, on a thread of libuv's. */
+struct look {
+    uv_work_t work;
+    struct gord_heartbeats *heartbeats;
+    struct gord_run *run; /* owned reference */
+    char *where;          /* owned; NULL: not known */
+};
+
+/* What happened in one line, a blank one, and where it stands. */
+static void say_stuck(struct gord_heartbeats *heartbeats, struct gord_run *run, const char *where)
 {
     bool kills = run->spec->on_stuck == GOR__V1__ON_STUCK__ON_STUCK_KILL;
     char text[96];
+    char *whole = NULL;
 
     snprintf(text, sizeof(text), "stuck: no sign of life for %.9g s",
              (double)run->spec->heartbeat_ns / (double)GOR_SECOND);
-    if (gord_bus_emit(heartbeats->bus, gord_event_new(GORD_EVENT_STUCK, run->id, text), NULL) !=
-        0) {
+    if (where != NULL && where[0] != '\0' && asprintf(&whole, "%s\n\n%s", text, where) < 0) {
+        whole = NULL;
+    }
+    if (gord_bus_emit(heartbeats->bus,
+                      gord_event_new(GORD_EVENT_STUCK, run->id, whole != NULL ? whole : text),
+                      NULL) != 0) {
         gord_log_of(GORD_LOG_ERROR, run->id, gord_ask_queue(run->spec->lane),
                     "out of memory: its history does not say: %s", text);
     }
+    free(whole);
     if (kills) {
         gord_run_fail(run, text);
     }
+}
+
+static void do_look(uv_work_t *work)
+{
+    struct look *look = work->data;
+
+    look->where = gord_stuck_where(look->run);
+}
+
+/* It may have given a sign since, which says nothing of one that was not told of yet; or have ended, and
+ * the daemon too. */
+static void on_looked(uv_work_t *work, int status)
+{
+    struct look *look = work->data;
+    struct gord_heartbeats *heartbeats = look->heartbeats;
+    struct gord_run *run = look->run;
+
+    (void)status;
+    if (heartbeats->bus != NULL && atomic_load(&run->heartbeat.stuck)) {
+        const struct gord_job *job = gord_job_find(gord_bus_table(heartbeats->bus), run->id);
+        if (job != NULL && gord_runner_run_of(job) == run && atomic_load(&run->cause) == NULL &&
+            job->body->stuck == NULL) { /* of two looks with a sign between them the first tells */
+            say_stuck(heartbeats, run, look->where);
+        }
+    }
+    free(look->where);
+    gord_run_unref(run);
+    free(look);
+}
+
+static void begin_look(struct gord_heartbeats *heartbeats, struct gord_run *run)
+{
+    struct look *look = calloc(1, sizeof(*look));
+
+    if (look == NULL) {
+        say_stuck(heartbeats, run, NULL);
+        return;
+    }
+    look->heartbeats = heartbeats;
+    look->run = gord_run_ref(run);
+    look->work.data = look;
+    /* It only refuses to work without a function. */
+    (void)uv_queue_work(gord_bus_loop(heartbeats->bus), &look->work, do_look, on_looked);
 }
 
 /* Store, then look: either this sees the sign, or whoever gives it sees that it is news. */
@@ -68,7 +128,7 @@ static void on_due(void *arg, struct gord_alarm_entry *entry)
         return;
     }
     if (gor_now() >= due_at(run) && is_silent(run)) {
-        say_stuck(heartbeats, run);
+        begin_look(heartbeats, run);
     } else {
         set_alarm(heartbeats, run);
     }
@@ -104,6 +164,7 @@ int gord_heartbeats_open(struct gord_heartbeats *heartbeats, struct gord_bus *bu
 void gord_heartbeats_close(struct gord_heartbeats *heartbeats)
 {
     gord_alarm_close(&heartbeats->alarm);
+    heartbeats->bus = NULL; /* for a look that is under way */
 }
 
 void gord_heartbeats_fini(struct gord_heartbeats *heartbeats)

@@ -25,8 +25,11 @@ bool gord_limits_can_hold(const Gor__V1__Limits *limits, const struct gord_cgrou
 uint64_t gord_limits_address_space(const Gor__V1__Limits *limits,
                                    const struct gord_cgroups *groups);
 
+/* Whether there is anything to say of them. */
+bool gord_limits_are_asked(const Gor__V1__ExecSpec *spec);
+
 /* What holds now that process `pid` runs: "limits: memory 64 MiB by its control group, ...". */
-const char *gord_limits_text(const Gor__V1__Limits *limits, const struct gord_cgroups *groups,
+const char *gord_limits_text(const Gor__V1__ExecSpec *spec, const struct gord_cgroups *groups,
                              int pid, char out[GORD_LIMITS_TEXT]);
 
 #endif

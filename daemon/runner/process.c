@@ -57,6 +57,18 @@ int gord_process_signal(struct gord_process *process, int sig)
     return result;
 }
 
+size_t gord_process_list(struct gord_process *process, pid_t *out_pids, size_t room)
+{
+    size_t count = 0;
+
+    pthread_mutex_lock(&process->lock);
+    if (process->tree.leader != 0) {
+        count = gord_tree_list(&process->tree, out_pids, room);
+    }
+    pthread_mutex_unlock(&process->lock);
+    return count;
+}
+
 int gord_process_pause(struct gord_process *process)
 {
     int result = -ESRCH;

@@ -33,6 +33,9 @@ void gord_process_end(struct gord_process *process);
 /* Send a signal to its group. SIGCONT ends a pause. 0, or -ESRCH: there is no process. */
 int gord_process_signal(struct gord_process *process, int sig);
 
+/* Those there are now, its leader first, as far as there is room: how many; 0: there is no process. */
+size_t gord_process_list(struct gord_process *process, pid_t *out_pids, size_t room);
+
 /* Hold all its processes, let them go on. 0; -ESRCH; -EALREADY: it is so. */
 int gord_process_pause(struct gord_process *process);
 int gord_process_resume(struct gord_process *process);

@@ -97,7 +97,8 @@ void gord_retry_text(const struct gord_spec *spec, const struct gord_standing *n
     if (result->outcome == GOR__V1__OUTCOME__FAILED) {
         snprintf(how, sizeof(how), "exit code %d", result->exit_code);
     } else if (result->signal != 0) {
-        snprintf(how, sizeof(how), "signal %d", result->signal);
+        snprintf(how, sizeof(how), "signal %d%s", result->signal,
+                 result->core_dumped ? ", core dumped" : "");
     }
     snprintf(out, bytes, "%s%s%s%sretry %u of %u in %.3g s", how,
              how[0] != '\0' && detail[0] != '\0' ? ": " : "", detail,

@@ -317,8 +317,12 @@ static struct gord_event *end_event(struct gord_run *run, const struct gord_resu
         next = gord_retry_plan(run->spec, run->standing, result);
     }
     if (next == NULL) {
-        return gord_event_finished(run->id, result->outcome, result->exit_code, result->signal,
-                                   detail);
+        struct gord_event *end = gord_event_finished(run->id, result->outcome, result->exit_code,
+                                                     result->signal, detail);
+        if (end != NULL) {
+            end->core_dumped = result->core_dumped;
+        }
+        return end;
     }
     char text[GORD_DETAIL_BYTES + 96];
     gord_retry_text(run->spec, next, result, detail, text, sizeof(text));
@@ -327,6 +331,7 @@ static struct gord_event *end_event(struct gord_run *run, const struct gord_resu
         event->outcome = (uint8_t)result->outcome;
         event->exit_code = result->exit_code;
         event->signal = result->signal;
+        event->core_dumped = result->core_dumped;
     }
     return event;
 }

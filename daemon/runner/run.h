@@ -57,6 +57,7 @@ struct gord_run_env {
     const char *log_root;
     uint64_t log_cap_bytes;   /* loop only */
     _Atomic int64_t grace_ns; /* of a job that names none; relaxed: it stands for itself */
+    atomic_int new_privs;     /* enum gord_new_privs, of programs; relaxed as well */
     struct gor_ctx *root;     /* above every job that has no parent */
     struct gor_ctx *hurry;    /* cancelled: no more grace for anybody */
     struct gor_ctx *leave;    /* cancelled: programs are left to the next daemon */
@@ -122,6 +123,7 @@ struct gord_result {
     Gor__V1__Outcome outcome;
     int exit_code;
     int signal;
+    bool core_dumped;
     bool is_final;   /* it would end so every time: it is not tried again */
     int64_t wait_ns; /* at least so long until it is; 0: as its policy says */
 };

@@ -204,6 +204,7 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                                  .refuse_at_ceiling = opts->refuse_at_ceiling,
                                                  .grace_ns = opts->grace_ns,
                                                  .stop_policy = opts->stop_policy,
+                                                 .new_privs = opts->new_privs,
                                                  .log_cap_bytes = opts->log_cap_bytes,
                                                  .finish_hook = opts->finish_hook,
                                                  .finish_hook_url = opts->finish_hook_url,

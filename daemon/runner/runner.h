@@ -41,6 +41,7 @@ struct gord_runner_opts {
     bool refuse_at_ceiling;            /* see gord_runner_refuses */
     int64_t grace_ns;                  /* of a job that names none */
     enum gord_stop_policy stop_policy; /* of a job that names none */
+    enum gord_new_privs new_privs;     /* of programs that start from now on */
     uint64_t log_cap_bytes;            /* of one job's output */
     bool paused;                       /* begin paused */
     struct rlimit nofile;              /* descriptor limit for processes */
@@ -152,6 +153,7 @@ struct gord_runner_change {
     bool refuse_at_ceiling;
     int64_t grace_ns;                  /* of a job that names none and is told to end from now on */
     enum gord_stop_policy stop_policy; /* of a job that names none */
+    enum gord_new_privs new_privs;     /* of programs that start from now on */
     uint64_t log_cap_bytes;            /* of the output of a job that starts from now on */
     const char *finish_hook;           /* borrowed, as at the start */
     const char *finish_hook_url;       /* the same */
@@ -204,7 +206,10 @@ const char *gord_runner_why(const struct gord_runner *runner, const struct gord_
 bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind kind, uint64_t count,
                          char *out, size_t out_bytes);
 
-/* Whether what a strict job asks for can be held; else a sentence in `out`. */
+/* Whether a program that asks so may gain rights, or what a strict job asks for can be held; else a
+ * sentence in `out`. */
+bool gord_runner_can_gain(const struct gord_runner *runner, Gor__V1__NewPrivs asked, char *out,
+                          size_t out_bytes);
 bool gord_runner_can_hold(const struct gord_runner *runner, const Gor__V1__Limits *limits,
                           char *out, size_t out_bytes);
 

@@ -144,6 +144,7 @@ void gord_runner_set(struct gord_runner *runner, const struct gord_runner_change
     }
     runner->refuse_at_ceiling = change->refuse_at_ceiling;
     runner->stop_policy = change->stop_policy;
+    atomic_store_explicit(&runner->env.new_privs, change->new_privs, memory_order_relaxed);
     runner->finish_hook = change->finish_hook;
     runner->finish_hook_url = change->finish_hook_url;
     gord_bus_join_ends(runner->bus, change->finish_hook != NULL || change->finish_hook_url != NULL);

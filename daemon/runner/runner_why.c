@@ -6,6 +6,7 @@
 
 #include "daemon/job/queues.h"
 #include "daemon/runner/limits.h"
+#include "daemon/runner/privs.h"
 #include "daemon/runner/runner_inside.h"
 
 const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
@@ -66,6 +67,14 @@ bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind ki
                  room, room == 1 ? "" : "s", queued, queued == 1 ? "is" : "are");
     }
     return true;
+}
+
+bool gord_runner_can_gain(const struct gord_runner *runner, Gor__V1__NewPrivs asked, char *out,
+                          size_t out_bytes)
+{
+    int policy = atomic_load_explicit(&runner->env.new_privs, memory_order_relaxed);
+
+    return gord_privs_can_have((enum gord_new_privs)policy, asked, out, out_bytes);
 }
 
 bool gord_runner_can_hold(const struct gord_runner *runner, const Gor__V1__Limits *limits,

@@ -17,12 +17,23 @@
 #include "daemon/runner/text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#define IOPRIO_WHO_PROCESS 1 /* linux/ioprio.h */
 #define CHILD_STACK_BYTES ((size_t)64 * 1024)
 
 /* The child runs on the parent's memory: a sanitizer's bookkeeping of it would outlive it. */
 #define IN_CHILD __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
 
-enum step { STEP_NONE, STEP_CGROUP, STEP_CWD, STEP_STDIO, STEP_LIMIT, STEP_USER, STEP_EXEC };
+enum step {
+    STEP_NONE,
+    STEP_CGROUP,
+    STEP_CWD,
+    STEP_STDIO,
+    STEP_LIMIT,
+    STEP_USER,
+    STEP_PLACE,
+    STEP_PRIVS,
+    STEP_EXEC
+};
 
 /* clone() under the name that TSan does not put its own in front of: that one takes the child for a
  * fork with memory of its own, and stops looking at the parent. */
@@ -35,7 +46,8 @@ struct child {
     char **candidates; /* owned: the paths to try, in order, ends with NULL */
     volatile enum step failed_step;
     volatile int failed_errno;
-    volatile int failed_resource; /* with STEP_LIMIT */
+    volatile int failed_resource;      /* with STEP_LIMIT */
+    const char *volatile failed_place; /* with STEP_PLACE: what could not be had */
 };
 
 /* In the child every call is the bare system call: libc's wrappers keep books (and sanitizers', on
@@ -121,6 +133,52 @@ IN_CHILD static void child_become(struct child *c, const struct gord_user *user)
     }
 }
 
+/* What was asked for and cannot be had. */
+IN_CHILD static void child_lacks(struct child *c, const char *what, int error)
+{
+    if (c->spec->placement->strict) {
+        c->failed_place = what;
+        child_fail(c, STEP_PLACE, error);
+    }
+}
+
+/* With a cpuset the kernel takes of the CPUs asked for those that are in it. */
+IN_CHILD static bool child_is_on(const cpu_set_t *cpus)
+{
+    cpu_set_t now;
+    const unsigned char *one = (const unsigned char *)cpus;
+    const unsigned char *other = (const unsigned char *)&now;
+    bool same = true;
+
+    for (size_t i = 0; i < sizeof(now) / sizeof(long); i++) {
+        ((volatile long *)&now)[i] = 0;
+    }
+    CALL(SYS_sched_getaffinity, 0, sizeof(now), &now);
+    for (size_t i = 0; i < sizeof(now); i++) {
+        same = same && one[i] == other[i];
+    }
+    return same;
+}
+
+/* By the rights of whom it runs as. */
+IN_CHILD static void child_place(struct child *c, const struct gord_placement *placement)
+{
+    if (placement->has_cpus) {
+        if (CALL(SYS_sched_setaffinity, 0, sizeof(placement->cpus), &placement->cpus) != 0) {
+            child_lacks(c, "cpus", errno);
+        } else if (!child_is_on(&placement->cpus)) {
+            child_lacks(c, "cpus", EINVAL);
+        }
+    }
+    if (placement->nice != 0 && CALL(SYS_setpriority, PRIO_PROCESS, 0, placement->nice) != 0) {
+        child_lacks(c, "nice", errno);
+    }
+    if (placement->ioprio != 0 &&
+        CALL(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, placement->ioprio) != 0) {
+        child_lacks(c, "ionice", errno);
+    }
+}
+
 /* As execvp: go on to the next folder while the file is missing there, remember that one was there
  * but not allowed. */
 IN_CHILD static void child_exec(struct child *c)
@@ -161,9 +219,16 @@ IN_CHILD static int child_main(void *arg)
     if (spec->user != NULL) {
         child_become(c, spec->user);
     }
+    if (spec->placement != NULL) {
+        child_place(c, spec->placement);
+    }
     /* As that user, who may not enter every folder. */
     if (CALL(SYS_chdir, cwd) != 0) {
         child_fail(c, STEP_CWD, errno);
+    }
+    /* Last but for the exec: it holds for that. */
+    if (spec->no_new_privs && CALL(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        child_fail(c, STEP_PRIVS, errno);
     }
     CALL(SYS_rt_sigprocmask, SIG_SETMASK, none, NULL, KERNEL_MASK_BYTES);
     child_exec(c);
@@ -253,9 +318,15 @@ static void describe(const struct gord_spawn *spec, const struct child *c, char 
         snprintf(out, bytes,
                  "cannot start '%s': the limit '%s' cannot be set as asked (it is strict): %s",
                  program, gord_rlimit_name(c->failed_resource), strerror(c->failed_errno));
+    } else if (c->failed_step == STEP_PLACE) {
+        snprintf(out, bytes, "cannot start '%s': %s cannot be set as asked (it is strict): %s",
+                 program, c->failed_place, strerror(c->failed_errno));
     } else if (c->failed_step == STEP_USER) {
         snprintf(out, bytes, "cannot start '%s': cannot become user %u: %s", program,
                  spec->user->uid, strerror(c->failed_errno));
+    } else if (c->failed_step == STEP_PRIVS) {
+        snprintf(out, bytes, "cannot start '%s': cannot keep it from gaining rights: %s", program,
+                 strerror(c->failed_errno));
     } else if (c->failed_step == STEP_STDIO) {
         snprintf(out, bytes, "cannot start '%s': cannot set up its standard files: %s", program,
                  strerror(c->failed_errno));

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "daemon/runner/placement.h"
 #include "daemon/runner/rlimits.h"
 #include "daemon/runner/user.h"
 
@@ -27,12 +28,14 @@ struct gord_spawn {
     bool has_umask;    /* else the daemon's */
     mode_t umask;
     bool has_stdin;
-    int stdin_fd;                       /* borrowed, 5 or above; with has_stdin */
-    int stdout_fd;                      /* borrowed, 5 or above */
-    int stderr_fd;                      /* borrowed, 5 or above */
-    const int *report_fds;              /* borrowed, 5 or above: become 3 and 4; NULL: none */
-    const struct gord_rlimits *rlimits; /* borrowed; NULL: as the daemon has them */
-    const struct gord_user *user;       /* borrowed: as whom it runs; NULL: as the daemon */
+    int stdin_fd;                           /* borrowed, 5 or above; with has_stdin */
+    int stdout_fd;                          /* borrowed, 5 or above */
+    int stderr_fd;                          /* borrowed, 5 or above */
+    const int *report_fds;                  /* borrowed, 5 or above: become 3 and 4; NULL: none */
+    const struct gord_rlimits *rlimits;     /* borrowed; NULL: as the daemon has them */
+    const struct gord_placement *placement; /* borrowed; NULL: as the daemon's */
+    bool no_new_privs;            /* neither it nor what it starts gains rights by an exec */
+    const struct gord_user *user; /* borrowed: as whom it runs; NULL: as the daemon */
     bool has_cgroup;
     int cgroup_fd; /* borrowed: cgroup.procs of the control group it enters */
 };

@@ -123,7 +123,9 @@ static void add(struct found *found, pid_t pid)
     }
     if (found->count < STOPPED_MAX) {
         found->pids[found->count++] = pid;
-        kill(pid, found->sig);
+        if (found->sig != 0) {
+            kill(pid, found->sig);
+        }
     }
 }
 
@@ -144,17 +146,16 @@ static int add_orphan(void *arg, pid_t pid)
     return 0;
 }
 
-/* Each is signalled when it is found; one that is stopped starts nobody any more, so the rounds end
- * when one finds nobody new. */
-static void signal_all(const struct gord_tree *tree, int sig)
+/* All of the job's, its leader first. Each is signalled when it is found; one that is stopped starts nobody
+ * any more, so the rounds end when one finds nobody new. NULL: out of memory. */
+static struct found *find_all(const struct gord_tree *tree, int sig)
 {
     struct found *found = malloc(sizeof(*found));
     size_t before = 0;
     size_t at = 0;
 
-    gord_tree_signal(tree, sig);
     if (found == NULL) {
-        return;
+        return NULL;
     }
     found->tree = tree;
     found->count = 0;
@@ -167,7 +168,25 @@ static void signal_all(const struct gord_tree *tree, int sig)
             gord_proc_each_child(found->pids[at], add_child, found);
         }
     }
+    return found;
+}
+
+static void signal_all(const struct gord_tree *tree, int sig)
+{
+    gord_tree_signal(tree, sig);
+    free(find_all(tree, sig));
+}
+
+size_t gord_tree_list(const struct gord_tree *tree, pid_t *out_pids, size_t room)
+{
+    struct found *found = find_all(tree, 0);
+    size_t count = found != NULL ? found->count : 0;
+
+    if (count > 0) {
+        memcpy(out_pids, found->pids, (count < room ? count : room) * sizeof(*out_pids));
+    }
     free(found);
+    return count;
 }
 
 void gord_tree_stop(const struct gord_tree *tree)

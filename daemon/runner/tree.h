@@ -6,7 +6,7 @@
  * group or session, or carries the job's id in its environment. What has shed all three is found by
  * a control group only.
  * Threads     end: the job's goroutine, after its process has ended and before it is reaped, so that
- *             its pid and group are nobody else's. stop, go_on: any thread, under the same condition.
+ *             its pid and group are nobody else's. stop, go_on, list: any thread, under the same condition.
  */
 #ifndef GORD_RUNNER_TREE_H
 #define GORD_RUNNER_TREE_H
@@ -31,6 +31,9 @@ void gord_tree_signal(const struct gord_tree *tree, int sig);
 /* Freeze or thaw its control group; without one SIGSTOP or SIGCONT to its group, to all that descend from its leader, and to those that left. */
 void gord_tree_stop(const struct gord_tree *tree);
 void gord_tree_go_on(const struct gord_tree *tree);
+
+/* Its processes as they are now, the leader first, as far as there is room: how many there are. */
+size_t gord_tree_list(const struct gord_tree *tree, pid_t *out_pids, size_t room);
 
 /* The leader has ended: kill what is left and reap it; what that used is added to *use. One that the
  * kernel does not let go within some seconds is left behind. [goroutine] */

@@ -22,6 +22,7 @@
 struct gord_webhook_end {
     const Gor__V1__HookOf *of;    /* id, outcome, and of an array what is known of it */
     const Gor__V1__JobSpec *spec; /* without environment will do */
+    bool core_dumped;             /* the process that ended with it */
     const char *cause;            /* the job's detail; "": none */
     uint32_t uid;
     uint32_t attempts;

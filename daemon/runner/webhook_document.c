@@ -132,6 +132,8 @@ static void put_outcome(struct gord_line *line, const struct gord_webhook_end *e
     } else {
         gord_line_null(line);
     }
+    gord_line_key(line, "core_dumped");
+    gord_line_bool(line, end->core_dumped);
     gord_line_key(line, "cause");
     put_text_or_null(line, end->cause);
     gord_line_key(line, "attempts");

@@ -169,6 +169,14 @@ static bool can_hold(struct gord_service *service, const Gor__V1__JobSpec *spec,
            gord_runner_can_hold(service->runner, limits, error, bytes);
 }
 
+/* What a program that wants to gain rights asks for. */
+static bool can_gain(struct gord_service *service, const Gor__V1__JobSpec *spec, char *error,
+                     size_t bytes)
+{
+    return spec->kind_case != GOR__V1__JOB_SPEC__KIND_EXEC ||
+           gord_runner_can_gain(service->runner, spec->exec->new_privs, error, bytes);
+}
+
 static bool dependency_exists(struct gord_service *service, const char *where,
                               const Gor__V1__Dependency *of, const struct gord_earlier *earlier,
                               struct gord_refusal *out_why)
@@ -224,6 +232,10 @@ static bool is_right(struct gord_service *service, const char *where, const Gor_
     }
     if (!can_hold(service, spec, error, sizeof(error))) {
         return gord_refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.limits are strict: %s",
+                           where, error);
+    }
+    if (!can_gain(service, spec, error, sizeof(error))) {
+        return gord_refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.new_privs is ALLOW: %s",
                            where, error);
     }
     return true;

@@ -75,6 +75,7 @@ static int close_run(struct reading *reading, const struct gord_event *event)
                                                           : (Gor__V1__Outcome)event->outcome;
     attempt->exit_code = event->exit_code;
     attempt->signal = event->signal;
+    attempt->core_dumped = event->core_dumped;
     attempt->stdout_bytes = event->stdout_bytes;
     attempt->stderr_bytes = event->stderr_bytes;
     return set_detail(attempt, event->text);
@@ -139,6 +140,7 @@ static int take_only(const Gor__V1__Job *job, struct reading *reading)
     attempt->outcome = job->outcome;
     attempt->exit_code = job->exit_code;
     attempt->signal = job->signal;
+    attempt->core_dumped = job->core_dumped;
     attempt->stdout_bytes = job->stdout_bytes;
     attempt->stderr_bytes = job->stderr_bytes;
     return set_detail(attempt, job->detail);

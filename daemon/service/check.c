@@ -109,6 +109,12 @@ static int check_exec(const Gor__V1__ExecSpec *exec, char *error, size_t bytes)
         return gord_check_refuse(error, bytes, "spec.exec.umask_plus_1 is %u; a umask is 0 to 0777",
                                  exec->umask_plus_1);
     }
+    if ((unsigned)exec->new_privs > GOR__V1__NEW_PRIVS__NEW_PRIVS_FORBID) {
+        return gord_check_refuse(error, bytes,
+                                 "spec.exec.new_privs %d is not known; they are DEFAULT, ALLOW, "
+                                 "FORBID",
+                                 (int)exec->new_privs);
+    }
     int result = check_env(exec, error, bytes);
     return result == 0 ? gord_check_steering(exec, error, bytes) : result;
 }

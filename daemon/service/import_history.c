@@ -95,6 +95,8 @@ static struct gord_event *event_of(const Gor__V1__Event *wire, uint64_t id, stru
     event->outcome = (uint8_t)wire->outcome;
     event->exit_code = wire->exit_code;
     event->signal = wire->signal;
+    event->core_dumped =
+        wire->core_dumped && (ends || wire->kind == GOR__V1__EVENT__KIND__RETRYING);
     event->pid = wire->kind == GOR__V1__EVENT__KIND__STARTED ? wire->pid : 0;
     return event;
 }
@@ -162,6 +164,7 @@ static bool make_up(const Gor__V1__Job *job, uint64_t id, struct gord_spec *spec
     made[n] = gord_event_finished(id, job->outcome, job->exit_code, job->signal, job->detail);
     if (made[n] != NULL) {
         made[n]->at_ns = job->finished_ns;
+        made[n]->core_dumped = job->core_dumped;
     }
     n++;
     bool whole = true;

@@ -102,6 +102,14 @@ int gord_view_add_result(struct gord_service *service, struct gord_view *view)
     return 0;
 }
 
+/* Its first; where a job is stuck, below it, is for who asks for that one. */
+static void text_line(const char *text, char *out, size_t bytes)
+{
+    size_t length = strcspn(text, "\n");
+
+    snprintf(out, bytes, "%.*s", (int)(length < bytes ? length : bytes - 1), text);
+}
+
 /* Why a live job is as it is; in `out` or borrowed from the job. */
 static const char *reason_of(struct gord_service *service, const struct gord_job *job,
                              const Gor__V1__JobSpec *spec, char out[GORD_GATE_TEXT])
@@ -113,7 +121,8 @@ static const char *reason_of(struct gord_service *service, const struct gord_job
         return out;
     }
     if (job->body != NULL && job->body->stuck != NULL) {
-        return job->body->stuck->text;
+        text_line(job->body->stuck->text, out, bytes);
+        return out;
     }
     if (job->state == GOR__V1__JOB_STATE__RUNNABLE) {
         if (job->taken) {
@@ -142,6 +151,7 @@ static void fill_finished(const struct gord_event *last, Gor__V1__Job *out)
     out->outcome = (Gor__V1__Outcome)last->outcome;
     out->exit_code = last->exit_code;
     out->signal = last->signal;
+    out->core_dumped = last->core_dumped;
     out->finished_ns = last->at_ns;
     out->stdout_bytes = last->stdout_bytes;
     out->stderr_bytes = last->stderr_bytes;
@@ -226,6 +236,7 @@ int gord_view_from_row(struct gord_service *service, const struct gord_row *row,
     out->outcome = (Gor__V1__Outcome)row->outcome;
     out->exit_code = row->exit_code;
     out->signal = row->signal;
+    out->core_dumped = row->core_dumped;
     out->created_ns = row->created_ns;
     out->started_ns = row->started_ns;
     out->finished_ns = row->finished_ns;
@@ -437,12 +448,14 @@ void gord_view_event(const struct gord_event *event, const char *name,
         out->outcome = (Gor__V1__Outcome)event->outcome;
         out->exit_code = event->exit_code;
         out->signal = event->signal;
+        out->core_dumped = event->core_dumped;
         out->detail = text;
     } else if (event->kind == GORD_EVENT_RETRYING) {
         out->outcome =
             (Gor__V1__Outcome)event->outcome; /* of that run; the state says it is not over */
         out->exit_code = event->exit_code;
         out->signal = event->signal;
+        out->core_dumped = event->core_dumped;
         out->reason = text;
     } else if (event->kind == GORD_EVENT_STARTED && event->pid != 0) {
         out->pid = event->pid;

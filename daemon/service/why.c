@@ -114,6 +114,9 @@ GORD_METHOD(gord_jobs_why)
     reply.state = view.job.state;
     reply.text =
         view.job.state == GOR__V1__JOB_STATE__TERMINATED ? view.job.detail : view.job.reason;
+    if (job != NULL && job->body != NULL && job->body->stuck != NULL && job->body->cancel == NULL) {
+        reply.text = (char *)(uintptr_t)job->body->stuck->text; /* with where it stands */
+    }
     reply.deadline_ns = view.job.deadline_ns;
     reply.deadline_of = view.job.deadline_of;
     rpc_call_reply(call, &reply.base);

@@ -102,7 +102,7 @@ size_t gord_pack_event(struct gord_pack_state *state, const struct gord_event *e
     case GORD_EVENT_RETRYING:
         at = put_number(at, event->outcome);
         at = put_signed(at, event->exit_code);
-        at = put_number(at, (uint32_t)event->signal);
+        at = put_number(at, (uint32_t)gord_event_ended_by(event));
         at = put_number(at, event->stdout_bytes);
         at = put_number(at, event->stderr_bytes);
         at = put_text(at, event->text);
@@ -194,6 +194,8 @@ static void get_fields(struct bytes *bytes, struct gord_packed *out)
         out->outcome = (uint8_t)get_below(bytes, GORD_OUTCOME_COUNT);
         out->exit_code = (int32_t)get_signed(bytes);
         out->signal = (int32_t)get_below(bytes, (uint64_t)INT32_MAX + 1);
+        out->core_dumped = (out->signal & GORD_CORE_DUMPED) != 0;
+        out->signal &= ~GORD_CORE_DUMPED;
         out->stdout_bytes = get_number(bytes);
         out->stderr_bytes = get_number(bytes);
         get_text(bytes, out);
@@ -270,6 +272,7 @@ struct gord_event *gord_packed_to_event(const struct gord_packed *packed)
     event->pid_start = packed->pid_start;
     event->exit_code = packed->exit_code;
     event->signal = packed->signal;
+    event->core_dumped = packed->core_dumped;
     event->stdout_bytes = packed->stdout_bytes;
     event->stderr_bytes = packed->stderr_bytes;
     return event;

@@ -10,7 +10,7 @@
  *     SUBMITTED   job kind, uid, parent id
  *     STARTED     goroutine, pid, pid_start
  *     FINISHED, RETRYING
- *                 outcome, exit code (signed), signal, stdout bytes, stderr bytes, text
+ *                 outcome, exit code (signed), signal (+ 128: with a core file), stdout bytes, stderr bytes, text
  *     USED        whether the peak is a bound (0, 1), then the numbers of struct gord_use: user and
  *                 system time, peak memory, minor and major faults, voluntary and involuntary
  *                 switches, blocks in and out, peak processes, left processes
@@ -23,6 +23,7 @@
 #ifndef GORD_STORE_PACK_H
 #define GORD_STORE_PACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,7 @@ struct gord_packed {
     int32_t pid;
     int32_t exit_code;
     int32_t signal;
+    bool core_dumped;
     uint64_t parent_id;
     uint64_t goroutine;
     uint64_t pid_start;

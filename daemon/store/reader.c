@@ -192,7 +192,8 @@ static int take_ended(sqlite3_stmt *stmt, struct gord_row *row)
     row->started_ns = sqlite3_column_int64(stmt, 2);
     row->finished_ns = sqlite3_column_int64(stmt, 3);
     row->exit_code = sqlite3_column_int(stmt, 4);
-    row->signal = sqlite3_column_int(stmt, 5);
+    row->signal = sqlite3_column_int(stmt, 5) & ~GORD_CORE_DUMPED;
+    row->core_dumped = (sqlite3_column_int(stmt, 5) & GORD_CORE_DUMPED) != 0;
     row->stdout_bytes = (uint64_t)sqlite3_column_int64(stmt, 6);
     row->stderr_bytes = (uint64_t)sqlite3_column_int64(stmt, 7);
     const char *detail = (const char *)sqlite3_column_text(stmt, 8);

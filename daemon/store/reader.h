@@ -33,6 +33,7 @@ struct gord_row {
     int32_t pid;
     int32_t exit_code;
     int32_t signal;
+    bool core_dumped;
     uint32_t uid;
     uint8_t kind;                   /* enum gord_job_kind */
     uint8_t state;                  /* Gor__V1__JobState */

@@ -177,7 +177,7 @@ static int insert_ended(struct gord_writer *writer, const struct gord_event *eve
     (void)bind_unless_zero(stmt, 4, event->started_ns);
     (void)sqlite3_bind_int64(stmt, 5, event->at_ns);
     (void)bind_unless_zero(stmt, 6, event->exit_code);
-    (void)bind_unless_zero(stmt, 7, event->signal);
+    (void)bind_unless_zero(stmt, 7, gord_event_ended_by(event));
     (void)bind_unless_zero(stmt, 8, (int64_t)event->stdout_bytes);
     (void)bind_unless_zero(stmt, 9, (int64_t)event->stderr_bytes);
     (void)bind_text(stmt, 10, event->text);

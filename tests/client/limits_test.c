@@ -37,6 +37,10 @@ TEST(limits_come_back_as_they_were_written)
     check_limits("mem=2G", "mem=2G");
     check_limits("mem=2048M,cpu=1.5,pids=100", "mem=2G,cpu=1.5,pids=100");
     check_limits("cpu=0.01", "cpu=0.01");
+    check_limits("cpus=0-3,8,mem=2G", "mem=2G,cpus=0-3,8");
+    check_limits("pids=7,cpus=1", "pids=7,cpus=1");
+    check_limits("cpus=0,cpus=1,3", "cpus=1,3"); /* the last counts */
+    check_limits("io-weight=50,nofile=9", "io-weight=50,nofile=9");
     check_limits("nofile=1024:4096", "nofile=1024:4096");
     check_limits("core=0", "core=0");
     check_limits("fsize=1000,stack=8M,as=unlimited", "fsize=1000,stack=8M,as=unlimited");
@@ -49,10 +53,37 @@ TEST(limits_come_back_as_they_were_written)
 TEST(limits_that_are_none_are_explained)
 {
     static const char *const wrong[] = {
-        "",         "mem",       "mem=",          "mem=0",      "mem=x",           "mem=1X",
-        "mem=1GB",  "mem=-1",    "mem=20000000T", "cpu=0",      "cpu=-1",          "cpu=x",
-        "cpu=nan",  "cpu=1e9",   "pids=0",        "pids=x",     "pids=5000000000", "nofile=",
-        "nofile=x", "nofile=1:", "nofile=:1",     "cputime=10", "bogus=1",         "mem=1G,",
+        "",
+        "mem",
+        "mem=",
+        "mem=0",
+        "mem=x",
+        "mem=1X",
+        "mem=1GB",
+        "mem=-1",
+        "mem=20000000T",
+        "cpu=0",
+        "cpu=-1",
+        "cpu=x",
+        "cpu=nan",
+        "cpu=1e9",
+        "pids=0",
+        "pids=x",
+        "pids=5000000000",
+        "nofile=",
+        "nofile=x",
+        "nofile=1:",
+        "nofile=:1",
+        "cputime=10",
+        "bogus=1",
+        "mem=1G,",
+        "cpus=",
+        "cpus=x",
+        "cpus=0,,1",
+        "cpus=0,",
+        "io-weight=0",
+        "io-weight=10001",
+        "io-weight=x",
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         char why[GORCTL_LIMITS_WHY] = "";

@@ -19,6 +19,27 @@ static void check_status(Gor__V1__JobState state, Gor__V1__Outcome outcome, int 
     CHECK_STR(text, expected);
 }
 
+TEST(status_text_says_that_there_is_a_core_file)
+{
+    Gor__V1__Job job = GOR__V1__JOB__INIT;
+    Gor__V1__Event event = GOR__V1__EVENT__INIT;
+    char text[GORCTL_WORD_ROOM];
+
+    job.state = GOR__V1__JOB_STATE__TERMINATED;
+    job.outcome = GOR__V1__OUTCOME__SIGNALED;
+    job.signal = 11;
+    job.core_dumped = 1;
+    gorctl_status_text(&job, text);
+    CHECK_STR(text, "signal 11 (SEGV), core dumped");
+    job.outcome = GOR__V1__OUTCOME__TIMED_OUT;
+    gorctl_status_text(&job, text);
+    CHECK_STR(text, "timed out, core dumped");
+    event.state = GOR__V1__JOB_STATE__CREATED; /* its text says it: it is tried again */
+    event.core_dumped = 1;
+    gorctl_event_text(&event, text);
+    CHECK_STR(text, "created");
+}
+
 TEST(status_text_says_state_or_end)
 {
     check_status(GOR__V1__JOB_STATE__RUNNABLE, 0, 0, 0, "runnable");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "client/exits.h"
+#include "client/policies.h"
 #include "client/spec.h"
 #include "tests/test.h"
 
@@ -102,6 +103,69 @@ TEST(spec_takes_everything_after_the_dashes)
     CHECK_EQ(message->timeout_ns, 90 * (int64_t)1000000000);
     gor__v1__job_spec__free_unpacked(message, NULL);
     gorctl_spec_fini(&spec);
+}
+
+TEST(spec_says_when_it_gets_its_turn)
+{
+    static const struct {
+        const char *text;
+        Gor__V1__IoClass io_class;
+        uint32_t level;
+    } right[] = {{"idle", GOR__V1__IO_CLASS__IO_CLASS_IDLE, 0},
+                 {"best-effort", GOR__V1__IO_CLASS__IO_CLASS_BEST_EFFORT, 4},
+                 {"realtime:0", GOR__V1__IO_CLASS__IO_CLASS_REALTIME, 0}};
+    static const char *const wrong[] = {"",
+                                        "default",
+                                        "idle:",
+                                        "idle:1",
+                                        "best-effort:8",
+                                        "best-effort:",
+                                        "realtime:00",
+                                        "a-class-with-a-long-name"};
+    static const char *const no_nice[] = {"", "-", "x", "20", "-21", "1x", "+1", "111"};
+    Gor__V1__IoClass io_class;
+    uint32_t level;
+    int32_t nice = 0;
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        CHECK(gorctl_ionice_parse(right[i].text, &io_class, &level));
+        CHECK_EQ(io_class, right[i].io_class);
+        CHECK_EQ(level, right[i].level);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CHECK(!gorctl_ionice_parse(wrong[i], &io_class, &level));
+    }
+    for (size_t i = 0; i < sizeof(no_nice) / sizeof(no_nice[0]); i++) {
+        CHECK(!gorctl_nice_parse(no_nice[i], &nice));
+    }
+    CHECK(gorctl_nice_parse("-20", &nice));
+    CHECK_EQ(nice, -20);
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&spec, "--nice", "5", "--ionice", "best-effort:6", "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->nice, 5);
+    CHECK_EQ(message->exec->io_level, 6);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+}
+
+TEST(spec_says_whether_it_may_gain_rights)
+{
+    struct gorctl_spec forbids = {0}, allows = {0}, inside = {0};
+    Gor__V1__JobSpec *message;
+    PARSE(&forbids, "--no-new-privs", "true");
+    CHECK_EQ(gorctl_spec_build(&forbids, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->new_privs, GOR__V1__NEW_PRIVS__NEW_PRIVS_FORBID);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    PARSE(&allows, "--no-new-privs", "--new-privs", "true"); /* the last counts */
+    CHECK_EQ(gorctl_spec_build(&allows, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->new_privs, GOR__V1__NEW_PRIVS__NEW_PRIVS_ALLOW);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    PARSE(&inside, "--no-new-privs", "--native", "builtin.echo");
+    CHECK_EQ(gorctl_spec_build(&inside, &message), GORCTL_EXIT_USAGE);
+    gorctl_spec_fini(&forbids);
+    gorctl_spec_fini(&allows);
+    gorctl_spec_fini(&inside);
 }
 
 TEST(spec_takes_the_caller_s_surroundings)

@@ -3,6 +3,7 @@
  * from where. That the kernel does what they say is for tests/e2e/limits_test.py. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "daemon/runner/cgroup.h"
 #include "daemon/runner/limits.h"
+#include "daemon/runner/placement.h"
 #include "daemon/runner/rlimits.h"
 #include "tests/test.h"
 
@@ -48,9 +50,9 @@ static struct gord_cgroups fake_groups(unsigned can)
     CHECK(mkdtemp(root) != NULL);
     snprintf(path, sizeof(path), "%s/7", root);
     CHECK_EQ(mkdir(path, 0755), 0);
-    static const char *const files[] = {"memory.max",  "memory.oom.group", "memory.swap.max",
-                                        "cpu.max",     "pids.max",         "cgroup.procs",
-                                        "cgroup.kill", "cgroup.freeze"};
+    static const char *const files[] = {
+        "memory.max",   "memory.oom.group", "memory.swap.max", "cpu.max",   "pids.max",
+        "cgroup.procs", "cgroup.kill",      "cgroup.freeze",   "io.weight", "cpuset.cpus"};
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         snprintf(path, sizeof(path), "7/%s", files[i]);
         put(path, "");
@@ -71,9 +73,9 @@ static void remove_fake(struct gord_cgroups *groups)
 
 TEST(cgroup_make_writes_what_can_be_held)
 {
-    struct gord_cgroups groups =
-        fake_groups(GORD_CGROUP_MEMORY | GORD_CGROUP_CPU | GORD_CGROUP_PIDS);
-    struct gord_cgroup_limits limits = {(uint64_t)64 << 20, 1500, 100};
+    struct gord_cgroups groups = fake_groups(GORD_CGROUP_MEMORY | GORD_CGROUP_CPU |
+                                             GORD_CGROUP_PIDS | GORD_CGROUP_CPUS | GORD_CGROUP_IO);
+    struct gord_cgroup_limits limits = {(uint64_t)64 << 20, 1500, 100, "0-1", 50};
     int group = gord_cgroup_make(&groups, 7, &limits);
     CHECK(group >= 0);
     CHECK_STR(get("7/memory.max"), "67108864");
@@ -81,6 +83,8 @@ TEST(cgroup_make_writes_what_can_be_held)
     CHECK_STR(get("7/memory.swap.max"), "0");
     CHECK_STR(get("7/cpu.max"), "150000 100000");
     CHECK_STR(get("7/pids.max"), "100");
+    CHECK_STR(get("7/cpuset.cpus"), "0-1");
+    CHECK_STR(get("7/io.weight"), "default 50");
     CHECK_EQ(gord_cgroup_freeze(group, true), 0);
     CHECK_STR(get("7/cgroup.freeze"), "1");
     CHECK_EQ(gord_cgroup_kill(group), 0);
@@ -95,20 +99,43 @@ TEST(cgroup_make_writes_what_can_be_held)
 TEST(cgroup_make_leaves_out_what_cannot_be_held)
 {
     struct gord_cgroups groups = fake_groups(GORD_CGROUP_PIDS);
-    struct gord_cgroup_limits limits = {(uint64_t)64 << 20, 1500, 100};
+    struct gord_cgroup_limits limits = {(uint64_t)64 << 20, 1500, 100, "0-1", 50};
     int group = gord_cgroup_make(&groups, 7, &limits);
     CHECK(group >= 0);
     CHECK_STR(get("7/memory.max"), "");
     CHECK_STR(get("7/cpu.max"), "");
     CHECK_STR(get("7/pids.max"), "100");
+    CHECK_STR(get("7/cpuset.cpus"), "");
+    CHECK_STR(get("7/io.weight"), "");
     close(group);
     remove_fake(&groups);
+}
+
+TEST(cgroup_make_weighs_io_by_bfq_where_that_is_what_there_is)
+{
+    static const struct {
+        uint32_t weight;
+        const char *bfq;
+    } cases[] = {
+        {1, "default 11"}, {100, "default 100"}, {200, "default 109"}, {10000, "default 1000"}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct gord_cgroups groups = fake_groups(GORD_CGROUP_IO);
+        struct gord_cgroup_limits limits = {.io_weight = cases[i].weight};
+        CHECK_EQ(unlinkat(groups.jobs_fd, "7/io.weight", 0), 0);
+        put("7/io.bfq.weight", "");
+        int group = gord_cgroup_make(&groups, 7, &limits);
+        CHECK(group >= 0);
+        CHECK_STR(get("7/io.bfq.weight"), cases[i].bfq);
+        close(group);
+        remove_fake(&groups);
+    }
 }
 
 TEST(cgroup_make_fails_where_a_limit_cannot_be_written)
 {
     struct gord_cgroups groups = fake_groups(GORD_CGROUP_MEMORY);
-    struct gord_cgroup_limits limits = {(uint64_t)64 << 20, 0, 0};
+    struct gord_cgroup_limits limits = {.memory_bytes = (uint64_t)64 << 20};
     CHECK_EQ(unlinkat(groups.jobs_fd, "7/memory.max", 0), 0);
     CHECK_EQ(gord_cgroup_make(&groups, 7, &limits), -ENOENT);
     remove_fake(&groups);
@@ -117,7 +144,7 @@ TEST(cgroup_make_fails_where_a_limit_cannot_be_written)
 TEST(cgroup_use_takes_over_what_the_kernel_counted)
 {
     struct gord_cgroups groups = fake_groups(0);
-    struct gord_cgroup_limits limits = {0, 0, 0};
+    struct gord_cgroup_limits limits = {0};
     struct gord_use use = {
         .user_ns = 5, .system_ns = 9000000, .peak_memory_bytes = 100, .peak_is_bound = true};
     put("7/cpu.stat", "usage_usec 30\nuser_usec 20\nsystem_usec 10\n");
@@ -152,26 +179,97 @@ TEST(limits_say_what_holds_them)
 {
     struct gord_cgroups groups = {.jobs_fd = -1, .can = GORD_CGROUP_CPU, .why = "because"};
     Gor__V1__Limits limits = GOR__V1__LIMITS__INIT;
+    Gor__V1__ExecSpec spec = GOR__V1__EXEC_SPEC__INIT;
     char why[200];
     char text[GORD_LIMITS_TEXT];
+    CHECK(!gord_limits_are_asked(&spec));
+    spec.limits = &limits;
     CHECK(gord_limits_can_hold(NULL, &groups, why, sizeof(why)));
     CHECK(!gord_limits_want_group(NULL));
     CHECK(!gord_limits_want_group(&limits));
     limits.cpu_milli = 1500;
     CHECK(gord_limits_want_group(&limits));
     CHECK(gord_limits_can_hold(&limits, &groups, why, sizeof(why)));
-    CHECK_STR(gord_limits_text(&limits, &groups, getpid(), text),
+    CHECK_STR(gord_limits_text(&spec, &groups, getpid(), text),
               "limits: cpu 1.5 by its control group");
     limits.memory_bytes = 1 << 20;
     limits.processes = 3;
     CHECK(!gord_limits_can_hold(&limits, &groups, why, sizeof(why)));
     CHECK_STR(why, "memory_bytes cannot be held for all of the job: because");
     CHECK_EQ(gord_limits_address_space(&limits, &groups), 1 << 20);
-    CHECK_STR(gord_limits_text(&limits, &groups, getpid(), text),
+    CHECK_STR(gord_limits_text(&spec, &groups, getpid(), text),
               "limits: memory 1048576 as address space of each process, cpu 1.5 by its control "
               "group, pids 3 not held (because)");
     groups.can |= GORD_CGROUP_MEMORY;
     CHECK_EQ(gord_limits_address_space(&limits, &groups), 0);
+}
+
+TEST(limits_say_where_and_when_it_runs)
+{
+    struct gord_cgroups groups = {.jobs_fd = -1, .can = 0, .why = "because"};
+    Gor__V1__Limits limits = GOR__V1__LIMITS__INIT;
+    Gor__V1__ExecSpec spec = GOR__V1__EXEC_SPEC__INIT;
+    cpu_set_t ours;
+    char cpus[GORD_CPUS_TEXT];
+    char why[200];
+    char text[GORD_LIMITS_TEXT];
+    char expected[GORD_LIMITS_TEXT];
+
+    CHECK_EQ(sched_getaffinity(0, sizeof(ours), &ours), 0);
+    spec.nice = 19;
+    spec.io_class = GOR__V1__IO_CLASS__IO_CLASS_BEST_EFFORT;
+    spec.io_level = 7;
+    CHECK(gord_limits_are_asked(&spec));
+    CHECK_STR(gord_limits_text(&spec, &groups, getpid(), text),
+              "limits: nice 19 not held, ionice best-effort 7 not held");
+    spec.limits = &limits;
+    spec.io_class = GOR__V1__IO_CLASS__IO_CLASS_IDLE;
+    spec.io_level = 0;
+    limits.cpus = (char *)(uintptr_t)gord_cpus_text(&ours, cpus);
+    CHECK(gord_limits_can_hold(&limits, &groups, why, sizeof(why)));
+    limits.io_weight = 50;
+    CHECK(!gord_limits_can_hold(&limits, &groups, why, sizeof(why)));
+    CHECK_STR(why, "io_weight cannot be held for all of the job: because");
+    snprintf(
+        expected, sizeof(expected),
+        "limits: io weight 50 not held, cpus %s as affinity of each process, nice 19 not held, "
+        "ionice idle not held (because)",
+        cpus);
+    CHECK_STR(gord_limits_text(&spec, &groups, getpid(), text), expected);
+    groups.can = GORD_CGROUP_CPUS | GORD_CGROUP_IO;
+    spec.nice = 0;
+    spec.io_class = GOR__V1__IO_CLASS__IO_CLASS_DEFAULT;
+    limits.cpus = (char *)(uintptr_t) "0,1023";
+    CHECK(!gord_limits_can_hold(&limits, &groups, why, sizeof(why)));
+    CHECK(strstr(why, "cpus cannot be held: there is no CPU 1023; they are 0 to ") == why);
+    gord_limits_text(&spec, &groups, getpid(), text);
+    CHECK(
+        strstr(text, "io weight 50 by its control group, cpus 0,1023 not held (there is no CPU") !=
+        NULL);
+}
+
+TEST(cpus_are_read_and_written_as_a_list)
+{
+    static const char *const right[] = {"0", "0-3", "1,3", "0-1,5,7-8,1023"};
+    static const char *const wrong[] = {"",  ",",    "0,",     "-1",  "3-1", "0-",
+                                        "x", "1024", "0-1024", "1 2", "0x1"};
+    cpu_set_t cpus;
+    char text[GORD_CPUS_TEXT];
+
+    for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+        CHECK_EQ(gord_cpus_parse(right[i], &cpus), 0);
+        CHECK_STR(gord_cpus_text(&cpus, text), right[i]);
+    }
+    CHECK_EQ(gord_cpus_parse("3,1,2,2-3", &cpus), 0);
+    CHECK_STR(gord_cpus_text(&cpus, text), "1-3");
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CHECK_EQ(gord_cpus_parse(wrong[i], &cpus), -EINVAL);
+    }
+    CPU_ZERO(&cpus);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu += 2) {
+        CPU_SET(cpu, &cpus);
+    }
+    CHECK_EQ(strlen(gord_cpus_text(&cpus, text)), sizeof(text) - 1);
 }
 
 TEST(rlimits_are_those_that_differ_and_what_is_asked_for_wins)

@@ -53,7 +53,8 @@ static struct gord_event *any_event(uint64_t seq)
     } else if (kind == GORD_EVENT_FINISHED) {
         event->outcome = (uint8_t)(any_number() % GORD_OUTCOME_COUNT);
         event->exit_code = (int32_t)any_number();
-        event->signal = (int32_t)(any_number() & INT32_MAX);
+        event->signal = (int32_t)(any_number() & 0x7f);
+        event->core_dumped = any_number() % 2 == 0;
         event->stdout_bytes = any_number();
         event->stderr_bytes = any_number();
     } else if (kind == GORD_EVENT_SIGNALLED) {
@@ -79,6 +80,7 @@ static void check_same(const struct gord_event *a, const struct gord_event *b)
     CHECK_EQ(a->pid_start, b->pid_start);
     CHECK_EQ(a->exit_code, b->exit_code);
     CHECK_EQ(a->signal, b->signal);
+    CHECK_EQ(a->core_dumped, b->core_dumped);
     CHECK_EQ(a->stdout_bytes, b->stdout_bytes);
     CHECK_EQ(a->stderr_bytes, b->stderr_bytes);
     CHECK_STR(a->text, b->text);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -56,6 +57,58 @@ static int run_shell(const char *script, char *out, size_t out_bytes)
 
     CHECK_STR(error, "");
     return status;
+}
+
+TEST(spawn_keeps_from_gaining_rights_only_who_is_to_be)
+{
+    char out[64];
+    char error[512] = "";
+    char *argv[] = {"sh", "-c", "sh -c 'grep NoNewPrivs /proc/self/status'", NULL};
+    int ours = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0);
+
+    for (int forbidden = 0; forbidden <= 1; forbidden++) {
+        struct gord_spawn spec = {.argv = argv, .env = plain_env, .no_new_privs = forbidden};
+        CHECK_EQ(run(&spec, out, sizeof(out), error), 0);
+        CHECK_STR(out, forbidden || ours ? "NoNewPrivs:\t1\n" : "NoNewPrivs:\t0\n");
+    }
+    CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), ours);
+}
+
+TEST(spawn_places_it_or_says_why_it_is_not)
+{
+    char out[64];
+    char error[512] = "";
+    char *argv[] = {
+        "sh", "-c",
+        "nice; grep -c . /proc/self/status >/dev/null; grep Cpus_allowed_list /proc/self/status",
+        NULL};
+    struct gord_placement placement = {.has_cpus = true, .nice = 7};
+    struct gord_spawn spec = {.argv = argv, .env = plain_env, .placement = &placement};
+    cpu_set_t ours;
+    size_t first = 0;
+    char expected[64];
+
+    CHECK_EQ(sched_getaffinity(0, sizeof(ours), &ours), 0);
+    while (!CPU_ISSET(first, &ours)) {
+        first++;
+    }
+    CPU_ZERO(&placement.cpus);
+    CPU_SET(first, &placement.cpus);
+    placement.strict = true;
+    CHECK_EQ(run(&spec, out, sizeof(out), error), 0);
+    snprintf(expected, sizeof(expected), "7\nCpus_allowed_list:\t%zu\n", first);
+    CHECK_STR(out, expected);
+    CPU_SET(CPU_SETSIZE - 1, &placement.cpus); /* one that is there, and one that is not */
+    CHECK_EQ(run(&spec, out, sizeof(out), error), -EINVAL);
+    CHECK_STR(error,
+              "cannot start 'sh': cpus cannot be set as asked (it is strict): Invalid argument");
+    placement.strict = false;
+    CHECK_EQ(run(&spec, out, sizeof(out), error), 0);
+    CHECK_STR(out, expected);
+    placement = (struct gord_placement){.strict = true, .ioprio = 7 << 13};
+    CHECK_EQ(run(&spec, out, sizeof(out), error), -EINVAL);
+    CHECK_STR(error,
+              "cannot start 'sh': ionice cannot be set as asked (it is strict): Invalid argument");
 }
 
 TEST(spawn_gives_group_umask_folder_and_no_descriptors)

@@ -75,7 +75,8 @@ TEST(document_of_a_program_that_failed)
         &end,
         "{\"job\":12,\"uid\":1000,\"kind\":\"exec\",\"name\":\"n\xc3\xa4me\",\"queue\":\"build\","
         "\"labels\":{\"a \\\"b\\\"\":\"\\\\ \xc3\xbc\\u000a\"},\"cron\":\"nightly\","
-        "\"outcome\":\"failed\",\"exit_code\":3,\"signal\":null,\"cause\":\"told \\\"so\\\"\","
+        "\"outcome\":\"failed\",\"exit_code\":3,\"signal\":null,\"core_dumped\":false,\"cause\":"
+        "\"told \\\"so\\\"\","
         "\"attempts\":2,\"submitted_at\":\"2026-11-29T00:15:45.000001Z\","
         "\"started_at\":\"2026-11-29T00:15:45.000000Z\","
         "\"ended_at\":\"2026-11-29T00:15:46.999999Z\",\"task\":null,\"array\":null}");
@@ -89,15 +90,18 @@ TEST(document_of_a_job_that_never_ran_has_nulls)
     of.job_id = 1;
     of.outcome = GOR__V1__OUTCOME__DEPENDENCY_FAILED;
     spec.kind_case = GOR__V1__JOB_SPEC__KIND_LUA;
-    check_document(&end,
-                   "{\"job\":1,\"uid\":0,\"kind\":\"lua\",\"name\":\"\",\"queue\":\"default\","
-                   "\"labels\":{},\"cron\":null,\"outcome\":\"dependency-failed\","
-                   "\"exit_code\":null,\"signal\":null,\"cause\":null,\"attempts\":0,"
-                   "\"submitted_at\":null,\"started_at\":null,"
-                   "\"ended_at\":\"1970-01-01T00:00:01.000000Z\",\"task\":null,\"array\":null}");
+    check_document(
+        &end,
+        "{\"job\":1,\"uid\":0,\"kind\":\"lua\",\"name\":\"\",\"queue\":\"default\","
+        "\"labels\":{},\"cron\":null,\"outcome\":\"dependency-failed\","
+        "\"exit_code\":null,\"signal\":null,\"core_dumped\":false,\"cause\":null,\"attempts\":0,"
+        "\"submitted_at\":null,\"started_at\":null,"
+        "\"ended_at\":\"1970-01-01T00:00:01.000000Z\",\"task\":null,\"array\":null}");
     of.outcome = GOR__V1__OUTCOME__SIGNALED;
     of.signal = 9;
-    check_part(&end, "\"outcome\":\"signaled\",\"exit_code\":null,\"signal\":9,");
+    end.core_dumped = true;
+    check_part(&end,
+               "\"outcome\":\"signaled\",\"exit_code\":null,\"signal\":9,\"core_dumped\":true,");
 }
 
 TEST(document_tells_of_arrays_and_their_tasks)

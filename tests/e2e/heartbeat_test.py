@@ -68,7 +68,7 @@ class Heartbeat(ctl.GorctlTest):
         job_id = self.shell('echo "1/2 half" >&3; cat "$1"; while :; do echo >&3; sleep 0.05; done',
                             gate)
         event = self.until(STUCK, job_id)[-1]
-        self.assertEqual((event.state, event.reason), (e2e.RUNNING, SILENT))
+        self.assertEqual((event.state, event.reason.split("\n")[0]), (e2e.RUNNING, SILENT))
         job = self.client.get(job_id)
         self.assertEqual((job.stuck_ns, job.reason), (event.at_ns, SILENT))
         self.assertIn(f"job {job_id} runs: {SILENT}", self.ok("why", str(job_id)).text)
@@ -83,6 +83,42 @@ class Heartbeat(ctl.GorctlTest):
         self.assertEqual(event.reason, "gives signs of life again")
         job = self.await_job(job_id, lambda job: job.stuck_ns == 0)
         self.assertEqual((job.reason, job.progress.text), ("", "half"))
+        self.client.jobs("Terminate", ids=[job_id])
+        self.client.wait(job_id)
+
+    def test_it_says_where_it_stands(self):
+        program = self.shell("sleep 1000 & sh -c 'exec sleep 2000' & wait")
+        native = self.client.native("builtin.sleep", "1000s", heartbeat_ns=e2e.SECOND)
+        script = self.lua("sleep(1000)")
+        told = {}
+        for job_id in (program, native, script):
+            reason = self.until(STUCK, job_id)[-1].reason
+            first, blank, told[job_id] = reason.split("\n", 2)
+            self.assertEqual((first, blank), (SILENT, ""))
+            self.assertEqual(self.client.get(job_id).reason, SILENT)
+            for command in ("why", "show"):
+                text = self.ok(command, str(job_id)).text
+                for line in told[job_id].splitlines():
+                    self.assertIn(line.strip(), text)
+        lines = told[program].splitlines()
+        self.assertEqual(len(lines), 3, lines)
+        leader = self.client.get(program).pid
+        self.assertRegex(lines[0], rf"^process {leader} \(sh\) of {self.gord.process.pid}: S \(sleeping\)")
+        for line in lines[1:]:
+            self.assertRegex(line, rf"^process \d+ \(sleep\) of {leader}: S \(sleeping\)")
+        for job_id in (native, script):
+            self.assertRegex(told[job_id], rf'^goroutine \d+ \[.*"job {job_id}"')
+            self.assertLessEqual(len(told[job_id]), 4096)
+        self.assertIn("[sleep", told[native])
+        self.assertIn("gord_run_main", told[native])
+        self.assertIn("gord_lua_run", told[script])
+        self.client.jobs("Terminate", ids=list(told))
+        self.client.wait(*told)
+
+    def test_what_it_says_is_bounded(self):
+        job_id = self.shell("for i in $(seq 30); do sleep 1000 & done; wait")
+        lines = self.until(STUCK, job_id)[-1].reason.splitlines()
+        self.assertEqual((len(lines), lines[-1]), (2 + 16 + 1, "and 15 more"))
         self.client.jobs("Terminate", ids=[job_id])
         self.client.wait(job_id)
 

@@ -123,9 +123,72 @@ class Rlimits(ctl.GorctlTest):
         job_id = self.submit("--limit", "nofile=4000000000", "true")
         self.assertEqual(self.client.wait(job_id).outcome, e2e.SUCCEEDED)
 
+    def test_cpus_and_turns(self):
+        ours = sorted(os.sched_getaffinity(0))
+        job_id = self.submit("--limit", f"cpus={ours[-1]}", "--nice", "5", "--ionice", "idle",
+                             "--limit-strict", "--", "sh", "-c", "nice; ionice; "
+                             "grep Cpus_allowed_list /proc/self/status")
+        self.assertEqual(self.output(job_id), f"5\nidle\nCpus_allowed_list:\t{ours[-1]}\n")
+        self.assertIn(f"limits: cpus {ours[-1]} as affinity of each process, nice 5, ionice idle",
+                      [e.reason for e in self.client.events(job_id)])
+        shown = self.ok("show", str(job_id)).text
+        for line in (f"Limits      cpus={ours[-1]} (strict)", "Nice        5", "Ionice      idle"):
+            self.assertIn(line, shown)
+        line = b'{"argv": ["sh", "-c", "nice; ionice"], "nice": 3, "ionice": "best-effort:6"}\n'
+        job_id = int(self.ok("submit", "--from", "-", stdin=line).out)
+        self.assertEqual(self.output(job_id), "3\nbest-effort: prio 6\n")
+
+    def test_cpus_and_turns_that_cannot_be_had(self):
+        self.refused(ctl.USAGE, "there is no CPU 1023", "submit", "--limit", "cpus=0,1023",
+                     "--limit-strict", "true")
+        job_id = self.submit("--limit", "cpus=1023,io-weight=50", "true")
+        self.assertEqual(self.client.wait(job_id).outcome, e2e.SUCCEEDED)
+        held = [e.reason for e in self.client.events(job_id) if e.reason.startswith("limits:")]
+        self.assertIn("limits: io weight 50 not held, cpus 1023 not held (", held[0])
+        self.refused(ctl.USAGE, "io_weight cannot be held", "submit", "--limit", "io-weight=50",
+                     "--limit-strict", "true")
+        for option, value in (("--nice", "20"), ("--ionice", "idle:3"), ("--ionice", "often")):
+            self.refused(ctl.USAGE, f"{option} is '{value}'", "submit", option, value, "true")
+        self.refused(ctl.USAGE, "for programs", "submit", "--nice", "3", "--native",
+                     "builtin.echo")
+
+    @unittest.skipUnless(os.geteuid() != 0 or subprocess.run(
+        ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice", "true"],
+        check=False, capture_output=True).returncode == 0, "cannot give up a capability")
+    def test_a_turn_before_others_takes_a_right(self):
+        gord, client = e2e.begin_gord(self, "--cgroup", "off", kind=lambda *options: e2e.Gord(
+            *options, **self.without_nice()))
+        for strict in (True, False):
+            spec = client.exec_spec("true")
+            spec.exec.nice = -5
+            spec.exec.limits.strict = strict
+            job = client.wait(client.submit(spec))
+            if strict:
+                self.assertEqual(job.outcome, e2e.SPAWN_ERROR)
+                self.assertIn("nice cannot be set as asked (it is strict): Permission denied",
+                              job.detail)
+            else:
+                self.assertEqual(job.outcome, e2e.SUCCEEDED)
+                self.assertIn("limits: nice -5 not held",
+                              [e.reason for e in client.events(job.id)])
+
+    @staticmethod
+    def without_nice():
+        """How to begin a daemon that may not give others a turn before all."""
+        if os.geteuid() != 0:
+            return {}
+        return {"wrap": ("setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice")}
+
     def test_limits_are_checked(self):
         make = self.client.message
-        wrong = [make("Limits", memory_bytes=1), make("Limits", cpu_milli=9),
+        for field, value in (("nice", 20), ("nice", -21), ("io_class", 4), ("io_level", 1)):
+            spec = self.client.exec_spec("true")
+            setattr(spec.exec, field, value)
+            self.assertStatus(e2e.grpc.StatusCode.INVALID_ARGUMENT, self.client.submit, spec,
+                              text=f"spec.exec.{field}")
+        wrong = [make("Limits", cpus="0-"), make("Limits", cpus="1024"),
+                 make("Limits", io_weight=10001),
+                 make("Limits", memory_bytes=1), make("Limits", cpu_milli=9),
                  make("Limits", cpu_milli=10000001),
                  make("Limits", rlimits=[make("Rlimit", resource=0)]),
                  make("Limits", rlimits=[make("Rlimit", resource=17)]),

@@ -20,7 +20,7 @@ INVALID = grpc.StatusCode.INVALID_ARGUMENT if grpc else None
 UGLY = 'n\u00e4me "q" \\ {a,b} [1-3] \U0001f600\n@x'
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 FIELDS = ["job", "host", "uid", "kind", "name", "queue", "labels", "cron", "outcome", "exit_code",
-          "signal", "cause", "attempts", "submitted_at", "started_at", "ended_at", "task", "array"]
+          "signal", "core_dumped", "cause", "attempts", "submitted_at", "started_at", "ended_at", "task", "array"]
 
 
 class OwnWebhooks(ctl.GorctlTest):

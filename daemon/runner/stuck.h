@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* stuck.h - where a run stands that gives no sign of life, for people.
+ *
+ * Of a native or Lua job where its goroutine is, as a dump has it; of a program its processes, with the
+ * kernel's word on what each does.
+ * Threads     any but the loop's, and no goroutine: symbols are read, and /proc.
+ */
+#ifndef GORD_RUNNER_STUCK_H
+#define GORD_RUNNER_STUCK_H
+
+#include "daemon/runner/run.h"
+
+/* The most bytes of it, and the most processes it names. */
+enum { GORD_STUCK_TEXT = 4096, GORD_STUCK_PROCESSES = 16 };
+
+/* Lines; a new text, "" if nothing is known. NULL: out of memory. */
+char *gord_stuck_where(struct gord_run *run);
+
+#endif
