@@ -86,7 +86,7 @@ static void finish(struct gord_daemon *d)
 }
 
 /* How we came to be, if not by a start. */
-static void tell_of_upgrade(const struct gord_daemon *d)
+static void tell_of_upgrade(struct gord_daemon *d)
 {
     if (d->from == NULL) {
         return;
@@ -98,6 +98,7 @@ static void tell_of_upgrade(const struct gord_daemon *d)
         gord_log(GORD_LOG_NOTICE, 0, "took over from gord %s within %" PRId64 " ms",
                  d->from->version, (gor_now() - d->from->began_ns) / GOR_MILLISECOND);
     }
+    gord_daemon_tell_ended(d);
 }
 
 enum gord_exit gord_daemon_run(struct gord_config *config, struct gord_upgrade *upgrade)
