@@ -24,7 +24,7 @@ static const struct argp_option options[] = {
      "Only jobs in these states: created, runnable, running, waiting, terminated", 2},
     {"outcome", KEY_OUTCOME, "LIST", 0,
      "Only jobs that ended so: succeeded, failed, signaled, timed-out, cancelled, lost, "
-     "spawn-error, panicked, oom-killed, dependency-failed, expired",
+     "spawn-error (shown as not started), panicked, oom-killed, dependency-failed, expired",
      2},
     {"exit-code", KEY_EXIT_CODE, "LIST", 0, "Only jobs that ended with one of these codes", 2},
     {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
@@ -85,11 +85,12 @@ static void add_outcome(struct argp_state *state, struct gorctl_selector *select
     Gor__V1__Outcome outcome = GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
     need_room(state, "--outcome", selector->outcome_count);
     if (!gorctl_outcome_parse(word, &outcome)) {
-        argp_failure(state, GORCTL_EXIT_USAGE, 0,
-                     "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
-                     "timed-out, cancelled, lost, spawn-error, panicked, oom-killed, "
-                     "dependency-failed, expired",
-                     word);
+        argp_failure(
+            state, GORCTL_EXIT_USAGE, 0,
+            "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
+            "timed-out, cancelled, lost, spawn-error or not-started, panicked, oom-killed, "
+            "dependency-failed, expired",
+            word);
     }
     selector->outcomes[selector->outcome_count++] = outcome;
 }
