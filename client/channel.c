@@ -39,6 +39,12 @@ int gorctl_explain_no_daemon(const struct gorctl_channel *channel, int error, co
     }
     if (error == -EPROTO && channel->tls != NULL) {
         gorctl_say("no secure connection: %s", why);
+        if (strstr(why, "revoked") != NULL) {
+            fputs("  An administrator has a new certificate made with `gorctl tls client`; name it "
+                  "by --tls-cert and\n  --tls-key.\n",
+                  stderr);
+            return GORCTL_EXIT_DENIED;
+        }
         fputs("  --tls-ca (or $GOR_TLS_CA) names the CA that signed the daemon's certificate, "
               "--tls-cert and\n  --tls-key what is shown to the daemon.\n",
               stderr);

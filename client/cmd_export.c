@@ -7,6 +7,8 @@
  * which they came, but for those that wait for later ones (export_order.h). One that was removed meanwhile
  * is left out.
  */
+#include <inttypes.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +67,7 @@ struct arguments {
     uint64_t from_id;
     bool with_output;
     bool reveal;
+    uint64_t hidden_jobs, hidden_crons; /* that cannot run elsewhere, for values are hidden */
     bool jobs_only;
 };
 
@@ -169,8 +172,37 @@ static int export_output(struct gorctl *ctl, const Gor__V1__Job *job)
     return code == GORCTL_EXIT_NOT_FOUND ? GORCTL_EXIT_OK : code;
 }
 
-static int export_job(const struct arguments *arguments, struct gorctl_export_order *order,
-                      uint64_t id)
+/* Whether a value is hidden that it needs to run. */
+static bool hides(const Gor__V1__JobSpec *spec)
+{
+    static const char mark[] = "=(hidden)"; /* see gor/v1/jobs.proto */
+    if (spec != NULL && strstr(spec->on_finish_url, mark + 1) != NULL) {
+        return true;
+    }
+    if (spec == NULL || spec->kind_case != GOR__V1__JOB_SPEC__KIND_EXEC) {
+        return false;
+    }
+    for (size_t i = 0; i < spec->exec->n_env; i++) {
+        const ProtobufCBinaryData *env = &spec->exec->env[i];
+        const uint8_t *value = env->len > 0 ? memchr(env->data, '=', env->len) : NULL;
+        if (value != NULL && env->data + env->len - value == (ptrdiff_t)sizeof(mark) - 1 &&
+            memcmp(value, mark, sizeof(mark) - 1) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void say_hidden(const struct arguments *arguments)
+{
+    if (arguments->hidden_jobs + arguments->hidden_crons > 0) {
+        gorctl_say("values of secrets are hidden, and import refuses what needs them to run (jobs: "
+                   "%" PRIu64 ", entries of the calendar: %" PRIu64 "); --reveal exports them",
+                   arguments->hidden_jobs, arguments->hidden_crons);
+    }
+}
+
+static int export_job(struct arguments *arguments, struct gorctl_export_order *order, uint64_t id)
 {
     Gor__V1__GetRequest request = GOR__V1__GET_REQUEST__INIT;
     request.id = id;
@@ -194,6 +226,7 @@ static int export_job(const struct arguments *arguments, struct gorctl_export_or
     const Gor__V1__Job *job = ((Gor__V1__GetReply *)reply)->job;
     if (gorctl_export_is_due(order, job)) {
         gorctl_json_print(stdout, gorctl_json_message(reply), false);
+        arguments->hidden_jobs += job->state != GOR__V1__JOB_STATE__TERMINATED && hides(job->spec);
         code = arguments->with_output ? export_output(arguments->ctl, job) : code;
         gorctl_export_done(order, id);
     }
@@ -201,7 +234,7 @@ static int export_job(const struct arguments *arguments, struct gorctl_export_or
     return code;
 }
 
-static int export_jobs(const struct arguments *arguments)
+static int export_jobs(struct arguments *arguments)
 {
     struct ids ids = {0};
     int code = read_ids(arguments, &ids);
@@ -275,7 +308,7 @@ static int export_queues(struct gorctl *ctl)
 }
 
 /* One that was removed meanwhile is left out. */
-static int export_cron(const struct arguments *arguments, char *name)
+static int export_cron(struct arguments *arguments, char *name)
 {
     Gor__V1__ShowCronRequest request = GOR__V1__SHOW_CRON_REQUEST__INIT;
     request.name = name;
@@ -289,12 +322,14 @@ static int export_cron(const struct arguments *arguments, char *name)
     int code = gorctl_call(arguments->ctl, &call, NULL, &reply);
     if (code == GORCTL_EXIT_OK) {
         print_one("cron", reply);
+        const Gor__V1__CronSpec *spec = ((const Gor__V1__Cron *)reply)->spec;
+        arguments->hidden_crons += spec != NULL && hides(spec->job);
         wire_decoded_free(reply);
     }
     return code == GORCTL_EXIT_NOT_FOUND ? GORCTL_EXIT_OK : code;
 }
 
-static int export_crons(const struct arguments *arguments)
+static int export_crons(struct arguments *arguments)
 {
     Gor__V1__ListCronsRequest request = GOR__V1__LIST_CRONS_REQUEST__INIT;
     struct gorctl_call call = {.path = "/gor.v1.Crons/List",
@@ -322,5 +357,7 @@ int gorctl_cmd_export(struct gorctl *ctl, int argc, char **argv)
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     int code = arguments.jobs_only ? GORCTL_EXIT_OK : export_queues(ctl);
     code = code == GORCTL_EXIT_OK ? export_jobs(&arguments) : code;
-    return code != GORCTL_EXIT_OK || arguments.jobs_only ? code : export_crons(&arguments);
+    code = code != GORCTL_EXIT_OK || arguments.jobs_only ? code : export_crons(&arguments);
+    say_hidden(&arguments);
+    return code;
 }

@@ -42,11 +42,13 @@ int gorctl_cmd_help(struct gorctl *ctl, int argc, char **argv)
         list_commands();
         return GORCTL_EXIT_OK;
     }
+    argc = argc > 3 ? 3 : argc;
     const struct gorctl_command *command = gorctl_find_command(argv[1]);
     if (command != NULL && command->run != gorctl_cmd_help) {
         char name[64];
         snprintf(name, sizeof(name), "gorctl %s", command->name);
-        return command->run(ctl, 2, (char *[]){name, (char *)"--help", NULL});
+        /* A word of the command comes behind: commands without words have answered by then. */
+        return command->run(ctl, argc, (char *[]){name, (char *)"--help", argv[2], NULL});
     }
     return gorctl_unknown_command(argv[1]);
 }

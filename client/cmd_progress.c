@@ -18,6 +18,8 @@ static const char doc[] =
     "and `show`, and as a bar where they wait for the job. Only the newest is kept.\v"
     "It writes one line to the descriptor whose number is in $GOR_PROGRESS_FD, as any\n"
     "program can: a share (42, 42.5%, 17/230) and a text, of which each may be missing.\n"
+    "A share is in percent: 2 is 2%, and 0.5 half of one. What begins with a number that\n"
+    "is none, as 2024 or -1, is refused here.\n"
     "\n"
     "Examples:\n"
     "  gorctl progress 42 'resizing pictures'\n"
@@ -50,6 +52,26 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* What looks like a share, but would be shown as none, or as all that there is. */
+static bool is_wrong_share(const char *word)
+{
+    double done;
+    double total = 100;
+    int used = 0;
+    if (word[0] == '\0' || strspn(word, "+-.0123456789/%") != strlen(word) ||
+        strpbrk(word, "0123456789") == NULL) {
+        return false;
+    }
+    if (sscanf(word, "%lf/%lf%n", &done, &total, &used) == 2 && word[used] == '\0') {
+        return strpbrk(word, "+-.") != NULL || total == 0 || done > total;
+    }
+    if (sscanf(word, "%lf%n", &done, &used) != 1) {
+        return true;
+    }
+    used += word[used] == '%';
+    return word[used] != '\0' || strpbrk(word, "+-") != NULL || done > 100;
+}
+
 /* The words with blanks between, as one line; in one write, so that lines of several do not mix. */
 static char *make_line(const struct arguments *arguments)
 {
@@ -76,6 +98,12 @@ int gorctl_cmd_progress(struct gorctl *ctl, int argc, char **argv)
     uint64_t fd = 0;
     if (number == NULL || gorctl_number_parse(number, &fd) != 0 || fd > INT32_MAX) {
         gorctl_say("$GOR_PROGRESS_FD names no descriptor; this is for programs that run as jobs");
+        return GORCTL_EXIT_USAGE;
+    }
+    if (is_wrong_share(arguments.words[0])) {
+        gorctl_say("'%s' is no share: write percent, as 42 or 42.5%%, 0 to 100, or so many of so "
+                   "many, as 17/230",
+                   arguments.words[0]);
         return GORCTL_EXIT_USAGE;
     }
     char *line = make_line(&arguments);

@@ -17,8 +17,11 @@
 #include "client/text.h"
 #include "client/when.h"
 
+enum { KEY_TZ = 0x3000 };
+
 static const struct argp_option options[] = {
     {"count", 'n', "N", 0, "How many (default: 5, at most 1000)", 0},
+    {"tz", KEY_TZ, "ZONE", 0, "The same as --zone, as `cron add` takes it too", 4},
     {0},
 };
 
@@ -54,6 +57,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (arguments->count == 0 || arguments->count > 1000) {
             argp_failure(state, GORCTL_EXIT_USAGE, 0, "--count: %s is not 1 to 1000", arg);
         }
+        return 0;
+    case KEY_TZ:
+        arguments->when.zone = arg;
         return 0;
     case ARGP_KEY_ARG:
         if (arguments->what != NULL) {

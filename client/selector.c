@@ -24,8 +24,8 @@ static const struct argp_option options[] = {
      "Only jobs in these states: created, runnable, running, waiting, terminated", 2},
     {"outcome", KEY_OUTCOME, "LIST", 0,
      "Only jobs that ended so: succeeded, failed, signaled, timed-out, cancelled, lost, "
-     "spawn-error, panicked, oom-killed, dependency-failed, expired; or bad: all of them but "
-     "succeeded and cancelled",
+     "spawn-error (shown as not started), panicked, oom-killed, dependency-failed, expired; or "
+     "bad: all of them but succeeded and cancelled",
      2},
     {"exit-code", KEY_EXIT_CODE, "LIST", 0, "Only jobs that ended with one of these codes", 2},
     {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
@@ -113,7 +113,7 @@ static void add_outcome(struct argp_state *state, struct gorctl_selector *select
     if (!gorctl_outcome_parse(word, &outcome)) {
         argp_failure(state, GORCTL_EXIT_USAGE, 0,
                      "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
-                     "timed-out, cancelled, lost, spawn-error, panicked, oom-killed, "
+                     "timed-out, cancelled, lost, spawn-error or not-started, panicked, oom-killed, "
                      "dependency-failed, expired; or bad, which is all of them but succeeded and "
                      "cancelled",
                      word);

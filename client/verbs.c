@@ -27,15 +27,8 @@ static bool asks_for_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "-h") == 0;
 }
 
-int gorctl_verbs_run(struct gorctl *ctl, const struct gorctl_verbs *verbs, int argc, char **argv)
+static int run_verb(struct gorctl *ctl, const struct gorctl_verbs *verbs, int argc, char **argv)
 {
-    gorctl_completion_offer_verbs(ctl, verbs);
-    if (argc > 1 && asks_for_help(argv[1])) {
-        return help(verbs);
-    }
-    if (argc < 2 || argv[1][0] == '-') {
-        return verbs->without(ctl, argc, argv);
-    }
     for (const struct gorctl_verb *verb = verbs->verbs; verb->name != NULL; verb++) {
         if (strcmp(argv[1], verb->name) == 0) {
             char *whole = gorctl_format("gorctl %s %s", verbs->command, verb->name);
@@ -50,4 +43,20 @@ int gorctl_verbs_run(struct gorctl *ctl, const struct gorctl_verbs *verbs, int a
                verbs->command);
     free(shown);
     return GORCTL_EXIT_USAGE;
+}
+
+int gorctl_verbs_run(struct gorctl *ctl, const struct gorctl_verbs *verbs, int argc, char **argv)
+{
+    gorctl_completion_offer_verbs(ctl, verbs);
+    if (argc > 1 && asks_for_help(argv[1])) {
+        if (argc < 3 || argv[2][0] == '-') {
+            return help(verbs);
+        }
+        char *turned[] = {argv[0], argv[2], argv[1], NULL}; /* `--help WORD` as `WORD --help` */
+        return run_verb(ctl, verbs, 3, turned);
+    }
+    if (argc < 2 || argv[1][0] == '-') {
+        return verbs->without(ctl, argc, argv);
+    }
+    return run_verb(ctl, verbs, argc, argv);
 }

@@ -10,4 +10,10 @@
 /* Tell what is wrong with files, certificates and folders. Nothing is opened that stays. */
 void gord_check_config(const struct gord_config *config, struct gord_faults *faults);
 
+/* Tell what is allowed, but hardly meant. */
+void gord_check_doubts(const struct gord_config *config, struct gord_faults *doubts);
+
+/* The same as warnings in the log. */
+void gord_check_log_doubts(const struct gord_config *config);
+
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/check_config.h"
 #include "daemon/daemon_inside.h"
 #include "daemon/runner/handover.h"
 #include "daemon/store/lock.h"
@@ -86,7 +87,7 @@ static void finish(struct gord_daemon *d)
 }
 
 /* How we came to be, if not by a start. */
-static void tell_of_upgrade(const struct gord_daemon *d)
+static void tell_of_upgrade(struct gord_daemon *d)
 {
     if (d->from == NULL) {
         return;
@@ -98,6 +99,7 @@ static void tell_of_upgrade(const struct gord_daemon *d)
         gord_log(GORD_LOG_NOTICE, 0, "took over from gord %s within %" PRId64 " ms",
                  d->from->version, (gor_now() - d->from->began_ns) / GOR_MILLISECOND);
     }
+    gord_daemon_tell_ended(d);
 }
 
 enum gord_exit gord_daemon_run(struct gord_config *config, struct gord_upgrade *upgrade)
@@ -120,6 +122,7 @@ enum gord_exit gord_daemon_run(struct gord_config *config, struct gord_upgrade *
         d->serving = true;
         gord_pulse_start(&d->pulse, &d->loop, &d->notify, d->bus);
         tell_of_upgrade(d);
+        gord_check_log_doubts(config);
         gord_notify_ready(&d->notify, "serving");
         gord_log(GORD_LOG_NOTICE, 0, "gord %s serves, state in %s%s", GOR_VERSION,
                  config->state_dir, config->store_memory ? " (jobs in memory only)" : "");

@@ -58,8 +58,10 @@ struct gord_daemon {
     uv_signal_t signals[GORD_DAEMON_SIGNALS];
     struct gord_asking
         *asking; /* owned; what is installed is asked whether it takes over; NULL: no */
-    struct gord_upgrade_wish wish; /* whoever wants that, while it is asked */
-    uv_timer_t replacing;          /* active: it takes over with the next turn */
+    struct gord_upgrade_wish wish;  /* whoever wants that, while it is asked */
+    struct gord_upgrade_ends ended; /* with the upgrade that we come from, if that told */
+    Gor__Handover__Ends ends[2];    /* with the one that we begin */
+    uv_timer_t replacing;           /* active: it takes over with the next turn */
     bool serving;
     bool stored; /* systemd keeps our sockets */
     struct gord_stop stop;
@@ -91,6 +93,13 @@ int gord_daemon_reload(void *arg, const struct gord_reload_report *report,
 /* By SIGUSR2, or by a call, whose answer is sent before it begins; see daemon/service/upgrade.h. `arg` is
  * the daemon. */
 void gord_daemon_upgrade_soon(void *arg, const struct gord_upgrade_wish *wish);
+
+/* How long jobs are awaited then that are. */
+int64_t gord_daemon_awaits_ns(void *arg);
+
+/* What ended with the upgrade that we come from; NULL: none, or not known. */
+const struct gord_upgrade_ends *gord_daemon_ended(struct gord_daemon *d);
+void gord_daemon_tell_ended(struct gord_daemon *d);
 
 /* Whoever wished it has gone. */
 void gord_daemon_upgrade_forget(void *arg);

@@ -61,7 +61,7 @@ static void on_signal(uv_signal_t *handle, int signum)
         break;
     case SIGUSR2:
         if (!gord_stop_has_begun(&d->stop)) {
-            gord_daemon_upgrade_soon(d, &(struct gord_upgrade_wish){NULL, NULL});
+            gord_daemon_upgrade_soon(d, &(struct gord_upgrade_wish){.told = NULL});
         }
         break;
     case SIGUSR1:

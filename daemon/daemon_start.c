@@ -249,7 +249,9 @@ static int start_service(struct gord_daemon *d)
             .hide_env = d->config->hide_env,
             .reloader = {gord_daemon_reload, d},
             .upgrader = {gord_daemon_upgrade_soon, gord_daemon_upgrade_forget, d,
-                         d->from != NULL && d->from->failure[0] != '\0' ? d->from->failure : NULL},
+                         gord_daemon_awaits_ns,
+                         d->from != NULL && d->from->failure[0] != '\0' ? d->from->failure : NULL,
+                         gord_daemon_ended(d)},
             .memory = d->config->store_memory};
         result = gord_service_new(&opts, &d->service);
     }

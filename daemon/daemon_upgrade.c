@@ -2,6 +2,7 @@
 /* daemon_upgrade.c - gord hands itself over to what is installed: see daemon_inside.h, upgrade.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,6 +93,7 @@ static void on_upgrade_answered(void *arg, int result, const char *why)
 
     d->asking = NULL;
     if (result == 0) {
+        d->stop.patient = d->wish.patient;
         uv_timer_start(&d->replacing, on_replacing, 0, 0);
     }
     tell_wish(&d->wish, result, why);
@@ -128,14 +130,68 @@ void gord_daemon_upgrade_forget(void *arg)
 {
     struct gord_daemon *d = arg;
 
-    d->wish = (struct gord_upgrade_wish){NULL, NULL};
+    d->wish = (struct gord_upgrade_wish){.told = NULL};
     gord_daemon_upgrade_drop(d, "who asked for it has gone before the answer");
+}
+
+int64_t gord_daemon_awaits_ns(void *arg)
+{
+    const struct gord_daemon *d = arg;
+
+    return gord_stop_awaits_ns(d->config);
+}
+
+static void note_ends(const struct gord_ends *ends, Gor__Handover__Ends *out)
+{
+    gor__handover__ends__init(out);
+    out->cancelled = ends->cancelled;
+    out->requeued = ends->requeued;
+    out->awaited = ends->awaited;
+}
+
+static struct gord_ends ends_of(const Gor__Handover__Ends *ends)
+{
+    return (struct gord_ends){ends->cancelled, ends->requeued, ends->awaited};
+}
+
+const struct gord_upgrade_ends *gord_daemon_ended(struct gord_daemon *d)
+{
+    if (d->from == NULL || d->from->natives == NULL || d->from->scripts == NULL) {
+        return NULL;
+    }
+    d->ended = (struct gord_upgrade_ends){.natives = ends_of(d->from->natives),
+                                          .scripts = ends_of(d->from->scripts)};
+    return &d->ended;
+}
+
+static void tell_ended(const char *what, const struct gord_ends *ends)
+{
+    if (ends->cancelled + ends->requeued + ends->awaited > 0) {
+        gord_log(GORD_LOG_NOTICE, 0,
+                 "%s could not go on over that: %" PRIu64 " cancelled, %" PRIu64
+                 " queued again, %" PRIu64 " awaited to their end",
+                 what, ends->cancelled, ends->requeued, ends->awaited);
+    }
+}
+
+void gord_daemon_tell_ended(struct gord_daemon *d)
+{
+    const struct gord_upgrade_ends *ended = gord_daemon_ended(d);
+
+    if (ended != NULL) {
+        tell_ended("native jobs", &ended->natives);
+        tell_ended("scripts", &ended->scripts);
+    }
 }
 
 void gord_daemon_upgrade(struct gord_daemon *d, struct gord_handed *notes)
 {
     d->to.n_runs = notes->count;
     d->to.runs = notes->items;
+    note_ends(&d->stop.ends[GORD_NATIVE], &d->ends[0]);
+    note_ends(&d->stop.ends[GORD_LUA], &d->ends[1]);
+    d->to.natives = &d->ends[0];
+    d->to.scripts = &d->ends[1];
     int result = gord_upgrade_execute(d->upgrade, &d->to, &d->nofile);
     gord_log(GORD_LOG_ERROR, 0, "neither the new gord nor the former one can be run: %s",
              strerror(-result));

@@ -61,13 +61,26 @@ static void tell_fault(void *arg, const char *text)
     }
 }
 
+static void tell_doubt(void *arg, const char *text)
+{
+    (void)arg;
+    if (gord_log_is_journal()) {
+        gord_log(GORD_LOG_WARNING, 0, "%s", text);
+    } else {
+        fprintf(stderr, "gord: warning: %s\n", text);
+    }
+}
+
 /* gord --check-config, once everything else about it has been found right. */
 static enum gord_exit check_config(const struct gord_config *config, struct gord_faults *faults)
 {
+    struct gord_faults doubts = {.tell = tell_doubt};
+
     gord_check_config(config, faults);
     if (faults->count != 0) {
         return GORD_EXIT_USAGE;
     }
+    gord_check_doubts(config, &doubts);
     puts("ok");
     return GORD_EXIT_OK;
 }

@@ -156,6 +156,7 @@ static void take(const struct gord_reload *reload, struct gord_config *fresh,
     reload->config->file = fresh->file;
     fresh->file = file;
     apply(reload, signer);
+    gord_check_log_doubts(reload->config);
 }
 
 /* What signs webhooks from now on, read once more: NULL for nothing. */

@@ -65,6 +65,24 @@ static void on_flush(void *arg)
     }
 }
 
+/* What became of jobs that cannot go on, for the next daemon to tell. */
+static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
+{
+    struct gord_stop *stop = arg;
+    struct gord_ends *ends = &stop->ends[job->kind];
+
+    if (stop->stage == GORD_STOP_SERVING || job->kind == GORD_EXEC) {
+        return;
+    }
+    if (event->kind == GORD_EVENT_REQUEUED) {
+        ends->requeued++;
+    } else if (event->kind == GORD_EVENT_FINISHED && job->outcome == GOR__V1__OUTCOME__CANCELLED) {
+        ends->cancelled++;
+    } else if (event->kind == GORD_EVENT_FINISHED) {
+        ends->awaited++;
+    }
+}
+
 static void on_jobs_ended(void *arg)
 {
     struct gord_stop *stop = arg;
@@ -98,16 +116,31 @@ static void on_grace_over(uv_timer_t *timer)
     hurry(timer->data);
 }
 
-static uint64_t grace_ms(const struct gord_stop *stop)
+static uint64_t grace_ms(const struct gord_config *config)
 {
-    return (uint64_t)(stop->config->grace_ns / GOR_MILLISECOND) + SLACK_MS;
+    return (uint64_t)(config->grace_ns / GOR_MILLISECOND) + SLACK_MS;
+}
+
+int64_t gord_stop_keeps_ns(const struct gord_config *config)
+{
+    uint64_t last_ms = grace_ms(config) + ABANDON_MS + COMMIT_MS + CLIENTS_NS / GOR_MILLISECOND;
+
+    last_ms += config->otlp_endpoint != NULL ? GORD_EXPORT_LAST_MS : 0;
+    return (int64_t)last_ms * GOR_MILLISECOND;
+}
+
+int64_t gord_stop_awaits_ns(const struct gord_config *config)
+{
+    int64_t left_ns = config->stop_timeout_ns - gord_stop_keeps_ns(config);
+
+    return left_ns > 0 ? left_ns : 0;
 }
 
 /* What was awaited is ended now; it has its grace. */
 static void await_no_longer(struct gord_stop *stop)
 {
     stop->stage = GORD_STOP_ENDING_JOBS;
-    uv_timer_start(&stop->timer, on_grace_over, grace_ms(stop), 0);
+    uv_timer_start(&stop->timer, on_grace_over, grace_ms(stop->config), 0);
     gord_runner_wait_no_longer(stop->runner);
 }
 
@@ -142,25 +175,21 @@ void gord_stop_open(struct gord_stop *stop)
     uv_timer_init(stop->loop, &stop->beat);
     stop->timer.data = stop;
     stop->beat.data = stop;
-    stop->hook = (struct gord_bus_hook){.flush = on_flush, .arg = stop};
+    stop->hook = (struct gord_bus_hook){.applied = on_applied, .flush = on_flush, .arg = stop};
     gord_bus_follow(stop->bus, &stop->hook);
 }
 
 void gord_stop_begin(struct gord_stop *stop)
 {
-    uint64_t limit_ms = (uint64_t)(stop->config->stop_timeout_ns / GOR_MILLISECOND);
-    uint64_t last_ms = grace_ms(stop) + ABANDON_MS + COMMIT_MS + CLIENTS_NS / GOR_MILLISECOND;
-    last_ms += stop->config->otlp_endpoint != NULL ? GORD_EXPORT_LAST_MS : 0;
+    int64_t awaits_ns = gord_stop_awaits_ns(stop->config);
 
     stop->stage = GORD_STOP_AWAITING;
-    stop->ends_ns = gor_after(stop->config->stop_timeout_ns > (int64_t)last_ms * GOR_MILLISECOND
-                                  ? stop->config->stop_timeout_ns
-                                  : (int64_t)last_ms * GOR_MILLISECOND);
+    stop->ends_ns = gor_after(awaits_ns + gord_stop_keeps_ns(stop->config));
     gord_service_refuse_work(stop->service);
-    uv_timer_start(&stop->timer, on_time, limit_ms > last_ms ? limit_ms - last_ms : 0, 0);
+    uv_timer_start(&stop->timer, on_time, (uint64_t)(awaits_ns / GOR_MILLISECOND), 0);
     uv_timer_start(&stop->beat, on_beat, 0, BEAT_MS);
     if (stop->leaving) {
-        gord_runner_hand_over(stop->runner, UPGRADE_CAUSE, on_jobs_ended, stop);
+        gord_runner_hand_over(stop->runner, stop->patient, UPGRADE_CAUSE, on_jobs_ended, stop);
     } else {
         gord_runner_drain(stop->runner, STOP_CAUSE, on_jobs_ended, stop);
         if (!gord_runner_awaits(stop->runner)) {

@@ -22,9 +22,9 @@
 #include "daemon/base/config.h"
 #include "daemon/base/notify.h"
 #include "daemon/runner/bus.h"
+#include "daemon/runner/runner.h"
 
 struct gord_export;
-struct gord_runner;
 struct gord_scrape;
 struct gord_service;
 struct rpc_server;
@@ -50,6 +50,7 @@ struct gord_stop {
     struct gord_scrape *scrape; /* NULL: there is none */
     struct gord_export *export; /* the same */
     bool leaving;               /* programs are left to the next daemon; set before begin */
+    bool patient;               /* and all others are awaited; the same */
     void (*ended)(void *arg);   /* all is done */
     void *arg;
     /* Inside. */
@@ -59,7 +60,15 @@ struct gord_stop {
     uv_timer_t timer;
     uv_timer_t beat;
     struct gord_bus_hook hook;
+    struct gord_ends
+        ends[GORD_KIND_COUNT]; /* of jobs that ended while we leave, but for programs */
 };
+
+/* How long a stop awaits jobs with that configuration; 0: not at all. */
+int64_t gord_stop_awaits_ns(const struct gord_config *config);
+
+/* What is kept back of --stop-timeout for the end. */
+int64_t gord_stop_keeps_ns(const struct gord_config *config);
 
 void gord_stop_open(struct gord_stop *stop);
 

@@ -33,13 +33,13 @@ bool gord_limits_can_hold(const Gor__V1__Limits *limits, const struct gord_cgrou
         what = "io_weight";
     }
     if (limits->processes != 0 && (groups->can & GORD_CGROUP_PIDS) == 0) {
-        what = "processes";
+        what = "a number of processes (pids)";
     }
     if (limits->cpu_milli != 0 && (groups->can & GORD_CGROUP_CPU) == 0) {
-        what = "cpu_milli";
+        what = "a share of the CPUs (cpu)";
     }
     if (limits->memory_bytes != 0 && (groups->can & GORD_CGROUP_MEMORY) == 0) {
-        what = "memory_bytes";
+        what = "a size of memory (mem)";
     }
     if (what != NULL) {
         snprintf(out, bytes, "%s cannot be held for all of the job: %s", what, groups->why);

@@ -178,6 +178,16 @@ void gord_runner_queues_changed(struct gord_runner *runner);
 void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),
                        void *arg);
 
+/* What becomes of the jobs of a kind when the daemon is replaced. */
+struct gord_ends {
+    uint64_t cancelled;
+    uint64_t requeued;
+    uint64_t awaited; /* may end by themselves, or did */
+};
+
+/* What an upgrade that began now would do to what runs; programs go on, and are counted as awaited. */
+void gord_runner_plan_leave(struct gord_runner *runner, struct gord_ends out[GORD_KIND_COUNT]);
+
 /* Whether there is a job that a drain lets go on. */
 bool gord_runner_awaits(struct gord_runner *runner);
 

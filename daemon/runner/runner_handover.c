@@ -187,19 +187,17 @@ void gord_runner_take_over(struct gord_runner *runner, struct gord_handed *hande
 
 static int settle(struct gord_runner *runner, const struct gord_handed *handed)
 {
-    size_t settled = 0;
+    struct gord_swept swept = {0};
     int result = gord_runner_count_groups(runner);
 
     if (result == 0) {
-        result = gord_sweep(runner->bus, handed, &settled);
+        result = gord_sweep(runner->bus, handed, &swept);
     }
-    if (result == 0 && settled > 0) {
+    if (result == 0 && swept.lost + swept.requeued + swept.cancelled > 0) {
         gord_log(GORD_LOG_WARNING, 0,
-                 settled == 1
-                     ? "%zu job that was running when the last daemon ended is settled as lost"
-                     : "%zu jobs that were running when the last daemon ended are "
-                       "settled as lost",
-                 settled);
+                 "of jobs that were running when the last daemon ended, %zu settled as lost, %zu "
+                 "queued again, %zu cancelled as somebody had asked",
+                 swept.lost, swept.requeued, swept.cancelled);
     }
     return result;
 }

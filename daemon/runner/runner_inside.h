@@ -46,6 +46,7 @@ struct gord_runner {
     enum gord_stop_policy stop_policy;
     const char *stop_cause;    /* borrowed; while draining */
     bool leaving;              /* programs are left to the next daemon */
+    bool patient;              /* meanwhile others are awaited, whatever their policies say */
     struct gord_handed handed; /* notes of those that are */
     uint64_t handed_count;     /* how many are, with a note or not */
     bool stopped;

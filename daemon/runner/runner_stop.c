@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
@@ -59,6 +60,11 @@ static void each_running(struct gord_runner *runner,
     free(ids.items);
 }
 
+struct gord_leave_plan {
+    const struct gord_runner *runner;
+    struct gord_ends *ends; /* of each kind */
+};
+
 static enum gord_stop_policy policy_of(const struct gord_runner *runner, const struct gord_job *job)
 {
     const struct gord_spec *spec = job->body->spec;
@@ -104,6 +110,9 @@ static void stop_job(struct gord_runner *runner, struct gord_job *job, void *arg
     if (runner->leaving && job->kind == GORD_EXEC) {
         return;
     }
+    if (runner->patient) {
+        return;
+    }
     switch (policy_of(runner, job)) {
     case GORD_STOP_REQUEUE:
         requeue(runner, job);
@@ -114,6 +123,32 @@ static void stop_job(struct gord_runner *runner, struct gord_job *job, void *arg
     default: /* it may go on for now */
         break;
     }
+}
+
+static int plan_leave(void *arg, struct gord_job *job)
+{
+    const struct gord_leave_plan *plan = arg;
+    struct gord_ends *ends = &plan->ends[job->kind];
+
+    if (job->kind == GORD_EXEC) {
+        ends->awaited++;
+    } else if (job->body->cancel != NULL) {
+        ends->cancelled++;
+    } else {
+        enum gord_stop_policy policy = policy_of(plan->runner, job);
+        ends->requeued += policy == GORD_STOP_REQUEUE;
+        ends->cancelled += policy == GORD_STOP_KILL;
+        ends->awaited += policy == GORD_STOP_WAIT;
+    }
+    return 0;
+}
+
+void gord_runner_plan_leave(struct gord_runner *runner, struct gord_ends out[GORD_KIND_COUNT])
+{
+    struct gord_leave_plan plan = {runner, out};
+
+    memset(out, 0, GORD_KIND_COUNT * sizeof(*out));
+    gord_job_each_taken(gord_bus_table(runner->bus), plan_leave, &plan);
 }
 
 static int find_awaited(void *arg, struct gord_job *job)
@@ -128,10 +163,11 @@ bool gord_runner_awaits(struct gord_runner *runner)
     return gord_job_each_taken(gord_bus_table(runner->bus), find_awaited, runner) != 0;
 }
 
-void gord_runner_hand_over(struct gord_runner *runner, const char *cause,
+void gord_runner_hand_over(struct gord_runner *runner, bool patient, const char *cause,
                            void (*emptied)(void *arg), void *arg)
 {
     runner->leaving = true;
+    runner->patient = patient;
     gor_ctx_cancel_async(runner->env.leave, cause);
     gord_runner_drain(runner, cause, emptied, arg);
 }
@@ -152,8 +188,8 @@ void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emp
 static void end_awaited(struct gord_runner *runner, struct gord_job *job, void *arg)
 {
     struct gord_run *run = gord_runner_run_of(job);
+    const bool *patient = arg;
 
-    (void)arg;
     if (runner->leaving && job->kind == GORD_EXEC) {
         if (!gord_handed_has(&runner->handed, job->id) &&
             (run == NULL || gord_process_signal(&run->process, 0) == -ESRCH)) {
@@ -161,12 +197,17 @@ static void end_awaited(struct gord_runner *runner, struct gord_job *job, void *
         }
     } else if (policy_of(runner, job) == GORD_STOP_WAIT) {
         gord_runner_cancel(runner, job, runner->stop_cause, NULL);
+    } else if (*patient) {
+        stop_job(runner, job, NULL);
     }
 }
 
 void gord_runner_wait_no_longer(struct gord_runner *runner)
 {
-    each_running(runner, end_awaited, NULL);
+    bool was_patient = runner->patient;
+
+    runner->patient = false;
+    each_running(runner, end_awaited, &was_patient);
 }
 
 uint64_t gord_runner_running(const struct gord_runner *runner)

@@ -277,8 +277,22 @@ static int settle(struct gord_bus *bus, const struct left *left, const struct gr
     return result == 0 ? end_or_requeue(bus, left->id, detail) : result;
 }
 
-int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, size_t *out_settled)
+static void count(struct gord_bus *bus, uint64_t id, struct gord_swept *swept)
 {
+    const struct gord_job *job = gord_job_find(gord_bus_table(bus), id);
+
+    if (job != NULL && job->state != GOR__V1__JOB_STATE__TERMINATED) {
+        swept->requeued++;
+    } else if (job != NULL && job->outcome == GOR__V1__OUTCOME__CANCELLED) {
+        swept->cancelled++;
+    } else {
+        swept->lost++;
+    }
+}
+
+int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, struct gord_swept *out)
+{
+    struct gord_swept swept = {0};
     struct left_list left = {.handed = handed};
     struct group_list members = {0};
     int result = gord_job_each_taken(gord_bus_table(bus), collect, &left);
@@ -288,8 +302,9 @@ int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, size_t *o
     }
     for (size_t i = 0; i < left.count && result == 0; i++) {
         result = settle(bus, &left.items[i], &members);
+        count(bus, left.items[i].id, &swept);
     }
-    *out_settled = left.count;
+    *out = swept;
     free(left.items);
     free(members.items);
     return result;

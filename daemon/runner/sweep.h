@@ -12,12 +12,18 @@
 
 struct gord_handed;
 
+/* What became of them. */
+struct gord_swept {
+    size_t lost;
+    size_t requeued;
+    size_t cancelled; /* as somebody had asked */
+};
+
 /* Every job that the table has as started, but for those of `handed` (NULL: none), is queued again if it wants that, else it ends as LOST, or
  * as CANCELLED if that had been asked for; the process group of each is killed if it
  * is surely the job's: its leader is the process recorded, by pid and start time, or the leader is
- * gone and a member carries the job's id in its environment. 0 with the number of jobs
- * settled, or -ENOMEM. */
-int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, size_t *out_settled);
+ * gone and a member carries the job's id in its environment. 0 with their numbers in *out, or -ENOMEM. */
+int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, struct gord_swept *out);
 
 /* What asked for the end of a job that runs, on record; a reference for the caller; NULL: nobody has. The
  * reader's errors. */

@@ -231,8 +231,8 @@ static bool is_right(struct gord_service *service, const char *where, const Gor_
         return false;
     }
     if (!can_hold(service, spec, error, sizeof(error))) {
-        return gord_refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.limits are strict: %s",
-                           where, error);
+        return gord_refuse(out_why, WIRE_FAILED_PRECONDITION,
+                           "%sspec.exec.limits: strict ones must hold, but %s", where, error);
     }
     if (!can_gain(service, spec, error, sizeof(error))) {
         return gord_refuse(out_why, WIRE_FAILED_PRECONDITION, "%sspec.exec.new_privs is ALLOW: %s",

@@ -489,6 +489,11 @@ static void preview_spec(struct gord_service *service, struct rpc_call *call,
         gord_refusal_tell(call, &why);
         return;
     }
+    if (request->from_ns == 0 && gord_cron_future(&entry, why.text, sizeof(why.text)) != 0) {
+        gord_refusal_tell(call, &why);
+        gord_zone_free(zone);
+        return;
+    }
     preview(call, &entry, request->spec->zone, request);
     gord_zone_free(zone);
 }

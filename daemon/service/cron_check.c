@@ -150,15 +150,14 @@ static int check_job(const Gor__V1__CronSpec *spec, char *error, size_t bytes)
     return 0;
 }
 
-/* Does it ever fire? */
-static int check_future(const struct gord_cron_entry *entry, char *error, size_t bytes)
+int gord_cron_future(const struct gord_cron_entry *entry, char *error, size_t error_bytes)
 {
     int64_t at;
 
     if (gord_cron_entry_next(entry, gord_event_clock() / SECOND_NS, &at) == 0) {
         return 0;
     }
-    return gord_check_refuse(error, bytes,
+    return gord_check_refuse(error, error_bytes,
                              entry->end_s != 0
                                  ? "spec.end_ns comes before its first fire: it would never fire"
                                  : "spec.expr: there is no such day within nine years");
@@ -204,7 +203,7 @@ static int check(struct gord_service *service, const Gor__V1__CronSpec *spec, en
         result = check_whole(service, spec, out_why->text, sizeof(out_why->text));
     }
     if (result == 0 && reach == WHOLE) {
-        result = check_future(&entry, out_why->text, sizeof(out_why->text));
+        result = gord_cron_future(&entry, out_why->text, sizeof(out_why->text));
     }
     gord_zone_free(zone);
     return result;

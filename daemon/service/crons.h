@@ -96,4 +96,7 @@ int gord_cron_times(const Gor__V1__CronSpec *spec, int64_t anchor_s,
                     struct gord_cron_entry *out_entry, struct gord_zone **out_zone, char *error,
                     size_t error_bytes);
 
+/* Does it fire at all from now on? -EINVAL with a sentence as above. */
+int gord_cron_future(const struct gord_cron_entry *entry, char *error, size_t error_bytes);
+
 #endif

@@ -69,6 +69,7 @@ static const struct rule rules[] = {
     {"Runtime/GetGomaxprocs", GORD_ROLE_VIEWER, false},
     {"Runtime/Goroutines", GORD_ROLE_OPERATOR, false},
     {"Runtime/Inspect", GORD_ROLE_OPERATOR, false},
+    {"Runtime/PlanUpgrade", GORD_ROLE_VIEWER, false},
     {"Runtime/Reload", GORD_ROLE_ADMIN, false},
     {"Runtime/SetGomaxprocs", GORD_ROLE_ADMIN, false},
     {"Runtime/Stats", GORD_ROLE_VIEWER, false},

@@ -164,6 +164,8 @@ static const struct rpc_method methods[] = {
      gord_runtime_reload, NULL, NULL},
     {"/gor.v1.Runtime/Upgrade", RPC_UNARY, MESSAGE(upgrade_request), MESSAGE(upgrade_reply), SMALL,
      gord_runtime_upgrade, NULL, NULL},
+    {"/gor.v1.Runtime/PlanUpgrade", RPC_UNARY, MESSAGE(plan_upgrade_request),
+     MESSAGE(plan_upgrade_reply), SMALL, gord_runtime_plan_upgrade, NULL, NULL},
 };
 
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)

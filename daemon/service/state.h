@@ -229,5 +229,6 @@ GORD_METHOD(gord_runtime_version);
 GORD_METHOD(gord_runtime_surroundings);
 GORD_METHOD(gord_runtime_reload);
 GORD_METHOD(gord_runtime_upgrade);
+GORD_METHOD(gord_runtime_plan_upgrade);
 
 #endif

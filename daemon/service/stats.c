@@ -169,6 +169,7 @@ GORD_METHOD(gord_runtime_version)
 {
     struct gord_service *service = user;
     Gor__V1__VersionReply reply = GOR__V1__VERSION_REPLY__INIT;
+    Gor__V1__UpgradeEnds natives, scripts;
 
     (void)message;
     reply.version = (char *)(uintptr_t)GOR_VERSION;
@@ -181,5 +182,11 @@ GORD_METHOD(gord_runtime_version)
     reply.started_ns = service->started_ns;
     const char *failure = service->upgrader.failure;
     reply.upgrade_failure = (char *)(uintptr_t)(failure != NULL ? failure : "");
+    if (service->upgrader.ended != NULL) {
+        gord_upgrade_ends_fill(&service->upgrader.ended->natives, &natives);
+        gord_upgrade_ends_fill(&service->upgrader.ended->scripts, &scripts);
+        reply.natives_ended = &natives;
+        reply.scripts_ended = &scripts;
+    }
     rpc_call_reply(call, &reply.base);
 }

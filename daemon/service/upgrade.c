@@ -35,8 +35,36 @@ static void on_gone(struct rpc_call *call, enum wire_status why, void *user)
 GORD_METHOD(gord_runtime_upgrade)
 {
     struct gord_service *service = user;
+    const Gor__V1__UpgradeRequest *request = (const Gor__V1__UpgradeRequest *)message;
+
+    rpc_call_on(call, NULL, on_gone, service);
+    service->upgrader.upgrade(
+        service->upgrader.arg,
+        &(struct gord_upgrade_wish){.patient = request->await, .told = on_told, .user = call});
+}
+
+void gord_upgrade_ends_fill(const struct gord_ends *ends, Gor__V1__UpgradeEnds *out)
+{
+    gor__v1__upgrade_ends__init(out);
+    out->cancelled = ends->cancelled;
+    out->requeued = ends->requeued;
+    out->awaited = ends->awaited;
+}
+
+GORD_METHOD(gord_runtime_plan_upgrade)
+{
+    struct gord_service *service = user;
+    Gor__V1__PlanUpgradeReply reply = GOR__V1__PLAN_UPGRADE_REPLY__INIT;
+    Gor__V1__UpgradeEnds natives, scripts;
+    struct gord_ends ends[GORD_KIND_COUNT];
 
     (void)message;
-    rpc_call_on(call, NULL, on_gone, service);
-    service->upgrader.upgrade(service->upgrader.arg, &(struct gord_upgrade_wish){on_told, call});
+    gord_runner_plan_leave(service->runner, ends);
+    gord_upgrade_ends_fill(&ends[GORD_NATIVE], &natives);
+    gord_upgrade_ends_fill(&ends[GORD_LUA], &scripts);
+    reply.programs = ends[GORD_EXEC].awaited;
+    reply.natives = &natives;
+    reply.scripts = &scripts;
+    reply.await_ns = service->upgrader.awaits_ns(service->upgrader.arg);
+    rpc_call_reply(call, &reply.base);
 }

@@ -195,7 +195,7 @@ TEST(limits_say_what_holds_them)
     limits.memory_bytes = 1 << 20;
     limits.processes = 3;
     CHECK(!gord_limits_can_hold(&limits, &groups, why, sizeof(why)));
-    CHECK_STR(why, "memory_bytes cannot be held for all of the job: because");
+    CHECK_STR(why, "a size of memory (mem) cannot be held for all of the job: because");
     CHECK_EQ(gord_limits_address_space(&limits, &groups), 1 << 20);
     CHECK_STR(gord_limits_text(&spec, &groups, getpid(), text),
               "limits: memory 1048576 as address space of each process, cpu 1.5 by its control "

@@ -91,6 +91,38 @@ class Words(unittest.TestCase):
         for line in (1, 2, 3):
             self.assertTrue(any(fault.startswith(f"gord: {self.path}:{line}: ") for fault in faults))
 
+    def test_check_warns_of_a_stop_that_awaits_nothing(self):
+        self.write("stop-timeout = 8s\nstop-policy = wait\n")
+        result = gord("--config", self.path, "--check-config")
+        self.assertEqual((result.returncode, result.stdout), (0, "ok\n"))
+        self.assertEqual(result.stderr, f"gord: warning: {self.path}:1: stop-timeout is 8s, but a "
+                         "stop keeps 15s back for its end (10s, and the grace of 5s): no job is "
+                         "awaited, though stop-policy says so; give more than 15s\n")
+        for words, told in ((("--grace", "80s"), "give more than 1m30s"),
+                            (("--stop-timeout", "15s"), "also if its on-stop says so"),
+                            (("--stop-timeout", "15100ms"), None),
+                            (("--stop-timeout", "16s", "--otlp-endpoint", "http://127.0.0.1:1"),
+                             "keeps 17s back for its end (12s,")):
+            self.write("")
+            result = gord("--config", self.path, "--check-config", *words)
+            self.assertEqual((result.returncode, result.stdout), (0, "ok\n"), result.stderr)
+            if told is None:
+                self.assertEqual(result.stderr, "")
+            else:
+                self.assertIn(told, result.stderr)
+
+    def test_start_and_reload_warn_of_a_stop_that_awaits_nothing(self):
+        self.write("stop-timeout = 8s\n")
+        gord, client = gor_e2e.begin_gord(self, f"--config={self.path}")
+        text = "no job is awaited"
+        self.assertEqual(gord.stderr().count(text), 1)
+        self.write("stop-timeout = 9s\n")
+        client.runtime("Reload")
+        self.assertEqual(gord.stderr().count(text), 2)
+        self.write("stop-timeout = 80s\n")
+        client.runtime("Reload")
+        self.assertEqual(gord.stderr().count(text), 2)
+
     def test_check_looks_into_certificates(self):
         for name in ("cert", "key"):
             with open(os.path.join(self.folder, name), "w", encoding="utf-8") as file:

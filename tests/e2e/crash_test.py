@@ -148,6 +148,7 @@ class Recovery(unittest.TestCase):
         jobs = client.wait(running, native, other)
         settled = time.monotonic() - started
         self.assertEqual([j.outcome for j in jobs], [e2e.LOST] * 3)
+        self.assertIn("3 settled as lost, 0 queued again, 0 cancelled", gord.stderr())
         self.assertIn("processes were killed", jobs[0].detail)
         self.assertTrue(select.select([leader], [], [], e2e.PATIENCE)[0], "it lives on")
         os.close(leader)

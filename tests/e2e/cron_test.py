@@ -3,6 +3,7 @@
 
 import datetime
 import os
+import re
 import sqlite3
 import unittest
 
@@ -280,6 +281,15 @@ class Crons(e2e.GordTest):
         shown = self.gorctl("next", "30 2 * * sun", "--zone", "Europe/Berlin", "-n", "3")
         self.assertEqual(len(shown.text.splitlines()), 4, shown)
         self.assertIn("Sun ", shown.text)
+        by_tz = self.gorctl("next", "30 2 * * sun", "--tz", "Europe/Berlin", "-n", "3")
+        self.assertEqual(re.findall(r"\d{4}-.*?\+\d{4}", by_tz.text),
+                         re.findall(r"\d{4}-.*?\+\d{4}", shown.text))
+        for words in (("0 0 31 2 *",), ("@daily", "--end", "2026-01-01 00:00")):
+            told = [self.gorctl(*how, *words, *rest)
+                    for how, rest in ((("next",), ()), (("add", "never"), ("--", "true")))]
+            self.assertEqual([result.code for result in told], [ctl.USAGE] * 2)
+            self.assertEqual(told[0].err, told[1].err)
+            self.assertRegex(told[0].err, b"no such day|would never fire")
         self.assertIn("DUE", self.gorctl("next", "@daily", "--jitter", "1h").text)
         self.assertEqual(len(self.gorctl("next", "@daily", "--json").json["times"]), 5)
 

@@ -531,6 +531,12 @@ class Numbers(ctl.GorctlTest):
                 self.assertTrue(own.startswith(f"Usage: gorctl {name}"), own)
                 self.assertEqual(own, self.ok("help", name).text)
                 self.assertEqual(own, self.ok(name, "-h").text)
+        for words in (("cron", "add"), ("daemon", "upgrade")):
+            own = self.ok(*words, "--help").text
+            self.assertTrue(own.startswith("Usage: gorctl " + " ".join(words)), own)
+            self.assertEqual(own, self.ok("help", *words).text)
+        self.refused(ctl.USAGE, "there is no `cron nosuch`", "help", "cron", "nosuch")
+        self.assertEqual(self.ok("help", "ls", "x").text, self.ok("ls", "--help").text)
         for code in ("124", "128+N", "79", "80", "81", "82", "64", "66", "69", "75", "77"):
             self.assertIn(code, text)
 

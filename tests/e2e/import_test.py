@@ -133,7 +133,12 @@ class Import(ImportTest):
         after = self.client.exec("true", held=True, after=[self.client.message(
             "AnyOf", of=[self.client.message("Dependency", id=held)])])
         self.addCleanup(self.client.jobs, "Cancel", ids=[held, after])
-        hidden = self.ok("export", "--jobs-only", "--from-id", str(held)).lines
+        told = self.gorctl("export", "--jobs-only", "--from-id", str(held))
+        self.assertEqual(told.code, 0, told)
+        self.assertEqual(told.err, b"gorctl: values of secrets are hidden, and import refuses what "
+                         b"needs them to run (jobs: 1, entries of the calendar: 0); --reveal exports "
+                         b"them\n")
+        hidden = told.lines
         shown = self.ok("export", "--jobs-only", "--reveal", "--from-id", str(held)).lines
         gord, client = self.other()
         done = self.into(gord, self.file(hidden), code=ctl.USAGE)

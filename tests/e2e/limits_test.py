@@ -111,8 +111,10 @@ class Rlimits(ctl.GorctlTest):
 
     def test_strict_limits_that_cannot_be_held_are_refused(self):
         for limit in ("mem=1G", "cpu=1", "pids=5"):
-            self.refused(ctl.USAGE, "control groups are off", "submit", "--limit", limit,
-                         "--limit-strict", "true")
+            told = self.refused(ctl.USAGE, "control groups are off", "submit", "--limit", limit,
+                                "--limit-strict", "true")
+            self.assertRegex(told.err.decode(), r"gorctl: --limit: strict ones must hold, but a "
+                             rf".* \({limit.partition('=')[0]}\) cannot be held for all of the job")
         job_id = self.submit("--limit", "nofile=50", "--limit-strict", "true")
         self.assertEqual(self.client.wait(job_id).outcome, e2e.SUCCEEDED)
         # The kernel refuses more descriptors than fs.nr_open.

@@ -273,6 +273,17 @@ class Refused(LuaTest):
 class Gorctl(LuaTest):
     options = ("--grace", "200ms")
 
+    def test_the_script_of_the_readme_runs_as_it_stands_there(self):
+        with open(os.path.join(e2e.SOURCE, "README.md"), encoding="utf-8") as file:
+            path, month = re.search(r"^\$ gorctl lua (\S+) (\S+)", file.read(), re.M).groups()
+        path = os.path.join(e2e.SOURCE, path)
+        self.assertEqual(self.ok("run", "--lua", path, month).text,
+                         f"{month}: 30 days, 30 reports\n")
+        done = self.gorctl("run", "--lua", path, "2028-02")
+        self.assertIn(b"2028-02: 29 days", done.out)
+        done = self.gorctl("run", "--lua", path, "soon")
+        self.assertEqual((done.code, done.err), (64, b"'soon' is no month; write 2026-11\n"))
+
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory(prefix="gor-lua-")
         self.file = os.path.join(self.folder.name, "some.lua")

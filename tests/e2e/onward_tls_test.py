@@ -137,7 +137,7 @@ class ByCertificate(OverTls, onward_test.Onward):
             self.assertEqual(done.code, 0, done)
             self.gord.options = [*self.gord.options, "--tls-crl", self.file("ca.crl")]
         self.restart(revoke)
-        self.refused(wait, "no secure connection", "revoked")
+        self.refused(wait, "no secure connection", "revoked", "`gorctl tls client`")
 
 
 class ByToken(OverTls, onward_test.Onward):

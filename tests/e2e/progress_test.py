@@ -93,6 +93,19 @@ class Progress(ctl.GorctlTest):
         self.refused(ctl.USAGE, "GOR_PROGRESS_FD", "progress", "42")
         self.refused(ctl.USAGE, "how far", "progress")
 
+    def test_gorctl_progress_takes_shares_only_for_numbers(self):
+        for words, shown in ((("2",), (2, 100, "")), (("0.5", "x"), (5, 1000, "x")),
+                             (("100%",), (100, 100, "")), (("0/7",), (0, 7, "")),
+                             (("half", "2024"), (0, 0, "half 2024")), (("-",), (0, 0, "-"))):
+            job = self.client.wait(self.client.exec(*ctl.command("progress", "--", *words)))
+            self.assertEqual((job.progress.done, job.progress.total, job.progress.text), shown,
+                             self.client.logs(job.id))
+        for word in ("2024", "100.5", "101%", "-1", "8/7", "1/0", "1.5/2", "1/2/3", "5%%"):
+            job = self.client.wait(self.client.exec(*ctl.command("progress", "--", word)))
+            self.assertEqual(job.exit_code, ctl.USAGE, word)
+            self.assertFalse(job.HasField("progress"), word)
+            self.assertIn(f"'{word}' is no share".encode(), self.client.logs(job.id))
+
     def test_watch_shows_it_when_asked(self):
         gate = self.gate()
         job_id = self.shell(TELL_AND_WAIT, gate)

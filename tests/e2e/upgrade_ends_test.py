@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""gorctl daemon upgrade: what lives within the daemon ends with it, which is told before and after."""
+
+import json
+import os
+import pty
+import subprocess
+import unittest
+
+import gor_e2e as e2e
+import gorctl_e2e
+from upgrade_test import REQUEUE, WAIT, UpgradedGord, gorctl
+
+SCRIPT = b"sleep(1000)"
+
+
+class UpgradeEnds(unittest.TestCase):
+    def begin(self, *options):
+        self.gord, self.client = e2e.begin_gord(self, *options, kind=UpgradedGord)
+
+    def again(self):
+        self.client.close()
+        self.client = self.gord.client()
+        self.addCleanup(self.client.close)
+
+    def native(self, **fields):
+        job = self.client.native("builtin.sleep", "1000s", **fields)
+        self.client.wait_state(job, e2e.WAITING)
+        return job
+
+    def script(self, **fields):
+        spec = self.client.message("JobSpec", **fields)
+        spec.lua.script = SCRIPT
+        job = self.client.submit(spec)
+        self.client.wait_state(job, e2e.WAITING)
+        return job
+
+    def upgrade(self, *args):
+        return gorctl("daemon", "upgrade", *args, GOR_HOST=self.gord.socket)
+
+    def test_without_yes_it_is_told_and_nothing_is_done(self):
+        self.begin()
+        program = self.client.exec("sleep", "1000")
+        self.client.wait_process(program)
+        jobs = [self.native(), self.native(on_stop=REQUEUE), self.script(on_stop=WAIT)]
+        done = self.upgrade()
+        self.assertEqual((done.returncode, done.stdout), (gorctl_e2e.USAGE, ""), done.stderr)
+        self.assertEqual(done.stderr,
+                         "what runs within the daemon ends with it (programs that go on: 1):\n"
+                         "  native jobs: 1 cancelled, 1 queued again\n"
+                         "  scripts: 1 awaited for up to 1m05s, then cancelled\n"
+                         "gorctl: nothing was done; say --yes if you mean it, or --wait to let "
+                         "them end first\n")
+        for job in jobs:
+            self.assertEqual(self.client.get(job).state, e2e.WAITING)
+
+    def test_on_a_terminal_it_asks(self):
+        self.begin()
+        job = self.native()
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        for answer, code in ((b"n\n", gorctl_e2e.USAGE), (b"y\n", 0)):
+            os.write(ours, answer)
+            done = subprocess.run(gorctl_e2e.command("daemon", "upgrade"), stdin=theirs, text=True,
+                                  env=gorctl_e2e.environment(self.gord.socket), check=False,
+                                  capture_output=True)
+            self.assertIn("Go on? [y/N]", done.stderr)
+            self.assertEqual(done.returncode, code, done.stderr)
+            if code != 0:
+                self.assertEqual(self.client.get(job).state, e2e.WAITING)
+        os.close(theirs)
+        self.again()
+        self.assertEqual(self.client.get(job).detail, "daemon is being replaced")
+
+    def test_with_yes_what_ended_is_told_afterwards(self):
+        self.begin()
+        jobs = [self.native(), self.native(on_stop=REQUEUE), self.script()]
+        done = self.upgrade("--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"\Agord \S+, process \d+ -> gord \S+, process \d+\n"
+                         r"native jobs: 1 cancelled, 1 queued again\nscripts: 1 cancelled\n\Z")
+        self.assertIn("native jobs could not go on over that: 1 cancelled, 1 queued again, 0 awaited",
+                      self.gord.stderr())
+        self.again()
+        self.assertEqual(self.client.get(jobs[0]).outcome, e2e.CANCELLED)
+        self.client.wait_state(jobs[1], e2e.WAITING)  # it runs again
+        done = self.upgrade("--yes", "--json")
+        told = json.loads(done.stdout)
+        self.assertEqual((told["plan"]["natives"]["requeued"], told["plan"]["programs"]), (1, 0))
+        self.assertEqual(told["now"]["natives_ended"],
+                         {"cancelled": 0, "requeued": 1, "awaited": 0})
+
+    def test_with_wait_they_may_end_by_themselves(self):
+        self.begin()
+        job = self.native()
+        process = subprocess.Popen(gorctl_e2e.command("daemon", "upgrade", "--wait"), text=True,
+                                   env=gorctl_e2e.environment(self.gord.socket),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        e2e.until(lambda: "becoming what is installed" in self.gord.stderr())
+        self.assertEqual(self.client.get(job).state, e2e.WAITING)  # its policy would have ended it
+        self.client.jobs("Cancel", ids=[job], cause="enough")
+        out, err = process.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn("awaited for up to 1m05s", err)
+        self.assertIn("native jobs: 1 cancelled\n", out)
+        self.again()
+        self.assertIn("enough", self.client.get(job).detail)
+
+    def test_with_wait_and_when_time_is_over_policies_count(self):
+        self.begin("--stop-timeout", "10200ms", "--grace", "100ms")
+        jobs = [self.native(), self.native(on_stop=REQUEUE)]
+        done = self.upgrade("--wait")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("awaited for up to 100ms", done.stderr)
+        self.assertIn("native jobs: 1 cancelled, 1 queued again\n", done.stdout)
+        self.again()
+        self.assertEqual(self.client.get(jobs[0]).detail, "daemon is being replaced")
+        self.client.wait_state(jobs[1], e2e.WAITING)
+
+    def test_wait_without_time_for_it_is_refused(self):
+        self.begin("--stop-timeout", "8s")
+        done = self.upgrade("--wait")
+        self.assertEqual(done.returncode, gorctl_e2e.USAGE)
+        self.assertIn("--stop-timeout leaves no time", done.stderr)
+        done = self.upgrade()  # nothing ends with it
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+if __name__ == "__main__":
+    e2e.main()
