@@ -3,7 +3,9 @@
 gaps."""
 
 import os
+import signal
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -128,6 +130,56 @@ class Output(ctl.GorctlTest):
             self.assertStatus(INVALID, self.client.submit, spec, text="output_max_bytes")
         self.refused(ctl.USAGE, "--output-max: '3 apples' is not a size", "submit",
                      "--output-max", "3 apples", "true")
+
+
+class Outrun(ctl.GorctlTest):
+    """A run whose output comes faster than it can be shown is no success."""
+
+    options = ("--log-cap", "64K")
+    STEP = 2 << 20
+
+    def outrun(self, end, **where):
+        """A run that is stopped while its job writes much, twice: its exit code, what came."""
+        folder = tempfile.mkdtemp(dir=self.gord.folder)
+        fifos = [os.path.join(folder, name) for name in ("steps", "done")]
+        for fifo in fifos:
+            os.mkfifo(fifo)
+        script = (f"exec 3<steps 4>done; while read word <&3; do head -c {self.STEP} /dev/zero; "
+                  f"echo $word; echo >&4; done; {end}")
+        run = self.start("run", "-C", folder, "sh", "-c", script, stdout=subprocess.PIPE, **where)
+        out = b""
+        with open(fifos[0], "w", encoding="ascii") as steps, open(fifos[1], "rb") as done:
+            for word in ("once", "twice"):
+                run.send_signal(signal.SIGSTOP)
+                steps.write(word + "\n")
+                steps.flush()
+                done.readline()
+                run.send_signal(signal.SIGCONT)
+                while word.encode() + b"\n" not in out:
+                    out += os.read(run.stdout.fileno(), 1 << 16)
+        out += run.stdout.read()
+        run.stdout.close()
+        return run.wait(e2e.PATIENCE), out
+
+    def test_a_success_without_all_its_output_ends_with_74_and_one_summary(self):
+        with tempfile.TemporaryFile() as err:
+            code, out = self.outrun("exit 0", stderr=err)
+            err.seek(0)
+            lines = err.read().decode().splitlines()
+        self.assertEqual((code, len(lines)), (ctl.OUTPUT, 2), lines)
+        self.assertIn("bytes of output are missing here", lines[0])
+        missing = 2 * self.STEP + len("once\ntwice\n") - len(out)
+        self.assertRegex(lines[1], f"job [0-9]+: {missing} bytes of its output are missing: .*"
+                                   "--output-max.*--log-cap.*write to a file")
+
+    def test_a_failure_keeps_its_code_and_remarks_stand_where_bytes_are_missing(self):
+        code, out = self.outrun("exit 3", stderr=subprocess.STDOUT)
+        self.assertEqual(code, 3)
+        places = out.count(b"bytes of output are missing here")
+        self.assertGreaterEqual(places, 2)
+        for part in out.split(b"bytes of output are missing here")[1:]:
+            self.assertIn(b"\0", part)  # amid the output
+        self.assertEqual(out.count(b"bytes of its output are missing: "), 1)
 
 
 class Tail(ctl.GorctlTest):
