@@ -27,9 +27,11 @@ static const char doc[] =
     "stderr, and gorctl ends with its exit code.\v"
     "Ctrl-C once leaves the job running and says how to come back; twice cancels\n"
     "it.\n"
-    "The job never waits for us: of output beyond --output-max (64M if nobody says)\n"
-    "that we have not taken in time the middle is lost. A remark on stderr says how\n"
-    "much; the exit code does not. For much data have the job write to a file.\n"
+    "A program waits for us as for any other pipe, so that all of its output comes out\n"
+    "here. Functions and scripts do not, and a program no more once it is to end: of\n"
+    "what is beyond --output-max then (64M if nobody says) the middle can be lost. If\n"
+    "so the last line on stderr says how much, and of a job that succeeded the exit\n"
+    "code is 74.\n"
     "\n"
     "Examples:\n"
     "  gorctl run make test\n"
@@ -96,10 +98,60 @@ static int watch_to_the_end(struct gorctl *ctl, uint64_t id)
     return code;
 }
 
+/* Bytes of its output that did not come here. Exactly, however they were lost, if it ran but once; what
+ * runs before the last one wrote is not told with the job. */
+static uint64_t count_missing(const Gor__V1__Job *job, const struct gorctl_came *came)
+{
+    uint64_t written = job->stdout_bytes + job->stderr_bytes;
+
+    if (job->attempt > 0 || job->losses > 0) {
+        return came->missing;
+    }
+    return written > came->bytes ? written - came->bytes : 0;
+}
+
+static void tell_missing(uint64_t id, uint64_t missing, const struct gorctl_came *came)
+{
+    if (came->missing > 0) {
+        gorctl_say(
+            "job %" PRIu64 ": %" PRIu64 " bytes of its output are missing: what is beyond its "
+            "cap (--output-max, else the daemon's --log-cap) was dropped before we could read "
+            "it; give a greater --output-max, or have the job write to a file",
+            id, missing);
+    } else {
+        gorctl_say(
+            "job %" PRIu64 ": %" PRIu64 " bytes of its output are missing: the daemon could "
+            "not keep them, or could not read them again; its log says why. Is the disk full? "
+            "`gorctl doctor`",
+            id, missing);
+    }
+}
+
+/* Its exit code; who takes its output for all that it wrote must not be told of a success if it is not. */
+static int end_of_job(struct gorctl *ctl, uint64_t id, const struct gorctl_came *came)
+{
+    Gor__V1__WaitReply *reply;
+    int code = gorctl_await(ctl, id, &reply);
+    if (code != GORCTL_EXIT_OK) {
+        return code;
+    }
+    gorctl_say_how_it_ended(reply->jobs[0]);
+    code = gorctl_exit_of_job(reply->jobs[0]);
+    uint64_t missing = count_missing(reply->jobs[0], came);
+    wire_decoded_free(&reply->base);
+    if (missing > 0) {
+        tell_missing(id, missing, came);
+        code = code != GORCTL_EXIT_OK ? code : GORCTL_EXIT_OUTPUT;
+    }
+    return code;
+}
+
 static int follow_to_the_end(struct gorctl *ctl, uint64_t id, const struct gorctl_spec *spec,
                              bool raw)
 {
-    struct gorctl_follow follow = {.id = id, .follow = true, .raw = raw};
+    struct gorctl_came came = {0};
+    struct gorctl_follow follow = {
+        .id = id, .follow = true, .holds = true, .raw = raw, .out_came = &came};
     bool is_array = spec->ask.array != NULL, feeds = gorctl_spec_takes_input(spec);
     struct gorctl_leave *leave = gorctl_leave_start(ctl, id);
     struct gorctl_feed *feed = feeds ? gorctl_feed_start(ctl, id, STDIN_FILENO) : NULL;
@@ -108,7 +160,7 @@ static int follow_to_the_end(struct gorctl *ctl, uint64_t id, const struct gorct
     gorctl_leave_stop(leave);
     /* An output that cannot be shown has been told; how the job ends is asked for all the same. */
     if (code == GORCTL_EXIT_OK || code == GORCTL_EXIT_INTERNAL) {
-        return gorctl_await_code(ctl, id);
+        return is_array ? gorctl_await_code(ctl, id) : end_of_job(ctl, id, &came);
     }
     if (code != GORCTL_EXIT_DETACHED) {
         gorctl_say("job %" PRIu64 " was handed in; `gorctl wait %" PRIu64 "` tells how it ends", id,
@@ -120,7 +172,8 @@ static int follow_to_the_end(struct gorctl *ctl, uint64_t id, const struct gorct
 static int run_job(struct gorctl *ctl, const struct gorctl_spec *spec, bool raw)
 {
     Gor__V1__SubmitReply *reply;
-    int code = gorctl_submit(ctl, spec, false, &reply);
+    int code = gorctl_submit(
+        ctl, spec, spec->ask.array != NULL ? GORCTL_SUBMIT : GORCTL_SUBMIT_FOLLOWS, &reply);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

@@ -86,7 +86,8 @@ void gorctl_exit_list(FILE *out)
           "  66   no such job, or no such input file\n"
           "  69   no daemon answers\n"
           "  70   internal error\n"
-          "  74   standard output could not be written\n"
+          "  74   standard output could not be written; run: the job succeeded, but not\n"
+          "       all of its output came out here\n"
           "  75   refused for now; the same command may succeed later\n"
           "  77   permission denied\n",
           out);

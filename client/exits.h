@@ -20,7 +20,7 @@ enum gorctl_exit {
     GORCTL_EXIT_NOT_FOUND = 66,  /* no such job, or no such input file */
     GORCTL_EXIT_NO_DAEMON = 69,  /* nobody answers at the address */
     GORCTL_EXIT_INTERNAL = 70,   /* a fault of gorctl's or of gord's */
-    GORCTL_EXIT_OUTPUT = 74,     /* standard output could not be written */
+    GORCTL_EXIT_OUTPUT = 74,     /* standard output could not be written, or not all of it */
     GORCTL_EXIT_REFUSED = 75,    /* not now: store full, queue full, daemon stopping; try later */
     GORCTL_EXIT_DENIED = 77,     /* not allowed */
     GORCTL_EXIT_CANCELLED = 79,  /* the job was cancelled */

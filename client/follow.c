@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/alloc.h"
@@ -32,7 +33,9 @@ struct follower {
     const struct gorctl_follow *what;
     Gor__V1__LogsRequest request; /* for what comes next */
     struct outlet outlets[2];     /* our stdout, our stderr */
-    bool broken_pipe;             /* whoever read our stdout has gone */
+    struct gorctl_came came;
+    bool together;    /* our stdout and stderr go to the same place */
+    bool broken_pipe; /* whoever read our stdout has gone */
 };
 
 /* ---------------------------------------------------------------- output */
@@ -102,6 +105,25 @@ static void put_remark(struct follower *follower, const Gor__V1__LogChunk *chunk
     free(text);
 }
 
+/* Should the daemon's remark about missing bytes be shown? Those of a job that outruns us are many. */
+static bool is_to_be_told(struct follower *follower, const Gor__V1__LogChunk *chunk)
+{
+    if (chunk->missing_bytes == 0) {
+        return true;
+    }
+    follower->came.missing += chunk->missing_bytes;
+    follower->came.places++;
+    return follower->came.places == 1 || follower->together;
+}
+
+static void tell_all_missing(const struct follower *follower)
+{
+    if (follower->came.places > 1) {
+        gorctl_say("in all %llu bytes of output are missing, in %u places",
+                   (unsigned long long)follower->came.missing, follower->came.places);
+    }
+}
+
 static void put_output(struct follower *follower, const Gor__V1__LogChunk *chunk)
 {
     bool is_stderr = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDERR;
@@ -149,6 +171,8 @@ static bool on_chunk(const ProtobufCMessage *message, void *user)
     }
     bool is_stdout = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDOUT;
     bool is_stderr = chunk->stream == GOR__V1__LOG_CHUNK__STREAM__STDERR;
+    bool told = is_to_be_told(follower, chunk);
+    follower->came.bytes += is_stdout || is_stderr ? chunk->data.len : 0;
     if ((is_stderr && follower->what->only_stdout) || (is_stdout && follower->what->only_stderr)) {
         return true;
     }
@@ -156,7 +180,7 @@ static bool on_chunk(const ProtobufCMessage *message, void *user)
         put_json(follower, chunk);
     } else if (is_stdout || is_stderr) {
         put_output(follower, chunk);
-    } else {
+    } else if (told) {
         put_remark(follower, chunk);
     }
     show_bar_again(follower, chunk);
@@ -177,8 +201,17 @@ static void put_held_back(struct follower *follower)
 
 /* --------------------------------------------------------------- streams */
 
+static bool go_together(int a, int b)
+{
+    struct stat first, second;
+
+    return fstat(a, &first) == 0 && fstat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
 static void open_outlets(struct follower *follower)
 {
+    follower->together = go_together(STDOUT_FILENO, STDERR_FILENO);
     for (int i = 0; i < 2; i++) {
         int fd = i == 0 ? STDOUT_FILENO : STDERR_FILENO;
         follower->outlets[i].terminal = isatty(fd) == 1;
@@ -200,6 +233,7 @@ static void make_request(const struct gorctl_follow *follow, Gor__V1__LogsReques
     out_request->id = follow->id;
     out_request->offset = follow->offset;
     out_request->follow = follow->follow;
+    out_request->holds = follow->holds;
     out_request->tail_lines = follow->lines;
     out_request->since_ns = follow->since_ns;
     out_request->with_position = true;
@@ -232,6 +266,11 @@ int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow)
     gorctl_bar_stop(ctl);
     put_held_back(&follower);
     close_outlets(&follower);
+    if (follow->out_came != NULL) {
+        *follow->out_came = follower.came;
+    } else {
+        tell_all_missing(&follower);
+    }
     if (follower.broken_pipe) {
         gorctl_broken_pipe();
     }

@@ -9,6 +9,13 @@
 #include "client/gorctl.h"
 #include "gor/v1/jobs.pb-c.h"
 
+/* What came of a job's output. */
+struct gorctl_came {
+    uint64_t bytes;   /* of both streams, whichever were asked for */
+    uint64_t missing; /* that the daemon did not have any more when it was their turn */
+    unsigned places;  /* where some were missing */
+};
+
 struct gorctl_follow {
     uint64_t id;
     uint64_t offset;
@@ -17,14 +24,17 @@ struct gorctl_follow {
     bool follow;      /* go on until the job has ended */
     bool only_stdout; /* leave its stderr out */
     bool only_stderr; /* leave its stdout out, and put its stderr on our stdout */
+    bool holds;       /* have a program wait for us rather than miss some of it; with `follow` */
     bool raw;         /* bytes as they are, on a terminal too */
     /* Called once the stream is about to start, on the loop; may be NULL. */
     void (*on_begin)(void *user);
     void *user;
+    struct gorctl_came *out_came; /* may be NULL: what is missing in all is told at the end then */
 };
 
-/* Copy the output; with ctl->json as one JSON object a line. An exit code: OK once all is written.
- */
+/* Copy the output; with ctl->json as one JSON object a line. Where some is missing a remark on stderr
+ * says so: at each place if our stdout goes to the same place, else only at the first, for it would
+ * stand nowhere. An exit code: OK once all that came is written. */
 int gorctl_follow(struct gorctl *ctl, const struct gorctl_follow *follow);
 
 /* Wait for the end of a job. On GORCTL_EXIT_OK the reply holds it as its only job. */

@@ -111,12 +111,13 @@ static void add_outcome(struct argp_state *state, struct gorctl_selector *select
         return;
     }
     if (!gorctl_outcome_parse(word, &outcome)) {
-        argp_failure(state, GORCTL_EXIT_USAGE, 0,
-                     "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
-                     "timed-out, cancelled, lost, spawn-error or not-started, panicked, oom-killed, "
-                     "dependency-failed, expired; or bad, which is all of them but succeeded and "
-                     "cancelled",
-                     word);
+        argp_failure(
+            state, GORCTL_EXIT_USAGE, 0,
+            "--outcome: '%s' is no outcome; they are succeeded, failed, signaled, "
+            "timed-out, cancelled, lost, spawn-error or not-started, panicked, oom-killed, "
+            "dependency-failed, expired; or bad, which is all of them but succeeded and "
+            "cancelled",
+            word);
     }
     put_outcome(selector, outcome);
 }

@@ -105,6 +105,26 @@ class FullDisk(unittest.TestCase):
         checked = self.gord.check_store()
         self.assertEqual(checked.returncode, 0, checked.stdout)
 
+    def test_a_run_whose_output_could_not_be_kept_is_no_success(self):
+        fifo, filled = (os.path.join(self.gord.folder, name) for name in ("go", "filled"))
+        os.mkfifo(fifo)
+        os.mkfifo(filled)
+        run = subprocess.Popen(
+            ctl.command("run", "-C", self.gord.folder, "--shell", "echo begin; read x <go; "
+                        "head -c 300000 /dev/zero; echo >filled"),
+            env=ctl.environment(self.gord.socket), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(run.stdout.readline(), b"begin\n")
+        self.fill()
+        with open(fifo, "wb") as file:
+            file.write(b"go\n")
+        with open(filled, "rb") as file:
+            file.readline()
+        os.unlink(os.path.join(self.gord.state, "filler"))
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual(run.returncode, ctl.OUTPUT, err)
+        self.assertIn(f"{300000 - len(out)} bytes of its output are missing: the daemon could not "
+                      "keep them", err.decode())
+
     def test_stopped_while_full_it_says_what_is_lost(self):
         running = self.client.exec("sleep", "1000")
         self.client.wait_process(running)
