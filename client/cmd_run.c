@@ -27,10 +27,11 @@ static const char doc[] =
     "stderr, and gorctl ends with its exit code.\v"
     "Ctrl-C once leaves the job running and says how to come back; twice cancels\n"
     "it.\n"
-    "The job never waits for us: of output beyond --output-max (64M if nobody says)\n"
-    "that we have not taken in time the middle is lost. Then the last line on stderr\n"
-    "says how much, and of a job that succeeded the exit code is 74. For much data\n"
-    "have the job write to a file.\n"
+    "A program waits for us as for any other pipe, so that all of its output comes out\n"
+    "here. Functions and scripts do not, and a program no more once it is to end: of\n"
+    "what is beyond --output-max then (64M if nobody says) the middle can be lost. If\n"
+    "so the last line on stderr says how much, and of a job that succeeded the exit\n"
+    "code is 74.\n"
     "\n"
     "Examples:\n"
     "  gorctl run make test\n"
@@ -149,7 +150,8 @@ static int follow_to_the_end(struct gorctl *ctl, uint64_t id, const struct gorct
                              bool raw)
 {
     struct gorctl_came came = {0};
-    struct gorctl_follow follow = {.id = id, .follow = true, .raw = raw, .out_came = &came};
+    struct gorctl_follow follow = {
+        .id = id, .follow = true, .holds = true, .raw = raw, .out_came = &came};
     bool is_array = spec->ask.array != NULL, feeds = gorctl_spec_takes_input(spec);
     struct gorctl_interrupt *interrupt = gorctl_interrupt_start(ctl, id);
     struct gorctl_feed *feed = feeds ? gorctl_feed_start(ctl, id, STDIN_FILENO) : NULL;
@@ -170,7 +172,8 @@ static int follow_to_the_end(struct gorctl *ctl, uint64_t id, const struct gorct
 static int run_job(struct gorctl *ctl, const struct gorctl_spec *spec, bool raw)
 {
     Gor__V1__SubmitReply *reply;
-    int code = gorctl_submit(ctl, spec, false, &reply);
+    int code = gorctl_submit(
+        ctl, spec, spec->ask.array != NULL ? GORCTL_SUBMIT : GORCTL_SUBMIT_FOLLOWS, &reply);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

@@ -189,7 +189,7 @@ static void show_dry(const Gor__V1__SubmitReply *reply)
 static int try_one(struct gorctl *ctl, const struct gorctl_spec *spec)
 {
     Gor__V1__SubmitReply *reply;
-    int code = gorctl_submit(ctl, spec, true, &reply);
+    int code = gorctl_submit(ctl, spec, GORCTL_SUBMIT_DRY, &reply);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

@@ -233,6 +233,7 @@ static void make_request(const struct gorctl_follow *follow, Gor__V1__LogsReques
     out_request->id = follow->id;
     out_request->offset = follow->offset;
     out_request->follow = follow->follow;
+    out_request->holds = follow->holds;
     out_request->tail_lines = follow->lines;
     out_request->since_ns = follow->since_ns;
     out_request->with_position = true;

@@ -24,6 +24,7 @@ struct gorctl_follow {
     bool follow;      /* go on until the job has ended */
     bool only_stdout; /* leave its stderr out */
     bool only_stderr; /* leave its stdout out, and put its stderr on our stdout */
+    bool holds;       /* have a program wait for us rather than miss some of it; with `follow` */
     bool raw;         /* bytes as they are, on a terminal too */
     /* Called once the stream is about to start, on the loop; may be NULL. */
     void (*on_begin)(void *user);

@@ -12,7 +12,7 @@
 #include "client/json.h"
 #include "proto/decode.h"
 
-int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, bool dry_run,
+int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, enum gorctl_submit_how how,
                   Gor__V1__SubmitReply **out_reply)
 {
     Gor__V1__SubmitRequest request = GOR__V1__SUBMIT_REQUEST__INIT;
@@ -20,7 +20,9 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, bool dry_r
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
+    bool dry_run = how == GORCTL_SUBMIT_DRY;
     request.dry_run = dry_run;
+    request.follows = how == GORCTL_SUBMIT_FOLLOWS;
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Submit",
                                .request = &request.base,
                                .reply = &gor__v1__submit_reply__descriptor,
@@ -56,7 +58,7 @@ static int feed_job(struct gorctl *ctl, uint64_t id)
 int gorctl_submit_print(struct gorctl *ctl, const struct gorctl_spec *spec)
 {
     Gor__V1__SubmitReply *reply;
-    int code = gorctl_submit(ctl, spec, false, &reply);
+    int code = gorctl_submit(ctl, spec, GORCTL_SUBMIT, &reply);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }

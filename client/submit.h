@@ -6,8 +6,14 @@
 #include "client/gorctl.h"
 #include "client/spec.h"
 
+enum gorctl_submit_how {
+    GORCTL_SUBMIT,
+    GORCTL_SUBMIT_DRY,     /* only look whether it would be taken */
+    GORCTL_SUBMIT_FOLLOWS, /* gorctl_follow() comes next, and holds it */
+};
+
 /* An exit code; on GORCTL_EXIT_OK a reply for wire_decoded_free(). */
-int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, bool dry_run,
+int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, enum gorctl_submit_how how,
                   Gor__V1__SubmitReply **out_reply);
 
 /* The same, and print the id, or with --json the reply; then what is on standard input is sent to a job

@@ -81,6 +81,9 @@ void *rpc_call_user(const struct rpc_call *call);
 /* May rpc_call_send() take a message now? */
 bool rpc_call_writable(const struct rpc_call *call);
 
+/* What it sends may wait for its client for any time: the call is not cut off as one that stalls. */
+void rpc_call_be_patient(struct rpc_call *call);
+
 /* End the call: what is queued is sent first. format may be NULL; the text is for people, UTF-8. */
 void rpc_call_finish(struct rpc_call *call, enum wire_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -75,6 +75,7 @@ struct rpc_call {
     bool deferred;  /* nghttp2 waits for data */
     bool full;      /* the producer waits for on_writable */
     bool on_hold;   /* the handler wants no more messages for now */
+    bool patient;   /* see rpc_call_be_patient */
     bool in_feed;   /* its messages are being delivered */
     bool stream_gone;
     bool takes_gzip; /* the client does */

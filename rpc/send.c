@@ -198,6 +198,11 @@ void rpc_call_compress(struct rpc_call *call, bool on)
     }
 }
 
+void rpc_call_be_patient(struct rpc_call *call)
+{
+    call->patient = true;
+}
+
 bool rpc_call_writable(const struct rpc_call *call)
 {
     return !call->full && !rpc_call_is_over(call);

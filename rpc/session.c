@@ -428,7 +428,8 @@ static bool is_stalled(const struct rpc_call *call, int64_t limit_ns)
 {
     bool receiving = !call->half_closed && !call->finishing && !rpc_call_is_paused(call) &&
                      (!call->begun || !wire_reader_is_idle(&call->reader));
-    bool sending = call->submitted && (rpc_queue_size(&call->queue) > 0 || call->finishing);
+    bool sending =
+        call->submitted && !call->patient && (rpc_queue_size(&call->queue) > 0 || call->finishing);
     return (receiving || sending) && call->progress_ns < limit_ns;
 }
 

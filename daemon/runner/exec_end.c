@@ -13,6 +13,9 @@
 /* After a process that we ended: how long what it left behind may still write. */
 #define STOPPED_LINGER_NS (100 * GOR_MILLISECOND)
 
+/* After one whose output a follower holds: how often it is asked whether the daemon goes. */
+#define HELD_LOOK_NS (100 * GOR_MILLISECOND)
+
 static int64_t grace_of(const struct gord_run *run)
 {
     return run->spec->grace_ns > 0
@@ -73,6 +76,7 @@ static void end_process(struct gord_exec *exec)
 {
     struct gor_ctx *force = gord_run_force_ctx(exec->run);
 
+    gord_hold_open(exec->run); /* what it writes now must not keep it from ending */
     if (force == NULL || !ask_to_end(exec, force)) {
         gord_tree_signal(&exec->tree, SIGKILL);
         gor_chan_recv(exec->exited, NULL);
@@ -139,6 +143,31 @@ void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
     }
 }
 
+/* The readers, until nothing has come for `linger` though they could have read it: one that is held by a
+ * follower has all the time that takes, unless the daemon goes. Whether they are done. */
+static bool await_readers(struct gord_exec *exec, int64_t linger)
+{
+    struct gord_run *run = exec->run;
+    int64_t until = gor_after(linger);
+    unsigned felt = 0;
+    bool done = false;
+
+    (void)gord_hold_was_felt(&run->hold, &felt);
+    while (!done) {
+        int64_t look = gord_hold_is_on(&run->hold) ? gor_after(HELD_LOOK_NS) : until;
+        done = gor_waitgroup_wait_until(&exec->readers, look < until ? look : until) == 0;
+        if (!done && (gor_ctx_err(run->env->leave) != 0 || gor_ctx_err(run->env->hurry) != 0)) {
+            gord_hold_open(run);
+        }
+        if (!done && gord_hold_was_felt(&run->hold, &felt)) {
+            until = gor_after(linger);
+        } else if (!done && gor_now() >= until) {
+            break;
+        }
+    }
+    return done;
+}
+
 /* What the process left behind gets a moment to write its last words if it holds the pipes; then it
  * ends with its job, and whoever cannot be found loses the pipes. */
 void gord_exec_end_leftovers(struct gord_exec *exec)
@@ -147,7 +176,7 @@ void gord_exec_end_leftovers(struct gord_exec *exec)
     bool stopped = exec->stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
     int64_t linger = stopped ? STOPPED_LINGER_NS : grace_of(run);
 
-    if (gor_waitgroup_wait_until(&exec->readers, gor_after(linger)) != 0) {
+    if (!await_readers(exec, linger)) {
         gord_logfile_remark(&run->log, "processes that the job left behind hold its output; "
                                        "what they write from here on is not kept\n");
     }

@@ -118,6 +118,7 @@ void gord_exec_hand_over(struct gord_exec *exec)
     note->started_ns = run->started_at;
     note->floor_bytes = exec->floor_bytes;
     note_output(note, &run->log);
+    note->held = gord_hold_is_on(&run->hold);
     note_end(note, exec);
     note_report(note, exec);
     note->paused_ns = gord_process_pauses(&run->process, &note->paused, &note->paused_at_ns);
@@ -138,6 +139,9 @@ void gord_run_take_over(struct gord_run *run, Gor__Handover__Run *note)
     atomic_store(&run->log.stdout_bytes, note->stdout_bytes);
     atomic_store(&run->log.stderr_bytes, note->stderr_bytes);
     run->log.dropped_bytes = note->dropped_bytes;
+    if (note->held) {
+        gord_hold_expect(run);
+    }
     atomic_store(&run->forced, note->forced);
     if (note->cause[0] != '\0') {
         atomic_store(&run->cause, strdup(note->cause));

@@ -117,13 +117,15 @@ void gord_exec_close_pipes(struct gord_exec *exec)
 static void read_pipe(void *arg)
 {
     struct gord_exec_pipe *pipe = arg;
+    struct gord_run *run = pipe->exec->run;
     char *buffer = malloc(READ_BYTES);
     ssize_t got = 1;
 
     while (buffer != NULL && got > 0) {
-        got = gor_read_ctx(pipe->fd, buffer, READ_BYTES, pipe->exec->over);
+        size_t most = gord_hold_wait(run, READ_BYTES, pipe->exec->over);
+        got = most > 0 ? gor_read_ctx(pipe->fd, buffer, most, pipe->exec->over) : 0;
         if (got > 0) {
-            gord_logfile_append(&pipe->exec->run->log, pipe->stream, buffer, (size_t)got);
+            gord_logfile_append(&run->log, pipe->stream, buffer, (size_t)got);
             if (pipe->stream == GORD_STDERR && pipe->exec->webhook != NULL) {
                 gord_webhook_heard(&pipe->exec->last_line, buffer, (size_t)got);
             }

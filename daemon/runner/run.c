@@ -90,6 +90,7 @@ struct gord_run *gord_run_ref(struct gord_run *run)
 
 static void destroy(struct gord_run *run)
 {
+    gord_hold_fini(&run->hold);
     gord_logfile_fini(&run->log);
     gord_process_fini(&run->process);
     gor_quota_unref(run->quota);

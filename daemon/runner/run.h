@@ -21,6 +21,7 @@
 #include "daemon/runner/children.h"
 #include "daemon/runner/errand.h"
 #include "daemon/runner/heartbeat.h"
+#include "daemon/runner/hold.h"
 #include "daemon/runner/input.h"
 #include "daemon/runner/logfile.h"
 #include "daemon/runner/process.h"
@@ -87,6 +88,7 @@ struct gord_run {
     gor_id_t goroutine;   /* set before it runs */
     char name[32];        /* "job 7", for dumps */
     struct gord_heartbeat heartbeat;
+    struct gord_hold hold;       /* followers of a program's output that it waits for */
     struct gord_logfile log;     /* goroutines write, the loop reads its end */
     struct gord_process process; /* of an exec job */
     struct gor_quota *quota;     /* owned reference; its goroutines, of other jobs; immutable */

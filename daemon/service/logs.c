@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/runner/hold.h"
 #include "daemon/runner/logread.h"
 #include "daemon/runner/logtail.h"
 #include "daemon/service/array.h"
+#include "daemon/service/awaited.h"
 #include "daemon/service/owner.h"
+#include "daemon/service/roles.h"
 #include "daemon/service/state.h"
 
 #define FRAMES_PER_TURN 256
@@ -32,11 +35,41 @@ struct gord_follow {
     bool full;                   /* the call's queue has no room */
     struct gord_logread *reader; /* owned; NULL: no file so far */
     struct gord_run *run;        /* owned reference: counted among its followers; NULL: has none */
+    bool holds;                  /* the job is to wait for it */
+    bool held;                   /* counted among those that hold `run` */
     struct rpc_link link;        /* in the service's follows */
 };
 
+/* Up to where it has got what was written. */
+static uint64_t taken_by(const struct gord_follow *follow)
+{
+    return follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
+}
+
+/* How far the slowest of those is that hold the run; the run goes on by that. */
+static void tell_run(struct gord_service *service, struct gord_run *run)
+{
+    uint64_t least = UINT64_MAX;
+
+    for (struct rpc_link *link = service->follows.next; link != &service->follows;
+         link = link->next) {
+        const struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        if (follow->held && follow->run == run && taken_by(follow) < least) {
+            least = taken_by(follow);
+        }
+    }
+    if (least != UINT64_MAX) {
+        gord_hold_take(run, least);
+    }
+}
+
 static void leave_run(struct gord_follow *follow)
 {
+    if (follow->held) {
+        follow->held = false;
+        tell_run(follow->service, follow->run);
+        gord_hold_leave(follow->run);
+    }
     if (follow->run != NULL) {
         atomic_fetch_sub(&follow->run->followers, 1);
         gord_run_unref(follow->run);
@@ -69,6 +102,7 @@ static void join_run(struct gord_follow *follow)
         follow->run = gord_run_ref(run);
         /* Before the log's end is read: what is written later makes a note. */
         atomic_fetch_add(&run->followers, 1);
+        follow->held = follow->holds && gord_hold_join(run, taken_by(follow)) == 0;
     }
 }
 
@@ -240,6 +274,9 @@ static void pump(struct gord_follow *follow)
     join_run(follow);
     bool over = !follow->follow || gord_is_settled(follow->service, follow->id);
     int result = follow->full ? 0 : send_frames(follow);
+    if (follow->held) {
+        tell_run(follow->service, follow->run);
+    }
     if (result == -EPIPE) {
         follow->full = true; /* it is over: on_end is about to be called */
     } else if (result < 0) {
@@ -257,6 +294,7 @@ static void pump(struct gord_follow *follow)
 
 void gord_follows_log(struct gord_service *service, uint64_t id)
 {
+    gord_awaited_look(service, id);
     for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
         struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
@@ -289,7 +327,10 @@ void gord_follows_end(struct gord_service *service)
             follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
         gord_fail(follow->call, WIRE_UNAVAILABLE,
                   "the daemon stops; go on with offset %" PRIu64 " when it is back", offset);
-        free_follow(follow);
+        if (follow->held) {
+            gord_hold_expect(follow->run); /* if the daemon becomes another one, it comes back */
+        }
+        drop(follow);
     }
     rpc_list_init(&service->follows);
 }
@@ -316,6 +357,19 @@ static bool is_sound(struct rpc_call *call, const Gor__V1__LogsRequest *request)
     if (request->offset != 0 && (request->tail_lines != 0 || request->since_ns != 0)) {
         gord_fail(call, WIRE_INVALID_ARGUMENT,
                   "offset says where to begin; tail_lines and since_ns do not go with it");
+        return false;
+    }
+    if (request->holds &&
+        (!request->follow || request->tail_lines != 0 || request->since_ns != 0)) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT,
+                  "holds is for one that follows from the first byte or an offset; set follow, and "
+                  "neither tail_lines nor since_ns");
+        return false;
+    }
+    if (request->holds && rpc_call_peer(call)->rank < GORD_ROLE_SUBMITTER) {
+        gord_fail(call, WIRE_PERMISSION_DENIED,
+                  "holds keeps a job back, which takes the role of %s; without it you may look on",
+                  gord_role_name(GORD_ROLE_SUBMITTER));
         return false;
     }
     if (request->since_ns < 0) {
@@ -368,7 +422,12 @@ GORD_METHOD(gord_jobs_logs)
     follow->with_position = request->with_position;
     follow->seeks = request->tail_lines != 0 || request->since_ns != 0;
     follow->follow = request->follow;
+    follow->holds = request->holds;
     rpc_list_append(&service->follows, &follow->link);
     rpc_call_on(call, on_writable, on_end, follow);
+    if (follow->holds) {
+        rpc_call_be_patient(call); /* a pager is read for as long as it likes */
+        gord_awaited_came(service, follow->id);
+    }
     pump(follow);
 }

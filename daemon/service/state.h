@@ -55,6 +55,8 @@ struct gord_service {
     size_t state_waits;    /* of them, those for other states than the end */
     struct rpc_link watches;
     struct rpc_link follows;
+    struct gord_awaited *awaited; /* owned, see awaited.h; NULL: there were none */
+    unsigned awaited_count;
     struct rpc_link inspections;
     struct rpc_link submit_streams;
     struct rpc_link drains;

@@ -9,6 +9,7 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/service/array.h"
+#include "daemon/service/awaited.h"
 #include "daemon/service/quota.h"
 #include "daemon/service/request.h"
 #include "daemon/service/scope.h"
@@ -174,6 +175,9 @@ GORD_METHOD(gord_jobs_submit)
     }
     GORD_CRASHPOINT(SUBMIT_ENTERED);
     if (result == 0) {
+        if (request->follows) {
+            gord_awaited_add(service, ack.first_id);
+        }
         remember(service, &request->request_id, &ack);
         result = gord_acks_add(service, &ack);
     }

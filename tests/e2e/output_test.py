@@ -3,7 +3,6 @@
 gaps."""
 
 import os
-import signal
 import subprocess
 import tempfile
 import threading
@@ -133,53 +132,129 @@ class Output(ctl.GorctlTest):
 
 
 class Outrun(ctl.GorctlTest):
-    """A run whose output comes faster than it can be shown is no success."""
+    """A run whose output comes faster than it can be shown is no success. Scripts do not wait for it."""
 
     options = ("--log-cap", "64K")
-    STEP = 2 << 20
+    PIECES = 100
+    WRITTEN = len("begin\n") + PIECES * 65536
 
     def outrun(self, end, **where):
-        """A run that is stopped while its job writes much, twice: its exit code, what came."""
-        folder = tempfile.mkdtemp(dir=self.gord.folder)
-        fifos = [os.path.join(folder, name) for name in ("steps", "done")]
-        for fifo in fifos:
-            os.mkfifo(fifo)
-        script = (f"exec 3<steps 4>done; while read word <&3; do head -c {self.STEP} /dev/zero; "
-                  f"echo $word; echo >&4; done; {end}")
-        run = self.start("run", "-C", folder, "sh", "-c", script, stdout=subprocess.PIPE, **where)
-        out = b""
-        with open(fifos[0], "w", encoding="ascii") as steps, open(fifos[1], "rb") as done:
-            for word in ("once", "twice"):
-                run.send_signal(signal.SIGSTOP)
-                steps.write(word + "\n")
-                steps.flush()
-                done.readline()
-                run.send_signal(signal.SIGCONT)
-                while word.encode() + b"\n" not in out:
-                    out += os.read(run.stdout.fileno(), 1 << 16)
+        """A run that nobody reads from until its job has ended: its exit code, what came."""
+        script = os.path.join(tempfile.mkdtemp(dir=self.gord.folder), "much.lua")
+        with open(script, "w", encoding="ascii") as file:
+            file.write(f'print("begin") for i = 1, {self.PIECES} do print(("x"):rep(65535)) end {end}')
+        before = self.client.exec("true")
+        run = self.start("run", "--lua", script, stdout=subprocess.PIPE, **where)
+        out = os.read(run.stdout.fileno(), 1)
+        self.client.wait(before + 1)
         out += run.stdout.read()
         run.stdout.close()
         return run.wait(e2e.PATIENCE), out
 
     def test_a_success_without_all_its_output_ends_with_74_and_one_summary(self):
         with tempfile.TemporaryFile() as err:
-            code, out = self.outrun("exit 0", stderr=err)
+            code, out = self.outrun("", stderr=err)
             err.seek(0)
             lines = err.read().decode().splitlines()
         self.assertEqual((code, len(lines)), (ctl.OUTPUT, 2), lines)
         self.assertIn("bytes of output are missing here", lines[0])
-        missing = 2 * self.STEP + len("once\ntwice\n") - len(out)
-        self.assertRegex(lines[1], f"job [0-9]+: {missing} bytes of its output are missing: .*"
-                                   "--output-max.*--log-cap.*write to a file")
+        self.assertRegex(lines[1], f"job [0-9]+: {self.WRITTEN - len(out)} bytes of its output are "
+                                   "missing: .*--output-max.*--log-cap.*write to a file")
 
     def test_a_failure_keeps_its_code_and_remarks_stand_where_bytes_are_missing(self):
-        code, out = self.outrun("exit 3", stderr=subprocess.STDOUT)
-        self.assertEqual(code, 3)
-        places = out.count(b"bytes of output are missing here")
-        self.assertGreaterEqual(places, 2)
-        for part in out.split(b"bytes of output are missing here")[1:]:
-            self.assertIn(b"\0", part)  # amid the output
+        code, out = self.outrun("error('over')", stderr=subprocess.STDOUT)
+        self.assertEqual(code, 1)
+        parts = out.split(b"bytes of output are missing here")
+        self.assertGreater(len(parts), 1)
+        for part in parts[1:]:
+            self.assertIn(b"xxx", part)  # amid the output
         self.assertEqual(out.count(b"bytes of its output are missing: "), 1)
+
+
+def has_not_ended(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        return stat.read().rpartition(")")[2].split()[0] != "Z"
+
+
+class Held(ctl.GorctlTest):
+    """A program writes no faster than the run that shows its output takes it."""
+
+    options = ("--log-cap", "64K", "--grace", "100ms")
+    LINES = 100000
+
+    def run_unread(self, script, **more):
+        """A run that nobody reads from but for the first byte, and its job."""
+        before = self.client.exec("true")
+        run = self.start("run", "--shell", script, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                         **more)
+        self.assertEqual(os.read(run.stdout.fileno(), 1), b"0")
+        return run, before + 1
+
+    def take(self, run, code=0):
+        """The rest of what it shows, without a word on stderr if all is well."""
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual(run.returncode, code, err)
+        return out, err
+
+    def test_many_times_the_cap_arrives_whole_and_others_go_on_meanwhile(self):
+        run, job = self.run_unread(f"echo 0; seq {self.LINES * 10} | tee /dev/stderr")
+        # Another run's output comes.
+        much = b"".join(b"%d\n" % n for n in range(1, self.LINES + 1))
+        self.assertEqual(self.ok("run", "seq", str(self.LINES)).out, much)
+        # One that only looks on holds nobody, here or there.
+        look = self.client.jobs("Logs", id=job, follow=True)
+        other = self.client.exec("seq", str(self.LINES))
+        look_at_other = self.client.jobs("Logs", id=other, follow=True)
+        self.assertEqual(self.client.wait(other).stdout_bytes, len(much))
+        self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+        look.cancel()
+        look_at_other.cancel()
+        out, err = self.take(run)
+        much = b"".join(b"%d\n" % n for n in range(1, self.LINES * 10 + 1))
+        self.assertEqual((out, err), (b"\n" + much, much))
+
+    def test_a_follower_that_is_killed_lets_the_job_end(self):
+        run, job = self.run_unread(f"echo 0; seq {self.LINES * 10}; exit 3")
+        self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+        run.kill()
+        run.communicate()
+        self.assertEqual(self.client.wait(job).exit_code, 3)
+
+    def test_one_that_stops_does_not_keep_the_job_from_its_end(self):
+        run, job = self.run_unread(f"trap 'seq {self.LINES * 10}; exit' TERM; echo 0; seq {self.LINES * 10}")
+        self.ok("cancel", str(job))
+        self.assertEqual(self.client.wait(job).outcome, e2e.CANCELLED)
+        _, err = self.take(run, ctl.CANCELLED)
+        self.assertIn(b"bytes of its output are missing", err)
+        run, job = self.run_unread(f"echo 0; seq {self.LINES * 10}")
+        self.ok("terminate", str(job))
+        self.assertEqual(self.client.wait(job).outcome, e2e.CANCELLED)
+        self.take(run, ctl.CANCELLED)
+
+    def test_what_a_program_leaves_in_its_pipe_is_read_when_there_is_room(self):
+        # It ends with much in the pipe, which stays there for longer than the grace.
+        size = 1 << 20
+        run, job = self.run_unread(
+            f"exec /usr/bin/python3 -c 'import fcntl, os; fcntl.fcntl(1, 1031, {size}); "
+            f"os.write(1, b\"0\" * {size})'")
+        self.client.wait_process(job)
+        pid = self.client.get(job).pid
+        while has_not_ended(pid):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        self.assertEqual(self.client.get(job).state, e2e.RUNNING)
+        self.assertEqual(self.take(run), (b"0" * (size - 1), b""))
+
+    def test_wrong_requests(self):
+        job = self.client.exec("true")
+        for more in ({}, {"follow": True, "tail_lines": 1}, {"follow": True, "since_ns": 1}):
+            self.assertStatus(INVALID, self.client.jobs, "Logs", id=job, holds=True,
+                              text="holds is for one that follows", **more)
+
+    def test_who_is_announced_and_does_not_come_holds_nobody_for_long(self):
+        spec = self.client.exec_spec("seq", "1000")
+        reply = self.client.jobs("Submit", spec=spec, follows=True)
+        self.assertEqual(self.client.wait(reply.id).stdout_bytes, 3893)
 
 
 class Tail(ctl.GorctlTest):

@@ -142,6 +142,9 @@ static inline void fixture_on_logs(struct rpc_call *call, const ProtobufCMessage
     CHECK(producer != NULL);
     *producer = (struct producer){fixture, request->id, request->offset};
     fixture->begun++;
+    if (request->holds) {
+        rpc_call_be_patient(call);
+    }
     rpc_call_on(call, fixture_produce, fixture_on_stream_end, producer);
     fixture_produce(call, producer);
 }

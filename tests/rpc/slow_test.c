@@ -123,6 +123,28 @@ TEST(stream_without_a_begun_message_may_be_silent)
     fixture_fini(&fixture);
 }
 
+/* The answer does not fit into its window, which it does not open. */
+TEST(reader_of_a_patient_call_may_take_nothing)
+{
+    /* LogsRequest{id: 200, offset: 10000, holds: true}, and one without that */
+    static const uint8_t patient[] = {0,    0,    0,    0,    8,    0x08, 0xc8,
+                                      0x01, 0x10, 0x90, 0x4e, 0x40, 0x01};
+    static const uint8_t plain[] = {0, 0, 0, 0, 6, 0x08, 0xc8, 0x01, 0x10, 0x90, 0x4e};
+    struct fixture fixture;
+    struct raw raw;
+    struct rpc_server_opts opts = {.stall_ns = 20 * MILLISECOND};
+    struct raw_body bodies[2] = {{patient, sizeof patient, 0, 0}, {plain, sizeof plain, 0, 0}};
+    fixture_init_server(&fixture, &opts);
+    raw_connect_h2(&raw, &fixture);
+    raw.keep_window = true;
+    int32_t id = raw_request(&raw, logs_headers, &bodies[0]);
+    int32_t stalled = raw_request(&raw, logs_headers, &bodies[1]);
+    RUN_UNTIL(&fixture, raw_stream(&raw, stalled)->closed);
+    CHECK(!raw_stream(&raw, id)->closed);
+    raw_close(&raw);
+    fixture_fini(&fixture);
+}
+
 TEST(reader_that_opens_its_window_byte_by_byte_is_reset)
 {
     static const char one_byte_of_window[] = "\0\0\4\10\0\0\0\0\1\0\0\0\1";
