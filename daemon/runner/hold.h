@@ -29,11 +29,12 @@ struct gord_run;
 
 struct gord_hold {
     atomic_uint holders;
-    _Atomic uint64_t taken;           /* the offset up to which the slowest of them has got it */
-    _Atomic int64_t expected_until;   /* on gor_now()'s clock; 0: nobody is expected */
-    atomic_bool open;                 /* for good */
-    atomic_uint waiting;              /* goroutines that do, or are about to */
-    atomic_uint waits;                /* how many there have been */
+    _Atomic uint64_t taken;         /* the offset up to which the slowest of them has got it */
+    _Atomic int64_t expected_until; /* on gor_now()'s clock; 0: nobody is expected */
+    atomic_bool told;    /* followers know that the run is there: nothing is read before */
+    atomic_bool open;    /* for good */
+    atomic_uint waiting; /* goroutines that do, or are about to */
+    atomic_uint waits;   /* how many there have been */
     _Atomic(struct gor_chan *) moved; /* owned; made with the first that holds or is expected */
 };
 
@@ -48,6 +49,9 @@ void gord_hold_take(struct gord_run *run, uint64_t taken);
 
 /* One is expected for GORD_HOLD_EXPECTED_NS, or until one joins. Without memory it is not. */
 void gord_hold_expect(struct gord_run *run);
+
+/* Those who follow it have joined it. Loop. */
+void gord_hold_told(struct gord_run *run);
 
 /* Wait until the job may be read on: so many bytes at most, or 0: `over` was done. */
 size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over);

@@ -146,6 +146,7 @@ int gord_runner_launch_from(struct gord_runner *runner, struct gord_job *job,
     }
     /* Those who follow its log from before its start join it now: of some no event comes later. */
     gord_runner_tell_of_log(runner, job->id);
+    gord_hold_told(run);
     return 0;
 }
 
