@@ -408,7 +408,9 @@ class Import(ImportTest):
         ended = self.client.exec("true", on_finish_url=receiver.url("/s3cret"))
         receiver.next()
         hook, = hooks_of(self.client, ended)
-        hidden = self.ok("export", "--jobs-only").lines
+        told = self.gorctl("export", "--jobs-only")
+        self.assertIn(b"values of secrets are hidden", told.err)
+        hidden = told.lines
         shown = self.ok("export", "--jobs-only", "--reveal").lines
         self.addCleanup(self.client.jobs, "Cancel", ids=[held, hook])
         gord, client = self.other()
