@@ -69,11 +69,12 @@ static void on_flush(void *arg)
 static void on_applied(void *arg, struct gord_event *event, struct gord_job *job)
 {
     struct gord_stop *stop = arg;
-    struct gord_ends *ends = &stop->ends[job->kind];
-
-    if (stop->stage == GORD_STOP_SERVING || job->kind == GORD_EXEC) {
+    if (stop->stage == GORD_STOP_SERVING ||
+        (job->kind != GORD_NATIVE &&
+         job->kind != GORD_LUA)) { /* programs go on; a group is no run */
         return;
     }
+    struct gord_ends *ends = &stop->ends[job->kind];
     if (event->kind == GORD_EVENT_REQUEUED) {
         ends->requeued++;
     } else if (event->kind == GORD_EVENT_FINISHED && job->outcome == GOR__V1__OUTCOME__CANCELLED) {

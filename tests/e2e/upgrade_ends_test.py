@@ -54,6 +54,17 @@ class UpgradeEnds(unittest.TestCase):
         for job in jobs:
             self.assertEqual(self.client.get(job).state, e2e.WAITING)
 
+    def test_tasks_of_an_array_are_counted_and_it_is_not(self):
+        self.begin()
+        spec = self.client.native_spec("builtin.sleep", "1000s")
+        spec.array.indices.add(first=0, last=1, step=1)
+        group = self.client.submit(spec)
+        for task in (group + 1, group + 2):
+            self.client.wait_state(task, e2e.WAITING)
+        done = self.upgrade("--yes")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("native jobs: 2 cancelled", done.stdout)
+
     def test_on_a_terminal_it_asks(self):
         self.begin()
         job = self.native()
