@@ -72,6 +72,13 @@ int gord_request_find(struct gord_service *service, const ProtobufCBinaryData *i
     return 1;
 }
 
+/* What a newer gord would know is packed behind all else here, and in its place there. */
+static bool has_unknown(const Gor__V1__JobSpec *spec)
+{
+    return spec->base.n_unknown_fields > 0 || (spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC &&
+                                               spec->exec->base.n_unknown_fields > 0);
+}
+
 /* The digest before, and this spec behind it. False: out of memory. */
 static bool add_spec(const Gor__V1__JobSpec *spec, uint8_t digest[RPC_DIGEST_BYTES])
 {
@@ -110,7 +117,7 @@ uint64_t gord_request_digest(const ProtobufCBinaryData *id, Gor__V1__JobSpec *co
         return 0;
     }
     for (size_t i = 0; i < count; i++) {
-        if (specs[i] == NULL || !add_spec(specs[i], digest)) {
+        if (specs[i] == NULL || has_unknown(specs[i]) || !add_spec(specs[i], digest)) {
             return 0;
         }
     }
