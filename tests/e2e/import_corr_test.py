@@ -155,6 +155,7 @@ class ImportCorr(ImportTest):
         self.assertEqual([(w.spec.task.array_id, w.spec.task.index) for w in waits],
                          [(first, i) for i in range(count)])
         client.jobs("Cancel", ids=[new])
+        client.wait(*range(new, new + 1 + count))
 
     def test_its_tasks_came_in_another_order(self):
         first, _, lines = self.pair(ended=4, held=True)
