@@ -13,6 +13,9 @@
 #include "daemon/store/lock.h"
 #include "daemon/upgrade.h"
 
+/* A look at a run that hangs may hang itself. */
+#define LOOKS_NS (5 * GOR_SECOND)
+
 static void end_loop(void *arg)
 {
     struct gord_daemon *d = arg;
@@ -45,16 +48,29 @@ static void run_out(struct gord_daemon *d)
     }
 }
 
+/* Whether nobody looks any more where a run stands, which he does at what is about to go. */
+static bool await_looks(struct gord_daemon *d)
+{
+    int64_t until = gor_after(LOOKS_NS);
+
+    while (d->runner != NULL && gord_runner_is_looking(d->runner) && gor_now() < until) {
+        (void)uv_run(&d->loop, UV_RUN_NOWAIT);
+        uv_sleep(1);
+    }
+    return d->runner == NULL || !gord_runner_is_looking(d->runner);
+}
+
 static void finish(struct gord_daemon *d)
 {
     gord_scrape_stop(d->scrape);
     gord_export_stop(d->export);
+    bool looked = await_looks(d);
     int result = d->runtime_runs ? gor_stop() : 0;
-    bool quiet = result == 0; /* no goroutine can touch anything any more */
+    bool quiet = result == 0 && looked; /* nobody can touch anything any more */
     struct gord_handed notes =
         d->runner != NULL ? gord_runner_take_notes(d->runner) : (struct gord_handed){0};
 
-    if (!quiet) {
+    if (result != 0) {
         gord_log(GORD_LOG_WARNING, 0, "a native job does not end; leaving it behind");
     }
     gord_service_end(d->service);

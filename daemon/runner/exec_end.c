@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "daemon/runner/children.h"
@@ -143,12 +144,34 @@ void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
     }
 }
 
-/* The readers, until nothing has come for `linger` though they could have read it: one that is held by a
- * follower has all the time that takes, unless the daemon goes. Whether they are done. */
+static uint64_t count_come(const struct gord_run *run)
+{
+    uint64_t out = 0;
+    uint64_t err = 0;
+
+    gord_logfile_counts(&run->log, &out, &err);
+    return out + err;
+}
+
+/* What will have come when all has that is in its pipes now. In this order: rather too much than too little. */
+static uint64_t count_owed(const struct gord_exec *exec)
+{
+    uint64_t owed = 0;
+
+    for (int i = 0; i < 2; i++) {
+        int bytes = 0;
+        owed += ioctl(exec->pipes[i].fd, FIONREAD, &bytes) == 0 ? (uint64_t)bytes : 0;
+    }
+    return owed + count_come(exec->run);
+}
+
+/* The readers, for `linger`. Where a follower holds them, what the process itself has written has all the time
+ * that takes, unless the daemon goes; what others write behind it has not. Whether they are done. */
 static bool await_readers(struct gord_exec *exec, int64_t linger)
 {
     struct gord_run *run = exec->run;
     int64_t until = gor_after(linger);
+    uint64_t owed = count_owed(exec);
     unsigned felt = 0;
     bool done = false;
 
@@ -159,7 +182,7 @@ static bool await_readers(struct gord_exec *exec, int64_t linger)
         if (!done && (gor_ctx_err(run->env->leave) != 0 || gor_ctx_err(run->env->hurry) != 0)) {
             gord_hold_open(run);
         }
-        if (!done && gord_hold_was_felt(&run->hold, &felt)) {
+        if (!done && gord_hold_was_felt(&run->hold, &felt) && count_come(run) < owed) {
             until = gor_after(linger);
         } else if (!done && gor_now() >= until) {
             break;

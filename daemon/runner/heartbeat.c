@@ -36,6 +36,9 @@ static bool is_paused(struct gord_run *run)
     return paused;
 }
 
+/* What is to be looked at may hang itself: /proc waits for a process that the kernel keeps from going on. */
+#define LOOK_NS (5 * GOR_SECOND)
+
 /* A look at where it stands, on a thread of libuv's. */
 struct look {
     uv_work_t work;
@@ -75,8 +78,16 @@ static void do_look(uv_work_t *work)
     look->where = gord_stuck_where(look->run);
 }
 
+static bool is_under_watch(const struct gord_heartbeats *heartbeats, struct gord_run *run)
+{
+    const struct gord_job *job =
+        heartbeats->bus != NULL ? gord_job_find(gord_bus_table(heartbeats->bus), run->id) : NULL;
+
+    return job != NULL && gord_runner_run_of(job) == run && atomic_load(&run->cause) == NULL;
+}
+
 /* It may have given a sign since, which says nothing of one that was not told of yet; or have ended, and
- * the daemon too. */
+ * the daemon too; or the look took too long, and it was told without. */
 static void on_looked(uv_work_t *work, int status)
 {
     struct look *look = work->data;
@@ -84,12 +95,12 @@ static void on_looked(uv_work_t *work, int status)
     struct gord_run *run = look->run;
 
     (void)status;
-    if (heartbeats->bus != NULL && atomic_load(&run->heartbeat.stuck)) {
-        const struct gord_job *job = gord_job_find(gord_bus_table(heartbeats->bus), run->id);
-        if (job != NULL && gord_runner_run_of(job) == run && atomic_load(&run->cause) == NULL &&
-            job->body->stuck == NULL) { /* of two looks with a sign between them the first tells */
-            say_stuck(heartbeats, run, look->where);
-        }
+    heartbeats->looks--;
+    if (run->heartbeat.looking && atomic_load(&run->heartbeat.stuck) &&
+        is_under_watch(heartbeats, run)) {
+        run->heartbeat.looking = false;
+        gord_alarm_clear(&heartbeats->alarm, &run->heartbeat.due);
+        say_stuck(heartbeats, run, look->where);
     }
     free(look->where);
     gord_run_unref(run);
@@ -107,6 +118,9 @@ static void begin_look(struct gord_heartbeats *heartbeats, struct gord_run *run)
     look->heartbeats = heartbeats;
     look->run = gord_run_ref(run);
     look->work.data = look;
+    heartbeats->looks++;
+    run->heartbeat.looking = true;
+    (void)gord_alarm_set(&heartbeats->alarm, &run->heartbeat.due, gor_after(LOOK_NS));
     /* It only refuses to work without a function. */
     (void)uv_queue_work(gord_bus_loop(heartbeats->bus), &look->work, do_look, on_looked);
 }
@@ -127,6 +141,16 @@ static void on_due(void *arg, struct gord_alarm_entry *entry)
     if (atomic_load(&run->cause) != NULL || is_paused(run)) {
         return;
     }
+    if (run->heartbeat.looking) {
+        run->heartbeat.looking = false;
+        if (atomic_load(&run->heartbeat.stuck)) { /* else its sign is on its way to us */
+            say_stuck(heartbeats, run, NULL);
+        }
+        return;
+    }
+    if (gord_hold_was_felt(&run->hold, &run->heartbeat.held)) {
+        gord_run_sign(run); /* it could give none itself */
+    }
     if (gor_now() >= due_at(run) && is_silent(run)) {
         begin_look(heartbeats, run);
     } else {
@@ -140,10 +164,11 @@ static void on_revived(struct gord_runner *runner, struct gord_errand *errand)
     struct gord_run *run =
         (struct gord_run *)((char *)errand - offsetof(struct gord_run, heartbeat.revived));
     struct gord_bus *bus = gord_runner_bus(runner);
-    const struct gord_job *job = gord_job_find(gord_bus_table(bus), run->id);
 
-    if (job != NULL && gord_runner_run_of(job) == run && atomic_load(&run->cause) == NULL) {
-        if (job->body->stuck != NULL) {
+    run->heartbeat.looking =
+        false; /* of a silence that is over before it was told nothing is told */
+    if (is_under_watch(run->env->heartbeats, run)) {
+        if (gord_job_find(gord_bus_table(bus), run->id)->body->stuck != NULL) {
             gord_bus_emit(
                 bus, gord_event_new(GORD_EVENT_ALIVE, run->id, "gives signs of life again"), NULL);
         }
@@ -210,7 +235,7 @@ void gord_heartbeat_resume(struct gord_heartbeats *heartbeats, struct gord_run *
         int64_t moved = paused_at != 0 ? sign_at + (now - paused_at) : now;
         (void)atomic_compare_exchange_strong(&heartbeat->sign_at, &sign_at, moved);
     }
-    if (run->spec->heartbeat_ns > 0 && !atomic_load(&heartbeat->stuck)) {
+    if (run->spec->heartbeat_ns > 0 && (!atomic_load(&heartbeat->stuck) || heartbeat->looking)) {
         set_alarm(heartbeats, run);
     }
 }

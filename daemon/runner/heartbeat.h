@@ -3,7 +3,7 @@
  *
  * A sign is a word: when it came, by a clock that nobody sets. The loop looks once a heartbeat, and
  * later if there was one since; while a run is stuck, the next sign is brought to it. Time that a run
- * is paused does not count.
+ * is paused does not count, nor time in which its follower kept it waiting.
  * Invariants  the alarm of a run is set unless it is paused, stuck, or to end.
  * Threads     sign: any. The rest: loop thread.
  * Ownership   open/close/fini; what a run has of it is the run's.
@@ -24,6 +24,7 @@ struct gord_run;
 struct gord_heartbeats {
     struct gord_bus *bus;
     struct gord_alarm alarm;
+    unsigned looks; /* under way, on threads of libuv's */
 };
 
 /* A run's. */
@@ -31,6 +32,9 @@ struct gord_heartbeat {
     _Atomic int64_t sign_at; /* gor_now() of the last sign, moved on by pauses since */
     atomic_bool stuck;       /* the next sign is news for the loop */
     int64_t paused_at; /* gor_now(); 0: it is not paused, or was before the daemon had it; loop */
+    bool
+        looking; /* it is looked where it stands, and `due` is when to wait no longer for that; loop */
+    unsigned held; /* see gord_hold_was_felt; loop */
     struct gord_alarm_entry due;
     struct gord_errand revived; /* posted by the first sign after `stuck` */
 };

@@ -292,6 +292,11 @@ int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **
     return 0;
 }
 
+bool gord_runner_is_looking(const struct gord_runner *runner)
+{
+    return runner->heartbeats.looks > 0;
+}
+
 void gord_runner_stop(struct gord_runner *runner)
 {
     if (runner == NULL || runner->stopped) {

@@ -58,6 +58,10 @@ struct gord_runner_opts {
  * control group that was named, which has been logged then. */
 int gord_runner_start(const struct gord_runner_opts *opts, struct gord_runner **out_runner);
 
+/* Is it still looked, on threads of libuv's, where runs stand that give no sign? Until that is over the loop
+ * is to run, and neither the runtime may stop nor anything be freed. */
+bool gord_runner_is_looking(const struct gord_runner *runner);
+
 /* After the bus is closed; its jobs' goroutines must have ended, or never run again. The loop must
  * run once more before free. NULL is fine. */
 void gord_runner_stop(struct gord_runner *runner);

@@ -87,7 +87,7 @@ class Heartbeat(ctl.GorctlTest):
         self.client.wait(job_id)
 
     def test_it_says_where_it_stands(self):
-        program = self.shell("sleep 1000 & sh -c 'exec sleep 2000' & wait")
+        program = self.shell("sleep 1000 & sh -c 'exec sleep 2000' & echo >&3; wait")
         native = self.client.native("builtin.sleep", "1000s", heartbeat_ns=e2e.SECOND)
         script = self.lua("sleep(1000)")
         told = {}
@@ -116,7 +116,7 @@ class Heartbeat(ctl.GorctlTest):
         self.client.wait(*told)
 
     def test_what_it_says_is_bounded(self):
-        job_id = self.shell("for i in $(seq 30); do sleep 1000 & done; wait")
+        job_id = self.shell("for i in $(seq 30); do sleep 1000 & done; echo >&3; wait")
         lines = self.until(STUCK, job_id)[-1].reason.splitlines()
         self.assertEqual((len(lines), lines[-1]), (2 + 16 + 1, "and 15 more"))
         self.client.jobs("Terminate", ids=[job_id])

@@ -182,11 +182,11 @@ class Held(ctl.GorctlTest):
     options = ("--log-cap", "64K", "--grace", "100ms")
     LINES = 100000
 
-    def run_unread(self, script, **more):
+    def run_unread(self, script, *options):
         """A run that nobody reads from but for the first byte, and its job."""
         before = self.client.exec("true")
-        run = self.start("run", "--shell", script, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                         **more)
+        run = self.start("run", *options, "--shell", script, stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
         self.assertEqual(os.read(run.stdout.fileno(), 1), b"0")
         return run, before + 1
 
@@ -245,6 +245,19 @@ class Held(ctl.GorctlTest):
         self.assertEqual(self.client.get(job).state, e2e.RUNNING)
         self.assertEqual(self.take(run), (b"0" * (size - 1), b""))
 
+    def test_what_others_write_behind_it_is_not_waited_for(self):
+        run, job = self.run_unread("echo 0; yes & exit 0")
+        self.assertEqual(self.client.wait(job).outcome, e2e.SUCCEEDED)
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertIn(b"what they write from here on is not kept", out + err)
+
+    def test_one_that_is_held_is_not_stuck(self):
+        run, _ = self.run_unread(f"echo 0; seq {self.LINES * 10}", "--heartbeat", "1s",
+                                 "--on-stuck", "kill")
+        self.client.wait(self.client.exec("sleep", "2.5"))  # more than two heartbeats
+        self.assertEqual(self.take(run), (b"\n" + b"".join(b"%d\n" % n for n in range(
+            1, self.LINES * 10 + 1)), b""))
+
     def test_wrong_requests(self):
         job = self.client.exec("true")
         for more in ({}, {"follow": True, "tail_lines": 1}, {"follow": True, "since_ns": 1}):
@@ -252,9 +265,9 @@ class Held(ctl.GorctlTest):
                               text="holds is for one that follows", **more)
 
     def test_who_is_announced_and_does_not_come_holds_nobody_for_long(self):
-        spec = self.client.exec_spec("seq", "1000")
+        spec = self.client.exec_spec("seq", str(self.LINES))
         reply = self.client.jobs("Submit", spec=spec, follows=True)
-        self.assertEqual(self.client.wait(reply.id).stdout_bytes, 3893)
+        self.assertEqual(self.client.wait(reply.id).stdout_bytes, 588895)
 
 
 class Tail(ctl.GorctlTest):
