@@ -196,12 +196,14 @@ static bool step(struct gor__window *window, struct gor__registers *r)
 {
     struct gor__cfi_row row;
     uintptr_t sp = r->sp;
+    bool exact = r->pc_is_exact;
     enum gor__symbol_step how = gor__symbol_step(r->pc - (r->pc_is_exact ? 0 : 1), &row);
     bool found = how == GOR__STEP_ROW ? step_by_row(window, &row, r) : step_by_pointer(window, r);
     r->pc = gor__plain_address(r->pc);
     r->pc_is_exact = false;
-    /* A function that was entered just now may leave the stack pointer where it is, once. */
-    return found && r->pc != 0 && r->sp >= sp;
+    /* A function that was entered just now may leave the stack pointer where it is; callers go up, or a stack
+     * that is damaged would lead in a circle. */
+    return found && r->pc != 0 && (exact ? r->sp >= sp : r->sp > sp);
 }
 
 enum gor_frames_end gor__unwind_each(struct gor__window *window,
