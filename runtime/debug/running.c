@@ -18,6 +18,7 @@ enum {
      * Whoever blocks signals makes a dump last so long. */
     PATIENCE_MS = 1000,
     LINE_BYTES = 256,
+    TRIES = 20, /* a millisecond each, for a lock that may never be had */
 };
 
 /* What a thread was doing. */
@@ -60,8 +61,16 @@ static struct locking lock(bool may_wait)
 {
     struct locking locking = {NULL, false};
     struct gor__m *m = gor__m_self();
-    if (!may_wait) {
+    /* Who holds it may be halted, or be ourselves; mostly he is about to let it go, and while he is not, the
+     * list may change under us. */
+    for (int i = 0; !may_wait && i < TRIES; i++) {
         locking.locked = gor__mutex_try_lock(&gor__sched.lock);
+        if (locking.locked) {
+            return locking;
+        }
+        (void)usleep(1000);
+    }
+    if (!may_wait) {
         return locking;
     }
     /* A scheduler that reports a deadlock is inside already. */

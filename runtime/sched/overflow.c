@@ -140,22 +140,38 @@ static struct rescue *make(void)
     return rescue;
 }
 
-/* In a handler: stopped in here for having computed too long, it would keep the lock from others. */
+/* It is held for some instructions only; where that takes longer, it is this thread that holds it, and used
+ * up a stack right there. */
+static bool lock_soon(struct gor__mutex *mutex)
+{
+    struct timespec pause = {.tv_nsec = 1000000};
+    bool locked = gor__mutex_try_lock(mutex);
+    for (int i = 0; !locked && i < PATIENCE_SECONDS * 1000; i++) {
+        (void)nanosleep(&pause, NULL);
+        locked = gor__mutex_try_lock(mutex);
+    }
+    return locked;
+}
+
+/* In a handler: stopped in here for having computed too long, it would keep the lock from others. NULL: no
+ * memory, or no end of waiting for the lock. */
 static struct rescue *take(void)
 {
     sigset_t all;
     sigset_t former;
+    struct rescue *rescue = NULL;
     sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &former);
-    gor__mutex_lock(&rescues.lock);
-    struct rescue *rescue = rescues.free;
-    if (rescue != NULL) {
-        rescues.free = rescue->next;
-    } else if ((rescue = make()) != NULL) {
-        rescue->next_all = rescues.all;
-        rescues.all = rescue;
+    if (lock_soon(&rescues.lock)) {
+        rescue = rescues.free;
+        if (rescue != NULL) {
+            rescues.free = rescue->next;
+        } else if ((rescue = make()) != NULL) {
+            rescue->next_all = rescues.all;
+            rescues.all = rescue;
+        }
+        gor__mutex_unlock(&rescues.lock);
     }
-    gor__mutex_unlock(&rescues.lock);
     (void)pthread_sigmask(SIG_SETMASK, &former, NULL);
     return rescue;
 }
