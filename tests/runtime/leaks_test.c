@@ -360,6 +360,7 @@ static int leave_it_to_the_host(void *host)
     pthread_t thread;
     void *(*const *fn)(void *) = host;
     CHECK_EQ(pthread_create(&thread, NULL, *fn, NULL), 0);
+    CHECK_EQ(pthread_detach(thread), 0);
     return gor_select(NULL, 0);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* look_fresh_test.c - one looks at goroutines that have just come, and at once go to wait, or to sleep. */
+#include <sched.h>
+
 #include "tests/runtime/looks.h"
 
 static void receive_once(void *arg)
@@ -15,6 +17,8 @@ static void look_until_it_waits(gor_id_t id)
     do {
         if (gor_gomaxprocs(0) == 1) {
             gor_yield();
+        } else {
+            (void)sched_yield(); /* the one we look at may want our CPU */
         }
         CHECK_EQ(gor_lookup(id, &info), 0);
         check_of_a_piece(&info);
