@@ -40,7 +40,8 @@ class Abuse(e2e.GordTest):
         self.assertEqual((job.outcome, job.stdout_bytes), (e2e.SUCCEEDED, count))
         kept = self.client.logs(job_id, 1)
         self.assertLessEqual(len(kept), 4 * MIB)
-        self.assertGreaterEqual(len(kept), 3 * MIB)
+        # Three quarters of the file, of which the headers of its frames are some thousandths.
+        self.assertGreaterEqual(len(kept), 3 * MIB * 0.99)
         self.assertEqual(kept.count(b"\0"), len(kept))
         self.assertIn(b"bytes of output are missing here", self.client.logs(job_id, 3))
         if not e2e.SANITIZE:

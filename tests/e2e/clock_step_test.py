@@ -35,6 +35,7 @@ class ClockedGord(e2e.Gord):
         self.fifo = os.path.join(self.folder, "clock")
         self.offset_ns = int((at - time.time()) * e2e.SECOND)
         self.ends = []
+        self.answered = None  # a call to its loop
         for path in (self.fifo, self.fifo + ".done"):
             os.mkfifo(path)
             self.ends.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
@@ -47,6 +48,7 @@ class ClockedGord(e2e.Gord):
         self.offset_ns += int(seconds * e2e.SECOND)
         os.write(self.ends[0], b"%d\n" % self.offset_ns)
         os.read(self.ends[1], 1)
+        self.answered()  # it knows that the clock was set; now it has looked at it, too
 
     def set(self, at):
         self.step(at - self.now())
@@ -67,6 +69,7 @@ class Clock(unittest.TestCase):
         self.gord.start()
         self.client = self.gord.client()
         self.addCleanup(self.client.close)
+        self.gord.answered = lambda: self.client.runtime("Stats")
         self.calendar = Calendar(self.client)
         self.addCleanup(self.stops)
 
