@@ -131,12 +131,10 @@ static void tell_missing(uint64_t id, uint64_t missing, const struct gorctl_came
 static int end_of_job(struct gorctl *ctl, uint64_t id, const struct gorctl_came *came)
 {
     Gor__V1__WaitReply *reply;
-    int code = gorctl_await(ctl, id, &reply);
-    if (code != GORCTL_EXIT_OK) {
+    int code = gorctl_await_end(ctl, id, &reply);
+    if (reply == NULL) {
         return code;
     }
-    gorctl_say_how_it_ended(reply->jobs[0]);
-    code = gorctl_exit_of_job(reply->jobs[0]);
     uint64_t missing = count_missing(reply->jobs[0], came);
     wire_decoded_free(&reply->base);
     if (missing > 0) {

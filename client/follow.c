@@ -318,15 +318,23 @@ void gorctl_say_how_it_ended(const Gor__V1__Job *job)
     free(detail);
 }
 
-int gorctl_await_code(struct gorctl *ctl, uint64_t id)
+int gorctl_await_end(struct gorctl *ctl, uint64_t id, Gor__V1__WaitReply **out_reply)
 {
-    Gor__V1__WaitReply *reply;
-    int code = gorctl_await(ctl, id, &reply);
+    *out_reply = NULL;
+    int code = gorctl_await(ctl, id, out_reply);
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
-    gorctl_say_how_it_ended(reply->jobs[0]);
-    code = gorctl_exit_of_job(reply->jobs[0]);
-    wire_decoded_free(&reply->base);
+    gorctl_say_how_it_ended((*out_reply)->jobs[0]);
+    return gorctl_exit_of_job((*out_reply)->jobs[0]);
+}
+
+int gorctl_await_code(struct gorctl *ctl, uint64_t id)
+{
+    Gor__V1__WaitReply *reply;
+    int code = gorctl_await_end(ctl, id, &reply);
+    if (reply != NULL) {
+        wire_decoded_free(&reply->base);
+    }
     return code;
 }

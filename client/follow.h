@@ -43,7 +43,11 @@ int gorctl_await(struct gorctl *ctl, uint64_t id, Gor__V1__WaitReply **out_reply
 /* How it ended, on stderr, where that is not plain from the exit code. */
 void gorctl_say_how_it_ended(const Gor__V1__Job *job);
 
-/* Both of the above: the exit code of the job, explained. */
+/* Both of the above: the exit code of the job, explained. Where *out_reply is not NULL it holds the job, and
+ * is the caller's; else it is not known how that ended, and the code says why. */
+int gorctl_await_end(struct gorctl *ctl, uint64_t id, Gor__V1__WaitReply **out_reply);
+
+/* The same for whoever wants no more. */
 int gorctl_await_code(struct gorctl *ctl, uint64_t id);
 
 #endif
