@@ -89,6 +89,14 @@ void gorctl_say(const char *format, ...)
     va_end(args);
 }
 
+bool gorctl_asks(const char *question)
+{
+    char answer[16] = "";
+    fprintf(stderr, "%s [y/N] ", question);
+    (void)fflush(stderr);
+    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
 void gorctl_broken_pipe(void)
 {
     (void)signal(SIGPIPE, SIG_DFL);

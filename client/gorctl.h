@@ -57,6 +57,9 @@ int gorctl_main(int argc, char **argv);
 /* "gorctl: ..." and a newline on stderr. */
 void gorctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Ask on stderr; true if the line on stdin says yes. Blocks. Whether that is a terminal is the caller's to see. */
+bool gorctl_asks(const char *question);
+
 /* Flush stdout. `code`, or GORCTL_EXIT_OUTPUT with a word on stderr when something was not written.
  * A reader that has gone ends the process quietly, by SIGPIPE, as it would any other tool. */
 int gorctl_finish_output(int code);

@@ -230,10 +230,10 @@ int gorctl_selector_count(struct gorctl *ctl, const struct gorctl_selector *sele
 
 static bool says_yes(const char *verb, uint64_t count)
 {
-    char answer[16] = "";
-    fprintf(stderr, "This will %s %" PRIu64 " jobs. Go on? [y/N] ", verb, count);
-    (void)fflush(stderr);
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+    char *question = gorctl_format("This will %s %" PRIu64 " jobs. Go on?", verb, count);
+    bool yes = gorctl_asks(question);
+    free(question);
+    return yes;
 }
 
 int gorctl_selector_confirm(struct gorctl *ctl, const struct gorctl_selector *selector,

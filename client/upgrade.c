@@ -125,14 +125,6 @@ static void tell_plan(const Gor__V1__PlanUpgradeReply *plan, bool wait)
     free(awaited);
 }
 
-static bool says_yes(void)
-{
-    char answer[16] = "";
-    fputs("Go on? [y/N] ", stderr);
-    (void)fflush(stderr);
-    return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
-}
-
 /* Whether to go on with what that plan says. An exit code. */
 static int agree(const struct arguments *arguments, const Gor__V1__PlanUpgradeReply *plan)
 {
@@ -145,7 +137,7 @@ static int agree(const struct arguments *arguments, const Gor__V1__PlanUpgradeRe
         return GORCTL_EXIT_OK;
     }
     tell_plan(plan, arguments->wait);
-    if (arguments->yes || arguments->wait || (isatty(STDIN_FILENO) && says_yes())) {
+    if (arguments->yes || arguments->wait || (isatty(STDIN_FILENO) && gorctl_asks("Go on?"))) {
         return GORCTL_EXIT_OK;
     }
     gorctl_say("nothing was done; say --yes if you mean it, or --wait to let them end first");
