@@ -69,3 +69,13 @@ void gor__mutex_unlock(struct gor__mutex *mutex)
         gor__futex_wake(&mutex->word, 1);
     }
 }
+
+bool gor__mutex_lock_soon(struct gor__mutex *mutex, int milliseconds)
+{
+    bool locked = gor__mutex_try_lock(mutex);
+    for (int i = 0; !locked && i < milliseconds; i++) {
+        (void)usleep(1000);
+        locked = gor__mutex_try_lock(mutex);
+    }
+    return locked;
+}

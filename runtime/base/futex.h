@@ -28,6 +28,8 @@ struct gor__mutex {
 
 void gor__mutex_lock(struct gor__mutex *mutex);
 bool gor__mutex_try_lock(struct gor__mutex *mutex);
+/* For so many milliseconds: who holds it may be stopped, or be the caller himself. */
+bool gor__mutex_lock_soon(struct gor__mutex *mutex, int milliseconds);
 void gor__mutex_unlock(struct gor__mutex *mutex);
 
 #endif

@@ -18,7 +18,7 @@ enum {
      * Whoever blocks signals makes a dump last so long. */
     PATIENCE_MS = 1000,
     LINE_BYTES = 256,
-    TRIES = 20, /* a millisecond each, for a lock that may never be had */
+    LOCK_MS = 20, /* for one that may never be had */
 };
 
 /* What a thread was doing. */
@@ -63,14 +63,8 @@ static struct locking lock(bool may_wait)
     struct gor__m *m = gor__m_self();
     /* Who holds it may be halted, or be ourselves; mostly he is about to let it go, and while he is not, the
      * list may change under us. */
-    for (int i = 0; !may_wait && i < TRIES; i++) {
-        locking.locked = gor__mutex_try_lock(&gor__sched.lock);
-        if (locking.locked) {
-            return locking;
-        }
-        (void)usleep(1000);
-    }
     if (!may_wait) {
+        locking.locked = gor__mutex_lock_soon(&gor__sched.lock, LOCK_MS);
         return locking;
     }
     /* A scheduler that reports a deadlock is inside already. */

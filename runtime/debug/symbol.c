@@ -278,25 +278,14 @@ bool gor__symbol_find(const void *pc, struct gor__symbol *out_symbol)
     return gor__symbol_frames(pc, out_symbol, 1) == 1;
 }
 
-/* Not for ever: the world may stand meanwhile, and somebody who is stopped have the lock. */
-static bool lock_soon(void)
-{
-    for (int i = 0; i < PATIENCE_MS; i++) {
-        if (gor__mutex_try_lock(&symbols.lock)) {
-            return true;
-        }
-        (void)usleep(1000);
-    }
-    return false;
-}
-
 enum gor__symbol_step gor__symbol_step(uintptr_t pc, struct gor__cfi_row *out_row)
 {
     enum gor__symbol_step step = GOR__STEP_NO_ROW;
     struct tables *own = own_tables();
     if (own != NULL) {
         step = ask_step(own, pc, out_row);
-    } else if (lock_soon()) {
+    } else if (gor__mutex_lock_soon(&symbols.lock, PATIENCE_MS)) {
+        /* Not for ever: the world may stand meanwhile, and somebody who is stopped have the lock. */
         step = ask_step(&symbols.shared, pc, out_row);
         gor__mutex_unlock(&symbols.lock);
     }

@@ -140,19 +140,6 @@ static struct rescue *make(void)
     return rescue;
 }
 
-/* It is held for some instructions only; where that takes longer, it is this thread that holds it, and used
- * up a stack right there. */
-static bool lock_soon(struct gor__mutex *mutex)
-{
-    struct timespec pause = {.tv_nsec = 1000000};
-    bool locked = gor__mutex_try_lock(mutex);
-    for (int i = 0; !locked && i < PATIENCE_SECONDS * 1000; i++) {
-        (void)nanosleep(&pause, NULL);
-        locked = gor__mutex_try_lock(mutex);
-    }
-    return locked;
-}
-
 /* In a handler: stopped in here for having computed too long, it would keep the lock from others. NULL: no
  * memory, or no end of waiting for the lock. */
 static struct rescue *take(void)
@@ -162,7 +149,9 @@ static struct rescue *take(void)
     struct rescue *rescue = NULL;
     sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &former);
-    if (lock_soon(&rescues.lock)) {
+    /* It is held for some instructions only; where that takes longer, it is this thread that holds it, and used
+     * up a stack right there. */
+    if (gor__mutex_lock_soon(&rescues.lock, PATIENCE_SECONDS * 1000)) {
         rescue = rescues.free;
         if (rescue != NULL) {
             rescues.free = rescue->next;
