@@ -99,11 +99,6 @@ void gord_hold_take(struct gord_run *run, uint64_t taken)
     wake(run);
 }
 
-void gord_hold_told(struct gord_run *run)
-{
-    atomic_store(&run->hold.told, true);
-}
-
 void gord_hold_expect(struct gord_run *run)
 {
     if (make_channel(&run->hold) == 0) {
@@ -140,12 +135,6 @@ size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over)
     size_t piece = (size_t)(run->log.cap_bytes / READ_SHARE);
     int result = MOVED;
 
-    while (!atomic_load(&hold->told)) { /* the loop is about to, right after the start */
-        if (gor_ctx_err(over) != 0) {
-            return 0;
-        }
-        gor_sleep(GOR_MILLISECOND);
-    }
     if (!gord_hold_is_on(hold)) {
         return most;
     }

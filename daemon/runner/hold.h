@@ -6,7 +6,8 @@
  * for any other pipe, and nobody else does. Once nobody holds it, or its run is to end, it is read as ever.
  * One may be expected, for some time: it counts as one that has got nothing yet.
  *
- * Invariants  while it is held, at most a quarter of the cap is ahead of a follower: of output, that much
+ * Invariants  those who followed the job before its run was there hold it before its goroutine runs.
+ *             While it is held, at most a quarter of the cap is ahead of a follower: of output, that much
  *             is always kept (logfile.h).
  * Threads     join, leave, take, expect: loop. wait, open: the run's goroutines.
  *             All atomics are sequentially consistent: whoever is to wait first counts itself, then looks
@@ -29,12 +30,11 @@ struct gord_run;
 
 struct gord_hold {
     atomic_uint holders;
-    _Atomic uint64_t taken;         /* the offset up to which the slowest of them has got it */
-    _Atomic int64_t expected_until; /* on gor_now()'s clock; 0: nobody is expected */
-    atomic_bool told;    /* followers know that the run is there: nothing is read before */
-    atomic_bool open;    /* for good */
-    atomic_uint waiting; /* goroutines that do, or are about to */
-    atomic_uint waits;   /* how many there have been */
+    _Atomic uint64_t taken;           /* the offset up to which the slowest of them has got it */
+    _Atomic int64_t expected_until;   /* on gor_now()'s clock; 0: nobody is expected */
+    atomic_bool open;                 /* for good */
+    atomic_uint waiting;              /* goroutines that do, or are about to */
+    atomic_uint waits;                /* how many there have been */
     _Atomic(struct gor_chan *) moved; /* owned; made with the first that holds or is expected */
 };
 
@@ -49,9 +49,6 @@ void gord_hold_take(struct gord_run *run, uint64_t taken);
 
 /* One is expected for GORD_HOLD_EXPECTED_NS, or until one joins. Without memory it is not. */
 void gord_hold_expect(struct gord_run *run);
-
-/* Those who follow it have joined it. Loop. */
-void gord_hold_told(struct gord_run *run);
 
 /* Wait until the job may be read on: so many bytes at most, or 0: `over` was done. */
 size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over);

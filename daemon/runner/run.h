@@ -96,6 +96,7 @@ struct gord_run {
     struct gord_process process; /* of an exec job */
     struct gor_quota *quota;     /* owned reference; its goroutines, of other jobs; immutable */
     bool paused;                 /* the quota is; loop only */
+    bool withdrawn;              /* it could not be started, and never will; loop only */
     struct gord_input input;     /* of an exec job that takes some */
     struct gor_chan *poked;      /* owned; see gord_run_poke; NULL: nobody wants to know */
     struct gord_inbox_item note; /* link of env->notes while `noted` */

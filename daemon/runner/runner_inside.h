@@ -84,7 +84,7 @@ void gord_runner_start_jobs(struct gord_runner *runner);
 int gord_runner_open_inboxes(struct gord_runner *runner);
 void gord_runner_close_inboxes(struct gord_runner *runner);
 
-/* A job has a run now, or wrote to its log. */
+/* A job has a run now, or has none after all, or wrote to its log. */
 void gord_runner_tell_of_log(struct gord_runner *runner, uint64_t id);
 
 /* To the end of the queue. As gord_runner_admit. */

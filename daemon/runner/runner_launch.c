@@ -118,35 +118,47 @@ static int start_run(struct gord_runner *runner, struct gord_run *run)
     return result;
 }
 
+/* Those who follow its log join it before it can write anything: of some no event comes later, and who
+ * holds it is to miss nothing. */
+static void announce_run(struct gord_runner *runner, struct gord_job *job, struct gord_run *run)
+{
+    job->body->run = run;
+    gord_runner_tell_of_log(runner, job->id);
+}
+
+/* It was not started. They let go of it, and join the next one; the note is the caller's still. */
+static void withdraw_run(struct gord_runner *runner, struct gord_job *job, struct gord_run *run)
+{
+    run->taken_over = NULL;
+    run->withdrawn = true;
+    job->body->run = NULL;
+    gord_runner_tell_of_log(runner, job->id);
+    gord_run_unref(run);
+}
+
 int gord_runner_launch_from(struct gord_runner *runner, struct gord_job *job,
                             Gor__Handover__Run *note)
 {
     struct gord_spec *spec = job->body->spec;
     struct gord_run *run = gord_run_new(&runner->env, job, run_above(runner, spec));
-    int result = -ENOMEM;
 
-    if (run != NULL && note != NULL) {
+    if (run == NULL) {
+        return -ENOMEM;
+    }
+    if (note != NULL) {
         gord_run_take_over(run, note);
     }
-    if (run != NULL) {
-        result = start_run(runner, run);
-    }
+    announce_run(runner, job, run);
+    int result = start_run(runner, run);
     if (result != 0) {
-        if (run != NULL) {
-            run->taken_over = NULL; /* the caller's still */
-        }
-        gord_run_unref(run);
+        withdraw_run(runner, job, run);
         return result;
     }
-    job->body->run = run;
     gord_heartbeat_begin(&runner->heartbeats, run);
     if (spec->kind != GORD_EXEC) {
         runner->admission.counted_running++;
         gord_sampler_add(&runner->sampler, run);
     }
-    /* Those who follow its log from before its start join it now: of some no event comes later. */
-    gord_runner_tell_of_log(runner, job->id);
-    gord_hold_told(run);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 /* awaited.c - see awaited.h. */
 #include "daemon/service/awaited.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 struct gord_awaited {
     uint64_t id;
     int64_t until_ns; /* on gor_now()'s clock */
+    bool taken;       /* its run expects the follower: not once more */
 };
 
 /* In the order of their coming: the oldest is the first. */
@@ -51,7 +53,7 @@ void gord_awaited_add(struct gord_service *service, uint64_t id)
     if (service->awaited != NULL) {
         forget(service, AWAITED_MAX - 1);
         service->awaited[service->awaited_count++] =
-            (struct gord_awaited){id, gor_after(GORD_HOLD_EXPECTED_NS)};
+            (struct gord_awaited){.id = id, .until_ns = gor_after(GORD_HOLD_EXPECTED_NS)};
     }
 }
 
@@ -68,14 +70,15 @@ void gord_awaited_look(struct gord_service *service, uint64_t id)
 {
     forget(service, AWAITED_MAX);
     unsigned at = find(service, id);
-    struct gord_job *job =
-        at < service->awaited_count ? gord_job_find(gord_bus_table(service->bus), id) : NULL;
-    struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
-
-    if (run != NULL) {
-        gord_hold_expect(run);
-        drop(service, at);
+    if (at == service->awaited_count) {
+        return;
     }
+    struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
+    struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
+    if (run != NULL && !service->awaited[at].taken) {
+        gord_hold_expect(run);
+    }
+    service->awaited[at].taken = run != NULL; /* one that could not be started was not its run */
 }
 
 void gord_awaited_fini(struct gord_service *service)

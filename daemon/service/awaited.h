@@ -19,7 +19,7 @@ void gord_awaited_add(struct gord_service *service, uint64_t id);
 /* Its follower is there. */
 void gord_awaited_came(struct gord_service *service, uint64_t id);
 
-/* It may have a run now. */
+/* It may have a run now, or no longer. */
 void gord_awaited_look(struct gord_service *service, uint64_t id);
 
 void gord_awaited_fini(struct gord_service *service);

@@ -91,12 +91,16 @@ static void drop(struct gord_follow *follow)
     free_follow(follow);
 }
 
-/* Join the job's run once it has one, so that its writes are told to us. */
+/* Join the job's run once it has one, so that its writes are told to us; one that could not be started is
+ * nobody's. */
 static void join_run(struct gord_follow *follow)
 {
     struct gord_job *job = gord_job_find(gord_bus_table(follow->service->bus), follow->id);
     struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
 
+    if (run == NULL && follow->run != NULL && follow->run->withdrawn) {
+        leave_run(follow);
+    }
     if (run != NULL && follow->run != run) {
         leave_run(follow); /* that of a former attempt */
         follow->run = gord_run_ref(run);

@@ -3,6 +3,7 @@
 gaps."""
 
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -268,6 +269,76 @@ class Held(ctl.GorctlTest):
         spec = self.client.exec_spec("seq", str(self.LINES))
         reply = self.client.jobs("Submit", spec=spec, follows=True)
         self.assertEqual(self.client.wait(reply.id).stdout_bytes, 588895)
+
+
+class HeldWithoutPlace(ctl.GorctlTest):
+    """A run that cannot be started, for want of a place for its goroutine, was none: who holds the job, or is
+    about to, holds the one that can."""
+
+    LINES = 100000
+    MUCH = b"".join(b"%d\n" % n for n in range(1, LINES + 1))
+
+    @classmethod
+    def setUpClass(cls):
+        cls.plugins = tempfile.mkdtemp(prefix="gor-")
+        shutil.copyfile(os.path.join(e2e.BUILD, "tests", "plugins", "zoo1.so"),
+                        os.path.join(cls.plugins, "zoo.so"))
+        cls.options = ("--log-cap", "64K", "--max-stack-memory", "16M", "--plugin-dir", cls.plugins)
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.plugins)
+
+    def setUp(self):
+        self.crowd = self.client.native("zoo.crowd")
+        self.assertEqual(next(self.client.jobs("Logs", id=self.crowd, follow=True)).data, b"full\n")
+
+    def make_room(self):
+        self.client.jobs("Cancel", ids=[self.crowd])
+
+    def refusals(self):
+        return next(int(line.split()[1]) for line in self.ok("metrics").text.splitlines()
+                    if line.startswith("gor_spawns_refused_total "))
+
+    def await_refusals(self, job):
+        """Some more of a job that has begun to wait for its place."""
+        event = self.client.wait_state(job, e2e.WAITING)
+        self.assertEqual(event.reason, "a place for its goroutine")
+        before = self.refusals()
+        e2e.until(lambda: self.refusals() >= before + 3)
+
+    def test_one_that_follows_already_loses_nothing(self):
+        job = self.client.submit(self.client.exec_spec("seq", str(self.LINES), held=True))
+        chunks = self.client.jobs("Logs", id=job, follow=True, holds=True)
+        self.client.jobs("Release", ids=[job])
+        self.await_refusals(job)
+        self.make_room()
+        self.assertEqual(b"".join(c.data for c in chunks), self.MUCH)
+        self.assertEqual(self.client.get(job).outcome, e2e.SUCCEEDED)
+
+    def test_one_that_is_announced_loses_nothing(self):
+        spec = self.client.exec_spec("seq", str(self.LINES))
+        job = self.client.jobs("Submit", spec=spec, follows=True).id
+        self.await_refusals(job)
+        self.make_room()
+        self.client.wait_process(job)
+        chunks = self.client.jobs("Logs", id=job, follow=True, holds=True)
+        self.assertEqual(b"".join(c.data for c in chunks), self.MUCH)
+
+    def test_one_that_never_starts_ends_those_who_follow_it(self):
+        run = self.start("run", "seq", str(self.LINES), stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+        job = self.crowd + 1
+        e2e.until(lambda: self.gorctl("show", str(job)).code == 0)
+        self.await_refusals(job)
+        chunks = self.client.jobs("Logs", id=job, follow=True, holds=True)
+        self.ok("cancel", str(job))
+        self.assertEqual(list(chunks), [])
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual((run.returncode, out), (ctl.CANCELLED, b""), err)
+        self.make_room()
 
 
 class Tail(ctl.GorctlTest):

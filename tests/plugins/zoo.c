@@ -78,6 +78,42 @@ static int run_falter(struct gor_job *job)
     return 0;
 }
 
+struct crowd {
+    struct gor_job *job;
+    struct gor_waitgroup all;
+};
+
+static void stay(void *arg)
+{
+    struct crowd *crowd = arg;
+
+    (void)gor_ctx_sleep_until(gor_job_ctx(crowd->job), GOR_NEVER);
+    gor_waitgroup_done(&crowd->all);
+}
+
+/* Takes all places for goroutines, says so, and has them until it is told to end. What stacks grow to is seen
+ * late: there is no place once none was found for a while. */
+static int run_crowd(struct gor_job *job)
+{
+    const struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_REFUSE};
+    struct crowd crowd = {.job = job};
+    int refusals = 0;
+
+    while (refusals < 20 && gor_ctx_err(gor_job_ctx(job)) == 0) {
+        gor_waitgroup_add(&crowd.all, 1);
+        if (gor_go_with(&opts, stay, &crowd) == 0) {
+            refusals = 0;
+        } else {
+            gor_waitgroup_done(&crowd.all);
+            gor_sleep(5 * GOR_MILLISECOND);
+            refusals++;
+        }
+    }
+    PRINT(job, "full\n");
+    gor_waitgroup_wait(&crowd.all);
+    return 0;
+}
+
 static int run_fail(struct gor_job *job)
 {
     return gor_job_fail(job, 7, "failed as %s", "asked");
@@ -300,6 +336,7 @@ static const struct gor_job_function functions[] = {
     {"version", NULL, NULL, NULL, run_version},
     {"hold", NULL, NULL, NULL, run_hold},
     {"falter", NULL, NULL, NULL, run_falter},
+    {"crowd", NULL, NULL, NULL, run_crowd},
     {"fail", NULL, NULL, NULL, run_fail},
     {"result", NULL, NULL, NULL, run_result},
     {"chatter", NULL, NULL, NULL, run_chatter},
