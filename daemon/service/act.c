@@ -183,16 +183,17 @@ int gord_act_expect(struct gord_act *act, size_t count)
     if (room <= act->many.room) {
         return 0;
     }
-    Gor__V1__ActResult *results = realloc(act->results, (room + 1) * sizeof(*results));
-    if (results == NULL) {
-        return -ENOMEM;
-    }
-    act->results = results;
+    /* The pointers first: should there be no memory for the results, they still point to what is there. */
     Gor__V1__ActResult **pointers = realloc(act->pointers, (room + 1) * sizeof(*pointers));
     if (pointers == NULL) {
         return -ENOMEM;
     }
     act->pointers = pointers;
+    Gor__V1__ActResult *results = realloc(act->results, (room + 1) * sizeof(*results));
+    if (results == NULL) {
+        return -ENOMEM;
+    }
+    act->results = results;
     for (size_t i = 0; i < act->count; i++) {
         pointers[i] = &results[i];
     }
