@@ -143,9 +143,14 @@ static int spawn(struct gord_exec *exec, struct gord_spawn *what)
     return result;
 }
 
-/* With its limits, for which `rlimits` has room, and in its group. */
-static int spawn_limited(struct gord_exec *exec, struct gord_spawn *what,
-                         struct gord_rlimits *rlimits)
+/* What it is to have, for as long as `what` speaks of it. */
+struct share {
+    struct gord_rlimits rlimits;
+    struct gord_placement placement;
+};
+
+/* With its limits, for which `share` has room, and in its group. */
+static int spawn_limited(struct gord_exec *exec, struct gord_spawn *what, struct share *share)
 {
     struct gord_run *run = exec->run;
     const struct gord_cgroups *groups = &run->env->cgroups;
@@ -171,11 +176,10 @@ static int spawn_limited(struct gord_exec *exec, struct gord_spawn *what,
                  strerror(-result));
         return result;
     }
-    gord_rlimits_fill(rlimits, &run->env->rlimits, exec->spec,
+    gord_rlimits_fill(&share->rlimits, &run->env->rlimits, exec->spec,
                       gord_limits_address_space(limits, groups));
-    struct gord_placement placement;
-    what->placement = gord_placement_fill(exec->spec, &placement) ? &placement : NULL;
-    what->rlimits = rlimits;
+    what->rlimits = &share->rlimits;
+    what->placement = gord_placement_fill(exec->spec, &share->placement) ? &share->placement : NULL;
     what->no_new_privs =
         gord_privs_are_forbidden((enum gord_new_privs)policy, exec->spec->new_privs);
     what->has_cgroup = door >= 0;
@@ -325,8 +329,8 @@ static int start_as(struct gord_exec *exec, const struct gord_user *user)
                                   .stderr_fd = exec->child_fds[1],
                                   .report_fds = exec->report.child_fds,
                                   .user = user};
-        struct gord_rlimits rlimits;
-        result = spawn_limited(exec, &what, &rlimits);
+        struct share share;
+        result = spawn_limited(exec, &what, &share);
     }
     if (result == -ENOENT && exec->webhook != NULL) {
         size_t used = strlen(run->detail);
