@@ -23,6 +23,9 @@ struct gord_placement {
 
 enum { GORD_CPUS_TEXT = 128 };
 
+/* The longest list that is taken. Each CPU there can be, once and one by one, takes 4,009 bytes. */
+enum { GORD_CPUS_MAX = 4095 };
+
 /* "0-3,8". 0; -EINVAL, *out may have been written: it is no list of CPUs. */
 int gord_cpus_parse(const char *text, cpu_set_t *out);
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/runner/placement.h"
 #include "daemon/runner/rlimits.h"
@@ -90,6 +91,13 @@ static int check_limits(const Gor__V1__Limits *limits, char *error, size_t bytes
         (limits->cpu_milli < CPU_MILLI_MIN || limits->cpu_milli > CPU_MILLI_MAX)) {
         return gord_check_refuse(error, bytes, "spec.exec.limits.cpu_milli is %u; it is %d to %d",
                                  limits->cpu_milli, CPU_MILLI_MIN, CPU_MILLI_MAX);
+    }
+    if (strlen(limits->cpus) > GORD_CPUS_MAX) {
+        return gord_check_refuse(
+            error, bytes,
+            "spec.exec.limits.cpus has %zu bytes; a list takes %d at most, and "
+            "needs to name each CPU but once",
+            strlen(limits->cpus), GORD_CPUS_MAX);
     }
     if (limits->cpus[0] != '\0' && gord_cpus_parse(limits->cpus, &cpus) != 0) {
         return gord_check_refuse(error, bytes,

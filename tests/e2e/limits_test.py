@@ -202,6 +202,10 @@ class Rlimits(ctl.GorctlTest):
             spec.exec.limits.CopyFrom(limits)
             self.assertStatus(e2e.grpc.StatusCode.INVALID_ARGUMENT, self.client.submit, spec,
                               text="spec.exec.limits")
+        each_once = ",".join(map(str, range(1024)))
+        self.ok("submit", "--dry-run", "--limit", f"cpus={each_once}", "true")
+        self.refused(ctl.USAGE, f"cpus has {len(each_once) + 98} bytes; a list takes 4095 at most",
+                     "submit", "--limit", f"cpus={each_once}{',0' * 49}", "true")
         for text in ("mem", "bogus=1", "nofile=x"):
             self.refused(ctl.USAGE, "--limit: ", "submit", "--limit", text, "true")
         self.refused(ctl.USAGE, "for programs", "submit", "--limit", "mem=1G", "--native",
