@@ -24,6 +24,7 @@ struct gord_follow {
     struct rpc_call *call;
     uint64_t id;
     uint64_t offset;
+    uint64_t passed; /* there is nothing more to get below: what is missing there was removed */
     bool follow;
     uint64_t lines;              /* of what is there; 0: all */
     int64_t since_ns;            /* 0: from the first */
@@ -40,10 +41,12 @@ struct gord_follow {
     struct rpc_link link;        /* in the service's follows */
 };
 
-/* Up to where it has got what was written. */
+/* Up to where it has got what was written, or never will. */
 static uint64_t taken_by(const struct gord_follow *follow)
 {
-    return follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
+    uint64_t offset = follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
+
+    return offset > follow->passed ? offset : follow->passed;
 }
 
 /* How far the slowest of those is that hold the run; the run goes on by that. */
@@ -103,6 +106,7 @@ static void join_run(struct gord_follow *follow)
     }
     if (run != NULL && follow->run != run) {
         leave_run(follow); /* that of a former attempt */
+        follow->passed = 0;
         follow->run = gord_run_ref(run);
         /* Before the log's end is read: what is written later makes a note. */
         atomic_fetch_add(&run->followers, 1);
@@ -192,12 +196,9 @@ static int seek(struct gord_follow *follow, uint64_t limit)
     return result;
 }
 
-/* Send what is there: 1: all sent, 0: more is there, negative: error. */
-static int send_frames(struct gord_follow *follow)
+/* Up to `limit`; as send_frames. */
+static int send_up_to(struct gord_follow *follow, uint64_t limit)
 {
-    /* Read before the frames: a job that lives has no frame beyond it, one that ended gets no new
-     * ones. */
-    uint64_t limit = follow->run != NULL ? gord_logfile_end(&follow->run->log) : UINT64_MAX;
     int result = follow->seeks ? seek(follow, limit) : 1;
 
     if (result <= 0) {
@@ -218,6 +219,20 @@ static int send_frames(struct gord_follow *follow)
         }
     }
     return 0;
+}
+
+/* Send what is there: 1: all sent, 0: more is there, negative: error. */
+static int send_frames(struct gord_follow *follow)
+{
+    /* Read before the frames: a job that lives has no frame beyond it, one that ended gets no new
+     * ones. */
+    uint64_t limit = follow->run != NULL ? gord_logfile_end(&follow->run->log) : UINT64_MAX;
+    int result = send_up_to(follow, limit);
+
+    if (result == 1 && follow->run != NULL && limit != GORD_LOGFILE_FORMER) {
+        follow->passed = limit;
+    }
+    return result;
 }
 
 /* An ended job wrote something, and there is no file: removed, or it could never be written. Say

@@ -259,6 +259,24 @@ class Held(ctl.GorctlTest):
         self.assertEqual(self.take(run), (b"\n" + b"".join(b"%d\n" % n for n in range(
             1, self.LINES * 10 + 1)), b""))
 
+    def test_a_log_that_somebody_removes_holds_nobody(self):
+        # Before its end, all of it or what is behind the first part; what comes then is in new files.
+        for written, is_removed in ((1000, lambda path: True),
+                                    (48000, lambda path: not path.endswith(".log"))):
+            fifo = os.path.join(self.gord.folder, f"go-{written}")
+            os.mkfifo(fifo)
+            job = self.client.exec("sh", "-c", f"head -c {written} /dev/zero; read x <{fifo}; "
+                                   f"head -c {self.LINES} /dev/zero; exit 3")
+            e2e.until(lambda: len(self.client.logs(job, follow=False)) == written)
+            for path in filter(is_removed, output_files(self.gord.state, job)):
+                os.unlink(path)
+            chunks = self.client.jobs("Logs", id=job, follow=True, holds=True)
+            self.client.get(job)  # an answer that comes after it was heard
+            with open(fifo, "w", encoding="ascii"):
+                pass
+            self.assertEqual(self.client.wait(job).exit_code, 3)
+            chunks.cancel()
+
     def test_wrong_requests(self):
         job = self.client.exec("true")
         for more in ({}, {"follow": True, "tail_lines": 1}, {"follow": True, "since_ns": 1}):
