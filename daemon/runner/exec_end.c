@@ -14,8 +14,13 @@
 /* After a process that we ended: how long what it left behind may still write. */
 #define STOPPED_LINGER_NS (100 * GOR_MILLISECOND)
 
-/* After one whose output a follower holds: how often it is asked whether the daemon goes. */
-#define HELD_LOOK_NS (100 * GOR_MILLISECOND)
+/* After one of whose output some is to come still: how often it is asked whether that does, and whether the
+ * daemon goes. */
+#define LOOK_NS (100 * GOR_MILLISECOND)
+
+/* So long at least what was in the pipes may not come on, or not come to its end, as on a machine that has much
+ * else to do. */
+#define OWED_NS GOR_SECOND
 
 static int64_t grace_of(const struct gord_run *run)
 {
@@ -165,25 +170,31 @@ static uint64_t count_owed(const struct gord_exec *exec)
     return owed + count_come(exec->run);
 }
 
-/* The readers, for `linger`. Where a follower holds them, what the process itself has written has all the time
- * that takes, unless the daemon goes; what others write behind it has not. Whether they are done. */
+/* The readers, for `linger`. What the process itself has written has all the time that it takes while it comes,
+ * or while a follower holds them, unless the daemon goes; what others write behind it has not. Whether they are
+ * done. */
 static bool await_readers(struct gord_exec *exec, int64_t linger)
 {
     struct gord_run *run = exec->run;
-    int64_t until = gor_after(linger);
     uint64_t owed = count_owed(exec);
+    uint64_t come = count_come(run);
+    int64_t patience = linger > OWED_NS ? linger : OWED_NS;
+    int64_t until = gor_after(come < owed ? patience : linger);
     unsigned felt = 0;
     bool done = false;
 
     (void)gord_hold_was_felt(&run->hold, &felt);
     while (!done) {
-        int64_t look = gord_hold_is_on(&run->hold) ? gor_after(HELD_LOOK_NS) : until;
+        uint64_t former = come;
+        int64_t look = former < owed || gord_hold_is_on(&run->hold) ? gor_after(LOOK_NS) : until;
         done = gor_waitgroup_wait_until(&exec->readers, look < until ? look : until) == 0;
+        come = count_come(run);
         if (!done && (gor_ctx_err(run->env->leave) != 0 || gor_ctx_err(run->env->hurry) != 0)) {
             gord_hold_open(run);
         }
-        if (!done && gord_hold_was_felt(&run->hold, &felt) && count_come(run) < owed) {
-            until = gor_after(linger);
+        bool was_held = gord_hold_was_felt(&run->hold, &felt);
+        if (former < owed && (was_held || come > former)) {
+            until = gor_after(patience);
         } else if (!done && gor_now() >= until) {
             break;
         }
