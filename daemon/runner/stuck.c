@@ -13,6 +13,8 @@
 
 /* ------------------------------------------------------------------ processes */
 
+#define HIDDEN ", the kernel does not say in what"
+
 /* What a file of the process's says, without its line's end; "" if it cannot be read. */
 static const char *read_line(int pid, const char *file, char *out, size_t bytes)
 {
@@ -45,30 +47,60 @@ static const char *state_name(char state)
     return "?";
 }
 
-/* A line of its own. The kernel hides where it is from who may not know: "0", or nothing. */
-static void put_process(FILE *out, int pid)
+bool gord_stuck_look(pid_t pid, struct gord_stuck_process *out)
 {
     struct gord_proc proc;
     char name[64];
     char where[128];
 
     if (gord_proc_read(pid, &proc) != 0) {
-        return; /* it has ended since */
+        return false;
     }
     read_line(pid, "comm", name, sizeof(name));
     read_line(pid, "wchan", where, sizeof(where));
+    /* Of one that does not wait there is nothing to say; from who may not know, as of a set-uid program, the
+     * kernel hides it: "0" as well. */
     bool known = where[0] != '\0' && strcmp(where, "0") != 0;
-    fprintf(out, "process %d (%s) of %d: %s%s%s\n", pid, name, proc.parent, state_name(proc.state),
-            known ? ", in " : "", known ? where : "");
+    bool hidden = !known && (proc.state == 'S' || proc.state == 'D');
+    out->pid = pid;
+    out->start_ticks = proc.start_ticks;
+    snprintf(out->text, sizeof(out->text), "process %d (%s) of %d: %s%s%s", pid, name, proc.parent,
+             state_name(proc.state),
+             known    ? ", in "
+             : hidden ? HIDDEN
+                      : "",
+             known ? where : "");
+    return true;
+}
+
+bool gord_stuck_was(const struct gord_stuck_process *process, const pid_t *pids, size_t count)
+{
+    struct gord_proc proc;
+
+    for (size_t i = 0; i < count; i++) {
+        if (pids[i] == process->pid) {
+            return gord_proc_read(process->pid, &proc) == 0 &&
+                   proc.start_ticks == process->start_ticks;
+        }
+    }
+    return false;
 }
 
 static void put_processes(FILE *out, struct gord_run *run)
 {
-    pid_t pids[GORD_STUCK_PROCESSES];
-    size_t count = gord_process_list(&run->process, pids, GORD_STUCK_PROCESSES);
+    struct gord_stuck_process looks[GORD_STUCK_PROCESSES];
+    pid_t pids[GORD_TREE_MAX];
+    size_t looked = 0;
+    size_t count = gord_process_list(&run->process, pids, GORD_TREE_MAX);
 
     for (size_t i = 0; i < count && i < GORD_STUCK_PROCESSES; i++) {
-        put_process(out, pids[i]);
+        looked += gord_stuck_look(pids[i], &looks[looked]);
+    }
+    size_t still = gord_process_list(&run->process, pids, GORD_TREE_MAX);
+    for (size_t i = 0; i < looked; i++) {
+        if (gord_stuck_was(&looks[i], pids, still)) {
+            fprintf(out, "%s\n", looks[i].text);
+        }
     }
     if (count > GORD_STUCK_PROCESSES) {
         fprintf(out, "and %zu more\n", count - GORD_STUCK_PROCESSES);

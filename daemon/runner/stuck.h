@@ -13,6 +13,19 @@
 /* The most bytes of it, and the most processes it names. */
 enum { GORD_STUCK_TEXT = 4096, GORD_STUCK_PROCESSES = 16 };
 
+/* A process as it was found, by its number, which may be another's a moment later. */
+struct gord_stuck_process {
+    pid_t pid;
+    uint64_t start_ticks;
+    char text[320]; /* a line, without its end */
+};
+
+/* What can be told of the process that has the number now. False: none has. */
+bool gord_stuck_look(pid_t pid, struct gord_stuck_process *out);
+
+/* Is it one of `pids`, a list of a job's processes that was made after the look? */
+bool gord_stuck_was(const struct gord_stuck_process *process, const pid_t *pids, size_t count);
+
 /* Lines; a new text, "" if nothing is known. NULL: out of memory. */
 char *gord_stuck_where(struct gord_run *run);
 

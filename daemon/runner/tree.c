@@ -24,7 +24,7 @@
 #define EXEC_WITHIN_NS (5 * GOR_SECOND)
 #define EXEC_WITHIN_STOP_NS (20 * GOR_MILLISECOND)
 /* More than any process may start while it is being stopped, less than for ever. */
-enum { STOP_ROUNDS = 16, STOPPED_MAX = 4096 };
+enum { STOP_ROUNDS = 16 };
 
 void gord_tree_signal(const struct gord_tree *tree, int sig)
 {
@@ -109,7 +109,7 @@ void gord_tree_end(const struct gord_tree *tree, struct gord_use *use)
 /* Processes found, each once. */
 struct found {
     const struct gord_tree *tree;
-    pid_t pids[STOPPED_MAX];
+    pid_t pids[GORD_TREE_MAX];
     size_t count;
     int sig;
 };
@@ -121,7 +121,7 @@ static void add(struct found *found, pid_t pid)
             return;
         }
     }
-    if (found->count < STOPPED_MAX) {
+    if (found->count < GORD_TREE_MAX) {
         found->pids[found->count++] = pid;
         if (found->sig != 0) {
             kill(pid, found->sig);

@@ -25,6 +25,9 @@ struct gord_tree {
     int group; /* borrowed: its control group's folder; -1: it has none */
 };
 
+/* The most processes that are found. */
+enum { GORD_TREE_MAX = 4096 };
+
 /* To its process group. */
 void gord_tree_signal(const struct gord_tree *tree, int sig);
 
