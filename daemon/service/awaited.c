@@ -2,88 +2,146 @@
 /* awaited.c - see awaited.h. */
 #include "daemon/service/awaited.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/runner/hold.h"
-#include "daemon/service/state.h"
+#include "runtime/gor.h"
 
-#define AWAITED_MAX 1000
-
-struct gord_awaited {
+/* In the order of their coming: the first is the oldest. */
+struct gord_awaited_job {
     uint64_t id;
     int64_t until_ns; /* on gor_now()'s clock */
-    bool taken;       /* its run expects the follower: not once more */
+    uint32_t owner;
+    bool taken; /* its run expects the follower: not once more */
 };
 
-/* In the order of their coming: the oldest is the first. */
-static void drop(struct gord_service *service, unsigned at)
-{
-    service->awaited_count--;
-    memmove(&service->awaited[at], &service->awaited[at + 1],
-            (service->awaited_count - at) * sizeof(service->awaited[0]));
-}
+struct gord_awaited_owner {
+    uint32_t uid;
+    unsigned count; /* of his jobs here; not 0 */
+};
 
-/* The ones that nobody waits for any more. */
-static void forget(struct gord_service *service, unsigned most)
-{
-    while (service->awaited_count > most ||
-           (service->awaited_count > 0 && service->awaited[0].until_ns <= gor_now())) {
-        drop(service, 0);
-    }
-}
-
-/* Where it is, or awaited_count. */
-static unsigned find(const struct gord_service *service, uint64_t id)
+/* Where he is, or owner_count. */
+static unsigned find_owner(const struct gord_awaited *awaited, uint32_t uid)
 {
     unsigned at = 0;
 
-    while (at < service->awaited_count && service->awaited[at].id != id) {
+    while (at < awaited->owner_count && awaited->owners[at].uid != uid) {
         at++;
     }
     return at;
 }
 
-void gord_awaited_add(struct gord_service *service, uint64_t id)
+static void count_in(struct gord_awaited *awaited, uint32_t uid)
 {
-    if (service->awaited == NULL) {
-        service->awaited = calloc(AWAITED_MAX, sizeof(service->awaited[0]));
+    unsigned at = find_owner(awaited, uid);
+
+    if (at == awaited->owner_count) {
+        awaited->owners[awaited->owner_count++] = (struct gord_awaited_owner){.uid = uid};
     }
-    if (service->awaited != NULL) {
-        forget(service, AWAITED_MAX - 1);
-        service->awaited[service->awaited_count++] =
-            (struct gord_awaited){.id = id, .until_ns = gor_after(GORD_HOLD_EXPECTED_NS)};
+    awaited->owners[at].count++;
+}
+
+static void drop_at(struct gord_awaited *awaited, unsigned at)
+{
+    unsigned owner = find_owner(awaited, awaited->jobs[at].owner);
+
+    if (--awaited->owners[owner].count == 0) {
+        awaited->owners[owner] = awaited->owners[--awaited->owner_count];
+    }
+    awaited->count--;
+    memmove(&awaited->jobs[at], &awaited->jobs[at + 1],
+            (awaited->count - at) * sizeof(awaited->jobs[0]));
+}
+
+/* The ones that nobody waits for any more. */
+static void forget(struct gord_awaited *awaited)
+{
+    while (awaited->count > 0 && awaited->jobs[0].until_ns <= gor_now()) {
+        drop_at(awaited, 0);
     }
 }
 
-void gord_awaited_came(struct gord_service *service, uint64_t id)
+/* The oldest of whoever has the most makes room for one of `uid`, who does not take from one with as few. */
+static void make_room(struct gord_awaited *awaited, uint32_t uid)
 {
-    unsigned at = find(service, id);
+    unsigned own = find_owner(awaited, uid);
+    unsigned most = own < awaited->owner_count ? own : 0;
+    unsigned at = 0;
 
-    if (at < service->awaited_count) {
-        drop(service, at);
+    for (unsigned i = 0; i < awaited->owner_count; i++) {
+        most = awaited->owners[i].count > awaited->owners[most].count ? i : most;
     }
+    while (awaited->jobs[at].owner != awaited->owners[most].uid) {
+        at++;
+    }
+    drop_at(awaited, at);
 }
 
-void gord_awaited_look(struct gord_service *service, uint64_t id)
+/* NULL: it is not here. */
+static struct gord_awaited_job *find(struct gord_awaited *awaited, uint64_t id)
 {
-    forget(service, AWAITED_MAX);
-    unsigned at = find(service, id);
-    if (at == service->awaited_count) {
+    forget(awaited);
+    for (unsigned at = 0; at < awaited->count; at++) {
+        if (awaited->jobs[at].id == id) {
+            return &awaited->jobs[at];
+        }
+    }
+    return NULL;
+}
+
+void gord_awaited_add(struct gord_awaited *awaited, uint64_t id, uint32_t owner)
+{
+    if (awaited->jobs == NULL) {
+        awaited->jobs = calloc(GORD_AWAITED_MAX, sizeof(awaited->jobs[0]));
+    }
+    if (awaited->owners == NULL) {
+        awaited->owners = calloc(GORD_AWAITED_MAX, sizeof(awaited->owners[0]));
+    }
+    if (awaited->jobs == NULL || awaited->owners == NULL) {
         return;
     }
-    struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
-    struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
-    if (run != NULL && !service->awaited[at].taken) {
-        gord_hold_expect(run);
+    forget(awaited);
+    if (awaited->count == GORD_AWAITED_MAX) {
+        make_room(awaited, owner);
     }
-    service->awaited[at].taken = run != NULL; /* one that could not be started was not its run */
+    awaited->jobs[awaited->count++] = (struct gord_awaited_job){
+        .id = id, .until_ns = gor_after(GORD_HOLD_EXPECTED_NS), .owner = owner};
+    count_in(awaited, owner);
 }
 
-void gord_awaited_fini(struct gord_service *service)
+void gord_awaited_drop(struct gord_awaited *awaited, uint64_t id)
 {
-    free(service->awaited);
-    service->awaited = NULL;
-    service->awaited_count = 0;
+    struct gord_awaited_job *job = find(awaited, id);
+
+    if (job != NULL) {
+        drop_at(awaited, (unsigned)(job - awaited->jobs));
+    }
+}
+
+bool gord_awaited_take(struct gord_awaited *awaited, uint64_t id)
+{
+    struct gord_awaited_job *job = find(awaited, id);
+    bool is_new = job != NULL && !job->taken;
+
+    if (is_new) {
+        job->taken = true;
+    }
+    return is_new;
+}
+
+void gord_awaited_give_back(struct gord_awaited *awaited, uint64_t id)
+{
+    struct gord_awaited_job *job = find(awaited, id);
+
+    if (job != NULL) {
+        job->taken = false;
+    }
+}
+
+void gord_awaited_fini(struct gord_awaited *awaited)
+{
+    free(awaited->jobs);
+    free(awaited->owners);
+    *awaited = (struct gord_awaited){0};
 }

@@ -10,7 +10,6 @@
 #include "daemon/runner/logread.h"
 #include "daemon/runner/logtail.h"
 #include "daemon/service/array.h"
-#include "daemon/service/awaited.h"
 #include "daemon/service/owner.h"
 #include "daemon/service/roles.h"
 #include "daemon/service/state.h"
@@ -311,9 +310,22 @@ static void pump(struct gord_follow *follow)
 /* ------------------------------------------------------------------ called when something happens
  */
 
+/* One that could not be started was not its run: the next one is. */
+static void look_who_is_awaited(struct gord_service *service, uint64_t id)
+{
+    struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
+    struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
+
+    if (run == NULL) {
+        gord_awaited_give_back(&service->awaited, id);
+    } else if (gord_awaited_take(&service->awaited, id)) {
+        gord_hold_expect(run);
+    }
+}
+
 void gord_follows_log(struct gord_service *service, uint64_t id)
 {
-    gord_awaited_look(service, id);
+    look_who_is_awaited(service, id);
     for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
         struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
@@ -446,7 +458,7 @@ GORD_METHOD(gord_jobs_logs)
     rpc_call_on(call, on_writable, on_end, follow);
     if (follow->holds) {
         rpc_call_be_patient(call); /* a pager is read for as long as it likes */
-        gord_awaited_came(service, follow->id);
+        gord_awaited_drop(&service->awaited, follow->id);
     }
     pump(follow);
 }

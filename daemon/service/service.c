@@ -13,7 +13,6 @@
 #include "daemon/event/ask.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/auth.h"
-#include "daemon/service/awaited.h"
 #include "daemon/service/crons.h"
 #include "daemon/service/import.h"
 #include "daemon/service/request.h"
@@ -510,7 +509,7 @@ void gord_service_end(struct gord_service *service)
     gord_subjobs_end(service);
     gord_watches_end(service);
     gord_follows_end(service);
-    gord_awaited_fini(service);
+    gord_awaited_fini(&service->awaited);
     gord_inspections_end(service);
     gord_sends_end(service);
     uv_close((uv_handle_t *)&service->progress_timer, NULL);

@@ -13,6 +13,7 @@
 
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
+#include "daemon/service/awaited.h"
 #include "daemon/service/check.h"
 #include "daemon/service/export_counts.h"
 #include "daemon/service/reload.h"
@@ -55,8 +56,7 @@ struct gord_service {
     size_t state_waits;    /* of them, those for other states than the end */
     struct rpc_link watches;
     struct rpc_link follows;
-    struct gord_awaited *awaited; /* owned, see awaited.h; NULL: there were none */
-    unsigned awaited_count;
+    struct gord_awaited awaited;
     struct rpc_link inspections;
     struct rpc_link submit_streams;
     struct rpc_link drains;

@@ -9,7 +9,6 @@
 
 #include "daemon/base/crashpoint.h"
 #include "daemon/service/array.h"
-#include "daemon/service/awaited.h"
 #include "daemon/service/quota.h"
 #include "daemon/service/request.h"
 #include "daemon/service/scope.h"
@@ -177,7 +176,7 @@ GORD_METHOD(gord_jobs_submit)
     GORD_CRASHPOINT(SUBMIT_ENTERED);
     if (result == 0) {
         if (request->follows) {
-            gord_awaited_add(service, ack.first_id);
+            gord_awaited_add(&service->awaited, ack.first_id, gord_submit_uid(call));
         }
         remember(service, &request->request_id, digest, &ack);
         result = gord_acks_add(service, &ack);
