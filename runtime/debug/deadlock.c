@@ -58,16 +58,12 @@ static int can_be_woken(void *unused, struct gor__g *g)
  * and what it waits for lies on its stack. -EBUSY: somebody else has it stand. */
 static int somebody_can_be_woken(void)
 {
-    uint64_t progress = 0;
     if (!gor__mutex_try_lock(&gor__world_lock)) {
         return -EBUSY;
     }
     int can = !gor__world_stop(NULL) || gor__pool_each(can_be_woken, NULL) != 0;
     gor__world_start();
     gor__mutex_unlock(&gor__world_lock);
-    if (!gor__asleep_is_still(&progress)) {
-        gor__wake_idle(); /* for what was made runnable when nobody could take a P */
-    }
     return can;
 }
 

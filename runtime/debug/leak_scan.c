@@ -61,7 +61,6 @@ static int scan_locked(struct gor__leak_scan *scan)
     int error = gor__world_stop(m) ? scan_stopped(scan, m) : -ESRCH;
     gor__world_start();
     gor__netpoll_break();
-    gor__wake_idle(); /* for what went to the global queue meanwhile */
     gor__leave_any(m);
     return error;
 }

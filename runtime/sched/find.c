@@ -206,7 +206,11 @@ static bool give_up_spinning(bool poller, bool soon)
     if (soon && __atomic_load_n(&gor__sched.idle_machines, __ATOMIC_SEQ_CST) == NULL) {
         return false;
     }
-    return !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
+    /* While the world is stopped nobody can be given a P, and whoever holds one must get to where he
+     * pauses. Sequential: either the stop's end is seen here, or our claim was not seen there, in
+     * gor__wake_after_stop. */
+    return __atomic_load_n(&gor__sched.world_stopped, __ATOMIC_SEQ_CST) == 0 &&
+           !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST) && work_exists();
 }
 
 static bool wake_one(void)
@@ -245,6 +249,15 @@ static bool wake_one(void)
 void gor__wake_idle(void)
 {
     while (wake_one()) {
+    }
+}
+
+void gor__wake_after_stop(void)
+{
+    bool polled = __atomic_load_n(&gor__sched.poller, __ATOMIC_SEQ_CST) != 0;
+    if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) != 0 &&
+        (!polled || work_exists())) {
+        gor__wake_idle();
     }
 }
 
@@ -577,6 +590,17 @@ void gor__proc_came_free(const struct gor__p *p)
     alert_poller(gor__timers_first(&p->timers));
 }
 
+/* There is a P, and it could not be had: whoever waited in the poller waits for the world to go on, and is
+ * to look again. Nobody else knows of a timer that has become due meanwhile, and sysmon may be asleep. */
+static bool await_world(void)
+{
+    if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) == 0) {
+        return false;
+    }
+    (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
+    return true;
+}
+
 /* Without work and with a P: give it up and sleep; afterwards the M has a P again. */
 static void idle(struct gor__m *m)
 {
@@ -592,7 +616,7 @@ static void idle(struct gor__m *m)
     }
     alert_poller(own_first);
     while (m->p == NULL && !m->ends && !__atomic_load_n(&gor__sched.stopping, __ATOMIC_SEQ_CST)) {
-        if (!wait_in_poller(m) || (m->p == NULL && !acquire_proc(m))) {
+        if (!wait_in_poller(m) || (m->p == NULL && !acquire_proc(m) && !await_world())) {
             sleep_until_woken(m);
         }
     }

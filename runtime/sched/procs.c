@@ -218,7 +218,6 @@ static void set_procs(uint32_t count)
     }
     gor__netpoll_break();
     gor__ceiling_note_room();
-    gor__wake_idle(); /* for what went to the global queue meanwhile */
     for (uint32_t i = former; result == 0 && i < count; i++) {
         gor__wake_idle();
     }

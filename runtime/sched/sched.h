@@ -184,6 +184,8 @@ void gor__after_switch(struct gor__m *m);
 
 /* Have an idle P served by another M, if there is one and nobody looks for work already. */
 void gor__wake_idle(void);
+/* The same once the world goes on, if something is to be done: for what came while nobody could have one. */
+void gor__wake_after_stop(void);
 
 /* Whether the threads that can have a P are as many as Ps: then one of them is about to look for work,
  * or to sleep, before which it looks once more. Under the lock. */

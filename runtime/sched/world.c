@@ -96,6 +96,7 @@ void gor__world_start(void)
     }
     gor__note_thread(GOR__TRACE_WORLD_GOES_ON, 0, 0);
     gor__futex_wake(&gor__sched.world_stopped, INT32_MAX);
+    gor__wake_after_stop();
 }
 
 /* Under the lock, for the world may be stopped again before we have gone. A P that was retired

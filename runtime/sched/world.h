@@ -25,7 +25,7 @@ void gor__lock_outside(struct gor__mutex *mutex);
  * have ended hold their Ps; all there is to do is gor__world_start. */
 bool gor__world_stop(struct gor__m *self);
 
-/* Go on. Ps that were taken from threads outside go back to them. */
+/* Go on. Ps that were taken from threads outside go back to them, and work that came meanwhile is seen to. */
 void gor__world_start(void);
 
 /* How long it takes until the world stands, and until it goes on: each of those stops that came about. */

@@ -47,6 +47,8 @@ static uint32_t broken;           /* its eventfd */
 static bool foreign[MODEL_THREADS];
 static bool tired[MODEL_THREADS]; /* has slept for as long as it wanted to, once */
 static bool no_fence_all;         /* a mutant */
+static int64_t time_now; /* atomic; it comes to a timer as soon as somebody waits for that */
+static char timer_memory[1 << 14] __attribute__((aligned(64))); /* of one P */
 
 /* ---- in place of the rest of the runtime */
 
@@ -71,10 +73,12 @@ void gor__netpoll_break(void)
     }
 }
 
-/* Nothing ever happens there but breaks. */
+/* Nothing ever happens there but breaks, and timers. */
 struct gor__g *gor__netpoll_poll(int64_t deadline, uint32_t *out_count)
 {
-    if (deadline > 0) {
+    if (deadline > 0 && deadline != GOR_NEVER) {
+        __atomic_store_n(&time_now, deadline, __ATOMIC_RELAXED);
+    } else if (deadline > 0) {
         model_await(&broken, 0);
         __atomic_store_n(&broken, 0, __ATOMIC_SEQ_CST);
         __atomic_store_n(&break_pending, 0, __ATOMIC_SEQ_CST);
@@ -204,7 +208,7 @@ void gor__machine_want(void)
 
 int64_t gor__clock(void)
 {
-    return 0;
+    return __atomic_load_n(&time_now, __ATOMIC_RELAXED);
 }
 
 int64_t gor_after(int64_t ns)
@@ -254,9 +258,9 @@ void gor__seeded_point(struct gor__m *m)
 
 void *gor__memory_reserve(size_t bytes, size_t alignment)
 {
-    (void)bytes;
     (void)alignment;
-    model_fail("no memory is wanted here");
+    MODEL_CHECK(bytes <= sizeof timer_memory);
+    return timer_memory;
 }
 
 void gor__memory_release(void *memory, size_t bytes)
@@ -314,6 +318,7 @@ static void clear(uint32_t proc_count)
     memset(tired, 0, sizeof tired);
     break_pending = 0;
     broken = 0;
+    time_now = 0;
     gor__sched.able = -MODEL_THREADS; /* more are wanted whenever nobody is there */
     gor__sched.proc_count = proc_count;
     gor__sched.procs_made = proc_count;
