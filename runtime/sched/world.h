@@ -15,7 +15,7 @@
 
 extern struct gor__mutex gor__world_lock __attribute__((visibility("hidden")));
 
-/* Outside. A goroutine waits by yielding: whoever has the lock may want its P. */
+/* Outside. A goroutine waits by yielding, and then by short sleeps: whoever has the lock may want its P. */
 void gor__world_lock_outside(void);
 /* The same for any lock that is held while the world is stopped; outside, too. */
 void gor__lock_outside(struct gor__mutex *mutex);

@@ -290,6 +290,65 @@ GO_TEST(trace_may_be_stopped_by_a_thread_of_the_host)
     empty(&sink);
 }
 
+static _Atomic gor_id_t waiter; /* 0: not started yet */
+
+static bool waiter_sleeps(void)
+{
+    struct gor_info info;
+    CHECK_EQ(gor_lookup(waiter, &info), 0);
+    return info.state == GOR_WAITING && info.reason == GOR_WAIT_SLEEP;
+}
+
+/* It goes on once somebody else wants a snapshot, and no longer has the runtime busy with that. */
+static int take_slowly(void *unused, const void *bytes, size_t count)
+{
+    enum { LOOKS_MOST = 200000 }; /* far more than it takes */
+    static bool seen;
+    (void)unused;
+    (void)bytes;
+    (void)count;
+    for (int i = 0; !seen; i++) {
+        CHECK_INT(i, <, LOOKS_MOST);
+        seen = atomic_load(&waiter) != 0 && waiter_sleeps();
+        usleep(100);
+    }
+    return 0;
+}
+
+static _Atomic bool taking;
+
+static int take_and_tell(void *arg, const void *bytes, size_t count)
+{
+    atomic_store(&taking, true);
+    return take_slowly(arg, bytes, count);
+}
+
+static void *snap_slowly(void *unused)
+{
+    CHECK_EQ(gor_trace_snapshot(0, take_and_tell, NULL, NULL), 0);
+    return unused;
+}
+
+static void snap_after(void *arg)
+{
+    CHECK_EQ(gor_trace_snapshot(0, take, arg, NULL), 0);
+}
+
+/* Each yield would be one more event, for as long as that lasts. */
+GO_TEST(snapshot_that_takes_long_is_waited_for_asleep)
+{
+    struct sink sink = {0};
+    pthread_t thread;
+    CHECK_EQ(gor_trace_flight_start(NULL), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, snap_slowly, NULL), 0);
+    YIELD_UNTIL(atomic_load(&taking))
+    atomic_store(&waiter, spawn_id(snap_after, &sink));
+    await_end(waiter);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(gor_trace_flight_stop(), 0);
+    empty(&sink);
+}
+
 static char crash_file[64];
 
 static void do_nothing(void *unused)
