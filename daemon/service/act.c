@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/order.h"
 #include "daemon/runner/text.h"
 #include "daemon/service/check.h"
 
@@ -152,14 +153,6 @@ int gord_act_later(struct gord_act *act, uint64_t id)
     return GORD_ACT_LATER;
 }
 
-static int by_rising_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 int gord_act_names(struct gord_act *act, uint64_t id)
 {
     const struct gord_many *many = &act->many;
@@ -171,9 +164,9 @@ int gord_act_names(struct gord_act *act, uint64_t id)
         }
         memcpy(act->named, many->ids, many->id_count * sizeof(id));
         act->named_count = many->id_count;
-        qsort(act->named, act->named_count, sizeof(id), by_rising_ids);
+        qsort(act->named, act->named_count, sizeof(id), gord_by_rising_id);
     }
-    return bsearch(&id, act->named, act->named_count, sizeof(id), by_rising_ids) != NULL;
+    return bsearch(&id, act->named, act->named_count, sizeof(id), gord_by_rising_id) != NULL;
 }
 
 int gord_act_expect(struct gord_act *act, size_t count)

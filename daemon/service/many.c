@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/order.h"
 #include "daemon/service/check.h"
 #include "daemon/service/owner.h"
 
@@ -78,14 +79,6 @@ static bool has_more(const struct gord_many *many)
     return many->done < many->id_count || is_selecting(many);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
 /* A portion more of a selection, which comes newest first; once all are there they are put in order. */
 static int gather_ids(struct gord_many *many)
 {
@@ -105,7 +98,7 @@ static int gather_ids(struct gord_many *many)
     }
     int error = gord_select_each(&many->select, many->service, portion, add_selected, many);
     if (error == 0 && many->select.done) {
-        qsort(many->ids, many->id_count, sizeof(uint64_t), compare_ids);
+        qsort(many->ids, many->id_count, sizeof(uint64_t), gord_by_rising_id);
     }
     return error;
 }
@@ -294,7 +287,7 @@ void gord_many_begin(struct gord_many *many, const struct gord_many_request *req
     if (request->all) {
         many->picks = request->fits;
         gord_job_each(gord_bus_table(service->bus), add_live, many);
-        qsort(many->ids, many->id_count, sizeof(uint64_t), compare_ids);
+        qsort(many->ids, many->id_count, sizeof(uint64_t), gord_by_rising_id);
     } else if (request->n_ids > 0) {
         memcpy(many->ids, request->ids, request->n_ids * sizeof(uint64_t));
         many->id_count = request->n_ids;

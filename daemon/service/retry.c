@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "daemon/base/order.h"
 #include "daemon/service/act.h"
 #include "daemon/service/array.h"
 #include "daemon/service/behind.h"
@@ -33,24 +34,12 @@ static bool waits_again(const struct gord_row *row)
            (standing == NULL || standing->attempt + standing->losses == 0);
 }
 
-static int by_falling_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a;
-    uint64_t y = *(const uint64_t *)b;
-
-    return x < y ? 1 : x == y ? 0 : -1;
-}
-
-static int by_rising_ids(const void *a, const void *b)
-{
-    return -by_falling_ids(a, b);
-}
-
 /* Is that job yet to be brought back by this call? */
 static bool is_to_come(const struct gord_act *act, uint64_t id)
 {
     const struct gord_many *many = &act->many;
-    int (*order)(const void *, const void *) = act->falling ? by_falling_ids : by_rising_ids;
+    int (*order)(const void *, const void *) =
+        act->falling ? gord_by_falling_id : gord_by_rising_id;
 
     return bsearch(&id, many->ids + many->done, many->id_count - many->done, sizeof(id), order) !=
                NULL ||
@@ -307,7 +296,7 @@ static void revive_all(struct gord_act *act)
     act->verb = &verb;
     act->later = NULL;
     act->later_count = act->later_room = 0;
-    qsort(ids, count, sizeof(*ids), act->falling ? by_falling_ids : by_rising_ids);
+    qsort(ids, count, sizeof(*ids), act->falling ? gord_by_falling_id : gord_by_rising_id);
     gord_many_again(&act->many, ids, keep_once(ids, count));
 }
 

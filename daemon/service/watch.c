@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/order.h"
 #include "daemon/job/group.h"
 #include "daemon/service/state.h"
 #include "daemon/service/view.h"
@@ -22,7 +23,7 @@
     "missing is %" PRIu64
 
 struct watched {
-    uint64_t id;
+    uint64_t id;         /* first, for it is what they are sorted by */
     bool ended;          /* its end has been sent, or was before where the watch began */
     uint32_t tasks_told; /* of an array: so many have ended, as was sent last, and 1 */
 };
@@ -47,19 +48,11 @@ struct gord_watch {
     struct watched ids[]; /* sorted; none: every job */
 };
 
-static int compare_watched(const void *a, const void *b)
-{
-    uint64_t x = ((const struct watched *)a)->id;
-    uint64_t y = ((const struct watched *)b)->id;
-
-    return x < y ? -1 : x > y;
-}
-
 static struct watched *find(struct gord_watch *watch, uint64_t id)
 {
     struct watched key = {.id = id};
 
-    return bsearch(&key, watch->ids, watch->count, sizeof(key), compare_watched);
+    return bsearch(&key, watch->ids, watch->count, sizeof(key), gord_by_rising_id);
 }
 
 static void mark_ended(struct gord_watch *watch, struct watched *watched)
@@ -421,7 +414,7 @@ GORD_METHOD(gord_jobs_watch)
     for (size_t i = 0; i < request->n_ids; i++) {
         watch->ids[i].id = request->ids[i];
     }
-    qsort(watch->ids, request->n_ids, sizeof(struct watched), compare_watched);
+    qsort(watch->ids, request->n_ids, sizeof(struct watched), gord_by_rising_id);
     for (size_t i = 0; i < request->n_ids; i++) {
         if (i == 0 || watch->ids[i].id != watch->ids[i - 1].id) {
             watch->ids[watch->count++] = watch->ids[i];

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/order.h"
 #include "daemon/event/event.h"
 #include "daemon/store/audit_inside.h"
 #include "daemon/store/output.h"
@@ -272,18 +273,12 @@ static int check_envs(struct gord_auditor *auditor)
 
 /* ------------------------------------------------------------- the log */
 
-static int compare_job(const void *a, const void *b)
-{
-    uint64_t x = ((const struct gord_audit_job *)a)->id, y = ((const struct gord_audit_job *)b)->id;
-    return x < y ? -1 : x > y;
-}
-
 static struct gord_audit_job *find_job(struct gord_auditor *auditor, uint64_t id)
 {
     struct gord_audit_job key = {.id = id};
     return auditor->count == 0
                ? NULL
-               : bsearch(&key, auditor->jobs, auditor->count, sizeof key, compare_job);
+               : bsearch(&key, auditor->jobs, auditor->count, sizeof key, gord_by_rising_id);
 }
 
 static void check_event(struct gord_auditor *auditor, const struct gord_packed *event)

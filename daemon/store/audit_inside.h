@@ -13,7 +13,7 @@
 
 /* A job as its rows have it, and as the log has it so far. */
 struct gord_audit_job {
-    uint64_t id;
+    uint64_t id; /* first, for it is what they are sorted by */
     uint64_t last_seq;
     uint64_t seen_seq;
     uint8_t state;

@@ -13,13 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/base/order.h"
 #include "daemon/store/output.h"
-
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
 
 static int add_folder(struct gord_usage *usage, size_t *room, uint64_t folder)
 {
@@ -52,7 +47,7 @@ static int list_folders(struct gord_usage *usage)
     }
     closedir(dir);
     if (usage->folder_count > 0) {
-        qsort(usage->folders, usage->folder_count, sizeof *usage->folders, compare);
+        qsort(usage->folders, usage->folder_count, sizeof *usage->folders, gord_by_rising_id);
     }
     return err;
 }
