@@ -3,8 +3,9 @@
  *
  * Members: one of "argv" (list), "shell" (text), "native" (function, with "args") or "lua" (a script's
  * text, or "lua_file", its path; with "args", "max_steps", "max_memory" such as "64M"); and "name",
- * "timeout", "grace" (texts such as "10s"), "on_stop", "heartbeat", "on_stuck", "parent" (id), "labels" (object), "cwd", "env" (object
- * of names and values, added to the caller's) and "clear_env" (true). A string that is not UTF-8 is
+ * "timeout", "grace" (texts such as "10s"), "on_stop", "heartbeat", "on_stuck", "parent" (id), "labels" (object),
+ * "cwd", "umask" (octal, as "022"), "env" (object of names and values, added to the caller's) and
+ * "clear_env" (true). A string that is not UTF-8 is
  * written {"base64": "..."}. Blank lines are skipped; an unknown member is an error, as it would
  * silently be left out otherwise.
  */

@@ -134,6 +134,18 @@ static int read_cwd(const struct gorctl_batch_reading *reading, const json_t *va
     return rc;
 }
 
+static int read_umask(const struct gorctl_batch_reading *reading, const json_t *value)
+{
+    const char *text;
+    int rc = gorctl_batch_text(reading, "umask", value, &text);
+    if (rc == 0 && !gorctl_umask_parse(text, &reading->spec->exec->umask_plus_1)) {
+        gorctl_batch_complain(
+            reading, "\"umask\" is '%.40s'; it must be octal, from \"0\" to \"0777\"", text);
+        rc = -EINVAL;
+    }
+    return rc;
+}
+
 static int read_stdin(const struct gorctl_batch_reading *reading, const json_t *value)
 {
     ProtobufCBinaryData bytes;
@@ -229,6 +241,7 @@ const struct gorctl_batch_member gorctl_batch_kind_members[] = {
     {"argv", GORCTL_BATCH_FOR_EXEC, read_argv},
     {"shell", GORCTL_BATCH_FOR_EXEC, read_shell},
     {"cwd", GORCTL_BATCH_FOR_EXEC, read_cwd},
+    {"umask", GORCTL_BATCH_FOR_EXEC, read_umask},
     {"env", GORCTL_BATCH_FOR_EXEC, read_env},
     {"clear_env", GORCTL_BATCH_FOR_EXEC, read_already},
     {"native", GORCTL_BATCH_FOR_NATIVE, read_already},

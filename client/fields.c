@@ -22,6 +22,7 @@ static const struct field {
     {"exec.new_privs", "--new-privs"},
     {"exec.nice", "--nice"},
     {"exec.stop_signals", "--signal"},
+    {"exec.umask_plus_1", "--umask"},
     {"grace_ns", "--grace"},
     {"heartbeat_ns", "--heartbeat"},
     {"labels", "--label"},

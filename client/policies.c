@@ -61,7 +61,7 @@ static const char *const io_classes[] = {[GOR__V1__IO_CLASS__IO_CLASS_DEFAULT] =
                                          [GOR__V1__IO_CLASS__IO_CLASS_REALTIME] = "realtime",
                                          [GOR__V1__IO_CLASS__IO_CLASS_BEST_EFFORT] = "best-effort",
                                          [GOR__V1__IO_CLASS__IO_CLASS_IDLE] = "idle"};
-enum { NICE_MIN = -20, NICE_MAX = 19, LEVEL_USUAL = 4 };
+enum { NICE_MIN = -20, NICE_MAX = 19, LEVEL_USUAL = 4, UMASK_MAX = 0777 };
 
 bool gorctl_nice_parse(const char *text, int32_t *out)
 {
@@ -72,6 +72,17 @@ bool gorctl_nice_parse(const char *text, int32_t *out)
                  number <= NICE_MAX;
     if (right) {
         *out = (int32_t)number;
+    }
+    return right;
+}
+
+bool gorctl_umask_parse(const char *text, uint32_t *out_plus_1)
+{
+    size_t count = strspn(text, "01234567");
+    unsigned long mask = strtoul(text, NULL, 8);
+    bool right = count >= 1 && text[count] == '\0' && mask <= UMASK_MAX;
+    if (right) {
+        *out_plus_1 = (uint32_t)mask + 1;
     }
     return right;
 }

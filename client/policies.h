@@ -25,6 +25,9 @@ const char *gorctl_on_stuck_name(Gor__V1__OnStuck policy);
 /* "-20" to "19". */
 bool gorctl_nice_parse(const char *text, int32_t *out);
 
+/* "022", "0077": octal, at most 0777. *out_plus_1 is one more, as messages have it: 0 is none there. */
+bool gorctl_umask_parse(const char *text, uint32_t *out_plus_1);
+
 /* "idle", "best-effort", "realtime:0"; without a level it is 4, which the kernel gives who says none. */
 bool gorctl_ionice_parse(const char *text, Gor__V1__IoClass *out_class, uint32_t *out_level);
 

@@ -165,6 +165,9 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
     if (rc == 0 && spec->directory != NULL) {
         rc = gorctl_spec_set_directory(exec, spec->directory);
     }
+    if (spec->umask_plus_1 != 0) {
+        exec->umask_plus_1 = spec->umask_plus_1;
+    }
     exec->stdin_pipe = gorctl_spec_takes_input(spec);
     if (rc == 0 && spec->stdin_from != NULL && !exec->stdin_pipe) {
         rc = gorctl_spec_set_input(exec, spec->stdin_from);
@@ -180,9 +183,10 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 
 static bool is_for_program(const struct gorctl_spec *spec)
 {
-    return spec->directory != NULL || spec->clear_env || spec->env_count > 0 ||
-           spec->env_only != NULL || spec->env_without != NULL || spec->stops != NULL ||
-           spec->skips_pauses || spec->limit_count > 0 || spec->limits_strict || spec->nice != 0 ||
+    return spec->directory != NULL || spec->umask_plus_1 != 0 || spec->clear_env ||
+           spec->env_count > 0 || spec->env_only != NULL || spec->env_without != NULL ||
+           spec->stops != NULL || spec->skips_pauses || spec->limit_count > 0 ||
+           spec->limits_strict || spec->nice != 0 ||
            spec->io_class != GOR__V1__IO_CLASS__IO_CLASS_DEFAULT || spec->stdin_from != NULL ||
            spec->new_privs != GOR__V1__NEW_PRIVS__NEW_PRIVS_DEFAULT;
 }
@@ -206,10 +210,11 @@ static int add_input(const char *path, Gor__V1__NativeSpec *native)
 static int check_inside(const struct gorctl_spec *spec)
 {
     if (is_for_program(spec)) {
-        gorctl_say("--cwd, --env, --clear-env, --env-only, --env-without, --stdin, --limit, "
-                   "--signal and --timeout-skips-pauses are for programs; a %s runs inside the "
-                   "daemon",
-                   spec->script != NULL ? "script" : "native job");
+        gorctl_say(
+            "--cwd, --umask, --env, --clear-env, --env-only, --env-without, --stdin, --limit, "
+            "--signal and --timeout-skips-pauses are for programs; a %s runs inside the "
+            "daemon",
+            spec->script != NULL ? "script" : "native job");
         return GORCTL_EXIT_USAGE;
     }
     return GORCTL_EXIT_OK;

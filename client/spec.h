@@ -35,6 +35,7 @@ struct gorctl_spec {
     const char **labels;       /* owned array of "key=value" */
     size_t label_count;
     const char *directory; /* NULL: the caller's */
+    uint32_t umask_plus_1; /* --umask; 0: the caller's */
     const char **env;      /* owned array of "NAME=value" to set and "NAME" to take out */
     size_t env_count;
     bool clear_env;

@@ -29,6 +29,7 @@ enum {
     KEY_NEW_PRIVS,
     KEY_NO_NEW_PRIVS,
     KEY_STDIN,
+    KEY_UMASK,
     KEY_SKIPS_PAUSES,
     KEY_LUA,
     KEY_MAX_STEPS,
@@ -95,6 +96,8 @@ static const struct argp_option options[] = {
      1},
     {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
     {"cwd", 'C', "DIR", 0, "Run in DIR", 2},
+    {"umask", KEY_UMASK, "MASK", 0, "Create its files without these permissions, as 022 or 0077",
+     2},
     {"env", 'e', "NAME[=VALUE]", 0, "Set a variable, or take yours after --clear-env", 2},
     {"clear-env", KEY_CLEAR_ENV, NULL, 0, "Begin with no variables", 2},
     {"env-only", KEY_ENV_ONLY, "PATTERNS", 0,
@@ -205,6 +208,11 @@ static error_t parse_surroundings(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_ENV_WITHOUT:
         spec->env_without = arg;
+        return 0;
+    case KEY_UMASK:
+        if (!gorctl_umask_parse(arg, &spec->umask_plus_1)) {
+            argp_error(state, "--umask is '%s'; it must be octal, from 0 to 0777", arg);
+        }
         return 0;
     case KEY_STDIN:
         spec->stdin_from = arg;

@@ -23,6 +23,7 @@ TEST(batch_line_reads_a_program)
     Gor__V1__JobSpec *spec = read_line(
         "{\"argv\": [\"a\", {\"base64\": \"/w==\"}, \"\"], \"name\": \"n\", \"timeout\": \"1m\","
         " \"grace\": \"2s\", \"parent\": 7, \"labels\": {\"k\": \"v\"}, \"cwd\": \"/x\","
+        " \"umask\": \"0027\","
         " \"env\": {\"A\": \"1\", \"B\": {\"base64\": \"/w==\"}}, \"clear_env\": true}");
     CHECK_EQ(spec->exec->n_argv, 3);
     CHECK_EQ(spec->exec->argv[1].len, 1);
@@ -36,6 +37,7 @@ TEST(batch_line_reads_a_program)
     CHECK_EQ(spec->exec->n_env, 2);
     CHECK(memcmp(spec->exec->env[1].data, "B=\xff", 3) == 0);
     CHECK(memcmp(spec->exec->cwd.data, "/x", 2) == 0);
+    CHECK_EQ(spec->exec->umask_plus_1, 027 + 1);
     gor__v1__job_spec__free_unpacked(spec, NULL);
 }
 
@@ -152,6 +154,7 @@ TEST(batch_line_refuses_with_a_reason)
         {"{\"argv\": [\"a\"], \"timeout_skips_pauses\": \"\"}", "must be true or false"},
         {"{\"argv\": [\"a\"], \"args\": [\"a\"]}", "does not go with a program"},
         {"{\"native\": \"builtin.echo\", \"cwd\": \"/\"}", "does not go with a native"},
+        {"{\"argv\": [\"a\"], \"umask\": \"08\"}", "must be octal"},
         {"{\"native\": 7}", "\"native\" must be a string"},
         {"{\"argv\": [\"a\"], \"argv\": [\"b\"]}", "not JSON"},
         {"{\"argv\": [\"a\"], \"on_finish\": \"a b\"}", "\"on_finish\" must be a list"},

@@ -246,6 +246,29 @@ TEST(spec_cwd_is_made_absolute)
     gorctl_spec_fini(&spec);
 }
 
+TEST(spec_umask_takes_the_place_of_the_caller_s)
+{
+    static const char *const wrong[] = {
+        "", "8", "1000", "-1", "0x7", "22 ", "77777777777777777777777"};
+    struct gorctl_spec spec = {0};
+    Gor__V1__JobSpec *message;
+    uint32_t plus_1;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        CHECK(!gorctl_umask_parse(wrong[i], &plus_1));
+    }
+    mode_t before = umask(022);
+    PARSE(&spec, "--umask", "0", "true");
+    CHECK_EQ(gorctl_spec_build(&spec, &message), GORCTL_EXIT_OK);
+    CHECK_EQ(message->exec->umask_plus_1, 1);
+    gor__v1__job_spec__free_unpacked(message, NULL);
+    gorctl_spec_fini(&spec);
+    (void)umask(before);
+    struct gorctl_spec inside = {0};
+    PARSE(&inside, "--native", "builtin.echo", "--umask", "077");
+    CHECK_EQ(gorctl_spec_build(&inside, &message), GORCTL_EXIT_USAGE);
+    gorctl_spec_fini(&inside);
+}
+
 TEST(spec_shell_gives_words_as_parameters)
 {
     struct gorctl_spec spec = {0};

@@ -73,11 +73,12 @@ class Submit(ctl.GorctlTest):
 
     def test_env_and_cwd_options(self):
         result = self.ok("run", "--clear-env", "-e", "PATH", "-e", "A=1", "-e", "NOT_SET", "-C", "/",
-                         PYTHON, "-c", SHOW_SELF)
+                         "--umask", "0137", PYTHON, "-c", SHOW_SELF)
         seen = result.json
         names = {bytes.fromhex(k) for k in seen["env"]} - {b"LC_CTYPE"}
         self.assertEqual(names, {b"PATH", b"A", b"GOR_JOB_ID", b"GOR_PROGRESS_FD", b"GOR_RESULT_FD"})
         self.assertEqual(bytes.fromhex(seen["cwd"]), b"/")
+        self.assertEqual(seen["umask"], 0o137)
 
     def test_env_is_the_clients_and_never_the_daemons(self):
         os.environ["GOR_E2E_X"] = "2"
