@@ -16,22 +16,22 @@
 enum { KEY_PRIORITY = 0x2100, KEY_SLOTS, KEY_TOKEN, KEY_RATE, KEY_ARRAY };
 
 static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "Its turn:", 3},
-    {"queue", 'q', "QUEUE", 0, "Wait in QUEUE (default: default)", 3},
+    {NULL, 0, NULL, 0, "Its turn:", 4},
+    {"queue", 'q', "QUEUE", 0, "Wait in QUEUE (default: default)", 4},
     {"priority", KEY_PRIORITY, "N", 0,
-     "Higher comes first; each unit is worth a minute of waiting (-10000 to 10000)", 3},
-    {"slots", KEY_SLOTS, "N", 0, "Take N slots while it runs (default: 1)", 3},
+     "Higher comes first; each unit is worth a minute of waiting (-10000 to 10000)", 4},
+    {"slots", KEY_SLOTS, "N", 0, "Take N slots while it runs (default: 1)", 4},
     {"token", KEY_TOKEN, "POOL[=N]", 0,
-     "Hold N tokens of POOL (default: 1) while it runs; may be repeated", 3},
+     "Hold N tokens of POOL (default: 1) while it runs; may be repeated", 4},
     {"rate", KEY_RATE, "RATE[/KEY][=N]", 0,
      "Start no oftener than RATE says, by itself for each KEY; the start counts for N (default: "
      "1); "
      "may be repeated",
-     3},
+     4},
     {"array", KEY_ARRAY, "INDICES[%N]", 0,
      "Hand in one job, with a task for each index, as 0-99, 1,3,7-9 or 0-100:10; with %N at most N "
      "of them run at a time. Each has its own in $GOR_ARRAY_INDEX",
-     3},
+     4},
     {0},
 };
 

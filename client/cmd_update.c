@@ -64,9 +64,10 @@ static const struct argp_option options[] = {
     {"in", KEY_IN, "DURATION", 0, "Not before so much time has passed from now on; 0s: at once", 1},
     {"tz", KEY_TZ, "ZONE", 0, "The zone that times are meant in (default: yours)", 1},
     {"start-before", KEY_START_BEFORE, "TIME", 0, "Give up if they have not started by then", 1},
-    {"after", KEY_AFTER, "[ok|any|notok|start:]ID...", 0,
-     "Not before job ID has succeeded (or ended, failed, started), and after no others; as with "
-     "`gorctl submit`",
+    {"after", KEY_AFTER, "[HOW:]ID...", 0,
+     "Not before job ID has succeeded (any:ID, notok:ID, start:ID: has ended, failed, started), "
+     "and "
+     "after no others; as with `gorctl submit`",
      1},
     {"no-after", KEY_NO_AFTER, NULL, 0, "Wait for no other jobs", 1},
     {"retries", KEY_RETRIES, "N", 0, "Run them again when they fail, up to N times in all", 1},

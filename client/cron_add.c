@@ -17,18 +17,18 @@
 enum { KEY_MISSED = 0x3000, KEY_OVERLAP, KEY_REPLACE, KEY_PAUSED };
 
 static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "The entry:", 3},
+    {NULL, 0, NULL, 0, "The entry:", 6},
     {"missed", KEY_MISSED, "POLICY", 0,
      "What of fires that nobody was there to make: once (one job for all of them; default), skip, "
      "all (a job each, 100 at most)",
-     3},
+     6},
     {"overlap", KEY_OVERLAP, "POLICY", 0,
      "If a job of it has not ended: allow (both run; default), skip, queue (one at a time), "
      "replace "
      "(cancel that one)",
-     3},
-    {"replace", KEY_REPLACE, NULL, 0, "Take the place of the entry of that name", 3},
-    {"paused", KEY_PAUSED, NULL, 0, "Not before `gorctl cron resume`", 3},
+     6},
+    {"replace", KEY_REPLACE, NULL, 0, "Take the place of the entry of that name", 6},
+    {"paused", KEY_PAUSED, NULL, 0, "Not before `gorctl cron resume`", 6},
     {0},
 };
 

@@ -21,7 +21,7 @@ enum { KEY_TZ = 0x3000 };
 
 static const struct argp_option options[] = {
     {"count", 'n', "N", 0, "How many (default: 5, at most 1000)", 0},
-    {"tz", KEY_TZ, "ZONE", 0, "The same as --zone, as `cron add` takes it too", 4},
+    {"tz", KEY_TZ, "ZONE", 0, "The same as --zone, as `cron add` takes it too", 7},
     {0},
 };
 

@@ -22,18 +22,18 @@ const char *const gorctl_cron_gap_words[] = {"after", "skip", NULL};
 const char *const gorctl_cron_repeat_words[] = {"once", "twice", NULL};
 
 static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "When it fires:", 4},
+    {NULL, 0, NULL, 0, "When it fires:", 7},
     {"zone", KEY_ZONE, "ZONE", 0,
-     "The time zone of the expression, as Europe/Berlin (default: yours)", 4},
-    {"start", KEY_START, "TIME", 0, "Not before this time; 'every' counts from it", 4},
-    {"end", KEY_END, "TIME", 0, "Not after this time", 4},
+     "The time zone of the expression, as Europe/Berlin (default: yours)", 7},
+    {"start", KEY_START, "TIME", 0, "Not before this time; 'every' counts from it", 7},
+    {"end", KEY_END, "TIME", 0, "Not after this time", 7},
     {"gap", KEY_GAP, "POLICY", 0,
      "Times that do not exist, for clocks are put forward: after (once, right after the change; "
      "default), skip",
-     4},
+     7},
     {"repeat", KEY_REPEAT, "POLICY", 0,
-     "Times that exist twice, for clocks are put back: once (default), twice", 4},
-    {"jitter", KEY_JITTER, "DURATION", 0, "Up to so much later, by chance", 4},
+     "Times that exist twice, for clocks are put back: once (default), twice", 7},
+    {"jitter", KEY_JITTER, "DURATION", 0, "Up to so much later, by chance", 7},
     {0},
 };
 

@@ -28,9 +28,10 @@ static const struct argp_option options[] = {
     {"at", KEY_AT, "TIME", 0, "Not before this time (14:30, '2026-03-01 12:30')", 3},
     {"tz", KEY_TZ, "ZONE", 0, "The zone that times are meant in, as Europe/Berlin (default: yours)",
      3},
-    {"after", KEY_AFTER, "[ok|any|notok|start|corr:]ID...", 0,
-     "Not before job ID has succeeded (or ended, failed, started; of arrays corr: each task after "
-     "the one of the same index there); ',' between two is and, '?' is or",
+    {"after", KEY_AFTER, "[HOW:]ID...", 0,
+     "Not before job ID has succeeded; any:ID, notok:ID, start:ID: has ended, failed, started; "
+     "corr:ID, of arrays: each task after the one of the same index there. ',' between two is and, "
+     "'?' is or",
      3},
     {"start-before", KEY_START_BEFORE, "TIME", 0,
      "Give up if it has not started by then; a duration counts from now", 3},

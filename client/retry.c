@@ -15,15 +15,15 @@
 enum { KEY_RETRIES = 0x2300, KEY_BACKOFF, KEY_JITTER, KEY_RETRY_ON, KEY_REQUEUE, KEY_NO_REQUEUE };
 
 static const struct argp_option options[] = {
-    {NULL, 0, NULL, 0, "If it fails:", 4},
-    {"retries", KEY_RETRIES, "N", 0, "Run it again, up to N times", 4},
+    {NULL, 0, NULL, 0, "If it fails:", 5},
+    {"retries", KEY_RETRIES, "N", 0, "Run it again, up to N times", 5},
     {"backoff", KEY_BACKOFF, "[fixed:]FIRST[..MOST]", 0,
-     "Wait so long before that, twice as long each time unless fixed (default: 1s..1h)", 4},
-    {"jitter", KEY_JITTER, "PERCENT", 0, "Wait up to so much more or less, by chance", 4},
-    {"retry-on", KEY_RETRY_ON, "CODES", 0, "Only after these exit codes, as 75,111", 4},
+     "Wait so long before that, twice as long each time unless fixed (default: 1s..1h)", 5},
+    {"jitter", KEY_JITTER, "PERCENT", 0, "Wait up to so much more or less, by chance", 5},
+    {"retry-on", KEY_RETRY_ON, "CODES", 0, "Only after these exit codes, as 75,111", 5},
     {"requeue", KEY_REQUEUE, NULL, 0,
-     "Run it again if the daemon died under it; so it is with --retries", 4},
-    {"no-requeue", KEY_NO_REQUEUE, NULL, 0, "It is lost then, also with --retries", 4},
+     "Run it again if the daemon died under it; so it is with --retries", 5},
+    {"no-requeue", KEY_NO_REQUEUE, NULL, 0, "It is lost then, also with --retries", 5},
     {0},
 };
 

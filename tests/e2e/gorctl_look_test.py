@@ -540,6 +540,13 @@ class Numbers(ctl.GorctlTest):
         for code in ("124", "128+N", "79", "80", "81", "82", "64", "66", "69", "75", "77"):
             self.assertIn(code, text)
 
+    def test_help_has_options_under_every_heading(self):
+        commands = set(re.findall(r"^  ([a-z]+) +\S", self.ok("help").text, re.M))
+        for words in [[c] for c in commands - {"gorctl", "help"}] + [["cron", "add"],
+                                                                     ["cron", "next"]]:
+            text = self.ok(*words, "--help").text
+            self.assertEqual(re.findall(r"^ [A-Z].*:\n(?! {2,6}-)", text, re.M), [], words)
+
     def test_manual_knows_every_command_and_option(self):
         manual = os.path.join(e2e.SOURCE, "docs", "man", "gorctl.1")
         with open(manual, encoding="utf-8") as file:
