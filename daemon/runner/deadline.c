@@ -9,7 +9,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "daemon/event/clock.h"
 #include "daemon/runner/runner.h"
+
+enum { WHOSE = 48 };
 
 int64_t gord_runner_deadline(const struct gord_job *job, uint64_t *out_of)
 {
@@ -55,14 +58,56 @@ int gord_runner_inherit(const struct gord_job *parent, struct gord_standing **st
     return 0;
 }
 
+static const char *say_whose(const struct gord_standing *standing, char out[WHOSE])
+{
+    if (standing->deadline_of != 0) {
+        snprintf(out, WHOSE, "the deadline of job %" PRIu64, standing->deadline_of);
+    } else {
+        snprintf(out, WHOSE, "its deadline");
+    }
+    return out;
+}
+
+/* The first moment at which its gate may open, held or not. */
+static int64_t earliest(const struct gord_standing *standing, int64_t now)
+{
+    int64_t due = standing->due_boot != 0 ? now + gord_clock_due(standing) - gord_clock_boot()
+                                          : standing->due_ns;
+    return due > now ? due : now;
+}
+
+int gord_runner_too_late(const struct gord_spec *spec, const struct gord_job *parent, char *out,
+                         size_t bytes)
+{
+    struct gord_standing *standing = NULL;
+    char time[48];
+
+    out[0] = '\0';
+    int result = gord_spec_standing(spec, &standing);
+    if (result == 0 && parent != NULL) {
+        result = gord_runner_inherit(parent, &standing);
+    }
+    if (result != 0 || standing == NULL) {
+        return result;
+    }
+    int64_t begin = earliest(standing, gord_event_clock());
+    if (standing->expires_ns != 0 && standing->expires_ns <= begin) {
+        snprintf(out, bytes, "it would never run: it is to start before %s",
+                 gord_gates_time(standing->expires_ns, time, sizeof(time)));
+    } else if (standing->deadline_ns != 0 && standing->deadline_ns <= begin) {
+        char whose[WHOSE];
+        snprintf(out, bytes, "it would never run: %s is %s", say_whose(standing, whose),
+                 gord_gates_time(standing->deadline_ns, time, sizeof(time)));
+    }
+    gord_standing_unref(standing);
+    return 0;
+}
+
 void gord_runner_deadline_text(const struct gord_standing *standing, char *out, size_t bytes)
 {
     char time[48];
-    char whose[48] = "its deadline";
+    char whose[WHOSE];
 
-    if (standing->deadline_of != 0) {
-        snprintf(whose, sizeof(whose), "the deadline of job %" PRIu64, standing->deadline_of);
-    }
-    snprintf(out, bytes, "%s, %s, passed", whose,
+    snprintf(out, bytes, "%s, %s, passed", say_whose(standing, whose),
              gord_gates_time(standing->deadline_ns, time, sizeof(time)));
 }

@@ -123,6 +123,11 @@ int64_t gord_runner_deadline(const struct gord_job *job, uint64_t *out_of);
  * -ENOMEM. */
 int gord_runner_inherit(const struct gord_job *parent, struct gord_standing **standing);
 
+/* Of a job that is not there yet: "it would never run: ..." if it must have started, or be over, before
+ * it may start at all; else "". -ENOMEM. */
+int gord_runner_too_late(const struct gord_spec *spec, const struct gord_job *parent, char *out,
+                         size_t bytes);
+
 /* "the deadline of job 7, 2026-03-01 12:30:00 +0100, passed" */
 void gord_runner_deadline_text(const struct gord_standing *standing, char *out, size_t bytes);
 

@@ -29,13 +29,21 @@ static int why_gated(struct gord_service *service, const Gor__V1__JobSpec *wire,
                      char text[GORD_GATE_TEXT])
 {
     struct gord_spec *spec = NULL;
+    char late[GORD_GATE_TEXT] = "";
     int result = gord_submit_spec(service, wire, uid, &spec);
 
     if (result == 0) {
-        result = gord_runner_would_gate(service->runner, spec, text);
+        const struct gord_job *parent =
+            gord_job_find(gord_bus_table(service->bus), wire->parent_id);
+        result = gord_runner_too_late(spec, parent, late, sizeof(late));
+        result = result == 0 ? gord_runner_would_gate(service->runner, spec, text) : result;
         gord_spec_unref(spec);
     }
-    return result == 0 ? gord_corr_would(service, wire, text) : result;
+    result = result == 0 ? gord_corr_would(service, wire, text) : result;
+    if (result == 0 && late[0] != '\0') {
+        memcpy(text, late, sizeof(late)); /* whatever it waits for comes too late */
+    }
+    return result;
 }
 
 /* What keeps it in the queue. */

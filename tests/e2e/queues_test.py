@@ -252,6 +252,20 @@ class Queues(ctl.GorctlTest):
         self.assertEqual((run, key, self.queued()), (before + 1, before + 2, before + 3))
         self.end(run, key)
 
+    def test_dry_run_tells_that_it_would_never_run(self):
+        never = "would be taken; not started now: it would never run: "
+        early = ("submit", "--dry-run", "--in", "1h")
+        for args, text in ((("--start-before", "30m"), "it is to start before "),
+                           (("--hold", "--start-before", "30m"), "it is to start before "),
+                           (("--deadline", "30m"), "its deadline is ")):
+            self.assertTrue(self.ok(*early, *args, "true").text.startswith(never + text), args)
+        for args in (("--start-before", "2h"), ("--deadline", "2h")):
+            self.assertNotIn("never", self.ok(*early, *args, "true").text)
+        parent = self.hold("--deadline", "30m")
+        self.assertTrue(self.ok(*early, "--parent", str(parent), "true").text.startswith(
+            f"{never}the deadline of job {parent} is "))
+        self.end(parent)
+
     def test_who_waits_for_a_retry_holds_nothing(self):
         self.ok("queue", "create", "scarce", "1")
         self.ok("pool", "create", "scarcer", "1")
