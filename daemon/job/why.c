@@ -182,14 +182,26 @@ static void lack_of(const struct gord_lanes *lanes, const struct gord_lane *lane
 
 static void say_ahead(struct gord_why *out)
 {
-    if (out->ahead > 0) {
-        char rest[sizeof out->text];
-        memcpy(rest, out->text, sizeof rest);
-        snprintf(out->text, sizeof out->text,
-                 "%" PRIu64 "%s before it that want the same, the last of them job %" PRIu64
-                 "%s%.180s",
-                 out->ahead, out->ahead == 1 ? " job is" : " jobs are", out->before_id,
-                 rest[0] != '\0' ? "; the first " : "", rest);
+    char rest[sizeof out->text];
+    char who[128];
+
+    if (out->ahead == 0) {
+        return;
+    }
+    if (out->ahead == 1) {
+        snprintf(who, sizeof who, "job %" PRIu64 " is before it and wants the same",
+                 out->before_id);
+    } else {
+        snprintf(who, sizeof who,
+                 "%" PRIu64 " jobs are before it that want the same, the last of them job %" PRIu64,
+                 out->ahead, out->before_id);
+    }
+    memcpy(rest, out->text, sizeof rest);
+    if (strncmp(rest, "waits ", 6) == 0) { /* so does the first */
+        snprintf(out->text, sizeof out->text, "%s; %s %.180s", who,
+                 out->ahead == 1 ? "that" : "the first", rest);
+    } else { /* keeps all of them, or is not known */
+        snprintf(out->text, sizeof out->text, "%.180s%s%s", rest, rest[0] != '\0' ? "; " : "", who);
     }
 }
 

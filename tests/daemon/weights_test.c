@@ -385,7 +385,7 @@ TEST(weights_why_says_whose_turn_comes_before)
     gord_queues_why(world->table, gord_job_find(world->table, last), &why);
     CHECK(strstr(why.text, "; its share, 'b' of weight 1, has its turn after 2 others") != NULL);
     gord_queues_why(world->table, gord_job_find(world->table, 2), &why);
-    CHECK(strstr(why.text, "1 job is before it") != NULL);
+    CHECK(strstr(why.text, "job 1 is before it and wants the same") != NULL);
     CHECK(strstr(why.text, "; its share, 'a' of weight 3, has the next turn") != NULL);
     gord_queues_set_slots(world->table, GORD_NATIVE, 1);
     end_world(world);

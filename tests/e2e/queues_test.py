@@ -252,6 +252,21 @@ class Queues(ctl.GorctlTest):
         self.assertEqual((run, key, self.queued()), (before + 1, before + 2, before + 3))
         self.end(run, key)
 
+    def test_why_tells_what_keeps_all_apart_from_who_is_before_it(self):
+        self.ok("queue", "create", "apart", "1")
+        jobs = [self.hold("-q", "apart")] + [self.queued("-q", "apart") for _ in range(3)]
+        full = "waits for a slot of queue 'apart' (1 of 1 busy)"
+        self.assertEqual([self.why(job)["text"] for job in jobs[1:]],
+                         [full, f"job {jobs[1]} is before it and wants the same; that {full}",
+                          f"2 jobs are before it that want the same, the last of them job {jobs[2]}; "
+                          f"the first {full}"])
+        self.ok("pause", "-q", "apart")
+        self.assertEqual([self.why(job)["text"] for job in jobs[1:3]],
+                         ["queue 'apart' is paused", "queue 'apart' is paused; "
+                          f"job {jobs[1]} is before it and wants the same"])
+        self.end(*jobs)
+        self.ok("resume", "-q", "apart")
+
     def test_dry_run_tells_that_it_would_never_run(self):
         never = "would be taken; not started now: it would never run: "
         early = ("submit", "--dry-run", "--in", "1h")
