@@ -68,8 +68,7 @@ int gor_job_write(struct gor_job *job, enum gor_job_stream stream, const void *b
     if (is_over(job)) {
         return -ESRCH;
     }
-    gord_logfile_append(&job->run->log, stream == GOR_JOB_STDERR ? GORD_STDERR : GORD_STDOUT, bytes,
-                        length);
+    gord_hold_write(job->run, stream == GOR_JOB_STDERR ? GORD_STDERR : GORD_STDOUT, bytes, length);
     return 0;
 }
 

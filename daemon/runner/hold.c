@@ -150,6 +150,27 @@ size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over)
     return atomic_load(&hold->open) || most < piece ? most : piece;
 }
 
+void gord_hold_write(struct gord_run *run, enum gord_stream stream, const void *data, size_t length)
+{
+    struct gor_ctx *ctx = gord_hold_is_on(&run->hold) ? gord_run_ctx(run) : NULL;
+    const char *bytes = data;
+
+    if (ctx == NULL) {
+        gord_logfile_append(&run->log, stream, data, length);
+        return;
+    }
+    gor_mutex_lock(&run->hold.writing);
+    while (length > 0) {
+        size_t most = gord_hold_wait(run, length, ctx);
+        size_t piece =
+            most > 0 && most < length ? most : length; /* 0: it is to end, and all may go */
+        gord_logfile_append(&run->log, stream, bytes, piece);
+        bytes += piece;
+        length -= piece;
+    }
+    gor_mutex_unlock(&run->hold.writing);
+}
+
 void gord_hold_open(struct gord_run *run)
 {
     atomic_store(&run->hold.open, true);

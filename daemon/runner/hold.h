@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* hold.h - back-pressure: a program's output is read no further than who follows it can still get it.
+/* hold.h - back-pressure: a job's output is taken no further than who follows it can still get it.
  *
  * Some followers hold the job: its pipes are read only while the end of its log is at most an eighth of
  * the log's cap ahead of the slowest of them, so that none loses anything; the program waits as it would
- * for any other pipe, and nobody else does. Once nobody holds it, or its run is to end, it is read as ever.
+ * for any other pipe, and nobody else does. What native functions and scripts write waits likewise, on their
+ * own goroutines. Once nobody holds it, or its run is to end, it is read as ever.
  * One may be expected, for some time: it counts as one that has got nothing yet.
  *
  * Invariants  those who followed the job before its run was there hold it before its goroutine runs.
  *             While it is held, at most a quarter of the cap is ahead of a follower: of output, that much
  *             is always kept (logfile.h).
- * Threads     join, leave, take, expect: loop. wait, open: the run's goroutines.
+ * Threads     join, leave, take, expect: loop. wait, write, open: the run's goroutines.
  *             All atomics are sequentially consistent: whoever is to wait first counts itself, then looks
  *             for room; whoever makes room does that first, then looks who waits.
  */
@@ -21,6 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/runner/logframe.h"
+#include "runtime/gor.h"
+
 struct gor_chan;
 struct gor_ctx;
 struct gord_run;
@@ -30,11 +34,12 @@ struct gord_run;
 
 struct gord_hold {
     atomic_uint holders;
-    _Atomic uint64_t taken;           /* the offset up to which the slowest of them has got it */
-    _Atomic int64_t expected_until;   /* on gor_now()'s clock; 0: nobody is expected */
-    atomic_bool open;                 /* for good */
-    atomic_uint waiting;              /* goroutines that do, or are about to */
-    atomic_uint waits;                /* how many there have been */
+    _Atomic uint64_t taken;         /* the offset up to which the slowest of them has got it */
+    _Atomic int64_t expected_until; /* on gor_now()'s clock; 0: nobody is expected */
+    atomic_bool open;               /* for good */
+    atomic_uint waiting;            /* goroutines that do, or are about to */
+    atomic_uint waits;              /* how many there have been */
+    struct gor_mutex writing; /* held while one writes: it alone waits, and its text stays whole */
     _Atomic(struct gor_chan *) moved; /* owned; made with the first that holds or is expected */
 };
 
@@ -52,6 +57,10 @@ void gord_hold_expect(struct gord_run *run);
 
 /* Wait until the job may be read on: so many bytes at most, or 0: `over` was done. */
 size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over);
+
+/* Into its log, in pieces that each wait until there is room. */
+void gord_hold_write(struct gord_run *run, enum gord_stream stream, const void *data,
+                     size_t length);
 
 /* From now on nobody is waited for. */
 void gord_hold_open(struct gord_run *run);

@@ -25,6 +25,14 @@ def output_files(state, job_id):
             if name.split(".")[0] == str(job_id)]
 
 
+def remove_files(state, job_id, which=lambda path: True):
+    for path in filter(which, output_files(state, job_id)):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # just renamed
+
+
 def bytes_on_disk(state, job_id):
     total = 0
     for path in output_files(state, job_id):
@@ -132,29 +140,31 @@ class Output(ctl.GorctlTest):
                      "--output-max", "3 apples", "true")
 
 
-class Outrun(ctl.GorctlTest):
-    """A run whose output comes faster than it can be shown is no success. Scripts do not wait for it."""
+class Lossy(ctl.GorctlTest):
+    """A run that does not show all of its job's output, for a part of that was removed, is no success."""
 
     options = ("--log-cap", "64K")
     PIECES = 100
     WRITTEN = len("begin\n") + PIECES * 65536
 
-    def outrun(self, end, **where):
-        """A run that nobody reads from until its job has ended: its exit code, what came."""
+    def lose_some(self, end, **where):
+        """A run whose job's files are removed again and again while it shows them: its exit code, what came."""
         script = os.path.join(tempfile.mkdtemp(dir=self.gord.folder), "much.lua")
         with open(script, "w", encoding="ascii") as file:
             file.write(f'print("begin") for i = 1, {self.PIECES} do print(("x"):rep(65535)) end {end}')
         before = self.client.exec("true")
         run = self.start("run", "--lua", script, stdout=subprocess.PIPE, **where)
         out = os.read(run.stdout.fileno(), 1)
-        self.client.wait(before + 1)
+        for _ in range(100):
+            remove_files(self.gord.state, before + 1)
+            out += os.read(run.stdout.fileno(), 16384)
         out += run.stdout.read()
         run.stdout.close()
         return run.wait(e2e.PATIENCE), out
 
     def test_a_success_without_all_its_output_ends_with_74_and_one_summary(self):
         with tempfile.TemporaryFile() as err:
-            code, out = self.outrun("", stderr=err)
+            code, out = self.lose_some("", stderr=err)
             err.seek(0)
             lines = err.read().decode().splitlines()
         self.assertEqual((code, len(lines)), (ctl.OUTPUT, 2), lines)
@@ -163,7 +173,7 @@ class Outrun(ctl.GorctlTest):
                                    "missing: .*--output-max.*--log-cap.*write to a file")
 
     def test_a_failure_keeps_its_code_and_remarks_stand_where_bytes_are_missing(self):
-        code, out = self.outrun("error('over')", stderr=subprocess.STDOUT)
+        code, out = self.lose_some("error('over')", stderr=subprocess.STDOUT)
         self.assertEqual(code, 1)
         parts = out.split(b"bytes of output are missing here")
         self.assertGreater(len(parts), 1)
@@ -177,19 +187,41 @@ def has_not_ended(pid):
         return stat.read().rpartition(")")[2].split()[0] != "Z"
 
 
-class Held(ctl.GorctlTest):
-    """A program writes no faster than the run that shows its output takes it."""
+class HeldTest(ctl.GorctlTest):
+    """A daemon with the zoo and a small cap on output."""
 
-    options = ("--log-cap", "64K", "--grace", "100ms")
+    more_options = ()
     LINES = 100000
+    MUCH = b"".join(b"%d\n" % n for n in range(1, LINES + 1))
 
-    def run_unread(self, script, *options):
+    @classmethod
+    def setUpClass(cls):
+        cls.plugins = tempfile.mkdtemp(prefix="gor-")
+        shutil.copyfile(os.path.join(e2e.BUILD, "tests", "plugins", "zoo1.so"),
+                        os.path.join(cls.plugins, "zoo.so"))
+        cls.options = ("--log-cap", "64K", "--plugin-dir", cls.plugins, *cls.more_options)
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.plugins)
+
+    def run_unread_of(self, *words):
         """A run that nobody reads from but for the first byte, and its job."""
         before = self.client.exec("true")
-        run = self.start("run", *options, "--shell", script, stdout=subprocess.PIPE,
-                         stderr=subprocess.PIPE)
+        run = self.start("run", *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertEqual(os.read(run.stdout.fileno(), 1), b"0")
         return run, before + 1
+
+
+class Held(HeldTest):
+    """A program writes no faster than the run that shows its output takes it."""
+
+    more_options = ("--grace", "100ms")
+
+    def run_unread(self, script, *options):
+        return self.run_unread_of(*options, "--shell", script)
 
     def take(self, run, code=0):
         """The rest of what it shows, without a word on stderr if all is well."""
@@ -269,8 +301,7 @@ class Held(ctl.GorctlTest):
             job = self.client.exec("sh", "-c", f"head -c {written} /dev/zero; read x <{fifo}; "
                                    f"head -c {self.LINES} /dev/zero; exit 3")
             e2e.until(lambda: len(self.client.logs(job, follow=False)) == written)
-            for path in filter(is_removed, output_files(self.gord.state, job)):
-                os.unlink(path)
+            remove_files(self.gord.state, job, is_removed)
             chunks = self.client.jobs("Logs", id=job, follow=True, holds=True)
             self.client.get(job)  # an answer that comes after it was heard
             with open(fifo, "w", encoding="ascii"):
@@ -290,25 +321,72 @@ class Held(ctl.GorctlTest):
         self.assertEqual(self.client.wait(reply.id).stdout_bytes, 588895)
 
 
-class HeldWithoutPlace(ctl.GorctlTest):
+class HeldGoroutines(HeldTest):
+    """What functions and scripts write waits as what programs do."""
+
+    LONG = 300000
+
+    def run_script(self, text, *options):
+        script = os.path.join(tempfile.mkdtemp(dir=self.gord.folder), "script.lua")
+        with open(script, "w", encoding="ascii") as file:
+            file.write(text)
+        return self.run_unread_of(*options, "--lua", script)
+
+    def counting(self):
+        return f"print(0) for i = 1, {self.LINES} do print(i) end"
+
+    def assertWaits(self, job):
+        """It has come to no more than the run has room for."""
+        self.assertNotEqual(self.client.get(job).state, e2e.TERMINATED)
+
+    def test_a_script_and_its_long_lines_arrive_whole(self):
+        run, job = self.run_script(self.counting() + f' log(("x"):rep({self.LONG})) print("end")')
+        self.assertWaits(job)
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual((run.returncode, out), (0, b"\n" + self.MUCH + b"end\n"))
+        self.assertEqual(err, b"x" * self.LONG + b"\n")
+
+    def test_goroutines_that_write_at_once_lose_nothing_and_keep_their_lines(self):
+        run, job = self.run_unread_of("--native", "zoo.scribble")
+        self.assertWaits(job)
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual((run.returncode, err), (0, b""))
+        lines = {str(n): [] for n in range(8)}
+        for line in out.decode().splitlines()[1:]:
+            number, place, zeros = line.split(" ")
+            self.assertEqual(zeros.count("0"), 10000 if int(place) % 1000 == 0 else 90)
+            lines[number].append(int(place))
+        for places in lines.values():
+            self.assertEqual(places, list(range(2000)))
+
+    def test_one_that_is_held_ends_when_its_follower_goes_or_its_end_is_wanted(self):
+        run, job = self.run_script(self.counting() + " return 'all'")
+        self.assertWaits(job)
+        run.kill()
+        run.communicate()
+        self.assertEqual(self.client.wait(job).outcome, e2e.SUCCEEDED)
+        for words in (("--native", "zoo.scribble"), None):
+            run, job = self.run_unread_of(*words) if words else self.run_script(self.counting())
+            self.assertWaits(job)
+            self.ok("cancel", str(job))
+            self.assertIn(self.client.wait(job).outcome, (e2e.CANCELLED, e2e.SUCCEEDED))
+            run.communicate(timeout=e2e.PATIENCE)
+        run, job = self.run_script(self.counting(), "--timeout", "500ms")
+        self.assertEqual(self.client.wait(job).outcome, e2e.TIMED_OUT)
+        run.communicate(timeout=e2e.PATIENCE)
+
+    def test_one_that_is_held_is_not_stuck(self):
+        run, _ = self.run_script(self.counting(), "--heartbeat", "1s", "--on-stuck", "kill")
+        self.client.wait(self.client.exec("sleep", "2.5"))  # more than two heartbeats
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual((run.returncode, out, err), (0, b"\n" + self.MUCH, b""))
+
+
+class HeldWithoutPlace(HeldTest):
     """A run that cannot be started, for want of a place for its goroutine, was none: who holds the job, or is
     about to, holds the one that can."""
 
-    LINES = 100000
-    MUCH = b"".join(b"%d\n" % n for n in range(1, LINES + 1))
-
-    @classmethod
-    def setUpClass(cls):
-        cls.plugins = tempfile.mkdtemp(prefix="gor-")
-        shutil.copyfile(os.path.join(e2e.BUILD, "tests", "plugins", "zoo1.so"),
-                        os.path.join(cls.plugins, "zoo.so"))
-        cls.options = ("--log-cap", "64K", "--max-stack-memory", "16M", "--plugin-dir", cls.plugins)
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        shutil.rmtree(cls.plugins)
+    more_options = ("--max-stack-memory", "16M")
 
     def setUp(self):
         self.crowd = self.client.native("zoo.crowd")

@@ -114,6 +114,43 @@ static int run_crowd(struct gor_job *job)
     return 0;
 }
 
+struct scribbler {
+    struct gor_job *job;
+    struct gor_waitgroup *all;
+    int number;
+};
+
+static void scribble(void *arg)
+{
+    struct scribbler *scribbler = arg;
+
+    for (int line = 0; line < 2000; line++) {
+        PRINT(scribbler->job, "%d %d %0*d\n", scribbler->number, line,
+              line % 1000 == 0 ? 10000 : 90, 0);
+    }
+    gor_waitgroup_done(scribbler->all);
+}
+
+/* Eight at once write lines, some of them long. */
+static int run_scribble(struct gor_job *job)
+{
+    struct scribbler scribblers[8];
+    struct gor_waitgroup all = {0};
+    int result = 0;
+
+    PRINT(job, "0\n");
+    for (int i = 0; i < 8 && result == 0; i++) {
+        scribblers[i] = (struct scribbler){job, &all, i};
+        gor_waitgroup_add(&all, 1);
+        result = gor_go(scribble, &scribblers[i]);
+        if (result != 0) {
+            gor_waitgroup_done(&all);
+        }
+    }
+    gor_waitgroup_wait(&all);
+    return result == 0 ? 0 : 1;
+}
+
 static int run_fail(struct gor_job *job)
 {
     return gor_job_fail(job, 7, "failed as %s", "asked");
@@ -337,6 +374,7 @@ static const struct gor_job_function functions[] = {
     {"hold", NULL, NULL, NULL, run_hold},
     {"falter", NULL, NULL, NULL, run_falter},
     {"crowd", NULL, NULL, NULL, run_crowd},
+    {"scribble", NULL, NULL, NULL, run_scribble},
     {"fail", NULL, NULL, NULL, run_fail},
     {"result", NULL, NULL, NULL, run_result},
     {"chatter", NULL, NULL, NULL, run_chatter},
