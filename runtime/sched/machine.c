@@ -90,33 +90,39 @@ static void want(uint32_t what)
     }
 }
 
-/* For a thread that ends. Not while the world stands: who has stopped it may go through the list. False
- * when the runtime stops: whoever stops it joins what is listed, and goes through it without the lock. */
+/* Before the list changes. Not while the world stands: who has stopped it may go through the list, and
+ * without the lock, for its holder may be frozen. */
+static void lock_list(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    while (gor__sched.world_stopped != 0) {
+        gor__mutex_unlock(&gor__sched.lock);
+        (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
+        gor__mutex_lock(&gor__sched.lock);
+    }
+}
+
+/* For a thread that ends. False when the runtime stops: whoever stops it joins what is listed, and goes
+ * through it without the lock. */
 static bool unlist(struct gor__m *m)
 {
-    for (;;) {
-        gor__mutex_lock(&gor__sched.lock);
-        bool may = !gor__sched.stopping;
-        bool stands = may && gor__sched.world_stopped != 0;
-        if (may && !stands) {
-            take_off_list(m);
-            m->next = gor__sched.ended;
-            __atomic_store_n(&gor__sched.ended, m, __ATOMIC_RELAXED);
-            want(WANT_FREE_ENDED);
-        }
-        gor__mutex_unlock(&gor__sched.lock); /* the last that it does with what is the runtime's */
-        if (!stands) {
-            return may;
-        }
-        (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
+    lock_list();
+    bool may = !gor__sched.stopping;
+    if (may) {
+        take_off_list(m);
+        m->next = gor__sched.ended;
+        __atomic_store_n(&gor__sched.ended, m, __ATOMIC_RELAXED);
+        want(WANT_FREE_ENDED);
     }
+    gor__mutex_unlock(&gor__sched.lock); /* the last that it does with what is the runtime's */
+    return may;
 }
 
 /* There is no thread, and it was counted as one. Of the maker only: it is joined before the list is gone
  * through, so it may do this even while the runtime stops. */
 static void unmake(struct gor__m *m)
 {
-    gor__mutex_lock(&gor__sched.lock);
+    lock_list();
     take_off_list(m);
     gor__mutex_unlock(&gor__sched.lock);
     gor__memory_release(m, sizeof *m);
@@ -168,7 +174,7 @@ static int create_thread(struct gor__m *m)
 /* Listed before it starts, and counted: whoever stops the runtime joins whatever is listed. */
 static void enlist(struct gor__m *m)
 {
-    gor__mutex_lock(&gor__sched.lock);
+    lock_list();
     m->id = gor__sched.machines_made++;
     put_on_list(m);
     gor__mutex_unlock(&gor__sched.lock);
