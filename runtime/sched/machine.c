@@ -148,6 +148,9 @@ static void *machine_main(void *arg)
     gor__preempt_thread_fini(m);
     gor__fault_thread_fini(m);
     gor__tls_m = NULL;
+    if (m->ends) {
+        (void)pthread_mutex_lock(&m->ending);
+    }
     if (m->ends && unlist(m)) {
         /* Not to be joined: a process may end any moment, and ThreadSanitizer tells of those that were not. */
         pthread_detach(pthread_self());
@@ -180,6 +183,15 @@ static void enlist(struct gor__m *m)
     gor__mutex_unlock(&gor__sched.lock);
 }
 
+static void init_ending(struct gor__m *m)
+{
+    pthread_mutexattr_t robust;
+    (void)pthread_mutexattr_init(&robust);
+    (void)pthread_mutexattr_setrobust(&robust, PTHREAD_MUTEX_ROBUST);
+    (void)pthread_mutex_init(&m->ending, &robust);
+    (void)pthread_mutexattr_destroy(&robust);
+}
+
 static void make_machine(void)
 {
     if (gor__seeded_on() && gor__sched.machine_count > 0) {
@@ -193,6 +205,7 @@ static void make_machine(void)
     gor__random_seed(&m->random, seed);
     m->inside = true;
     m->preempt_timer = -1;
+    init_ending(m);
     enlist(m);
     if (create_thread(m) == 0) {
         __atomic_store_n(&m->made, true, __ATOMIC_RELEASE);
@@ -211,9 +224,16 @@ void gor__free_trash(void)
     }
 }
 
-/* Whether the thread has gone, with the destructors that the host has for its thread-locals. */
-static bool has_gone(const struct gor__m *m)
+/* Whether the thread has gone, with the destructors that the host has for its thread-locals. Not by its
+ * number alone, which the kernel may have given to another by now. The number is for where nobody lets go
+ * of robust locks, such as in a process that is emulated. */
+static bool has_gone(struct gor__m *m)
 {
+    if (pthread_mutex_trylock(&m->ending) == EOWNERDEAD) {
+        (void)pthread_mutex_consistent(&m->ending);
+        (void)pthread_mutex_unlock(&m->ending);
+        return true;
+    }
     return syscall(SYS_tgkill, getpid(), m->tid, 0) < 0 && errno == ESRCH;
 }
 

@@ -77,7 +77,9 @@ struct gor__m {
     struct gor__m *next;      /* list link of all Ms */
     struct gor__m *prev;
     pthread_t thread;
-    bool made;          /* atomic: there is a thread */
+    bool made; /* atomic: there is a thread */
+    /* Robust: the thread holds it once it is about to end, and the kernel lets go when it has. */
+    pthread_mutex_t ending;
     void *signal_stack; /* owned */
 
     /* Losing the P and getting one; under gor__sched.lock. */
