@@ -71,7 +71,7 @@ GOR_API int64_t gor_after(int64_t ns);
 
 /* What is done about leaks (see gor_leak_check) when the root of gor_run has returned, or by gor_stop. */
 enum gor_leaks {
-    GOR_LEAKS_DEFAULT, /* as $GOR_LEAKS says: "1": report; "exit": exit; not set or "0": nothing */
+    GOR_LEAKS_DEFAULT, /* as $GOR_LEAKS says: on: report; exit: exit; off, or not set: nothing */
     GOR_LEAKS_OFF,
     GOR_LEAKS_REPORT, /* dump them to standard error */
     GOR_LEAKS_EXIT,   /* and then, if there are any, end the process: exit(GOR_LEAKS_EXIT_CODE) */

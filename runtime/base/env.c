@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { TOLD_MAX = 16 };
 
@@ -44,6 +45,27 @@ bool gor__env_number(const char *name, uint64_t least, uint64_t *out_number)
         return false;
     }
     return true;
+}
+
+static bool is_one_of(const char *value, const char *const words[4])
+{
+    int i = 0;
+    while (i < 4 && strcasecmp(value, words[i]) != 0) {
+        i++;
+    }
+    return i < 4;
+}
+
+enum gor__env_switch gor__env_switch(const char *value)
+{
+    static const char *const on[] = {"1", "on", "yes", "true"};
+    static const char *const off[] = {"0", "off", "no", "false"};
+    if (value == NULL) {
+        return GOR__ENV_ELSE;
+    }
+    return is_one_of(value, on)    ? GOR__ENV_ON
+           : is_one_of(value, off) ? GOR__ENV_OFF
+                                   : GOR__ENV_ELSE;
 }
 
 static bool was_told(const char *name)

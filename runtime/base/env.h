@@ -20,6 +20,11 @@ bool gor__env_number(const char *name, uint64_t least, uint64_t *out_number);
 /* Whether that is what `value` is. */
 bool gor__env_is_number(const char *value, uint64_t least, uint64_t *out_number);
 
+/* What `value`, which may be NULL, says of a switch, in any case of letters: 1, on, yes or true; 0, off, no or
+ * false; or something else. */
+enum gor__env_switch { GOR__ENV_ELSE, GOR__ENV_OFF, GOR__ENV_ON };
+enum gor__env_switch gor__env_switch(const char *value);
+
 /* Tell that `value` is ignored, and what is `allowed`. */
 void gor__env_refuse(const char *name, const char *value, const char *allowed);
 

@@ -147,9 +147,9 @@ static int64_t look(void)
 void gor__deadlock_init(void)
 {
     const char *wish = gor__env("GOR_DEADLOCK");
-    bool off = wish != NULL && strcmp(wish, "off") == 0;
-    if (wish != NULL && !off) {
-        gor__env_refuse("GOR_DEADLOCK", wish, "the word off");
+    bool off = gor__env_switch(wish) == GOR__ENV_OFF;
+    if (wish != NULL && gor__env_switch(wish) == GOR__ENV_ELSE) {
+        gor__env_refuse("GOR_DEADLOCK", wish, "on or off");
     }
     memset(&sleep, 0, sizeof sleep);
     gor__asleep_watch(off || gor__seeded_on() ? NULL : look);

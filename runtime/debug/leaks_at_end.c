@@ -14,16 +14,16 @@ static enum gor_leaks mode;
 
 static enum gor_leaks mode_of(const char *word)
 {
-    if (word == NULL || strcmp(word, "0") == 0) {
+    if (word == NULL || gor__env_switch(word) == GOR__ENV_OFF) {
         return GOR_LEAKS_OFF;
     }
-    if (strcmp(word, "1") == 0) {
+    if (gor__env_switch(word) == GOR__ENV_ON) {
         return GOR_LEAKS_REPORT;
     }
     if (strcmp(word, "exit") == 0 || strcmp(word, "verify") == 0) {
         return GOR_LEAKS_EXIT;
     }
-    gor__env_refuse("GOR_LEAKS", word, "0, 1, exit or verify");
+    gor__env_refuse("GOR_LEAKS", word, "on, off, exit or verify");
     return GOR_LEAKS_OFF;
 }
 

@@ -35,11 +35,13 @@ static void read_environment(void)
     const char *forced = gor__env("GOR_HIBERNATE");
     bool always = forced != NULL && strcmp(forced, "always") == 0;
     uint64_t ms = 0;
-    hibernate.off = forced != NULL && strcmp(forced, "off") == 0;
-    if (forced != NULL && !always && !hibernate.off && !gor__env_is_number(forced, 1, &ms)) {
-        gor__env_refuse("GOR_HIBERNATE", forced, "off, always or a number of milliseconds");
+    bool timed = forced != NULL && gor__env_is_number(forced, 1, &ms); /* 1 is a millisecond */
+    bool on = !timed && gor__env_switch(forced) == GOR__ENV_ON;
+    hibernate.off = gor__env_switch(forced) == GOR__ENV_OFF;
+    if (forced != NULL && !always && !timed && !on && !hibernate.off) {
+        gor__env_refuse("GOR_HIBERNATE", forced, "on, off, always or a number of milliseconds");
     }
-    hibernate.everybody = hibernate.everybody || always || ms > 0;
+    hibernate.everybody = hibernate.everybody || always || timed || on;
     if (ms > 0) {
         ms = ms < LONGEST_MS ? ms : LONGEST_MS;
         hibernate.after_ns = (int64_t)ms * GOR_MILLISECOND;

@@ -5,8 +5,9 @@
  * One that is wanted back soon after (cold.h) waits twice as long from then on, and half of it again after a
  * long sleep. Whoever looks at idle stacks (idle_stacks.h) asks here, and has them frozen (freeze.h).
  *
- * $GOR_HIBERNATE overrides: "off"; a number: every goroutine, after so many milliseconds; "always", for
- * tests: every goroutine, each time it parks and somebody looks up. In each case but those that said no.
+ * $GOR_HIBERNATE overrides: off; on: every goroutine; a number: the same, after so many milliseconds, 0 being
+ * off; "always", for tests: every goroutine, each time it parks and somebody looks up. In each case but those
+ * that said no.
  *
  * Threads     init and fini while nothing runs; the others as each says.
  */

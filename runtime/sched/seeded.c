@@ -28,18 +28,27 @@ static const int64_t virtual_start = 1000 * GOR_SECOND;
 
 struct gor__seeded gor__seeded;
 
-static uint64_t from_environment(const char *name)
+static uint64_t seed_from_environment(void)
 {
     uint64_t number = 0;
-    return gor__env_number(name, 0, &number) ? number : 0;
+    return gor__env_number("GOR_SEED", 0, &number) ? number : 0;
+}
+
+static bool time_from_environment(void)
+{
+    const char *wish = gor__env("GOR_VIRTUAL_TIME");
+    if (wish != NULL && gor__env_switch(wish) == GOR__ENV_ELSE) {
+        gor__env_refuse("GOR_VIRTUAL_TIME", wish, "on or off");
+    }
+    return gor__env_switch(wish) == GOR__ENV_ON;
 }
 
 void gor__seeded_init(const struct gor_opts *opts)
 {
-    uint64_t seed = opts->seed != 0 ? opts->seed : from_environment("GOR_SEED");
+    uint64_t seed = opts->seed != 0 ? opts->seed : seed_from_environment();
     bool virtual_time = opts->virtual_time;
     if (seed != 0 && !virtual_time) {
-        virtual_time = from_environment("GOR_VIRTUAL_TIME") != 0;
+        virtual_time = time_from_environment();
     }
     gor__seeded.on = seed != 0 || virtual_time;
     gor__seeded.seed = seed != 0 ? seed : 1;

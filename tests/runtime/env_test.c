@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "runtime/base/env.h"
+#include "runtime/sched/hibernate.h"
 #include "tests/runtime/said.h"
 
 static int tell_procs(void *arg)
@@ -52,18 +53,78 @@ TEST(env_that_is_not_understood_is_told_and_ignored)
     check_refused("GOMAXPROCS", "99999999999999999999", "a whole number from 1 on");
     check_refused("GOR_SEED", "abc", "a whole number");
     check_refused("GOR_SEED", " 1", "a whole number");
-    check_refused("GOR_LEAKS", "bogus", "0, 1, exit or verify");
-    check_refused("GOR_HIBERNATE", "bogus", "off, always or a number of milliseconds");
-    check_refused("GOR_HIBERNATE", "10s", "off, always or a number of milliseconds");
-    check_refused("GOR_DEADLOCK", "of", "the word off");
+    check_refused("GOR_LEAKS", "bogus", "on, off, exit or verify");
+    check_refused("GOR_HIBERNATE", "bogus", "on, off, always or a number of milliseconds");
+    check_refused("GOR_HIBERNATE", "10s", "on, off, always or a number of milliseconds");
+    check_refused("GOR_DEADLOCK", "of", "on or off");
 }
 
 TEST(env_of_virtual_time_counts_with_a_seed)
 {
     CHECK_EQ(setenv("GOR_SEED", "7", 1), 0);
-    check_refused("GOR_VIRTUAL_TIME", "yes", "a whole number");
+    check_refused("GOR_VIRTUAL_TIME", "soon", "on or off");
     CHECK_EQ(unsetenv("GOR_SEED"), 0);
-    check_silent("GOR_VIRTUAL_TIME", "yes");
+    check_silent("GOR_VIRTUAL_TIME", "soon");
+}
+
+TEST(env_of_switches_takes_the_usual_words)
+{
+    static const char *const words[] = {"0",  "off", "no",   "false", "1",
+                                        "on", "yes", "true", "On",    "FALSE"};
+    static const char *const switches[] = {"GOR_HIBERNATE", "GOR_DEADLOCK", "GOR_LEAKS",
+                                           "GOR_VIRTUAL_TIME"};
+    CHECK_EQ(setenv("GOR_SEED", "7", 1), 0);
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+            check_silent(switches[i], words[k]);
+        }
+    }
+    CHECK_EQ(unsetenv("GOR_SEED"), 0);
+}
+
+static int tell_time(void *arg)
+{
+    (void)arg;
+    return gor_now() == 1000 * GOR_SECOND ? 1 : 0;
+}
+
+static int time_is_virtual(const char *word)
+{
+    char said[64];
+    CHECK_EQ(setenv("GOR_VIRTUAL_TIME", word, 1), 0);
+    int status = status_of_root(tell_time, NULL, said, sizeof said);
+    CHECK_EQ(unsetenv("GOR_VIRTUAL_TIME"), 0);
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static int tell_hibernation(void *arg)
+{
+    (void)arg;
+    return gor__hibernate_works() ? 1 : 0;
+}
+
+/* Of a program that wants it, or does not. */
+static int hibernates(const char *word, bool wanted)
+{
+    char said[64];
+    const struct gor_opts opts = {.hibernate = wanted};
+    CHECK_EQ(word != NULL ? setenv("GOR_HIBERNATE", word, 1) : unsetenv("GOR_HIBERNATE"), 0);
+    int status = status_of_root(tell_hibernation, &opts, said, sizeof said);
+    CHECK_EQ(unsetenv("GOR_HIBERNATE"), 0);
+    CHECK(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+TEST(env_of_a_switch_switches)
+{
+    CHECK_EQ(hibernates("0", true), 0);
+    CHECK_EQ(hibernates("no", true), 0);
+    CHECK_EQ(hibernates("on", false), hibernates(NULL, true));
+    CHECK_EQ(setenv("GOR_SEED", "7", 1), 0);
+    CHECK_EQ(time_is_virtual("yes"), 1);
+    CHECK_EQ(time_is_virtual("no"), 0);
+    CHECK_EQ(unsetenv("GOR_SEED"), 0);
 }
 
 TEST(env_that_is_understood_is_silent)
