@@ -15,6 +15,7 @@ enum {
     ENCODED_PCREL = 0x10,
     ENCODED_DATAREL = 0x30,
     INDEX_ENTRY_BYTES = 8,
+    INDEX_ENCODING = ENCODED_DATAREL | ENCODED_SDATA4, /* what all linkers write */
 
     OP_ADVANCE = 0x40,
     OP_OFFSET = 0x80,
@@ -61,12 +62,6 @@ static uint64_t read_pointer(struct gor__bytes *bytes, unsigned encoding, uint64
         gor__bytes_fail(bytes);
         return 0;
     }
-}
-
-void gor__cfi_read(struct gor__cfi *cfi, const struct gor__elf *elf)
-{
-    cfi->index = gor__elf_section_at(elf, ".eh_frame_hdr", &cfi->index_address);
-    cfi->frames = gor__elf_section_at(elf, ".eh_frame", &cfi->frames_address);
 }
 
 /* ---- one function's entry */
@@ -154,8 +149,10 @@ static bool read_entry(const struct gor__cfi *cfi, uint64_t offset, struct entry
     return !bytes.bad;
 }
 
-/* Programs that are linked statically have no index. */
-static bool look_through(const struct gor__cfi *cfi, uint64_t address, uint64_t *out_offset)
+/* Call visit(arg, entry, offset) for each entry until it answers false. */
+static void each_entry(const struct gor__cfi *cfi,
+                       bool (*visit)(void *arg, const struct entry *entry, uint64_t offset),
+                       void *arg)
 {
     struct gor__bytes bytes;
     struct entry entry;
@@ -163,36 +160,61 @@ static bool look_through(const struct gor__cfi *cfi, uint64_t address, uint64_t 
     uint64_t id_offset = 0;
     uint64_t id = 0;
     while (read_record(cfi, offset, &bytes, &id_offset, &id)) {
-        if (id != 0 && read_entry(cfi, offset, &entry) && address >= entry.begin &&
-            address - entry.begin < entry.size) {
-            *out_offset = offset;
-            return true;
+        if (id != 0 && read_entry(cfi, offset, &entry) && !visit(arg, &entry, offset)) {
+            return;
         }
         offset = (uint64_t)(bytes.end - cfi->frames.at);
     }
-    return false;
 }
 
-/* The last function of the sorted index that begins at `address` or before it: its entry's offset. */
-static bool find_entry(const struct gor__cfi *cfi, uint64_t address, uint64_t *out_offset)
+struct search {
+    uint64_t address;
+    uint64_t offset;
+    bool found;
+};
+
+static bool is_elsewhere(void *arg, const struct entry *entry, uint64_t offset)
 {
-    struct gor__bytes bytes = cfi->index;
-    unsigned version = gor__bytes_u8(&bytes);
-    unsigned frames_encoding = gor__bytes_u8(&bytes);
-    unsigned count_encoding = gor__bytes_u8(&bytes);
-    unsigned table_encoding = gor__bytes_u8(&bytes);
-    (void)read_pointer(&bytes, frames_encoding, 0, 0);
-    uint64_t high = read_pointer(&bytes, count_encoding, 0, 0);
-    uint64_t most = gor__bytes_left(&bytes) / INDEX_ENTRY_BYTES;
+    struct search *search = arg;
+    search->found = search->address >= entry->begin && search->address - entry->begin < entry->size;
+    search->offset = offset;
+    return !search->found;
+}
+
+static bool look_through(const struct gor__cfi *cfi, uint64_t address, uint64_t *out_offset)
+{
+    struct search search = {.address = address};
+    each_entry(cfi, is_elsewhere, &search);
+    *out_offset = search.offset;
+    return search.found;
+}
+
+/* The sorted index: `bytes` then begin with its first entry. False: there is none, or none that is of use:
+ * linkers leave it out where they do not understand what is in .eh_frame. */
+static bool open_index(const struct gor__cfi *cfi, struct gor__bytes *bytes, uint64_t *out_count)
+{
+    *bytes = cfi->index;
+    unsigned version = gor__bytes_u8(bytes);
+    unsigned frames_encoding = gor__bytes_u8(bytes);
+    unsigned count_encoding = gor__bytes_u8(bytes);
+    unsigned table_encoding = gor__bytes_u8(bytes);
+    (void)read_pointer(bytes, frames_encoding, 0, 0);
+    uint64_t count = read_pointer(bytes, count_encoding, 0, 0);
+    uint64_t most = gor__bytes_left(bytes) / INDEX_ENTRY_BYTES;
+    *out_count = count < most ? count : most;
+    return !bytes->bad && version == 1 && table_encoding == INDEX_ENCODING;
+}
+
+/* The last of its functions that begins at `address` or before it: its entry's offset. */
+static bool find_entry(const struct gor__cfi *cfi, struct gor__bytes bytes, uint64_t count,
+                       uint64_t address, uint64_t *out_offset)
+{
     uint64_t low = 0;
-    if (bytes.bad || version != 1 || table_encoding != (ENCODED_DATAREL | ENCODED_SDATA4)) {
-        return false;
-    }
-    high = high < most ? high : most;
+    uint64_t high = count;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         struct gor__bytes at = gor__bytes_from(bytes, middle * INDEX_ENTRY_BYTES);
-        if (read_pointer(&at, table_encoding, 0, cfi->index_address) <= address) {
+        if (read_pointer(&at, INDEX_ENCODING, 0, cfi->index_address) <= address) {
             low = middle + 1;
         } else {
             high = middle;
@@ -202,8 +224,68 @@ static bool find_entry(const struct gor__cfi *cfi, uint64_t address, uint64_t *o
         return false;
     }
     struct gor__bytes at = gor__bytes_from(bytes, (low - 1) * INDEX_ENTRY_BYTES + 4);
-    *out_offset = read_pointer(&at, table_encoding, 0, cfi->index_address) - cfi->frames_address;
+    *out_offset = read_pointer(&at, INDEX_ENCODING, 0, cfi->index_address) - cfi->frames_address;
     return !at.bad;
+}
+
+static bool find_listed(const struct gor__cfi *cfi, uint64_t address, uint64_t *out_offset)
+{
+    const struct gor__span *span = gor__spans_find(&cfi->listed, address);
+    if (span == NULL) {
+        return false;
+    }
+    *out_offset = span->what;
+    return true;
+}
+
+static bool find(const struct gor__cfi *cfi, uint64_t address, uint64_t *out_offset)
+{
+    struct gor__bytes bytes;
+    uint64_t count = 0;
+    if (open_index(cfi, &bytes, &count)) {
+        return find_entry(cfi, bytes, count, address, out_offset);
+    }
+    return cfi->listed.count > 0 ? find_listed(cfi, address, out_offset)
+                                 : look_through(cfi, address, out_offset);
+}
+
+/* ---- reading */
+
+struct listing {
+    struct gor__spans spans;
+    struct gor__bump *bump;
+    bool whole;
+};
+
+static bool list_one(void *arg, const struct entry *entry, uint64_t offset)
+{
+    struct listing *listing = arg;
+    struct gor__span span = {
+        .low = entry->begin, .high = entry->begin + entry->size, .what = offset};
+    listing->whole = gor__spans_add(&listing->spans, listing->bump, span);
+    return listing->whole;
+}
+
+void gor__cfi_list(struct gor__cfi *cfi, struct gor__bump *bump)
+{
+    struct listing listing = {.bump = bump, .whole = true};
+    each_entry(cfi, list_one, &listing);
+    if (listing.whole) {
+        gor__spans_sort(&listing.spans);
+        cfi->listed = listing.spans;
+    }
+}
+
+void gor__cfi_read(struct gor__cfi *cfi, const struct gor__elf *elf, struct gor__bump *bump)
+{
+    struct gor__bytes bytes;
+    uint64_t count = 0;
+    cfi->index = gor__elf_section_at(elf, ".eh_frame_hdr", &cfi->index_address);
+    cfi->frames = gor__elf_section_at(elf, ".eh_frame", &cfi->frames_address);
+    cfi->listed = (struct gor__spans){.list = NULL};
+    if (!open_index(cfi, &bytes, &count)) {
+        gor__cfi_list(cfi, bump); /* as in programs that are linked statically */
+    }
 }
 
 /* ---- its program */
@@ -380,9 +462,7 @@ bool gor__cfi_find(const struct gor__cfi *cfi, uint64_t address, struct gor__cfi
     struct entry entry;
     struct machine machine;
     uint64_t offset = 0;
-    bool found = gor__bytes_left(&cfi->index) > 0 ? find_entry(cfi, address, &offset)
-                                                  : look_through(cfi, address, &offset);
-    if (!found || !read_entry(cfi, offset, &entry) || address < entry.begin ||
+    if (!find(cfi, address, &offset) || !read_entry(cfi, offset, &entry) || address < entry.begin ||
         address - entry.begin >= entry.size) {
         return false;
     }

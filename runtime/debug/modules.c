@@ -280,7 +280,7 @@ struct gor__module *gor__modules_find(struct gor__modules *modules, uintptr_t ad
     if (module != NULL && !module->is_open) {
         module->is_open = true;
         if (open_file(module)) {
-            gor__cfi_read(&module->cfi, &module->file);
+            gor__cfi_read(&module->cfi, &module->file, &modules->bump);
         }
     }
     return module;

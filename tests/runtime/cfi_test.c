@@ -12,8 +12,13 @@ struct program {
     struct gor__bump bump;
     struct gor__spans functions;
     struct gor__cfi indexed;
-    struct gor__cfi plain; /* without the index */
+    struct gor__cfi plain;  /* without the index */
+    struct gor__cfi listed; /* the same, with a list in its place */
+    struct gor__cfi empty;  /* with an index that says that it has nothing */
 };
+
+/* As linkers leave it that do not understand .eh_frame. */
+static const uint8_t nothing[] = {1, 0x1b, 0xff, 0xff, 0, 0, 0, 0};
 
 static bool open_self(struct program *program)
 {
@@ -21,9 +26,13 @@ static bool open_self(struct program *program)
     memset(program, 0, sizeof *program);
     CHECK(gor__elf_open(&program->elf, "/proc/self/exe"));
     gor__elf_functions(&program->elf, &program->bump, &program->functions, &names);
-    gor__cfi_read(&program->indexed, &program->elf);
+    gor__cfi_read(&program->indexed, &program->elf, &program->bump);
     program->plain = program->indexed;
     program->plain.index = (struct gor__bytes){NULL, NULL, false};
+    program->listed = program->plain;
+    gor__cfi_list(&program->listed, &program->bump);
+    program->empty = program->listed;
+    program->empty.index = (struct gor__bytes){nothing, nothing + sizeof nothing, false};
     return gor__bytes_left(&program->indexed.index) > 0;
 }
 
@@ -33,14 +42,14 @@ static void close_self(struct program *program)
     gor__elf_close(&program->elf);
 }
 
-static void check_same(const struct program *program, uint64_t address, unsigned *found)
+static bool check_like(const struct gor__cfi *cfi, const struct gor__cfi *like, uint64_t address)
 {
     struct gor__cfi_row a;
     struct gor__cfi_row b;
     memset(&a, 0, sizeof a);
     memset(&b, 0, sizeof b);
-    bool one = gor__cfi_find(&program->indexed, address, &a);
-    bool other = gor__cfi_find(&program->plain, address, &b);
+    bool one = gor__cfi_find(like, address, &a);
+    bool other = gor__cfi_find(cfi, address, &b);
     CHECK_EQ(one, other);
     CHECK_EQ(a.from_fp, b.from_fp);
     CHECK_EQ(a.offset, b.offset);
@@ -48,7 +57,14 @@ static void check_same(const struct program *program, uint64_t address, unsigned
     CHECK_EQ(a.ra, b.ra);
     CHECK_EQ(a.fp_offset, b.fp_offset);
     CHECK_EQ(a.ra_offset, b.ra_offset);
-    *found += one;
+    return one;
+}
+
+static void check_same(const struct program *program, uint64_t address, unsigned *found)
+{
+    (void)check_like(&program->plain, &program->indexed, address);
+    (void)check_like(&program->listed, &program->indexed, address);
+    *found += check_like(&program->empty, &program->indexed, address);
 }
 
 TEST(cfi_without_an_index_is_the_same)

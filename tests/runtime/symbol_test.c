@@ -395,7 +395,7 @@ static void question(const uint8_t *bytes, size_t size, uint64_t *random)
     gor__elf_functions(&elf, &bump, &functions, &names);
     gor__lines_read(&lines, &elf, &bump);
     gor__inlines_read(&inlines, &elf, &bump);
-    gor__cfi_read(&cfi, &elf);
+    gor__cfi_read(&cfi, &elf, &bump);
     for (int i = 0; i < 40 && functions.count > 0; i++) {
         static struct gor__code code;
         struct gor__place place;
