@@ -91,8 +91,8 @@ static const struct argp_option options[] = {
     {"on-conflict", KEY_ON_CONFLICT, "POLICY", 0,
      "What to do if there is one: skip (print its id), replace, queue, fail", 1},
     {"request-id", KEY_REQUEST_ID, "HEX", 0,
-     "32 hex digits that name this submission: repeated within a day it makes no second job, and "
-     "another job under that name is refused",
+     "32 hex digits that name this submission: repeated within a day, in the same directory, it "
+     "makes no second job, and another job under that name is refused",
      1},
     {NULL, 0, NULL, 0, "Its surroundings (default: yours):", 2},
     {"cwd", 'C', "DIR", 0, "Run in DIR", 2},

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/runner/text.h"
+#include "daemon/service/differ.h"
+#include "daemon/service/view.h"
 #include "rpc/digest.h"
 
 /* A submission on its way to the disk. */
@@ -79,39 +82,59 @@ static bool has_unknown(const Gor__V1__JobSpec *spec)
                                                spec->exec->base.n_unknown_fields > 0);
 }
 
+/* A spec without what may differ in a repetition; borrows from it. */
+struct bare {
+    Gor__V1__JobSpec spec;
+    Gor__V1__ExecSpec exec;
+};
+
+/* The directory stays: it is where the program finds its files, so the same words elsewhere are another
+ * thing to do. */
+static void make_bare(const Gor__V1__JobSpec *spec, struct bare *out)
+{
+    out->spec = *spec;
+    out->spec.not_before_ns = 0;
+    out->spec.start_before_ns = 0;
+    out->spec.deadline_ns = 0;
+    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC) {
+        out->exec = *spec->exec;
+        out->exec.n_env = 0;
+        out->exec.umask_plus_1 = 0;
+        out->exec.n_rlimits = 0;
+        out->spec.exec = &out->exec;
+    }
+}
+
 /* The digest before, and this spec behind it. False: out of memory. */
 static bool add_spec(const Gor__V1__JobSpec *spec, uint8_t digest[RPC_DIGEST_BYTES])
 {
-    Gor__V1__JobSpec bare = *spec;
-    Gor__V1__ExecSpec exec;
+    struct bare bare;
 
-    bare.not_before_ns = 0;
-    bare.start_before_ns = 0;
-    bare.deadline_ns = 0;
-    if (spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC) {
-        exec = *spec->exec;
-        exec.n_env = 0;
-        exec.umask_plus_1 = 0;
-        exec.n_rlimits = 0;
-        bare.exec = &exec;
-    }
-    size_t bytes = gor__v1__job_spec__get_packed_size(&bare);
+    make_bare(spec, &bare);
+    size_t bytes = gor__v1__job_spec__get_packed_size(&bare.spec);
     uint8_t *packed = malloc(RPC_DIGEST_BYTES + bytes);
     if (packed == NULL) {
         return false;
     }
     memcpy(packed, digest, RPC_DIGEST_BYTES);
-    gor__v1__job_spec__pack(&bare, packed + RPC_DIGEST_BYTES);
+    gor__v1__job_spec__pack(&bare.spec, packed + RPC_DIGEST_BYTES);
     rpc_digest(packed, RPC_DIGEST_BYTES + bytes, digest);
     free(packed);
     return true;
+}
+
+static uint64_t number_of(const uint8_t digest[RPC_DIGEST_BYTES])
+{
+    uint64_t number = 0;
+
+    memcpy(&number, digest, sizeof(number));
+    return number != 0 ? number : 1;
 }
 
 uint64_t gord_request_digest(const ProtobufCBinaryData *id, Gor__V1__JobSpec *const *specs,
                              size_t count)
 {
     uint8_t digest[RPC_DIGEST_BYTES] = {0};
-    uint64_t number = 0;
 
     if (id->len == 0) {
         return 0;
@@ -121,19 +144,88 @@ uint64_t gord_request_digest(const ProtobufCBinaryData *id, Gor__V1__JobSpec *co
             return 0;
         }
     }
-    memcpy(&number, digest, sizeof(number));
-    return number != 0 ? number : 1;
+    return number_of(digest);
 }
 
-bool gord_request_is_same(const struct gord_request_known *known, uint64_t digest,
-                          struct gord_refusal *out_why)
+/* ------------------------------------------------------------------ what differs */
+
+/* More jobs than that are not looked at, nor are so many fields told. */
+enum { LOOKED_AT_MAX = 100, FIELDS_BYTES = 160, FOLDER_BYTES = 100 };
+
+struct difference {
+    char fields[FIELDS_BYTES]; /* "": none was found */
+    char folder[FOLDER_BYTES]; /* where the program that is known runs, if it is that; else "" */
+};
+
+static bool is_exec(const struct bare *bare)
 {
-    return known->digest == 0 || digest == 0 || known->digest == digest ||
-           gord_refuse(out_why, WIRE_ALREADY_EXISTS,
-                       "this request id is that of job %" PRIu64 ", which was to do something "
-                       "else: give each job an id of its own, or repeat it as it was",
-                       known->first_id);
+    return bare->spec.kind_case == GOR__V1__JOB_SPEC__KIND_EXEC;
 }
+
+static void compare(const Gor__V1__JobSpec *known, const Gor__V1__JobSpec *now,
+                    struct difference *out)
+{
+    struct bare there;
+    struct bare here;
+
+    make_bare(known, &there);
+    make_bare(now, &here);
+    gord_differ(&there.spec.base, &here.spec.base, out->fields, sizeof(out->fields));
+    if (is_exec(&there) && is_exec(&here)) {
+        const ProtobufCBinaryData *cwd = &there.exec.cwd;
+        if (cwd->len != here.exec.cwd.len ||
+            (cwd->len > 0 && memcmp(cwd->data, here.exec.cwd.data, cwd->len) != 0)) {
+            gord_text_clean((const char *)cwd->data, cwd->len, out->folder, sizeof(out->folder));
+        }
+    }
+}
+
+/* What the first job that differs is to do otherwise. Only if all are still as they were handed in, by the
+ * digest: else what has been changed since would be told as well. */
+static void find_difference(struct gord_service *service, const struct gord_request_known *known,
+                            const struct gord_request_what *what, struct difference *out)
+{
+    uint8_t digest[RPC_DIGEST_BYTES] = {0};
+    struct gord_view view;
+    bool all = known->count == what->count && what->count <= LOOKED_AT_MAX;
+
+    for (size_t i = 0; i < what->count && all; i++) {
+        all = gord_view_make(service, known->first_id + i, true, &view) == 0;
+        if (all) {
+            Gor__V1__JobSpec spec = *view.spec;
+            spec.share = (char *)(uintptr_t)protobuf_c_empty_string; /* which we have set */
+            all = add_spec(&spec, digest);
+            if (out->fields[0] == '\0') {
+                compare(&spec, what->specs[i], out);
+            }
+            gord_view_fini(&view);
+        }
+    }
+    if (!all || number_of(digest) != known->digest) {
+        *out = (struct difference){.fields = ""};
+    }
+}
+
+bool gord_request_is_same(struct gord_service *service, const struct gord_request_known *known,
+                          const struct gord_request_what *what, struct gord_refusal *out_why)
+{
+    struct difference difference = {.fields = ""};
+
+    if (known->digest == 0 || what->digest == 0 || known->digest == what->digest) {
+        return true;
+    }
+    find_difference(service, known, what, &difference);
+    return gord_refuse(out_why, WIRE_ALREADY_EXISTS,
+                       "this request id is that of job %" PRIu64
+                       ", which was to do something else%s%s%s%s%s%s: give each job an id of its "
+                       "own, or repeat it as it was",
+                       known->first_id, difference.fields[0] != '\0' ? " (what differs: " : "",
+                       difference.fields, difference.folder[0] != '\0' ? "; that one runs in " : "",
+                       difference.folder, difference.fields[0] != '\0' ? ")" : "",
+                       known->count != what->count ? ", and not as many jobs" : "");
+}
+
+/* ------------------------------------------------------------------ those on their way */
 
 struct gord_request *gord_request_new(const ProtobufCBinaryData *id, uint64_t count,
                                       uint64_t digest, int *out_error)

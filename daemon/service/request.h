@@ -29,10 +29,18 @@ int gord_request_find(struct gord_service *service, const ProtobufCBinaryData *i
 uint64_t gord_request_digest(const ProtobufCBinaryData *id, Gor__V1__JobSpec *const *specs,
                              size_t count);
 
-/* Is a repetition with that digest one of what is known? If not, ALREADY_EXISTS in *out_why. Of what has
- * no digest it is not known, and taken for one. */
-bool gord_request_is_same(const struct gord_request_known *known, uint64_t digest,
-                          struct gord_refusal *out_why);
+/* What is handed in with an id. */
+struct gord_request_what {
+    Gor__V1__JobSpec *const *specs; /* borrowed */
+    size_t count;
+    uint64_t digest;
+};
+
+/* Is a repetition with that digest one of what is known? If not, ALREADY_EXISTS in *out_why, which names the
+ * fields that differ if the jobs are still as they were handed in. Of what has no digest it is not known,
+ * and taken for one. */
+bool gord_request_is_same(struct gord_service *service, const struct gord_request_known *known,
+                          const struct gord_request_what *what, struct gord_refusal *out_why);
 
 /* For the event of the first of `count` jobs; NULL without an id, or without memory, which
  * *out_error tells. */

@@ -77,13 +77,13 @@ static void skip_committed(struct gord_service *service, struct gord_ack *ack, i
 
 /* Answered again if it is a repetition, of what has that digest; true: nothing more is to be done. */
 static bool is_answered(struct gord_service *service, const ProtobufCBinaryData *id,
-                        uint64_t digest, struct gord_ack *ack)
+                        const struct gord_request_what *what, struct gord_ack *ack)
 {
     struct gord_request_known known;
     struct gord_refusal why;
     int result = gord_request_find(service, id, gord_submit_uid(ack->call), &known, &why);
 
-    if (result < 0 || (result > 0 && !gord_request_is_same(&known, digest, &why))) {
+    if (result < 0 || (result > 0 && !gord_request_is_same(service, &known, what, &why))) {
         gord_refusal_tell(ack->call, &why);
     } else if (result > 0) {
         ack->first_id = known.first_id;
@@ -140,8 +140,9 @@ GORD_METHOD(gord_jobs_submit)
         .call = call, .fn = submit_committed, .count = 1, .tasks = tasks_of(request->spec)};
     struct gord_refusal why;
     uint64_t digest = gord_request_digest(&request->request_id, &request->spec, 1);
+    const struct gord_request_what what = {&request->spec, 1, digest};
 
-    if (!request->dry_run && is_answered(service, &request->request_id, digest, &ack)) {
+    if (!request->dry_run && is_answered(service, &request->request_id, &what, &ack)) {
         return;
     }
     if (!gord_submit_takes(service, request->spec, gord_submit_uid(call), &why) ||
@@ -300,8 +301,9 @@ GORD_METHOD(gord_jobs_submit_many)
     struct gord_ack ack = {.call = call, .fn = many_committed};
     struct gord_refusal why;
     uint64_t digest = gord_request_digest(&request->request_id, request->specs, request->n_specs);
+    const struct gord_request_what what = {request->specs, request->n_specs, digest};
 
-    if (is_answered(service, &request->request_id, digest, &ack)) {
+    if (is_answered(service, &request->request_id, &what, &ack)) {
         return;
     }
     if (!gord_submit_is_open(service, request->n_specs, &why) ||

@@ -192,11 +192,12 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
     (void)user;
     uint64_t index = s->asked;
     uint64_t digest = gord_request_digest(&request->request_id, &request->spec, 1);
+    const struct gord_request_what what = {&request->spec, 1, digest};
     struct answer *answer = add_answer(s);
     int known = gord_request_find(s->service, &request->request_id, s->uid, &found, &why);
     if (request->dry_run) {
         refuse(answer, WIRE_INVALID_ARGUMENT, "dry_run is for Submit, not for a stream");
-    } else if (known < 0 || (known > 0 && !gord_request_is_same(&found, digest, &why))) {
+    } else if (known < 0 || (known > 0 && !gord_request_is_same(s->service, &found, &what, &why))) {
         refuse(answer, why.status, why.text);
     } else if (known > 0) {
         if (enter(s, request, digest, index, &found) != 0) {

@@ -2,6 +2,7 @@
 /* Request ids in the store: written with their jobs, also of a job whose history is old, and kept for a day
  * from when they were made. */
 #include "daemon/job/history.h"
+#include "daemon/service/differ.h"
 #include "daemon/service/import_inside.h"
 #include "daemon/service/request.h"
 #include "tests/daemon/stores.h"
@@ -189,11 +190,49 @@ TEST(request_without_a_digest_is_taken_for_the_same)
 {
     struct gord_request_known known = {.first_id = 9, .count = 1};
     struct gord_refusal why = {.text = ""};
-    CHECK(gord_request_is_same(&known, 5, &why)); /* from before there were digests */
+    struct gord_request_what what = {NULL, 2, 5};
+    CHECK(gord_request_is_same(NULL, &known, &what, &why)); /* from before there were digests */
     known.digest = 4;
-    CHECK(gord_request_is_same(&known, 0, &why));
-    CHECK(gord_request_is_same(&known, 4, &why));
-    CHECK(!gord_request_is_same(&known, 5, &why));
+    what.digest = 0;
+    CHECK(gord_request_is_same(NULL, &known, &what, &why));
+    what.digest = 4;
+    CHECK(gord_request_is_same(NULL, &known, &what, &why));
+    what.digest = 5;
+    CHECK(!gord_request_is_same(NULL, &known, &what, &why));
     CHECK_EQ(why.status, WIRE_ALREADY_EXISTS);
     CHECK(strstr(why.text, "that of job 9, which") != NULL);
+    CHECK(strstr(why.text, "not as many jobs") != NULL);
+}
+
+TEST(differ_names_fields_in_the_messages_that_both_have)
+{
+    ProtobufCBinaryData words[] = {{4, (uint8_t *)(uintptr_t) "true"}};
+    Gor__V1__ExecSpec exec = GOR__V1__EXEC_SPEC__INIT, other = exec;
+    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    Gor__V1__RetryPolicy retry = GOR__V1__RETRY_POLICY__INIT;
+    Gor__V1__JobSpec a = GOR__V1__JOB_SPEC__INIT, b = a;
+    char text[64];
+    a.kind_case = b.kind_case = GOR__V1__JOB_SPEC__KIND_EXEC;
+    a.exec = &exec;
+    b.exec = &other;
+    gord_differ(&a.base, &b.base, text, sizeof(text));
+    CHECK_STR(text, "");
+    b.priority = -1;
+    b.retry = &retry;
+    other.n_argv = 1;
+    other.argv = words;
+    other.cwd = (ProtobufCBinaryData){1, (uint8_t *)(uintptr_t) "/"};
+    other.stdin_pipe = true;
+    gord_differ(&a.base, &b.base, text, sizeof(text));
+    CHECK(strstr(text, "exec.argv") != NULL && strstr(text, "exec.cwd") != NULL);
+    CHECK(strstr(text, "exec.stdin_pipe") != NULL);
+    CHECK(strstr(text, "priority") != NULL && strstr(text, "retry") != NULL);
+    char narrow[12]; /* what has no room is left out */
+    gord_differ(&a.base, &b.base, narrow, sizeof(narrow));
+    CHECK(strlen(narrow) < sizeof(narrow) && strstr(text, narrow) != NULL);
+    a = b;
+    b.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    b.native = &native;
+    gord_differ(&a.base, &b.base, text, sizeof(text));
+    CHECK_STR(text, "exec, native");
 }

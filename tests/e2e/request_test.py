@@ -2,6 +2,7 @@
 """Request ids: a submission whose reply was lost can be repeated and makes no second job (T22)."""
 
 import os
+import subprocess
 import unittest
 
 import gor_e2e as e2e
@@ -111,6 +112,7 @@ class Requests(e2e.GordTest):
         other = run("submit", "--request-id", name, "false")
         self.assertEqual(other.code, ctl.REFUSED)
         self.assertIn(f"this request id is that of job {ids.pop().strip()},", other.err.decode())
+        self.assertIn("(what differs: exec.argv)", other.err.decode())
         lines = b'{"native": "builtin.echo"}\n' * 2
         many = {run("submit", "--request-id", "f" * 32, "--from", "-", stdin=lines).text
                 for _ in range(2)}
@@ -118,6 +120,59 @@ class Requests(e2e.GordTest):
         self.assertNotEqual(run("submit", "true").text, run("submit", "true").text)
         for bad in ("", "x", "0" * 31, "0" * 33, "g" * 32):
             self.assertEqual(run("submit", "--request-id", bad, "true").code, ctl.USAGE, bad)
+
+
+class Elsewhere(e2e.GordTest):
+    """gorctl repeats a submission from another terminal, and from another directory."""
+
+    def submit(self, *args, cwd="/", **env):
+        done = subprocess.run(ctl.command("submit", "--request-id", self.name, *args), cwd=cwd,
+                              env=ctl.environment(self.gord.target, **env), check=False,
+                              capture_output=True, text=True)
+        return done.returncode, done.stdout.strip(), done.stderr
+
+    def setUp(self):
+        self.name = os.urandom(16).hex()
+
+    def test_another_terminal_is_the_same(self):
+        code, job, err = self.submit("true", WINDOWID="1", SHLVL="1")
+        self.assertEqual(code, 0, err)
+        self.assertEqual(self.submit("true", SSH_TTY="/dev/pts/9", SHLVL="2")[:2], (0, job))
+        self.assertEqual(self.submit("--env", "A=1", "true")[:2], (0, job))
+
+    def test_another_directory_is_not_and_is_told(self):
+        code, job, err = self.submit("--hold", "true", cwd="/usr")
+        self.assertEqual(code, 0, err)
+        for _ in range(2):
+            code, out, err = self.submit("--hold", "true", cwd="/")
+            self.assertEqual((code, out), (ctl.REFUSED, ""))
+            self.assertIn(f"that of job {job}, which was to do something else (what differs: "
+                          "exec.cwd; that one runs in /usr): ", err)
+            self.client.jobs("Cancel", ids=[int(job)])  # the second time it has ended
+            self.client.wait(int(job))
+        self.assertEqual(self.submit("--hold", "--cwd", "/usr", "true")[:2], (0, job))
+        self.assertIn("(what differs: exec.argv, exec.cwd, priority; that one runs in /usr)",
+                      self.submit("--hold", "--priority", "1", "false")[2])
+
+    def test_what_was_changed_since_is_not_told(self):
+        code, job, err = self.submit("--hold", "true")
+        self.assertEqual(code, 0, err)
+        update = ctl.run("update", job, "--priority", "7", host=self.gord.target)
+        self.assertEqual(update.code, 0, update.err)
+        self.assertEqual(self.submit("--hold", "true")[:2], (0, job))
+        code, _, err = self.submit("--hold", "false")
+        self.assertEqual(code, ctl.REFUSED)
+        self.assertIn("which was to do something else: give each", err)
+
+    def test_of_several_the_first_that_differs_counts(self):
+        specs = [self.client.native_spec("builtin.echo", str(i)) for i in range(3)]
+        name = os.urandom(16)
+        self.client.jobs("SubmitMany", specs=specs, request_id=name)
+        specs[1].name = "other"
+        self.assertStatus(grpc.StatusCode.ALREADY_EXISTS, self.client.jobs, "SubmitMany",
+                          specs=specs, request_id=name, text="(what differs: name)")
+        self.assertStatus(grpc.StatusCode.ALREADY_EXISTS, self.client.jobs, "SubmitMany",
+                          specs=specs[:1], request_id=name, text="not as many jobs")
 
 
 class Recovery(unittest.TestCase):
