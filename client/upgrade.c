@@ -34,8 +34,10 @@ static const char doc[] =
     "awaited, as their --on-stop or gord's --stop-policy says. If there are any, that is told, and "
     "asked on a terminal; elsewhere it needs --yes. What became of them is told afterwards.\n"
     "With --wait they are awaited whatever their policies say, for as long as gord's "
-    "--stop-timeout leaves; what has not ended then is treated as without it. New jobs are "
-    "refused meanwhile.\n"
+    "--stop-timeout leaves; what has not ended then is treated as without it. What they wait for "
+    "is told, also when that changes. New jobs are refused meanwhile, and what is queued starts "
+    "with the new gord, but for jobs below those that are awaited: these are taken and start. "
+    "What keeps one of them is as ever: `gorctl resume`, `release` and `cancel` are answered.\n"
     "\n"
     "If the new binary cannot take over, or does not answer within 10 s, the daemon says why and "
     "nothing stops. --patience is how long to wait for the new one, beside the time for jobs "
@@ -103,6 +105,30 @@ static void tell_ends(FILE *to, const char *what, const Gor__V1__UpgradeEnds *en
     fputc('\n', to);
 }
 
+enum { INSIDE_SHOWN = 5 };
+
+#define LOOK_NS 200000000  /* how often what is awaited is looked at */
+#define TOLD_NS 3000000000 /* and after it was told */
+
+/* "  job 7 'report': waits for job 8, which runs", for some of those that are awaited. */
+static void tell_inside(const Gor__V1__PlanUpgradeReply *plan)
+{
+    uint64_t count = total_of(plan->natives) + total_of(plan->scripts);
+    size_t shown = plan->n_inside < INSIDE_SHOWN ? plan->n_inside : INSIDE_SHOWN;
+    for (size_t i = 0; i < shown; i++) {
+        const Gor__V1__UpgradeAwaited *job = plan->inside[i];
+        char *name = gorctl_text_escape(job->name, strlen(job->name));
+        char *what = gorctl_text_escape(job->what, strlen(job->what));
+        fprintf(stderr, "  job %" PRIu64 "%s%s%s: %s\n", job->id, name[0] != '\0' ? " '" : "", name,
+                name[0] != '\0' ? "'" : "", what);
+        free(name);
+        free(what);
+    }
+    if (count > shown && shown > 0) {
+        fprintf(stderr, "  and %" PRIu64 " more\n", count - shown);
+    }
+}
+
 static void tell_plan(const Gor__V1__PlanUpgradeReply *plan, bool wait)
 {
     char most[GORCTL_WHEN_ROOM];
@@ -123,6 +149,10 @@ static void tell_plan(const Gor__V1__PlanUpgradeReply *plan, bool wait)
     tell_ends(stderr, "  native jobs", plan->natives, wait ? "cancelled" : awaited);
     tell_ends(stderr, "  scripts", plan->scripts, wait ? "cancelled" : awaited);
     free(awaited);
+    if (wait && plan->n_inside > 0) {
+        fputs("they are:\n", stderr);
+        tell_inside(plan);
+    }
 }
 
 /* Whether to go on with what that plan says. An exit code. */
@@ -144,19 +174,29 @@ static int agree(const struct arguments *arguments, const Gor__V1__PlanUpgradeRe
     return GORCTL_EXIT_USAGE;
 }
 
-/* What the daemon would do, into *out_plan; NULL: it cannot tell, and --yes is there. An exit code. */
-static int make_plan(const struct arguments *arguments, Gor__V1__PlanUpgradeReply **out_plan)
+static int ask_plan(struct gorctl *ctl, bool again, enum wire_status *out_status,
+                    Gor__V1__PlanUpgradeReply **out_plan)
 {
     Gor__V1__PlanUpgradeRequest request = GOR__V1__PLAN_UPGRADE_REQUEST__INIT;
     struct gorctl_call call = {.path = "/gor.v1.Runtime/PlanUpgrade",
                                .request = &request.base,
                                .reply = &gor__v1__plan_upgrade_reply__descriptor,
-                               .timeout_ns = GORCTL_CALL_NS};
+                               .timeout_ns = GORCTL_CALL_NS,
+                               .again = again};
     ProtobufCMessage *message = NULL;
-    enum wire_status status = WIRE_OK;
-    int code = gorctl_call(arguments->ctl, &call, &status, &message);
+    int code = gorctl_call(ctl, &call, out_status, &message);
     if (code == GORCTL_EXIT_OK) {
         *out_plan = (Gor__V1__PlanUpgradeReply *)message;
+    }
+    return code;
+}
+
+/* What the daemon would do, into *out_plan; NULL: it cannot tell, and --yes is there. An exit code. */
+static int make_plan(const struct arguments *arguments, Gor__V1__PlanUpgradeReply **out_plan)
+{
+    enum wire_status status = WIRE_OK;
+    int code = ask_plan(arguments->ctl, false, &status, out_plan);
+    if (code == GORCTL_EXIT_OK) {
         return agree(arguments, *out_plan);
     }
     if (status == WIRE_UNIMPLEMENTED && arguments->yes && !arguments->wait) {
@@ -172,27 +212,92 @@ static int make_plan(const struct arguments *arguments, Gor__V1__PlanUpgradeRepl
 
 /* ------------------------------------------------------------------ doing it */
 
-/* Until another daemon answers than the one that was asked, or patience ends. */
-static int await_other(struct gorctl *ctl, int64_t started_ns, int64_t until_ns,
-                       Gor__V1__VersionReply **out_reply)
+static int ask_version(struct gorctl *ctl, Gor__V1__VersionReply **out_reply)
 {
     Gor__V1__VersionRequest request = GOR__V1__VERSION_REQUEST__INIT;
-    const struct timespec pause = {.tv_nsec = 20000000};
     struct gorctl_call call = {.path = "/gor.v1.Runtime/Version",
                                .request = &request.base,
                                .reply = &gor__v1__version_reply__descriptor,
                                .timeout_ns = GORCTL_CALL_NS,
                                .again = true};
+    ProtobufCMessage *message = NULL;
+    int code = gorctl_call(ctl, &call, NULL, &message);
+    if (code == GORCTL_EXIT_OK) {
+        *out_reply = (Gor__V1__VersionReply *)message;
+    }
+    return code;
+}
+
+/* What is awaited. */
+struct told_inside {
+    const Gor__V1__PlanUpgradeReply
+        *plan;                        /* borrowed: as it was told last; NULL: nothing is awaited */
+    Gor__V1__PlanUpgradeReply *newer; /* owned: `plan`, if that is not the first */
+    int64_t next_ns;                  /* when it is looked at again */
+};
+
+static void told_inside_fini(struct told_inside *told)
+{
+    if (told->newer != NULL) {
+        wire_decoded_free(&told->newer->base);
+    }
+}
+
+static bool is_as_told(const Gor__V1__PlanUpgradeReply *now, const Gor__V1__PlanUpgradeReply *told)
+{
+    bool same = now->n_inside == told->n_inside;
+    for (size_t i = 0; same && i < now->n_inside; i++) {
+        same = now->inside[i]->id == told->inside[i]->id &&
+               now->inside[i]->waits_for == told->inside[i]->waits_for;
+    }
+    return same;
+}
+
+/* Another look, if it is time for one; else NULL, as from a new daemon that cannot tell. */
+static Gor__V1__PlanUpgradeReply *look_inside(struct gorctl *ctl, struct told_inside *told)
+{
+    Gor__V1__PlanUpgradeReply *now = NULL;
+    if (told->plan != NULL && (int64_t)uv_hrtime() >= told->next_ns) {
+        told->next_ns = (int64_t)uv_hrtime() + LOOK_NS;
+        (void)ask_plan(ctl, true, NULL, &now);
+    }
+    return now;
+}
+
+/* It is of the daemon that awaits: tell what has changed, for a while. */
+static void tell_look(struct told_inside *told, Gor__V1__PlanUpgradeReply *now)
+{
+    if (is_as_told(now, told->plan)) {
+        wire_decoded_free(&now->base);
+        return;
+    }
+    if (now->n_inside > 0) {
+        fputs("still awaited:\n", stderr);
+        tell_inside(now);
+        told->next_ns = (int64_t)uv_hrtime() + TOLD_NS;
+    }
+    told_inside_fini(told);
+    told->plan = told->newer = now;
+}
+
+/* Until another daemon answers than the one that was asked, or patience ends. */
+static int await_other(struct gorctl *ctl, int64_t started_ns, int64_t until_ns,
+                       struct told_inside *told, Gor__V1__VersionReply **out_reply)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
     for (;;) {
-        ProtobufCMessage *message = NULL;
-        int code = gorctl_call(ctl, &call, NULL, &message);
-        if (code != GORCTL_EXIT_OK) {
+        Gor__V1__PlanUpgradeReply *now = look_inside(ctl, told);
+        int code = ask_version(ctl, out_reply);
+        bool is_other = code == GORCTL_EXIT_OK && (*out_reply)->started_ns != started_ns;
+        if (now != NULL && code == GORCTL_EXIT_OK && !is_other) {
+            tell_look(told, now);
+        } else if (now != NULL) {
+            wire_decoded_free(&now->base);
+        }
+        if (code != GORCTL_EXIT_OK || is_other) {
             return code;
         }
-        *out_reply = (Gor__V1__VersionReply *)message;
-        if ((*out_reply)->started_ns != started_ns) {
-            return GORCTL_EXIT_OK;
-        }
+        ProtobufCMessage *message = &(*out_reply)->base;
         wire_decoded_free(message);
         if ((int64_t)uv_hrtime() > until_ns) {
             gorctl_say("the daemon agreed to be replaced, but the former one still answers; see "
@@ -250,6 +355,7 @@ static int carry_out(const struct arguments *arguments, int64_t patience_ns,
                                .timeout_ns = GORCTL_CALL_NS};
     ProtobufCMessage *before = NULL;
     Gor__V1__VersionReply *now = NULL;
+    struct told_inside told = {.plan = arguments->wait ? plan : NULL};
     request.await = arguments->wait;
     int code = gorctl_call(arguments->ctl, &call, NULL, &before);
     if (code != GORCTL_EXIT_OK) {
@@ -257,7 +363,8 @@ static int carry_out(const struct arguments *arguments, int64_t patience_ns,
     }
     const Gor__V1__UpgradeReply *former = (const Gor__V1__UpgradeReply *)before;
     int64_t until_ns = (int64_t)uv_hrtime() + patience_ns + (plan != NULL ? plan->await_ns : 0);
-    code = await_other(arguments->ctl, former->started_ns, until_ns, &now);
+    code = await_other(arguments->ctl, former->started_ns, until_ns, &told, &now);
+    told_inside_fini(&told);
     if (code == GORCTL_EXIT_OK) {
         code = show(arguments->ctl, plan, former, now);
         wire_decoded_free(&now->base);

@@ -119,6 +119,14 @@ struct gord_job *gord_job_take_of(struct gord_job_table *table, unsigned kinds);
 /* The same of one kind. */
 struct gord_job *gord_job_take(struct gord_job_table *table, enum gord_job_kind kind);
 
+/* Turns do not count any more, but for who is taken by gord_job_take_this: forget whom the last round saw
+ * waiting for a rate. */
+void gord_job_leave_turns(struct gord_job_table *table);
+
+/* Out of turn, as gord_job_take_of otherwise: that job, if it is queued and committed and all it wants is
+ * there, whoever else waits for it. */
+bool gord_job_take_this(struct gord_job_table *table, struct gord_job *job);
+
 /* The one gord_job_take would hand out, among those that ask for nothing special. */
 struct gord_job *gord_job_peek(const struct gord_job_table *table, enum gord_job_kind kind);
 

@@ -134,6 +134,10 @@ void gord_lanes_touch(struct gord_lanes *lanes);
 /* The lane whose first job may start, of the kinds (bits) that may; NULL: none now. */
 struct gord_lane *gord_lanes_next(struct gord_lanes *lanes, unsigned kinds, uint64_t committed);
 
+/* Is all there that a job of the lane wants, whoever's turn it is and for whomever it is set aside? If it is
+ * only for a rate's tokens that it is not, ready_ns tells of it. */
+bool gord_lanes_has_all(struct gord_lanes *lanes, const struct gord_lane *lane);
+
 /* One more job of it waits, or one less (by = 1 or -1, as unsigned). */
 void gord_lanes_count(struct gord_lanes *lanes, const struct gord_lane *lane, uint64_t by);
 

@@ -376,6 +376,16 @@ struct gord_job *gord_job_peek(const struct gord_job_table *table, enum gord_job
     return first;
 }
 
+static void take(struct gord_job_table *table, struct gord_lane *lane, struct gord_job *job,
+                 bool in_turn)
+{
+    gord_lanes_spend(&table->lanes, lane);
+    remove_queued(table, job, in_turn);
+    count_job(table, job, (uint64_t)-1);
+    job->taken = true;
+    gord_job_list_append(table, job);
+}
+
 struct gord_job *gord_job_take_of(struct gord_job_table *table, unsigned kinds)
 {
     struct gord_lane *lane = gord_lanes_next(&table->lanes, kinds, table->committed);
@@ -383,12 +393,29 @@ struct gord_job *gord_job_take_of(struct gord_job_table *table, unsigned kinds)
         return NULL;
     }
     struct gord_job *job = lane->jobs.first;
-    gord_lanes_spend(&table->lanes, lane);
-    remove_queued(table, job, true);
-    count_job(table, job, (uint64_t)-1);
-    job->taken = true;
-    gord_job_list_append(table, job);
+    take(table, lane, job, true);
     return job;
+}
+
+void gord_job_leave_turns(struct gord_job_table *table)
+{
+    gord_lanes_touch(&table->lanes);
+    table->lanes.ready_ns = 0;
+}
+
+bool gord_job_take_this(struct gord_job_table *table, struct gord_job *job)
+{
+    struct gord_lane *lane = gord_job_lane(table, job);
+    if (gord_job_list_of(job) != LIST_QUEUED || job->last_seq > table->committed ||
+        !gord_lanes_has_all(&table->lanes, lane)) {
+        return false;
+    }
+    gord_lanes_touch(&table->lanes);
+    take(table, lane, job, false);
+    if (lane->jobs.first != NULL) {
+        gord_lanes_rekey(&table->lanes, lane); /* its share has paid, whoever is its first */
+    }
+    return true;
 }
 
 struct gord_job *gord_job_take(struct gord_job_table *table, enum gord_job_kind kind)

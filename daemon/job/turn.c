@@ -123,6 +123,32 @@ static uint32_t find_lack(struct gord_lanes *lanes, struct gord_lane *lane, bool
     return rate != NOTHING_LACKS ? rate : lacks;
 }
 
+bool gord_lanes_has_all(struct gord_lanes *lanes, const struct gord_lane *lane)
+{
+    int64_t ready_ns = 0;
+    if (gord_resource_is_paused(wanted(lanes, lane, WANT_QUEUE))) {
+        return false;
+    }
+    for (size_t i = 0; i < lane->want_count; i++) {
+        const struct gord_resource *resource = wanted(lanes, lane, i);
+        uint32_t amount = lane->wants[i].amount;
+        if (is_too_much(resource, amount) || resource->used > resource->capacity - amount) {
+            return false;
+        }
+        if (gord_resource_has_rate(resource)) {
+            int64_t when_ns =
+                gord_rate_when(&resource->rate, gord_resource_rate_amount(resource, amount));
+            ready_ns = when_ns > ready_ns ? when_ns : ready_ns;
+        }
+    }
+    if (ready_ns <= gord_clock_boot()) {
+        return true;
+    }
+    lanes->ready_ns =
+        lanes->ready_ns == 0 || ready_ns < lanes->ready_ns ? ready_ns : lanes->ready_ns;
+    return false;
+}
+
 static void set_rates_aside(struct gord_lanes *lanes, const struct gord_lane *lane)
 {
     for (size_t i = 0; i < lane->want_count; i++) {

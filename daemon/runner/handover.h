@@ -29,8 +29,8 @@ struct gord_handed {
 };
 
 /* Start nothing any more. Programs are left alone, with a note for each; other jobs are ended, queued
- * again or awaited, as their policies say; `patient`: all of them are awaited, and their policies count once
- * that is over. emptied(arg) is called once nothing runs. */
+ * again or awaited, as their policies say. `patient`: first all of those are awaited; what is below them
+ * starts meanwhile, and no program is left yet; their policies count once that is over. emptied(arg) is called once nothing runs. */
 void gord_runner_hand_over(struct gord_runner *runner, bool patient, const char *cause,
                            void (*emptied)(void *arg), void *arg);
 

@@ -138,6 +138,9 @@ static void on_flush(void *arg)
     if (runner->gates.news_count > 0) {
         gord_gates_flush(&runner->gates);
     }
+    if (runner->awaiting && gord_runner_goes_on_awaiting(runner)) {
+        return;
+    }
     if (runner->draining) {
         if (runner->emptied != NULL && gord_runner_running(runner) == 0) {
             void (*emptied)(void *) = runner->emptied;

@@ -197,6 +197,16 @@ struct gord_ends {
 /* What an upgrade that began now would do to what runs; programs go on, and are counted as awaited. */
 void gord_runner_plan_leave(struct gord_runner *runner, struct gord_ends out[GORD_KIND_COUNT]);
 
+/* Whether an upgrade still awaits native jobs and scripts; then what is below them is taken and started, for
+ * they may wait for it. */
+bool gord_runner_is_awaiting(const struct gord_runner *runner);
+
+/* Whether it does, and what is handed in below that job (0: none) is such. */
+bool gord_runner_takes_below(const struct gord_runner *runner, uint64_t parent_id);
+
+/* The job that native job `id` waits for to end; 0: none. */
+uint64_t gord_runner_waits_for(const struct gord_runner *runner, uint64_t id);
+
 /* Whether there is a job that a drain lets go on. */
 bool gord_runner_awaits(struct gord_runner *runner);
 
@@ -212,9 +222,9 @@ void gord_runner_hurry(struct gord_runner *runner);
 /* Enter jobs that still run as CANCELLED with that detail: the daemon ends without them. */
 void gord_runner_abandon(struct gord_runner *runner, const char *detail);
 
-/* Why a queued job of that kind waits; what a QUEUED event says. */
+/* Why a queued job of that kind, below that one (0: none), waits; what a QUEUED event says. */
 const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
-                                   char *out, size_t out_bytes);
+                                   uint64_t parent_id, char *out, size_t out_bytes);
 
 /* Why that queued job waits. */
 const char *gord_runner_why(const struct gord_runner *runner, const struct gord_job *job, char *out,

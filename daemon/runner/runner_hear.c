@@ -135,6 +135,16 @@ void gord_runner_submit_child(struct gord_runner *runner, struct gord_child_requ
     }
 }
 
+uint64_t gord_runner_waits_for(const struct gord_runner *runner, uint64_t id)
+{
+    const struct gord_child_request *request = runner->waiting;
+
+    while (request != NULL && request->run->id != id) {
+        request = request->next;
+    }
+    return request != NULL ? request->id : 0;
+}
+
 void gord_runner_add_waiting(struct gord_runner *runner, struct gord_child_request *request)
 {
     request->next = runner->waiting;

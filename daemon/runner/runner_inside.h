@@ -47,6 +47,7 @@ struct gord_runner {
     const char *stop_cause;    /* borrowed; while draining */
     bool leaving;              /* programs are left to the next daemon */
     bool patient;              /* meanwhile others are awaited, whatever their policies say */
+    bool awaiting;             /* first of all others are awaited, and what is below them goes on */
     struct gord_handed handed; /* notes of those that are */
     uint64_t handed_count;     /* how many are, with a note or not */
     bool stopped;
@@ -79,6 +80,17 @@ void gord_runner_serve_line(struct gord_runner *runner);
 
 /* Put the starts of as many queued jobs on record as there are slots and places for. */
 void gord_runner_start_jobs(struct gord_runner *runner);
+
+/* The same, out of their turns, for jobs below native ones and scripts that run. */
+void gord_runner_start_below(struct gord_runner *runner);
+
+/* The daemon awaits native jobs and scripts before it leaves programs: start what is below them. False:
+ * that is over now. */
+bool gord_runner_goes_on_awaiting(struct gord_runner *runner);
+
+/* The ids of all live jobs below native ones and scripts that run, in their order; the caller frees them.
+ * NULL: there are none, or no memory. */
+uint64_t *gord_runner_list_below(struct gord_runner *runner, size_t *out_count);
 
 /* How jobs on their goroutines reach the loop. 0, or a negative errno with nothing open. */
 int gord_runner_open_inboxes(struct gord_runner *runner);

@@ -2,6 +2,7 @@
 /* runner_launch.c - queued jobs onto goroutines of their own, as slots and places allow. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/base/log.h"
@@ -247,6 +248,37 @@ static unsigned kinds_with_room(struct gord_runner *runner, uint64_t room[GORD_K
         }
     }
     return kinds;
+}
+
+void gord_runner_start_below(struct gord_runner *runner)
+{
+    struct gord_job_table *table = gord_bus_table(runner->bus);
+    const struct gord_job_counts *counts = gord_job_counts(table);
+    uint64_t room[GORD_KIND_COUNT];
+    unsigned kinds = 0;
+    size_t count = 0;
+    uint64_t *ids = NULL;
+
+    for (int kind = 0; kind < GORD_KIND_COUNT; kind++) {
+        kinds |= counts->queued[kind] > 0 ? 1U << kind : 0;
+    }
+    kinds = kinds != 0 ? kinds & kinds_with_room(runner, room) : 0;
+    gord_job_leave_turns(table);
+    if (kinds != 0) {
+        ids = gord_runner_list_below(runner, &count);
+    }
+    for (size_t i = 0; i < count && kinds != 0; i++) {
+        struct gord_job *job = gord_job_find(table, ids[i]);
+        if (job == NULL || (kinds & 1U << job->kind) == 0 || !gord_job_take_this(table, job)) {
+            continue;
+        }
+        unsigned kind = job->kind;
+        start_job(runner, job);
+        if (--room[kind] == 0) {
+            kinds &= ~(1U << kind);
+        }
+    }
+    free(ids);
 }
 
 void gord_runner_start_jobs(struct gord_runner *runner)

@@ -163,12 +163,51 @@ bool gord_runner_awaits(struct gord_runner *runner)
     return gord_job_each_taken(gord_bus_table(runner->bus), find_awaited, runner) != 0;
 }
 
+static uint64_t count_inside(const struct gord_runner *runner)
+{
+    const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(runner->bus));
+
+    return counts->taken[GORD_NATIVE] + counts->taken[GORD_LUA];
+}
+
+/* Each program is the next daemon's from here on, and so is what is queued. */
+static void leave_programs(struct gord_runner *runner)
+{
+    runner->awaiting = false;
+    runner->cascade.off = true;
+    gor_ctx_cancel_async(runner->env.leave, runner->stop_cause);
+}
+
+/* A program that a native job or a script waits for must be seen to end, so none is left before those have
+ * ended; and with one that ends by itself the jobs below it end as ever. */
+static void begin_to_leave(struct gord_runner *runner)
+{
+    if (runner->patient && count_inside(runner) > 0) {
+        runner->awaiting = true;
+    } else {
+        leave_programs(runner);
+    }
+}
+
+bool gord_runner_goes_on_awaiting(struct gord_runner *runner)
+{
+    if (count_inside(runner) == 0) {
+        leave_programs(runner);
+        return false;
+    }
+    gord_runner_serve_line(runner);
+    if (!runner->paused && runner->store_error == 0) {
+        gord_runner_start_below(runner);
+        gord_runner_await_token(runner);
+    }
+    return true;
+}
+
 void gord_runner_hand_over(struct gord_runner *runner, bool patient, const char *cause,
                            void (*emptied)(void *arg), void *arg)
 {
     runner->leaving = true;
     runner->patient = patient;
-    gor_ctx_cancel_async(runner->env.leave, cause);
     gord_runner_drain(runner, cause, emptied, arg);
 }
 
@@ -179,7 +218,10 @@ void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emp
     runner->emptied = emptied;
     runner->emptied_arg = arg;
     runner->stop_cause = cause;
-    runner->cascade.off = true; /* what is queued stays for the next start */
+    if (runner->leaving) {
+        begin_to_leave(runner);
+    }
+    runner->cascade.off = !runner->awaiting; /* what is queued stays for the next start */
     each_running(runner, stop_job, NULL);
     GORD_CRASHPOINT(STOP_ASKED);
     gord_bus_wake(runner->bus);
@@ -207,6 +249,9 @@ void gord_runner_wait_no_longer(struct gord_runner *runner)
     bool was_patient = runner->patient;
 
     runner->patient = false;
+    if (runner->awaiting) {
+        leave_programs(runner);
+    }
     each_running(runner, end_awaited, &was_patient);
 }
 

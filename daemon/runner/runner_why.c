@@ -9,15 +9,21 @@
 #include "daemon/runner/privs.h"
 #include "daemon/runner/runner_inside.h"
 
+/* Whether nothing that is below that job (0: none) starts before the next daemon. */
+static bool is_left_to_next(const struct gord_runner *runner, uint64_t parent_id)
+{
+    return runner->draining && !gord_runner_takes_below(runner, parent_id);
+}
+
 const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
-                                   char *out, size_t out_bytes)
+                                   uint64_t parent_id, char *out, size_t out_bytes)
 {
     static const char *const articles[] = {
         [GORD_EXEC] = "an exec", [GORD_NATIVE] = "a native", [GORD_LUA] = "a Lua"};
     uint64_t taken = gord_job_counts(gord_bus_table(runner->bus))->taken[kind];
 
     out[0] = '\0';
-    if (runner->draining) {
+    if (is_left_to_next(runner, parent_id)) {
         snprintf(out, out_bytes, "the daemon stops; it starts with the next one");
     } else if (runner->paused) {
         snprintf(out, out_bytes, "starting jobs is paused");
@@ -36,15 +42,16 @@ const char *gord_runner_why(const struct gord_runner *runner, const struct gord_
                             size_t out_bytes)
 {
     struct gord_why why;
+    uint64_t parent_id = gord_job_has_spec(job) ? job->body->spec->parent_id : 0;
 
-    if (!runner->draining && !runner->paused && runner->store_error == 0) {
+    if (!is_left_to_next(runner, parent_id) && !runner->paused && runner->store_error == 0) {
         gord_queues_why_short(gord_bus_table(runner->bus), job, &why);
         if (why.text[0] != '\0') {
             snprintf(out, out_bytes, "%s", why.text);
             return out;
         }
     }
-    return gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, out, out_bytes);
+    return gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, parent_id, out, out_bytes);
 }
 
 bool gord_runner_refuses(const struct gord_runner *runner, enum gord_job_kind kind, uint64_t count,

@@ -55,7 +55,9 @@ enum gord_job_kind gord_submit_kind(const Gor__V1__JobSpec *spec)
 
 /* ------------------------------------------------------------------ is there room */
 
-bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why)
+/* Below such a job (0: none): what an upgrade awaits may hand in more. */
+static bool is_open_below(struct gord_service *service, uint64_t parent_id, size_t count,
+                          struct gord_refusal *out_why)
 {
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(service->bus));
     uint64_t live =
@@ -63,7 +65,7 @@ bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord
     uint64_t backlog = gord_bus_last_seq(service->bus) - gord_bus_committed(service->bus);
     const char *text = "";
 
-    if (service->draining) {
+    if (service->draining && !gord_runner_takes_below(service->runner, parent_id)) {
         return gord_refuse(out_why, WIRE_UNAVAILABLE,
                            "the daemon is stopping; try again when it is back");
     }
@@ -81,6 +83,11 @@ bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord
                            "too much waits for the disk; try again in a moment");
     }
     return true;
+}
+
+bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why)
+{
+    return is_open_below(service, 0, count, out_why);
 }
 
 bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kind, uint64_t count,
@@ -304,12 +311,12 @@ static bool is_there_already(struct gord_service *service, const Gor__V1__JobSpe
 bool gord_submit_takes(struct gord_service *service, const Gor__V1__JobSpec *spec, uint32_t uid,
                        struct gord_refusal *out_why)
 {
-    if (!gord_submit_is_open(service, 1, out_why) ||
+    if (!is_open_below(service, gord_check_parent(spec), 1, out_why) ||
         !gord_submit_accepts(service, "", spec, uid, NULL, out_why)) {
         return false;
     }
     uint64_t count = gord_array_tasks(spec);
-    return (count == 1 || gord_submit_is_open(service, count, out_why)) &&
+    return (count == 1 || is_open_below(service, spec->parent_id, count, out_why)) &&
            (is_there_already(service, spec, uid) ||
             gord_submit_fits_replacing(service, uid, &spec, 1, count, out_why)) &&
            gord_submit_has_places(service, gord_submit_kind(spec), count, out_why);

@@ -463,6 +463,11 @@ static int check_rest(const Gor__V1__JobSpec *spec, char *error, size_t bytes)
     return result != 0 || spec->retry == NULL ? result : check_retry(spec->retry, error, bytes);
 }
 
+uint64_t gord_check_parent(const Gor__V1__JobSpec *spec)
+{
+    return spec != NULL ? spec->parent_id : 0;
+}
+
 int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plugins, char *error,
                     size_t error_bytes)
 {

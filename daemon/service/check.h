@@ -23,6 +23,9 @@ struct gord_plugins;
 int gord_check_spec(const Gor__V1__JobSpec *spec, const struct gord_plugins *plugins, char *error,
                     size_t error_bytes);
 
+/* The job that it is to be below; 0: none, or there is no spec yet to be found wrong. */
+uint64_t gord_check_parent(const Gor__V1__JobSpec *spec);
+
 /* Of a job that has ended somewhere: what it ran need not be here. */
 int gord_check_past_spec(const Gor__V1__JobSpec *spec, char *error, size_t error_bytes);
 

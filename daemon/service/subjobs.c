@@ -131,7 +131,7 @@ void gord_subjobs_ask(void *arg, struct gord_subjob *subjob)
 {
     struct gord_service *service = arg;
 
-    if (service->draining) {
+    if (service->draining && !gord_runner_is_awaiting(service->runner)) {
         gord_subjob_refuse(subjob, -ESRCH, "the daemon stops");
     } else if (subjob->spec != NULL) {
         submit(service, subjob);

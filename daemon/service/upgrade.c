@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Runtime.Upgrade: what SIGUSR2 does, with an answer. */
+/* Runtime.Upgrade: what SIGUSR2 does, with an answer; and what it would do to the jobs that run. */
 #include "daemon/service/upgrade.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/service/state.h"
+#include "daemon/service/view.h"
 #include "runtime/gor.h"
 
 static void on_told(void *user, int result, const char *why)
@@ -51,6 +55,79 @@ void gord_upgrade_ends_fill(const struct gord_ends *ends, Gor__V1__UpgradeEnds *
     out->awaited = ends->awaited;
 }
 
+/* ------------------------------------------------------------------ what is awaited */
+
+enum { INSIDE_MAX = 16, WHAT_BYTES = GORD_GATE_TEXT + 80 };
+
+struct inside {
+    Gor__V1__UpgradeAwaited *items[INSIDE_MAX];
+    struct gord_view views[INSIDE_MAX]; /* of the first `count`: the names are theirs */
+    char what[INSIDE_MAX][WHAT_BYTES];
+    Gor__V1__UpgradeAwaited awaited[INSIDE_MAX];
+    size_t count;
+    struct gord_service *service;
+};
+
+static uint64_t waits_for(const struct gord_service *service, uint64_t id)
+{
+    const struct gord_subjob *subjob = service->subjobs;
+
+    while (subjob != NULL && subjob->parent_id != id) {
+        subjob = subjob->next;
+    }
+    return subjob != NULL ? subjob->id : gord_runner_waits_for(service->runner, id);
+}
+
+static bool has_started(const Gor__V1__Job *job)
+{
+    return job->state != GOR__V1__JOB_STATE__CREATED && job->state != GOR__V1__JOB_STATE__RUNNABLE;
+}
+
+/* Of the one that it waits for, or of its own. */
+static void tell_what(struct gord_service *service, const Gor__V1__Job *job, uint64_t below,
+                      char out[WHAT_BYTES])
+{
+    struct gord_view view;
+
+    if (below == 0 || gord_view_make(service, below, false, &view) != 0) {
+        snprintf(out, WHAT_BYTES, "%s%s", job->reason[0] != '\0' ? "waits: " : "runs", job->reason);
+        return;
+    }
+    snprintf(out, WHAT_BYTES, "waits for job %" PRIu64 ", which %s%s", below,
+             has_started(&view.job) ? "runs" : "has not started: ",
+             has_started(&view.job) ? "" : view.job.reason);
+    gord_view_fini(&view);
+}
+
+static int add_inside(void *arg, struct gord_job *job)
+{
+    struct inside *inside = arg;
+    size_t at = inside->count;
+
+    if ((job->kind != GORD_NATIVE && job->kind != GORD_LUA) ||
+        gord_view_make(inside->service, job->id, false, &inside->views[at]) != 0) {
+        return 0;
+    }
+    Gor__V1__UpgradeAwaited *awaited = &inside->awaited[at];
+    gor__v1__upgrade_awaited__init(awaited);
+    awaited->id = job->id;
+    awaited->name = inside->views[at].spec->name;
+    awaited->waits_for = waits_for(inside->service, job->id);
+    awaited->what = inside->what[at];
+    tell_what(inside->service, &inside->views[at].job, awaited->waits_for, awaited->what);
+    inside->items[at] = awaited;
+    inside->count++;
+    return inside->count == INSIDE_MAX;
+}
+
+static void inside_free(struct inside *inside)
+{
+    for (size_t i = 0; inside != NULL && i < inside->count; i++) {
+        gord_view_fini(&inside->views[i]);
+    }
+    free(inside);
+}
+
 GORD_METHOD(gord_runtime_plan_upgrade)
 {
     struct gord_service *service = user;
@@ -58,7 +135,15 @@ GORD_METHOD(gord_runtime_plan_upgrade)
     Gor__V1__UpgradeEnds natives, scripts;
     struct gord_ends ends[GORD_KIND_COUNT];
 
+    struct inside *inside = calloc(1, sizeof(*inside));
+
     (void)message;
+    if (inside == NULL) {
+        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
+        return;
+    }
+    inside->service = service;
+    gord_job_each_taken(gord_bus_table(service->bus), add_inside, inside);
     gord_runner_plan_leave(service->runner, ends);
     gord_upgrade_ends_fill(&ends[GORD_NATIVE], &natives);
     gord_upgrade_ends_fill(&ends[GORD_LUA], &scripts);
@@ -66,5 +151,8 @@ GORD_METHOD(gord_runtime_plan_upgrade)
     reply.natives = &natives;
     reply.scripts = &scripts;
     reply.await_ns = service->upgrader.awaits_ns(service->upgrader.arg);
+    reply.inside = inside->items;
+    reply.n_inside = inside->count;
     rpc_call_reply(call, &reply.base);
+    inside_free(inside);
 }

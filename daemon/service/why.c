@@ -57,7 +57,7 @@ static int why_queued(struct gord_service *service, const Gor__V1__JobSpec *spec
     gord_ask_from_wire(spec, &ask);
     int result = gord_queues_why_new(gord_bus_table(service->bus), kind, uid, &ask, why);
     if (result == 0 && (gord_runner_is_paused(service->runner) || why->text[0] == '\0')) {
-        gord_runner_why_queued(service->runner, kind, text, sizeof(text));
+        gord_runner_why_queued(service->runner, kind, spec->parent_id, text, sizeof(text));
         memcpy(why->text, text, sizeof(text));
     }
     return result;

@@ -9,12 +9,15 @@ import unittest
 
 import gor_e2e as e2e
 import gorctl_e2e
+from gor_e2e import grpc
 from upgrade_test import REQUEUE, WAIT, UpgradedGord, gorctl
 
 SCRIPT = b"sleep(1000)"
 
 
 class UpgradeEnds(unittest.TestCase):
+    assertStatus = e2e.GordTest.assertStatus
+
     def begin(self, *options):
         self.gord, self.client = e2e.begin_gord(self, *options, kind=UpgradedGord)
 
@@ -118,6 +121,106 @@ class UpgradeEnds(unittest.TestCase):
         self.assertIn("native jobs: 1 cancelled\n", out)
         self.again()
         self.assertIn("enough", self.client.get(job).detail)
+
+    def begin_wait(self):
+        """gorctl daemon upgrade --wait, which the daemon has begun with; what it says is read line by line."""
+        process = subprocess.Popen(gorctl_e2e.command("daemon", "upgrade", "--wait"), text=True,
+                                   env=gorctl_e2e.environment(self.gord.socket),
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        e2e.until(lambda: "becoming what is installed" in self.gord.stderr())
+        return process
+
+    def end_wait(self, process):
+        out, err = process.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual(process.returncode, 0, err)
+        self.again()
+        return out, err
+
+    def lua(self, script, **fields):
+        spec = self.client.message("JobSpec", **fields)
+        spec.lua.script = script.encode()
+        return self.client.submit(spec)
+
+    def until_file(self, name):
+        """A program that ends when a file is there, as a Lua table; and the file."""
+        path = os.path.join(self.gord.folder, name)
+        return f"{{'sh', '-c', 'until test -e {path}; do sleep 0.02; done'}}", path
+
+    def child_of(self, job, which=0):
+        """One that it has handed in, once that is there."""
+        children = lambda: self.client.jobs("Tree", id=job).jobs[1:]
+        e2e.until(lambda: len(children()) > which)
+        return children()[which].id
+
+    def test_with_wait_a_script_sees_its_program_end(self):
+        self.begin()
+        argv, path = self.until_file("go")
+        job = self.lua(f"return job.wait(job.submit{{argv = {argv}}}).outcome")
+        program = self.child_of(job)
+        self.client.wait_process(program)
+        process = self.begin_wait()
+        with open(path, "w", encoding="ascii"):
+            pass
+        out, err = self.end_wait(process)
+        self.assertIn("scripts: 1 ended by themselves\n", out)
+        self.assertRegex(err, f"  job {job}: (waits for job {program}, which runs|runs|waits: .*)\n")
+        self.assertEqual(self.client.get(job, with_result=True).result, b"succeeded")
+        self.assertEqual(self.client.get(program).outcome, e2e.SUCCEEDED)
+
+    def test_with_wait_what_a_script_hands_in_starts_and_nothing_else(self):
+        self.begin("--exec-slots", "1")
+        argv, path = self.until_file("go")
+        job = self.lua(f"""
+            job.wait(job.submit{{argv = {argv}}})
+            local inner = "return job.wait(job.submit{{argv = {{'true'}}}}).outcome"
+            return job.wait(job.submit{{lua = inner}}).result""")
+        self.client.wait_process(self.child_of(job))
+        other = self.client.exec("true")  # has the next turn
+        process = self.begin_wait()
+        self.assertStatus(grpc.StatusCode.UNAVAILABLE, self.client.exec, "true")
+        with open(path, "w", encoding="ascii"):
+            pass
+        out, _ = self.end_wait(process)
+        self.assertIn("scripts: 2 ended by themselves\n", out)
+        self.assertEqual(self.client.get(job, with_result=True).result, b"succeeded")
+        self.client.wait(other)
+        self.assertGreater(self.client.get(other).started_ns,
+                           self.client.runtime("Version").started_ns)
+
+    def test_with_wait_what_keeps_a_program_is_told_and_can_be_ended(self):
+        self.begin()
+        argv, path = self.until_file("go")
+        job = self.lua(f"job.wait(job.submit{{argv = {argv}}}) "
+                       "return job.wait(job.submit{argv = {'true'}}).outcome", name="report")
+        self.client.wait_process(self.child_of(job))
+        self.client.jobs("Pause")
+        with open(path, "w", encoding="ascii"):
+            pass
+        program = self.child_of(job, 1)
+        self.client.wait_state(program, e2e.RUNNABLE)
+        process = self.begin_wait()
+        self.assertEqual(self.client.get(program).reason, "starting jobs is paused")
+        self.client.jobs("Resume")
+        out, err = self.end_wait(process)
+        self.assertIn(f"  job {job} 'report': waits for job {program}, which has not started: "
+                      "starting jobs is paused\n", err)
+        self.assertIn("scripts: 1 ended by themselves\n", out)
+        self.assertEqual(self.client.get(job, with_result=True).result, b"succeeded")
+
+    def test_with_wait_a_paused_script_can_be_resumed(self):
+        self.begin()
+        argv, path = self.until_file("go")
+        job = self.lua(f"job.wait(job.submit{{argv = {argv}}})")
+        self.client.wait_process(self.child_of(job))
+        self.assertEqual(self.client.jobs("PauseJobs", ids=[job]).results[0].status, 1)
+        process = self.begin_wait()
+        with open(path, "w", encoding="ascii"):
+            pass
+        self.client.jobs("ResumeJobs", ids=[job])
+        out, _ = self.end_wait(process)
+        self.assertIn("scripts: 1 ended by themselves\n", out)
 
     def test_with_wait_and_when_time_is_over_policies_count(self):
         self.begin("--stop-timeout", "10200ms", "--grace", "100ms")
