@@ -332,7 +332,8 @@ static void describe(const struct gord_spawn *spec, const struct child *c, char 
                  strerror(c->failed_errno));
     } else if (c->failed_errno == ENOENT && strchr(spec->argv[0], '/') == NULL) {
         gord_text_clean(path, strlen(path), extra, sizeof(extra));
-        snprintf(out, bytes, "cannot start '%s': not found in PATH (%s)", program, extra);
+        snprintf(out, bytes, "cannot start '%s': not found in PATH (%s%s)", program, extra,
+                 strlen(path) >= sizeof(extra) ? " ..." : "");
     } else if (c->failed_errno == ENOEXEC) {
         snprintf(out, bytes, "cannot start '%s': not a program (a script needs a #! line)",
                  program);

@@ -180,6 +180,13 @@ TEST(spawn_says_what_failed)
                    "cannot start 'nosuch': not found in PATH (/usr/bin:/bin)");
     expect_failure("no\nsuch", odd_env, "", ENOENT,
                    "cannot start 'no\\x0asuch': not found in PATH (/no/where:/usr/\\x01)");
+    char long_path[400] = "PATH=";
+    memset(long_path + 5, '/', sizeof(long_path) - 6);
+    char *long_env[] = {long_path, NULL};
+    char text[512];
+    snprintf(text, sizeof(text), "cannot start 'nosuch': not found in PATH (%.159s ...)",
+             long_path + 5);
+    expect_failure("nosuch", long_env, "", ENOENT, text);
     expect_failure("/no/such", plain_env, "", ENOENT,
                    "cannot start '/no/such': No such file or directory");
     expect_failure("/etc/passwd", plain_env, "", EACCES,
