@@ -137,7 +137,21 @@ const struct gorctl_command *gorctl_find_command(const char *name)
     return NULL;
 }
 
-int gorctl_unknown_command(const char *name)
+/* The only command that begins so; NULL: none does, or several do, or it is hardly a word. */
+static const struct gorctl_command *find_begun(const char *name)
+{
+    const struct gorctl_command *found = NULL;
+    size_t count = 0;
+    for (const struct gorctl_command *command = gorctl_commands; command->name != NULL; command++) {
+        if (command->summary != NULL && strncmp(command->name, name, strlen(name)) == 0) {
+            found = command;
+            count++;
+        }
+    }
+    return count == 1 && strlen(name) > 1 ? found : NULL;
+}
+
+static const struct gorctl_command *find_nearest(const char *name)
 {
     const struct gorctl_command *nearest = NULL;
     unsigned least = 3; /* further away it is no typing error */
@@ -148,6 +162,13 @@ int gorctl_unknown_command(const char *name)
             nearest = command;
         }
     }
+    return nearest;
+}
+
+int gorctl_unknown_command(const char *name)
+{
+    const struct gorctl_command *nearest = find_begun(name);
+    nearest = nearest != NULL ? nearest : find_nearest(name);
     char *shown = gorctl_text_escape(name, strlen(name));
     if (nearest != NULL) {
         gorctl_say("there is no command '%s'; did you mean '%s'?", shown, nearest->name);

@@ -86,7 +86,8 @@ class NoDaemon(unittest.TestCase):
 
     def test_wrong_usage_needs_no_daemon(self):
         for args, text in ((("lss",), "did you mean 'ls'"), (("histroy",), "did you mean 'history'"),
-                           (("blah",), "gorctl help"), (("\x1b[31m",), "\\x1b[31m"),
+                           (("hist",), "did you mean 'history'"), (("rer",), "did you mean 'rerun'"),
+                           (("re",), "no command 're'"), (("blah",), "gorctl help"), (("\x1b[31m",), "\\x1b[31m"),
                            (("--nosuch",), "unrecognized"), (("help", "nosuch"), "no command"),
                            (("help", "submti"), "did you mean 'submit'"),
                            (("submit",), "nothing to run"), (("wait",), "which jobs"),
