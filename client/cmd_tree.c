@@ -14,6 +14,7 @@
 #include "client/row.h"
 #include "client/selector.h"
 #include "client/table.h"
+#include "client/text.h"
 #include "client/when.h"
 #include "proto/decode.h"
 
@@ -74,18 +75,21 @@ static bool has_younger_sibling(const Gor__V1__TreeReply *reply, size_t at, uint
     return false;
 }
 
-/* "│  ├─ 14" */
+/* "│  ├─ 14", or "|  |- 14" */
 static char *branch_text(const Gor__V1__TreeReply *reply, size_t at)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = gorctl_memory_stream(&text, &size);
     uint32_t depth = reply->depths[at];
+    bool plain = gorctl_text_is_plain();
     for (uint32_t level = 1; level < depth; level++) {
-        fputs(has_younger_sibling(reply, at, level) ? "│  " : "   ", out);
+        fputs(!has_younger_sibling(reply, at, level) ? "   " : plain ? "|  " : "│  ", out);
     }
-    if (depth > 0) {
-        fputs(has_younger_sibling(reply, at, depth) ? "├─ " : "└─ ", out);
+    if (depth > 0 && has_younger_sibling(reply, at, depth)) {
+        fputs(plain ? "|- " : "├─ ", out);
+    } else if (depth > 0) {
+        fputs(plain ? "`- " : "└─ ", out);
     }
     fprintf(out, "%" PRIu64, reply->jobs[at]->id);
     fclose(out);

@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #include "client/alloc.h"
-
-static const char ELLIPSIS[] = "\xe2\x80\xa6";
 
 void gorctl_text_setup(void)
 {
@@ -18,6 +17,18 @@ void gorctl_text_setup(void)
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL) {
         (void)setlocale(LC_CTYPE, "");
     }
+}
+
+bool gorctl_text_is_plain(void)
+{
+    static const char *const variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *name = NULL;
+    for (size_t i = 0; i < 3 && (name == NULL || name[0] == '\0'); i++) {
+        name = getenv(variables[i]);
+    }
+    /* Whoever says nothing has a terminal as they all are today. */
+    return name != NULL && name[0] != '\0' && strcasestr(name, ".utf-8") == NULL &&
+           strcasestr(name, ".utf8") == NULL && isatty(STDOUT_FILENO) == 1;
 }
 
 /* How many bytes the character has that begins with `first`; 0: none begins so. */
@@ -194,7 +205,7 @@ char *gorctl_text_fit(const char *text, unsigned columns)
         return gorctl_strdup("");
     }
     size_t part = prefix_within(text, columns - 1, &width);
-    return gorctl_format("%.*s%s", (int)part, text, ELLIPSIS);
+    return gorctl_format("%.*s%s", (int)part, text, gorctl_text_is_plain() ? "~" : "\xe2\x80\xa6");
 }
 
 /* Would a shell take the word as it is? */

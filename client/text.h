@@ -14,6 +14,10 @@
 
 void gorctl_text_setup(void);
 
+/* Standard output is a terminal, and LC_ALL, LC_CTYPE or LANG say that it knows no UTF-8: marks of our own
+ * are ASCII there. What jobs are called and what they wrote is not changed. */
+bool gorctl_text_is_plain(void);
+
 /* Decode one character. Returns the bytes it takes (1 to 4), 0 when the bytes are not UTF-8, and -1
  * when they are the beginning of a character whose rest is missing. */
 int gorctl_utf8_decode(const void *bytes, size_t length, uint32_t *out_character);
@@ -31,8 +35,8 @@ char *gorctl_text_first_line(const char *text);
 
 unsigned gorctl_text_width(const char *text);
 
-/* `text` cut to at most `columns`, ending in "…" if something is missing; never inside a
- * character. */
+/* `text` cut to at most `columns`, ending in "…", or "~" where that is not known, if something is missing; never
+ * inside a character. */
 char *gorctl_text_fit(const char *text, unsigned columns);
 
 /* Words as one would type them to a shell, escaped for display. */

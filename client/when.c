@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "client/text.h"
+
 static const int64_t MICROSECOND = 1000;
 static const int64_t MILLISECOND = 1000000;
 static const int64_t SECOND = 1000000000;
@@ -112,7 +114,8 @@ void gorctl_duration_text(int64_t ns, char out[GORCTL_WHEN_ROOM])
     if (ns == 0) {
         snprintf(out, GORCTL_WHEN_ROOM, "0s");
     } else if (ns < MILLISECOND) {
-        snprintf(out, GORCTL_WHEN_ROOM, "%" PRId64 "\xc2\xb5s", ns / MICROSECOND);
+        snprintf(out, GORCTL_WHEN_ROOM, "%" PRId64 "%s", ns / MICROSECOND,
+                 gorctl_text_is_plain() ? "us" : "\xc2\xb5s");
     } else if (ns < SECOND) {
         snprintf(out, GORCTL_WHEN_ROOM, "%" PRId64 "ms", ns / MILLISECOND);
     } else if (ns < MINUTE) {

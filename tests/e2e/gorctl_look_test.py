@@ -206,6 +206,28 @@ class Lists(ctl.GorctlTest):
         self.assertIn("\x1b]0;title\x07", self.on_terminal("logs", "--raw", job_id).text)
 
 
+class Marks(ctl.GorctlTest):
+    def test_marks_are_ascii_on_a_terminal_without_utf8(self):
+        parent = self.client.native("builtin.sleep", "100s", name="a name that is long \u540d")
+        self.addCleanup(self.client.jobs, "Cancel", ids=[parent])
+        spec = self.client.native_spec("builtin.sleep", "100s", parent_id=parent)
+        for _ in range(2):
+            self.client.submit(spec)
+        for names, plain in (({"LC_ALL": "C"}, True), ({"LANG": "de_DE@euro"}, True),
+                             ({"LC_ALL": "", "LC_CTYPE": "POSIX", "LANG": "C.UTF-8"}, True),
+                             ({"LC_ALL": "de_DE.utf8", "LANG": "C"}, False),
+                             ({"LC_ALL": "", "LC_CTYPE": "", "LANG": ""}, False)):
+            names = {"LC_ALL": "", "LC_CTYPE": "", **names}
+            with self.subTest(names=names):
+                tree = ctl.run_on_terminal("tree", str(parent), host=self.gord.target, columns=45,
+                                           **names).out.decode()
+                self.assertEqual(("\n|- " in tree, "\n`- " in tree, "~" in tree), (plain,) * 3, tree)
+                self.assertEqual(("├─ " in tree, "└─ " in tree, "…" in tree), (not plain,) * 3, tree)
+        piped = ctl.run("tree", str(parent), env=ctl.environment(self.gord.target, LC_ALL="C"))
+        self.assertIn("├─ ", piped.text)
+        self.assertIn("\u540d", piped.text)
+
+
 class Pages(ctl.GorctlTest):
     options = ("--paused",)
 
