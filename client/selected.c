@@ -134,8 +134,12 @@ int gorctl_selector_one(struct gorctl *ctl, const struct gorctl_selector *select
     }
     *out_id = ids.ids[0];
     if (ids.count > 1) {
+        uint64_t newest = ids.ids[0]; /* they come as they were named */
+        for (size_t i = 1; i < ids.count; i++) {
+            newest = ids.ids[i] > newest ? ids.ids[i] : newest;
+        }
         gorctl_say("one job at a time: that selects %zu, the newest is %" PRIu64, ids.count,
-                   ids.ids[0]);
+                   newest);
         code = GORCTL_EXIT_USAGE;
     }
     gorctl_ids_fini(&ids);

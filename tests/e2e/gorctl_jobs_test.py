@@ -375,6 +375,13 @@ class LogsAndWait(ctl.GorctlTest):
         self.assertEqual(self.ok("logs", "--stderr", job_id).out, b"err\n")
         self.assertEqual(self.gorctl("logs", "--stdout", "--stderr", job_id).err, b"err\n")
 
+    def test_of_several_the_newest_is_named(self):
+        ids = [str(self.submit("true")) for _ in range(3)]
+        for args in (ids, ids[::-1], [f"{ids[0]}-{ids[2]}"]):
+            done = self.gorctl("logs", *args)
+            self.assertEqual(done.code, ctl.USAGE)
+            self.assertIn(f"that selects 3, the newest is {ids[2]}\n", done.err.decode())
+
     def test_logs_follow_ends_with_the_job_s_code(self):
         job_id = str(self.submit("--shell", "for i in 1 2 3; do echo $i; sleep 0.1; done; exit 7"))
         result = self.gorctl("logs", "-f", job_id)
