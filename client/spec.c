@@ -6,6 +6,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client/alloc.h"
 #include "client/exits.h"
@@ -148,8 +149,24 @@ static int add_limits(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
     return GORCTL_EXIT_OK;
 }
 
+/* "sleep 5" in quotes is a habit from elsewhere; there is hardly a program of such a name. */
+static void doubt_name(const struct gorctl_spec *spec)
+{
+    const char *word = spec->words[0];
+    if (spec->word_count == 1 && strpbrk(word, " \t\n|;&<>") != NULL && access(word, F_OK) != 0) {
+        char *shown = gorctl_text_escape(word, strlen(word));
+        gorctl_say("'%s' is one word, and so the name of a program; without the quotes it is a "
+                   "program with arguments, with --shell before it a line for a shell",
+                   shown);
+        free(shown);
+    }
+}
+
 static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
 {
+    if (spec->shell == NULL) {
+        doubt_name(spec);
+    }
     if (spec->shell != NULL) {
         gorctl_spec_add_argument(exec, "sh", 2);
         gorctl_spec_add_argument(exec, "-c", 2);
@@ -162,7 +179,7 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
         gorctl_spec_add_argument(exec, spec->words[i], strlen(spec->words[i]));
     }
     int rc = gorctl_spec_set_surroundings(exec);
-    if (rc == 0 && spec->directory != NULL) {
+    if (spec->directory != NULL && (rc == 0 || spec->directory[0] == '/')) {
         rc = gorctl_spec_set_directory(exec, spec->directory);
     }
     if (spec->umask_plus_1 != 0) {
@@ -173,7 +190,9 @@ static int fill_exec(const struct gorctl_spec *spec, Gor__V1__ExecSpec *exec)
         rc = gorctl_spec_set_input(exec, spec->stdin_from);
     }
     if (rc != 0) {
-        gorctl_say("the current directory cannot be told (%s); give absolute paths", strerror(-rc));
+        gorctl_say("the current directory cannot be told (%s); give one with --cwd, and absolute "
+                   "paths",
+                   strerror(-rc));
         return GORCTL_EXIT_USAGE;
     }
     int code = add_environment(spec, exec);

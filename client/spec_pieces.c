@@ -105,10 +105,10 @@ void gorctl_spec_clear_env(Gor__V1__ExecSpec *exec)
 int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec)
 {
     char *directory = getcwd(NULL, 0);
-    if (directory == NULL) {
-        return -errno;
+    int rc = directory != NULL ? 0 : -errno; /* it may be gone; the rest is there */
+    if (directory != NULL) {
+        exec->cwd = (ProtobufCBinaryData){strlen(directory), (uint8_t *)directory};
     }
-    exec->cwd = (ProtobufCBinaryData){strlen(directory), (uint8_t *)directory};
     /* There is no way to read it without setting it. */
     mode_t mask = umask(0);
     (void)umask(mask);
@@ -120,7 +120,7 @@ int gorctl_spec_set_surroundings(Gor__V1__ExecSpec *exec)
             *add_bytes(&exec->env, &exec->n_env) = copy_of(*variable, strlen(*variable));
         }
     }
-    return 0;
+    return rc;
 }
 
 /* `path` absolute, seen from where we are, in place of what is in *out. */

@@ -80,6 +80,33 @@ class Submit(ctl.GorctlTest):
         self.assertEqual(bytes.fromhex(seen["cwd"]), b"/")
         self.assertEqual(seen["umask"], 0o137)
 
+    def test_a_line_in_quotes_is_doubted(self):
+        for words, doubted in ((("no such program",), True), (("true;false",), True),
+                               (("true", "no such word"), False), (("--shell", "true; true"), False),
+                               (("nosuchprogram",), False)):
+            with self.subTest(words=words):
+                result = self.gorctl("submit", *words)
+                self.assertEqual(result.code, 0, result.err)
+                self.assertEqual(b"is one word, and so the name of a program" in result.err, doubted)
+        name = os.path.join(self.gord.folder, "a program")
+        os.symlink("/bin/true", name)
+        self.assertEqual(self.gorctl("submit", name).err, b"")
+
+    def test_a_directory_that_is_gone_needs_another(self):
+        folder = os.path.join(self.gord.folder, "gone")
+        os.mkdir(folder)
+        submit = lambda *args: subprocess.run(
+            ["sh", "-c", 'cd "$0" && rmdir "$0" && exec "$@"', folder,
+             *ctl.command("submit", *args, "true")], env=ctl.environment(self.gord.target),
+            capture_output=True, text=True, check=False)
+        done = submit()
+        self.assertEqual(done.returncode, ctl.USAGE)
+        self.assertIn("cannot be told (No such file or directory); give one with --cwd", done.stderr)
+        os.mkdir(folder)
+        done = submit("--cwd", "/usr")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(self.client.get(int(done.stdout)).spec.exec.cwd, b"/usr")
+
     def test_env_is_the_clients_and_never_the_daemons(self):
         os.environ["GOR_E2E_X"] = "2"
         try:
