@@ -24,7 +24,7 @@ static char *map(struct gor__bump *bump, size_t bytes)
     }
     struct gor__chunk *chunk = memory;
     *chunk = (struct gor__chunk){bump->chunks, bytes};
-    bump->chunks = chunk;
+    __atomic_store_n(&bump->chunks, chunk, __ATOMIC_RELEASE);
     return (char *)(chunk + 1);
 }
 
@@ -66,6 +66,17 @@ void *gor__bump_grow(struct gor__bump *bump, void *array, size_t size, size_t co
     }
     *room = more;
     return larger;
+}
+
+/* Those who stand still may be in the middle of whatever a sanitizer does. */
+__attribute__((no_sanitize_address, no_sanitize_thread)) void
+gor__bump_memory(const struct gor__bump *bump,
+                 void (*visit)(void *arg, const void *memory, size_t bytes), void *arg)
+{
+    const struct gor__chunk *chunk = __atomic_load_n(&bump->chunks, __ATOMIC_ACQUIRE);
+    for (; chunk != NULL; chunk = chunk->next) {
+        visit(arg, chunk, chunk->bytes);
+    }
 }
 
 void gor__bump_fini(struct gor__bump *bump)

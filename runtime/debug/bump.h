@@ -25,6 +25,10 @@ void *gor__bump_take(struct gor__bump *bump, size_t bytes);
  * one with its elements. *room is what it has room for. NULL: out of memory, and the old one stays. */
 void *gor__bump_grow(struct gor__bump *bump, void *array, size_t size, size_t count, size_t *room);
 
+/* What all of it lies in. Also while a thread that takes some stands still. */
+void gor__bump_memory(const struct gor__bump *bump,
+                      void (*visit)(void *arg, const void *memory, size_t bytes), void *arg);
+
 /* Give everything back. */
 void gor__bump_fini(struct gor__bump *bump);
 

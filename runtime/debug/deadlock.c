@@ -97,7 +97,7 @@ static bool somebody_is_excused(const struct gor__leak_scan *scan)
 static bool nobody_can_be_reached(void)
 {
     struct gor__leak_scan scan;
-    if (host_starts_goroutines() || gor__leak_scan(&scan) < 0) {
+    if (host_starts_goroutines() || gor__leak_scan(&scan, GOR__LEAK_STACK()) < 0) {
         return false;
     }
     bool none = scan.complete && scan.others == 0 && scan.count > 0 && scan.leaked == scan.count &&

@@ -103,12 +103,13 @@ static bool told(const struct gor__leak_finding *finding, bool with_frames,
            out_info->id == finding->id && !gor__leak_is_ignored(out_info);
 }
 
-int gor_leak_check(int (*visit)(void *arg, const struct gor_leak *leak), void *arg)
+static __attribute__((noinline)) int check(int (*visit)(void *arg, const struct gor_leak *leak),
+                                           void *arg)
 {
     struct gor__leak_scan scan;
     int leaked = 0;
     bool enough = visit == NULL;
-    int error = gor__leak_scan(&scan);
+    int error = gor__leak_scan(&scan, GOR__LEAK_STACK());
     if (error < 0) {
         return error;
     }
@@ -123,6 +124,13 @@ int gor_leak_check(int (*visit)(void *arg, const struct gor_leak *leak), void *a
     error = error_of(&scan);
     gor__leak_scan_close(&scan);
     return error < 0 ? error : leaked;
+}
+
+int gor_leak_check(int (*visit)(void *arg, const struct gor_leak *leak), void *arg)
+{
+    int leaked;
+    GOR__LEAK_CALL(leaked = check(visit, arg), arg);
+    return leaked;
 }
 
 /* ---- as text */
@@ -198,10 +206,10 @@ static int dump(struct gor__text *text, struct gor__leak_scan *scan)
     return error < 0 ? error : (int)leaked;
 }
 
-int gor__leak_dump(struct gor__text *text)
+int gor__leak_dump(struct gor__text *text, uintptr_t stack)
 {
     struct gor__leak_scan scan;
-    int result = gor__leak_scan(&scan);
+    int result = gor__leak_scan(&scan, stack);
     result = result < 0 ? result : error_of(&scan);
     if (result < 0) {
         say_cannot_tell(text, result);
@@ -213,11 +221,18 @@ int gor__leak_dump(struct gor__text *text)
     return error < 0 ? error : result;
 }
 
-int gor_leak_dump(FILE *out)
+static __attribute__((noinline)) int dump_to(FILE *out)
 {
     struct gor__text text;
     gor__text_init(&text, gor__stream_write, out);
-    int result = gor__leak_dump(&text);
+    int result = gor__leak_dump(&text, GOR__LEAK_STACK());
     int failed = gor__stream_end(out);
     return failed != 0 ? failed : result;
+}
+
+int gor_leak_dump(FILE *out)
+{
+    int leaked;
+    GOR__LEAK_CALL(leaked = dump_to(out), out);
+    return leaked;
 }

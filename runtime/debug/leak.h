@@ -7,6 +7,7 @@
 #define GOR_DEBUG_LEAK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "runtime/debug/text.h"
 #include "runtime/gor.h"
@@ -17,8 +18,8 @@ const char *gor__leak_why(enum gor_wait_reason reason);
 /* Whether this goroutine was excused by gor_leak_ignore. Any thread. */
 bool gor__leak_is_ignored(const struct gor_info *info);
 
-/* As gor_leak_dump, to `text`, which is ended. Any thread. */
-int gor__leak_dump(struct gor__text *text);
+/* As gor_leak_dump, to `text`, which is ended; `stack` as for gor__leak_scan. Any thread. */
+int gor__leak_dump(struct gor__text *text, uintptr_t stack);
 
 /* As gor_opts.leak_check and $GOR_LEAKS say. Before the threads of the runtime start. */
 void gor__leaks_init(const struct gor_opts *opts);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/debug/raw.h"
+#include "runtime/debug/symbol.h"
 #include "runtime/sched/cells.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/preempt.h"
@@ -160,6 +161,14 @@ static void leave_out_below_first(struct gor__leak_mark *mark)
     }
 }
 
+/* What the finder has on its own stack, and what lies below. */
+static void leave_out_finder(struct gor__leak_mark *mark)
+{
+    if (mark->stack_end != 0) {
+        add_hole(mark, (const void *)mark->stack_end, mark->sp);
+    }
+}
+
 static void leave_out(struct gor__leak_mark *mark)
 {
     struct gor__pool_table table;
@@ -180,7 +189,9 @@ static void leave_out(struct gor__leak_mark *mark)
         add_hole(mark, (const void *)run->outer, run->end);
     }
     leave_out_below_first(mark);
+    leave_out_finder(mark);
     gor__halt_memory(&mark->halt, add_memory, mark);
+    gor__symbol_memory(add_memory, mark);
     /* These know where blocks begin. */
     gor__regions_memory(&mark->regions, add_memory, mark);
     add_memory(mark, mark->holes, holes_bytes());
@@ -334,11 +345,8 @@ static int mark_frozen(struct gor__leak_mark *mark)
     return error < 0 ? error : list_findings(&mark->reach, mark->scan);
 }
 
-__attribute__((noinline)) int gor__leak_mark(struct gor__leak_mark *mark)
+int gor__leak_mark(struct gor__leak_mark *mark)
 {
-    mark->sp = (uintptr_t)__builtin_frame_address(0) - BELOW_SP;
-    /* What our callers keep in registers is to be on the stack. */
-    __builtin_unwind_init();
     gor__preempt_call_off();
     mark->scan->halt_error = gor__halt(&mark->halt);
     mark->frozen = mark->scan->halt_error == 0;

@@ -25,7 +25,8 @@ struct gor__leak_mark {
     struct gor__regions regions;
     struct gor__halt halt;
     bool frozen;
-    uintptr_t sp;            /* of the caller; what lies above may be read */
+    uintptr_t sp;        /* of the caller; what lies above may be read */
+    uintptr_t stack_end; /* of the caller, a thread of its own: what is below sp; 0: not known */
     struct gor__hole *holes; /* owned */
     size_t hole_count;
 };

@@ -40,13 +40,16 @@ static void withdraw(struct gor__leak_scan *scan)
     scan->leaked = 0;
 }
 
-static int scan_stopped(struct gor__leak_scan *scan, const struct gor__m *self)
+static int scan_stopped(struct gor__leak_scan *scan, const struct gor__m *self, uintptr_t stack,
+                        uintptr_t stack_end)
 {
     struct gor__leak_mark mark;
     int error = gor__leak_mark_open(&mark, scan, self, only_we_run);
     if (error < 0) {
         return error;
     }
+    mark.sp = stack;
+    mark.stack_end = stack_end;
     error = gor__leak_mark(&mark);
     if (!scan->complete) {
         withdraw(scan);
@@ -55,29 +58,37 @@ static int scan_stopped(struct gor__leak_scan *scan, const struct gor__m *self)
     return error;
 }
 
-static int scan_locked(struct gor__leak_scan *scan)
+/* Who looks is a thread of its own, and no goroutine: only then nobody else says where its stack ends. */
+static uintptr_t end_of_stack(uintptr_t stack)
+{
+    const struct gor__m *m = gor__m_self();
+    return m == NULL || m->g == NULL ? gor__thread_stack_end(stack) : 0;
+}
+
+static int scan_locked(struct gor__leak_scan *scan, uintptr_t stack, uintptr_t stack_end)
 {
     struct gor__m *m = gor__enter_any();
-    int error = gor__world_stop(m) ? scan_stopped(scan, m) : -ESRCH;
+    int error = gor__world_stop(m) ? scan_stopped(scan, m, stack, stack_end) : -ESRCH;
     gor__world_start();
     gor__netpoll_break();
     gor__leave_any(m);
     return error;
 }
 
-int gor__leak_scan(struct gor__leak_scan *scan)
+int gor__leak_scan(struct gor__leak_scan *scan, uintptr_t stack)
 {
     *scan = (struct gor__leak_scan){.list = NULL};
     if (!__atomic_load_n(&gor__sched.running, __ATOMIC_ACQUIRE)) {
         return -ESRCH;
     }
     gor__blocks_learn();
+    uintptr_t stack_end = end_of_stack(stack);
     /* Nobody is about to hibernate meanwhile. */
     gor__idle_stacks_hold();
     gor__world_lock_outside();
     int error = -ENOSYS;
     if (gor__peek_open()) {
-        error = scan_locked(scan);
+        error = scan_locked(scan, stack, stack_end);
         gor__peek_close();
     }
     gor__mutex_unlock(&gor__world_lock);

@@ -5,6 +5,11 @@
  * outside, is found (leak_mark.h). Those that wait and were not found have *leaked*: nothing that could
  * wake them knows how to get at what they wait on.
  *
+ * Scans leave words on the stack of who scans that lead to whom they are about. To the next scan on that
+ * thread, and to the rest of the same one, these would be what somebody still knows, and nobody would have
+ * leaked. So whoever scans says where its stack begins to hold what is not the finder's, and below that
+ * nothing is read.
+ *
  * Threads     any, outside the door; one at a time, the others wait.
  */
 #ifndef GOR_DEBUG_LEAK_SCAN_H
@@ -37,9 +42,23 @@ struct gor__leak_scan {
     int halt_error; /* why threads could not be frozen; 0: they were */
 };
 
-/* 0; -ESRCH: the runtime does not run; -ENOMEM; -ENOSYS: our own memory cannot be read in a safe way
- * here; other errors of reading /proc. */
-int gor__leak_scan(struct gor__leak_scan *scan);
+/* Call what scans, such that the registers of our own caller, and `arg` that was handed in, lie above where
+ * it says it begins: in our frame, which therefore may not be left by a jump. */
+#define GOR__LEAK_CALL(call, arg)            \
+    do {                                     \
+        void *volatile seen = (arg);         \
+        (void)seen;                          \
+        __builtin_unwind_init();             \
+        call;                                \
+        __asm__ volatile("" : : : "memory"); \
+    } while (0)
+
+/* Where one that was called so begins, which must not be in line. */
+#define GOR__LEAK_STACK() ((uintptr_t)__builtin_frame_address(0))
+
+/* `stack`: GOR__LEAK_STACK(). 0; -ESRCH: the runtime does not run; -ENOMEM; -ENOSYS: our own memory cannot
+ * be read in a safe way here; other errors of reading /proc. */
+int gor__leak_scan(struct gor__leak_scan *scan, uintptr_t stack);
 void gor__leak_scan_close(struct gor__leak_scan *scan);
 
 #endif

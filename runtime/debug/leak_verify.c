@@ -52,7 +52,7 @@ int64_t gor__leak_verify(void)
     }
     hold_to_it();
     struct gor__leak_scan scan;
-    if (gor__leak_scan(&scan) == 0) {
+    if (gor__leak_scan(&scan, GOR__LEAK_STACK()) == 0) {
         gor__leak_scan_close(&verify.said);
         verify.said = scan;
     }

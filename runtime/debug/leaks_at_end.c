@@ -7,6 +7,7 @@
 #include "runtime/base/env.h"
 #include "runtime/debug/dump.h"
 #include "runtime/debug/leak.h"
+#include "runtime/debug/leak_scan.h"
 #include "runtime/sched/sched.h"
 #include "runtime/sched/seeded.h"
 
@@ -39,13 +40,19 @@ void gor__leaks_init(const struct gor_opts *opts)
     gor__maker_errand(verify ? gor__leak_verify : NULL);
 }
 
-bool gor__leaks_at_end(void)
+static __attribute__((noinline)) int tell(void)
 {
     struct gor__text text;
     int fd = STDERR_FILENO;
-    if (mode == GOR_LEAKS_OFF) {
-        return false;
-    }
     gor__text_init(&text, gor__dump_write_to_fd, &fd);
-    return gor__leak_dump(&text) > 0 && mode == GOR_LEAKS_EXIT;
+    return gor__leak_dump(&text, GOR__LEAK_STACK());
+}
+
+bool gor__leaks_at_end(void)
+{
+    int leaked = 0;
+    if (mode != GOR_LEAKS_OFF) {
+        GOR__LEAK_CALL(leaked = tell(), NULL);
+    }
+    return leaked > 0 && mode == GOR_LEAKS_EXIT;
 }

@@ -299,6 +299,16 @@ void gor__symbol_refresh(void)
     end(tables);
 }
 
+/* As gor__bump_memory. */
+__attribute__((no_sanitize_address, no_sanitize_thread)) void
+gor__symbol_memory(void (*visit)(void *arg, const void *memory, size_t bytes), void *arg)
+{
+    gor__bump_memory(&symbols.shared.modules.bump, visit, arg);
+    for (int i = 0; i < GOR__LONERS; i++) {
+        gor__bump_memory(&symbols.alone[i].modules.bump, visit, arg);
+    }
+}
+
 void gor__symbol_begin_alone(enum gor__symbol_loner loner)
 {
     if (loner == GOR__LONER_DEBUGGER) {

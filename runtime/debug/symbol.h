@@ -18,6 +18,7 @@
 #define GOR_DEBUG_SYMBOL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "runtime/debug/cfi.h"
@@ -53,6 +54,10 @@ enum gor__symbol_step gor__symbol_step(uintptr_t pc, struct gor__cfi_row *out_ro
 /* Look again at what is mapped: before a series of questions, since libraries come and go, and answers
  * about what was there before are kept. */
 void gor__symbol_refresh(void);
+
+/* Where all that is kept of answers lies: nothing in it leads to anything but code, but between its fields
+ * are bytes that were on somebody's stack. Others may stand still meanwhile. */
+void gor__symbol_memory(void (*visit)(void *arg, const void *memory, size_t bytes), void *arg);
 
 /* For who must not wait, for whoever holds the lock may never give it back: until the matching _end,
  * the calling thread's questions go to tables of their own. One thread at a time of each kind. */

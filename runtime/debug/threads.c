@@ -2,7 +2,7 @@
 /* threads.c - see threads.h. They are counted, for nothing else is known of all of them alike. */
 #include "runtime/debug/threads.h"
 
-#include <stdint.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,4 +77,17 @@ bool gor__threads_are_ours(void)
     long all = count_all();
     struct census after = count_own();
     return all > 0 && all <= before.threads + others && is_same(&before, &after);
+}
+
+uintptr_t gor__thread_stack_end(uintptr_t sp)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t bytes = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
+        return 0;
+    }
+    bool known = pthread_attr_getstack(&attributes, &low, &bytes) == 0;
+    (void)pthread_attr_destroy(&attributes);
+    return known && sp - (uintptr_t)low < bytes ? (uintptr_t)low : 0;
 }

@@ -185,6 +185,203 @@ TEST(leaks_are_not_reported_where_there_are_none_or_nobody_asks)
     }
 }
 
+/* ---- a channel that nobody knows any more, for whoever asks, however often */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* Their malloc's memory counts as reached, and a channel is in it. */
+enum { CHANNELS_ARE_REACHED = true };
+#else
+enum { CHANNELS_ARE_REACHED = false };
+#endif
+
+static void answer(void *chan)
+{
+    int value = 1;
+    (void)gor_chan_send(chan, &value);
+    gor_chan_unref(chan);
+}
+
+/* The first answer is enough. */
+static void ask_three(void *arg)
+{
+    struct gor_chan *answers = gor_chan_new(sizeof(int), 0);
+    (void)arg;
+    CHECK(answers != NULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(gor_go(answer, gor_chan_ref(answers)), 0);
+    }
+    CHECK_EQ(gor_chan_recv(answers, NULL), 1);
+    gor_chan_unref(answers);
+}
+
+static int count_one(void *arg, const struct gor_info *info)
+{
+    int *senders = arg;
+    if (info->fn == answer && info->reason == GOR_WAIT_CHAN_SEND) {
+        (*senders)++;
+    }
+    /* Until those that are about to end have ended. */
+    return info->fn == ask_three || (info->fn == answer && info->reason != GOR_WAIT_CHAN_SEND);
+}
+
+static bool two_wait(void)
+{
+    int senders = 0;
+    return gor_each(count_one, &senders) == 0 && senders == 2;
+}
+
+static int leave_two(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(gor_go(ask_three, NULL), 0);
+    while (!two_wait()) {
+        gor_yield();
+    }
+    return 0;
+}
+
+static void start_and_leave_two(void)
+{
+    CHECK_EQ(gor_start(&(struct gor_opts){.leaks = GOR_LEAKS_EXIT}), 0);
+    CHECK_EQ(gor_go(ask_three, NULL), 0);
+    while (!two_wait()) {
+        usleep(100);
+    }
+}
+
+static void root_leaves_two(void)
+{
+    (void)gor_run(&(struct gor_opts){.leaks = GOR_LEAKS_EXIT}, leave_two, NULL);
+}
+
+static void first_thread_stops(void)
+{
+    start_and_leave_two();
+    (void)gor_stop();
+}
+
+static void *stop(void *arg)
+{
+    (void)arg;
+    (void)gor_stop();
+    return NULL;
+}
+
+static void other_thread_stops(void)
+{
+    pthread_t thread;
+    start_and_leave_two();
+    CHECK_EQ(pthread_create(&thread, NULL, stop, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+TEST(channels_nobody_knows_are_reported_at_the_end)
+{
+    static void (*const bodies[])(void) = {root_leaves_two, first_thread_stops, other_thread_stops};
+    struct end end;
+    if (CHANNELS_ARE_REACHED || !can_look()) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        run_child(bodies[i], &end);
+        check_exit(&end, GOR_LEAKS_EXIT_CODE);
+        check_says(&end, "gor: 2 goroutines have leaked, and will never run again:\n");
+        check_says(&end, "[chan send]: ");
+    }
+}
+
+/* What it has found leads to those it is about: on the stack of who asked, and in what is kept of the names
+ * of functions. */
+static void ask_again_and_again(void)
+{
+    FILE *nowhere = fopen("/dev/null", "w");
+    CHECK(nowhere != NULL);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(gor_leak_check(NULL, NULL), 2);
+        CHECK_EQ(gor_leak_dump(nowhere), 2);
+        CHECK_EQ(gor_dump(nowhere), 0);
+    }
+    CHECK_EQ(fclose(nowhere), 0);
+}
+
+/* Who is told of a leak may know the channel by what it was handed alone. */
+static int answer_all(void *arg, const struct gor_leak *leak)
+{
+    (void)leak;
+    return gor_chan_recv(*(struct gor_chan **)arg, NULL);
+}
+
+static __attribute__((noinline)) struct gor_chan **leave_one(void)
+{
+    struct gor_chan **answers = malloc(sizeof(struct gor_chan *));
+    int senders = 0;
+    CHECK(answers != NULL);
+    *answers = gor_chan_new(sizeof(int), 0);
+    CHECK_EQ(gor_go(answer, gor_chan_ref(*answers)), 0);
+    while (gor_each(count_one, &senders) != 0 || senders == 0) {
+        gor_yield();
+    }
+    return answers;
+}
+
+static int ask_with_what_leads_there(void *arg)
+{
+    (void)arg;
+    return gor_leak_check(answer_all, leave_one());
+}
+
+static void asks_with_what_leads_there(void)
+{
+    CHECK_EQ(gor_run(NULL, ask_with_what_leads_there, NULL), 0);
+}
+
+static int leave_two_and_ask(void *arg)
+{
+    (void)leave_two(arg);
+    ask_again_and_again();
+    return 0;
+}
+
+static void goroutine_asks(void)
+{
+    CHECK_EQ(gor_run(NULL, leave_two_and_ask, NULL), 0);
+}
+
+static void first_thread_asks(void)
+{
+    start_and_leave_two();
+    ask_again_and_again();
+}
+
+static void *ask(void *arg)
+{
+    (void)arg;
+    ask_again_and_again();
+    return NULL;
+}
+
+static void other_thread_asks(void)
+{
+    pthread_t thread;
+    start_and_leave_two();
+    CHECK_EQ(pthread_create(&thread, NULL, ask, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+TEST(leaks_are_found_again_by_who_has_found_them)
+{
+    static void (*const bodies[])(void) = {goroutine_asks, first_thread_asks, other_thread_asks,
+                                           asks_with_what_leads_there};
+    struct end end;
+    if (CHANNELS_ARE_REACHED || !can_look()) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        run_child(bodies[i], &end);
+        check_exit(&end, 0);
+    }
+}
+
 /* ---- where threads cannot be held */
 
 /* As containers do. */
