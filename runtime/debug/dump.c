@@ -340,20 +340,6 @@ static void print_hibernation(struct gor__text *text)
     }
 }
 
-/* Those that are on a thread have their frames from there. */
-static bool add_running(const struct dump *dump, struct gor_info *info)
-{
-    const struct gor__running *running =
-        info->frame_count == 0 ? gor__running_find(&dump->running, info->id) : NULL;
-    if (running == NULL || (info->state != GOR_RUNNING && info->state != GOR_RUNNABLE)) {
-        return false;
-    }
-    memcpy(info->frames, running->frames, running->frame_count * sizeof info->frames[0]);
-    info->frame_count = running->frame_count;
-    info->frames_end = running->frames_end;
-    return running->in_call;
-}
-
 static int visit(void *arg, struct gor__g *g)
 {
     struct dump *dump = arg;
@@ -368,7 +354,7 @@ static int visit(void *arg, struct gor__g *g)
         !is_wanted(dump, &info)) {
         return 0;
     }
-    bool in_call = add_running(dump, &info);
+    bool in_call = gor__running_fill(&dump->running, &info);
     dump->shown++;
     if (opts->merged) {
         dump->error = merge(dump, &info, in_call) ? 0 : -ENOMEM;

@@ -10,7 +10,9 @@
 #include "runtime/cpu/frames.h"
 #include "runtime/debug/gzip.h"
 #include "runtime/debug/look.h"
+#include "runtime/debug/running.h"
 #include "runtime/debug/stream.h"
+#include "runtime/debug/symbol.h"
 #include "runtime/debug/trim.h"
 #include "runtime/sched/labels.h"
 #include "runtime/sched/pool.h"
@@ -20,6 +22,7 @@
 
 struct walk {
     struct gor__samples *samples;
+    struct gor__running_list running;
     gor_id_t self; /* whoever asks */
     uintptr_t frame;
 };
@@ -64,6 +67,7 @@ static int add_goroutine(void *arg, struct gor__g *g)
     if (!gor__look(g, true, &info)) {
         return 0;
     }
+    (void)gor__running_fill(&walk->running, &info);
     struct gor__labels *labels = gor__labels_get(g);
     if (__atomic_load_n(&g->id, __ATOMIC_ACQUIRE) != info.id) {
         /* They may be those of the next one already. */
@@ -96,11 +100,15 @@ __attribute__((noinline)) int gor__profile_goroutines(struct gor__pprof *head,
         return -ESRCH;
     }
     struct gor__samples whole = {0};
+    struct gor__bump bump = {0};
     walk.samples = &whole;
+    gor__symbol_refresh();
+    gor__running_look(&bump, true, &walk.running);
     int result = gor__pool_each(add_goroutine, &walk);
     if (result == 0 && !gor__samples_trim(samples, &whole, GOR__TRIM_WAITERS)) {
         result = -ENOMEM;
     }
+    gor__bump_fini(&bump);
     gor__samples_fini(&whole);
     return result;
 }

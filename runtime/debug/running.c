@@ -373,3 +373,16 @@ const struct gor__running *gor__running_find(const struct gor__running_list *lis
     }
     return NULL;
 }
+
+bool gor__running_fill(const struct gor__running_list *list, struct gor_info *info)
+{
+    const struct gor__running *running =
+        info->frame_count == 0 ? gor__running_find(list, info->id) : NULL;
+    if (running == NULL || (info->state != GOR_RUNNING && info->state != GOR_RUNNABLE)) {
+        return false;
+    }
+    memcpy(info->frames, running->frames, running->frame_count * sizeof info->frames[0]);
+    info->frame_count = running->frame_count;
+    info->frames_end = running->frames_end;
+    return running->in_call;
+}

@@ -35,4 +35,8 @@ void gor__running_look(struct gor__bump *bump, bool may_wait, struct gor__runnin
 /* NULL: it was on no thread, or nothing could be found out. */
 const struct gor__running *gor__running_find(const struct gor__running_list *list, gor_id_t id);
 
+/* Give `info` its frames from there, if it has none of its own and was on a thread: whether it was blocked in
+ * a system call. */
+bool gor__running_fill(const struct gor__running_list *list, struct gor_info *info);
+
 #endif

@@ -91,7 +91,8 @@ static struct cut find_cut(const struct gor__sample_key *key, enum gor__trim kin
         if (is_ours(&symbol)) {
             uintptr_t public = gor__trim_public(kind, (enum gor_wait_reason)key->reason);
             cut = (struct cut){i + 1, public != 0 ? public : key->frames[i]};
-        } else if (cut.frames > 0) {
+        } else if (cut.frames > 0 || key->reason == GOR_WAIT_NONE) {
+            /* One that does not wait may well be in a function of the program's, which a public one calls. */
             break;
         }
     }

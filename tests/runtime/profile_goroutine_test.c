@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* profile_goroutine_test.c - the goroutine profile: who waits where, and for what; and the form that all
  * profiles have. */
+#include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/runtime/help.h"
@@ -98,6 +100,100 @@ GO_TEST(profile_goroutine_shows_whoever_asks_by_its_own_stack)
     CHECK(profile_has_label(&p.samples[0], "goroutine", "asks"));
     CHECK(profile_has_label(&p.samples[0], "wait_reason", NULL));
     profile_free(&p);
+}
+
+/* ---- of those that compute, or are blocked in foreign code */
+
+#if defined(__SANITIZE_THREAD__)
+enum { STOPS_ANYWHERE = false }; /* it delays signals */
+#else
+enum { STOPS_ANYWHERE = true };
+#endif
+
+static _Atomic bool there;
+static _Atomic bool go_on;
+
+static NOINLINE void compute_here(void *unused)
+{
+    (void)unused;
+    atomic_store(&there, true);
+    while (!atomic_load(&go_on)) {
+    }
+    STAY;
+}
+
+static void computes(void *unused)
+{
+    compute_here(unused);
+    STAY;
+}
+
+/* What lies above a public function that calls back is the program's, and not left out. */
+static void computes_once(void *once)
+{
+    gor_once_do(once, compute_here, NULL);
+    STAY;
+}
+
+static NOINLINE void nap_here(void)
+{
+    struct timespec nap = {0, 1000000};
+    atomic_store(&there, true);
+    while (!atomic_load(&go_on)) {
+        (void)nanosleep(&nap, NULL);
+    }
+    STAY;
+}
+
+static void blocks(void *unused)
+{
+    (void)unused;
+    nap_here();
+    STAY;
+}
+
+/* Again until it was found in a moment when it could be asked, or was not waiting for its P. */
+static void await_stack(const char *inner, const char *outer)
+{
+    bool found = false;
+    while (!found) {
+        struct profile p;
+        profile_take(&p, GOR_PROFILE_GOROUTINE);
+        for (size_t i = 0; i < p.sample_count && !found; i++) {
+            int depth = profile_depth(&p.samples[i], inner);
+            found = depth >= 0 && profile_depth(&p.samples[i], outer) > depth;
+        }
+        profile_free(&p);
+        gor_yield();
+    }
+}
+
+static void check_stack_while(void (*fn)(void *arg), void *arg, const char *inner,
+                              const char *outer)
+{
+    atomic_store(&there, false);
+    atomic_store(&go_on, false);
+    spawn(fn, arg);
+    YIELD_UNTIL(atomic_load(&there))
+    await_stack(inner, outer);
+    atomic_store(&go_on, true);
+    YIELD_UNTIL(gor_num_goroutine() == 1)
+}
+
+GO_TEST(profile_goroutine_shows_where_those_compute_that_run)
+{
+    struct gor_once once = {0};
+    if (!STOPS_ANYWHERE) {
+        test_skip("the sanitizer delays signals");
+        return;
+    }
+    check_stack_while(computes, NULL, "compute_here", "computes");
+    check_stack_while(computes_once, &once, "compute_here", "gor_once_do");
+}
+
+GO_TEST(profile_goroutine_shows_where_those_are_blocked_that_call_the_system)
+{
+    check_stack_while(blocks, NULL, "nap_here", "blocks");
 }
 
 GO_TEST(profile_names_the_program_and_its_build)
