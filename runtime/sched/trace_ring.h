@@ -36,6 +36,7 @@ struct gor__trace_record {
 enum {
     GOR__TRACE_UNIT_MAX = 32, /* records that are written, and come to be seen, as one */
     GOR__TRACE_EVENT_BITS = 8,
+    GOR__TRACE_AHEAD_BYTES = 256, /* so far before it is written a line is asked for */
 };
 
 /* How the next wake-up is noted down when none is left out. It shares a word with the address of the one
@@ -95,6 +96,8 @@ static inline void gor__trace_ring_put(struct gor__trace_ring *ring,
 {
     uint64_t written = __atomic_load_n(&ring->written, __ATOMIC_RELAXED);
     struct gor__trace_record *place = gor__trace_place(ring, written);
+    /* A ring is larger than the first cache, and a store that misses holds up those behind it. */
+    __builtin_prefetch((const char *)place + GOR__TRACE_AHEAD_BYTES, 1);
     /* A reader that sees a word of this sees `head` too, as the last call has left it; the partner is
      * the fence in gor__trace_ring_read. */
     gor__store_fence();
