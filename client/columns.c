@@ -117,6 +117,106 @@ CELL(cell_uid)
     put_number(table, job->uid);
 }
 
+/* What it asked for; of a job whose spec is not known, a dash. */
+#define SPEC_CELL(name, put)                      \
+    CELL(name)                                    \
+    {                                             \
+        const Gor__V1__JobSpec *spec = job->spec; \
+        (void)now;                                \
+        if (spec == NULL) {                       \
+            gorctl_table_cell(table, "-", NULL);  \
+        } else {                                  \
+            put;                                  \
+        }                                         \
+    }
+
+static void put_signed(struct gorctl_table *table, int64_t number)
+{
+    char text[GORCTL_WHEN_ROOM];
+    snprintf(text, sizeof(text), "%" PRId64, number);
+    gorctl_table_cell(table, text, NULL);
+}
+
+static void put_id(struct gorctl_table *table, uint64_t id)
+{
+    if (id == 0) {
+        gorctl_table_cell(table, "-", NULL);
+    } else {
+        put_number(table, id);
+    }
+}
+
+static void put_kind(struct gorctl_table *table, const Gor__V1__JobSpec *spec)
+{
+    static const char *const kinds[] = {[GOR__V1__JOB_SPEC__KIND_EXEC] = "exec",
+                                        [GOR__V1__JOB_SPEC__KIND_NATIVE] = "native",
+                                        [GOR__V1__JOB_SPEC__KIND_LUA] = "lua",
+                                        [GOR__V1__JOB_SPEC__KIND_GROUP] = "array"};
+    size_t kind = (size_t)spec->kind_case;
+    bool known = kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[kind] != NULL;
+    gorctl_table_cell(table, known ? kinds[kind] : "-", NULL);
+}
+
+static void put_labels(struct gorctl_table *table, const Gor__V1__JobSpec *spec)
+{
+    char *text = gorctl_strdup("");
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        char *more = gorctl_format("%s%s%s=%s", text, i > 0 ? "," : "", spec->labels[i]->key,
+                                   spec->labels[i]->value);
+        free(text);
+        text = more;
+    }
+    gorctl_table_text(table, spec->n_labels > 0 ? text : "-");
+    free(text);
+}
+
+SPEC_CELL(cell_kind, put_kind(table, spec))
+SPEC_CELL(cell_queue, gorctl_table_text(table, spec->queue[0] != '\0' ? spec->queue : "default"))
+SPEC_CELL(cell_priority, put_signed(table, spec->priority))
+SPEC_CELL(cell_slots, put_number(table, spec->slots != 0 ? spec->slots : 1))
+SPEC_CELL(cell_labels, put_labels(table, spec))
+SPEC_CELL(cell_parent, put_id(table, spec->parent_id))
+
+CELL(cell_exit)
+{
+    bool has =
+        job->state == GOR__V1__JOB_STATE__TERMINATED &&
+        (job->outcome == GOR__V1__OUTCOME__SUCCEEDED || job->outcome == GOR__V1__OUTCOME__FAILED);
+    (void)now;
+    if (has) {
+        put_signed(table, job->exit_code);
+    } else {
+        gorctl_table_cell(table, "-", NULL);
+    }
+}
+
+CELL(cell_pid)
+{
+    (void)now;
+    put_id(table, job->pid > 0 ? (uint64_t)job->pid : 0);
+}
+
+CELL(cell_retries)
+{
+    (void)now;
+    put_number(table, job->attempt);
+}
+
+CELL(cell_losses)
+{
+    (void)now;
+    put_number(table, job->losses);
+}
+
+CELL(cell_deadline)
+{
+    if (job->deadline_ns == 0) {
+        gorctl_table_cell(table, "-", NULL);
+    } else {
+        put_time(table, job->deadline_ns, now);
+    }
+}
+
 CELL(cell_stdout)
 {
     (void)now;
@@ -195,6 +295,17 @@ enum column {
     PROCESSES,
     LEFT,
     RUN,
+    KIND,
+    QUEUE,
+    PRIORITY,
+    SLOTS,
+    LABELS,
+    PARENT,
+    EXIT,
+    PID,
+    RETRIES,
+    LOSSES,
+    DEADLINE,
     COLUMN_COUNT
 };
 
@@ -245,6 +356,23 @@ static const struct {
                    "most processes at a time (with a control group)"},
     [LEFT] = {"left", {"LEFT", true, false}, cell_left, true, "processes it left behind"},
     [RUN] = {"run", {"RUN", true, false}, cell_run, false, "which of its runs it is, 1 the first"},
+    [KIND] = {"kind", {"KIND", false, false}, cell_kind, false, "exec, native, lua or array"},
+    [QUEUE] = {"queue", {"QUEUE", false, false}, cell_queue, false, "the queue it waits in"},
+    [PRIORITY] =
+        {"priority", {"PRIO", true, false}, cell_priority, false, "its priority, without ageing"},
+    [SLOTS] = {"slots", {"SLOTS", true, false}, cell_slots, false, "slots it takes while it runs"},
+    [LABELS] = {"labels", {"LABELS", false, true}, cell_labels, false, "its labels"},
+    [PARENT] = {"parent", {"PARENT", true, false}, cell_parent, false, "the job it is below"},
+    [EXIT] = {"exit", {"EXIT", true, false}, cell_exit, false, "its exit code, if it had one"},
+    [PID] = {"pid", {"PID", true, false}, cell_pid, false, "its process, while that runs"},
+    [RETRIES] = {"retries", {"RETRIES", true, false}, cell_retries, false, "runs after failures"},
+    [LOSSES] =
+        {"losses", {"LOSSES", true, false}, cell_losses, false, "runs that ended with a daemon"},
+    [DEADLINE] = {"deadline",
+                  {"DEADLINE", false, false},
+                  cell_deadline,
+                  false,
+                  "when it is over at the latest, while it lives"},
 };
 
 const struct gorctl_columns gorctl_columns_live = {{ID, STATE, SUBMITTED, TIME, NAME, COMMAND, WHY},

@@ -11,7 +11,7 @@
 #include "client/table.h"
 #include "gor/v1/jobs.pb-c.h"
 
-enum { GORCTL_COLUMNS_MAX = 32 };
+enum { GORCTL_COLUMNS_MAX = 40 };
 
 struct gorctl_columns {
     uint8_t which[GORCTL_COLUMNS_MAX]; /* indexes into the table of all there are */

@@ -23,7 +23,7 @@
 #include "client/when.h"
 #include "proto/decode.h"
 
-enum { PAGE = 1000, PAGE_WITH_ATTEMPTS = 100, KEY_BEFORE = 0x2000, KEY_LONG };
+enum { PAGE = 1000, PAGE_WITH_ATTEMPTS = 100, KEY_BEFORE = 0x2000, KEY_LONG, KEY_NO_HEADER };
 
 /* --------------------------------------------------------------- options */
 
@@ -31,6 +31,7 @@ static const struct argp_option options[] = {
     {NULL, 'n', "COUNT", 0, "Show at most COUNT jobs, newest first; 0: all (default: 50)", 1},
     {"long", KEY_LONG, NULL, 0, "Show what jobs used, too: CPU time, memory, faults", 1},
     {"columns", 'o', "LIST", 0, "Show these columns, with commas between; `-o help` lists them", 1},
+    {"no-header", KEY_NO_HEADER, NULL, 0, "Show no heading above the columns", 1},
     {"before", KEY_BEFORE, "ID", 0, "Only jobs with ids below ID: the next page", 2},
     {0},
 };
@@ -59,6 +60,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'o':
         choose_columns(state, list, arg);
+        return 0;
+    case KEY_NO_HEADER:
+        list->no_heading = true;
         return 0;
     case 'n':
         list->most = gorctl_option_number(state, "-n", arg);
@@ -121,7 +125,11 @@ static struct gorctl_table *make_table(struct listing *listing, const Gor__V1__L
     if (progress && gorctl_columns_are_live(&listing->columns)) {
         listing->columns = gorctl_columns_progress;
     }
-    return gorctl_columns_table(&listing->columns);
+    struct gorctl_table *table = gorctl_columns_table(&listing->columns);
+    if (listing->list->no_heading) {
+        gorctl_table_no_heading(table);
+    }
+    return table;
 }
 
 /* A row for each run, of the job as if it were all there was of it. */

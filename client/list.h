@@ -17,10 +17,11 @@ struct gorctl_list {
     struct gorctl_selector selector;
     uint64_t before;
     struct gorctl_columns columns;
-    bool attempts; /* a row for each run of a job */
+    bool attempts;   /* a row for each run of a job */
+    bool no_heading; /* rows only */
 };
 
-/* -n, -o, --long, --before; the input is a struct gorctl_list with its defaults set. */
+/* -n, -o, --long, --no-header, --before; the input is a struct gorctl_list with its defaults set. */
 extern const struct argp gorctl_list_argp;
 
 /* An exit code. */

@@ -39,6 +39,12 @@ struct gorctl_table *gorctl_table_new(const struct gorctl_column *columns, size_
     return table;
 }
 
+void gorctl_table_no_heading(struct gorctl_table *table)
+{
+    table->heading_printed = true;
+    memset(table->widths, 0, table->column_count * sizeof(*table->widths));
+}
+
 static void forget_rows(struct gorctl_table *table)
 {
     for (size_t i = 0; i < table->cell_count; i++) {

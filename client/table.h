@@ -25,6 +25,9 @@ struct gorctl_column {
 struct gorctl_table *gorctl_table_new(const struct gorctl_column *columns, size_t count);
 void gorctl_table_free(struct gorctl_table *table);
 
+/* Print rows only; their columns are as wide as they themselves need. */
+void gorctl_table_no_heading(struct gorctl_table *table);
+
 /* Add the next cell of the row; a row is complete after one per column. `text` must be clean
  * (text.h). `style` is an escape sequence, or NULL. */
 void gorctl_table_cell(struct gorctl_table *table, const char *text, const char *style);

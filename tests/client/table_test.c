@@ -89,6 +89,16 @@ TEST(table_too_narrow_keeps_something_of_each_column)
     gorctl_table_free(table);
 }
 
+TEST(table_without_heading_is_as_wide_as_its_rows)
+{
+    struct gorctl_table *table = gorctl_table_new(columns, 3);
+    gorctl_table_no_heading(table);
+    add(table, "1", "a", "b");
+    add(table, "2", "cc", "d");
+    check_printed(table, 0, false, "1  a   b\n2  cc  d\n");
+    gorctl_table_free(table);
+}
+
 TEST(table_prints_its_heading_once)
 {
     struct gorctl_table *table = gorctl_table_new(columns, 3);

@@ -24,6 +24,30 @@ def states(events):
     return [name for name, _ in itertools.groupby(event["state"] for event in events)]
 
 
+class Columns(ctl.GorctlTest):
+    def test_columns_of_what_jobs_ask_for(self):
+        self.ok("queue", "create", "columns", "5")
+        parent = self.submit("-q", "columns", "sleep", "1000")
+        job = self.submit("-q", "columns", "--priority", "-3", "--slots", "2", "-l", "team=x",
+                          "-l", "run=7", "--parent", str(parent), "sh", "-c", "exit 9")
+        fact = "kind,queue,priority,slots,labels,parent,exit,pid,retries,losses,deadline"
+        self.gorctl("wait", str(job))
+        row, = self.ok("ls", "--no-header", "-o", fact, str(job)).text.splitlines()
+        cells = row.split()
+        self.assertEqual(set(cells.pop(4).split(",")), {"team=x", "run=7"})
+        self.assertEqual(cells, ["exec", "columns", "-3", "2", str(parent), "9", "-", "0", "0", "-"])
+        self.client.wait_process(parent)
+        pid = self.ok("show", "--json", str(parent)).json["job"]["pid"]
+        self.assertEqual(self.ok("ls", "--no-header", "-o", "pid,parent,exit,labels",
+                                 str(parent)).text, f"{pid}  -  -  -\n")
+        self.ok("cancel", str(parent))
+        native = self.submit("--native", "builtin.echo")
+        self.gorctl("wait", str(native))
+        self.assertEqual(self.ok("history", "-o", "kind,queue,exit", str(native)).text,
+                         "KIND    QUEUE    EXIT\nnative  default     0\n")
+        self.assertEqual(self.ok("ls", "--no-header", "-q", "nosuch").out, b"")
+
+
 class Lists(ctl.GorctlTest):
     options = ("--exec-slots", "1", "--grace", "300ms")
 
