@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,9 +13,6 @@ import unittest
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
-
-READS = (("ls",), ("ls", "-a"), ("history",), ("stats",), ("gomaxprocs",), ("goroutines",),
-         ("version",))
 
 
 class NoDaemon(unittest.TestCase):
@@ -131,18 +129,55 @@ class Descriptors(ctl.GorctlTest):
                               timeout=e2e.PATIENCE,
                               env=ctl.environment(self.gord.socket, CTL=quoted))
 
+    # Each with what it needs: {0} has ended, {1} and those after it run, {4} is held. Of the words
+    # of a command, such as `queue`, those that differ.
+    JSON_CALLS = ("ls", "ls -a", "history", "history --attempts", "show {0}", "why {1}", "tree {0}",
+                  "count", "queues", "quota", "stats", "gomaxprocs", "version", "plugins",
+                  "doctor", "submit --json true", "submit --json --dry-run true", "lua --json /dev/null", "wait {0}",
+                  "wait --any {0} {1}", "cancel --cause c {1}", "terminate {2}", "signal CONT {3}",
+                  "pause {3}", "resume {3}", "pause", "resume", "pause -q json", "resume -q json",
+                  "hold {4}", "update --priority 1 {4}", "release {4}", "rerun {0}", "retry {0}",
+                  "rm {5}", "queue ls", "queue set json 2", "pool create few 2", "pool ls",
+                  "rate create calm 5/s", "rate ls", "drain", "undrain",
+                  "token create --role viewer", "token ls", "daemon reload",
+                  "cron add --json json @yearly true", "cron ls", "cron show json", "cron next json",
+                  "cron pause json", "cron resume json", "cron run json", "cron rm json",
+                  "context ls", "context show")
+    JSON_LINES = ("goroutines", "audit", "export", "watch --from-seq 1 {0}", "logs {0}",
+                  "logs -f {0}", "import --json <($CTL export)")
+    # What ends the daemon or changes the caller's own files, and where that is looked at.
+    JSON_ELSEWHERE = {"daemon upgrade": "upgrade_test",
+                      **{f"context {word}": "context_test"
+                         for word in ("add", "use", "rename", "rm")}}
+
+    def takes_json(self):
+        """Every command, and word of one, that has --json in its help."""
+        found = set()
+        for name in re.findall(r"^  ([a-z]+) +\S", self.ok("help").text, re.M):
+            text = self.gorctl(name, "--help").text
+            words = re.findall(r"^  ([a-z]+) +\S", text, re.M) if "WORD" in text else []
+            for words in [[name, word] for word in words] or [[name]]:
+                if "--json" in self.gorctl(*words, "--help").text:
+                    found.add(" ".join(words))
+        return found
+
     def test_json_parses_with_stderr_closed(self):
-        self.ok("run", "true")
-        for args in READS + (("show", "1"), ("submit", "true"), ("wait", "1"),
-                             ("cancel", "1"), ("pause",), ("resume",)):
-            with self.subTest(args=args):
-                done = self.run_shell(f"$CTL {' '.join(args)} --json 2>&-")
+        self.ok("queue", "create", "json", "1")
+        jobs = [self.submit("--shell", "echo a; echo b >&2")]
+        jobs += [self.submit("sleep", "1000") for _ in range(3)]
+        jobs += [self.submit("--hold", "true"), self.submit("true")]
+        self.ok("wait", "--quiet", str(jobs[0]), str(jobs[5]))
+        called = set(self.JSON_ELSEWHERE)
+        for call in self.JSON_CALLS + self.JSON_LINES:
+            with self.subTest(call=call):
+                called |= {" ".join(call.split()[:n]) for n in (1, 2)}
+                has = "" if "--json" in call or call == "export" else " --json"
+                done = self.run_shell(f"$CTL {call.format(*jobs)}{has} 2>&-")
                 self.assertEqual(done.returncode, 0, done)
-                if args[0] == "goroutines":
-                    for line in done.stdout.splitlines():
-                        json.loads(line)
-                else:
-                    json.loads(done.stdout)
+                lines = done.stdout.splitlines() if call in self.JSON_LINES else [done.stdout]
+                self.assertTrue([json.loads(line) for line in lines], done)
+        self.assertEqual(self.takes_json() - called, set(), "commands with --json not looked at")
+        self.ok("cancel", "--all")
 
     def test_streams_parse_with_stderr_closed(self):
         job_id = self.submit("--shell", "echo a; echo b >&2")
