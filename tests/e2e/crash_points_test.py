@@ -8,6 +8,7 @@ itself. The figures are printed as a table.
 
 import collections
 import os
+import re
 import signal
 import subprocess
 import time
@@ -249,6 +250,16 @@ class CrashPoints(unittest.TestCase):
         finally:
             gord.close()
         return died, len(load.acknowledged), kept, lost
+
+    @unittest.skipUnless(CRASHING, "GORD_CRASHING does not name a program")
+    def test_the_documents_have_every_place(self):
+        labels = crashpoints()
+        with open(os.path.join(e2e.SOURCE, "docs", "storage.md"), encoding="utf-8") as file:
+            storage = file.read()
+        self.assertEqual(re.findall(r"^\| `([a-z]+\.[a-z]+)`: ", storage, re.M), labels)
+        self.assertIn(f"each of the {len(labels)} places", storage)
+        with open(os.path.join(e2e.SOURCE, "docs", "figures.md"), encoding="utf-8") as file:
+            self.assertIn(f"\n{len(labels)} labelled places", file.read())
 
     @unittest.skipUnless(CRASHING, "GORD_CRASHING does not name a program")
     def test_every_place(self):
