@@ -20,7 +20,7 @@ struct rpc_tls_stream {
     BIO *way;      /* borrowed from ssl */
     int fd;        /* borrowed */
     bool blocked;  /* the socket is full */
-    bool has_more; /* the last read was cut short by its buffer */
+    bool has_more; /* the last read was cut short by its buffer, or a write has read */
     bool failed;
     char fault[RPC_TLS_TEXT];
 };
@@ -170,7 +170,10 @@ ssize_t rpc_tls_stream_write(struct rpc_tls_stream *stream, const uint8_t *data,
     }
     while (sent < size) {
         ERR_clear_error();
+        (void)rpc_tls_socket_has_read(stream->way);
         int answer = SSL_write(stream->ssl, data + sent, (int)(size - sent));
+        /* What has ended the handshake may have come with data behind it. */
+        stream->has_more = stream->has_more || rpc_tls_socket_has_read(stream->way);
         if (answer > 0) {
             sent += (size_t)answer;
             continue;

@@ -20,6 +20,9 @@ bool rpc_tls_context_has_revoked(const struct rpc_tls_context *context, X509 *ce
 /* tls_socket.c: a BIO on a socket that is the caller's; it raises no SIGPIPE. NULL: out of memory. */
 BIO *rpc_tls_socket_new(int fd);
 
+/* Has it read anything since this was last asked? */
+bool rpc_tls_socket_has_read(BIO *bio);
+
 /* The errno of its last failure; 0: the peer closed, or nothing failed. */
 int rpc_tls_socket_error(BIO *bio);
 

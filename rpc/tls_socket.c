@@ -10,6 +10,7 @@
 struct way {
     int fd;
     int error;
+    bool has_read;
 };
 
 static int on_read(BIO *bio, char *out, int size)
@@ -24,6 +25,7 @@ static int on_read(BIO *bio, char *out, int size)
         BIO_set_retry_read(bio);
     } else {
         way->error = got < 0 ? errno : 0;
+        way->has_read = way->has_read || got > 0;
     }
     return (int)got;
 }
@@ -80,6 +82,14 @@ BIO *rpc_tls_socket_new(int fd)
     BIO_set_data(bio, way);
     BIO_set_init(bio, 1);
     return bio;
+}
+
+bool rpc_tls_socket_has_read(BIO *bio)
+{
+    struct way *way = BIO_get_data(bio);
+    bool has_read = way->has_read;
+    way->has_read = false;
+    return has_read;
 }
 
 int rpc_tls_socket_error(BIO *bio)

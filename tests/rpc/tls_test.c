@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_test.c - TLS between our two ends, and with others that break its rules. */
+/* tls_test.c - TLS between our two ends, and with others that break its rules.
+ */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <sys/stat.h>
 
 #include "rpc/certificate.h"
@@ -167,7 +171,8 @@ TEST(tls_without_client_certificate_tells_nobody)
     end(&s);
 }
 
-/* Messages larger than any buffer on the way, and one after the other: nothing may stay inside. */
+/* Messages larger than any buffer on the way, and one after the other: nothing
+ * may stay inside. */
 TEST(tls_streams_large_messages_to_the_end)
 {
     struct secure s;
@@ -307,6 +312,69 @@ TEST(tls_does_not_speak_in_the_clear)
     CHECK_EQ(send(fd, preface, sizeof preface - 1, 0), (ssize_t)sizeof preface - 1);
     CHECK_INT(read_to_end(&s, fd), <, 16); /* an alert at most */
     CHECK_EQ(s.fixture.begun, 0);
+    close(fd);
+    end(&s);
+}
+
+/* A client of OpenSSL's own that has sent its first bytes, and the loop has not
+ * run since: it can do what ours never does. */
+static SSL *raw_client(struct secure *s, int *out_fd)
+{
+    static const char greeting[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = ctx != NULL ? SSL_new(ctx) : NULL;
+    CHECK(ssl != NULL);
+    SSL_CTX_free(ctx); /* the other holds it now */
+    *out_fd = plain_socket(s);
+    CHECK_EQ(fcntl(*out_fd, F_SETFL, O_NONBLOCK), 0);
+    CHECK_EQ(setsockopt(*out_fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)), 0);
+    CHECK_EQ(SSL_set_fd(ssl, *out_fd), 1);
+    CHECK_EQ(SSL_set_alpn_protos(ssl, (const unsigned char *)"\2h2", 3), 0);
+    while (SSL_connect(ssl) != 1) {
+        await_readable(s, *out_fd);
+    }
+    CHECK_EQ(SSL_write(ssl, greeting, sizeof greeting), sizeof greeting);
+    return ssl;
+}
+
+/* What comes until it has the words in it, or to the end; true: it had them. */
+static bool read_until(struct secure *s, SSL *ssl, int fd, const char *words)
+{
+    char bytes[8192];
+    size_t size = 0;
+    for (;;) {
+        int got = SSL_read(ssl, bytes + size, (int)(sizeof bytes - size));
+        if (got > 0) {
+            size += (size_t)got;
+            if (memmem(bytes, size, words, strlen(words)) != NULL) {
+                return true;
+            }
+        } else if (SSL_get_error(ssl, got) == SSL_ERROR_WANT_READ) {
+            await_readable(s, fd);
+        } else {
+            return false;
+        }
+    }
+}
+
+static void on_drained(struct rpc_server *server, void *user)
+{
+    (void)server;
+    (void)user;
+}
+
+TEST(tls_data_behind_the_handshake_is_read_though_a_write_has_taken_it_in)
+{
+    static const char ping[] = "\0\0\10\6\0\0\0\0\0are you?";
+    struct secure s;
+    int fd;
+    begin(&s, "server");
+    SSL *ssl = raw_client(&s, &fd);
+    CHECK_EQ(SSL_write(ssl, ping, sizeof ping - 1), sizeof ping - 1);
+    /* The server writes before it looks what has come. */
+    rpc_server_drain(s.fixture.server, 20 * SECOND, on_drained, &s);
+    CHECK(read_until(&s, ssl, fd, "are you?"));
+    SSL_free(ssl);
     close(fd);
     end(&s);
 }
