@@ -87,6 +87,10 @@ static bool read_once(struct rpc_connection *connection)
 {
     uint8_t *in = connection->hub->in;
     ssize_t got = rpc_transport_read(&connection->transport, in, RPC_IN_BYTES);
+    unsigned idle = rpc_transport_take_idle(&connection->transport);
+    if (idle > 0 && connection->events->on_idle != NULL) {
+        connection->events->on_idle(connection, idle);
+    }
     if (got == -EAGAIN) {
         return false;
     }

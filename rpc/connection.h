@@ -27,6 +27,8 @@ struct rpc_connection;
 struct rpc_connection_events {
     /* Bytes have come, which the session is given next. May be NULL. */
     void (*on_read)(struct rpc_connection *connection, const uint8_t *data, size_t size);
+    /* So many records of TLS have come that brought nothing. May be NULL. */
+    void (*on_idle)(struct rpc_connection *connection, unsigned records);
     /* Frames have been made; calls whose queues have room again may produce. */
     void (*on_room)(struct rpc_connection *connection);
     /* The session gave up on what the peer sent, with an error of nghttp2; it may still submit a

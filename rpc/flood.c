@@ -17,6 +17,7 @@ enum {
     CREDIT_UNIT_BYTES = 1024,
     COST_OF_RESET = 10,       /* a stream that broke a rule */
     COST_OF_REFUSAL = 2,      /* one too many: a client may not have seen our SETTINGS yet */
+    COST_OF_RECORD = 10,      /* of TLS, without data: new keys are reckoned out for it */
     HEADERS_PER_CREDIT = 256, /* bytes of a header list that is over its limit */
     RESETS_MAX = 1000,        /* calls that the client may cancel at once, and per second */
     RESETS_PER_SECOND = 100,
@@ -177,6 +178,15 @@ bool rpc_flood_header(struct rpc_session *session, size_t size)
         return false;
     }
     return true;
+}
+
+/* Records of TLS that brought nothing. An honest client changes its keys once in many gigabytes. */
+void rpc_flood_records(struct rpc_session *session, unsigned count)
+{
+    charge(session, (int64_t)count * COST_OF_RECORD);
+    if (session->credit < 0) {
+        rpc_session_cut(session, RPC_CUT_RECORDS);
+    }
 }
 
 /* The client made us reset a stream. It is cut off at its next frame if that was once too often. */

@@ -148,6 +148,7 @@ void rpc_flood_read(struct rpc_session *session, const uint8_t *data, size_t siz
 bool rpc_flood_ping(struct rpc_session *session);
 bool rpc_flood_reset(struct rpc_session *session);
 bool rpc_flood_header(struct rpc_session *session, size_t size);
+void rpc_flood_records(struct rpc_session *session, unsigned count);
 void rpc_flood_own_reset(struct rpc_session *session, uint32_t error);
 void rpc_flood_refund(struct rpc_session *session);
 void rpc_flood_refund_message(struct rpc_session *session);

@@ -123,11 +123,13 @@ enum rpc_cut {
     RPC_CUT_RESETS,       /* calls begun and cancelled */
     RPC_CUT_ACKS,         /* SETTINGS and PING whose answers are not read */
     RPC_CUT_CONTINUATION, /* a header block in too many pieces */
+    RPC_CUT_RECORDS,      /* of TLS, that bring no data */
     RPC_CUT_HEADERS,      /* header lists far over the limit */
     RPC_CUT_HANDSHAKE,    /* no preface and SETTINGS within handshake_ns */
     RPC_CUT_SLOW_HEADERS, /* a header block that does not end within handshake_ns */
     RPC_CUT_SOCKET_STALL, /* a socket that takes nothing for stall_ns */
     RPC_CUT_CALL_STALL,   /* one call whose bytes do not move for stall_ns; the others go on */
+    RPC_CUT_TLS,          /* no TLS, or none that both ends agree in: certificates, too */
     RPC_CUT_PROTOCOL,     /* what is not HTTP/2 */
     RPC_CUT_CROWD,        /* idle, when there was no room for another */
     RPC_CUT_FULL,         /* one more, when nobody was idle */

@@ -266,6 +266,11 @@ static void on_read(struct rpc_connection *connection, const uint8_t *data, size
     rpc_flood_read(session_of(connection), data, size);
 }
 
+static void on_idle(struct rpc_connection *connection, unsigned records)
+{
+    rpc_flood_records(session_of(connection), records);
+}
+
 static void on_broken(struct rpc_connection *connection, int error)
 {
     rpc_session_broken(session_of(connection), error);
@@ -274,7 +279,9 @@ static void on_broken(struct rpc_connection *connection, int error)
 static void on_lost(struct rpc_connection *connection, int error)
 {
     struct rpc_session *session = session_of(connection);
-    (void)error;
+    if (error == -EPROTO && rpc_transport_has_failed(&connection->transport)) {
+        session->server->stats.cut[RPC_CUT_TLS]++;
+    }
     while (!rpc_list_is_empty(&session->calls)) {
         rpc_call_stream_gone(RPC_OF(session->calls.next, struct rpc_call, link), WIRE_UNAVAILABLE);
     }
@@ -308,6 +315,7 @@ static void on_closed(struct rpc_connection *connection)
 
 static const struct rpc_connection_events events = {
     .on_read = on_read,
+    .on_idle = on_idle,
     .on_room = on_room,
     .on_broken = on_broken,
     .on_lost = on_lost,

@@ -13,15 +13,23 @@
 
 #include "rpc/tls_internal.h"
 
-enum { LEFT_BYTES = 64 * 1024 };
+enum {
+    LEFT_BYTES = 64 * 1024,
+    READS_PER_WRITE = 16, /* while the handshake goes on */
+    /* Whoever sends records of a byte, or of none, must not hold up others: then they have their turn. */
+    PIECES_PER_READ = 64,
+    IDLE_PER_READ = 16,
+};
 
 struct rpc_tls_stream {
-    SSL *ssl;      /* owned, and by it the way to the socket */
-    BIO *way;      /* borrowed from ssl */
-    int fd;        /* borrowed */
-    bool blocked;  /* the socket is full */
-    bool has_more; /* the last read was cut short by its buffer, or a write has read */
+    SSL *ssl;     /* owned, and by it the way to the socket */
+    BIO *way;     /* borrowed from ssl */
+    int fd;       /* borrowed */
+    bool blocked; /* the socket is full */
+    /* The last read was cut short, by its buffer or for the sake of others, or a write has read. */
+    bool has_more;
     bool failed;
+    unsigned idle; /* records without data, since rpc_tls_stream_take_idle() */
     char fault[RPC_TLS_TEXT];
 };
 
@@ -36,6 +44,19 @@ static bool expect(SSL *ssl, const char *host)
     }
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+}
+
+/* Each message of TLS itself passes here. */
+static void on_message(int sent, int version, int type, const void *data, size_t size, SSL *ssl,
+                       void *user)
+{
+    struct rpc_tls_stream *stream = user;
+    (void)version;
+    (void)ssl;
+    if (!sent && type == SSL3_RT_HANDSHAKE && size > 0 &&
+        *(const uint8_t *)data == SSL3_MT_KEY_UPDATE) {
+        stream->idle++;
+    }
 }
 
 struct rpc_tls_stream *rpc_tls_stream_new(struct rpc_tls_context *context, int fd, const char *host)
@@ -54,6 +75,8 @@ struct rpc_tls_stream *rpc_tls_stream_new(struct rpc_tls_context *context, int f
         return NULL;
     }
     SSL_set_bio(stream->ssl, stream->way, stream->way);
+    SSL_set_msg_callback(stream->ssl, on_message);
+    SSL_set_msg_callback_arg(stream->ssl, stream);
     if (context->server) {
         SSL_set_accept_state(stream->ssl);
     } else {
@@ -119,19 +142,38 @@ static ssize_t judge(struct rpc_tls_stream *stream, int answer, ssize_t when_not
     }
 }
 
+/* As SSL_read(), with one read of the socket at most. */
+static int read_piece(struct rpc_tls_stream *stream, uint8_t *out, size_t size)
+{
+    ERR_clear_error();
+    rpc_tls_socket_allow(stream->way, 1);
+    return SSL_read(stream->ssl, out, (int)size);
+}
+
+/* It wants more than that one read has brought, and the socket may have it. */
+static bool wants_piece(const struct rpc_tls_stream *stream, int answer)
+{
+    return SSL_get_error(stream->ssl, answer) == SSL_ERROR_WANT_READ &&
+           !rpc_tls_socket_is_dry(stream->way);
+}
+
 ssize_t rpc_tls_stream_read(struct rpc_tls_stream *stream, uint8_t *out, size_t size)
 {
     size_t got = 0;
+    unsigned idle_before = stream->idle;
     stream->has_more = false;
     stream->blocked = false;
     if (stream->failed) {
         return stream->fault[0] != '\0' ? -EPROTO : 0;
     }
-    while (got < size) {
-        ERR_clear_error();
-        int answer = SSL_read(stream->ssl, out + got, (int)(size - got));
+    for (int i = 0; i < PIECES_PER_READ && got < size && stream->idle - idle_before < IDLE_PER_READ;
+         i++) {
+        int answer = read_piece(stream, out + got, size - got);
         if (answer > 0) {
             got += (size_t)answer;
+            continue;
+        }
+        if (wants_piece(stream, answer)) {
             continue;
         }
         ssize_t result = judge(stream, answer, -EAGAIN);
@@ -141,18 +183,24 @@ ssize_t rpc_tls_stream_read(struct rpc_tls_stream *stream, uint8_t *out, size_t 
         return result == -EPIPE ? 0 : result;
     }
     stream->has_more = true;
-    return (ssize_t)got;
+    return got > 0 ? (ssize_t)got : -EAGAIN;
+}
+
+unsigned rpc_tls_stream_take_idle(struct rpc_tls_stream *stream)
+{
+    unsigned idle = stream->idle;
+    stream->idle = 0;
+    return idle;
 }
 
 /* The other end has closed: perhaps it said why before that, and nobody has read it yet. */
 static ssize_t read_last_words(struct rpc_tls_stream *stream, ssize_t error)
 {
-    char scratch[4096];
+    uint8_t scratch[4096];
     int answer;
     do {
-        ERR_clear_error();
-        answer = SSL_read(stream->ssl, scratch, (int)sizeof scratch);
-    } while (answer > 0);
+        answer = read_piece(stream, scratch, sizeof scratch);
+    } while (answer > 0 || wants_piece(stream, answer));
     if (SSL_get_error(stream->ssl, answer) == SSL_ERROR_SSL &&
         ERR_GET_REASON(ERR_peek_error()) != SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         rpc_tls_explain(stream->ssl, stream->fault, sizeof stream->fault);
@@ -170,7 +218,7 @@ ssize_t rpc_tls_stream_write(struct rpc_tls_stream *stream, const uint8_t *data,
     }
     while (sent < size) {
         ERR_clear_error();
-        (void)rpc_tls_socket_has_read(stream->way);
+        rpc_tls_socket_allow(stream->way, READS_PER_WRITE);
         int answer = SSL_write(stream->ssl, data + sent, (int)(size - sent));
         /* What has ended the handshake may have come with data behind it. */
         stream->has_more = stream->has_more || rpc_tls_socket_has_read(stream->way);

@@ -54,6 +54,9 @@ void rpc_tls_stream_free(struct rpc_tls_stream *stream);
 ssize_t rpc_tls_stream_read(struct rpc_tls_stream *stream, uint8_t *out, size_t size);
 ssize_t rpc_tls_stream_write(struct rpc_tls_stream *stream, const uint8_t *data, size_t size);
 
+/* Records without data that reads have come across since this was last asked: new keys, mostly. */
+unsigned rpc_tls_stream_take_idle(struct rpc_tls_stream *stream);
+
 /* Is it the socket that keeps it from writing? */
 bool rpc_tls_stream_is_blocked(const struct rpc_tls_stream *stream);
 

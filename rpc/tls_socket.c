@@ -10,6 +10,8 @@
 struct way {
     int fd;
     int error;
+    int allowed; /* reads */
+    bool dry;
     bool has_read;
 };
 
@@ -18,10 +20,15 @@ static int on_read(BIO *bio, char *out, int size)
     struct way *way = BIO_get_data(bio);
     ssize_t got;
     BIO_clear_retry_flags(bio);
+    if (way->allowed-- <= 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
     do {
         got = recv(way->fd, out, (size_t)size, MSG_DONTWAIT);
     } while (got < 0 && errno == EINTR);
     if (got < 0 && errno == EAGAIN) {
+        way->dry = true;
         BIO_set_retry_read(bio);
     } else {
         way->error = got < 0 ? errno : 0;
@@ -84,12 +91,24 @@ BIO *rpc_tls_socket_new(int fd)
     return bio;
 }
 
-bool rpc_tls_socket_has_read(BIO *bio)
+void rpc_tls_socket_allow(BIO *bio, int reads)
 {
     struct way *way = BIO_get_data(bio);
-    bool has_read = way->has_read;
+    way->allowed = reads;
+    way->dry = false;
     way->has_read = false;
-    return has_read;
+}
+
+bool rpc_tls_socket_has_read(BIO *bio)
+{
+    const struct way *way = BIO_get_data(bio);
+    return way->has_read;
+}
+
+bool rpc_tls_socket_is_dry(BIO *bio)
+{
+    const struct way *way = BIO_get_data(bio);
+    return way->dry;
 }
 
 int rpc_tls_socket_error(BIO *bio)

@@ -64,6 +64,16 @@ bool rpc_transport_has_more(const struct rpc_transport *transport)
     return transport->tls != NULL && rpc_tls_stream_has_more(transport->tls);
 }
 
+unsigned rpc_transport_take_idle(struct rpc_transport *transport)
+{
+    return transport->tls != NULL ? rpc_tls_stream_take_idle(transport->tls) : 0;
+}
+
+bool rpc_transport_has_failed(const struct rpc_transport *transport)
+{
+    return transport->tls != NULL && rpc_tls_stream_fault(transport->tls)[0] != '\0';
+}
+
 void rpc_transport_want(struct rpc_transport *transport, bool read, bool write)
 {
     if (transport->tls != NULL) {

@@ -46,6 +46,12 @@ ssize_t rpc_transport_write(struct rpc_transport *transport, const uint8_t *data
 /* Are there bytes to read that the socket will not tell of? */
 bool rpc_transport_has_more(const struct rpc_transport *transport);
 
+/* Records of TLS without data that reads came across since this was last asked. */
+unsigned rpc_transport_take_idle(struct rpc_transport *transport);
+
+/* Was it TLS that the two ends could not agree in? */
+bool rpc_transport_has_failed(const struct rpc_transport *transport);
+
 /* What on_event is to be called for. */
 void rpc_transport_want(struct rpc_transport *transport, bool read, bool write);
 

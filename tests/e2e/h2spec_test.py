@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""h2spec, a conformance suite for HTTP/2, against a running gord, over TCP and over its Unix socket.
+"""h2spec, a conformance suite for HTTP/2, against a running gord, over TCP, over its Unix socket and over TLS.
 
 It is a Go program of its own: $H2SPEC, or what PATH has, or what the Go of this machine can fetch from
 its module proxy and build; without it there is nothing to run here."""
@@ -81,10 +81,10 @@ H2SPEC, WHY_NOT = find_h2spec()
 class H2Spec(e2e.GordTest):
     options = ("--listen", "127.0.0.1:0")
 
-    def check(self, port):
+    def check(self, port, *options):
         result = subprocess.run(
             [H2SPEC, "-h", "127.0.0.1", "-p", str(port), "-P", "/gor.v1.Runtime/Version", "-o",
-             "20" if e2e.SANITIZE else "5"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+             "20" if e2e.SANITIZE else "5", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=280, check=False)
         out = result.stdout.decode(errors="replace")
         failed = set(re.findall(r"\u00d7 \d+: (.*)", out))
@@ -103,6 +103,18 @@ class H2Spec(e2e.GordTest):
         relay = Relay(self.gord.socket)
         self.check(relay.port)
         relay.close()
+
+    def test_tls(self):
+        gord = e2e.Gord()
+        self.addCleanup(gord.close)
+        pki = os.path.join(gord.folder, "pki")
+        subprocess.run([e2e.GORCTL, "tls", "init", pki], check=True, capture_output=True,
+                       timeout=e2e.PATIENCE)
+        gord.options = ("--listen=127.0.0.1:0", f"--tls-cert={pki}/server.crt",
+                        f"--tls-key={pki}/server.key")
+        gord.start()
+        self.check(int(gord.stderr().split("127.0.0.1 port ")[1].split(" ")[0]), "-t", "-k")
+        self.assertEqual(gord.stop(), 0, gord.stderr())
 
 
 if __name__ == "__main__":

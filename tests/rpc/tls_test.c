@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_test.c - TLS between our two ends, and with others that break its rules.
- */
+/* tls_test.c - TLS between our two ends, and with others that break its rules. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -171,8 +170,7 @@ TEST(tls_without_client_certificate_tells_nobody)
     end(&s);
 }
 
-/* Messages larger than any buffer on the way, and one after the other: nothing
- * may stay inside. */
+/* Messages larger than any buffer on the way, and one after the other: nothing may stay inside. */
 TEST(tls_streams_large_messages_to_the_end)
 {
     struct secure s;
@@ -312,12 +310,15 @@ TEST(tls_does_not_speak_in_the_clear)
     CHECK_EQ(send(fd, preface, sizeof preface - 1, 0), (ssize_t)sizeof preface - 1);
     CHECK_INT(read_to_end(&s, fd), <, 16); /* an alert at most */
     CHECK_EQ(s.fixture.begun, 0);
+    struct rpc_server_stats stats;
+    rpc_server_stats_get(s.fixture.server, &stats);
+    CHECK_EQ(stats.cut[RPC_CUT_TLS], 1);
     close(fd);
     end(&s);
 }
 
-/* A client of OpenSSL's own that has sent its first bytes, and the loop has not
- * run since: it can do what ours never does. */
+/* A client of OpenSSL's own that has sent its first bytes, and the loop has not run since: it can do what
+ * ours never does. */
 static SSL *raw_client(struct secure *s, int *out_fd)
 {
     static const char greeting[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0";
@@ -373,6 +374,75 @@ TEST(tls_data_behind_the_handshake_is_read_though_a_write_has_taken_it_in)
     CHECK_EQ(SSL_write(ssl, ping, sizeof ping - 1), sizeof ping - 1);
     /* The server writes before it looks what has come. */
     rpc_server_drain(s.fixture.server, 20 * SECOND, on_drained, &s);
+    CHECK(read_until(&s, ssl, fd, "are you?"));
+    SSL_free(ssl);
+    close(fd);
+    end(&s);
+}
+
+static void change_keys(SSL *ssl, int times)
+{
+    for (int i = 0; i < times; i++) {
+        CHECK_EQ(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        CHECK_EQ(SSL_do_handshake(ssl), 1);
+    }
+}
+
+TEST(tls_new_keys_without_end_are_cut_off)
+{
+    struct secure s;
+    struct outcome outcome = {0};
+    struct rpc_server_stats stats;
+    int fd;
+    begin(&s, "server");
+    SSL *ssl = raw_client(&s, &fd);
+    CHECK(read_until(&s, ssl, fd, "\4"));
+    change_keys(ssl, 1000);
+    CHECK(read_until(&s, ssl, fd, "too many TLS records without data"));
+    rpc_server_stats_get(s.fixture.server, &stats);
+    CHECK_EQ(stats.cut[RPC_CUT_RECORDS], 1);
+    connect_as(&s, "ca", "anna");
+    begin_get(s.fixture.client, NOW, 20 * SECOND, &outcome);
+    RUN_UNTIL(&s.fixture, outcome.done);
+    CHECK_EQ(outcome.status, WIRE_OK);
+    SSL_free(ssl);
+    close(fd);
+    end(&s);
+}
+
+TEST(tls_new_keys_now_and_then_are_fine)
+{
+    static const char ping[] = "\0\0\10\6\0\0\0\0\0are you?";
+    struct secure s;
+    struct rpc_server_stats stats;
+    int fd;
+    begin(&s, "server");
+    SSL *ssl = raw_client(&s, &fd);
+    change_keys(ssl, 200); /* more than one read takes */
+    CHECK_EQ(SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+    CHECK_EQ(SSL_do_handshake(ssl), 1);
+    CHECK_EQ(SSL_write(ssl, ping, sizeof ping - 1), sizeof ping - 1);
+    CHECK(read_until(&s, ssl, fd, "are you?"));
+    rpc_server_stats_get(s.fixture.server, &stats);
+    CHECK_EQ(stats.cut[RPC_CUT_RECORDS], 0);
+    CHECK_EQ(stats.cut[RPC_CUT_TLS], 0);
+    SSL_free(ssl);
+    close(fd);
+    end(&s);
+}
+
+/* A byte a record, more of them than one read takes: none is lost, none waits for another to come. */
+TEST(tls_small_records_all_come_through)
+{
+    static const char ping[] = "\0\0\10\6\0\0\0\0\0are you?";
+    struct secure s;
+    int fd;
+    begin(&s, "server");
+    SSL *ssl = raw_client(&s, &fd);
+    for (int i = 0; i < 1000; i++) { /* a frame of a kind that nobody knows */
+        CHECK_EQ(SSL_write(ssl, &"\0\3\337\372\0\0\0\0\0"[i < 9 ? i : 8], 1), 1);
+    }
+    CHECK_EQ(SSL_write(ssl, ping, sizeof ping - 1), sizeof ping - 1);
     CHECK(read_until(&s, ssl, fd, "are you?"));
     SSL_free(ssl);
     close(fd);
