@@ -76,6 +76,7 @@ class Contents(unittest.TestCase):
                     self.assertTrue(path.endswith(".gz"), path)
         self.assertIn("usr/share/man/man8/gord.8.gz", self.listed["gord"])
         self.assertIn("usr/share/man/man1/gorctl.1.gz", self.listed["gorctl"])
+        self.assertIn("usr/share/man/man1/gorctl-submit.1.gz", self.listed["gorctl"])
 
     def test_version_is_the_changelogs(self):
         with open(os.path.join(debs.SOURCE, "packaging/changelog"), encoding="utf-8") as file:
