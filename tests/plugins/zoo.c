@@ -91,23 +91,34 @@ static void stay(void *arg)
     gor_waitgroup_done(&crowd->all);
 }
 
+static int add_to(struct crowd *crowd, enum gor_at_ceiling at_ceiling)
+{
+    struct gor_go_opts opts = {.at_ceiling = at_ceiling};
+
+    gor_waitgroup_add(&crowd->all, 1);
+    int result = gor_go_with(&opts, stay, crowd);
+    if (result != 0) {
+        gor_waitgroup_done(&crowd->all);
+    }
+    return result;
+}
+
 /* Takes all places for goroutines, says so, and has them until it is told to end. What stacks grow to is seen
- * late: there is no place once none was found for a while. */
+ * late: there is no place once none was found for a while. And it goes beyond, for some of the others end. */
 static int run_crowd(struct gor_job *job)
 {
-    const struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_REFUSE};
     struct crowd crowd = {.job = job};
-    int refusals = 0;
 
-    while (refusals < 20 && gor_ctx_err(gor_job_ctx(job)) == 0) {
-        gor_waitgroup_add(&crowd.all, 1);
-        if (gor_go_with(&opts, stay, &crowd) == 0) {
+    for (int refusals = 0; refusals < 20 && gor_ctx_err(gor_job_ctx(job)) == 0;) {
+        if (add_to(&crowd, GOR_CEILING_REFUSE) == 0) {
             refusals = 0;
         } else {
-            gor_waitgroup_done(&crowd.all);
             gor_sleep(5 * GOR_MILLISECOND);
             refusals++;
         }
+    }
+    for (int i = 0; i < 200; i++) {
+        (void)add_to(&crowd, GOR_CEILING_EXEMPT);
     }
     PRINT(job, "full\n");
     gor_waitgroup_wait(&crowd.all);
