@@ -68,16 +68,6 @@ struct inside {
     struct gord_service *service;
 };
 
-static uint64_t waits_for(const struct gord_service *service, uint64_t id)
-{
-    const struct gord_subjob *subjob = service->subjobs;
-
-    while (subjob != NULL && subjob->parent_id != id) {
-        subjob = subjob->next;
-    }
-    return subjob != NULL ? subjob->id : gord_runner_waits_for(service->runner, id);
-}
-
 static bool has_started(const Gor__V1__Job *job)
 {
     return job->state != GOR__V1__JOB_STATE__CREATED && job->state != GOR__V1__JOB_STATE__RUNNABLE;
@@ -112,7 +102,7 @@ static int add_inside(void *arg, struct gord_job *job)
     gor__v1__upgrade_awaited__init(awaited);
     awaited->id = job->id;
     awaited->name = inside->views[at].spec->name;
-    awaited->waits_for = waits_for(inside->service, job->id);
+    awaited->waits_for = gord_view_waits_for(inside->service, job->id);
     awaited->what = inside->what[at];
     tell_what(inside->service, &inside->views[at].job, awaited->waits_for, awaited->what);
     inside->items[at] = awaited;

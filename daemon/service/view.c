@@ -10,6 +10,7 @@
 #include "daemon/base/assert.h"
 #include "daemon/job/group.h"
 #include "daemon/runner/gates.h"
+#include "daemon/runner/run.h"
 #include "daemon/service/corr.h"
 #include "daemon/service/redact.h"
 
@@ -110,6 +111,31 @@ static void text_line(const char *text, char *out, size_t bytes)
     snprintf(out, bytes, "%.*s", (int)(length < bytes ? length : bytes - 1), text);
 }
 
+uint64_t gord_view_waits_for(const struct gord_service *service, uint64_t id)
+{
+    const struct gord_subjob *subjob = service->subjobs;
+
+    while (subjob != NULL && subjob->parent_id != id) {
+        subjob = subjob->next;
+    }
+    return subjob != NULL ? subjob->id : gord_runner_waits_for(service->runner, id);
+}
+
+/* What its goroutine waits for is a channel, which tells nobody anything. */
+static bool is_for_a_job(const struct gord_service *service, const struct gord_job *job,
+                         char out[GORD_GATE_TEXT])
+{
+    const struct gord_run *run = gord_runner_run_of(job);
+    bool may = job->state == GOR__V1__JOB_STATE__WAITING && run != NULL && !run->paused &&
+               (job->kind == GORD_NATIVE || job->kind == GORD_LUA);
+    uint64_t below = may ? gord_view_waits_for(service, job->id) : 0;
+
+    if (below != 0) {
+        snprintf(out, GORD_GATE_TEXT, "for job %" PRIu64, below);
+    }
+    return below != 0;
+}
+
 /* Why a live job is as it is; in `out` or borrowed from the job. */
 static const char *reason_of(struct gord_service *service, const struct gord_job *job,
                              const Gor__V1__JobSpec *spec, char out[GORD_GATE_TEXT])
@@ -143,7 +169,7 @@ static const char *reason_of(struct gord_service *service, const struct gord_job
         snprintf(out, bytes, "waits for its array, job %" PRIu64, group->id);
         return out;
     }
-    return gord_job_reason(job);
+    return is_for_a_job(service, job, out) ? out : gord_job_reason(job);
 }
 
 static void fill_finished(const struct gord_event *last, Gor__V1__Job *out)

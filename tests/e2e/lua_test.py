@@ -111,6 +111,18 @@ class Life(LuaTest):
         self.client.jobs("Cancel", ids=[job_id])
         self.client.wait(job_id)
 
+    def test_the_job_that_it_waits_for_is_told(self):
+        job_id = self.lua("job.wait(job.submit{argv = {'sleep', '1000'}})")
+        self.client.wait_state(job_id, e2e.WAITING)
+        child = self.client.jobs("Tree", id=job_id).jobs[1].id
+        self.assertEqual(self.client.get(job_id).reason, f"for job {child}")
+        self.assertEqual(self.client.jobs("Why", id=job_id).text, f"for job {child}")
+        self.client.jobs("PauseJobs", ids=[job_id])
+        self.assertIn("paused by", self.client.get(job_id).reason)
+        self.client.jobs("ResumeJobs", ids=[job_id])
+        self.client.jobs("Cancel", ids=[job_id])
+        self.client.wait(job_id)
+
     def test_nothing_leads_out(self):
         job, out = self.run_lua("print(io, require, package, dofile, loadfile, os.execute, os.exit, "
                                 "os.getenv, os.remove, debug.sethook, string.dump)")
