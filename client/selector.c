@@ -11,9 +11,10 @@
 #include "client/options.h"
 #include "client/screen.h"
 #include "client/text.h"
+#include "client/whom.h"
 
 enum { KEY_STATE = 0x4000, KEY_OUTCOME, KEY_NAME, KEY_MINE, KEY_SINCE, KEY_UNTIL, KEY_EXIT_CODE };
-enum { KEY_ENDED_SINCE = KEY_EXIT_CODE + 1, KEY_ENDED_UNTIL };
+enum { KEY_ENDED_SINCE = KEY_EXIT_CODE + 1, KEY_ENDED_UNTIL, KEY_OWNER };
 
 static const struct argp_option options[] = {
     {"all", 'a', NULL, 0, "Every job that the command can be about", 1},
@@ -30,6 +31,7 @@ static const struct argp_option options[] = {
     {"exit-code", KEY_EXIT_CODE, "LIST", 0, "Only jobs that ended with one of these codes", 2},
     {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
     {"mine", KEY_MINE, NULL, 0, "Only jobs that your user handed in", 2},
+    {"owner", KEY_OWNER, "USER", 0, "Only jobs that this user handed in, by name or number", 2},
     {"since", KEY_SINCE, "TIME", 0, "Only jobs handed in at TIME or later (today, 2h, 2026-03-01)",
      2},
     {"until", KEY_UNTIL, "TIME", 0, "Only jobs handed in before TIME", 2},
@@ -195,6 +197,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_MINE:
         selector->mine = true;
         return 0;
+    case KEY_OWNER:
+        selector->owner_plus_1 = (uint64_t)gorctl_option_user(state, "--owner", arg) + 1;
+        return 0;
+    case ARGP_KEY_END:
+        if (selector->mine && selector->owner_plus_1 != 0) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0, "--mine and --owner: give one of them");
+        }
+        return 0;
     case ARGP_KEY_ARG:
         gorctl_ids_argument(state, &selector->ids, arg);
         return 0;
@@ -218,7 +228,7 @@ bool gorctl_selector_is_ids(const struct gorctl_selector *selector)
            selector->label_count == 0 && selector->state_count == 0 &&
            selector->outcome_count == 0 && selector->exit_code_count == 0 &&
            selector->since_ns == 0 && selector->until_ns == 0 && selector->ended_since_ns == 0 &&
-           selector->ended_until_ns == 0 && !selector->mine;
+           selector->ended_until_ns == 0 && !selector->mine && selector->owner_plus_1 == 0;
 }
 
 bool gorctl_selector_is_all(const struct gorctl_selector *selector)
@@ -311,6 +321,7 @@ Gor__V1__Selector *gorctl_selector_message(const struct gorctl_selector *selecto
     message->finished_from_ns = selector->ended_since_ns;
     message->finished_to_ns = selector->ended_until_ns;
     message->mine = selector->mine;
+    message->owner_plus_1 = selector->owner_plus_1;
     message->all = selector->all;
     return message;
 }

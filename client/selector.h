@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* selector.h - which jobs a command is about; the same words for every command.
  *
- * "3 5-9 -q build -l team=x --state running --name backup --mine --all": whatever is said must hold.
+ * "3 5-9 -q build -l team=x --state running --name backup --mine --all" and so on: whatever is
+ * said must hold.
  * Ownership   a zeroed selector is empty; it borrows from argv, gorctl_selector_fini() frees the rest.
  */
 #ifndef GOR_CLIENT_SELECTOR_H
@@ -38,6 +39,7 @@ struct gorctl_selector {
     size_t exit_code_count;
     int64_t since_ns, until_ns;
     int64_t ended_since_ns, ended_until_ns;
+    uint64_t owner_plus_1; /* 0: anybody's */
     bool mine, all;
 };
 

@@ -15,11 +15,12 @@
 bool gord_selector_says(const Gor__V1__Selector *selector)
 {
     return selector != NULL &&
-           (selector->all || selector->mine || selector->n_ids > 0 || selector->n_labels > 0 ||
-            selector->n_states > 0 || selector->n_outcomes > 0 || selector->n_exit_codes > 0 ||
-            selector->queue[0] != '\0' || selector->name_contains[0] != '\0' ||
-            selector->created_from_ns != 0 || selector->created_to_ns != 0 ||
-            selector->finished_from_ns != 0 || selector->finished_to_ns != 0);
+           (selector->all || selector->mine || selector->owner_plus_1 != 0 || selector->n_ids > 0 ||
+            selector->n_labels > 0 || selector->n_states > 0 || selector->n_outcomes > 0 ||
+            selector->n_exit_codes > 0 || selector->queue[0] != '\0' ||
+            selector->name_contains[0] != '\0' || selector->created_from_ns != 0 ||
+            selector->created_to_ns != 0 || selector->finished_from_ns != 0 ||
+            selector->finished_to_ns != 0);
 }
 
 /* ------------------------------------------------------------------ from the wire */
@@ -133,14 +134,20 @@ static int take_enums(struct gord_select *select, struct rpc_call *call)
 static int take_user(struct gord_select *select, struct rpc_call *call)
 {
     const struct rpc_peer *peer = rpc_call_peer(call);
+    uint64_t owner_plus_1 = select->selector->owner_plus_1;
 
+    if (owner_plus_1 > UINT32_MAX || (owner_plus_1 != 0 && select->selector->mine)) {
+        gord_fail(call, WIRE_INVALID_ARGUMENT, "selector.owner_plus_1: %s",
+                  select->selector->mine ? "excludes mine" : "there is no user of that number");
+        return -EINVAL;
+    }
     if (select->selector->mine && !peer->local) {
         gord_fail(call, WIRE_INVALID_ARGUMENT,
                   "selector.mine: over TCP nobody knows who you are; use the Unix socket");
         return -EINVAL;
     }
-    select->filter.of_uid = select->selector->mine;
-    select->filter.uid = peer->uid;
+    select->filter.of_uid = select->selector->mine || owner_plus_1 != 0;
+    select->filter.uid = owner_plus_1 != 0 ? (uint32_t)(owner_plus_1 - 1) : peer->uid;
     return 0;
 }
 

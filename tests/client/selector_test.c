@@ -33,12 +33,23 @@ TEST(selector_message_tells_a_label_from_a_label_with_a_value)
     gorctl_selector_fini(&selector);
 }
 
+TEST(selector_message_tells_whose)
+{
+    struct gorctl_selector selector = {.owner_plus_1 = 1}; /* root */
+    Gor__V1__Selector *message = gorctl_selector_message(&selector);
+    CHECK_EQ(message->owner_plus_1, 1);
+    CHECK(!message->mine);
+    gor__v1__selector__free_unpacked(message, NULL);
+    gorctl_selector_fini(&selector);
+}
+
 TEST(selector_is_empty_until_anything_is_said)
 {
     const struct gorctl_selector said[] = {
-        {.queue = "q"},     {.name = "n"},         {.mine = true},        {.all = true},
-        {.since_ns = 1},    {.until_ns = 1},       {.state_count = 1},    {.outcome_count = 1},
-        {.label_count = 1}, {.ended_since_ns = 1}, {.ended_until_ns = 1}, {.exit_code_count = 1},
+        {.queue = "q"},      {.name = "n"},         {.mine = true},        {.all = true},
+        {.since_ns = 1},     {.until_ns = 1},       {.state_count = 1},    {.outcome_count = 1},
+        {.label_count = 1},  {.ended_since_ns = 1}, {.ended_until_ns = 1}, {.exit_code_count = 1},
+        {.owner_plus_1 = 1},
     };
     for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
         CHECK(!gorctl_selector_is_empty(&said[i]) && !gorctl_selector_is_ids(&said[i]));

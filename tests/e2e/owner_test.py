@@ -96,6 +96,31 @@ class Owners(e2e.GordTest):
 class Running(Owners):
     limits = f"max-owner-running = 2\nowner-limits = {ME} running=4\n"
 
+    def test_jobs_are_selected_by_whose_they_are(self):
+        theirs = [self.sleep(self.other, name="whose") for _ in range(2)]
+        mine = self.sleep(self.client, name="whose")
+
+        def ids(*args):
+            text = self.ctl("ls", "--no-header", "-o", "id", "--name", "whose", *args).text
+            return sorted(map(int, text.split()))
+        self.assertEqual(ids("--owner", str(OTHER)), theirs)
+        self.assertEqual((ids("--owner", ME), ids("--mine")), ([mine], [mine]))
+        self.assertEqual(ids("--owner", "4294967294"), [])
+        self.assertEqual(self.ctl("count", "--owner", str(OTHER), "--name", "whose",
+                                  "--json").json["total"], 2)
+        done = self.ctl("ls", "--owner", "nobody such", code=ctl.USAGE)
+        self.assertIn(b"'nobody such' is no user of this machine", done.err)
+        self.ctl("ls", "--mine", "--owner", ME, code=ctl.USAGE)
+        for fields in ({"owner_plus_1": 1 << 32}, {"owner_plus_1": 1, "mine": True}):
+            selector = self.client.message("Selector", **fields)
+            with self.assertRaises(e2e.grpc.RpcError) as caught:
+                self.client.jobs("Select", selector=selector)
+            self.assertEqual(caught.exception.code(), e2e.grpc.StatusCode.INVALID_ARGUMENT)
+        self.ctl("cancel", "--owner", str(OTHER))
+        self.client.wait(*theirs)
+        self.assertNotEqual(self.client.get(mine).state, e2e.TERMINATED)
+        self.cancel(self.client, mine)
+
     def test_who_is_at_his_limit_waits_and_nobody_else(self):
         theirs = [self.sleep(self.other) for _ in range(4)]
         mine = [self.sleep(self.client) for _ in range(5)]
