@@ -12,6 +12,14 @@ enum {
     BATCHES_PER_FLUSH = 8, /* then the other connections get their turn */
     READS_PER_EVENT = 4,
     READS_AT_END = 64, /* more than a socket holds */
+    /* A few bytes of gzip can be megabytes to look through, while nobody else is served. Whose reads bring
+     * such messages, or who is new, is read from in small pieces; and beyond so much in a turn the former
+     * wait for another. */
+    SMALL_READ = 4096,
+    HEAVY_BYTES = 256 * 1024,
+    TRUSTED_READS = 16,
+    TURN_BYTES = 4 << 20,
+    PASSED_OVER_MAX = 32,
 };
 
 static bool has_unsent(const struct rpc_connection *connection)
@@ -82,11 +90,44 @@ static void on_session_error(struct rpc_connection *connection, int error)
     rpc_connection_end(connection, error == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO);
 }
 
+void rpc_connection_unfolded(struct rpc_connection *connection, size_t bytes)
+{
+    connection->unfolded += bytes;
+    connection->hub->unfolded += bytes;
+}
+
+static bool is_heavy(const struct rpc_connection *connection)
+{
+    return connection->unfolded >= HEAVY_BYTES;
+}
+
+static void weigh(struct rpc_connection *connection)
+{
+    if (is_heavy(connection)) {
+        connection->light_reads = 0;
+    } else if (connection->light_reads < TRUSTED_READS) {
+        connection->light_reads++;
+    }
+}
+
+/* True: it must wait for another turn, and then is asked again. */
+static bool is_passed_over(struct rpc_connection *connection)
+{
+    if (!is_heavy(connection) || connection->hub->unfolded < TURN_BYTES ||
+        connection->passed_over == PASSED_OVER_MAX) {
+        connection->passed_over = 0;
+        return false;
+    }
+    connection->passed_over++;
+    return true;
+}
+
 /* False: no more for now. */
 static bool read_once(struct rpc_connection *connection)
 {
     uint8_t *in = connection->hub->in;
-    ssize_t got = rpc_transport_read(&connection->transport, in, RPC_IN_BYTES);
+    size_t room = connection->light_reads < TRUSTED_READS ? SMALL_READ : RPC_IN_BYTES;
+    ssize_t got = rpc_transport_read(&connection->transport, in, room);
     unsigned idle = rpc_transport_take_idle(&connection->transport);
     if (idle > 0 && connection->events->on_idle != NULL) {
         connection->events->on_idle(connection, idle);
@@ -102,16 +143,21 @@ static bool read_once(struct rpc_connection *connection)
     if (connection->events->on_read != NULL) {
         connection->events->on_read(connection, in, (size_t)got);
     }
+    connection->unfolded = 0;
     ssize_t taken = nghttp2_session_mem_recv(connection->session, in, (size_t)got);
     if (taken < 0) {
         on_session_error(connection, (int)taken);
         return false;
     }
-    return got == RPC_IN_BYTES && !connection->closing;
+    weigh(connection);
+    return (size_t)got == room && !is_heavy(connection) && !connection->closing;
 }
 
 static void read_some(struct rpc_connection *connection)
 {
+    if (is_passed_over(connection)) {
+        return;
+    }
     for (int i = 0; i < READS_PER_EVENT && !connection->peer_closed; i++) {
         if (!read_once(connection)) {
             break;

@@ -51,12 +51,15 @@ struct rpc_connection {
     size_t unsent_at;
     size_t unsent_size;
     uint64_t sent_bytes;
-    bool peer_closed; /* it will send nothing more */
-    bool peer_leaves; /* it has said GOAWAY: the last to close is it, see connection.c */
-    bool half_ended;  /* we have said that we send nothing more */
-    bool closing;     /* to be torn down by the next flush */
-    bool closed;      /* torn down; waits for on_closed */
-    bool lingers;     /* when we end it the peer is given time to read why, see linger.h */
+    size_t unfolded;      /* by what the last read brought, see rpc_connection_unfolded() */
+    unsigned light_reads; /* one after the other that unfolded little */
+    unsigned passed_over; /* turns in a row */
+    bool peer_closed;     /* it will send nothing more */
+    bool peer_leaves;     /* it has said GOAWAY: the last to close is it, see connection.c */
+    bool half_ended;      /* we have said that we send nothing more */
+    bool closing;         /* to be torn down by the next flush */
+    bool closed;          /* torn down; waits for on_closed */
+    bool lingers;         /* when we end it the peer is given time to read why, see linger.h */
     int error;
     struct rpc_timer linger_timer;
     size_t linger_left; /* bytes that are still read */
@@ -67,6 +70,10 @@ struct rpc_connection {
 int rpc_connection_open(struct rpc_connection *connection, struct rpc_hub *hub, int fd,
                         struct rpc_tls_stream *tls, nghttp2_session *session,
                         const struct rpc_connection_events *events);
+
+/* What was read has come to so many bytes out of gzip, which were looked through: who does much of that has
+ * others served in between. */
+void rpc_connection_unfolded(struct rpc_connection *connection, size_t bytes);
 
 /* There may be something to send: flush before the loop waits. */
 void rpc_connection_mark(struct rpc_connection *connection);

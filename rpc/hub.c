@@ -44,6 +44,7 @@ static void flush_marked(struct rpc_hub *hub)
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct rpc_hub *hub = prepare->data;
+    hub->unfolded = 0;
     if (!rpc_list_is_empty(&hub->marked)) {
         flush_marked(hub);
     }

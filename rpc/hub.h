@@ -36,8 +36,9 @@ struct rpc_hub {
     struct rpc_link marked;    /* of struct rpc_connection */
     struct rpc_link lingering; /* the same, the oldest first; see linger.h */
     unsigned lingerers;
-    uint8_t *in;  /* owned; scratch of the read being handled */
-    uint8_t *out; /* owned; scratch of the flush being made */
+    size_t unfolded; /* bytes out of gzip in this turn, see rpc_connection_unfolded() */
+    uint8_t *in;     /* owned; scratch of the read being handled */
+    uint8_t *out;    /* owned; scratch of the flush being made */
     int open_handles;
     void (*on_closed)(struct rpc_hub *hub);
     void (*before_flush)(void *arg); /* of every turn that has something to flush; may be NULL */

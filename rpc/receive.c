@@ -84,7 +84,9 @@ static enum wire_status decode(const struct rpc_call *call, const struct wire_me
     if (!bytes->compressed) {
         return wire_decode(type, bytes->data, bytes->size, out_message, out_why);
     }
-    switch (wire_gunzip(bytes->data, bytes->size, call->reader.max_bytes, &plain, &size)) {
+    int error = wire_gunzip(bytes->data, bytes->size, call->reader.max_bytes, &plain, &size);
+    rpc_connection_unfolded(&call->session->connection, error == 0 ? size : call->reader.max_bytes);
+    switch (error) {
     case 0:
         break;
     case -EMSGSIZE:

@@ -3,6 +3,7 @@
 with its counter; the daemon's memory stays bounded, and whoever behaves is served meanwhile.
 """
 
+import gzip
 import os
 
 import gor_e2e as e2e
@@ -13,6 +14,13 @@ from http2 import frame, headers, message, settings, window
 
 NO_WORK = "too many frames without work"
 COMPRESSION_ERROR, STREAM_CLOSED = 9, 5
+
+
+def varint(number):
+    out = b""
+    while number > 127:
+        out, number = out + bytes([number & 127 | 128]), number >> 7
+    return out + bytes([number])
 
 
 def streams(count, first=1):
@@ -229,6 +237,28 @@ class Excesses(hostile.HostileTest):
         self.judge("60 half requests", (), growth=160 * MIB)
         for peer in peers:
             peer.close()
+
+    def test_requests_that_unfold_let_others_have_their_turn(self):
+        """A thousandth of what is to be looked through has to be sent."""
+        size = 4 * MIB - 64
+        bomb = message(gzip.compress(b"\xfa\x07" + varint(size) + bytes(size)), compressed=True)
+        block = http2.call_headers("/gor.v1.Jobs/Submit", (b"grpc-encoding", b"gzip"))
+        count = 20 if e2e.SANITIZE else 100
+        peers = [http2.Peer(self.gord.socket) for _ in range(6)]
+        self.watch()
+        for stream in streams(count):
+            for peer in peers:
+                peer.send(headers(stream, block) + frame(http2.DATA, 1, stream, bomb))
+        for peer in peers:
+            answers = 0
+            for kind, flags, _, _ in peer.frames():
+                answers += kind == http2.HEADERS and flags & http2.END_STREAM
+                if answers == count:
+                    break
+            self.assertEqual(answers, count)
+            peer.close()
+        self.judge(f"{6 * count} requests of 4 KB that unfold to 4 MiB, on 6 connections", (),
+                   growth=64 * MIB)
 
     def test_windows_of_zero_hold_little(self):
         self.watch()

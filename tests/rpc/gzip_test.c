@@ -46,6 +46,57 @@ TEST(compressed_requests_are_judged_by_what_they_hold)
     fixture_fini(&fixture);
 }
 
+enum { BOMBS = 60, BOMBERS = 4 };
+
+/* Messages of few bytes that are nearly 4 MiB each: a field that nobody knows. */
+static uint8_t *make_bombs(size_t *out_size)
+{
+    static uint8_t zeros[(4 << 20) - 64] = {0xfa, 0x07, 0xba, 0xff, 0xff, 0x01}; /* field 127 */
+    uint8_t *packed;
+    size_t size;
+    CHECK_EQ(wire_gzip(zeros, sizeof zeros, &packed, &size), 0);
+    *out_size = BOMBS * (WIRE_PREFIX_BYTES + size);
+    uint8_t *bytes = malloc(*out_size);
+    CHECK(bytes != NULL);
+    for (int i = 0; i < BOMBS; i++) {
+        uint8_t *at = bytes + (size_t)i * (WIRE_PREFIX_BYTES + size);
+        wire_prefix_write(at, (uint32_t)size);
+        at[0] = 1;
+        memcpy(at + WIRE_PREFIX_BYTES, packed, size);
+    }
+    free(packed);
+    return bytes;
+}
+
+/* Each is a few kilobytes to read and megabytes to look through: others have their turns in between. */
+TEST(messages_that_unfold_do_not_come_all_in_one_turn)
+{
+    static const struct raw_field stream_headers[] = {
+        RAW_GOOD_HEADERS("/gor.v1.Jobs/SubmitStream"), {"grpc-encoding", "gzip"}, {NULL, NULL}};
+    static struct raw raws[BOMBERS];
+    struct fixture fixture;
+    struct raw_body bodies[BOMBERS];
+    size_t size;
+    int seen = 0;
+    uint8_t *bombs = make_bombs(&size);
+    fixture_init_server(&fixture, NULL);
+    for (int i = 0; i < BOMBERS; i++) {
+        raw_connect_h2(&raws[i], &fixture);
+        bodies[i] = (struct raw_body){bombs, size, 0, 0};
+        (void)raw_request(&raws[i], stream_headers, &bodies[i]);
+    }
+    while (fixture.streamed < BOMBERS * BOMBS) {
+        (void)uv_run(&fixture.loop, UV_RUN_ONCE);
+        CHECK_INT(fixture.streamed - seen, <=, 2 * BOMBERS);
+        seen = fixture.streamed;
+    }
+    for (int i = 0; i < BOMBERS; i++) {
+        raw_close(&raws[i]);
+    }
+    free(bombs);
+    fixture_fini(&fixture);
+}
+
 TEST(stream_passes_compressed)
 {
     struct fixture fixture;
