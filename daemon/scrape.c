@@ -46,6 +46,7 @@ struct gord_scrape {
     struct gord_inbox inbox; /* to the loop */
     struct gord_inbox_item question;
     struct MHD_Daemon *http;
+    bool local; /* only this machine reaches it */
 
     /* Between its thread and the loop. */
     pthread_mutex_t lock;
@@ -201,6 +202,28 @@ static enum MHD_Result reply_metrics(struct gord_scrape *scrape, struct MHD_Conn
     }
 }
 
+/* Does the request mean us? A page that a browser on this machine shows may have the name of its own site
+ * lead here, and read what we answer as if it were of that site. Such a name has a dot in it; ours have none,
+ * or are addresses. */
+static bool is_meant(const struct gord_scrape *scrape, struct MHD_Connection *connection)
+{
+    const char *host =
+        MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+    char name[256];
+    struct in_addr scratch;
+
+    if (!scrape->local || host == NULL || host[0] == '[') {
+        return true;
+    }
+    size_t length = strcspn(host, ":");
+    if (length >= sizeof(name)) {
+        return false;
+    }
+    memcpy(name, host, length);
+    name[length] = '\0';
+    return strchr(name, '.') == NULL || inet_pton(AF_INET, name, &scratch) == 1;
+}
+
 /* Called first with the head of a request; we want no more of it. So many parameters are libmicrohttpd's
  * idea. NOLINTNEXTLINE(readability-function-size) */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *path,
@@ -214,6 +237,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
         return complain(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
                         "metrics are only to be read: GET /metrics\n");
+    }
+    if (!is_meant(arg, connection)) {
+        return complain(connection, MHD_HTTP_MISDIRECTED_REQUEST,
+                        "these metrics are for this machine: ask for them by its address or as "
+                        "localhost, not by a name of the internet\n");
     }
     if (strcmp(path, "/metrics") != 0) {
         return complain(connection, MHD_HTTP_NOT_FOUND, "gord's metrics are at /metrics\n");
@@ -345,11 +373,6 @@ static uint16_t port_of(int fd)
     return ntohs(address.sin6_port);
 }
 
-static bool is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
-}
-
 static void announce(const struct gord_config *config, uint16_t port)
 {
     const char *host = config->metrics_host;
@@ -357,7 +380,7 @@ static void announce(const struct gord_config *config, uint16_t port)
 
     gord_log(GORD_LOG_NOTICE, 0, "metrics at http://%s%s%s:%u/metrics", six ? "[" : "", host,
              six ? "]" : "", port);
-    if (!is_loopback(host)) {
+    if (!gord_config_is_loopback(host)) {
         gord_log(
             GORD_LOG_WARNING, 0,
             "whoever reaches %s may read the metrics; give --metrics-listen a loopback address "
@@ -421,6 +444,9 @@ int gord_scrape_start(const struct gord_config *config, uv_loop_t *loop,
     }
     uint16_t port = port_of(fd);
     struct gord_scrape *scrape = make(loop, service);
+    if (scrape != NULL) {
+        scrape->local = gord_config_is_loopback(config->metrics_host);
+    }
     int result = scrape != NULL ? begin_to_answer(scrape, fd) : -ENOMEM;
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "cannot serve metrics: %s", strerror(-result));

@@ -162,6 +162,16 @@ class Http(MetricsTest):
                 caught.exception.close()
         self.assertIn(b" 200 ", self.raw(b"GET /metrics HTTP/1.0\r\n\r\n").split(b"\r\n")[0])
 
+    def test_names_of_the_internet_do_not_lead_here(self):
+        """As those would that a page in a browser has lead to this machine."""
+        for host, status in ((b"evil.example", b"421"), (b"evil.example:80", b"421"),
+                             (b"127.0.0.1.example", b"421"), (300 * b"a", b"421"),
+                             (b"127.0.0.1", b"200"), (b"127.0.0.1:9091", b"200"), (b"[::1]", b"200"),
+                             (b"localhost:9091", b"200"), (b"build1", b"200"), (b"", b"200")):
+            with self.subTest(host):
+                answer = self.raw(b"GET /metrics HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+                self.assertEqual(answer.split()[1], status)
+
     def test_garbage_costs_only_its_own_connection(self):
         for junk in (b"\0" * 1000, os.urandom(5000), b"GET /metrics", b"\r\n" * 10, b"",
                      b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET /" + b"a" * 100_000,
