@@ -15,7 +15,9 @@
 #include "rpc/address.h"
 #include "rpc/internal.h"
 
-enum { BACKLOG = 511, ACCEPTS_PER_EVENT = 64 };
+/* As long a queue as the kernel gives: on a Unix socket a stock client, which does not wait in connect(), is
+ * refused when it is full. */
+enum { BACKLOG = SOMAXCONN, ACCEPTS_PER_EVENT = 64 };
 
 /* Out of descriptors a waiting client would make the listener readable for ever: give up the spare
  * one, accept, close, and take it back. */

@@ -3,6 +3,8 @@
 told why, and others have what is theirs.
 """
 
+import os
+import signal
 import socket
 
 import gor_e2e as e2e
@@ -64,6 +66,26 @@ class Crowds(hostile.OneByOne):
     def test_those_who_are_idle_make_room(self):
         self.one_by_one(((f"{MANY:,} connections that only greet", True),
                          (f"{MANY:,} connections that say nothing", False)))
+
+
+class Burst(hostile.HostileTest):
+    def test_who_does_not_wait_in_connect_is_let_in_after_a_moment(self):
+        """As grpc's clients: on a Unix socket, connect() fails at once for them when the queue is full."""
+        many = 700
+        with open("/proc/sys/net/core/somaxconn", encoding="ascii") as file:
+            if int(file.read()) < many:
+                self.skipTest("this kernel's queues are shorter")
+        hostile.many_descriptors(self, many)
+        os.kill(self.gord.process.pid, signal.SIGSTOP)  # it is busy for a moment
+        peers = []
+        try:
+            for _ in range(many):
+                peers.append(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK))
+                peers[-1].connect(self.gord.socket)
+        finally:
+            os.kill(self.gord.process.pid, signal.SIGCONT)
+            self.addCleanup(lambda: [one.close() for one in peers])
+        self.client.runtime("Version")
 
 
 class Held(hostile.OneByOne):
