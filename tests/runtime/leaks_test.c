@@ -458,6 +458,50 @@ TEST(leaks_are_found_without_ptrace_where_no_other_thread_is)
     check_says(&end, "ptrace");
 }
 
+/* ---- deadlocks beside a thread of the host's that nothing leads to. No runtime was here before, whose
+ * threads have left words on stacks that others have then. */
+
+static void *wait_for_signals(void *unused)
+{
+    (void)unused;
+    for (;;) {
+        (void)pause();
+    }
+    return NULL;
+}
+
+static int lock_twice(void *arg)
+{
+    struct gor_mutex *mutex = calloc(1, sizeof *mutex);
+    (void)arg;
+    CHECK(mutex != NULL);
+    CHECK_EQ(gor_go(ask_three, NULL), 0);
+    gor_mutex_lock(mutex);
+    gor_mutex_lock(mutex);
+    return 0;
+}
+
+static void deadlocks_beside_a_thread(void)
+{
+    pthread_t thread;
+    (void)alarm(90); /* unreported, it would last for ever */
+    CHECK_EQ(pthread_create(&thread, NULL, wait_for_signals, NULL), 0);
+    (void)gor_run(NULL, lock_twice, NULL);
+}
+
+TEST(deadlock_is_reported_beside_a_thread_that_leads_nowhere)
+{
+    struct end end;
+    if (CHANNELS_ARE_REACHED || !can_look()) {
+        return;
+    }
+    run_child(deadlocks_beside_a_thread, &end);
+    check_exit(&end, 2);
+    check_says(&end, "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine ");
+    check_says(&end, "[sync.Mutex.Lock, \"main\"]");
+    check_says(&end, "[chan send]");
+}
+
 /* ---- deadlocks */
 
 static void note(void *arg, const char *message)
