@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/env.h"
+
 /* Newer than Debian 12's headers: include/uapi/asm-generic/mman-common.h and pidfd.h of Linux. */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
@@ -46,6 +48,34 @@ bool gor__memory_is_forced(const char *way)
         forced = forced != NULL ? forced + 1 : NULL;
     }
     return false;
+}
+
+/* What $GOR_MEMORY may force, in words with commas between. */
+static bool is_way(const char *word, size_t length)
+{
+    static const char *const ways[] = {"mprotect", "single", "no-populate", "no-evict", "64k"};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (strlen(ways[i]) == length && strncmp(ways[i], word, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void refuse_other_ways(void)
+{
+    const char *forced = gor__env("GOR_MEMORY");
+    const char *word = forced;
+    while (word != NULL) {
+        size_t length = strcspn(word, ",");
+        if (!is_way(word, length)) {
+            gor__env_refuse("GOR_MEMORY", forced,
+                            "mprotect, single, no-populate, no-evict, 64k, or several of them "
+                            "with commas between");
+            return;
+        }
+        word = word[length] == ',' ? word + length + 1 : NULL;
+    }
 }
 
 static int advise_one_by_one(const struct iovec *ranges, size_t count, int advice)
@@ -111,6 +141,7 @@ static bool can_populate(const struct iovec *page)
 
 void gor__memory_probe(void)
 {
+    refuse_other_ways();
     if (kernel.page != 0) {
         return;
     }

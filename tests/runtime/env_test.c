@@ -57,6 +57,9 @@ TEST(env_that_is_not_understood_is_told_and_ignored)
     check_refused("GOR_HIBERNATE", "bogus", "on, off, always or a number of milliseconds");
     check_refused("GOR_HIBERNATE", "10s", "on, off, always or a number of milliseconds");
     check_refused("GOR_DEADLOCK", "of", "on or off");
+    check_refused("GOR_MEMORY", "single,mprotekt",
+                  "mprotect, single, no-populate, no-evict, 64k, or several of them with commas "
+                  "between");
 }
 
 TEST(env_of_virtual_time_counts_with_a_seed)
@@ -137,6 +140,8 @@ TEST(env_that_is_understood_is_silent)
     check_silent("GOR_SEED", "0x1f");
     check_silent("GOR_SEED", "0");
     check_silent("GOR_LEAKS", "");
+    check_silent("GOR_MEMORY", "no-populate,single");
+    check_silent("GOR_MEMORY", "64k,no-evict,mprotect");
     check_silent("GOR_LEAKS", "exit");
     check_silent("GOR_LEAKS", "1");
     check_silent("GOR_HIBERNATE", "off");
