@@ -1,35 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* machine_list_test.c - while the world stands the list of threads stays as it is, though more are wanted
  * and the system refuses them: whoever has it stand goes through the list without a lock. */
-#include <dlfcn.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include "runtime/sched/sched.h"
 #include "runtime/sched/world.h"
 #include "tests/runtime/help.h"
+#include "tests/runtime/maker.h"
 
 static _Atomic bool refuses;
 static _Atomic long refused;
 
-static bool is_the_maker(void)
+bool maker_is_refused(void)
 {
-    char name[16] = "";
-    return pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
-           strcmp(name, "gor-maker") == 0;
-}
-
-/* In place of the C library's, for the runtime too. */
-int pthread_create(pthread_t *restrict out_thread, const pthread_attr_t *restrict attr,
-                   void *(*body)(void *), void *restrict arg)
-{
-    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
-    if (atomic_load(&refuses) && is_the_maker()) {
-        atomic_fetch_add(&refused, 1);
-        return EAGAIN;
-    }
-    *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
-    return real(out_thread, attr, body, arg);
+    bool refuse = atomic_load(&refuses);
+    atomic_fetch_add(&refused, refuse ? 1 : 0);
+    return refuse;
 }
 
 static void *want_threads(void *unused)

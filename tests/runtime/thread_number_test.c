@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* thread_number_test.c - a thread of the runtime's has ended, and the kernel has given its number to one of
  * the host's before the runtime looked: it is not taken for the one that has ended. */
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,6 +9,7 @@
 
 #include "runtime/sched/sched.h"
 #include "tests/runtime/help.h"
+#include "tests/runtime/maker.h"
 
 static _Atomic bool holds; /* the maker, at the next thread that it makes */
 static _Atomic bool held;
@@ -17,27 +17,16 @@ static _Atomic int ending; /* the number of the first thread that ends */
 static _Atomic bool may_end;
 static pthread_key_t key;
 
-static bool is_the_maker(void)
+bool maker_is_refused(void)
 {
-    char name[16] = "";
-    return pthread_getname_np(pthread_self(), name, sizeof name) == 0 &&
-           strcmp(name, "gor-maker") == 0;
-}
-
-/* In place of the C library's, for the runtime too. */
-int pthread_create(pthread_t *restrict out_thread, const pthread_attr_t *restrict attr,
-                   void *(*body)(void *), void *restrict arg)
-{
-    int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) = NULL;
-    if (atomic_load(&holds) && is_the_maker()) {
-        atomic_store(&held, true);
-        while (atomic_load(&holds)) {
-            usleep(100);
-        }
-        return EAGAIN;
+    if (!atomic_load(&holds)) {
+        return false;
     }
-    *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
-    return real(out_thread, attr, body, arg);
+    atomic_store(&held, true);
+    while (atomic_load(&holds)) {
+        usleep(100);
+    }
+    return true;
 }
 
 static int own_number(void)
