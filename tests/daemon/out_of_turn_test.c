@@ -4,20 +4,6 @@
 
 #include "tests/daemon/turns.h"
 
-/* One that was taken runs and ends. */
-static void run_taken(struct gord_job_table *table, uint64_t id)
-{
-    struct gord_job *job = gord_job_find(table, id);
-    if (!gord_job_has_spec(job)) {
-        struct gord_spec *spec = native_spec("", 0);
-        CHECK_EQ(gord_job_give_spec(table, id, spec, 1000, 0), 0);
-        gord_spec_unref(spec);
-    }
-    apply(table, gord_event_started(id, 0, 0, 0));
-    apply(table, gord_event_finished(id, GOR__V1__OUTCOME__SUCCEEDED, 0, 0, NULL));
-    commit_all(table);
-}
-
 static bool take(struct gord_job_table *table, uint64_t id)
 {
     bool taken = gord_job_take_this(table, gord_job_find(table, id));

@@ -49,15 +49,10 @@ static inline struct gord_job_table *one_slot(void)
     return table;
 }
 
-/* The next job runs and ends. Its id. */
-static inline uint64_t run_one(struct gord_job_table *table)
+/* A job that was taken runs and ends. Its id. */
+static inline uint64_t run_taken(struct gord_job_table *table, uint64_t id)
 {
-    struct gord_job *job = gord_job_take_of(table, (1U << GORD_KIND_COUNT) - 1);
-    if (job == NULL) {
-        return 0;
-    }
-    uint64_t id = job->id;
-    if (!gord_job_has_spec(job)) {
+    if (!gord_job_has_spec(gord_job_find(table, id))) {
         struct gord_spec *spec = native_spec("", 0);
         CHECK_EQ(gord_job_give_spec(table, id, spec, 1000, 0), 0);
         gord_spec_unref(spec);
@@ -66,6 +61,13 @@ static inline uint64_t run_one(struct gord_job_table *table)
     apply(table, gord_event_finished(id, GOR__V1__OUTCOME__SUCCEEDED, 0, 0, NULL));
     gord_job_committed(table, gord_job_next_seq(table) - 1);
     return id;
+}
+
+/* The next job does. Its id; 0: there is none. */
+static inline uint64_t run_one(struct gord_job_table *table)
+{
+    struct gord_job *job = gord_job_take_of(table, (1U << GORD_KIND_COUNT) - 1);
+    return job != NULL ? run_taken(table, job->id) : 0;
 }
 
 #endif
