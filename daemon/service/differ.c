@@ -6,31 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/field.h"
+
 enum { DEPTH_MAX = 3, NAME_BYTES = 160 };
 
 static size_t size_of_value(const ProtobufCFieldDescriptor *field)
 {
-    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-        return sizeof(void *);
-    }
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_BOOL:
-        return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return sizeof(uint64_t);
-    default:
-        return sizeof(uint32_t);
-    }
+    return field->label == PROTOBUF_C_LABEL_REPEATED ? sizeof(void *)
+                                                     : wire_field_bytes(field->type);
 }
 
 static size_t size_of_quantifier(const ProtobufCFieldDescriptor *field)
