@@ -164,6 +164,16 @@ static void print_outcomes(const struct gorctl_candidates *at)
     print_dashed(at, GORCTL_OUTCOME_BAD);
 }
 
+static void print_kinds(const struct gorctl_candidates *at)
+{
+    for (int kind = 1; kind <= GOR__V1__SELECTOR__KIND__ARRAY; kind++) {
+        const char *word = gorctl_kind_word((Gor__V1__Selector__Kind)kind);
+        if (word != NULL) {
+            gorctl_candidate(at, word, NULL);
+        }
+    }
+}
+
 static void print_columns(const struct gorctl_candidates *at)
 {
     const char *shows;
@@ -313,7 +323,11 @@ static const struct row rows[] = {
     KIND("ID", "goroutine", NULL, GORCTL_CANDIDATES_FREE),
     KIND("ID", "from-id", NULL, GORCTL_CANDIDATES_FREE),
     KIND("ID", "before", NULL, GORCTL_CANDIDATES_FREE),
-    WORDS("ID", "parent", NULL, gorctl_live_jobs),
+    WORDS("ID", "parent", "submit", gorctl_live_jobs),
+    WORDS("ID", "parent", "run", gorctl_live_jobs),
+    WORDS("ID", "parent", "lua", gorctl_live_jobs),
+    WORDS("ID", "parent", "cron", gorctl_live_jobs),
+    WORDS("ID", "parent", NULL, gorctl_live_all_jobs), /* of a selector: one that has ended, too */
     WORDS("ID", NULL, "cancel", gorctl_live_jobs),
     WORDS("ID", NULL, "terminate", gorctl_live_jobs),
     WORDS("ID", NULL, "wait", gorctl_live_jobs),
@@ -334,6 +348,7 @@ static const struct row rows[] = {
     LIST("LIST", "state", NULL, print_states),
     LIST("LIST", "for", "wait", print_waited_states),
     LIST("LIST", "outcome", NULL, print_outcomes),
+    LIST("LIST", "kind", NULL, print_kinds),
     LIST("LIST", "signal", NULL, print_signals),
     LIST("LIST", "limit", NULL, print_limits),
     FREE("LIST"),

@@ -148,13 +148,8 @@ static void put_id(struct gorctl_table *table, uint64_t id)
 
 static void put_kind(struct gorctl_table *table, const Gor__V1__JobSpec *spec)
 {
-    static const char *const kinds[] = {[GOR__V1__JOB_SPEC__KIND_EXEC] = "exec",
-                                        [GOR__V1__JOB_SPEC__KIND_NATIVE] = "native",
-                                        [GOR__V1__JOB_SPEC__KIND_LUA] = "lua",
-                                        [GOR__V1__JOB_SPEC__KIND_GROUP] = "array"};
-    size_t kind = (size_t)spec->kind_case;
-    bool known = kind < sizeof(kinds) / sizeof(kinds[0]) && kinds[kind] != NULL;
-    gorctl_table_cell(table, known ? kinds[kind] : "-", NULL);
+    const char *word = gorctl_kind_word((Gor__V1__Selector__Kind)spec->kind_case);
+    gorctl_table_cell(table, word != NULL ? word : "-", NULL);
 }
 
 static void put_labels(struct gorctl_table *table, const Gor__V1__JobSpec *spec)

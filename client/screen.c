@@ -52,6 +52,18 @@ enum {
 _Static_assert(STATES == GOR__V1__JOB_STATE__TERMINATED + 1, "a word for every state");
 _Static_assert(OUTCOMES == GOR__V1__OUTCOME__EXPIRED + 1, "a word for every outcome");
 
+/* The numbers are those of the fields of a JobSpec as well. */
+static const char *const kind_words[] = {[GOR__V1__SELECTOR__KIND__EXEC] = "exec",
+                                         [GOR__V1__SELECTOR__KIND__NATIVE] = "native",
+                                         [GOR__V1__SELECTOR__KIND__LUA] = "lua",
+                                         [GOR__V1__SELECTOR__KIND__ARRAY] = "array"};
+enum { KINDS = sizeof(kind_words) / sizeof(kind_words[0]) };
+_Static_assert((int)GOR__V1__SELECTOR__KIND__EXEC == (int)GOR__V1__JOB_SPEC__KIND_EXEC &&
+                   (int)GOR__V1__SELECTOR__KIND__NATIVE == (int)GOR__V1__JOB_SPEC__KIND_NATIVE &&
+                   (int)GOR__V1__SELECTOR__KIND__LUA == (int)GOR__V1__JOB_SPEC__KIND_LUA &&
+                   (int)GOR__V1__SELECTOR__KIND__ARRAY == (int)GOR__V1__JOB_SPEC__KIND_GROUP,
+               "one number for both");
+
 const char *gorctl_state_word(Gor__V1__JobState state)
 {
     return (unsigned)state < STATES ? state_words[state] : state_words[0];
@@ -81,6 +93,22 @@ bool gorctl_state_parse(const char *word, Gor__V1__JobState *out_state)
     for (int i = 1; i < STATES; i++) {
         if (same_word(word, state_words[i])) {
             *out_state = (Gor__V1__JobState)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *gorctl_kind_word(Gor__V1__Selector__Kind kind)
+{
+    return (unsigned)kind < KINDS ? kind_words[kind] : NULL;
+}
+
+bool gorctl_kind_parse(const char *word, Gor__V1__Selector__Kind *out_kind)
+{
+    for (int i = 1; i < KINDS; i++) {
+        if (kind_words[i] != NULL && same_word(word, kind_words[i])) {
+            *out_kind = (Gor__V1__Selector__Kind)i;
             return true;
         }
     }

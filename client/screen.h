@@ -38,6 +38,10 @@ const char *gorctl_outcome_word(Gor__V1__Outcome outcome);
 bool gorctl_state_parse(const char *word, Gor__V1__JobState *out_state);
 bool gorctl_outcome_parse(const char *word, Gor__V1__Outcome *out_outcome);
 
+/* What a job runs, as lists and --kind say it; NULL: that is none. */
+const char *gorctl_kind_word(Gor__V1__Selector__Kind kind);
+bool gorctl_kind_parse(const char *word, Gor__V1__Selector__Kind *out_kind);
+
 /* The command line of an exec job or the call of a native one, clean, on one line. The caller's. */
 char *gorctl_command_text(const Gor__V1__JobSpec *spec);
 

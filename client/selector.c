@@ -14,7 +14,7 @@
 #include "client/whom.h"
 
 enum { KEY_STATE = 0x4000, KEY_OUTCOME, KEY_NAME, KEY_MINE, KEY_SINCE, KEY_UNTIL, KEY_EXIT_CODE };
-enum { KEY_ENDED_SINCE = KEY_EXIT_CODE + 1, KEY_ENDED_UNTIL, KEY_OWNER };
+enum { KEY_ENDED_SINCE = KEY_EXIT_CODE + 1, KEY_ENDED_UNTIL, KEY_OWNER, KEY_KIND, KEY_PARENT };
 
 static const struct argp_option options[] = {
     {"all", 'a', NULL, 0, "Every job that the command can be about", 1},
@@ -29,6 +29,9 @@ static const struct argp_option options[] = {
      "bad: all of them but succeeded and cancelled",
      2},
     {"exit-code", KEY_EXIT_CODE, "LIST", 0, "Only jobs that ended with one of these codes", 2},
+    {"kind", KEY_KIND, "LIST", 0, "Only jobs of these kinds: exec, native, lua, array", 2},
+    {"parent", KEY_PARENT, "ID", 0,
+     "Only jobs right below job ID: its children, or the tasks of an array", 2},
     {"name", KEY_NAME, "TEXT", 0, "Only jobs whose names contain TEXT", 2},
     {"mine", KEY_MINE, NULL, 0, "Only jobs that your user handed in", 2},
     {"owner", KEY_OWNER, "USER", 0, "Only jobs that this user handed in, by name or number", 2},
@@ -135,6 +138,26 @@ static void add_exit_code(struct argp_state *state, struct gorctl_selector *sele
     selector->exit_codes[selector->exit_code_count++] = (int32_t)code;
 }
 
+static void add_kind(struct argp_state *state, struct gorctl_selector *selector, const char *word)
+{
+    Gor__V1__Selector__Kind kind = GOR__V1__SELECTOR__KIND__KIND_UNSPECIFIED;
+    need_room(state, "--kind", selector->kind_count);
+    if (!gorctl_kind_parse(word, &kind)) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "--kind: '%s' is no kind of job; they are exec, native, lua, array", word);
+    }
+    selector->kinds[selector->kind_count++] = kind;
+}
+
+static void set_parent(struct argp_state *state, struct gorctl_selector *selector, const char *text)
+{
+    selector->parent_id = gorctl_option_number(state, "--parent", text);
+    if (selector->parent_id == 0) {
+        argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                     "--parent: 0 is no job; give the id of one, which is 1 or more");
+    }
+}
+
 static void add_label(struct argp_state *state, struct gorctl_selector *selector, const char *text)
 {
     need_room(state, "--label", selector->label_count);
@@ -190,6 +213,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_EXIT_CODE:
         each_word(state, arg, add_exit_code);
         return 0;
+    case KEY_KIND:
+        each_word(state, arg, add_kind);
+        return 0;
+    case KEY_PARENT:
+        set_parent(state, selector, arg);
+        return 0;
     case KEY_NAME:
         need_text(state, "--name", arg);
         selector->name = arg;
@@ -227,7 +256,8 @@ bool gorctl_selector_is_ids(const struct gorctl_selector *selector)
     return selector->ids.count > 0 && selector->queue == NULL && selector->name == NULL &&
            selector->label_count == 0 && selector->state_count == 0 &&
            selector->outcome_count == 0 && selector->exit_code_count == 0 &&
-           selector->since_ns == 0 && selector->until_ns == 0 && selector->ended_since_ns == 0 &&
+           selector->kind_count == 0 && selector->parent_id == 0 && selector->since_ns == 0 &&
+           selector->until_ns == 0 && selector->ended_since_ns == 0 &&
            selector->ended_until_ns == 0 && !selector->mine && selector->owner_plus_1 == 0;
 }
 
@@ -316,6 +346,10 @@ Gor__V1__Selector *gorctl_selector_message(const struct gorctl_selector *selecto
     message->n_exit_codes = selector->exit_code_count;
     message->exit_codes = gorctl_copy(selector->exit_codes,
                                       selector->exit_code_count * sizeof(selector->exit_codes[0]));
+    message->n_kinds = selector->kind_count;
+    message->kinds =
+        gorctl_copy(selector->kinds, selector->kind_count * sizeof(selector->kinds[0]));
+    message->parent_id = selector->parent_id;
     message->created_from_ns = selector->since_ns;
     message->created_to_ns = selector->until_ns;
     message->finished_from_ns = selector->ended_since_ns;

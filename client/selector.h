@@ -37,9 +37,12 @@ struct gorctl_selector {
     size_t outcome_count;
     int32_t exit_codes[GORCTL_SELECTOR_WORDS];
     size_t exit_code_count;
+    Gor__V1__Selector__Kind kinds[GORCTL_SELECTOR_WORDS];
+    size_t kind_count;
     int64_t since_ns, until_ns;
     int64_t ended_since_ns, ended_until_ns;
     uint64_t owner_plus_1; /* 0: anybody's */
+    uint64_t parent_id;    /* 0: anywhere */
     bool mine, all;
 };
 

@@ -15,7 +15,8 @@
 bool gord_selector_says(const Gor__V1__Selector *selector)
 {
     return selector != NULL &&
-           (selector->all || selector->mine || selector->owner_plus_1 != 0 || selector->n_ids > 0 ||
+           (selector->all || selector->mine || selector->owner_plus_1 != 0 ||
+            selector->parent_id != 0 || selector->n_kinds > 0 || selector->n_ids > 0 ||
             selector->n_labels > 0 || selector->n_states > 0 || selector->n_outcomes > 0 ||
             selector->n_exit_codes > 0 || selector->queue[0] != '\0' ||
             selector->name_contains[0] != '\0' || selector->created_from_ns != 0 ||
@@ -131,6 +132,35 @@ static int take_enums(struct gord_select *select, struct rpc_call *call)
     return result;
 }
 
+/* -EINVAL: the call is answered. */
+static int take_kinds(struct gord_select *select, struct rpc_call *call)
+{
+    const Gor__V1__Selector *selector = select->selector;
+
+    for (size_t i = 0; i < selector->n_kinds; i++) {
+        switch (selector->kinds[i]) {
+        case GOR__V1__SELECTOR__KIND__EXEC:
+            select->filter.kinds |= 1U << GORD_EXEC;
+            break;
+        case GOR__V1__SELECTOR__KIND__NATIVE:
+            select->filter.kinds |= 1U << GORD_NATIVE;
+            break;
+        case GOR__V1__SELECTOR__KIND__LUA:
+            select->filter.kinds |= 1U << GORD_LUA;
+            break;
+        case GOR__V1__SELECTOR__KIND__ARRAY:
+            select->filter.kinds |= 1U << GORD_GROUP;
+            break;
+        default:
+            gord_fail(call, WIRE_INVALID_ARGUMENT,
+                      "selector.kinds: %d is none; they are EXEC, NATIVE, LUA and ARRAY",
+                      (int)selector->kinds[i]);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
 static int take_user(struct gord_select *select, struct rpc_call *call)
 {
     const struct rpc_peer *peer = rpc_call_peer(call);
@@ -158,6 +188,7 @@ static void take_rest(struct gord_select *select)
 
     filter->name_contains = selector->name_contains;
     filter->queue = selector->queue;
+    filter->parent_id = selector->parent_id;
     filter->created_from_ns = selector->created_from_ns;
     filter->created_to_ns = selector->created_to_ns;
     filter->finished_from_ns = selector->finished_from_ns;
@@ -208,6 +239,7 @@ bool gord_select_init(struct gord_select *select, struct rpc_call *call,
     result = result != 0 ? result : take_ranges(&made, call);
     result = result != 0 ? result : take_labels(&made, call);
     result = result != 0 ? result : take_enums(&made, call);
+    result = result != 0 ? result : take_kinds(&made, call);
     result = result != 0 ? result : take_user(&made, call);
     if (result != 0) {
         gord_select_fini(&made);

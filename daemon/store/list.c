@@ -3,7 +3,7 @@
  *
  * A page begins at an id, never at an offset, so that the thousandth costs what the first does.
  * Which ids are looked at comes from the smallest table that has all that can match: `live`, one
- * label's part of its index, `labels`, one outcome's part of the index of `ended`, `ended`, or
+ * parent's part of its index, one label's part of its index, `labels`, one outcome's part of the index of `ended`, `ended`, or
  * `jobs`; and of that only the ranges of ids that are asked for.
  */
 #include <errno.h>
@@ -40,14 +40,16 @@ static void write_outcomes(uint32_t outcomes, char *sql, size_t room)
     }
 }
 
-/* The query of the ids to look at: ?1 the id to stay below, ?2 how many, ?3 the least; ?4 and ?5
- * the label. */
+/* The query of the ids to look at: ?1 the id to stay below, ?2 how many, ?3 the least; then
+ * ?4 the parent, or ?4 and ?5 the label. */
 static void write_source(const struct gord_filter *filter, const struct gord_match_want *want,
                          char *sql, size_t room)
 {
     const struct gord_label_match *label = best_label(filter);
     const char *table = "ended";
-    if (want->outcomes == 0) {
+    if (filter->parent_id != 0) {
+        table = "jobs WHERE parent_id = ?4 AND";
+    } else if (want->outcomes == 0) {
         table = "live";
     } else if (label != NULL && label->value != NULL) {
         table = "labels WHERE key = ?4 AND value = ?5 AND";
@@ -76,7 +78,9 @@ static int prepare(struct gord_reader *reader, const struct gord_filter *filter,
              source);
     int err = gord_sql_prepare(reader->db, sql, out_stmt);
     const struct gord_label_match *label = best_label(filter);
-    if (err == 0 && label != NULL && sqlite3_bind_parameter_count(*out_stmt) == 5) {
+    if (err == 0 && filter->parent_id != 0) {
+        (void)sqlite3_bind_int64(*out_stmt, 4, (int64_t)filter->parent_id);
+    } else if (err == 0 && label != NULL && sqlite3_bind_parameter_count(*out_stmt) == 5) {
         (void)sqlite3_bind_text(*out_stmt, 4, label->key, -1, SQLITE_STATIC);
         (void)sqlite3_bind_text(*out_stmt, 5, label->value, -1, SQLITE_STATIC);
     }

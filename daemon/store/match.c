@@ -121,7 +121,9 @@ int gord_match_job(struct gord_reader *reader, const struct gord_filter *filter,
 {
     if (row->created_ns < filter->created_from_ns ||
         (filter->created_to_ns != 0 && row->created_ns >= filter->created_to_ns) ||
-        (filter->of_uid && row->uid != filter->uid)) {
+        (filter->of_uid && row->uid != filter->uid) ||
+        (filter->parent_id != 0 && row->parent_id != filter->parent_id) ||
+        (filter->kinds != 0 && (filter->kinds & 1U << row->kind) == 0)) {
         return 0;
     }
     if (filter->name_contains != NULL && filter->name_contains[0] != '\0') {

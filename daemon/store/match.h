@@ -20,7 +20,7 @@ struct gord_match_want {
 
 struct gord_match_want gord_match_want(const struct gord_filter *filter);
 
-/* Time, name, user, queue and labels of the row that `stmt`, on GORD_READER_JOB_COLUMNS, is at, and
+/* Time, name, user, parent, kind, queue and labels of the row that `stmt`, on GORD_READER_JOB_COLUMNS, is at, and
  * which `row` was begun with. 1, 0, or the reader's error. */
 int gord_match_job(struct gord_reader *reader, const struct gord_filter *filter, sqlite3_stmt *stmt,
                    const struct gord_row *row);

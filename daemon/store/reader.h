@@ -106,6 +106,8 @@ struct gord_filter {
     size_t label_count;
     const struct gord_id_range *ranges; /* descending, apart from each other */
     size_t range_count;
+    uint32_t kinds;     /* bit 1 << enum gord_job_kind; 0: any */
+    uint64_t parent_id; /* right below this job; 0: anywhere */
     bool of_uid;
     uint32_t uid;
     size_t limit; /* at least 1 */

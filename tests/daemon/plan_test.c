@@ -78,6 +78,28 @@ static int on_statement(unsigned kind, void *arg, void *stmt, void *text)
     return 0;
 }
 
+/* How often the children of a job were looked for by their index. */
+static unsigned by_parent;
+
+static int on_children(unsigned kind, void *arg, void *stmt, void *text)
+{
+    struct gord_reader *reader = arg;
+    char explain[4096];
+    sqlite3_stmt *plan;
+    (void)on_statement(kind, arg, stmt, text);
+    snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", sqlite3_sql(stmt));
+    if (strncmp(sqlite3_sql(stmt), "EXPLAIN", 7) == 0) {
+        return 0;
+    }
+    CHECK_EQ(sqlite3_prepare_v2(reader->db, explain, -1, &plan, NULL), SQLITE_OK);
+    while (sqlite3_step(plan) == SQLITE_ROW) {
+        by_parent += strstr((const char *)sqlite3_column_text(plan, 3),
+                            "INDEX jobs_by_parent (parent_id=? AND rowid>? AND rowid<?)") != NULL;
+    }
+    sqlite3_finalize(plan);
+    return 0;
+}
+
 static int skip_row(void *arg, struct gord_row *row)
 {
     (void)arg;
@@ -100,6 +122,28 @@ TEST(reader_searches_by_index_only)
             uint64_t next;
             CHECK_EQ(gord_reader_list(reader, &filter, skip_row, NULL, &next), 0);
         }
+    }
+    gord_reader_close(reader);
+    CHECK_EQ(box_close(&box), 0);
+}
+
+TEST(reader_looks_for_children_among_those_of_the_parent_only)
+{
+    struct box box;
+    CHECK_EQ(box_open(&box, fresh_dir(), false), 0);
+    struct gord_reader *reader = box_reader(&box);
+    CHECK_EQ(sqlite3_trace_v2(reader->db, SQLITE_TRACE_STMT, on_children, reader), SQLITE_OK);
+    const struct gord_label_match label = {"key", "value"};
+    const struct gord_filter filters[] = {
+        {.parent_id = 1, .limit = 10},
+        {.parent_id = 1, .limit = 10, .states = 1U << GOR__V1__JOB_STATE__RUNNING},
+        {.parent_id = 1, .limit = 10, .outcomes = 1U << GOR__V1__OUTCOME__FAILED},
+        {.parent_id = 1, .limit = 10, .labels = &label, .label_count = 1},
+    };
+    for (unsigned i = 0; i < sizeof filters / sizeof *filters; i++) {
+        uint64_t next;
+        CHECK_EQ(gord_reader_list(reader, &filters[i], skip_row, NULL, &next), 0);
+        CHECK_EQ(by_parent, i + 1);
     }
     gord_reader_close(reader);
     CHECK_EQ(box_close(&box), 0);

@@ -6,7 +6,7 @@
 #include "daemon/store/match.h"
 #include "tests/daemon/stores.h"
 
-enum { JOBS = 300, ROUNDS = 400, KEYS = 3 };
+enum { JOBS = 300, ROUNDS = 400, KEYS = 3, PARENTS = 3 };
 
 /* What the naive look knows of a job; labels[k] is 0 for none, else the digit of its value. */
 struct known {
@@ -15,6 +15,8 @@ struct known {
     uint32_t uid;
     int state, outcome, exit_code;
     int name, queue;
+    uint64_t parent_id;
+    bool is_lua;
     int labels[KEYS];
 };
 
@@ -32,16 +34,23 @@ static const char *const queues[] = {"default", "fast", "slow"};
 static const char *const keys[KEYS] = {"team", "tier", "x"};
 static const char *const values[] = {"", "0", "1", "2"};
 
-/* A native spec, with fields before and after the queue. */
+/* A native or a Lua spec, with fields before and after the queue. */
 static struct gord_spec *spec_of(const struct known *job)
 {
     Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    Gor__V1__LuaSpec lua = GOR__V1__LUA_SPEC__INIT;
     Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
     Gor__V1__JobSpec__LabelsEntry entries[KEYS], *list[KEYS];
     struct gord_spec *spec = NULL;
     native.function = (char *)"builtin.echo";
-    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
-    wire.native = &native;
+    lua.script = (ProtobufCBinaryData){8, (uint8_t *)"return 1"};
+    wire.kind_case = job->is_lua ? GOR__V1__JOB_SPEC__KIND_LUA : GOR__V1__JOB_SPEC__KIND_NATIVE;
+    if (job->is_lua) {
+        wire.lua = &lua;
+    } else {
+        wire.native = &native;
+    }
+    wire.parent_id = job->parent_id;
     wire.timeout_ns = 1000000007;
     wire.name = (char *)names[job->name];
     wire.queue = (char *)(job->queue > 0 || draw(2) == 0 ? queues[job->queue] : "");
@@ -65,6 +74,8 @@ static void put_job(struct box *box, struct known *job)
     for (int k = 0; k < KEYS; k++) {
         job->labels[k] = (int)draw(4);
     }
+    job->is_lua = draw(3) == 0;
+    job->parent_id = draw(2) == 0 ? 1 + draw(PARENTS) : 0;
     struct gord_spec *spec = spec_of(job);
     job->id = gord_job_next_id(box->table);
     box_put(box, gord_event_submitted(job->id, spec, job->uid));
@@ -102,6 +113,8 @@ static void fill(struct box *box)
     }
     box_settle(box);
     while (gord_job_take(box->table, GORD_NATIVE) != NULL) {
+    }
+    while (gord_job_take(box->table, GORD_LUA) != NULL) {
     }
     for (unsigned i = 0; i < JOBS; i++) {
         run_job(box, &known[i]);
@@ -163,6 +176,9 @@ static bool naive(const struct gord_filter *filter, const struct known *job)
 {
     return (filter->states == 0 || (filter->states & 1U << job->state) != 0) &&
            (!filter->of_uid || filter->uid == job->uid) &&
+           (filter->parent_id == 0 || filter->parent_id == job->parent_id) &&
+           (filter->kinds == 0 ||
+            (filter->kinds & 1U << (job->is_lua ? GORD_LUA : GORD_NATIVE)) != 0) &&
            (filter->queue == NULL || strcmp(filter->queue, queues[job->queue]) == 0) &&
            (filter->name_contains == NULL ||
             strstr(names[job->name], filter->name_contains) != NULL) &&
@@ -182,6 +198,8 @@ static struct gord_filter random_filter(struct gord_id_range *ranges,
     filter.queue = draw(4) == 0 ? queues[draw(3)] : NULL;
     filter.of_uid = draw(4) == 0;
     filter.uid = 1000 + draw(2);
+    filter.parent_id = draw(6) == 0 ? 1 + draw(PARENTS + 1) : 0;
+    filter.kinds = draw(6) == 0 ? 1 + draw((1U << GORD_ALL_KINDS) - 1) : 0;
     filter.created_from_ns = draw(6) == 0 ? known[draw(JOBS)].created_ns : 0;
     filter.created_to_ns = draw(6) == 0 ? known[draw(JOBS)].created_ns : 0;
     filter.finished_from_ns = draw(8) == 0 ? known[draw(JOBS)].finished_ns : 0;

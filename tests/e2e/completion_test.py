@@ -77,6 +77,8 @@ class Tables(unittest.TestCase):
                     "ls", "--state", "", exactly=True)
         self.offers("nospace", ["--state=running,waiting"], "ls", "--state=running,w", exactly=True)
         self.offers("nospace", ["timed-out"], "history", "--outcome", "t", exactly=True)
+        self.offers("nospace", ["exec", "native", "lua", "array"], "ls", "--kind", "", exactly=True)
+        self.offers("nospace", ["--kind=exec,lua"], "cancel", "--kind=exec,l", exactly=True)
         self.offers("nospace", ["failed,bad"], "retry", "--outcome", "failed,b", exactly=True)
         self.offers("nospace", ["-oid,name"], "ls", "-oid,na", exactly=True)
         self.offers("nospace", ["mem=1,cpu="], "submit", "--limit", "mem=1,cpu", exactly=False)
@@ -189,6 +191,10 @@ class Daemon(ctl.GorctlTest):
         self.assertEqual(list(self.offered("cancel", "")), [self.live])
         self.assertEqual(list(self.offered("rm", "")), [self.ended])
         self.assertEqual(list(self.offered("show", "")), [self.live, self.ended])
+        # Jobs are handed in below one that lives, and looked for below any.
+        self.assertEqual(list(self.offered("submit", "--parent", "")), [self.live])
+        for command in ("ls", "cancel"):
+            self.assertEqual(list(self.offered(command, "--parent", "")), [self.live, self.ended])
         self.assertIn("long: one  sleep 60", self.offered("signal", "TERM", "")[self.live])
         self.assertEqual(list(self.offered("submit", "--after", "ok:")),
                          ["ok:" + self.live, "ok:" + self.ended])

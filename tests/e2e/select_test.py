@@ -87,6 +87,65 @@ class Selectors(SelectorTest):
         self.assertEqual(self.listed("history", "-q", "default", "--name", "my-own"), [job])
         self.assertEqual(self.listed("history", "-q", "elsewhere", "--name", "my-own"), [])
 
+    def test_kinds(self):
+        jobs = {"exec": self.ended("-l", "kinds=1", "true"),
+                "native": self.ended("-l", "kinds=1", "--native", "builtin.echo", "x"),
+                "lua": self.ended_lua("kinds=1"),
+                "array": self.ended("-l", "kinds=1", "--array", "1-2", "true")}
+        tasks = self.listed("history", "--parent", str(jobs["array"]))
+        self.assertEqual(len(tasks), 2)
+        words = ("ls", "-a", "-l", "kinds=1", "--no-header", "-o", "id,kind", "-n", "0")
+        shown = dict(line.split() for line in self.ok(*words).text.splitlines())
+        self.assertEqual({kind: shown[str(job)] for kind, job in jobs.items()},
+                         {kind: kind for kind in jobs})
+        for kind in ("native", "lua", "array"):
+            self.assertEqual(self.listed("ls", "-a", "-l", "kinds=1", "--kind", kind), [jobs[kind]])
+        self.assertEqual(self.listed("history", "-l", "kinds=1", "--kind", "exec"),
+                         sorted([jobs["exec"], *tasks], reverse=True))
+        self.assertEqual(self.listed("history", "-l", "kinds=1", "--kind", "lua,array"),
+                         [jobs["array"], jobs["lua"]])
+        self.assertEqual(self.ok("count", "-l", "kinds=1", "--kind", "exec", "--json").json["total"], 3)
+        held = self.submit("-l", "kinds=1", "--hold", "--native", "builtin.echo", "x")
+        other = self.submit("-l", "kinds=1", "--hold", "true")
+        self.assertEqual(self.listed("ls", "-l", "kinds=1", "--kind", "native"), [held])
+        self.assertEqual(self.asked_to_end("-l", "kinds=1", "--kind", "native"), [held])
+        self.client.wait(held)
+        self.assertEqual(self.listed("ls", "-l", "kinds=1"), [other])
+        self.ok("cancel", str(other))
+
+    def asked_to_end(self, *args):
+        return [r["id"] for r in self.ok("cancel", *args, "--json").json["results"]]
+
+    def ended_lua(self, label):
+        job = int(self.gorctl("lua", "-l", label, "-", stdin=b"return 1").out)
+        self.client.wait(job)
+        return job
+
+    def test_children_of_one_job(self):
+        top = self.submit("--hold", "true")
+        below = [self.submit("--parent", str(top), *kind) for kind in
+                 (("sleep", "600"), ("true",), ("--native", "builtin.sleep", "600s"))]
+        deeper = self.submit("--parent", str(below[0]), "sleep", "600")
+        self.client.wait(below[1])
+        live = [below[2], below[0]]
+        self.assertEqual(self.listed("ls", "--parent", str(top)), live)
+        self.assertEqual(self.listed("ls", "-a", "--parent", str(top)), below[::-1])
+        self.assertEqual(self.listed("history", "--parent", str(top)), [below[1]])
+        self.assertEqual(self.listed("ls", "--parent", str(below[0])), [deeper])
+        self.assertEqual(self.listed("ls", "--parent", str(top), "--kind", "native"), [below[2]])
+        self.assertEqual(self.listed("ls", "-a", "--parent", str(top), f"{below[1]}-{deeper}"),
+                         [below[2], below[1]])
+        self.assertEqual(self.listed("ls", "-a", "--parent", "777777"), [])
+        self.assertEqual(self.ok("count", "--parent", str(top), "--json").json["total"], 3)
+        self.refused(ctl.NOTHING, "nothing selected", "cancel", "--parent", str(deeper))
+        self.assertEqual(self.asked_to_end("--parent", str(top)), live)
+        self.client.wait(*live, deeper)
+        self.assertEqual(self.listed("ls", "--parent", str(top)), [])
+        self.assertEqual(self.client.get(top).state, e2e.CREATED)
+        self.ok("cancel", str(top))
+        self.client.wait(top)
+        self.assertEqual(self.listed("history", "--parent", str(top)), below[::-1])
+
     def test_count(self):
         for code in (0, 0, 1):
             self.ended("-l", "counted=1", "--shell", f"exit {code}")
@@ -265,6 +324,11 @@ class Selectors(SelectorTest):
         self.refused(ctl.USAGE, "no key", "ls", "-l", "=x")
         self.refused(ctl.USAGE, "at most 16", "ls", *["-l", "x"] * 17)
         self.refused(ctl.USAGE, "no state", "cancel", "--state", "sleeping")
+        self.refused(ctl.USAGE, "'job' is no kind of job; they are exec, native, lua, array",
+                     "ls", "--kind", "lua,job")
+        self.refused(ctl.USAGE, "at most 16", "ls", "--kind", ",".join(["lua"] * 17))
+        self.refused(ctl.USAGE, "0 is no job", "cancel", "--parent", "0")
+        self.refused(ctl.USAGE, "--parent", "cancel", "--parent", "top")
         self.refused(ctl.USAGE, "ls", "history", "--state", "running")
         jobs = self.client.jobs
         label = {"key": "", "value": "x"}
@@ -273,6 +337,8 @@ class Selectors(SelectorTest):
                             ({"ids": [{"first": 5, "last": 4}]}, "upwards"),
                             ({"ids": [{"first": 1, "last": 2**63}]}, "100000"),
                             ({"states": [9]}, "states"),
+                            ({"kinds": [3]}, "they are EXEC, NATIVE, LUA and ARRAY"),
+                            ({"kinds": [0]}, "they are EXEC, NATIVE, LUA and ARRAY"),
                             ({"exit_codes": list(range(17))}, "exit codes")):
             for method in ("Select", "Count", "List", "Cancel"):
                 self.assertStatus(INVALID, jobs, method, selector=field, text=text)
@@ -311,6 +377,22 @@ class Looks(ctl.GorctlTest):
         trees = self.ok("tree", "--json", "--below", str(below[0]), str(below[1])).lines
         self.assertEqual([[j["id"] for j in t["jobs"]] for t in trees], [[b] for b in below])
         self.refused(ctl.USAGE, "of which job?", "tree")
+
+    def test_watch_of_the_children_of_one_kind(self):
+        top = self.client.exec("true", held=True)
+        self.addCleanup(self.client.jobs, "Cancel", ids=[top])
+        wanted = self.client.exec("true", held=True, parent_id=top)
+        others = [self.client.native("builtin.echo", held=True, parent_id=top),
+                  self.client.exec("true", held=True)]
+        process = self.start("watch", "--json", "--parent", str(top), "--kind", "exec",
+                             "--from-seq", "1", stdout=subprocess.PIPE)
+        process.stdout.readline()
+        self.client.jobs("Release", ids=[wanted, *others])
+        events = [json.loads(x) for x in process.stdout.read().splitlines()]
+        process.stdout.close()
+        self.assertEqual(process.wait(e2e.PATIENCE), 0)
+        self.assertEqual({e["job_id"] for e in events}, {wanted})
+        self.client.wait(*others)
 
     def test_watch_of_those_described(self):
         first = self.client.exec("true", held=True, name="watched")
