@@ -23,6 +23,7 @@ static const char doc[] =
     "  gorctl history --long --name build\n"
     "  gorctl history --attempts 12\n"
     "  gorctl history -o id,outcome,user,system,memory,command\n"
+    "  gorctl history --format '{id} {exit_code} {use.user_ns}\\n'\n"
     "  gorctl history -n 0 --json > history.json\n";
 
 struct arguments {
@@ -68,11 +69,14 @@ int gorctl_cmd_history(struct gorctl *ctl, int argc, char **argv)
                                      .doc = doc,
                                      .children = children};
     struct arguments arguments = {.ctl = ctl,
-                                  .list = {.most = 50, .columns = gorctl_columns_ended}};
+                                  .list = {.most = 50,
+                                           .columns = gorctl_columns_ended,
+                                           .format = {ctl, &gor__v1__job__descriptor, NULL}}};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     struct gorctl_selector *selector = &arguments.list.selector;
     selector->states[selector->state_count++] = GOR__V1__JOB_STATE__TERMINATED;
     int code = gorctl_list_show(ctl, &arguments.list);
+    gorctl_template_free(arguments.list.format.chosen);
     gorctl_selector_fini(selector);
     return code;
 }

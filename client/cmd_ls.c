@@ -13,6 +13,7 @@ static const char doc[] =
     "  gorctl ls -a --name backup --since yesterday\n"
     "  gorctl ls --state runnable,waiting\n"
     "  gorctl ls -l team=x --mine\n"
+    "  gorctl ls --format '{id}\\t{spec.queue}\\t{spec.name}\\n'\n"
     "  gorctl ls --json | jq -r '.jobs[] | [.id, .state, .reason] | @tsv'\n";
 
 struct arguments {
@@ -47,7 +48,10 @@ int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv)
                                                  {0}};
     static const struct argp argp = {
         .parser = parse, .args_doc = "[ID...]", .doc = doc, .children = children};
-    struct arguments arguments = {.ctl = ctl, .list = {.most = 50, .columns = gorctl_columns_live}};
+    struct arguments arguments = {.ctl = ctl,
+                                  .list = {.most = 50,
+                                           .columns = gorctl_columns_live,
+                                           .format = {ctl, &gor__v1__job__descriptor, NULL}}};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     struct gorctl_selector *selector = &arguments.list.selector;
     bool chosen = selector->all || selector->ids.count > 0 || selector->state_count > 0 ||
@@ -57,6 +61,7 @@ int gorctl_cmd_ls(struct gorctl *ctl, int argc, char **argv)
         selector->states[selector->state_count++] = live[i];
     }
     int code = gorctl_list_show(ctl, &arguments.list);
+    gorctl_template_free(arguments.list.format.chosen);
     gorctl_selector_fini(selector);
     return code;
 }

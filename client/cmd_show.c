@@ -20,6 +20,7 @@
 #include "client/selector.h"
 #include "client/stops.h"
 #include "client/table.h"
+#include "client/template.h"
 #include "client/text.h"
 #include "client/when.h"
 #include "proto/decode.h"
@@ -39,11 +40,13 @@ static const char doc[] =
     "Examples:\n"
     "  gorctl show 12\n"
     "  gorctl show -q nightly --outcome failed --ended-since today\n"
+    "  gorctl show 12 --format '{outcome} {detail}\\n'\n"
     "  gorctl show 12 --json | jq .job.outcome\n";
 
 struct arguments {
     struct gorctl *ctl;
     struct gorctl_selector selector;
+    struct gorctl_template_option format;
     bool env, reveal;
 };
 
@@ -55,6 +58,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
         state->child_inputs[2] = &arguments->selector;
+        state->child_inputs[3] = &arguments->format;
         return 0;
     case KEY_ENV:
         arguments->env = true;
@@ -404,16 +408,20 @@ static void show(const Gor__V1__GetReply *reply, bool with_env)
     show_stuck(reply->events, reply->n_events);
 }
 
-/* Environments hold secrets: they are shown to those who ask for them. */
-static void show_json(Gor__V1__GetReply *reply, bool with_env, bool indent)
+/* With --json or --format. Environments hold secrets: they are shown to those who ask for them. */
+static void show_fields(const struct arguments *arguments, Gor__V1__GetReply *reply, bool indent)
 {
     Gor__V1__JobSpec *spec = reply->job->spec;
     bool is_exec = spec != NULL && spec->kind_case == GOR__V1__JOB_SPEC__KIND_EXEC;
     size_t count = is_exec ? spec->exec->n_env : 0;
-    if (is_exec && !with_env) {
+    if (is_exec && !arguments->env) {
         spec->exec->n_env = 0;
     }
-    gorctl_json_print(stdout, gorctl_json_message(&reply->base), indent);
+    if (arguments->format.chosen != NULL) {
+        gorctl_template_print(arguments->format.chosen, &reply->job->base, stdout);
+    } else {
+        gorctl_json_print(stdout, gorctl_json_message(&reply->base), indent);
+    }
     if (is_exec) {
         spec->exec->n_env = count; /* for whoever frees it */
     }
@@ -422,11 +430,12 @@ static void show_json(Gor__V1__GetReply *reply, bool with_env, bool indent)
 static int show_job(const struct arguments *arguments, uint64_t id, bool one_of_many)
 {
     struct gorctl *ctl = arguments->ctl;
+    const struct gorctl_template *format = arguments->format.chosen;
     Gor__V1__GetRequest request = GOR__V1__GET_REQUEST__INIT;
     request.id = id;
-    request.with_events = 1;
+    request.with_events = format == NULL;
     request.reveal = arguments->reveal;
-    request.with_result = ctl->json;
+    request.with_result = ctl->json || (format != NULL && gorctl_template_has(format, "result"));
     struct gorctl_call call = {.path = "/gor.v1.Jobs/Get",
                                .request = &request.base,
                                .reply = &gor__v1__get_reply__descriptor,
@@ -436,8 +445,8 @@ static int show_job(const struct arguments *arguments, uint64_t id, bool one_of_
     if (code != GORCTL_EXIT_OK) {
         return code;
     }
-    if (ctl->json) {
-        show_json((Gor__V1__GetReply *)reply, arguments->env, !one_of_many);
+    if (ctl->json || format != NULL) {
+        show_fields(arguments, (Gor__V1__GetReply *)reply, !one_of_many);
     } else {
         show((const Gor__V1__GetReply *)reply, arguments->env);
     }
@@ -451,7 +460,7 @@ static int show_jobs(const void *arg, const struct gorctl_ids *ids)
     const struct arguments *arguments = arg;
     int code = GORCTL_EXIT_OK;
     for (size_t i = 0; i < ids->count && !ferror(stdout); i++) {
-        if (i > 0 && !arguments->ctl->json) {
+        if (i > 0 && !arguments->ctl->json && arguments->format.chosen == NULL) {
             putchar('\n');
         }
         int result = show_job(arguments, ids->ids[i], ids->count > 1);
@@ -462,12 +471,16 @@ static int show_jobs(const void *arg, const struct gorctl_ids *ids)
 
 int gorctl_cmd_show(struct gorctl *ctl, int argc, char **argv)
 {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .args_doc = "ID...",
-                                     .doc = doc,
-                                     .children = gorctl_selector_children};
-    struct arguments arguments = {.ctl = ctl};
+    static const struct argp_child children[] = {{&gorctl_connection_argp, 0, "Connection:", 10},
+                                                 {&gorctl_format_argp, 0, NULL, 0},
+                                                 {&gorctl_selector_argp, 0, "Which jobs:", 1},
+                                                 {&gorctl_template_argp, 0, NULL, 0},
+                                                 {0}};
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "ID...", .doc = doc, .children = children};
+    struct arguments arguments = {.ctl = ctl, .format = {ctl, &gor__v1__job__descriptor, NULL}};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    return gorctl_selector_run(ctl, &arguments.selector, show_jobs, &arguments);
+    int code = gorctl_selector_run(ctl, &arguments.selector, show_jobs, &arguments);
+    gorctl_template_free(arguments.format.chosen);
+    return code;
 }

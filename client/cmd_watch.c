@@ -14,6 +14,7 @@
 #include "client/progress.h"
 #include "client/screen.h"
 #include "client/selector.h"
+#include "client/template.h"
 #include "client/text.h"
 #include "client/told.h"
 #include "client/when.h"
@@ -38,11 +39,13 @@ static const char doc[] =
     "  gorctl watch\n"
     "  gorctl watch 12 13\n"
     "  gorctl watch -q nightly\n"
+    "  gorctl watch --format '{job_id} {kind}\\n'\n"
     "  gorctl watch --from-seq 4711 --json | jq .\n";
 
 struct arguments {
     struct gorctl *ctl;
     struct gorctl_selector selector;
+    struct gorctl_template_option format;
     uint64_t from_seq; /* 0: from now */
     bool progress;
     struct gorctl_screen screen;
@@ -55,6 +58,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT:
         gorctl_options_share(state, arguments->ctl, 2);
         state->child_inputs[2] = &arguments->selector;
+        state->child_inputs[3] = &arguments->format;
         return 0;
     case KEY_FROM_SEQ:
         arguments->from_seq = gorctl_option_number(state, "--from-seq", arg);
@@ -135,6 +139,8 @@ static bool on_event(const ProtobufCMessage *message, void *user)
     }
     if (arguments->ctl->json) {
         gorctl_json_print(stdout, gorctl_json_message(message), false);
+    } else if (arguments->format.chosen != NULL) {
+        gorctl_template_print(arguments->format.chosen, message, stdout);
     } else if (event->progress != NULL) {
         show_progress(event);
     } else {
@@ -173,12 +179,19 @@ static int watch(const struct arguments *arguments, const struct gorctl_ids *ids
 
 int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv)
 {
+    static const struct argp_child children[] = {{&gorctl_connection_argp, 0, "Connection:", 10},
+                                                 {&gorctl_format_argp, 0, NULL, 0},
+                                                 {&gorctl_selector_argp, 0, "Which jobs:", 1},
+                                                 {&gorctl_template_argp, 0, NULL, 0},
+                                                 {0}};
     static const struct argp argp = {.options = options,
                                      .parser = parse,
                                      .args_doc = "[ID...]",
                                      .doc = doc,
-                                     .children = gorctl_selector_children};
-    struct arguments arguments = {.ctl = ctl, .screen = gorctl_screen_of(STDOUT_FILENO)};
+                                     .children = children};
+    struct arguments arguments = {.ctl = ctl,
+                                  .screen = gorctl_screen_of(STDOUT_FILENO),
+                                  .format = {ctl, &gor__v1__event__descriptor, NULL}};
     struct gorctl_ids ids = {0};
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
     const struct gorctl_selector *selector = &arguments.selector;
@@ -191,5 +204,6 @@ int gorctl_cmd_watch(struct gorctl *ctl, int argc, char **argv)
     }
     gorctl_ids_fini(&ids);
     gorctl_selector_fini(&arguments.selector);
+    gorctl_template_free(arguments.format.chosen);
     return code;
 }

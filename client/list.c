@@ -54,7 +54,11 @@ static void choose_columns(struct argp_state *state, struct gorctl_list *list, c
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct gorctl_list *list = state->input;
+    list->as_table |= key == KEY_LONG || key == 'o' || key == KEY_NO_HEADER;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &list->format;
+        return 0;
     case KEY_LONG:
         list->columns = gorctl_columns_long;
         return 0;
@@ -70,12 +74,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case KEY_BEFORE:
         list->before = gorctl_option_number(state, "--before", arg);
         return 0;
+    case ARGP_KEY_END:
+        if (list->format.chosen != NULL && list->as_table) {
+            argp_failure(state, GORCTL_EXIT_USAGE, 0,
+                         "--format is instead of a table: leave out -o, --long and --no-header");
+        }
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
 
-const struct argp gorctl_list_argp = {.options = options, .parser = parse};
+static const struct argp_child children[] = {{&gorctl_template_argp, 0, NULL, 1}, {0}};
+
+const struct argp gorctl_list_argp = {.options = options, .parser = parse, .children = children};
 
 /* ----------------------------------------------------------------- pages */
 
@@ -84,7 +96,7 @@ struct listing {
     const struct gorctl_list *list;
     Gor__V1__Selector *selector; /* owned */
     struct gorctl_screen screen;
-    struct gorctl_table *table;    /* owned; made for the first page; NULL with JSON */
+    struct gorctl_table *table; /* owned; made for the first page; NULL with --json and --format */
     struct gorctl_columns columns; /* once the first page is there */
     uint64_t shown;
     uint64_t before; /* of the next page; 0: there is none */
@@ -93,15 +105,19 @@ struct listing {
 static int fetch_page(struct listing *listing, Gor__V1__ListReply **out_reply)
 {
     const struct gorctl_list *list = listing->list;
-    uint64_t page = list->attempts ? PAGE_WITH_ATTEMPTS : PAGE;
+    const struct gorctl_template *format = list->format.chosen;
+    bool attempts = list->attempts || (format != NULL && gorctl_template_has(format, "attempts"));
+    uint64_t page = attempts ? PAGE_WITH_ATTEMPTS : PAGE;
     uint64_t left = list->most == 0 ? page : list->most - listing->shown;
     Gor__V1__ListRequest request = GOR__V1__LIST_REQUEST__INIT;
     request.selector = listing->selector;
     request.before_id = listing->before;
     request.limit = (uint32_t)(left < page ? left : page);
     request.without_env = true;
-    request.with_attempts = list->attempts;
-    request.with_use = listing->ctl->json || gorctl_columns_need_use(&list->columns);
+    request.with_attempts = attempts;
+    request.with_use =
+        listing->ctl->json || (format != NULL ? gorctl_template_has(format, "use")
+                                              : gorctl_columns_need_use(&list->columns));
     struct gorctl_call call = {.path = "/gor.v1.Jobs/List",
                                .request = &request.base,
                                .reply = &gor__v1__list_reply__descriptor,
@@ -132,6 +148,16 @@ static struct gorctl_table *make_table(struct listing *listing, const Gor__V1__L
     return table;
 }
 
+/* With --format there is no table. */
+static void show_row(struct listing *listing, const Gor__V1__Job *job, int64_t now)
+{
+    if (listing->list->format.chosen != NULL) {
+        gorctl_template_print(listing->list->format.chosen, &job->base, stdout);
+    } else {
+        gorctl_columns_row(&listing->columns, listing->table, job, now);
+    }
+}
+
 /* A row for each run, of the job as if it were all there was of it. */
 static void show_attempts(struct listing *listing, const Gor__V1__Job *job, int64_t now)
 {
@@ -151,7 +177,7 @@ static void show_attempts(struct listing *listing, const Gor__V1__Job *job, int6
         run.use = i + 1 == job->n_attempts ? job->use : NULL;
         run.attempt = attempt->number - 1;
         run.losses = 0;
-        gorctl_columns_row(&listing->columns, listing->table, &run, now);
+        show_row(listing, &run, now);
     }
 }
 
@@ -162,10 +188,12 @@ static void show_rows(struct listing *listing, const Gor__V1__ListReply *reply)
         if (listing->list->attempts) {
             show_attempts(listing, reply->jobs[i], now);
         } else {
-            gorctl_columns_row(&listing->columns, listing->table, reply->jobs[i], now);
+            show_row(listing, reply->jobs[i], now);
         }
     }
-    gorctl_table_print(listing->table, stdout, listing->screen.width, listing->screen.colour);
+    if (listing->table != NULL) {
+        gorctl_table_print(listing->table, stdout, listing->screen.width, listing->screen.colour);
+    }
 }
 
 /* One document over all pages, written as it comes: the array now, the rest after the last page. */
@@ -205,7 +233,9 @@ static int show_pages(struct listing *listing)
         if (listing->ctl->json) {
             show_json(listing, reply);
         } else {
-            listing->table = listing->table != NULL ? listing->table : make_table(listing, reply);
+            if (listing->table == NULL && list->format.chosen == NULL) {
+                listing->table = make_table(listing, reply);
+            }
             show_rows(listing, reply);
         }
         listing->shown += reply->n_jobs;

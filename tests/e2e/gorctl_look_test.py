@@ -48,6 +48,82 @@ class Columns(ctl.GorctlTest):
         self.assertEqual(self.ok("ls", "--no-header", "-q", "nosuch").out, b"")
 
 
+class Formats(ctl.GorctlTest):
+    def test_fields_of_jobs(self):
+        job = self.submit("--name", "caf\u00e9\ttab", "-l", "team.x=blue", "sh", "-c", "exit 3")
+        self.gorctl("wait", str(job))
+        shown = self.ok("show", "--json", str(job)).json["job"]
+        template = (r"{id}\t{outcome}\t{exit_code}\t{spec.name}\t{spec.labels.team.x}\t"
+                    r"{use.user_ns}|{reason}\n")
+        line = f"{job}\tFAILED\t3\tcaf\u00e9\\ttab\tblue\t{shown['use']['user_ns']}|\n"
+        self.assertEqual(self.ok("history", "--format", template, str(job)).text, line)
+        self.assertEqual(self.ok("ls", "-a", f"--format={template}", str(job)).text, line)
+        self.assertEqual(self.ok("show", "--format", template, str(job)).text, line)
+        self.assertEqual(self.ok("ls", "--format", r"{{{id}}}\\\0", str(job)).out,
+                         b"{%d}\\\0" % job)
+        argv = self.ok("ls", "--format", r"{spec.exec.argv}\n", str(job)).json
+        self.assertEqual(argv, ["sh", "-c", "exit 3"])
+
+    def test_nothing_is_added(self):
+        first, second = self.submit("true"), self.submit("true")
+        self.gorctl("wait", str(first), str(second))
+        self.assertEqual(self.ok("history", "--format", "{id},", str(first), str(second)).text,
+                         f"{second},{first},")
+        self.assertEqual(self.ok("show", "--format", "{id},", str(first), str(second)).text,
+                         f"{first},{second},")
+        self.assertEqual(self.ok("ls", "--format", "{id}", "-q", "nosuch").out, b"")
+        shown = ctl.run_on_terminal("history", "--format", "{id} {outcome} ", str(first),
+                                    host=self.gord.target)
+        self.assertEqual(shown.text, f"{first} SUCCEEDED ")
+
+    def test_runs_of_a_job(self):
+        job = self.submit("--retries", "1", "--backoff", "fixed:1ms", "sh", "-c", "exit 3")
+        self.gorctl("wait", str(job))
+        self.assertEqual(self.ok("history", "--attempts", "--format", r"{id} {attempt} {exit_code}\n",
+                                 str(job)).text, f"{job} 0 3\n{job} 1 3\n")
+        runs = self.ok("history", "--format", r"{attempts}\n", str(job)).json
+        self.assertEqual([run["number"] for run in runs], [1, 2])
+
+    def test_what_only_show_has(self):
+        job = self.submit("sh", "-c", "printf done >&$GOR_RESULT_FD",
+                          env=ctl.environment(self.gord.socket, OF_FORMAT="seen"))
+        self.gorctl("wait", str(job))
+        self.assertEqual(self.ok("show", "--format", "{result} {spec.exec.env}", str(job)).text,
+                         "done []")
+        self.assertIn('"OF_FORMAT=seen"',
+                      self.ok("show", "--env", "--format", "{spec.exec.env}", str(job)).text)
+
+    def test_events(self):
+        job = self.submit("true")
+        self.gorctl("wait", str(job))
+        told = self.ok("watch", "--from-seq", "1", "--format", r"{job_id} {kind}\n", str(job))
+        kinds = told.text.splitlines()
+        self.assertEqual((kinds[0], kinds[-1]), (f"{job} SUBMITTED", f"{job} FINISHED"))
+
+    def test_fields_are_listed(self):
+        jobs = self.ok("ls", "--format", "help").text.splitlines()
+        self.assertEqual(jobs, self.ok("show", "--format", "help").text.splitlines())
+        self.assertLess({"  {id}", "  {spec.name}", "  {spec.labels.KEY}"}, set(jobs))
+        self.assertIn("  {job_id}", self.ok("watch", "--format", "help").text.splitlines())
+
+    def test_what_is_wrong_is_told_before_a_daemon_is_asked(self):
+        for args, text in ((("{id} {name}",), "at character 7: there is no field 'name', but {spec.name}; "
+                                              "there are id, spec, state, "),
+                           (("{id",), "at character 1: this { is not closed"),
+                           (("{id}", "--json"), "--format and --json: give one of them"),
+                           (("{id}", "-o", "id"), "leave out -o, --long and --no-header"),
+                           (("{id}", "--long"), "leave out -o, --long and --no-header")):
+            for command in ("ls", "history"):
+                result = ctl.run(command, "--format", *args, host="/nonexistent/gord.sock")
+                self.assertEqual((result.code, result.out), (64, b""), result)
+                self.assertIn(text, result.err.decode())
+        for command in ("show", "watch"):
+            for args in (("{nix}",), ("{seq",), (r"\n", "--json")):
+                result = ctl.run(command, "1", "--format", *args, host="/nonexistent/gord.sock")
+                self.assertEqual((result.code, result.out), (64, b""), result)
+                self.assertIn("--format", result.err.decode())
+
+
 class Lists(ctl.GorctlTest):
     options = ("--exec-slots", "1", "--grace", "300ms")
 

@@ -13,6 +13,7 @@
 #include "client/retry.h"
 #include "client/screen.h"
 #include "client/signals.h"
+#include "client/template.h"
 #include "client/when.h"
 #include "daemon/base/config.h"
 #include "daemon/base/url.h"
@@ -107,6 +108,28 @@ static void check_columns(const char *word)
     free(unknown);
 }
 
+/* What is taken can be printed, of a job of which little is known. */
+static void check_template(const char *word)
+{
+    struct gorctl_template *template = NULL;
+    char *why = gorctl_template_parse(word, &gor__v1__job__descriptor, &template);
+    assert((why == NULL) == (template != NULL));
+    if (template != NULL) {
+        Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
+        Gor__V1__Job job = GOR__V1__JOB__INIT;
+        char *text = NULL;
+        size_t length = 0;
+        FILE *out = open_memstream(&text, &length);
+        assert(out != NULL);
+        job.spec = &spec;
+        gorctl_template_print(template, &job.base, out);
+        fclose(out);
+        free(text);
+    }
+    gorctl_template_free(template);
+    free(why);
+}
+
 static void check_ask(const char *word)
 {
     struct gord_ask ask, again;
@@ -139,7 +162,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const checks[])(const char *word) = {
         check_duration, check_bytes,   check_time, check_moment, check_limits,
-        check_policies, check_columns, check_ask,  check_url,
+        check_policies, check_columns, check_ask,  check_url,    check_template,
     };
     if (size == 0) {
         return 0;
