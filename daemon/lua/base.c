@@ -3,7 +3,8 @@
  *
  * Taken out: dofile, loadfile, require, package, io, most of os and of debug, string.dump, warn. Ours
  * instead: print (to the job's output), load (text only), setmetatable (no finalizers, which run with
- * the hook off), xpcall (its handler does not run where the hook is off), collectgarbage (counted).
+ * the hook off), xpcall (its handler does not run where the hook is off), collectgarbage (counted); in
+ * name.c tostring and string.format (no addresses).
  */
 #include <string.h>
 #include <time.h>
@@ -27,7 +28,7 @@ static int write_line(lua_State *L, int stream)
         if (i > 1) {
             luaL_addchar(&line, '\t');
         }
-        (void)luaL_tolstring(L, i, NULL);
+        (void)gord_lua_text(L, i, NULL);
         luaL_addvalue(&line);
     }
     luaL_addchar(&line, '\n');

@@ -51,6 +51,7 @@ static int prepare(lua_State *L)
     gord_lua_open_base(L);
     gord_lua_open_coroutine(L);
     gord_lua_open_string(L);
+    gord_lua_open_name(L);
     gord_lua_open_table(L);
     gord_lua_open_chan(L);
     gord_lua_open_task(L);

@@ -24,6 +24,8 @@
 #include "daemon/lua/memory.h"
 #include "daemon/lua/script.h"
 
+#define GORD_LUA_KEY_BYTES 16 /* as SipHash takes them */
+
 struct gord_lua_chan;
 struct gord_lua_job;
 
@@ -55,6 +57,8 @@ struct gord_lua_job {
     int64_t took_ns;    /* the time between the last two looks */
     int64_t yielded_ns; /* when it last let other goroutines run */
     int64_t kill_ns;    /* when the grace is over; 0: nobody asked for the end */
+    unsigned char key[GORD_LUA_KEY_BYTES]; /* secret: names of values are made with it */
+    bool has_key;                          /* it is made when the first name is */
     enum gord_lua_fate fate;
 };
 
@@ -115,6 +119,7 @@ int64_t gord_lua_deadline(lua_State *L, int index);
 void gord_lua_open_base(lua_State *L);      /* base.c: globals, with what is dangerous taken out */
 void gord_lua_open_coroutine(lua_State *L); /* coroutine.c */
 void gord_lua_open_string(lua_State *L);    /* text.c, pattern.c */
+void gord_lua_open_name(lua_State *L);      /* name.c: string must be there */
 void gord_lua_open_table(lua_State *L);     /* array.c */
 void gord_lua_open_chan(lua_State *L);      /* chan.c */
 void gord_lua_open_task(lua_State *L);      /* task.c */
@@ -131,6 +136,11 @@ struct gord_lua_chan *gord_lua_chan_push(lua_State *L, size_t capacity);
 /* Send the value on top of the stack to the channel at `index`, which must have room, if it is not nil;
  * then close it. Pops the value. */
 void gord_lua_chan_finish(lua_State *L, int index);
+
+/* ---- name.c */
+
+/* Push the value at `index` as text, as luaL_tolstring does, but with no address in it. */
+const char *gord_lua_text(lua_State *L, int index, size_t *out_bytes);
 
 /* ---- compile.c */
 

@@ -264,7 +264,7 @@ static void check_members(lua_State *L)
             known |= strcmp(names[i], name) == 0;
         }
         if (!known) {
-            luaL_error(L, "job.submit: there is no member '%s'", luaL_tolstring(L, -2, NULL));
+            luaL_error(L, "job.submit: there is no member '%s'", gord_lua_text(L, -2, NULL));
         }
     }
 }

@@ -79,7 +79,7 @@ static int on_error(lua_State *L)
 
     gord_lua_keep_trace(job, L, 1); /* behind this function */
     if (lua_type(L, 1) != LUA_TSTRING && !job->running->in_hook) {
-        luaL_tolstring(L, 1, NULL);
+        (void)gord_lua_text(L, 1, NULL);
     }
     return 1;
 }

@@ -128,6 +128,21 @@ class Life(LuaTest):
                                 "os.getenv, os.remove, debug.sethook, string.dump)")
         self.assertEqual((job.outcome, out), (e2e.SUCCEEDED, "\t".join(["nil"] * 11) + "\n"))
 
+    def test_names_of_values_are_no_addresses_of_the_daemon(self):
+        job, out = self.run_lua("""
+            print({}, print, chan(), coroutine.create(print), string.format('%p %p', {}, 'text'))
+            print(pcall(job.submit, {[print] = 1}))
+            print(pcall(error, {}))""")
+        self.assertEqual(job.outcome, e2e.SUCCEEDED, job.detail)
+        names = re.findall(r"0x[0-9a-f]+", out)
+        self.assertEqual(len(names), 8, out)
+        with open(f"/proc/{self.gord.process.pid}/maps", encoding="utf-8") as maps:
+            ranges = [[int(end, 16) for end in line.split()[0].split("-")] for line in maps]
+        self.assertEqual([n for n in names for begin, end in ranges if begin <= int(n, 16) < end],
+                         [])
+        job, _ = self.run_lua("error({})")
+        self.assertRegex(job.detail, "table: 0x[0-9a-f]{16}")
+
     def test_thousand_at_once(self):
         script = b"sleep(5)" if e2e.SANITIZE else b"sleep(0.3)"
         lua = self.client.message("LuaSpec", script=script)
