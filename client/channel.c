@@ -108,6 +108,15 @@ int gorctl_explain_status(const struct gorctl_channel *channel, enum wire_status
     return gorctl_exit_of_status(status);
 }
 
+/* What it refuses it answers, and stays. What it had taken when it went it may have kept or not. */
+bool gorctl_is_unknown(const struct gorctl *ctl, enum wire_status status)
+{
+    const struct gorctl_channel *channel = ctl->channel;
+    return status == WIRE_DEADLINE_EXCEEDED ||
+           (status == WIRE_UNAVAILABLE &&
+            (gorctl_is_away(ctl) || rpc_client_error_text(channel->client)[0] != '\0'));
+}
+
 int gorctl_explain_garbage(const struct gorctl_channel *channel, const char *why)
 {
     gorctl_say("the daemon at %s sent an answer that cannot be read: %s", channel->address, why);
@@ -212,7 +221,8 @@ const char *gorctl_address(const struct gorctl *ctl)
 
 /* ----------------------------------------------------------------- calls */
 
-/* Make it, and again if need be. GORCTL_EXIT_OK: it has ended, with *out_status. */
+/* Make it, and again if need be. GORCTL_EXIT_OK: it has ended, with *out_status; else that is how the
+ * last try did. */
 static int make_call(struct gorctl *ctl, const struct gorctl_call *call, struct rpc_result *result,
                      enum wire_status *out_status)
 {
@@ -243,11 +253,11 @@ int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_st
     struct rpc_result result = {0};
     enum wire_status status;
     code = make_call(ctl, call, &result, &status);
-    if (code != GORCTL_EXIT_OK) {
-        return code;
-    }
     if (out_status != NULL) {
         *out_status = status;
+    }
+    if (code != GORCTL_EXIT_OK) {
+        return code;
     }
     if (status == WIRE_OK) {
         *out_reply = result.reply;

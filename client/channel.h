@@ -46,6 +46,9 @@ struct gorctl_call {
 int gorctl_call(struct gorctl *ctl, const struct gorctl_call *call, enum wire_status *out_status,
                 ProtobufCMessage **out_reply);
 
+/* May a unary call that ended so have been carried out all the same? */
+bool gorctl_is_unknown(const struct gorctl *ctl, enum wire_status status);
+
 /* One message of a stream; true: go on. */
 typedef bool gorctl_on_message(const ProtobufCMessage *message, void *user);
 

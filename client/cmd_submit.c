@@ -127,7 +127,7 @@ static int submit_many(struct gorctl *ctl, Gor__V1__SubmitManyRequest *request,
     }
     int code = gorctl_call(ctl, &call, &status, &reply);
     request->request_id = (ProtobufCBinaryData){0, NULL};
-    if (id.set && (status == WIRE_UNAVAILABLE || status == WIRE_DEADLINE_EXCEEDED)) {
+    if (id.set && gorctl_is_unknown(ctl, status)) {
         gorctl_request_say(&id);
     }
     if (status == WIRE_RESOURCE_EXHAUSTED) {

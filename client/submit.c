@@ -38,7 +38,7 @@ int gorctl_submit(struct gorctl *ctl, const struct gorctl_spec *spec, enum gorct
         call.again = true;
     }
     code = gorctl_call(ctl, &call, &status, &reply);
-    if (id.set && (status == WIRE_UNAVAILABLE || status == WIRE_DEADLINE_EXCEEDED)) {
+    if (id.set && gorctl_is_unknown(ctl, status)) {
         gorctl_request_say(&id);
     }
     gor__v1__job_spec__free_unpacked(request.spec, NULL);

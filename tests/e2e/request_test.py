@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Request ids: a submission whose reply was lost can be repeated and makes no second job (T22)."""
 
+import contextlib
 import os
+import socket
+import struct
 import subprocess
+import tempfile
+import threading
 import unittest
 
 import gor_e2e as e2e
 import gorctl_e2e as ctl
+import http2
 from gor_e2e import SUCCEEDED, grpc
 
 LOST_REPLIES = 1000
@@ -120,6 +126,83 @@ class Requests(e2e.GordTest):
         self.assertNotEqual(run("submit", "true").text, run("submit", "true").text)
         for bad in ("", "x", "0" * 31, "0" * 33, "g" * 32):
             self.assertEqual(run("submit", "--request-id", bad, "true").code, ctl.USAGE, bad)
+
+
+class GoesAway(threading.Thread):
+    """A daemon that takes one call, and then ends without an answer, or with that status."""
+
+    def __init__(self, folder, status=None):
+        super().__init__()
+        self.path = os.path.join(folder, "s")
+        self.status = status
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        self.listener.bind(self.path)
+        self.listener.listen()
+        self.listener.settimeout(e2e.PATIENCE)
+
+    def run(self):
+        peer = http2.Peer.__new__(http2.Peer)
+        peer.socket, _ = self.listener.accept()
+        peer.socket.settimeout(e2e.PATIENCE)
+        peer.socket.recv(len(http2.PREFACE), socket.MSG_WAITALL)
+        peer.unread = b""
+        peer.send(http2.settings())
+        stream = next(stream for kind, flags, stream, _ in peer.frames()
+                      if kind == http2.DATA and flags & http2.END_STREAM)
+        self.listener.close()
+        os.unlink(self.path)
+        if self.status is not None:
+            # As a daemon that stops: the notice, and then the answer.
+            peer.send(http2.frame(http2.GOAWAY, payload=struct.pack(">II", stream, 0)) +
+                      http2.headers(stream, b"\x88" +
+                                    http2.field(b"content-type", b"application/grpc") +
+                                    http2.field(b"grpc-status", b"%d" % self.status),
+                                    http2.END_HEADERS | http2.END_STREAM))
+        peer.close()
+
+
+class Unknown(e2e.GordTest):
+    """Only where a submission may have been taken all the same is told how to repeat it."""
+
+    lines = b'{"native": "builtin.echo"}\n'
+
+    def submit_both(self, *args, host):
+        """By itself, and with others from a file: what is told."""
+        name = os.urandom(16).hex()
+        told = []
+        for way, stdin in (("true",), b""), (("--from", "-"), self.lines):
+            with host() as path:
+                done = ctl.run(*args, "submit", "--request-id", name, *way, host=path, stdin=stdin)
+            told.append((done.code, done.err.decode(), f"--request-id={name}"))
+        return told
+
+    def test_what_the_daemon_refuses_was_not_taken(self):
+        @contextlib.contextmanager
+        def drained():
+            ctl.run("drain", "--cause", "new disks", host=self.gord.target)
+            yield self.gord.target
+            ctl.run("undrain", host=self.gord.target)
+
+        for code, err, advice in self.submit_both(host=drained):
+            self.assertEqual(code, ctl.REFUSED)
+            self.assertIn("new disks", err)
+            self.assertNotIn(advice, err)
+            self.assertNotIn("taken all the same", err)
+
+    def test_what_it_did_not_answer_may_have_been(self):
+        for status in (None, grpc.StatusCode.UNAVAILABLE.value[0]):
+            @contextlib.contextmanager
+            def going(status=status):
+                with tempfile.TemporaryDirectory(prefix="gor-away-") as folder:
+                    daemon = GoesAway(folder, status)
+                    daemon.start()
+                    yield daemon.path
+                    daemon.join()
+
+            for patience in "0s", "50ms":
+                for code, err, advice in self.submit_both(f"--patience={patience}", host=going):
+                    self.assertIn(code, (ctl.NO_DAEMON, ctl.REFUSED), err)
+                    self.assertIn(advice, err)
 
 
 class Elsewhere(e2e.GordTest):
