@@ -39,6 +39,13 @@ static int64_t deadline_of(const struct gord_standing *standing, int64_t now)
     return left <= 0 ? now : left < GOR_NEVER - now ? now + left : GOR_NEVER;
 }
 
+static int64_t late_by(const struct gord_job_body *body)
+{
+    int64_t late = body->started_ns != 0 ? gord_event_clock() - body->started_ns : 0;
+
+    return late > 0 ? late : 0;
+}
+
 struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *job,
                               struct gord_run *above)
 {
@@ -58,6 +65,7 @@ struct gord_run *gord_run_new(struct gord_run_env *env, const struct gord_job *j
     run->signer = run->spec->is_hook ? gord_signer_ref(env->signer) : NULL;
     run->above = above != NULL ? gord_run_ref(above) : NULL;
     run->started_at = gor_now();
+    run->late_ns = late_by(job->body);
     gord_heartbeat_init(&run->heartbeat, run->started_at);
     run->deadline = deadline_of(run->standing, run->started_at);
     run->shown = GOR__V1__JOB_STATE__RUNNING;

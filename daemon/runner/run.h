@@ -86,7 +86,8 @@ struct gord_run {
     atomic_bool requeued; /* ended for the daemon's sake: it runs again; set by the loop, before
                                   * the cause */
     atomic_bool failed;   /* ended since it is stuck; set by the loop, before the cause */
-    int64_t started_at;   /* gor_now() at the start; immutable, as the next */
+    int64_t started_at;   /* gor_now() at the start; immutable, as the next two */
+    int64_t late_ns;      /* when that was, after its start had been put on record */
     int64_t deadline;     /* that of its standing, on gor_now()'s clock; GOR_NEVER: none */
     gor_id_t goroutine;   /* set before it runs */
     char name[32];        /* "job 7", for dumps */

@@ -29,7 +29,8 @@ struct gord_subjob {
     uint64_t parent_id;     /* who asks */
     Gor__V1__JobSpec *spec; /* owned: what to hand in; NULL: wait for `id` */
     uint64_t id;
-    atomic_bool left;          /* nobody waits for the answer any more */
+    atomic_bool left; /* nobody waits for the answer any more */
+    bool is_overdue;  /* by what is on record the time of who asks was over at the answer */
     struct gor_chan *answered; /* owned; closed when `answer` is there */
     struct gord_lua_answer answer;
     struct gord_subjob *next; /* list link of the service's */

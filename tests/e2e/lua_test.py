@@ -248,6 +248,21 @@ class Slots(LuaTest):
         self.assertEqual(self.client.wait(queued).outcome, e2e.SUCCEEDED)
 
 
+class OneSlot(LuaTest):
+    options = ("--exec-slots", "1")
+
+    def test_what_ends_by_its_deadline_does_not_save_it(self):
+        """What waits in the queue ends by the deadline on record, before the script's own."""
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        for text in ("job.wait(job.submit{argv = {'true'}})",
+                     "while true do job.wait(job.submit{argv = {'true'}}) end"):
+            ids = [self.lua(text, spec={"timeout_ns": e2e.SECOND // 10}) for _ in range(50)]
+            self.assertEqual({(j.outcome, j.detail) for j in self.client.wait(*ids)},
+                             {(e2e.TIMED_OUT, "its timeout of 0.1 s passed")})
+        self.client.jobs("Cancel", ids=[blocker])
+
+
 class OneProcessor(LuaTest):
     options = ("--gomaxprocs", "1", "--grace", "100ms")
 
