@@ -13,6 +13,14 @@
 
 #include "runtime/cpu/switch.h"
 
+/* Where the stack pointer was before the function that says this, which is not in line, was called: what it
+ * keeps itself lies below, whichever end of its frame the compiler has it begin at. */
+#if defined(__x86_64__)
+#define GOR__CALLERS_SP ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t))
+#else
+#define GOR__CALLERS_SP ((uintptr_t)__builtin_dwarf_cfa())
+#endif
+
 /* Whether `address` is in the code every goroutine begins in. */
 static inline bool gor__is_entry(uintptr_t address)
 {

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/cpu/frames.h"
 #include "runtime/gor.h"
 
 struct gor__g;
@@ -54,7 +55,7 @@ struct gor__leak_scan {
     } while (0)
 
 /* Where one that was called so begins, which must not be in line. */
-#define GOR__LEAK_STACK() ((uintptr_t)__builtin_frame_address(0))
+#define GOR__LEAK_STACK() GOR__CALLERS_SP
 
 /* `stack`: GOR__LEAK_STACK(). 0; -ESRCH: the runtime does not run; -ENOMEM; -ENOSYS: our own memory cannot
  * be read in a safe way here; other errors of reading /proc. */

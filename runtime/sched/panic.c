@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/cpu/frames.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/pool.h"
 #include "runtime/sched/sched.h"
@@ -132,13 +133,6 @@ void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *mess
     gor_exit();
 }
 
-/* Where the stack pointer was before a function was called. */
-#if defined(__x86_64__)
-#define CALLERS_SP ((uintptr_t)__builtin_frame_address(0) + 2 * sizeof(uintptr_t))
-#else
-#define CALLERS_SP ((uintptr_t)__builtin_dwarf_cfa())
-#endif
-
 __attribute__((no_sanitize_address)) static struct gor__registers
 caller_of(uintptr_t frame, uintptr_t address, uintptr_t sp)
 {
@@ -155,7 +149,7 @@ void gor_panic(const char *format, ...)
     struct gor__panic panic = {
         .stack = g->stack,
         .registers = caller_of((uintptr_t)__builtin_frame_address(0),
-                               (uintptr_t)__builtin_return_address(0), CALLERS_SP),
+                               (uintptr_t)__builtin_return_address(0), GOR__CALLERS_SP),
     };
     va_list args;
     va_start(args, format);
