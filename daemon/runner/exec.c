@@ -93,6 +93,23 @@ static int prepare(struct gord_exec *exec, struct gor_ctx **out_ctx)
     return result;
 }
 
+/* Has nobody ended it between its turn and now, nor is to queue it again? From here on it is not. */
+static bool may_start(struct gord_run *run, struct gord_result *out_result)
+{
+    Gor__V1__Outcome stopped = gord_run_stopped(run);
+
+    if (gord_run_is_left(run, stopped)) {
+        (void)gord_run_keep(run);
+        stopped = gord_run_kept(run);
+    } else if (stopped == GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED && !gord_run_starts(run)) {
+        stopped = gord_run_kept(run);
+    }
+    if (stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
+        gord_result_stop(out_result, stopped);
+    }
+    return stopped == GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
+}
+
 void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
 {
     struct gord_exec exec = {.run = run,
@@ -120,12 +137,12 @@ void gord_exec_run(struct gord_run *run, struct gord_result *out_result)
         goto close_all;
     }
     int opened = gord_exec_open_stdin(&exec, ctx);
-    Gor__V1__Outcome stopped = gord_run_stopped(run);
-    if (stopped != GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED) {
-        gord_result_stop(out_result, stopped); /* cancelled between its turn and now */
+    if (!may_start(run, out_result)) {
         goto close_all;
     }
     GORD_CRASHPOINT(SPAWN_BEFORE);
+    /* Only now somebody can write to it: what one that is queued again was sent would be lost. */
+    opened = opened == 0 && exec.spec->stdin_pipe ? gord_exec_open_input(&exec) : opened;
     if (opened == 0 && gord_exec_start(&exec) == 0) {
         gord_exec_close_child_ends(&exec);
         GORD_CRASHPOINT(SPAWN_AFTER);

@@ -56,10 +56,12 @@ int gord_exec_open_pipes(struct gord_exec *exec);
 void gord_exec_close_child_ends(struct gord_exec *exec);
 void gord_exec_close_pipes(struct gord_exec *exec);
 
-/* What it is to read: a file, a pipe of which run->input gets the other end, what a webhook is to send,
- * or nothing. 0, or a
- * negative errno with the run's detail. */
+/* What it is to read: a file, what a webhook is to send, or nothing. 0, or a negative errno with the run's
+ * detail. */
 int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx);
+
+/* A pipe for it to read, of which run->input gets the other end. As above. */
+int gord_exec_open_input(struct gord_exec *exec);
 
 /* Have the pipes read and the end of the process told, by goroutines in exec->readers. The runtime's
  * errors. */

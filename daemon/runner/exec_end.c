@@ -142,6 +142,11 @@ void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
         gord_run_time_out(exec->run);
     } else if (got == STOPPED) {
         exec->stopped = gord_run_stopped(exec->run);
+        if (gord_run_is_left(exec->run, exec->stopped)) {
+            exec->stopped = GOR__V1__OUTCOME__OUTCOME_UNSPECIFIED;
+            exec->run->detail[0] = '\0';
+            got = LEAVE;
+        }
     }
     exec->left = got == LEAVE;
     if (got != EXITED && got != LEAVE) {

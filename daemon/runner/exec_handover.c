@@ -132,6 +132,7 @@ void gord_exec_hand_over(struct gord_exec *exec)
 void gord_run_take_over(struct gord_run *run, Gor__Handover__Run *note)
 {
     run->taken_over = note;
+    atomic_store(&run->start, GORD_RUN_STARTS);
     run->started_at = note->started_ns;
     if (note->logged) {
         gord_logfile_go_on(&run->log);

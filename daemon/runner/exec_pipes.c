@@ -49,7 +49,7 @@ static int open_file(struct gord_exec *exec, struct gor_ctx *ctx)
     return 0;
 }
 
-static int open_input(struct gord_exec *exec)
+int gord_exec_open_input(struct gord_exec *exec)
 {
     struct gord_run *run = exec->run;
     int ends[2] = {-1, -1};
@@ -81,10 +81,7 @@ int gord_exec_open_stdin(struct gord_exec *exec, struct gor_ctx *ctx)
                  exec->run->uid);
         return -EPERM;
     }
-    if (exec->spec->stdin_path.len > 0) {
-        return open_file(exec, ctx);
-    }
-    return exec->spec->stdin_pipe ? open_input(exec) : 0;
+    return exec->spec->stdin_path.len > 0 ? open_file(exec, ctx) : 0;
 }
 
 void gord_exec_close_child_ends(struct gord_exec *exec)

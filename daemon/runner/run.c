@@ -312,6 +312,38 @@ Gor__V1__Outcome gord_run_stopped(struct gord_run *run)
     return GOR__V1__OUTCOME__CANCELLED;
 }
 
+bool gord_run_starts(struct gord_run *run)
+{
+    int start = GORD_RUN_NOT_STARTED;
+
+    return atomic_compare_exchange_strong(&run->start, &start, GORD_RUN_STARTS) ||
+           start == GORD_RUN_STARTS;
+}
+
+bool gord_run_keep(struct gord_run *run)
+{
+    int start = GORD_RUN_NOT_STARTED;
+
+    return atomic_compare_exchange_strong(&run->start, &start, GORD_RUN_KEPT);
+}
+
+Gor__V1__Outcome gord_run_kept(struct gord_run *run)
+{
+    /* A request to end it that comes now is on record, and looked at when the job is in the queue. */
+    atomic_store(&run->requeued, true);
+    snprintf(run->detail, sizeof(run->detail), "%s", GORD_STOP_REQUEUES);
+    return GOR__V1__OUTCOME__CANCELLED;
+}
+
+bool gord_run_is_left(struct gord_run *run, Gor__V1__Outcome stopped)
+{
+    /* A cause of its own is there before its context is cancelled; and what is above it is told to end by
+     * the daemon's going after `leaving` is set. So whoever sees such an end sees that as well. An end above
+     * that somebody had asked for before is on record, and the next daemon looks there. */
+    return stopped == GOR__V1__OUTCOME__CANCELLED && atomic_load(&run->cause) == NULL &&
+           atomic_load(&run->env->leaving);
+}
+
 /* The end of this run, as that of the job or as the wait for the next attempt. */
 static struct gord_event *end_event(struct gord_run *run, const struct gord_result *result,
                                     const char *detail)

@@ -62,10 +62,21 @@ struct gord_run_env {
     struct gor_ctx *root;     /* above every job that has no parent */
     struct gor_ctx *hurry;    /* cancelled: no more grace for anybody */
     struct gor_ctx *leave;    /* cancelled: programs are left to the next daemon */
+    /* They are about to be; set by the loop before `leave` is cancelled, and before anything is told to end
+     * with the daemon. */
+    atomic_bool leaving;
     struct gord_rlimits_own rlimits;
     struct gord_cgroups cgroups;
     atomic_ullong webhooks[GORD_WEBHOOK_RESULTS]; /* relaxed: they stand for themselves */
     struct gord_sparing refusals;                 /* of webhooks, by their targets, in the log */
+};
+
+/* Of a program: who comes first decides. Where the daemon leaves programs, one that is starting goes on with
+ * the next, and one that is not is queued again. */
+enum gord_run_start {
+    GORD_RUN_NOT_STARTED, /* it may be kept from that for long, as by a FIFO that nobody writes to */
+    GORD_RUN_STARTS,      /* set by its goroutine; nobody queues it again on its way */
+    GORD_RUN_KEPT,        /* set by its goroutine or the loop: it never starts, and runs again */
 };
 
 struct gord_run {
@@ -81,10 +92,11 @@ struct gord_run {
     _Atomic(struct gor_ctx *) ctx; /* owned; set once, by a goroutine of the job */
     _Atomic(const char *) cause;   /* owned; set once by the loop */
     _Atomic(struct gor_ctx *)
-        force;            /* owned; set once by the goroutine, while it waits out a grace */
-    atomic_bool forced;   /* no grace; set by the loop, as ctx and cause are */
+        force;          /* owned; set once by the goroutine, while it waits out a grace */
+    atomic_bool forced; /* no grace; set by the loop, as ctx and cause are */
+    atomic_int start; /* enum gord_run_start; a program that was taken over starts as it is made */
     atomic_bool requeued; /* ended for the daemon's sake: it runs again; set by the loop, before
-                                  * the cause */
+                                  * the cause, or by the goroutine of a program that is kept */
     atomic_bool failed;   /* ended since it is stuck; set by the loop, before the cause */
     int64_t started_at;   /* gor_now() at the start; immutable, as the next two */
     int64_t late_ns;      /* when that was, after its start had been put on record */
@@ -180,6 +192,19 @@ void gord_run_time_out(struct gord_run *run);
 /* 0, or why the run was ended from outside: TIMED_OUT, CANCELLED, or FAILED; the cause goes to the detail.
  * Looks only at a context that was made. [goroutine] */
 Gor__V1__Outcome gord_run_stopped(struct gord_run *run);
+
+/* The program is about to start, and will. False: it is to be queued again instead. [goroutine] */
+bool gord_run_starts(struct gord_run *run);
+
+/* It does not start any more, for it is to be queued again. False: it starts. Any thread. */
+bool gord_run_keep(struct gord_run *run);
+
+/* It has been kept so: what gord_run_stopped() would say of it. [goroutine] */
+Gor__V1__Outcome gord_run_kept(struct gord_run *run);
+
+/* Whether it was ended, as gord_run_stopped() says, only for what is above it ends with the daemon, which
+ * leaves programs alone. [goroutine] */
+bool gord_run_is_left(struct gord_run *run, Gor__V1__Outcome stopped);
 
 /* It has ended so: post that. Whoever calls gives up the goroutine's reference then. [goroutine] */
 void gord_run_end(struct gord_run *run, const struct gord_result *result);

@@ -170,11 +170,13 @@ static uint64_t count_inside(const struct gord_runner *runner)
     return counts->taken[GORD_NATIVE] + counts->taken[GORD_LUA];
 }
 
-/* Each program is the next daemon's from here on, and so is what is queued. */
+/* Each program is the next daemon's from here on, and so is what is queued. Comes before anything else is
+ * told to end, as gord_run_is_left() needs it. */
 static void leave_programs(struct gord_runner *runner)
 {
     runner->awaiting = false;
     runner->cascade.off = true;
+    atomic_store(&runner->env.leaving, true);
     gor_ctx_cancel_async(runner->env.leave, runner->stop_cause);
 }
 
@@ -233,9 +235,10 @@ static void end_awaited(struct gord_runner *runner, struct gord_job *job, void *
     const bool *patient = arg;
 
     if (runner->leaving && job->kind == GORD_EXEC) {
-        if (!gord_handed_has(&runner->handed, job->id) &&
-            (run == NULL || gord_process_signal(&run->process, 0) == -ESRCH)) {
-            requeue(runner, job); /* it is kept from its start, and loses nothing */
+        /* It is kept from its start, and loses nothing. One that starts, or has, is left, or was: whether
+         * there is a process of it to see, or a note, says nothing of that meanwhile. */
+        if (run == NULL || gord_run_keep(run)) {
+            requeue(runner, job);
         }
     } else if (policy_of(runner, job) == GORD_STOP_WAIT) {
         gord_runner_cancel(runner, job, runner->stop_cause, NULL);

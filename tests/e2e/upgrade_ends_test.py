@@ -233,6 +233,56 @@ class UpgradeEnds(unittest.TestCase):
         self.assertEqual(self.client.get(jobs[0]).detail, "daemon is being replaced")
         self.client.wait_state(jobs[1], e2e.WAITING)
 
+    def programs(self, fifos, **fields):
+        """Some that run, each with its process, and behind each of these one that a FIFO keeps from starting."""
+        running, kept = [], []
+        for fifo in fifos:
+            running.append(self.client.exec("sleep", "1000", **fields))
+            spec = self.client.exec_spec("sleep", "1000", **fields)
+            spec.exec.stdin_path = os.fsencode(fifo)
+            kept.append(self.client.submit(spec))
+        return {job: self.client.wait_process(job).reason for job in running}, kept
+
+    def assertGoesOn(self, job, process):
+        reasons = [event.reason for event in self.client.events(job)]
+        told = self.client.get(job)
+        self.assertEqual((told.state, told.outcome), (e2e.RUNNING, 0), reasons)
+        self.assertEqual([reason for reason in reasons if reason.startswith("as process ")],
+                         [process])
+        self.assertFalse([reason for reason in reasons if "queued again" in reason], reasons)
+        self.assertTrue(reasons[-1].endswith("it goes on"), reasons)
+
+    def assertWasQueued(self, job):
+        events = self.client.events(job)
+        reasons = [event.reason for event in events]
+        self.assertFalse([event for event in events if event.outcome], reasons)
+        self.assertIn("the daemon stops; it is queued again", reasons)
+
+    def end_with_programs(self, *args):
+        """Of an upgrade that ends a script; programs below it are left, and those below none."""
+        self.begin("--stop-timeout", "10200ms", "--grace", "100ms", "--exec-slots", "200")
+        script = self.script()
+        fifos = [os.path.join(self.gord.folder, f"fifo{i}") for i in range(40)]
+        for fifo in fifos:
+            os.mkfifo(fifo)
+        running, kept = self.programs(fifos[:20], parent_id=script)
+        others, kept_others = self.programs(fifos[20:])
+        done = self.upgrade(*args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("scripts: 1 cancelled\n", done.stdout)
+        self.again()
+        for job, process in {**running, **others}.items():
+            self.assertGoesOn(job, process)
+        for job in kept + kept_others:
+            self.assertWasQueued(job)
+        return {**running, **others}
+
+    def test_with_wait_and_when_time_is_over_programs_go_on_wherever_they_are(self):
+        self.end_with_programs("--wait")
+
+    def test_programs_below_what_is_ended_at_once_go_on_as_well(self):
+        self.end_with_programs("--yes")
+
     def test_wait_without_time_for_it_is_refused(self):
         self.begin("--stop-timeout", "8s")
         done = self.upgrade("--wait")
