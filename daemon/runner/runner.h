@@ -182,6 +182,9 @@ void gord_runner_queues_changed(struct gord_runner *runner);
 /* What a job that is queued again for a stop says for a reason. */
 #define GORD_STOP_REQUEUES "the daemon stops; it is queued again"
 
+/* What one says that came over an upgrade. */
+#define GORD_TAKEN_OVER "the daemon was replaced by another version of itself; it goes on"
+
 /* Start nothing any more, and treat what runs as its policy says: ended with that cause (borrowed),
  * queued again, or awaited. emptied(arg) is called once nothing runs. */
 void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emptied)(void *arg),

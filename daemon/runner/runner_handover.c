@@ -13,7 +13,6 @@
 #include "daemon/runner/runner_inside.h"
 #include "daemon/runner/sweep.h"
 
-#define TAKEN_OVER "the daemon was replaced by another version of itself; it goes on"
 #define STILL_PAUSED "paused since before the daemon was replaced by another version of itself"
 
 /* ------------------------------------------------------------------ giving */
@@ -141,7 +140,8 @@ static int go_on(struct gord_runner *runner, struct gord_job *job, Gor__Handover
         job->body->goroutine = gord_runner_run_of(job)->goroutine;
         post_process(runner, job, note->pid);
         cancel_if_asked(runner, job);
-        gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_RECOVERED, job->id, TAKEN_OVER), NULL);
+        gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_RECOVERED, job->id, GORD_TAKEN_OVER),
+                      NULL);
         if (gord_runner_run_of(job)->taken_over->paused) {
             gord_bus_emit(runner->bus,
                           gord_event_state(job->id, GOR__V1__JOB_STATE__WAITING, STILL_PAUSED),

@@ -197,7 +197,8 @@ static int take_asked(void *arg, struct gord_event *event, const char *name)
         asked->cancel = gord_event_ref(event);
     } else if (event->kind == GORD_EVENT_STATE && strcmp(event->text, GORD_STOP_REQUEUES) == 0) {
         asked->to_requeue = true;
-    } else if (event->kind == GORD_EVENT_REQUEUED || event->kind == GORD_EVENT_RETRYING) {
+    } else if (event->kind == GORD_EVENT_REQUEUED || event->kind == GORD_EVENT_RETRYING ||
+               (event->kind == GORD_EVENT_RECOVERED && strcmp(event->text, GORD_TAKEN_OVER) == 0)) {
         asked->to_requeue = false;
     }
     return 0;

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -459,6 +460,33 @@ class Upgrade(unittest.TestCase):
         self.client = self.gord.client()
         self.assertEqual(self.client.get(job).outcome, e2e.LOST)
         e2e.until(lambda: not lives(pid))
+
+    def test_what_was_taken_over_is_not_queued_again_for_what_a_former_gord_said(self):
+        """Some that were replaced said so of programs that they left."""
+        said = b"the daemon stops; it is queued again"
+        self.begin()
+        job = self.program("exec sleep 1000")
+        self.client.jobs("PauseJobs", ids=[job], cause="?")
+        more = len(said) - len(self.client.get(job).reason)
+        self.client.jobs("ResumeJobs", ids=[job])
+        self.client.jobs("PauseJobs", ids=[job], cause="?" * (1 + more))
+        text = self.client.get(job).reason.encode()
+        self.assertEqual(len(text), len(said), text)
+        self.client.jobs("ResumeJobs", ids=[job])
+        self.upgrade()
+        self.client.close()
+        self.gord.kill()
+        with sqlite3.connect(os.path.join(self.gord.state, "gord.db")) as db:
+            rows = [row for row in db.execute("SELECT first_seq, events FROM log")
+                    if text in row[1]]
+            self.assertEqual(len(rows), 1)
+            db.execute("UPDATE log SET events = ? WHERE first_seq = ?",
+                       (rows[0][1].replace(text, said), rows[0][0]))
+        db.close()
+        self.gord.start()
+        self.client = self.gord.client()
+        self.assertIn(said.decode(), [event.reason for event in self.client.events(job)])
+        self.assertEqual(self.client.get(job).outcome, e2e.LOST)
 
 
 if __name__ == "__main__":
