@@ -90,6 +90,23 @@ bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord
     return is_open_below(service, 0, count, out_why);
 }
 
+bool gord_submit_is_open_for(struct gord_service *service, Gor__V1__JobSpec *const *specs,
+                             size_t count, struct gord_refusal *out_why)
+{
+    bool is_open =
+        is_open_below(service, count > 0 ? gord_check_parent(specs[0]) : 0, count, out_why);
+
+    for (size_t i = 1; i < count && is_open && service->draining; i++) {
+        is_open = is_open_below(service, gord_check_parent(specs[i]), count, out_why);
+    }
+    return is_open;
+}
+
+bool gord_submit_is_served(struct gord_service *service, const Gor__V1__JobSpec *spec)
+{
+    return !service->draining || gord_runner_takes_below(service->runner, gord_check_parent(spec));
+}
+
 bool gord_submit_has_places(struct gord_service *service, enum gord_job_kind kind, uint64_t count,
                             struct gord_refusal *out_why)
 {

@@ -29,6 +29,13 @@ void gord_refusal_tell(struct rpc_call *call, const struct gord_refusal *why);
 /* Does the service take work at all, and is there room for `count` more jobs? */
 bool gord_submit_is_open(struct gord_service *service, size_t count, struct gord_refusal *out_why);
 
+/* The same for these, which may all stand below what an upgrade awaits. */
+bool gord_submit_is_open_for(struct gord_service *service, Gor__V1__JobSpec *const *specs,
+                             size_t count, struct gord_refusal *out_why);
+
+/* Whether such a job is taken as far as the daemon does not go, or awaits what it stands below. */
+bool gord_submit_is_served(struct gord_service *service, const Gor__V1__JobSpec *spec);
+
 /* The jobs of one request that stand before another. */
 struct gord_earlier {
     size_t count;

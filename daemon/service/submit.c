@@ -306,7 +306,7 @@ GORD_METHOD(gord_jobs_submit_many)
     if (is_answered(service, &request->request_id, &what, &ack)) {
         return;
     }
-    if (!gord_submit_is_open(service, request->n_specs, &why) ||
+    if (!gord_submit_is_open_for(service, request->specs, request->n_specs, &why) ||
         !accepts_all(service, call, request, &why) ||
         !all_have_places(service, gord_submit_uid(call), request, &why)) {
         gord_refusal_tell(call, &why);

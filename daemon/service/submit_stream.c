@@ -32,6 +32,7 @@ struct stream {
     uint64_t answered; /* answers out; those between the two are in the ring */
     uint64_t pending;  /* acknowledgements that will come; each keeps the stream */
     bool ended;        /* the client sends no more */
+    bool stopped; /* the daemon goes, and did not take one: nor does it what comes behind that */
     struct answer ring[RING];
 };
 
@@ -203,7 +204,8 @@ void gord_jobs_submit_streamed(struct rpc_call *call, const ProtobufCMessage *me
         if (enter(s, request, digest, index, &found) != 0) {
             refuse(answer, WIRE_RESOURCE_EXHAUSTED, "out of memory; ask again");
         }
-    } else if (s->service->draining) {
+    } else if (s->stopped || !gord_submit_is_served(s->service, request->spec)) {
+        s->stopped = true;
         answer->is_known = false; /* gord_submit_streams_end() */
     } else if (!gord_submit_takes(s->service, request->spec, gord_submit_uid(s->call), &why) ||
                !gord_scope_takes(s->service, s->call, "", request->spec, &why)) {

@@ -233,6 +233,34 @@ class UpgradeEnds(unittest.TestCase):
         self.assertEqual(self.client.get(jobs[0]).detail, "daemon is being replaced")
         self.client.wait_state(jobs[1], e2e.WAITING)
 
+    def test_with_wait_streams_and_requests_of_many_are_taken_below_what_is_awaited(self):
+        self.begin()
+        script = self.script()
+        native = self.native()
+        process = self.begin_wait()
+        below = [self.client.exec_spec("true", parent_id=job) for job in (script, native)]
+        none = self.client.exec_spec("true")
+        request = lambda spec: self.client.message("SubmitRequest", spec=spec)
+        self.assertStatus(grpc.StatusCode.UNAVAILABLE, self.client.jobs, "SubmitMany",
+                          specs=[below[0], none])
+        self.assertStatus(grpc.StatusCode.UNAVAILABLE, self.client.jobs, "SubmitMany",
+                          specs=[none, below[0]])
+        first = self.client.jobs("SubmitMany", specs=below).first_id
+        streamed = [result.id for result in
+                    self.client.jobs("SubmitStream", iter([request(spec) for spec in below]))]
+        self.assertEqual([job.outcome for job in self.client.wait(first, first + 1, *streamed)],
+                         [e2e.SUCCEEDED] * 4)
+        # Whatever comes behind one that is not taken is not either: so it can be asked for again.
+        stream = self.client.jobs("SubmitStream", iter([request(spec) for spec in
+                                                        (below[0], none, below[1])]))
+        last = next(stream).id
+        self.client.jobs("Cancel", ids=[script, native])
+        with self.assertRaises(grpc.RpcError) as raised:
+            next(stream)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.end_wait(process)
+        self.assertStatus(grpc.StatusCode.NOT_FOUND, self.client.get, last + 1)
+
     def programs(self, fifos, **fields):
         """Some that run, each with its process, and behind each of these one that a FIFO keeps from starting."""
         running, kept = [], []
