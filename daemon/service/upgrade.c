@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/service/state.h"
@@ -60,6 +61,8 @@ void gord_upgrade_ends_fill(const struct gord_ends *ends, Gor__V1__UpgradeEnds *
 enum { INSIDE_MAX = 16, WHAT_BYTES = GORD_GATE_TEXT + 80 };
 
 struct inside {
+    uint64_t ids[INSIDE_MAX]; /* the lowest, rising */
+    size_t id_count;
     Gor__V1__UpgradeAwaited *items[INSIDE_MAX];
     struct gord_view views[INSIDE_MAX]; /* of the first `count`: the names are theirs */
     char what[INSIDE_MAX][WHAT_BYTES];
@@ -89,25 +92,43 @@ static void tell_what(struct gord_service *service, const Gor__V1__Job *job, uin
     gord_view_fini(&view);
 }
 
-static int add_inside(void *arg, struct gord_job *job)
+/* The table has them in the order of their last events, which changes all the time. */
+static int find_first(void *arg, struct gord_job *job)
 {
     struct inside *inside = arg;
+    size_t at = inside->id_count;
+
+    if (job->kind != GORD_NATIVE && job->kind != GORD_LUA) {
+        return 0;
+    }
+    while (at > 0 && inside->ids[at - 1] > job->id) {
+        at--;
+    }
+    if (at < INSIDE_MAX) {
+        size_t behind = inside->id_count - at - (inside->id_count == INSIDE_MAX);
+        memmove(&inside->ids[at + 1], &inside->ids[at], behind * sizeof(*inside->ids));
+        inside->ids[at] = job->id;
+        inside->id_count += inside->id_count < INSIDE_MAX;
+    }
+    return 0;
+}
+
+static void add(struct inside *inside, uint64_t id)
+{
     size_t at = inside->count;
 
-    if ((job->kind != GORD_NATIVE && job->kind != GORD_LUA) ||
-        gord_view_make(inside->service, job->id, false, &inside->views[at]) != 0) {
-        return 0;
+    if (gord_view_make(inside->service, id, false, &inside->views[at]) != 0) {
+        return;
     }
     Gor__V1__UpgradeAwaited *awaited = &inside->awaited[at];
     gor__v1__upgrade_awaited__init(awaited);
-    awaited->id = job->id;
+    awaited->id = id;
     awaited->name = inside->views[at].spec->name;
-    awaited->waits_for = gord_view_waits_for(inside->service, job->id);
+    awaited->waits_for = gord_view_waits_for(inside->service, id);
     awaited->what = inside->what[at];
     tell_what(inside->service, &inside->views[at].job, awaited->waits_for, awaited->what);
     inside->items[at] = awaited;
     inside->count++;
-    return inside->count == INSIDE_MAX;
 }
 
 static void inside_free(struct inside *inside)
@@ -133,7 +154,10 @@ GORD_METHOD(gord_runtime_plan_upgrade)
         return;
     }
     inside->service = service;
-    gord_job_each_taken(gord_bus_table(service->bus), add_inside, inside);
+    gord_job_each_taken(gord_bus_table(service->bus), find_first, inside);
+    for (size_t i = 0; i < inside->id_count; i++) {
+        add(inside, inside->ids[i]);
+    }
     gord_runner_plan_leave(service->runner, ends);
     gord_upgrade_ends_fill(&ends[GORD_NATIVE], &natives);
     gord_upgrade_ends_fill(&ends[GORD_LUA], &scripts);

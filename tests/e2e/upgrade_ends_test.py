@@ -261,6 +261,17 @@ class UpgradeEnds(unittest.TestCase):
         self.end_wait(process)
         self.assertStatus(grpc.StatusCode.NOT_FOUND, self.client.get, last + 1)
 
+    def test_the_same_ones_are_told_whatever_happens_to_others(self):
+        self.begin("--lua-slots", "20")
+        jobs = [self.script() for _ in range(18)]
+        inside = lambda: [job.id for job in self.client.runtime("PlanUpgrade").inside]
+        self.assertEqual(inside(), jobs[:16])
+        self.client.jobs("PauseJobs", ids=jobs[:3])  # each has an event more
+        self.assertEqual(inside(), jobs[:16])
+        self.client.jobs("Cancel", ids=jobs[1:2])
+        self.client.wait(jobs[1])
+        self.assertEqual(inside(), jobs[:1] + jobs[2:17])
+
     def programs(self, fifos, **fields):
         """Some that run, each with its process, and behind each of these one that a FIFO keeps from starting."""
         running, kept = [], []
