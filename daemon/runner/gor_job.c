@@ -65,11 +65,9 @@ static bool is_over(const struct gor_job *job)
 
 int gor_job_write(struct gor_job *job, enum gor_job_stream stream, const void *bytes, size_t length)
 {
-    if (is_over(job)) {
-        return -ESRCH;
-    }
-    gord_hold_write(job->run, stream == GOR_JOB_STDERR ? GORD_STDERR : GORD_STDOUT, bytes, length);
-    return 0;
+    enum gord_stream to = stream == GOR_JOB_STDERR ? GORD_STDERR : GORD_STDOUT;
+
+    return is_over(job) ? -ESRCH : gord_hold_write(job->run, to, bytes, length);
 }
 
 int gor_job_print(struct gor_job *job, enum gor_job_stream stream, const char *format, ...)

@@ -150,25 +150,24 @@ size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over)
     return atomic_load(&hold->open) || most < piece ? most : piece;
 }
 
-void gord_hold_write(struct gord_run *run, enum gord_stream stream, const void *data, size_t length)
+/* The lock is taken also where nobody holds the run: another may be amid its text still. */
+int gord_hold_write(struct gord_run *run, enum gord_stream stream, const void *data, size_t length)
 {
-    struct gor_ctx *ctx = gord_hold_is_on(&run->hold) ? gord_run_ctx(run) : NULL;
     const char *bytes = data;
+    bool took = true;
 
-    if (ctx == NULL) {
-        gord_logfile_append(&run->log, stream, data, length);
-        return;
-    }
     gor_mutex_lock(&run->hold.writing);
-    while (length > 0) {
-        size_t most = gord_hold_wait(run, length, ctx);
+    struct gor_ctx *ctx = gord_hold_is_on(&run->hold) ? gord_run_ctx(run) : NULL;
+    while (took && length > 0) {
+        size_t most = ctx != NULL ? gord_hold_wait(run, length, ctx) : length;
         size_t piece =
             most > 0 && most < length ? most : length; /* 0: it is to end, and all may go */
-        gord_logfile_append(&run->log, stream, bytes, piece);
+        took = gord_logfile_append(&run->log, stream, bytes, piece);
         bytes += piece;
         length -= piece;
     }
     gor_mutex_unlock(&run->hold.writing);
+    return took ? 0 : -ESRCH;
 }
 
 void gord_hold_open(struct gord_run *run)

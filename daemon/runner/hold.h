@@ -4,7 +4,8 @@
  * Some followers hold the job: its pipes are read only while the end of its log is at most an eighth of
  * the log's cap ahead of the slowest of them, so that none loses anything; the program waits as it would
  * for any other pipe, and nobody else does. What native functions and scripts write waits likewise, on their
- * own goroutines. Once nobody holds it, or its run is to end, it is read as ever.
+ * own goroutines. Once nobody holds it, or its run is to end, it is read as ever. What a goroutine writes
+ * that its function has left behind is dropped: it waits for nobody.
  * One may be expected, for some time: it counts as one that has got nothing yet.
  *
  * Invariants  those who followed the job before its run was there hold it before its goroutine runs.
@@ -58,9 +59,9 @@ void gord_hold_expect(struct gord_run *run);
 /* Wait until the job may be read on: so many bytes at most, or 0: `over` was done. */
 size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over);
 
-/* Into its log, in pieces that each wait until there is room. */
-void gord_hold_write(struct gord_run *run, enum gord_stream stream, const void *data,
-                     size_t length);
+/* Into its log, in pieces that each wait until there is room. -ESRCH: it has ended meanwhile, and its log is
+ * shut; the rest is dropped. */
+int gord_hold_write(struct gord_run *run, enum gord_stream stream, const void *data, size_t length);
 
 /* From now on nobody is waited for. */
 void gord_hold_open(struct gord_run *run);

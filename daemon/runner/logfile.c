@@ -406,24 +406,25 @@ static size_t append_piece(struct gord_logfile *log, enum gord_stream stream, co
     return piece;
 }
 
-void gord_logfile_append(struct gord_logfile *log, enum gord_stream stream, const void *data,
+bool gord_logfile_append(struct gord_logfile *log, enum gord_stream stream, const void *data,
                          size_t length)
 {
     const char *p = data;
     _Atomic uint64_t *count = stream == GORD_STDERR ? &log->stderr_bytes : &log->stdout_bytes;
 
-    if (length == 0) {
-        return;
-    }
     gor_mutex_lock(&log->lock);
-    atomic_fetch_add_explicit(count, length, memory_order_relaxed);
-    for (size_t at = 0; at < length;) {
+    bool takes = !log->shut;
+    if (takes) {
+        atomic_fetch_add_explicit(count, length, memory_order_relaxed);
+    }
+    for (size_t at = 0; takes && at < length;) {
         at += append_piece(log, stream, p + at, length - at);
     }
     gor_mutex_unlock(&log->lock);
-    if (log->appended != NULL) {
+    if (takes && length > 0 && log->appended != NULL) {
         log->appended(log->appended_arg);
     }
+    return takes;
 }
 
 void gord_logfile_remark(struct gord_logfile *log, const char *format, ...)
@@ -435,11 +436,21 @@ void gord_logfile_remark(struct gord_logfile *log, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     gor_mutex_lock(&log->lock);
-    write_remark(log, text);
+    bool takes = !log->shut;
+    if (takes) {
+        write_remark(log, text);
+    }
     gor_mutex_unlock(&log->lock);
-    if (log->appended != NULL) {
+    if (takes && log->appended != NULL) {
         log->appended(log->appended_arg);
     }
+}
+
+void gord_logfile_shut(struct gord_logfile *log)
+{
+    gor_mutex_lock(&log->lock);
+    log->shut = true;
+    gor_mutex_unlock(&log->lock);
 }
 
 uint64_t gord_logfile_end(const struct gord_logfile *log)

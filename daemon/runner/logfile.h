@@ -9,10 +9,12 @@
  * a daemon's death left of a frame is cut off.
  * A log never holds its job up: while the disk is full output is counted and dropped, and the log
  * says so; the first time, the daemon's own log does too.
+ * It is shut before its run's end is put on record: whoever was left behind and writes later would write
+ * beyond what is recorded, and into what a next run writes.
  *
  * Invariants  frames below gord_logfile_end() are whole and never change; those of a removed part are
  *             gone at once.
- * Threads     append and close: goroutines, serialized by `lock`. end, counts: any thread.
+ * Threads     append, shut and close: goroutines, serialized by `lock`. end, counts: any thread.
  * Ownership   the memory is the caller's, from init to fini.
  */
 #ifndef GORD_RUNNER_LOGFILE_H
@@ -32,9 +34,10 @@ struct gord_logfile {
     uint64_t id;
     const char *queue; /* for gord_log_of; borrowed; NULL until the owner sets it */
     uint64_t cap_bytes;
-    uint64_t dropped_bytes; /* since the last remark about it; guarded by lock, as the next six */
+    uint64_t dropped_bytes; /* since the last remark about it; guarded by lock, as the next seven */
     int fd;                 /* of the part that is written to; -1: no file yet */
     bool warned;            /* that it cannot be written */
+    bool shut;              /* nothing is appended any more */
     bool in_tail;
     uint64_t shift;       /* of offsets to places in the file */
     uint64_t head_end;    /* once in_tail */
@@ -61,13 +64,17 @@ void gord_logfile_go_on(struct gord_logfile *log);
 /* Closes the file. */
 void gord_logfile_fini(struct gord_logfile *log);
 
-/* Append output of the job. Blocks for the file system. [goroutine] */
-void gord_logfile_append(struct gord_logfile *log, enum gord_stream stream, const void *data,
+/* Append output of the job. Blocks for the file system. False: the log is shut, it is dropped.
+ * [goroutine] */
+bool gord_logfile_append(struct gord_logfile *log, enum gord_stream stream, const void *data,
                          size_t length);
 
-/* Append a remark of the daemon's own. [goroutine] */
+/* Append a remark of the daemon's own, unless the log is shut. [goroutine] */
 void gord_logfile_remark(struct gord_logfile *log, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What is under way is appended, and nothing after it. [goroutine] */
+void gord_logfile_shut(struct gord_logfile *log);
 
 /* Where the written frames end; 0: there is no file; GORD_LOGFILE_FORMER: wherever those of the former
  * run do. [any thread] */

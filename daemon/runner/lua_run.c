@@ -31,7 +31,7 @@ static void write_output(void *arg, int stream, const void *bytes, size_t count)
 {
     struct gord_run *run = arg;
 
-    gord_hold_write(run, stream == 1 ? GORD_STDOUT : GORD_STDERR, bytes, count);
+    (void)gord_hold_write(run, stream == 1 ? GORD_STDOUT : GORD_STDERR, bytes, count);
 }
 
 static int tell(void *arg, uint64_t done, uint64_t total, const char *text)

@@ -111,14 +111,24 @@ void gord_plugin_job_main(struct gor_job *job)
     }
 }
 
-void gord_plugin_job_lost(struct gor_job *job)
+static void end_lost(void *arg)
 {
+    struct gor_job *job = arg;
+    struct gord_run *run = job->run;
     struct gord_result result = {.outcome = GOR__V1__OUTCOME__PANICKED};
 
-    if (job != NULL && end_job(job)) {
-        snprintf(job->run->detail, sizeof(job->run->detail),
-                 "it panicked, and %s has set a handler of its own for that", job->function->name);
-        gord_run_end(job->run, &result);
-        gord_run_unref(job->run);
+    snprintf(run->detail, sizeof(run->detail),
+             "it panicked, and %s has set a handler of its own for that", job->function->name);
+    gord_run_end(run, &result);
+    gord_run_unref(run);
+}
+
+/* The end of a run waits for its log, which only goroutines may. */
+void gord_plugin_job_lost(struct gor_job *job)
+{
+    struct gor_go_opts opts = {.name = "end", .at_ceiling = GOR_CEILING_EXEMPT, .no_quota = true};
+
+    if (job != NULL && end_job(job) && gor_go_with(&opts, end_lost, job) != 0) {
+        atomic_store(&job->over, false); /* no memory: it is looked for again */
     }
 }

@@ -395,6 +395,8 @@ void gord_run_end(struct gord_run *run, const struct gord_result *result)
     const char *detail = run->detail;
     const char *panic = atomic_load(&run->panic);
 
+    gord_logfile_shut(&run->log);
+    gord_hold_open(run); /* who was left behind, and waits to write, is to find that */
     if (result->outcome == GOR__V1__OUTCOME__PANICKED && panic != NULL) {
         detail = panic;
     } else if (!gord_text_is_utf8(detail, strlen(detail))) {

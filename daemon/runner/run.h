@@ -206,7 +206,7 @@ Gor__V1__Outcome gord_run_kept(struct gord_run *run);
  * leaves programs alone. [goroutine] */
 bool gord_run_is_left(struct gord_run *run, Gor__V1__Outcome stopped);
 
-/* It has ended so: post that. Whoever calls gives up the goroutine's reference then. [goroutine] */
+/* It has ended so: shut its log, and post that. Whoever calls gives up the goroutine's reference then. [goroutine] */
 void gord_run_end(struct gord_run *run, const struct gord_result *result);
 
 /* In the handler of a panic: of its own goroutine, which ends it; of another one, whose panic cancels it.

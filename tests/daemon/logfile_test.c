@@ -94,6 +94,27 @@ GO_TEST(logfile_keeps_streams_and_counts)
     CHECK_EQ(gord_output_remove(test_tmpdir(), 7), 0);
 }
 
+GO_TEST(logfile_drops_what_comes_after_it_was_shut)
+{
+    struct gord_logfile log;
+    char text[64];
+    uint64_t out;
+    uint64_t err;
+
+    gord_logfile_init(&log, test_tmpdir(), 7, 1 << 20);
+    CHECK(gord_logfile_append(&log, GORD_STDOUT, "one", 3));
+    gord_logfile_shut(&log);
+    uint64_t end = gord_logfile_end(&log);
+    CHECK(!gord_logfile_append(&log, GORD_STDOUT, "two", 3));
+    gord_logfile_remark(&log, "remark");
+    CHECK_EQ(gord_logfile_end(&log), end);
+    gord_logfile_counts(&log, &out, &err);
+    CHECK_EQ(out, 3);
+    gord_logfile_fini(&log);
+    CHECK_EQ(read_back(test_tmpdir(), 7, GORD_STDOUT, UINT64_MAX, text, sizeof(text)), 3);
+    CHECK_EQ(gord_output_remove(test_tmpdir(), 7), 0);
+}
+
 GO_TEST(logfile_makes_no_file_without_output)
 {
     struct gord_logfile log;

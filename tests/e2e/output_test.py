@@ -17,6 +17,7 @@ from gor_e2e import grpc
 INVALID = grpc.StatusCode.INVALID_ARGUMENT if grpc else None
 GIGABYTE = 1 << 30
 CAP = 1 << 20
+STARTED = 3  # a kind of events
 
 
 def output_files(state, job_id):
@@ -380,6 +381,35 @@ class HeldGoroutines(HeldTest):
         self.client.wait(self.client.exec("sleep", "2.5"))  # more than two heartbeats
         out, err = run.communicate(timeout=e2e.PATIENCE)
         self.assertEqual((run.returncode, out, err), (0, b"\n" + self.MUCH, b""))
+
+
+class HeldBehind(HeldTest):
+    """A goroutine that its function leaves behind waits to write: that ends with the job."""
+
+    def left_behind(self):
+        return sum(p.left_behind for p in self.client.call("Plugins", "ListPlugins").plugins)
+
+    def starts(self, job):
+        return sum(event.kind == STARTED for event in self.client.events(job))
+
+    def test_what_it_would_write_is_dropped(self):
+        runs = [self.run_unread_of("--native", "zoo.babble", *options)
+                for options in ((), ("--retries", "1", "--backoff", "1ms"))]
+        for _, job in runs:  # it is amid
+            e2e.until(lambda job=job: len(self.client.logs(job, follow=False)) > 20000)
+        gate = self.client.native("zoo.open_gate")
+        self.assertEqual(self.client.wait(gate, runs[0][1])[1].outcome, e2e.FAILED)
+        e2e.until(lambda: self.starts(runs[1][1]) == 2)
+        e2e.until(lambda: self.left_behind() == 0)
+        lines = b"0\n" + b"".join(b"%0100d\n" % n for n in range(2000))
+        for (run, job), code, last in zip(runs, (1, 0), (b"", lines)):
+            out, err = run.communicate(timeout=e2e.PATIENCE)
+            self.assertEqual((run.returncode, err), (code, b""))
+            first, xs, rest = out.partition(b"x" * out.count(b"x"))
+            self.assertEqual((first, rest), (b"\n", last))
+            self.assertGreater(len(xs), 0)
+            self.assertEqual(self.client.get(job).stdout_bytes, len(last) or len(out) + 1)
+            list(self.client.jobs("Logs", id=job))  # undamaged
 
 
 class HeldWithoutPlace(HeldTest):

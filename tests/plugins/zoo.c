@@ -350,6 +350,41 @@ static int run_leak(struct gor_job *job)
     return 0;
 }
 
+/* Much in one piece, which its end comes amid. */
+enum { MUCH_BYTES = 8 << 20 };
+
+static void babble(void *arg)
+{
+    struct gor_job *job = arg;
+    char *much = malloc(MUCH_BYTES);
+
+    if (much == NULL) {
+        abort();
+    }
+    memset(much, 'x', MUCH_BYTES);
+    if (gor_job_write(job, GOR_JOB_STDOUT, much, MUCH_BYTES) != -ESRCH) {
+        abort();
+    }
+    free(much);
+}
+
+/* Leaves one behind that writes, and fails when the gate is opened; where it is open already, writes lines. */
+static int run_babble(struct gor_job *job)
+{
+    PRINT(job, "0\n");
+    if (gor_chan_try_recv(gate, NULL) == -EAGAIN) {
+        if (gor_go(babble, job) != 0) {
+            return 2;
+        }
+        (void)gor_chan_recv(gate, NULL);
+        return 1;
+    }
+    for (int line = 0; line < 2000; line++) {
+        PRINT(job, "%0100d\n", line);
+    }
+    return 0;
+}
+
 static void linger_and_panic(void *arg)
 {
     (void)arg;
@@ -400,6 +435,7 @@ static const struct gor_job_function functions[] = {
     {"own_handler", NULL, NULL, NULL, run_own_handler},
     {"defer", NULL, NULL, NULL, run_defer},
     {"leak", NULL, NULL, NULL, run_leak},
+    {"babble", NULL, NULL, NULL, run_babble},
     {"leak_panic", NULL, NULL, NULL, run_leak_panic},
     {"open_gate", NULL, NULL, NULL, run_open_gate},
     {"deaf", NULL, NULL, NULL, run_deaf},
