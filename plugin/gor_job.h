@@ -90,7 +90,7 @@ GOR_API struct gor_ctx *gor_job_ctx(struct gor_job *job);
 enum gor_job_stream { GOR_JOB_STDOUT = 1, GOR_JOB_STDERR = 2 };
 
 /* Write to its output, which `gorctl logs` shows; waits for the disk, and for a `gorctl run` that shows it,
- * unless the job's context has ended. -ESRCH. */
+ * unless the job or its context has ended, or the daemon is to stop. -ESRCH. */
 GOR_API int gor_job_write(struct gor_job *job, enum gor_job_stream stream, const void *bytes,
                           size_t length);
 /* -ENOMEM, too. */

@@ -106,6 +106,12 @@ void gord_hold_expect(struct gord_run *run)
     }
 }
 
+void gord_hold_open_async(struct gord_run *run)
+{
+    atomic_store(&run->hold.open, true);
+    wake(run);
+}
+
 /* ------------------------------------------------------------------ who is held: on goroutines */
 
 /* What happens first: `over` is done, the run is to end, or it is worth another look. */

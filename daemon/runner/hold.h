@@ -4,14 +4,14 @@
  * Some followers hold the job: its pipes are read only while the end of its log is at most an eighth of
  * the log's cap ahead of the slowest of them, so that none loses anything; the program waits as it would
  * for any other pipe, and nobody else does. What native functions and scripts write waits likewise, on their
- * own goroutines. Once nobody holds it, or its run is to end, it is read as ever. What a goroutine writes
- * that its function has left behind is dropped: it waits for nobody.
+ * own goroutines. Once nobody holds it, or its run or the daemon is to end, it is read as ever. What a
+ * goroutine writes that its function has left behind is dropped: it waits for nobody.
  * One may be expected, for some time: it counts as one that has got nothing yet.
  *
  * Invariants  those who followed the job before its run was there hold it before its goroutine runs.
  *             While it is held, at most a quarter of the cap is ahead of a follower: of output, that much
  *             is always kept (logfile.h).
- * Threads     join, leave, take, expect: loop. wait, write, open: the run's goroutines.
+ * Threads     join, leave, take, expect, open_async: loop. wait, write, open: the run's goroutines.
  *             All atomics are sequentially consistent: whoever is to wait first counts itself, then looks
  *             for room; whoever makes room does that first, then looks who waits.
  */
@@ -63,8 +63,9 @@ size_t gord_hold_wait(struct gord_run *run, size_t most, struct gor_ctx *over);
  * shut; the rest is dropped. */
 int gord_hold_write(struct gord_run *run, enum gord_stream stream, const void *data, size_t length);
 
-/* From now on nobody is waited for. */
+/* From now on nobody is waited for; the latter is the loop's way to say so. */
 void gord_hold_open(struct gord_run *run);
+void gord_hold_open_async(struct gord_run *run);
 
 /* Is it held, by one that is there or expected? [any thread] */
 bool gord_hold_is_on(const struct gord_hold *hold);

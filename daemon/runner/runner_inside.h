@@ -84,6 +84,9 @@ void gord_runner_start_jobs(struct gord_runner *runner);
 /* The same, out of their turns, for jobs below native ones and scripts that run. */
 void gord_runner_start_below(struct gord_runner *runner);
 
+/* The daemon drains, and waits for that job, or may: who follows its output is not to decide how long. */
+void gord_runner_open_hold(struct gord_runner *runner, struct gord_job *job, void *unused);
+
 /* The daemon awaits native jobs and scripts before it leaves programs: start what is below them. False:
  * that is over now. */
 bool gord_runner_goes_on_awaiting(struct gord_runner *runner);

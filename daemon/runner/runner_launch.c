@@ -155,6 +155,9 @@ int gord_runner_launch_from(struct gord_runner *runner, struct gord_job *job,
         withdraw_run(runner, job, run);
         return result;
     }
+    if (runner->draining) {
+        gord_runner_open_hold(runner, job, NULL);
+    }
     gord_heartbeat_begin(&runner->heartbeats, run);
     if (spec->kind != GORD_EXEC) {
         runner->admission.counted_running++;

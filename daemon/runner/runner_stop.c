@@ -205,6 +205,23 @@ bool gord_runner_goes_on_awaiting(struct gord_runner *runner)
     return true;
 }
 
+/* Would its process be the next daemon's? One that is awaited first would not, nor what is below such. */
+static bool is_to_be_left(const struct gord_runner *runner, const struct gord_job *job)
+{
+    return runner->leaving && job->kind == GORD_EXEC &&
+           !gord_runner_takes_below(runner, job->body->spec->parent_id);
+}
+
+void gord_runner_open_hold(struct gord_runner *runner, struct gord_job *job, void *unused)
+{
+    struct gord_run *run = gord_runner_run_of(job);
+
+    (void)unused;
+    if (run != NULL && !is_to_be_left(runner, job)) {
+        gord_hold_open_async(run);
+    }
+}
+
 void gord_runner_hand_over(struct gord_runner *runner, bool patient, const char *cause,
                            void (*emptied)(void *arg), void *arg)
 {
@@ -224,6 +241,7 @@ void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emp
         begin_to_leave(runner);
     }
     runner->cascade.off = !runner->awaiting; /* what is queued stays for the next start */
+    each_running(runner, gord_runner_open_hold, NULL);
     each_running(runner, stop_job, NULL);
     GORD_CRASHPOINT(STOP_ASKED);
     gord_bus_wake(runner->bus);

@@ -13,6 +13,7 @@ import unittest
 import gor_e2e as e2e
 import gorctl_e2e as ctl
 from gor_e2e import grpc
+from upgrade_test import UpgradedGord
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT if grpc else None
 GIGABYTE = 1 << 30
@@ -381,6 +382,75 @@ class HeldGoroutines(HeldTest):
         self.client.wait(self.client.exec("sleep", "2.5"))  # more than two heartbeats
         out, err = run.communicate(timeout=e2e.PATIENCE)
         self.assertEqual((run.returncode, out, err), (0, b"\n" + self.MUCH, b""))
+
+
+class HeldAtTheEnd(HeldTest):
+    """A follower that takes nothing does not decide how long the daemon waits for what it lets end."""
+
+    more_options = ("--stop-timeout", "10m")
+
+    def setUp(self):
+        self.gord, self.client = e2e.begin_gord(self, *self.options, kind=UpgradedGord)
+        path = os.path.join(self.gord.folder, "script.lua")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"print(0) for i = 1, {self.LINES} do print(i) end")
+        self.inside = (("--native", "zoo.scribble"), ("--lua", path))
+
+    def again(self):
+        self.client.close()
+        self.client = self.gord.client()
+        self.addCleanup(self.client.close)
+
+    def assertSucceeded(self, *jobs):
+        self.assertEqual({self.client.get(job).outcome for job in jobs}, {e2e.SUCCEEDED})
+
+    def test_a_stop_waits_for_jobs_and_not_for_who_follows_them(self):
+        program = ("--shell", f"echo 0; seq {self.LINES * 10}")
+        runs = [self.run_unread_of("--on-stop", "wait", *words) for words in (*self.inside, program)]
+        self.assertEqual(self.gord.stop(), 0)
+        self.gord.start()
+        self.again()
+        self.assertSucceeded(*(job for _, job in runs))
+        for run, _ in runs:
+            run.kill()
+            run.communicate()
+
+    def hold_child(self, job, which):
+        """Have its program write much, which a follower holds; its id and the call."""
+        children = lambda: self.client.jobs("Tree", id=job).jobs[1:]
+        e2e.until(lambda: len(children()) > which)
+        child = children()[which].id
+        self.client.wait_process(child)
+        call = self.client.jobs("Logs", id=child, follow=True, holds=True)
+        self.client.get(child)  # an answer that comes after it was heard
+        with open(os.path.join(self.gord.folder, f"go-{which}"), "w", encoding="ascii"):
+            pass
+        return child, call
+
+    def test_an_upgrade_awaits_jobs_and_not_who_follows_them(self):
+        go = os.path.join(self.gord.folder, "go")
+        spec = self.client.message("JobSpec")
+        spec.lua.script = f"""for i = 0, 1 do
+            local wait = ('until test -e {go}-%d; do sleep 0.02; done; '):format(i)
+            job.wait(job.submit{{argv = {{'sh', '-c', wait .. 'seq {self.LINES * 30}'}}}})
+        end""".encode()
+        script = self.client.submit(spec)
+        runs = [self.run_unread_of(*words) for words in self.inside]
+        first, call = self.hold_child(script, 0)
+        e2e.until(lambda: len(self.client.logs(first, follow=False)) > 20000)
+        upgrade = self.start("daemon", "upgrade", "--wait", stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+        second, other_call = self.hold_child(script, 1)  # which starts meanwhile
+        out, err = upgrade.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual(upgrade.returncode, 0, err)
+        self.assertIn(b"native jobs: 1 ended by themselves\n", out)
+        call.cancel()
+        other_call.cancel()
+        self.again()
+        self.assertSucceeded(script, first, second, *(job for _, job in runs))
+        for run, _ in runs:
+            run.kill()
+            run.communicate()
 
 
 class HeldBehind(HeldTest):
