@@ -134,6 +134,7 @@ void gord_run_take_over(struct gord_run *run, Gor__Handover__Run *note)
     run->taken_over = note;
     atomic_store(&run->start, GORD_RUN_STARTS);
     run->started_at = note->started_ns;
+    run->late_ns = 0; /* what its age is now was no delay */
     if (note->logged) {
         gord_logfile_go_on(&run->log);
     }
