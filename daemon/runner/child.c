@@ -53,8 +53,11 @@ static void wake(void *arg)
 void gord_child_answer(struct gord_child_request *request, int error)
 {
     struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_EXEMPT, .no_quota = true};
+    bool was_handed_in = request->spec != NULL && error == 0;
+    const struct gord_run *run = request->run;
 
     request->error = error;
+    request->is_overdue = !was_handed_in && gord_runner_is_overdue(run->env->bus, run->id);
     if (gor_go_with(&opts, wake, request) != 0) {
         request_unref(request); /* the runtime stops: nobody waits any more */
     }
@@ -89,6 +92,9 @@ int gord_run_submit(struct gord_run *run, Gor__V1__JobSpec *spec, uint64_t *out_
     request->errand.fn = submit_on_loop;
     gord_errand_post(run->env->errands, &request->errand);
     gor_chan_recv(request->ready, NULL);
+    if (request->is_overdue && gord_run_is_about_over(run)) {
+        gor_chan_recv(gor_ctx_done(gord_run_ctx(run)), NULL);
+    }
     int result = request->error;
     if (result == 0) {
         *out_id = request->id;
@@ -181,7 +187,10 @@ int gord_run_await(struct gord_run *run, uint64_t id, struct gord_child_end *out
     request->errand.fn = wait_on_loop;
     gord_errand_post(run->env->errands, &request->errand);
     int result = gor_chan_recv_ctx(request->ready, NULL, ctx);
-    if (result == 0) {
+    if (result == 0 && request->is_overdue && gord_run_is_about_over(run)) {
+        gor_chan_recv(gor_ctx_done(ctx), NULL);
+        result = gor_ctx_err(ctx);
+    } else if (result == 0) {
         result = request->error;
         if (result == 0) {
             *out_end = request->end;

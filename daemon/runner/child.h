@@ -11,6 +11,7 @@
 #define GORD_RUNNER_CHILD_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,7 @@ struct gord_child_request {
     struct gor_chan *ready; /* owned: closed when it is answered */
     uint64_t id;            /* submit: the answer; wait: the question */
     int error;              /* the answer */
+    bool is_overdue;        /* by what is on record the time of who asks was over at the answer */
     char text[GORD_CHILD_TEXT];
     Gor__V1__JobSpec *spec;          /* submit: owned */
     struct gord_child_end end;       /* wait: the answer */

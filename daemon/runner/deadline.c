@@ -38,6 +38,15 @@ int64_t gord_runner_deadline(const struct gord_job *job, uint64_t *out_of)
     return deadline;
 }
 
+bool gord_runner_is_overdue(struct gord_bus *bus, uint64_t id)
+{
+    const struct gord_job *job = gord_job_find(gord_bus_table(bus), id);
+    uint64_t of;
+    int64_t deadline = job != NULL ? gord_runner_deadline(job, &of) : 0;
+
+    return deadline != 0 && deadline <= gord_event_clock();
+}
+
 int gord_runner_inherit(const struct gord_job *parent, struct gord_standing **standing)
 {
     uint64_t of = 0;

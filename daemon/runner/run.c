@@ -173,6 +173,17 @@ struct gor_ctx *gord_run_ctx(struct gord_run *run)
     return ctx;
 }
 
+bool gord_run_is_about_over(struct gord_run *run)
+{
+    struct gor_ctx *ctx = gord_run_ctx(run);
+    int64_t late = 0;
+
+    for (const struct gord_run *at = run; at != NULL; at = at->above) {
+        late = at->late_ns > late ? at->late_ns : late;
+    }
+    return ctx != NULL && gor_ctx_deadline(ctx) - gor_now() <= late;
+}
+
 static void ask_to_end(struct gord_run *run, const char *cause)
 {
     if (atomic_load(&run->cause) != NULL) {

@@ -186,6 +186,11 @@ struct gor_ctx *gord_run_force_ctx(struct gord_run *run);
 /* The context of the run, made at the first call; NULL: out of memory. [goroutine] */
 struct gor_ctx *gord_run_ctx(struct gord_run *run);
 
+/* Jobs below it have their deadline by the wall clock, from when a start was put on record; its context
+ * counts from when it, or what it is below, began to run, which is a little later. Is it in between, if that
+ * deadline is over? [goroutine] */
+bool gord_run_is_about_over(struct gord_run *run);
+
 /* Its own timeout has passed, as its goroutine found: end what is below it too. [goroutine] */
 void gord_run_time_out(struct gord_run *run);
 

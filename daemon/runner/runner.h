@@ -119,6 +119,9 @@ const char *gord_runner_group_why(const struct gord_job *group, char *out, size_
  * 0: there is no such time. */
 int64_t gord_runner_deadline(const struct gord_job *job, uint64_t *out_of);
 
+/* By what is on record, from which jobs below it have their deadline: is the time of job `id` over? */
+bool gord_runner_is_overdue(struct gord_bus *bus, uint64_t id);
+
 /* Have a job that is about to be entered below `parent` inherit that one's deadline, if it is earlier.
  * -ENOMEM. */
 int gord_runner_inherit(const struct gord_job *parent, struct gord_standing **standing);

@@ -84,18 +84,6 @@ static struct gord_subjob *subjob_new(const struct gord_run *run)
     return subjob;
 }
 
-/* Jobs below it have their deadline by the wall clock, from when a start was put on record; its context
- * counts from when it, or what it is below, began to run, which is a little later. Is it in between? */
-static bool is_about_over(struct gord_run *run)
-{
-    int64_t late = 0;
-
-    for (const struct gord_run *at = run; at != NULL; at = at->above) {
-        late = at->late_ns > late ? at->late_ns : late;
-    }
-    return gor_ctx_deadline(gord_run_ctx(run)) - gor_now() <= late;
-}
-
 /* Post it, wait for the answer; gives up the reference. */
 static void ask(struct gord_run *run, struct gord_subjob *subjob, int64_t deadline,
                 struct gord_lua_answer *out_answer)
@@ -108,7 +96,7 @@ static void ask(struct gord_run *run, struct gord_subjob *subjob, int64_t deadli
     atomic_fetch_add_explicit(&subjob->refs, 1, memory_order_relaxed); /* the loop's */
     gord_errand_post(run->env->errands, &subjob->errand);
     int result = gor_select_until(cases, 2, deadline);
-    if (result == 0 && subjob->is_overdue && is_about_over(run)) {
+    if (result == 0 && subjob->is_overdue && gord_run_is_about_over(run)) {
         result = gor_select_until(&cases[1], 1, deadline) == 0 ? 1 : 0;
     }
     if (result == 0) {

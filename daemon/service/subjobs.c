@@ -26,16 +26,6 @@ static void entered(struct gord_service *service, struct gord_ack *ack, int erro
     gord_subjob_answer(subjob);
 }
 
-/* By what is on record, from which jobs below it have their deadline: is the time of that one over? */
-static bool is_overdue(struct gord_service *service, uint64_t parent_id)
-{
-    const struct gord_job *parent = gord_job_find(gord_bus_table(service->bus), parent_id);
-    uint64_t of;
-    int64_t deadline = parent != NULL ? gord_runner_deadline(parent, &of) : 0;
-
-    return deadline != 0 && deadline <= gord_event_clock();
-}
-
 static void submit(struct gord_service *service, struct gord_subjob *subjob)
 {
     struct gord_refusal why;
@@ -43,7 +33,7 @@ static void submit(struct gord_service *service, struct gord_subjob *subjob)
     uint32_t uid = gord_submit_uid_of(service, subjob->parent_id);
 
     if (!gord_submit_takes(service, subjob->spec, uid, &why)) {
-        subjob->is_overdue = is_overdue(service, subjob->parent_id);
+        subjob->is_overdue = gord_runner_is_overdue(service->bus, subjob->parent_id);
         gord_subjob_refuse(subjob, -EINVAL, "%s", why.text);
         return;
     }
@@ -88,7 +78,7 @@ static void tell_end(struct gord_service *service, struct gord_subjob *subjob)
         return;
     }
     result = gord_view_add_result(service, &view);
-    subjob->is_overdue = is_overdue(service, subjob->parent_id);
+    subjob->is_overdue = gord_runner_is_overdue(service->bus, subjob->parent_id);
     answer->id = subjob->id;
     answer->outcome = view.job.outcome;
     answer->exit_code = view.job.exit_code;

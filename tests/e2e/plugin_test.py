@@ -179,6 +179,21 @@ class Functions(PluginTest):
         self.assertEqual(self.ok("result", str(job.id)).out, b"3000\n")
 
 
+class OneSlot(PluginTest):
+    more_options = ("--exec-slots", "1")
+
+    def test_what_ends_by_its_deadline_does_not_save_it(self):
+        """What waits in the queue ends by the deadline on record, before the function's own."""
+        blocker = self.client.exec("sleep", "1000")
+        self.client.wait_state(blocker, e2e.RUNNING)
+        for args in (("once",), ()):
+            ids = [self.client.native("zoo.employ", *args, timeout_ns=e2e.SECOND // 10)
+                   for _ in range(50)]
+            self.assertEqual({(j.outcome, j.detail) for j in self.client.wait(*ids)},
+                             {(e2e.TIMED_OUT, "its timeout of 0.1 s passed")})
+        self.client.jobs("Cancel", ids=[blocker])
+
+
 class Harm(PluginTest):
     """What a plug-in does wrong ends its job, not the daemon."""
 

@@ -246,6 +246,22 @@ static int run_parent(struct gor_job *job)
     return 0;
 }
 
+/* Hands in a program and waits for it; without an argument again and again, until it hears that it cannot. */
+static int run_employ(struct gor_job *job)
+{
+    const char *const argv[] = {"/bin/true", NULL};
+    struct gor_job_spec spec = {.argv = argv};
+    struct gor_job_end end;
+    int result = 0;
+
+    do {
+        uint64_t id = 0;
+        result = gor_job_submit(job, &spec, &id, NULL, 0);
+        result = result == 0 ? gor_job_wait(job, id, &end) : result;
+    } while (result == 0 && gor_job_arg_count(job) == 0);
+    return 0;
+}
+
 /* ------------------------------------------------------------------ as it should not be */
 
 static int run_panic(struct gor_job *job)
@@ -426,6 +442,7 @@ static const struct gor_job_function functions[] = {
     {"chatter", NULL, NULL, NULL, run_chatter},
     {"alloc", NULL, NULL, NULL, run_alloc},
     {"family", NULL, NULL, NULL, run_family},
+    {"employ", NULL, NULL, NULL, run_employ},
     {"parent", NULL, NULL, NULL, run_parent},
     {"panic", NULL, NULL, NULL, run_panic},
     {"panic_elsewhere", NULL, NULL, NULL, run_panic_elsewhere},
