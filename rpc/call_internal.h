@@ -39,6 +39,7 @@ struct rpc_call {
     struct rpc_share *share;     /* owned reference: its user's */
     struct rpc_link link;        /* list link of session->calls or server->orphans */
     struct rpc_link writable;    /* list link of session->writable */
+    struct rpc_link turn;        /* list link of session->turns */
     const struct rpc_method *method;
     void *method_user;
     int32_t stream_id;
@@ -103,6 +104,7 @@ int rpc_extra_submit_trailers(struct rpc_call *call, bool only);
 /* receive.c */
 void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size);
 void rpc_call_feed_held(struct rpc_call *call);
+void rpc_call_take_turns(struct rpc_session *session);
 void rpc_call_drop_input(struct rpc_call *call);
 bool rpc_call_is_paused(const struct rpc_call *call); /* its messages are held */
 

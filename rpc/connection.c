@@ -12,14 +12,12 @@ enum {
     BATCHES_PER_FLUSH = 8, /* then the other connections get their turn */
     READS_PER_EVENT = 4,
     READS_AT_END = 64, /* more than a socket holds */
-    /* A few bytes of gzip can be megabytes to look through, while nobody else is served. Whose reads bring
-     * such messages, or who is new, is read from in small pieces; and beyond so much in a turn the former
-     * wait for another. */
-    SMALL_READ = 4096,
+    /* A few bytes of gzip can be megabytes to look through, while nobody else is served. Beyond so much at
+     * a go the rest of a connection's messages waits for another turn of the loop, and beyond so much in a
+     * turn those of all. */
     HEAVY_BYTES = 256 * 1024,
-    TRUSTED_READS = 16,
-    TURN_BYTES = 4 << 20,
-    PASSED_OVER_MAX = 32,
+    TURN_BYTES = 2 * RPC_TURN_BYTES,
+    UNFOLD_COST = 4096, /* what it takes to begin, in bytes */
 };
 
 static bool has_unsent(const struct rpc_connection *connection)
@@ -63,6 +61,7 @@ static void end_session(struct rpc_connection *connection, int error)
 {
     connection->closed = true;
     rpc_list_remove(&connection->marked_link);
+    rpc_list_remove(&connection->turn_link);
     connection->events->on_lost(connection, connection->closing ? connection->error : error);
     nghttp2_session_del(connection->session);
     connection->session = NULL;
@@ -92,42 +91,43 @@ static void on_session_error(struct rpc_connection *connection, int error)
 
 void rpc_connection_unfolded(struct rpc_connection *connection, size_t bytes)
 {
-    connection->unfolded += bytes;
-    connection->hub->unfolded += bytes;
+    connection->unfolded += bytes + UNFOLD_COST;
+    connection->hub->unfolded += bytes + UNFOLD_COST;
 }
 
-static bool is_heavy(const struct rpc_connection *connection)
+bool rpc_connection_may_unfold(const struct rpc_connection *connection)
 {
-    return connection->unfolded >= HEAVY_BYTES;
+    return connection->unfolded < HEAVY_BYTES && connection->hub->unfolded < TURN_BYTES;
 }
 
-static void weigh(struct rpc_connection *connection)
+void rpc_connection_await_turn(struct rpc_connection *connection)
 {
-    if (is_heavy(connection)) {
-        connection->light_reads = 0;
-    } else if (connection->light_reads < TRUSTED_READS) {
-        connection->light_reads++;
+    if (!connection->closed && !rpc_link_is_listed(&connection->turn_link)) {
+        rpc_list_append(&connection->hub->turns, &connection->turn_link);
+        rpc_hub_wake(connection->hub);
     }
 }
 
-/* True: it must wait for another turn, and then is asked again. */
-static bool is_passed_over(struct rpc_connection *connection)
+void rpc_connection_take_turn(struct rpc_connection *connection)
 {
-    if (!is_heavy(connection) || connection->hub->unfolded < TURN_BYTES ||
-        connection->passed_over == PASSED_OVER_MAX) {
-        connection->passed_over = 0;
-        return false;
+    if (!connection->closing) {
+        connection->unfolded = 0;
+        connection->events->on_turn(connection);
     }
-    connection->passed_over++;
-    return true;
+    rpc_connection_mark(connection);
+}
+
+/* What it has sent waits for a turn: what it sends now waits in the socket. */
+static bool awaits_turn(const struct rpc_connection *connection)
+{
+    return rpc_link_is_listed(&connection->turn_link);
 }
 
 /* False: no more for now. */
 static bool read_once(struct rpc_connection *connection)
 {
     uint8_t *in = connection->hub->in;
-    size_t room = connection->light_reads < TRUSTED_READS ? SMALL_READ : RPC_IN_BYTES;
-    ssize_t got = rpc_transport_read(&connection->transport, in, room);
+    ssize_t got = rpc_transport_read(&connection->transport, in, RPC_IN_BYTES);
     unsigned idle = rpc_transport_take_idle(&connection->transport);
     if (idle > 0 && connection->events->on_idle != NULL) {
         connection->events->on_idle(connection, idle);
@@ -149,16 +149,13 @@ static bool read_once(struct rpc_connection *connection)
         on_session_error(connection, (int)taken);
         return false;
     }
-    weigh(connection);
-    return (size_t)got == room && !is_heavy(connection) && !connection->closing;
+    return got == RPC_IN_BYTES && !connection->closing;
 }
 
 static void read_some(struct rpc_connection *connection)
 {
-    if (is_passed_over(connection)) {
-        return;
-    }
-    for (int i = 0; i < READS_PER_EVENT && !connection->peer_closed; i++) {
+    for (int i = 0; i < READS_PER_EVENT && !connection->peer_closed && !awaits_turn(connection);
+         i++) {
         if (!read_once(connection)) {
             break;
         }

@@ -31,6 +31,8 @@ struct rpc_connection_events {
     void (*on_idle)(struct rpc_connection *connection, unsigned records);
     /* Frames have been made; calls whose queues have room again may produce. */
     void (*on_room)(struct rpc_connection *connection);
+    /* The turn has come that was awaited. May be NULL if none is. */
+    void (*on_turn)(struct rpc_connection *connection);
     /* The session gave up on what the peer sent, with an error of nghttp2; it may still submit a
      * GOAWAY. May be NULL. */
     void (*on_broken)(struct rpc_connection *connection, int error);
@@ -51,15 +53,14 @@ struct rpc_connection {
     size_t unsent_at;
     size_t unsent_size;
     uint64_t sent_bytes;
-    size_t unfolded;      /* by what the last read brought, see rpc_connection_unfolded() */
-    unsigned light_reads; /* one after the other that unfolded little */
-    unsigned passed_over; /* turns in a row */
-    bool peer_closed;     /* it will send nothing more */
-    bool peer_leaves;     /* it has said GOAWAY: the last to close is it, see connection.c */
-    bool half_ended;      /* we have said that we send nothing more */
-    bool closing;         /* to be torn down by the next flush */
-    bool closed;          /* torn down; waits for on_closed */
-    bool lingers;         /* when we end it the peer is given time to read why, see linger.h */
+    struct rpc_link turn_link; /* list link of hub->turns */
+    size_t unfolded;           /* since the last read or turn, see rpc_connection_unfolded() */
+    bool peer_closed;          /* it will send nothing more */
+    bool peer_leaves;          /* it has said GOAWAY: the last to close is it, see connection.c */
+    bool half_ended;           /* we have said that we send nothing more */
+    bool closing;              /* to be torn down by the next flush */
+    bool closed;               /* torn down; waits for on_closed */
+    bool lingers;              /* when we end it the peer is given time to read why, see linger.h */
     int error;
     struct rpc_timer linger_timer;
     size_t linger_left; /* bytes that are still read */
@@ -71,9 +72,12 @@ int rpc_connection_open(struct rpc_connection *connection, struct rpc_hub *hub, 
                         struct rpc_tls_stream *tls, nghttp2_session *session,
                         const struct rpc_connection_events *events);
 
-/* What was read has come to so many bytes out of gzip, which were looked through: who does much of that has
- * others served in between. */
+/* A message has come to so many bytes out of gzip, which were looked through. Before one that may be
+ * compressed is looked at: may it be in this turn? Else it is kept, and the connection awaits another turn;
+ * until that has come nothing more is read from it. */
 void rpc_connection_unfolded(struct rpc_connection *connection, size_t bytes);
+bool rpc_connection_may_unfold(const struct rpc_connection *connection);
+void rpc_connection_await_turn(struct rpc_connection *connection);
 
 /* There may be something to send: flush before the loop waits. */
 void rpc_connection_mark(struct rpc_connection *connection);
@@ -90,7 +94,8 @@ void rpc_connection_tear_down(struct rpc_connection *connection, int error);
 int rpc_connection_send_unsent(struct rpc_connection *connection);
 void rpc_connection_close(struct rpc_connection *connection);
 
-/* The hub's: make frames and write them. */
+/* The hub's: go on with what waits; make frames and write them. */
+void rpc_connection_take_turn(struct rpc_connection *connection);
 void rpc_connection_flush(struct rpc_connection *connection);
 
 #endif

@@ -41,16 +41,27 @@ static void flush_marked(struct rpc_hub *hub)
     }
 }
 
+/* One after the other, so that each has its go whatever others have sent. Half of what may be unfolded in
+ * a turn is left to those that have not had to wait. */
+static void give_turns(struct rpc_hub *hub)
+{
+    struct rpc_link *link;
+    hub->unfolded = 0;
+    while (hub->unfolded < RPC_TURN_BYTES && (link = rpc_list_pop(&hub->turns)) != NULL) {
+        rpc_connection_take_turn(RPC_OF(link, struct rpc_connection, turn_link));
+    }
+}
+
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct rpc_hub *hub = prepare->data;
-    hub->unfolded = 0;
+    give_turns(hub);
     if (!rpc_list_is_empty(&hub->marked)) {
         flush_marked(hub);
     }
     bool told = hub->told;
     hub->told = false;
-    if (told || !rpc_list_is_empty(&hub->marked)) {
+    if (told || !rpc_list_is_empty(&hub->marked) || !rpc_list_is_empty(&hub->turns)) {
         uv_idle_start(&hub->idle, on_idle);
     } else {
         uv_idle_stop(&hub->idle);
@@ -62,6 +73,7 @@ int rpc_hub_init(struct rpc_hub *hub, uv_loop_t *loop)
     memset(hub, 0, sizeof *hub);
     hub->loop = loop;
     rpc_list_init(&hub->marked);
+    rpc_list_init(&hub->turns);
     rpc_list_init(&hub->lingering);
     hub->in = malloc(RPC_IN_BYTES);
     hub->out = malloc(RPC_OUT_BYTES + RPC_OUT_SLACK);

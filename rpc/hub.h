@@ -25,6 +25,7 @@ enum {
     RPC_OUT_BYTES = 64 * 1024,
     RPC_OUT_SLACK =
         20 * 1024, /* the largest frame, which may come when RPC_OUT_BYTES - 1 are full */
+    RPC_TURN_BYTES = 4 << 20, /* out of gzip in a turn, by those who waited for it */
 };
 
 struct rpc_hub {
@@ -34,6 +35,7 @@ struct rpc_hub {
     bool told;      /* since the last turn's flush, see rpc_hub_return() */
     struct rpc_timers timers;
     struct rpc_link marked;    /* of struct rpc_connection */
+    struct rpc_link turns;     /* the same: they wait for one, the longest first */
     struct rpc_link lingering; /* the same, the oldest first; see linger.h */
     unsigned lingerers;
     size_t unfolded; /* bytes out of gzip in this turn, see rpc_connection_unfolded() */

@@ -70,6 +70,7 @@ struct rpc_session {
     struct rpc_link link;     /* list link of server->sessions */
     struct rpc_link calls;    /* of struct rpc_call: those with a stream */
     struct rpc_link writable; /* of struct rpc_call: to be told that there is room */
+    struct rpc_link turns;    /* of struct rpc_call: what was sent on it waits for a turn */
     unsigned call_count;      /* calls, and husks that a handler has not answered yet */
     struct rpc_peer peer;
     struct rpc_share *share;    /* owned reference: its user's */

@@ -3,7 +3,8 @@
  *
  * A request is put together up to its limit, so its bytes give their window back at once. On a bidi
  * call whose replies are not read, the bytes are held as they are and their window is not given
- * back: at most one window is held, and then the client must wait.
+ * back: at most one window is held, and then the client must wait. So are those of any call that may
+ * be compressed once as much has been unfolded as a turn of the loop is for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -52,6 +53,7 @@ static void refuse_over_budget(struct rpc_call *call)
 
 void rpc_call_drop_input(struct rpc_call *call)
 {
+    rpc_list_remove(&call->turn);
     account(call, call->reader.capacity + call->held_size, 0);
     wire_reader_fini(&call->reader);
     call->reader.capacity = 0;
@@ -63,7 +65,7 @@ void rpc_call_drop_input(struct rpc_call *call)
 
 bool rpc_call_is_paused(const struct rpc_call *call)
 {
-    return call->full || call->on_hold || call->in_feed;
+    return call->full || call->on_hold || call->in_feed || rpc_link_is_listed(&call->turn);
 }
 
 void rpc_call_moved(struct rpc_call *call, size_t size, bool whole)
@@ -155,11 +157,23 @@ static int read_on(struct rpc_call *call, const uint8_t *data, size_t size, size
     return result;
 }
 
-/* Deliver messages as long as they are wanted; returns how many bytes are done with. */
+/* Of what is begun nobody knows what it comes to before it ends: a single byte may be missing. */
+static bool must_wait(struct rpc_call *call)
+{
+    struct rpc_connection *connection = &call->session->connection;
+    if (!call->reader.takes_gzip || rpc_connection_may_unfold(connection)) {
+        return false;
+    }
+    rpc_list_append(&call->session->turns, &call->turn);
+    rpc_connection_await_turn(connection);
+    return true;
+}
+
+/* Deliver messages as long as they are wanted and may be; returns how many bytes are done with. */
 static size_t feed(struct rpc_call *call, const uint8_t *data, size_t size)
 {
     size_t used = 0;
-    while (used < size && !call->finishing && !rpc_call_is_paused(call)) {
+    while (used < size && !call->finishing && !rpc_call_is_paused(call) && !must_wait(call)) {
         struct wire_message message;
         size_t step;
         int result = read_on(call, data + used, size - used, &step, &message);
@@ -233,7 +247,7 @@ void rpc_call_data(struct rpc_call *call, const uint8_t *data, size_t size)
 
 void rpc_call_feed_held(struct rpc_call *call)
 {
-    if (call->held_size == 0 || rpc_call_is_paused(call) || call->finishing) {
+    if (call->held_size == 0 || rpc_call_is_paused(call) || call->finishing || must_wait(call)) {
         return;
     }
     uint8_t *held = call->held;
@@ -249,6 +263,18 @@ void rpc_call_feed_held(struct rpc_call *call)
         rpc_call_half_closed(call);
     }
     free(held);
+}
+
+void rpc_call_take_turns(struct rpc_session *session)
+{
+    struct rpc_link *link;
+    while (rpc_connection_may_unfold(&session->connection) &&
+           (link = rpc_list_pop(&session->turns)) != NULL) {
+        rpc_call_feed_held(RPC_OF(link, struct rpc_call, turn));
+    }
+    if (!rpc_list_is_empty(&session->turns)) {
+        rpc_connection_await_turn(&session->connection);
+    }
 }
 
 void rpc_call_hold(struct rpc_call *call, bool hold)

@@ -261,6 +261,11 @@ static void on_room(struct rpc_connection *connection)
     rpc_call_tell_writable(session_of(connection));
 }
 
+static void on_turn(struct rpc_connection *connection)
+{
+    rpc_call_take_turns(session_of(connection));
+}
+
 static void on_read(struct rpc_connection *connection, const uint8_t *data, size_t size)
 {
     rpc_flood_read(session_of(connection), data, size);
@@ -317,6 +322,7 @@ static const struct rpc_connection_events events = {
     .on_read = on_read,
     .on_idle = on_idle,
     .on_room = on_room,
+    .on_turn = on_turn,
     .on_broken = on_broken,
     .on_lost = on_lost,
     .on_closed = on_closed,
@@ -392,6 +398,7 @@ static struct rpc_session *new_session(struct rpc_server *server, int fd, bool l
     session->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
     rpc_list_init(&session->calls);
     rpc_list_init(&session->writable);
+    rpc_list_init(&session->turns);
     return session;
 }
 

@@ -238,10 +238,21 @@ class Excesses(hostile.HostileTest):
         for peer in peers:
             peer.close()
 
-    def test_requests_that_unfold_let_others_have_their_turn(self):
+    def bomb(self):
         """A thousandth of what is to be looked through has to be sent."""
         size = 4 * MIB - 64
-        bomb = message(gzip.compress(b"\xfa\x07" + varint(size) + bytes(size)), compressed=True)
+        return message(gzip.compress(b"\xfa\x07" + varint(size) + bytes(size)), compressed=True)
+
+    def wait_for_answers(self, peer, count):
+        answers = 0
+        for kind, flags, _, _ in peer.frames():
+            answers += kind == http2.HEADERS and flags & http2.END_STREAM
+            if answers == count:
+                break
+        self.assertEqual(answers, count)
+
+    def test_requests_that_unfold_let_others_have_their_turn(self):
+        bomb = self.bomb()
         block = http2.call_headers("/gor.v1.Jobs/Submit", (b"grpc-encoding", b"gzip"))
         count = 20 if e2e.SANITIZE else 100
         peers = [http2.Peer(self.gord.socket) for _ in range(6)]
@@ -250,14 +261,49 @@ class Excesses(hostile.HostileTest):
             for peer in peers:
                 peer.send(headers(stream, block) + frame(http2.DATA, 1, stream, bomb))
         for peer in peers:
-            answers = 0
-            for kind, flags, _, _ in peer.frames():
-                answers += kind == http2.HEADERS and flags & http2.END_STREAM
-                if answers == count:
-                    break
-            self.assertEqual(answers, count)
+            self.wait_for_answers(peer, count)
             peer.close()
         self.judge(f"{6 * count} requests of 4 KB that unfold to 4 MiB, on 6 connections", (),
+                   growth=64 * MIB)
+
+    def test_requests_whose_ends_come_together_let_others_have_their_turn(self):
+        """Ten bytes each are what is sent at last."""
+        bomb = self.bomb()
+        block = http2.call_headers("/gor.v1.Jobs/Submit", (b"grpc-encoding", b"gzip"))
+        count = 60 if e2e.SANITIZE else 600
+        peer = http2.Peer(self.gord.socket)
+        self.watch()
+        for stream in streams(count):
+            peer.send(headers(stream, block) + frame(http2.DATA, 0, stream, bomb[:-1]))
+        peer.send(b"".join(frame(http2.DATA, 1, stream, bomb[-1:]) for stream in streams(count)))
+        self.wait_for_answers(peer, count)
+        peer.close()
+        self.judge(f"{count} of them whose last bytes come at once", (), growth=64 * MIB)
+
+    def test_requests_that_were_held_let_others_have_their_turn(self):
+        """They come while the replies to others are not read, and with the windows all may go on."""
+        bomb = self.bomb()
+        block = http2.call_headers("/gor.v1.Jobs/SubmitStream", (b"grpc-encoding", b"gzip"))
+        dry = message(b"\x18\x01")
+        calls, count = (4, 10) if e2e.SANITIZE else (12, 50)
+        peer = http2.Peer(self.gord.socket, first=settings((4, 0)))
+        self.assertIn(http2.SETTINGS, (kind for kind, _, _, _ in peer.frames()))
+        peer.send(frame(http2.SETTINGS, http2.ACK))  # from here on there is a window for all that
+        self.watch()
+        for stream in streams(calls):
+            peer.send(headers(stream, block))
+            for _ in range(20):
+                peer.send(frame(http2.DATA, 0, stream, 100 * dry))
+            for _ in range(count):
+                peer.send(frame(http2.DATA, 0, stream, bomb))
+            peer.send(frame(http2.DATA, 1, stream))
+        peer.send(frame(http2.PING, payload=b"are you?"))
+        self.assertIn(b"are you?", (payload for kind, _, _, payload in peer.frames()
+                                    if kind == http2.PING))
+        peer.send(settings((4, 16 * MIB)) + window(0, 16 * MIB))
+        self.wait_for_answers(peer, calls)
+        peer.close()
+        self.judge(f"{calls * count} of them that were held, and may all go on at once", (),
                    growth=64 * MIB)
 
     def test_windows_of_zero_hold_little(self):

@@ -46,19 +46,24 @@ TEST(compressed_requests_are_judged_by_what_they_hold)
     fixture_fini(&fixture);
 }
 
-enum { BOMBS = 60, BOMBERS = 4 };
+/* Of the messages below so many fit into 12 MiB, which is what may be unfolded in a turn: 8, and what the
+ * last of them comes to. */
+enum { BOMBS = 4, BOMBERS = 24, STREAMS = 8, LATE = 60, IN_A_TURN = 3 };
+
+static const struct raw_field gzip_stream_headers[] = {
+    RAW_GOOD_HEADERS("/gor.v1.Jobs/SubmitStream"), {"grpc-encoding", "gzip"}, {NULL, NULL}};
 
 /* Messages of few bytes that are nearly 4 MiB each: a field that nobody knows. */
-static uint8_t *make_bombs(size_t *out_size)
+static uint8_t *make_bombs(int count, size_t *out_size)
 {
     static uint8_t zeros[(4 << 20) - 64] = {0xfa, 0x07, 0xba, 0xff, 0xff, 0x01}; /* field 127 */
     uint8_t *packed;
     size_t size;
     CHECK_EQ(wire_gzip(zeros, sizeof zeros, &packed, &size), 0);
-    *out_size = BOMBS * (WIRE_PREFIX_BYTES + size);
+    *out_size = (size_t)count * (WIRE_PREFIX_BYTES + size);
     uint8_t *bytes = malloc(*out_size);
     CHECK(bytes != NULL);
-    for (int i = 0; i < BOMBS; i++) {
+    for (int i = 0; i < count; i++) {
         uint8_t *at = bytes + (size_t)i * (WIRE_PREFIX_BYTES + size);
         wire_prefix_write(at, (uint32_t)size);
         at[0] = 1;
@@ -68,33 +73,206 @@ static uint8_t *make_bombs(size_t *out_size)
     return bytes;
 }
 
-/* Each is a few kilobytes to read and megabytes to look through: others have their turns in between. */
+/* Turn by turn, until so many messages have been taken. */
+static void check_turns(struct fixture *fixture, const int *taken, int count)
+{
+    while (*taken < count) {
+        int before = *taken;
+        CHECK(uv_run(&fixture->loop, UV_RUN_ONCE) != 0);
+        CHECK_INT(*taken - before, <=, IN_A_TURN);
+    }
+    CHECK_EQ(*taken, count);
+}
+
+/* Each is a few kilobytes to read and megabytes to look through: others have their turns in between,
+ * however many connections bring such ones, and though all of them are new. */
 TEST(messages_that_unfold_do_not_come_all_in_one_turn)
 {
-    static const struct raw_field stream_headers[] = {
-        RAW_GOOD_HEADERS("/gor.v1.Jobs/SubmitStream"), {"grpc-encoding", "gzip"}, {NULL, NULL}};
     static struct raw raws[BOMBERS];
     struct fixture fixture;
     struct raw_body bodies[BOMBERS];
     size_t size;
-    int seen = 0;
-    uint8_t *bombs = make_bombs(&size);
+    uint8_t *bombs = make_bombs(BOMBS, &size);
     fixture_init_server(&fixture, NULL);
     for (int i = 0; i < BOMBERS; i++) {
         raw_connect_h2(&raws[i], &fixture);
         bodies[i] = (struct raw_body){bombs, size, 0, 0};
-        (void)raw_request(&raws[i], stream_headers, &bodies[i]);
+        (void)raw_request(&raws[i], gzip_stream_headers, &bodies[i]);
     }
-    while (fixture.streamed < BOMBERS * BOMBS) {
-        (void)uv_run(&fixture.loop, UV_RUN_ONCE);
-        CHECK_INT(fixture.streamed - seen, <=, 2 * BOMBERS);
-        seen = fixture.streamed;
+    check_turns(&fixture, &fixture.streamed, BOMBERS * BOMBS);
+    for (int i = 0; i < BOMBERS; i++) {
+        raw_close(&raws[i]);
+    }
+    free(bombs);
+    fixture_fini(&fixture);
+}
+
+/* Whoever sends nothing compressed waits for none of that but what is unfolded in a turn. */
+TEST(call_beside_messages_that_unfold_takes_a_few_turns)
+{
+    enum { TURNS = 8 };
+    static struct raw raws[BOMBERS];
+    struct fixture fixture;
+    struct raw_body bodies[BOMBERS];
+    size_t size;
+    uint8_t *bombs = make_bombs(BOMBS, &size);
+    fixture_init(&fixture, NULL);
+    for (int i = 0; i < BOMBERS; i++) {
+        raw_connect_h2(&raws[i], &fixture);
+        bodies[i] = (struct raw_body){bombs, size, 0, 0};
+        (void)raw_request(&raws[i], gzip_stream_headers, &bodies[i]);
+    }
+    RUN_UNTIL(&fixture, fixture.streamed > 0);
+    while (fixture.streamed < BOMBERS * BOMBS - TURNS * IN_A_TURN) {
+        struct outcome outcome = {0};
+        int before = fixture.streamed;
+        begin_get(fixture.client, NOW, 0, &outcome);
+        RUN_UNTIL(&fixture, outcome.done);
+        CHECK_EQ(outcome.status, WIRE_OK);
+        CHECK_INT(fixture.streamed - before, <=, TURNS * IN_A_TURN);
     }
     for (int i = 0; i < BOMBERS; i++) {
         raw_close(&raws[i]);
     }
     free(bombs);
     fixture_fini(&fixture);
+}
+
+/* They have come while nobody wanted them. */
+TEST(messages_that_were_held_do_not_unfold_all_in_one_turn)
+{
+    struct fixture fixture;
+    struct raw raw;
+    struct raw_body bodies[STREAMS];
+    struct rpc_call *calls[STREAMS];
+    struct raw_stream *streams[STREAMS];
+    struct rpc_server_stats stats;
+    size_t size;
+    uint8_t *bombs = make_bombs(BOMBS, &size);
+    fixture_init_server(&fixture, NULL);
+    raw_connect_h2(&raw, &fixture);
+    fixture.hold = true;
+    for (int i = 0; i < STREAMS; i++) {
+        bodies[i] = (struct raw_body){bombs, size, 0, 0};
+        streams[i] = raw_stream(&raw, raw_request(&raw, gzip_stream_headers, &bodies[i]));
+        RUN_UNTIL(&fixture, fixture.streamed == i + 1);
+        calls[i] = fixture.stream;
+    }
+    do {
+        (void)uv_run(&fixture.loop, UV_RUN_ONCE);
+        rpc_server_stats_get(fixture.server, &stats);
+    } while (stats.input_bytes < STREAMS * (size / BOMBS) * (BOMBS - 1));
+    fixture.hold = false;
+    for (int i = 0; i < STREAMS; i++) {
+        rpc_call_hold(calls[i], false);
+    }
+    CHECK_INT(fixture.streamed - STREAMS, <=, IN_A_TURN);
+    check_turns(&fixture, &fixture.streamed, STREAMS * BOMBS);
+    for (int i = 0; i < STREAMS; i++) {
+        RUN_UNTIL(&fixture, streams[i]->closed); /* its end came long ago */
+        CHECK_EQ(streams[i]->grpc_status, WIRE_OK);
+    }
+    rpc_server_stats_get(fixture.server, &stats);
+    CHECK_EQ(stats.input_bytes, 0);
+    raw_close(&raw);
+    free(bombs);
+    fixture_fini(&fixture);
+}
+
+/* A request whose last byte is still to come. */
+struct late_body {
+    struct raw_body body;
+    bool open;
+};
+
+static ssize_t read_late(nghttp2_session *h2, int32_t id, uint8_t *out, size_t size,
+                         uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+    struct late_body *late = source->ptr;
+    nghttp2_data_source inner = {.ptr = &late->body};
+    size_t left = late->body.size - 1 - late->body.at;
+    if (late->open) {
+        return raw_read_body(h2, id, out, size, flags, &inner, user);
+    }
+    return left == 0 ? NGHTTP2_ERR_DEFERRED
+                     : raw_read_body(h2, id, out, left < size ? left : size, flags, &inner, user);
+}
+
+static void begin_late(struct raw *raw, struct late_body *late, int32_t *out_id)
+{
+    nghttp2_data_provider provider = {.source.ptr = late, .read_callback = read_late};
+    nghttp2_nv list[7];
+    for (size_t i = 0; i < 7; i++) {
+        list[i] = (nghttp2_nv){(uint8_t *)gzip_headers[i].name, (uint8_t *)gzip_headers[i].value,
+                               strlen(gzip_headers[i].name), strlen(gzip_headers[i].value), 0};
+    }
+    *out_id = nghttp2_submit_request(raw->h2, NULL, list, 7, &provider, NULL);
+    CHECK_INT(*out_id, >, 0);
+    raw_flush(raw);
+}
+
+/* One read brings the end of each. */
+TEST(requests_whose_last_bytes_come_together_do_not_unfold_all_in_one_turn)
+{
+    static const struct raw_field plain[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Submit"), {NULL, NULL}};
+    static struct late_body lates[LATE];
+    struct raw_body empty = {(const uint8_t *)"\0\0\0\0", 5, 0, 0};
+    struct fixture fixture;
+    struct raw raw;
+    int32_t ids[LATE];
+    size_t size;
+    uint8_t *bomb = make_bombs(1, &size);
+    fixture_init_server(&fixture, NULL);
+    raw_connect_h2(&raw, &fixture);
+    for (int i = 0; i < LATE; i++) {
+        lates[i] = (struct late_body){{bomb, size, 0, 0}, false};
+        begin_late(&raw, &lates[i], &ids[i]);
+        RUN_UNTIL(&fixture, lates[i].body.at == size - 1);
+    }
+    (void)raw_request(&raw, plain, &empty);
+    RUN_UNTIL(&fixture, fixture.begun == 1); /* what was sent before it has come as well */
+    for (int i = 0; i < LATE; i++) {
+        lates[i].open = true;
+        CHECK_EQ(nghttp2_session_resume_data(raw.h2, ids[i]), 0);
+    }
+    raw_flush(&raw);
+    check_turns(&fixture, &fixture.begun, 1 + LATE);
+    for (int i = 0; i < LATE; i++) {
+        RUN_UNTIL(&fixture, raw_stream(&raw, ids[i])->closed);
+        CHECK_EQ(raw_stream(&raw, ids[i])->grpc_status, WIRE_OK);
+    }
+    raw_close(&raw);
+    free(bomb);
+    fixture_fini(&fixture);
+}
+
+/* What waits for a turn goes with its call, its connection or the server. */
+TEST(messages_that_wait_for_a_turn_may_be_given_up)
+{
+    static const struct raw_field short_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/SubmitStream"),
+                                                     {"grpc-encoding", "gzip"},
+                                                     {"grpc-timeout", "1m"},
+                                                     {NULL, NULL}};
+    static struct raw raws[2];
+    struct fixture fixture;
+    struct raw_body bodies[4 * STREAMS];
+    size_t size;
+    uint8_t *bombs = make_bombs(BOMBS, &size);
+    fixture_init_server(&fixture, NULL);
+    raw_connect_h2(&raws[0], &fixture);
+    raw_connect_h2(&raws[1], &fixture);
+    for (int i = 0; i < 4 * STREAMS; i++) {
+        bodies[i] = (struct raw_body){bombs, size, 0, 0};
+        (void)raw_request(&raws[i % 2], i % 4 < 2 ? short_headers : gzip_stream_headers,
+                          &bodies[i]);
+    }
+    RUN_UNTIL(&fixture, fixture.ended >= STREAMS); /* by their deadlines */
+    CHECK_EQ(fixture.why, WIRE_DEADLINE_EXCEEDED);
+    raw_close(&raws[0]);
+    (void)uv_run(&fixture.loop, UV_RUN_ONCE);
+    raw_close(&raws[1]);
+    fixture_fini(&fixture); /* with what still waits */
+    free(bombs);
 }
 
 TEST(stream_passes_compressed)
