@@ -330,7 +330,9 @@ void gord_follows_log(struct gord_service *service, uint64_t id)
          link = next) {
         struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
         next = link->next;
-        if (follow->id == id && !follow->full) {
+        if (follow->id == id && follow->full) {
+            join_run(follow); /* which is not to write before that, however little is taken */
+        } else if (follow->id == id) {
             pump(follow);
         }
     }

@@ -471,15 +471,18 @@ class HeldBehind(HeldTest):
         self.assertEqual(self.client.wait(gate, runs[0][1])[1].outcome, e2e.FAILED)
         e2e.until(lambda: self.starts(runs[1][1]) == 2)
         e2e.until(lambda: self.left_behind() == 0)
-        lines = b"0\n" + b"".join(b"%0100d\n" % n for n in range(2000))
-        for (run, job), code, last in zip(runs, (1, 0), (b"", lines)):
-            out, err = run.communicate(timeout=e2e.PATIENCE)
-            self.assertEqual((run.returncode, err), (code, b""))
-            first, xs, rest = out.partition(b"x" * out.count(b"x"))
-            self.assertEqual((first, rest), (b"\n", last))
-            self.assertGreater(len(xs), 0)
-            self.assertEqual(self.client.get(job).stdout_bytes, len(last) or len(out) + 1)
-            list(self.client.jobs("Logs", id=job))  # undamaged
+        (run, job), (again, retried) = runs
+        out, err = run.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual((run.returncode, err), (1, b""))
+        self.assertEqual(out, b"\n" + b"x" * (len(out) - 1))
+        self.assertEqual(self.client.get(job).stdout_bytes, len(out) + 1)
+        last = b"0\n" + b"".join(b"%0100d\n" % n for n in range(2000))
+        out, err = again.communicate(timeout=e2e.PATIENCE)
+        self.assertEqual((again.returncode, err), (0, b""))
+        self.assertEqual(out, b"\n" + b"x" * (len(out) - 1 - len(last)) + last)
+        self.assertEqual(self.client.wait(retried).outcome, e2e.SUCCEEDED)
+        self.assertEqual(self.client.get(retried).stdout_bytes, len(last))
+        self.assertTrue(last.endswith(self.client.logs(retried, stream=1)[-10000:]))  # undamaged
 
 
 class HeldWithoutPlace(HeldTest):
