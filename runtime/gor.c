@@ -290,6 +290,7 @@ struct root {
 static void run_root(void *arg)
 {
     struct root *root = arg;
+    __atomic_store_n(&gor__seeded.root_has_begun, true, __ATOMIC_RELAXED);
     (void)__atomic_fetch_or(&gor__g_self()->flags, GOR__G_ROOT, __ATOMIC_RELAXED);
     root->result = root->fn(root->arg);
 }

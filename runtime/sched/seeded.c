@@ -148,11 +148,13 @@ static bool jump(struct gor__p *p)
 }
 
 /* Nobody will ever run again, as far as we can know: with threads of the host that call in, or
- * without a root goroutine that is waited for, we cannot. */
+ * without a root goroutine that is waited for, we cannot; nor before that has begun, for the thread in
+ * gor_run may be about to queue it. */
 static bool is_deadlock(const struct gor__p *p)
 {
     const uint32_t *done = __atomic_load_n(&gor__seeded.root_done, __ATOMIC_ACQUIRE);
     return done != NULL && __atomic_load_n(done, __ATOMIC_ACQUIRE) == 0 &&
+           __atomic_load_n(&gor__seeded.root_has_begun, __ATOMIC_RELAXED) &&
            gor_num_goroutine() > 0 && gor__netpoll_waiters() == 0 &&
            gor__timers_first(&p->timers) == GOR_NEVER &&
            __atomic_load_n(&gor__sched.foreign_created, __ATOMIC_RELAXED) <= 1 &&

@@ -35,6 +35,7 @@ struct gor__seeded {
     uint64_t draws;
     const uint32_t
         *root_done;           /* of gor_run: 1 when the root goroutine has ended; NULL: gor_start */
+    bool root_has_begun;      /* atomic; before that it may be counted, and not be queued yet */
     struct gor__g **runnable; /* owned */
     size_t count;             /* atomic for readers */
     size_t capacity;
