@@ -10,7 +10,7 @@
 /* What a refusal is to a function that gets an errno. */
 static int error_of(const struct gord_service *service, enum wire_status status)
 {
-    if (service->draining && !gord_runner_is_awaiting(service->runner)) {
+    if (gord_service_is_closing(service)) {
         return -ECANCELED;
     }
     switch (status) {

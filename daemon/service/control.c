@@ -183,7 +183,7 @@ static void set_paused(struct gord_service *service, struct rpc_call *call, bool
     struct pausing *pausing = malloc(sizeof(*pausing));
     int result = -ENOMEM;
 
-    if (service->draining && !gord_runner_is_awaiting(service->runner)) {
+    if (gord_service_is_closing(service)) {
         gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; try again when it is back");
         free(pausing);
         return;

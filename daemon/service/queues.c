@@ -152,7 +152,7 @@ static void store(struct gord_service *service, struct rpc_call *call, const str
 
 static bool is_open(struct gord_service *service, struct rpc_call *call, const char *name)
 {
-    if (service->draining && !gord_runner_is_awaiting(service->runner)) {
+    if (gord_service_is_closing(service)) {
         gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; try again when it is back");
         return false;
     }

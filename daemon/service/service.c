@@ -168,6 +168,11 @@ static const struct rpc_method methods[] = {
      MESSAGE(plan_upgrade_reply), SMALL, gord_runtime_plan_upgrade, NULL, NULL},
 };
 
+bool gord_service_is_closing(const struct gord_service *service)
+{
+    return service->draining && !gord_runner_is_awaiting(service->runner);
+}
+
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
 {
     char raw[1024];

@@ -86,6 +86,9 @@ struct gord_service {
     bool moved_some; /* a job has got its process, or has ended, since then */
 };
 
+/* It stops, and awaits nobody who may need what is asked for. */
+bool gord_service_is_closing(const struct gord_service *service);
+
 /* End the call with an error; the text is made fit for the wire. One that refuses a field of the request
  * begins with it, as in "spec.exec.env[3] holds a NUL byte", and WIRE_INVALID_ARGUMENT tells clients which
  * it is; see violation.h. */

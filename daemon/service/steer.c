@@ -180,7 +180,7 @@ static void steer(struct gord_service *service, struct rpc_call *call,
 {
     request->fits = runs;
     request->in_order = true;
-    if (service->draining && !gord_runner_is_awaiting(service->runner)) {
+    if (gord_service_is_closing(service)) {
         gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; its jobs end with it");
         return;
     }

@@ -133,7 +133,7 @@ void gord_subjobs_ask(void *arg, struct gord_subjob *subjob)
 {
     struct gord_service *service = arg;
 
-    if (service->draining && !gord_runner_is_awaiting(service->runner)) {
+    if (gord_service_is_closing(service)) {
         gord_subjob_refuse(subjob, -ESRCH, "the daemon stops");
     } else if (subjob->spec != NULL) {
         submit(service, subjob);
