@@ -134,6 +134,9 @@ struct gord_job *gord_job_peek(const struct gord_job_table *table, enum gord_job
  * once it was given back. */
 bool gord_job_has_spec(const struct gord_job *job);
 
+/* The job it is below, or the array it is a task of; 0: none, or its spec is not in memory. */
+uint64_t gord_job_parent_id(const struct gord_job *job);
+
 /* Give a dropped job's spec back, as read from the store. Does nothing if it is there. -ENOENT: no
  * such live job. -ENOMEM. */
 int gord_job_give_spec(struct gord_job_table *table, uint64_t id, struct gord_spec *spec,

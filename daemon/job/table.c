@@ -339,6 +339,11 @@ bool gord_job_has_spec(const struct gord_job *job)
     return job->body != NULL && job->body->spec != NULL;
 }
 
+uint64_t gord_job_parent_id(const struct gord_job *job)
+{
+    return gord_job_has_spec(job) ? job->body->spec->parent_id : 0;
+}
+
 int gord_job_give_spec(struct gord_job_table *table, uint64_t id, struct gord_spec *spec,
                        uint32_t uid, int64_t created_ns)
 {

@@ -26,9 +26,9 @@ static bool lives_inside(const struct gord_job *job)
 
 static struct gord_job *parent_of(const struct gord_job_table *table, const struct gord_job *job)
 {
-    return gord_job_has_spec(job) && job->body->spec->parent_id != 0
-               ? gord_job_find(table, job->body->spec->parent_id)
-               : NULL;
+    uint64_t id = gord_job_parent_id(job);
+
+    return id != 0 ? gord_job_find(table, id) : NULL;
 }
 
 /* The job, or one above it. */

@@ -19,8 +19,7 @@ int gord_runner_queue(struct gord_runner *runner, struct gord_job *job, uint64_t
     if (gord_group_is_shut(gord_bus_table(runner->bus), job)) {
         return gord_runner_wait_for_group(runner, job, out_seq);
     }
-    gord_runner_why_queued(runner, (enum gord_job_kind)job->kind,
-                           gord_job_has_spec(job) ? job->body->spec->parent_id : 0, reason,
+    gord_runner_why_queued(runner, (enum gord_job_kind)job->kind, gord_job_parent_id(job), reason,
                            sizeof(reason));
     return gord_bus_emit(runner->bus, gord_event_new(GORD_EVENT_QUEUED, job->id, reason), out_seq);
 }

@@ -52,7 +52,7 @@ static struct gord_job *parent_of(struct gord_runner *runner, const struct gord_
     struct gord_job *parent = spec->parent_id != 0 ? gord_job_find(table, spec->parent_id) : NULL;
 
     if (parent != NULL && parent->kind == GORD_GROUP) {
-        uint64_t id = parent->body->spec->parent_id;
+        uint64_t id = gord_job_parent_id(parent);
         parent = id != 0 ? gord_job_find(table, id) : NULL;
     }
     return parent;

@@ -209,7 +209,7 @@ bool gord_runner_goes_on_awaiting(struct gord_runner *runner)
 static bool is_to_be_left(const struct gord_runner *runner, const struct gord_job *job)
 {
     return runner->leaving && job->kind == GORD_EXEC &&
-           !gord_runner_takes_below(runner, job->body->spec->parent_id);
+           !gord_runner_takes_below(runner, gord_job_parent_id(job));
 }
 
 void gord_runner_open_hold(struct gord_runner *runner, struct gord_job *job, void *unused)

@@ -42,7 +42,7 @@ const char *gord_runner_why(const struct gord_runner *runner, const struct gord_
                             size_t out_bytes)
 {
     struct gord_why why;
-    uint64_t parent_id = gord_job_has_spec(job) ? job->body->spec->parent_id : 0;
+    uint64_t parent_id = gord_job_parent_id(job);
 
     if (!is_left_to_next(runner, parent_id) && !runner->paused && runner->store_error == 0) {
         gord_queues_why_short(gord_bus_table(runner->bus), job, &why);

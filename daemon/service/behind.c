@@ -87,7 +87,7 @@ bool gord_behind_accepts(struct gord_service *service, const struct gord_circle 
                      name);
             return refuse(circle, parent_id, what, name, out_why);
         }
-        parent_id = parent != NULL && gord_job_has_spec(parent) ? parent->body->spec->parent_id : 0;
+        parent_id = parent != NULL ? gord_job_parent_id(parent) : 0;
     }
     return true;
 }
