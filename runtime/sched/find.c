@@ -597,7 +597,7 @@ static bool await_world(void)
     if (__atomic_load_n(&gor__sched.idle_proc_count, __ATOMIC_SEQ_CST) == 0) {
         return false;
     }
-    (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
+    gor__world_await();
     return true;
 }
 

@@ -25,6 +25,7 @@
 #include "runtime/sched/sampler.h"
 #include "runtime/sched/seeded.h"
 #include "runtime/sched/trace.h"
+#include "runtime/sched/world.h"
 
 __thread struct gor__m *gor__tls_m __attribute__((tls_model("initial-exec")));
 
@@ -97,7 +98,7 @@ static void lock_list(void)
     gor__mutex_lock(&gor__sched.lock);
     while (gor__sched.world_stopped != 0) {
         gor__mutex_unlock(&gor__sched.lock);
-        (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
+        gor__world_await();
         gor__mutex_lock(&gor__sched.lock);
     }
 }

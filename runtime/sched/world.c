@@ -112,6 +112,11 @@ static bool try_to_go_on(struct gor__m *m)
     return goes;
 }
 
+void gor__world_await(void)
+{
+    (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
+}
+
 void gor__world_pause(struct gor__m *m)
 {
     gor__mutex_lock(&gor__sched.lock);
@@ -120,6 +125,6 @@ void gor__world_pause(struct gor__m *m)
     gor__mutex_unlock(&gor__sched.lock);
     gor__futex_wake(&gor__sched.pauses, 1);
     while (!try_to_go_on(m)) {
-        (void)gor__futex_wait(&gor__sched.world_stopped, 1, GOR_NEVER);
+        gor__world_await();
     }
 }

@@ -28,6 +28,9 @@ bool gor__world_stop(struct gor__m *self);
 /* Go on. Ps that were taken from threads outside go back to them, and work that came meanwhile is seen to. */
 void gor__world_start(void);
 
+/* Sleep while it stands. It may stand again by the time this returns: who must know looks once more. */
+void gor__world_await(void);
+
 /* How long it takes until the world stands, and until it goes on: each of those stops that came about. */
 struct gor__world_pauses {
     struct gor__histogram stopping;
