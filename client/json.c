@@ -177,9 +177,7 @@ json_t *gorctl_json_message(const ProtobufCMessage *message)
         json_t *value;
         if (field->label == PROTOBUF_C_LABEL_REPEATED) {
             value = repeated_json(field, base);
-        } else if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
-                   *(const uint32_t *)(const void *)(base + field->quantifier_offset) !=
-                       field->id) {
+        } else if (wire_field_is_left_out(message, field)) {
             continue;
         } else {
             value = value_json(field, base + field->offset);

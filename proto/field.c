@@ -2,6 +2,9 @@
 /* field.c - see field.h. */
 #include "proto/field.h"
 
+#include <stdint.h>
+#include <string.h>
+
 size_t wire_field_bytes(ProtobufCType type)
 {
     switch (type) {
@@ -22,4 +25,14 @@ size_t wire_field_bytes(ProtobufCType type)
     default:
         return 4;
     }
+}
+
+bool wire_field_is_left_out(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    uint32_t which = field->id;
+
+    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
+        memcpy(&which, (const char *)message + field->quantifier_offset, sizeof(which));
+    }
+    return which != field->id;
 }

@@ -27,17 +27,6 @@ static size_t size_of_quantifier(const ProtobufCFieldDescriptor *field)
     return field->quantifier_offset != 0 ? sizeof(protobuf_c_boolean) : 0;
 }
 
-/* Of several of which only one can be there, this is not the one. */
-static bool is_another_of(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
-{
-    uint32_t which = field->id;
-
-    if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
-        memcpy(&which, (const char *)message + field->quantifier_offset, sizeof(which));
-    }
-    return which != field->id;
-}
-
 /* The message with nothing but that field, packed; the caller frees it. NULL: no memory. */
 static uint8_t *pack_only(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field,
                           size_t *out_bytes)
@@ -50,7 +39,7 @@ static uint8_t *pack_only(const ProtobufCMessage *message, const ProtobufCFieldD
         return NULL;
     }
     type->message_init(only);
-    if (!is_another_of(message, field)) {
+    if (!wire_field_is_left_out(message, field)) {
         memcpy((char *)only + field->quantifier_offset,
                (const char *)message + field->quantifier_offset, size_of_quantifier(field));
         memcpy((char *)only + field->offset, (const char *)message + field->offset,
@@ -87,7 +76,7 @@ static const ProtobufCMessage *message_in(const ProtobufCMessage *message,
     const ProtobufCMessage *inner = NULL;
 
     if (field->type == PROTOBUF_C_TYPE_MESSAGE && field->label != PROTOBUF_C_LABEL_REPEATED &&
-        !is_another_of(message, field)) {
+        !wire_field_is_left_out(message, field)) {
         memcpy(&inner, (const char *)message + field->offset, sizeof(void *));
     }
     return inner;

@@ -198,8 +198,7 @@ static bool is_empty(const ProtobufCMessage *message, const ProtobufCFieldDescri
         return count_of(message, field) == 0;
     }
     if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0) {
-        memcpy(&narrow, (const char *)message + field->quantifier_offset, sizeof(narrow));
-        return narrow != field->id;
+        return wire_field_is_left_out(message, field);
     }
     if (field->type == PROTOBUF_C_TYPE_STRING) {
         memcpy(&text, at, sizeof(text));
