@@ -310,9 +310,12 @@ static void pump(struct gord_follow *follow)
 /* ------------------------------------------------------------------ called when something happens
  */
 
-/* One that could not be started was not its run: the next one is. */
+/* One that could not be started was not its run: the next one is. Asked at each write: mostly nobody is. */
 static void look_who_is_awaited(struct gord_service *service, uint64_t id)
 {
+    if (service->awaited.count == 0) {
+        return;
+    }
     struct gord_job *job = gord_job_find(gord_bus_table(service->bus), id);
     struct gord_run *run = job != NULL ? gord_runner_run_of(job) : NULL;
 
