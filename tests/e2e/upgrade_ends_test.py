@@ -107,12 +107,7 @@ class UpgradeEnds(unittest.TestCase):
     def test_with_wait_they_may_end_by_themselves(self):
         self.begin()
         job = self.native()
-        process = subprocess.Popen(gorctl_e2e.command("daemon", "upgrade", "--wait"), text=True,
-                                   env=gorctl_e2e.environment(self.gord.socket),
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
-        self.addCleanup(process.communicate)
-        e2e.until(lambda: "becoming what is installed" in self.gord.stderr())
+        process = self.begin_wait()
         self.assertEqual(self.client.get(job).state, e2e.WAITING)  # its policy would have ended it
         self.client.jobs("Cancel", ids=[job], cause="enough")
         out, err = process.communicate(timeout=e2e.PATIENCE)
