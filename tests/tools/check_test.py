@@ -24,6 +24,7 @@ The following tests FAILED:
 \t  2 - b (Failed)
 """
 CTEST_GOOD = "1/2 Test #1: a ...   Passed\n\n100% tests passed, 0 tests failed out of 2\n"
+CTEST_NONE = "100% tests passed, 0 tests failed out of 0\n"
 
 
 class Check(unittest.TestCase):
@@ -35,6 +36,7 @@ class Check(unittest.TestCase):
         self.commands = os.path.join(self.tree.name, "bin")
         os.mkdir(self.commands)
         self.stand_in("cmake", "exit 0")
+        self.stand_in("nproc", "echo 3")
 
     def stand_in(self, name, body):
         path = os.path.join(self.commands, name)
@@ -42,8 +44,17 @@ class Check(unittest.TestCase):
             file.write("#!/bin/sh\n" + body + "\n")
         os.chmod(path, 0o755)
 
-    def ctest_says(self, text, code):
-        self.stand_in("ctest", f"cat <<'END'\n{text}END\nexit {code}")
+    def ctest_says(self, text, code, e2e=CTEST_NONE, e2e_code=0):
+        self.stand_in("ctest", f"""echo "asked: $*"
+case "$*" in
+*-R\\ ^e2e/*)
+    cat <<'END'
+{e2e}END
+    exit {e2e_code} ;;
+esac
+cat <<'END'
+{text}END
+exit {code}""")
 
     def run_check(self, *words):
         env = dict(os.environ, PATH=self.commands + ":" + os.environ["PATH"])
@@ -68,6 +79,20 @@ class Check(unittest.TestCase):
         self.assertEqual(result.stdout.splitlines()[-1], "2 passed, 1 failed, 1 skipped")
         self.assertIn("./check release", result.stdout)
         self.assertNotIn("==> asan", result.stdout)
+
+    def test_tests_that_drive_a_daemon_are_twice_as_many_at_once(self):
+        self.ctest_says(CTEST_GOOD, 0, CTEST_GOOD)
+        result = self.run_check("release")
+        self.assertEqual(result.stdout.splitlines()[-1], "4 passed, 0 failed")
+        asked = [line.split() for line in result.stdout.splitlines() if line.startswith("asked: ")]
+        jobs = {words[-2]: int(words[words.index("-j") + 1]) for words in asked}
+        self.assertEqual(jobs, {"-E": 3, "-R": 6})
+
+    def test_one_of_those_that_fails_is_enough(self):
+        self.ctest_says(CTEST_GOOD, 0, CTEST_BAD, 8)
+        result = self.run_check("release")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stdout.splitlines()[-1], "4 passed, 1 failed, 1 skipped")
 
     def test_failed_build_shows_the_log_and_counts_as_failed(self):
         self.stand_in("cmake", "echo 'error: no such thing'; exit 1")
