@@ -104,12 +104,14 @@ void rpc_connection_await_turn(struct rpc_connection *connection)
 {
     if (!connection->closed && !rpc_link_is_listed(&connection->turn_link)) {
         rpc_list_append(&connection->hub->turns, &connection->turn_link);
+        connection->turn_since_ns = rpc_now();
         rpc_hub_wake(connection->hub);
     }
 }
 
 void rpc_connection_take_turn(struct rpc_connection *connection)
 {
+    connection->unread_ns += rpc_now() - connection->turn_since_ns;
     if (!connection->closing) {
         connection->unfolded = 0;
         connection->events->on_turn(connection);
@@ -121,6 +123,17 @@ void rpc_connection_take_turn(struct rpc_connection *connection)
 static bool awaits_turn(const struct rpc_connection *connection)
 {
     return rpc_link_is_listed(&connection->turn_link);
+}
+
+int64_t rpc_connection_unread(struct rpc_connection *connection, int64_t now)
+{
+    int64_t unread_ns = connection->unread_ns;
+    connection->unread_ns = 0;
+    if (awaits_turn(connection)) {
+        unread_ns += now - connection->turn_since_ns;
+        connection->turn_since_ns = now;
+    }
+    return unread_ns;
 }
 
 /* False: no more for now. */

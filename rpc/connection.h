@@ -54,6 +54,8 @@ struct rpc_connection {
     size_t unsent_size;
     uint64_t sent_bytes;
     struct rpc_link turn_link; /* list link of hub->turns */
+    int64_t turn_since_ns;     /* while it is there: since when, or since rpc_connection_unread() */
+    int64_t unread_ns;         /* it was there before that, see rpc_connection_unread() */
     size_t unfolded;           /* since the last read or turn, see rpc_connection_unfolded() */
     bool peer_closed;          /* it will send nothing more */
     bool peer_leaves;          /* it has said GOAWAY: the last to close is it, see connection.c */
@@ -78,6 +80,9 @@ int rpc_connection_open(struct rpc_connection *connection, struct rpc_hub *hub, 
 void rpc_connection_unfolded(struct rpc_connection *connection, size_t bytes);
 bool rpc_connection_may_unfold(const struct rpc_connection *connection);
 void rpc_connection_await_turn(struct rpc_connection *connection);
+
+/* For how long since the last such question has it not been read, because others had their turns? */
+int64_t rpc_connection_unread(struct rpc_connection *connection, int64_t now);
 
 /* There may be something to send: flush before the loop waits. */
 void rpc_connection_mark(struct rpc_connection *connection);

@@ -448,10 +448,35 @@ static bool is_stalled(const struct rpc_call *call, int64_t limit_ns)
     return (receiving || sending) && call->progress_ns < limit_ns;
 }
 
+static void put_off(int64_t *since_ns, int64_t by_ns, int64_t now)
+{
+    if (*since_ns != 0) {
+        *since_ns = now - *since_ns > by_ns ? *since_ns + by_ns : now;
+    }
+}
+
+/* While the connection waited for turns that others had, what its peer may have sent lay in the socket:
+ * the times for that stand still, and a call that sends wants windows. They go on while its own messages
+ * are unfolded, or it could put them off for ever by more of those; and so does that of a socket which
+ * takes nothing. */
+static void put_off_unread(struct rpc_session *session, int64_t now)
+{
+    int64_t unread_ns = rpc_connection_unread(&session->connection, now);
+    if (unread_ns == 0) {
+        return;
+    }
+    put_off(&session->waits_since_ns, unread_ns, now);
+    put_off(&session->asked_ns, unread_ns, now);
+    for (struct rpc_link *link = session->calls.next; link != &session->calls; link = link->next) {
+        put_off(&RPC_OF(link, struct rpc_call, link)->progress_ns, unread_ns, now);
+    }
+}
+
 void rpc_session_sweep(struct rpc_session *session, int64_t now)
 {
     const struct rpc_server_opts *opts = &session->server->opts;
     struct rpc_connection *connection = &session->connection;
+    put_off_unread(session, now);
     if (session->waits_since_ns != 0 && now - session->waits_since_ns > opts->handshake_ns) {
         rpc_session_cut(session, session->greeted ? RPC_CUT_SLOW_HEADERS : RPC_CUT_HANDSHAKE);
         return;

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* unread_test.c - connections that are not read, because they wait for a turn to unfold what they have
+ * sent: their peers are not blamed for what lies in the socket meanwhile. */
+#include <time.h>
+
+#include "tests/rpc/bombs.h"
+
+#define LIMIT (500 * MILLISECOND)
+
+static const struct raw_field submit_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Submit"),
+                                                  {NULL, NULL}};
+static const struct raw_field logs_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Logs"),
+                                                {NULL, NULL}};
+
+static const struct rpc_server_opts short_limits = {
+    .handshake_ns = LIMIT, .stall_ns = LIMIT, .keepalive_ns = LIMIT, .keepalive_wait_ns = LIMIT};
+
+static void check_nobody_was_cut(const struct fixture *fixture)
+{
+    struct rpc_server_stats stats;
+    rpc_server_stats_get(fixture->server, &stats);
+    for (int i = 0; i < RPC_CUTS; i++) {
+        CHECK_EQ(stats.cut[i], 0);
+    }
+}
+
+/* Others have their turns, for longer than any limit. */
+static void let_others_have_turns(void)
+{
+    static const struct timespec turns = {.tv_nsec = LIMIT / 2 * 3};
+    CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &turns, NULL), 0);
+}
+
+/* A body of which only a part is sent for now. */
+struct part {
+    struct raw_body body;
+    size_t upto;
+};
+
+static ssize_t read_part(nghttp2_session *h2, int32_t id, uint8_t *out, size_t size,
+                         uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+    struct part *part = source->ptr;
+    nghttp2_data_source inner = {.ptr = &part->body};
+    size_t left = part->upto - part->body.at;
+    return left == 0 ? NGHTTP2_ERR_DEFERRED
+                     : raw_read_body(h2, id, out, left < size ? left : size, flags, &inner, user);
+}
+
+static int32_t begin(struct raw *raw, const struct raw_field *fields,
+                     nghttp2_data_source_read_callback read, void *body)
+{
+    nghttp2_data_provider provider = {.source.ptr = body, .read_callback = read};
+    nghttp2_nv list[8];
+    size_t count = 0;
+    for (; fields[count].name != NULL; count++) {
+        list[count] = (nghttp2_nv){(uint8_t *)fields[count].name, (uint8_t *)fields[count].value,
+                                   strlen(fields[count].name), strlen(fields[count].value), 0};
+    }
+    int32_t id = nghttp2_submit_request(raw->h2, NULL, list, count, &provider, NULL);
+    CHECK_INT(id, >, 0);
+    raw_flush(raw);
+    return id;
+}
+
+static void send_the_rest(struct raw *raw, int32_t id, struct part *part)
+{
+    part->upto = part->body.size;
+    CHECK_EQ(nghttp2_session_resume_data(raw->h2, id), 0);
+    raw_flush(raw);
+}
+
+/* Both have greeted, and neither has anything more to say. */
+static void greet(struct raw *raw)
+{
+    static const uint8_t empty[5];
+    struct raw_body body = {empty, sizeof empty, 0, 0};
+    struct raw_stream *stream = raw_stream(raw, raw_request(raw, submit_headers, &body));
+    RUN_UNTIL(raw->fixture, stream->closed);
+    CHECK_EQ(stream->grpc_status, WIRE_OK);
+}
+
+TEST(header_block_whose_end_is_not_read_is_not_slow)
+{
+    static const char trailers[] = "\0\0\0\1\1\0\0\0\3"; /* HEADERS with END_STREAM */
+    static const char end[] = "\0\0\0\11\4\0\0\0\3";     /* CONTINUATION with END_HEADERS */
+    struct fixture fixture;
+    struct raw raw;
+    size_t size;
+    uint8_t *bombs = make_bombs(2, &size);
+    struct part part = {{bombs, size + 1, 0, 0}, size}; /* the trailers end it */
+    fixture_init_server(&fixture, &short_limits);
+    raw_connect_h2(&raw, &fixture);
+    greet(&raw);
+    int32_t id = begin(&raw, gzip_stream_headers, read_part, &part);
+    CHECK_EQ(id, 3);
+    raw_write(&raw, trailers, sizeof trailers - 1);
+    RUN_UNTIL(&fixture, fixture.streamed == 1);
+    raw_write(&raw, end, sizeof end - 1);
+    let_others_have_turns();
+    RUN_UNTIL(&fixture, raw_stream(&raw, id)->grpc_status != RAW_NO_STATUS || raw.eof);
+    CHECK_EQ(raw_stream(&raw, id)->grpc_status, WIRE_OK);
+    check_nobody_was_cut(&fixture);
+    raw_close(&raw);
+    free(bombs);
+    fixture_fini(&fixture);
+}
+
+TEST(request_whose_rest_is_not_read_does_not_stall)
+{
+    static const uint8_t bytes[] = {0, 0, 0, 0, 2, 0x0a, 0};
+    struct fixture fixture;
+    struct raw raw;
+    size_t size;
+    uint8_t *bombs = make_bombs(2, &size);
+    struct raw_body body = {bombs, size, 0, 0};
+    struct part part = {{bytes, sizeof bytes, 0, 0}, sizeof bytes - 1};
+    fixture_init_server(&fixture, &short_limits);
+    raw_connect_h2(&raw, &fixture);
+    int32_t id = begin(&raw, submit_headers, read_part, &part);
+    (void)raw_request(&raw, gzip_stream_headers, &body);
+    RUN_UNTIL(&fixture, fixture.streamed == 1);
+    send_the_rest(&raw, id, &part);
+    let_others_have_turns();
+    RUN_UNTIL(&fixture, raw_stream(&raw, id)->closed);
+    CHECK_EQ(raw_stream(&raw, id)->grpc_status, WIRE_OK);
+    check_nobody_was_cut(&fixture);
+    raw_close(&raw);
+    free(bombs);
+    fixture_fini(&fixture);
+}
+
+TEST(reader_whose_window_is_not_read_does_not_stall)
+{
+    /* LogsRequest{id: 200, offset: 10000} */
+    static const uint8_t message[] = {0, 0, 0, 0, 6, 0x08, 0xc8, 0x01, 0x10, 0x90, 0x4e};
+    struct fixture fixture;
+    struct raw raw;
+    size_t size;
+    uint8_t *bombs = make_bombs(2, &size);
+    struct raw_body bodies[2] = {{message, sizeof message, 0, 0}, {bombs, size, 0, 0}};
+    fixture_init_server(&fixture, &short_limits);
+    raw_connect_h2(&raw, &fixture);
+    raw.keep_window = true;
+    int32_t id = raw_request(&raw, logs_headers, &bodies[0]);
+    RUN_UNTIL(&fixture, raw_stream(&raw, id)->data_bytes == NGHTTP2_INITIAL_WINDOW_SIZE);
+    (void)raw_request(&raw, gzip_stream_headers, &bodies[1]);
+    RUN_UNTIL(&fixture, fixture.streamed == 1);
+    raw.keep_window = false;
+    CHECK_EQ(nghttp2_session_consume(raw.h2, id, NGHTTP2_INITIAL_WINDOW_SIZE), 0);
+    raw_flush(&raw);
+    let_others_have_turns();
+    RUN_UNTIL(&fixture, raw_stream(&raw, id)->closed);
+    CHECK_EQ(raw_stream(&raw, id)->grpc_status, WIRE_OK);
+    check_nobody_was_cut(&fixture);
+    raw_close(&raw);
+    free(bombs);
+    fixture_fini(&fixture);
+}
+
+TEST(client_that_is_not_read_is_not_given_up)
+{
+    enum { MESSAGES = 4 }; /* turns in which it is silent, is asked, and has not answered */
+    struct fixture fixture;
+    struct raw raw;
+    uint16_t port;
+    size_t size;
+    uint8_t *bombs = make_bombs(MESSAGES, &size);
+    struct raw_body body = {bombs, size, 0, 0};
+    fixture_init_server(&fixture, &short_limits);
+    CHECK_EQ(rpc_server_listen_tcp(fixture.server, "127.0.0.1:0", &port), 0);
+    raw_connect_tcp(&raw, &fixture, port, "127.0.0.1");
+    raw_begin_h2(&raw);
+    int32_t id = raw_request(&raw, gzip_stream_headers, &body);
+    RUN_UNTIL(&fixture, fixture.streamed == 1);
+    while (fixture.streamed < MESSAGES) {
+        let_others_have_turns();
+        CHECK(uv_run(&fixture.loop, UV_RUN_ONCE) != 0);
+    }
+    RUN_UNTIL(&fixture, raw_stream(&raw, id)->closed);
+    CHECK_EQ(raw_stream(&raw, id)->grpc_status, WIRE_OK);
+    check_nobody_was_cut(&fixture);
+    raw_close(&raw);
+    free(bombs);
+    fixture_fini(&fixture);
+}
+
+/* From the beginning again, for ever. */
+static ssize_t read_endless(nghttp2_session *h2, int32_t id, uint8_t *out, size_t size,
+                            uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+    struct raw_body *body = source->ptr;
+    ssize_t taken = raw_read_body(h2, id, out, size, flags, source, user);
+    *flags = 0;
+    if (body->at == body->size) {
+        body->at = 0;
+    }
+    return taken;
+}
+
+/* Its own messages take up nearly all the time. */
+TEST(call_that_stalls_beside_endless_messages_of_its_own_client_is_reset)
+{
+    static const uint8_t bytes[] = {0, 0, 0, 0, 2, 0x0a, 0};
+    struct rpc_server_opts opts = {.stall_ns = 100 * MILLISECOND};
+    struct rpc_server_stats stats;
+    struct fixture fixture;
+    struct raw raw;
+    size_t size;
+    uint8_t *bombs = make_bombs(1, &size);
+    struct raw_body body = {bombs, size, 0, 0};
+    struct part part = {{bytes, sizeof bytes, 0, 0}, sizeof bytes - 1};
+    fixture_init_server(&fixture, &opts);
+    raw_connect_h2(&raw, &fixture);
+    int32_t id = begin(&raw, submit_headers, read_part, &part);
+    (void)begin(&raw, gzip_stream_headers, read_endless, &body);
+    RUN_UNTIL(&fixture, raw_stream(&raw, id)->closed);
+    CHECK_EQ(raw_stream(&raw, id)->error, NGHTTP2_ENHANCE_YOUR_CALM);
+    rpc_server_stats_get(fixture.server, &stats);
+    CHECK_EQ(stats.cut[RPC_CUT_CALL_STALL], 1);
+    raw_close(&raw);
+    free(bombs);
+    fixture_fini(&fixture);
+}
