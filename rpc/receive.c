@@ -176,6 +176,9 @@ static size_t feed(struct rpc_call *call, const uint8_t *data, size_t size)
     while (used < size && !call->finishing && !rpc_call_is_paused(call) && !must_wait(call)) {
         struct wire_message message;
         size_t step;
+        if (call->begun && wire_reader_is_idle(&call->reader)) {
+            call->progress_ns = rpc_now(); /* a stream may have been silent, or held, before it */
+        }
         int result = read_on(call, data + used, size - used, &step, &message);
         used += step;
         if (result < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* unread_test.c - connections that are not read, because they wait for a turn to unfold what they have
- * sent: their peers are not blamed for what lies in the socket meanwhile. */
+/* unread_test.c - nobody is blamed for what was not read of him: connections that wait for a turn to unfold
+ * what they have sent, with the rest in the socket; streams that were held, or had nothing to say. */
 #include <time.h>
 
 #include "tests/rpc/bombs.h"
@@ -8,6 +8,8 @@
 #define LIMIT (500 * MILLISECOND)
 
 static const struct raw_field submit_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Submit"),
+                                                  {NULL, NULL}};
+static const struct raw_field stream_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/SubmitStream"),
                                                   {NULL, NULL}};
 static const struct raw_field logs_headers[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Logs"),
                                                 {NULL, NULL}};
@@ -63,9 +65,9 @@ static int32_t begin(struct raw *raw, const struct raw_field *fields,
     return id;
 }
 
-static void send_the_rest(struct raw *raw, int32_t id, struct part *part)
+static void send_upto(struct raw *raw, int32_t id, struct part *part, size_t upto)
 {
-    part->upto = part->body.size;
+    part->upto = upto;
     CHECK_EQ(nghttp2_session_resume_data(raw->h2, id), 0);
     raw_flush(raw);
 }
@@ -120,7 +122,7 @@ TEST(request_whose_rest_is_not_read_does_not_stall)
     int32_t id = begin(&raw, submit_headers, read_part, &part);
     (void)raw_request(&raw, gzip_stream_headers, &body);
     RUN_UNTIL(&fixture, fixture.streamed == 1);
-    send_the_rest(&raw, id, &part);
+    send_upto(&raw, id, &part, sizeof bytes);
     let_others_have_turns();
     RUN_UNTIL(&fixture, raw_stream(&raw, id)->closed);
     CHECK_EQ(raw_stream(&raw, id)->grpc_status, WIRE_OK);
@@ -182,6 +184,68 @@ TEST(client_that_is_not_read_is_not_given_up)
     check_nobody_was_cut(&fixture);
     raw_close(&raw);
     free(bombs);
+    fixture_fini(&fixture);
+}
+
+/* A message of nothing, and one of two bytes. */
+static const uint8_t two_messages[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x0a, 0};
+
+enum { ONE = 5, NEARLY_TWO = sizeof two_messages - 1, BOTH = sizeof two_messages };
+
+static void run_until_it_holds_input(struct fixture *fixture)
+{
+    struct rpc_server_stats stats;
+    do {
+        CHECK(uv_run(&fixture->loop, UV_RUN_ONCE) != 0);
+        rpc_server_stats_get(fixture->server, &stats);
+    } while (stats.input_bytes == 0);
+}
+
+static void check_that_the_second_comes(struct raw *raw, int32_t id, struct part *part)
+{
+    CHECK(uv_run(&raw->fixture->loop, UV_RUN_NOWAIT) != 0); /* the limits are looked at */
+    send_upto(raw, id, part, BOTH);
+    RUN_UNTIL(raw->fixture, raw_stream(raw, id)->closed);
+    CHECK_EQ(raw_stream(raw, id)->grpc_status, WIRE_OK);
+    CHECK_EQ(raw->fixture->streamed, 2);
+    check_nobody_was_cut(raw->fixture);
+}
+
+TEST(message_that_comes_after_a_long_silence_has_its_time)
+{
+    static const struct timespec sweep = {.tv_nsec =
+                                              LIMIT / 4 + 5 * MILLISECOND}; /* until one is due */
+    struct fixture fixture;
+    struct raw raw;
+    struct part part = {{two_messages, BOTH, 0, 0}, ONE};
+    fixture_init_server(&fixture, &short_limits);
+    raw_connect_h2(&raw, &fixture);
+    int32_t id = begin(&raw, stream_headers, read_part, &part);
+    RUN_UNTIL(&fixture, fixture.streamed == 1);
+    let_others_have_turns();
+    send_upto(&raw, id, &part, NEARLY_TWO);
+    run_until_it_holds_input(&fixture);
+    CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &sweep, NULL), 0);
+    check_that_the_second_comes(&raw, id, &part);
+    raw_close(&raw);
+    fixture_fini(&fixture);
+}
+
+TEST(message_that_was_held_has_its_time_from_then_on)
+{
+    struct fixture fixture;
+    struct raw raw;
+    struct part part = {{two_messages, BOTH, 0, 0}, NEARLY_TWO};
+    fixture_init_server(&fixture, &short_limits);
+    fixture.hold = true;
+    raw_connect_h2(&raw, &fixture);
+    int32_t id = begin(&raw, stream_headers, read_part, &part);
+    run_until_it_holds_input(&fixture);
+    let_others_have_turns();
+    fixture.hold = false;
+    rpc_call_hold(fixture.stream, false);
+    check_that_the_second_comes(&raw, id, &part);
+    raw_close(&raw);
     fixture_fini(&fixture);
 }
 
