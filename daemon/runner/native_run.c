@@ -111,24 +111,28 @@ void gord_plugin_job_main(struct gor_job *job)
     }
 }
 
+/* The job may be gone by now: its end may have been entered without this one, as when the daemon stops. */
 static void end_lost(void *arg)
 {
-    struct gor_job *job = arg;
-    struct gord_run *run = job->run;
+    struct gord_run *run = arg;
     struct gord_result result = {.outcome = GOR__V1__OUTCOME__PANICKED};
 
-    snprintf(run->detail, sizeof(run->detail),
-             "it panicked, and %s has set a handler of its own for that", job->function->name);
     gord_run_end(run, &result);
     gord_run_unref(run);
 }
 
-/* The end of a run waits for its log, which only goroutines may. */
+/* The end of a run waits for its log, which only goroutines may. This one is none of the job's, whose quota
+ * may be paused: it is given the reference of the one that was lost, and nothing else. */
 void gord_plugin_job_lost(struct gor_job *job)
 {
     struct gor_go_opts opts = {.name = "end", .at_ceiling = GOR_CEILING_EXEMPT, .no_quota = true};
 
-    if (job != NULL && end_job(job) && gor_go_with(&opts, end_lost, job) != 0) {
+    if (job == NULL || !end_job(job)) {
+        return;
+    }
+    snprintf(job->run->detail, sizeof(job->run->detail),
+             "it panicked, and %s has set a handler of its own for that", job->function->name);
+    if (gor_go_with(&opts, end_lost, job->run) != 0) {
         atomic_store(&job->over, false); /* no memory: it is looked for again */
     }
 }

@@ -115,7 +115,7 @@ struct gord_run {
     struct gord_inbox_item note; /* link of env->notes while `noted` */
     atomic_bool noted;
     atomic_uint followers;          /* readers that want notes */
-    char detail[GORD_DETAIL_BYTES]; /* goroutine only */
+    char detail[GORD_DETAIL_BYTES]; /* goroutine only, or the loop where that is lost */
     _Atomic(struct gord_reporter *)
         reporter;          /* owned; set once, by the job's first word; NULL: none yet */
     struct gord_run *prev; /* list links of the sampler; loop only */

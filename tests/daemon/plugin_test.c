@@ -2,6 +2,7 @@
 /* Loading plug-ins: what is taken, what is not and why; $GOR_PLUGINS has those of tests/plugins. */
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -373,4 +374,83 @@ TEST(plugins_close_in_the_middle_of_a_reload)
     CHECK_EQ(gord_plugins_reload(f.plugins, on_done, &f), 0);
     end(&f);
     CHECK_EQ(f.calls, 1);
+}
+
+/* ---------------------------------------------------------------- a job of one */
+
+/* A run of zoo.own_handler, and the plug-in's job for it. */
+static struct gord_run *begin_job(struct fixture *f, struct gord_run_env *env)
+{
+    Gor__V1__NativeSpec native = GOR__V1__NATIVE_SPEC__INIT;
+    Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
+    struct gord_job_body body = {0};
+    struct gord_job job = {.id = 7, .body = &body};
+    native.function = (char *)"zoo.own_handler";
+    wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
+    wire.native = &native;
+    CHECK_EQ(gord_spec_from_wire(&wire, NULL, &body.spec), 0);
+    struct gord_run *run = gord_run_new(env, &job, NULL);
+    CHECK(run != NULL);
+    gord_spec_unref(body.spec);
+    CHECK_EQ(gord_plugins_begin(f->plugins, run, NULL), 0);
+    CHECK(run->job != NULL);
+    return run;
+}
+
+/* Has the only thread there is for goroutines. */
+struct holder {
+    sem_t holds;
+    sem_t gives_back;
+};
+
+static void take_thread(void *arg)
+{
+    struct holder *holder = arg;
+    CHECK_EQ(sem_post(&holder->holds), 0);
+    CHECK_EQ(sem_wait(&holder->gives_back), 0);
+}
+
+/* Its end may be entered, as at a stop that waits for it no longer, before the goroutine that is to end it
+ * comes to run: the job goes meanwhile, and its plug-in. */
+TEST(plugin_job_that_was_lost_is_ended_without_it)
+{
+    struct fixture f;
+    char path[400];
+    char text[GORD_STORE_TEXT];
+    struct holder holder;
+    struct gor_opts opts = {.seed = 1};
+    struct gord_run_env env = {.log_root = test_tmpdir(), .log_cap_bytes = 1 << 20};
+    begin(&f);
+    put_plugin(&f, "zoo.so", "zoo1");
+    open_plugins(&f);
+    struct gord_bus_opts bus = {.loop = &f.loop, .state_dir = fresh_folder(), .memory = true};
+    CHECK_EQ(gord_bus_open(&bus, text, &env.bus), 0);
+    struct gord_run *run = begin_job(&f, &env);
+    CHECK_EQ(sem_init(&holder.holds, 0, 0), 0);
+    CHECK_EQ(sem_init(&holder.gives_back, 0, 0), 0);
+    CHECK_EQ(gor_start(&opts), 0);
+    CHECK_EQ(gor_go(take_thread, &holder), 0);
+    CHECK_EQ(sem_wait(&holder.holds), 0);
+    (void)gord_run_ref(run); /* of the goroutine that was lost */
+    gord_plugin_job_lost(run->job);
+    gord_plugin_job_lost(run->job); /* once */
+    gord_plugins_end(f.plugins, run->job);
+    snprintf(path, sizeof path, "%s/zoo.so", f.folder);
+    CHECK_EQ(unlink(path), 0);
+    reload(&f);
+    while (gord_plugins_first(f.plugins) != NULL) {
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    }
+    CHECK_EQ(sem_post(&holder.gives_back), 0);
+    while (atomic_load(&run->refs) > 1) {
+        (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+    }
+    CHECK(strstr(run->detail, "own_handler has set a handler of its own") != NULL);
+    CHECK_EQ(gor_stop(), 0);
+    gord_run_unref(run);
+    CHECK_EQ(gord_bus_close(env.bus), 0);
+    end(&f);
+    gord_bus_free(env.bus);
+    sem_destroy(&holder.holds);
+    sem_destroy(&holder.gives_back);
 }
