@@ -10,10 +10,11 @@
 
 /* ------------------------------------------------------------------ requests */
 
-static void request_unref(struct gord_child_request *request)
+/* Give up so many references. */
+static void drop_refs(struct gord_child_request *request, unsigned refs)
 {
     /* acq_rel: the last one sees what the other did. */
-    if (atomic_fetch_sub_explicit(&request->refs, 1, memory_order_acq_rel) != 1) {
+    if (atomic_fetch_sub_explicit(&request->refs, refs, memory_order_acq_rel) != refs) {
         return;
     }
     gord_run_unref(request->run);
@@ -23,6 +24,11 @@ static void request_unref(struct gord_child_request *request)
     }
     gord_child_end_fini(&request->end);
     free(request);
+}
+
+static void request_unref(struct gord_child_request *request)
+{
+    drop_refs(request, 1);
 }
 
 /* With both references. */
@@ -50,12 +56,37 @@ static void wake(void *arg)
     request_unref(request);
 }
 
+void gord_child_line_up(struct gord_child_request **waiting, struct gord_child_request *request)
+{
+    request->next = *waiting;
+    request->place = waiting;
+    if (request->next != NULL) {
+        request->next->place = &request->next;
+    }
+    *waiting = request;
+}
+
+/* Whether it stood there. */
+static bool leave_line(struct gord_child_request *request)
+{
+    if (request->place == NULL) {
+        return false;
+    }
+    *request->place = request->next;
+    if (request->next != NULL) {
+        request->next->place = request->place;
+    }
+    request->place = NULL;
+    return true;
+}
+
 void gord_child_answer(struct gord_child_request *request, int error)
 {
     struct gor_go_opts opts = {.at_ceiling = GOR_CEILING_EXEMPT, .no_quota = true};
     bool was_handed_in = request->spec != NULL && error == 0;
     const struct gord_run *run = request->run;
 
+    (void)leave_line(request);
     request->error = error;
     request->is_overdue = !was_handed_in && gord_runner_is_overdue(run->env->bus, run->id);
     if (gor_go_with(&opts, wake, request) != 0) {
@@ -164,38 +195,66 @@ static void wait_on_loop(struct gord_runner *runner, struct gord_errand *errand)
 
 void gord_child_ended(struct gord_child_request **waiting, const struct gord_event *event)
 {
-    while (*waiting != NULL) {
-        struct gord_child_request *request = *waiting;
-        if (request->id != event->job_id) {
-            waiting = &request->next;
-            continue;
+    struct gord_child_request *next;
+
+    for (struct gord_child_request *request = *waiting; request != NULL; request = next) {
+        next = request->next;
+        if (request->id == event->job_id) {
+            gord_child_answer(request, fill_end(request, event));
         }
-        *waiting = request->next;
-        gord_child_answer(request, fill_end(request, event));
     }
+}
+
+/* It may have been answered meanwhile. */
+static void give_up_on_loop(struct gord_runner *runner, struct gord_errand *errand)
+{
+    struct gord_child_request *request =
+        (struct gord_child_request *)((char *)errand -
+                                      offsetof(struct gord_child_request, given_up));
+
+    (void)runner;
+    drop_refs(request, leave_line(request) ? 2 : 1); /* the loop's, too, if it had kept it */
+}
+
+/* The loop may be about to have it wait, or to answer it: it hears of this after that. */
+static void give_up(struct gord_run *run, struct gord_child_request *request)
+{
+    request->given_up.fn = give_up_on_loop;
+    gord_errand_post(run->env->errands, &request->given_up);
 }
 
 int gord_run_await(struct gord_run *run, uint64_t id, struct gord_child_end *out_end)
 {
     struct gor_ctx *ctx = gord_run_ctx(run);
-    struct gord_child_request *request = ctx != NULL && id != run->id ? request_new(run) : NULL;
+    struct gord_child_request *request = NULL;
 
+    if (id == run->id) {
+        return -EDEADLK;
+    }
+    /* A job that is to end, and asks again and again all the same, is to make no work for the loop. */
+    if (ctx != NULL && gor_ctx_err(ctx) != 0) {
+        return gor_ctx_err(ctx);
+    }
+    request = ctx != NULL ? request_new(run) : NULL;
     if (request == NULL) {
-        return id == run->id ? -EDEADLK : -ENOMEM;
+        return -ENOMEM;
     }
     request->id = id;
     request->errand.fn = wait_on_loop;
     gord_errand_post(run->env->errands, &request->errand);
     int result = gor_chan_recv_ctx(request->ready, NULL, ctx);
-    if (result == 0 && request->is_overdue && gord_run_is_about_over(run)) {
+    if (result != 0) {
+        give_up(run, request);
+        return result;
+    }
+    if (request->is_overdue && gord_run_is_about_over(run)) {
         gor_chan_recv(gor_ctx_done(ctx), NULL);
         result = gor_ctx_err(ctx);
-    } else if (result == 0) {
+    } else if (request->error != 0) {
         result = request->error;
-        if (result == 0) {
-            *out_end = request->end;
-            request->end = (struct gord_child_end){0};
-        }
+    } else {
+        *out_end = request->end;
+        request->end = (struct gord_child_end){0};
     }
     request_unref(request);
     return result;

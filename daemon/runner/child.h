@@ -2,7 +2,8 @@
 /* child.h - a running job hands in jobs below it, and waits for jobs to end.
  *
  * A goroutine makes a request, the loop does it (by what the service told it to submit with), and wakes
- * the goroutine by another one, since only goroutines may touch a channel.
+ * the goroutine by another one, since only goroutines may touch a channel. One that gives up waiting tells
+ * the loop by a second errand, for what it waits for may run for long.
  *
  * Threads     as each function says.
  * Ownership   a request has two references, the goroutine's and the loop's.
@@ -31,6 +32,7 @@ struct gord_child_end {
 
 struct gord_child_request {
     struct gord_errand errand;
+    struct gord_errand given_up; /* by whoever waited; with his reference */
     atomic_uint refs;
     struct gord_run *run;   /* owned reference: whose request it is */
     struct gor_chan *ready; /* owned: closed when it is answered */
@@ -38,9 +40,11 @@ struct gord_child_request {
     int error;              /* the answer */
     bool is_overdue;        /* by what is on record the time of who asks was over at the answer */
     char text[GORD_CHILD_TEXT];
-    Gor__V1__JobSpec *spec;          /* submit: owned */
-    struct gord_child_end end;       /* wait: the answer */
-    struct gord_child_request *next; /* list link of those that wait; loop only */
+    Gor__V1__JobSpec *spec;    /* submit: owned */
+    struct gord_child_end end; /* wait: the answer */
+    /* List link of those that wait, and what points to it there, NULL: it does not wait; loop only. */
+    struct gord_child_request *next;
+    struct gord_child_request **place;
 };
 
 /* Hand in a job below `run`; its parent is set here. 0 with the id; -EINVAL with the reason in `text`
@@ -53,11 +57,15 @@ int gord_run_submit(struct gord_run *run, Gor__V1__JobSpec *spec, uint64_t *out_
 int gord_run_await(struct gord_run *run, uint64_t id, struct gord_child_end *out_end);
 void gord_child_end_fini(struct gord_child_end *end);
 
-/* It is answered; gives up the loop's reference. Loop. */
+/* It is answered, and waits no more; gives up the loop's reference. Loop. */
 void gord_child_answer(struct gord_child_request *request, int error);
 
-/* One more waits, or is answered at once; those for `event`'s job are answered. Loop. */
+/* One more waits, or is answered at once. Loop. */
 void gord_child_wait(struct gord_runner *runner, struct gord_child_request *request);
+
+/* Put it in that list of those that wait, until it is answered or given up; answer those for `event`'s job.
+ * Loop. */
+void gord_child_line_up(struct gord_child_request **waiting, struct gord_child_request *request);
 void gord_child_ended(struct gord_child_request **waiting, const struct gord_event *event);
 
 #endif

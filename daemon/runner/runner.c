@@ -322,9 +322,7 @@ void gord_runner_free(struct gord_runner *runner)
     }
     GORD_ASSERT(runner->stopped);
     while (runner->waiting != NULL) {
-        struct gord_child_request *request = runner->waiting;
-        runner->waiting = request->next;
-        gord_child_answer(request, -ECANCELED);
+        gord_child_answer(runner->waiting, -ECANCELED);
     }
     gord_plugins_free(runner->plugins);
     gord_cascade_fini(&runner->cascade);

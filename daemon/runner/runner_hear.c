@@ -147,6 +147,5 @@ uint64_t gord_runner_waits_for(const struct gord_runner *runner, uint64_t id)
 
 void gord_runner_add_waiting(struct gord_runner *runner, struct gord_child_request *request)
 {
-    request->next = runner->waiting;
-    runner->waiting = request;
+    gord_child_line_up(&runner->waiting, request);
 }

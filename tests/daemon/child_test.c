@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Jobs that wait for others: who gives up leaves nothing behind, while what was waited for runs on. */
+#include <errno.h>
+#include <sched.h>
+
+#include "daemon/runner/child.h"
+#include "daemon/runner/runner_inside.h"
+#include "tests/daemon/specs.h"
+
+enum { TURNS = 50 };
+
+/* A loop, as far as it hears of those who wait, and a job that does not end. */
+struct fixture {
+    uv_loop_t loop;
+    struct gord_runner runner;
+    struct gord_spec *spec;
+    uint64_t child;
+};
+
+static void begin(struct fixture *f)
+{
+    char text[GORD_STORE_TEXT];
+    struct gord_bus_opts opts = {.loop = &f->loop, .state_dir = test_tmpdir(), .memory = true};
+    *f = (struct fixture){0};
+    CHECK_EQ(uv_loop_init(&f->loop), 0);
+    CHECK_EQ(gord_bus_open(&opts, text, &f->runner.bus), 0);
+    CHECK_EQ(gord_runner_open_inboxes(&f->runner), 0);
+    CHECK_EQ(gor_start(NULL), 0);
+    f->runner.env.bus = f->runner.bus;
+    f->runner.env.errands = &f->runner.errands;
+    f->runner.env.log_root = test_tmpdir();
+    f->runner.env.log_cap_bytes = GORD_LOGFILE_CAP_MIN;
+    CHECK_EQ(gord_run_env_open(&f->runner.env), 0);
+    f->spec = native_spec("child", 0);
+    f->child = gord_job_next_id(gord_bus_table(f->runner.bus));
+    CHECK_EQ(gord_bus_emit(f->runner.bus, gord_event_submitted(f->child, f->spec, 1000), NULL), 0);
+}
+
+static void end(struct fixture *f)
+{
+    while (gor_num_goroutine() > 0) { /* who cancels or wakes others holds them until he ends */
+        sched_yield();
+    }
+    CHECK_EQ(gor_stop(), 0);
+    gord_runner_close_inboxes(&f->runner);
+    CHECK_EQ(gord_bus_close(f->runner.bus), 0);
+    CHECK_EQ(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+    gord_bus_free(f->runner.bus);
+    gord_run_env_close(&f->runner.env);
+    gord_spec_unref(f->spec);
+    CHECK_EQ(uv_loop_close(&f->loop), 0);
+}
+
+/* A job that waits for it. */
+struct waiter {
+    struct fixture *f;
+    struct gord_run *run;
+    struct gord_child_end end;
+    int result;
+    atomic_bool over;
+};
+
+static void wait_for_child(void *arg)
+{
+    struct waiter *waiter = arg;
+    waiter->result = gord_run_await(waiter->run, waiter->f->child, &waiter->end);
+    atomic_store(&waiter->over, true);
+}
+
+static void start_waiting(struct fixture *f, struct waiter *waiter)
+{
+    struct gord_job_body body = {.spec = f->spec};
+    struct gord_job job = {.id = f->child + 1, .body = &body};
+    *waiter = (struct waiter){.f = f, .run = gord_run_new(&f->runner.env, &job, NULL)};
+    CHECK(waiter->run != NULL);
+    CHECK_EQ(gor_go(wait_for_child, waiter), 0);
+}
+
+/* All that it has posted is heard of then. */
+static void await_end(struct fixture *f, struct waiter *waiter)
+{
+    while (!atomic_load(&waiter->over)) {
+        (void)uv_run(&f->loop, UV_RUN_NOWAIT);
+    }
+    gord_inbox_drain(&f->runner.errands);
+}
+
+static void check_gone(struct waiter *waiter)
+{
+    while (atomic_load(&waiter->run->refs) > 1) { /* of who woke it */
+        sched_yield();
+    }
+    gord_run_unref(waiter->run);
+    gord_child_end_fini(&waiter->end);
+}
+
+TEST(who_gives_up_waiting_leaves_nothing_behind)
+{
+    struct fixture f;
+    struct waiter patient, waiter;
+    begin(&f);
+    start_waiting(&f, &patient);
+    while (f.runner.waiting == NULL) {
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    }
+    struct gord_child_request *first = f.runner.waiting;
+    for (int turn = 0; turn < TURNS; turn++) {
+        start_waiting(&f, &waiter);
+        while (f.runner.waiting == first) {
+            (void)uv_run(&f.loop, UV_RUN_ONCE);
+        }
+        gord_run_cancel(waiter.run, "enough");
+        await_end(&f, &waiter);
+        CHECK_EQ(waiter.result, -ECANCELED);
+        CHECK(f.runner.waiting == first && first->next == NULL);
+        check_gone(&waiter);
+    }
+    CHECK(!atomic_load(&patient.over));
+    struct gord_event *event =
+        gord_event_finished(f.child, GOR__V1__OUTCOME__FAILED, 3, 0, "as expected");
+    CHECK(event != NULL);
+    gord_child_ended(&f.runner.waiting, event);
+    gord_event_unref(event);
+    CHECK(f.runner.waiting == NULL);
+    await_end(&f, &patient);
+    CHECK_EQ(patient.result, 0);
+    CHECK_EQ(patient.end.exit_code, 3);
+    CHECK_STR(patient.end.detail, "as expected");
+    check_gone(&patient);
+    end(&f);
+}
+
+/* Of several, those in the middle and at both ends. */
+TEST(who_gives_up_leaves_the_others_waiting)
+{
+    enum { COUNT = 5 };
+    static const int order[COUNT] = {2, 4, 0, 1, 3};
+    struct fixture f;
+    struct waiter waiters[COUNT];
+    begin(&f);
+    for (int i = 0; i < COUNT; i++) {
+        const struct gord_child_request *before = f.runner.waiting;
+        start_waiting(&f, &waiters[i]);
+        while (f.runner.waiting == before) {
+            (void)uv_run(&f.loop, UV_RUN_ONCE);
+        }
+    }
+    for (int left = COUNT; left > 0; left--) {
+        struct waiter *waiter = &waiters[order[COUNT - left]];
+        int count = 0;
+        gord_run_cancel(waiter->run, "enough");
+        await_end(&f, waiter);
+        CHECK_EQ(waiter->result, -ECANCELED);
+        for (const struct gord_child_request *at = f.runner.waiting; at != NULL; at = at->next) {
+            CHECK(at->run != waiter->run);
+            count++;
+        }
+        CHECK_EQ(count, left - 1);
+        check_gone(waiter);
+    }
+    end(&f);
+}
+
+/* The answer is on its way to who gives up, or he gives up before the loop has heard that he waits. */
+TEST(who_gives_up_as_he_is_answered_leaves_nothing_behind)
+{
+    struct fixture f;
+    struct waiter waiter;
+    begin(&f);
+    struct gord_event *event = gord_event_finished(f.child, GOR__V1__OUTCOME__SUCCEEDED, 0, 0, "");
+    CHECK(event != NULL);
+    for (int turn = 0; turn < TURNS; turn++) {
+        start_waiting(&f, &waiter);
+        for (int i = 0; i < turn && f.runner.waiting == NULL; i++) {
+            (void)uv_run(&f.loop, UV_RUN_NOWAIT);
+        }
+        gord_run_cancel(waiter.run, "enough");
+        gord_child_ended(&f.runner.waiting, event);
+        await_end(&f, &waiter);
+        CHECK(waiter.result == -ECANCELED || waiter.result == 0);
+        CHECK(f.runner.waiting == NULL);
+        check_gone(&waiter);
+    }
+    gord_event_unref(event);
+    end(&f);
+}
+
+static void wait_for_nothing(void *arg)
+{
+    struct waiter *waiter = arg;
+    gor_ctx_cancel(gord_run_ctx(waiter->run), "enough");
+    wait_for_child(waiter);
+}
+
+TEST(who_is_to_end_asks_for_nothing_any_more)
+{
+    struct fixture f;
+    begin(&f);
+    struct gord_job_body body = {.spec = f.spec};
+    struct gord_job job = {.id = f.child + 1, .body = &body};
+    struct waiter waiter = {.f = &f, .run = gord_run_new(&f.runner.env, &job, NULL)};
+    CHECK(waiter.run != NULL);
+    CHECK_EQ(gor_go(wait_for_nothing, &waiter), 0);
+    while (!atomic_load(&waiter.over)) {
+        sched_yield();
+    }
+    CHECK_EQ(waiter.result, -ECANCELED);
+    CHECK(atomic_load(&f.runner.errands.newest) == NULL);
+    check_gone(&waiter);
+    end(&f);
+}
