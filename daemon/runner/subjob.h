@@ -2,11 +2,11 @@
 /* subjob.h - what a job's goroutine asks of the loop about jobs below its own: hand one in, wait for one.
  *
  * The goroutine posts an errand and waits on a channel; the loop answers by a goroutine that closes
- * it, for only those may. Whoever asked may leave before (cancelled, too late): the answer goes
- * nowhere then.
+ * it, for only those may. Whoever asked may leave before (cancelled, too late): he tells the loop so by a
+ * second errand, for a job that he waited for may run for long. Cancelled he waits for no answer any more.
  *
  * Threads     ask: goroutines. The rest: loop thread.
- * Ownership   counted references: the asker's, and the loop's until it has answered.
+ * Ownership   counted references: the asker's, the loop's until it has answered, that of `leaving`.
  */
 #ifndef GORD_RUNNER_SUBJOB_H
 #define GORD_RUNNER_SUBJOB_H
@@ -25,6 +25,7 @@ struct gord_runner;
 
 struct gord_subjob {
     struct gord_errand errand;
+    struct gord_errand leaving; /* of who asked */
     atomic_uint refs;
     uint64_t parent_id;     /* who asks */
     Gor__V1__JobSpec *spec; /* owned: what to hand in; NULL: wait for `id` */
@@ -33,7 +34,9 @@ struct gord_subjob {
     bool is_overdue;  /* by what is on record the time of who asks was over at the answer */
     struct gor_chan *answered; /* owned; closed when `answer` is there */
     struct gord_lua_answer answer;
-    struct gord_subjob *next; /* list link of the service's */
+    /* List link of those that wait, and what points to it there, NULL: it does not wait; loop only. */
+    struct gord_subjob *next;
+    struct gord_subjob **place;
 };
 
 /* Who answers; the service. It ends with gord_subjob_answer, now or later. */
@@ -50,7 +53,10 @@ void gord_subjob_submit(struct gord_run *run, const Gor__V1__JobSpec *spec,
 void gord_subjob_wait(struct gord_run *run, uint64_t id, int64_t deadline,
                       struct gord_lua_answer *out_answer);
 
-/* subjob->answer is complete: tell who asked, and give up the loop's reference. */
+/* Put it in that list of those that wait, until it is answered, or who asked has left. */
+void gord_subjob_line_up(struct gord_subjob **waiting, struct gord_subjob *subjob);
+
+/* subjob->answer is complete: it waits no more; tell who asked, and give up the loop's reference. */
 void gord_subjob_answer(struct gord_subjob *subjob);
 
 /* The same with an error and a text. */

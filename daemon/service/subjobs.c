@@ -122,8 +122,7 @@ static void wait_for(struct gord_service *service, struct gord_subjob *subjob)
     } else if (gord_is_settled(service, subjob->id)) {
         tell_end(service, subjob);
     } else {
-        subjob->next = service->subjobs;
-        service->subjobs = subjob;
+        gord_subjob_line_up(&service->subjobs, subjob);
     }
 }
 
@@ -144,18 +143,12 @@ void gord_subjobs_ask(void *arg, struct gord_subjob *subjob)
 
 void gord_subjobs_flush(struct gord_service *service)
 {
-    struct gord_subjob **link = &service->subjobs;
+    struct gord_subjob *next;
 
-    while (*link != NULL) {
-        struct gord_subjob *subjob = *link;
-        if (atomic_load(&subjob->left)) {
-            *link = subjob->next;
-            gord_subjob_answer(subjob);
-        } else if (gord_is_settled(service, subjob->id)) {
-            *link = subjob->next;
+    for (struct gord_subjob *subjob = service->subjobs; subjob != NULL; subjob = next) {
+        next = subjob->next;
+        if (gord_is_settled(service, subjob->id)) {
             tell_end(service, subjob);
-        } else {
-            link = &subjob->next;
         }
     }
 }
@@ -164,8 +157,6 @@ void gord_subjobs_end(struct gord_service *service)
 {
     service->draining = true;
     while (service->subjobs != NULL) {
-        struct gord_subjob *subjob = service->subjobs;
-        service->subjobs = subjob->next;
-        gord_subjob_refuse(subjob, -ESRCH, "the daemon stops");
+        gord_subjob_refuse(service->subjobs, -ESRCH, "the daemon stops");
     }
 }

@@ -5,6 +5,7 @@
 
 #include "daemon/runner/child.h"
 #include "daemon/runner/runner_inside.h"
+#include "daemon/runner/subjob.h"
 #include "tests/daemon/specs.h"
 
 enum { TURNS = 50 };
@@ -67,13 +68,13 @@ static void wait_for_child(void *arg)
     atomic_store(&waiter->over, true);
 }
 
-static void start_waiting(struct fixture *f, struct waiter *waiter)
+static void start(struct fixture *f, struct waiter *waiter, void (*wait)(void *arg))
 {
     struct gord_job_body body = {.spec = f->spec};
     struct gord_job job = {.id = f->child + 1, .body = &body};
     *waiter = (struct waiter){.f = f, .run = gord_run_new(&f->runner.env, &job, NULL)};
     CHECK(waiter->run != NULL);
-    CHECK_EQ(gor_go(wait_for_child, waiter), 0);
+    CHECK_EQ(gor_go(wait, waiter), 0);
 }
 
 /* All that it has posted is heard of then. */
@@ -99,13 +100,13 @@ TEST(who_gives_up_waiting_leaves_nothing_behind)
     struct fixture f;
     struct waiter patient, waiter;
     begin(&f);
-    start_waiting(&f, &patient);
+    start(&f, &patient, wait_for_child);
     while (f.runner.waiting == NULL) {
         (void)uv_run(&f.loop, UV_RUN_ONCE);
     }
     struct gord_child_request *first = f.runner.waiting;
     for (int turn = 0; turn < TURNS; turn++) {
-        start_waiting(&f, &waiter);
+        start(&f, &waiter, wait_for_child);
         while (f.runner.waiting == first) {
             (void)uv_run(&f.loop, UV_RUN_ONCE);
         }
@@ -140,7 +141,7 @@ TEST(who_gives_up_leaves_the_others_waiting)
     begin(&f);
     for (int i = 0; i < COUNT; i++) {
         const struct gord_child_request *before = f.runner.waiting;
-        start_waiting(&f, &waiters[i]);
+        start(&f, &waiters[i], wait_for_child);
         while (f.runner.waiting == before) {
             (void)uv_run(&f.loop, UV_RUN_ONCE);
         }
@@ -170,7 +171,7 @@ TEST(who_gives_up_as_he_is_answered_leaves_nothing_behind)
     struct gord_event *event = gord_event_finished(f.child, GOR__V1__OUTCOME__SUCCEEDED, 0, 0, "");
     CHECK(event != NULL);
     for (int turn = 0; turn < TURNS; turn++) {
-        start_waiting(&f, &waiter);
+        start(&f, &waiter, wait_for_child);
         for (int i = 0; i < turn && f.runner.waiting == NULL; i++) {
             (void)uv_run(&f.loop, UV_RUN_NOWAIT);
         }
@@ -195,12 +196,9 @@ static void wait_for_nothing(void *arg)
 TEST(who_is_to_end_asks_for_nothing_any_more)
 {
     struct fixture f;
+    struct waiter waiter;
     begin(&f);
-    struct gord_job_body body = {.spec = f.spec};
-    struct gord_job job = {.id = f.child + 1, .body = &body};
-    struct waiter waiter = {.f = &f, .run = gord_run_new(&f.runner.env, &job, NULL)};
-    CHECK(waiter.run != NULL);
-    CHECK_EQ(gor_go(wait_for_nothing, &waiter), 0);
+    start(&f, &waiter, wait_for_nothing);
     while (!atomic_load(&waiter.over)) {
         sched_yield();
     }
@@ -208,4 +206,127 @@ TEST(who_is_to_end_asks_for_nothing_any_more)
     CHECK(atomic_load(&f.runner.errands.newest) == NULL);
     check_gone(&waiter);
     end(&f);
+}
+
+/* ---------------------------------------------------------------- of scripts */
+
+/* Waits for it with no time at all, again and again. */
+static void poll_child(void *arg)
+{
+    struct waiter *waiter = arg;
+    struct gord_lua_answer answer = {0};
+    for (int turn = 0; turn < TURNS; turn++) {
+        gord_subjob_wait(waiter->run, waiter->f->child, gor_now(), &answer);
+        waiter->result = answer.error;
+        if (answer.error != -ETIMEDOUT) {
+            break;
+        }
+    }
+    atomic_store(&waiter->over, true);
+}
+
+static void ask_child(void *arg)
+{
+    struct waiter *waiter = arg;
+    struct gord_lua_answer answer = {0};
+    gord_subjob_wait(waiter->run, waiter->f->child, GOR_NEVER, &answer);
+    waiter->result = answer.error;
+    atomic_store(&waiter->over, true);
+}
+
+/* Who answers: whoever asks waits. */
+struct asked {
+    struct gord_subjob *waiting;
+    int count;
+};
+
+static void line_up(void *arg, struct gord_subjob *subjob)
+{
+    struct asked *asked = arg;
+    gord_subjob_line_up(&asked->waiting, subjob);
+    asked->count++;
+}
+
+TEST(script_that_gives_up_waiting_leaves_nothing_behind)
+{
+    struct fixture f;
+    struct asked asked = {0};
+    struct waiter patient, poller, cancelled;
+    begin(&f);
+    gord_runner_on_subjob(&f.runner, &(struct gord_subjob_handler){line_up, &asked});
+    start(&f, &patient, ask_child);
+    while (asked.count == 0) {
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    }
+    struct gord_subjob *first = asked.waiting;
+    start(&f, &poller, poll_child);
+    await_end(&f, &poller);
+    CHECK_EQ(poller.result, -ETIMEDOUT);
+    CHECK_EQ(asked.count, 1 + TURNS);
+    CHECK(asked.waiting == first && first->next == NULL);
+    start(&f, &cancelled, ask_child);
+    while (asked.waiting == first) {
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    }
+    gord_run_cancel(cancelled.run, "enough");
+    await_end(&f, &cancelled);
+    CHECK_EQ(cancelled.result, -ECANCELED);
+    CHECK(asked.waiting == first && first->next == NULL);
+    gord_subjob_answer(first);
+    CHECK(asked.waiting == NULL);
+    await_end(&f, &patient);
+    CHECK_EQ(patient.result, 0);
+    check_gone(&patient);
+    check_gone(&poller);
+    check_gone(&cancelled);
+    end(&f);
+}
+
+/* As little of a loop as it takes, on a goroutine. */
+static void do_errand(void *arg, struct gord_inbox_item *item)
+{
+    struct fixture *f = arg;
+    struct gord_errand *errand =
+        (struct gord_errand *)((char *)item - offsetof(struct gord_errand, link));
+    errand->fn(&f->runner, errand);
+}
+
+/* Virtual time passes when all others wait. */
+static int see_poller_wait(void *arg)
+{
+    struct fixture *f = arg;
+    struct asked asked = {0};
+    struct waiter poller;
+    CHECK_EQ(gor_ctx_with_cancel(gor_ctx_background(), &f->runner.env.root), 0);
+    gord_runner_on_subjob(&f->runner, &(struct gord_subjob_handler){line_up, &asked});
+    start(f, &poller, poll_child);
+    for (int turn = 0; turn < TURNS; turn++) {
+        CHECK_EQ(gor_sleep(GOR_SECOND), 0);
+        CHECK(!atomic_load(&poller.over));
+        CHECK_EQ(asked.count, turn);
+        gord_inbox_drain(&f->runner.errands);
+        CHECK(asked.waiting == NULL);
+    }
+    CHECK_EQ(gor_sleep(GOR_SECOND), 0);
+    CHECK(atomic_load(&poller.over));
+    CHECK_EQ(poller.result, -ETIMEDOUT);
+    check_gone(&poller);
+    gor_ctx_unref(f->runner.env.root);
+    return 0;
+}
+
+TEST(script_asks_no_faster_than_the_loop_hears_it)
+{
+    struct gor_opts opts = {.seed = 1, .virtual_time = true};
+    struct fixture f = {.child = 1, .spec = native_spec("child", 0)};
+    CHECK_EQ(uv_loop_init(&f.loop), 0);
+    CHECK_EQ(gord_inbox_init(&f.runner.errands, &f.loop, do_errand, &f), 0);
+    f.runner.env.errands = &f.runner.errands;
+    f.runner.env.log_root = test_tmpdir();
+    f.runner.env.log_cap_bytes = GORD_LOGFILE_CAP_MIN;
+    CHECK_EQ(gor_run(&opts, see_poller_wait, &f), 0);
+    gord_inbox_close(&f.runner.errands);
+    CHECK_EQ(uv_run(&f.loop, UV_RUN_DEFAULT), 0);
+    CHECK_EQ(uv_loop_close(&f.loop), 0);
+    gord_spec_unref(f.spec);
 }

@@ -186,13 +186,14 @@ class Below(LuaTest):
                                     name = 'child ' .. i, labels = {n = tostring(i)}}
             end
             for i = 1, 5 do print(job.wait(ids[i]).result) end
+            print(job.wait(ids[1], 0).result)
             local r = job.wait(job.submit{argv = {'sh', '-c', 'echo $X; exit 3'},
                                           env = {X = 'x', PATH = '/bin:/usr/bin'}})
             print(r.outcome, r.exit_code, r.stdout_bytes)
             print(job.wait(job.submit{native = 'builtin.echo', args = {'a'}}).outcome)
             print(job.wait(job.submit{native = 'builtin.sleep', args = {'1000s'}}, 0.01))""")
         self.assertEqual(job.outcome, e2e.SUCCEEDED, job.detail)
-        self.assertEqual(out, "2!\n4!\n6!\n8!\n10!\nfailed\t3\t2\nsucceeded\nnil\ttimeout\n")
+        self.assertEqual(out, "2!\n4!\n6!\n8!\n10!\n2!\nfailed\t3\t2\nsucceeded\nnil\ttimeout\n")
         child = self.client.get(job.id + 1)
         self.assertEqual((child.spec.parent_id, child.spec.name, child.spec.labels["n"]),
                          (job.id, "child 1", "1"))
