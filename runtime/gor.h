@@ -297,6 +297,11 @@ GOR_API void gor_on_panic(void (*handler)(void *arg, const char *message), void 
  * does not panic; else 0 or the error of the stream. */
 GOR_API int gor_panic_dump(FILE *out);
 
+/* Have so much stack left for what is called next, or overflow here and now: before a lock is taken that
+ * others need, or a call into the C library. Touches nothing of it; on a stack that is not the goroutine's it
+ * does nothing. [any thread] */
+GOR_API void gor_stack_need(size_t bytes);
+
 /* Id of the calling goroutine; 0 outside one. [any thread] */
 GOR_API gor_id_t gor_self(void);
 

@@ -42,6 +42,7 @@ enum {
     GOR__G_STAYS_WARM = 1024, /* it may not */
     GOR__G_STAMPED = 2048,    /* with the time it became runnable at; see latency.h */
     GOR__G_HANDLES = 4096,    /* panics: see gor__g_side */
+    GOR__G_IN_NEED = 8192,    /* of stack, and overflows for that: see gor_stack_need */
 };
 
 /* One place in one queue of waiting goroutines. */

@@ -230,8 +230,10 @@ static const char *find_harm(const struct gor__m *m, uintptr_t pc)
     if (SANITIZED) {
         return "";
     }
-    if (__atomic_load_n(&m->inside, __ATOMIC_RELAXED) || gor__is_own_code(pc)) {
-        return ", within a call of this library";
+    bool inside = __atomic_load_n(&m->inside, __ATOMIC_RELAXED);
+    if (inside || gor__is_own_code(pc)) {
+        return !inside && gor__g_has_flag(m->g, GOR__G_IN_NEED) ? NULL
+                                                                : ", within a call of this library";
     }
     if (in_c_library(pc)) {
         return ", within the C library, whose locks it may hold";
@@ -252,6 +254,7 @@ static void move(struct gor__g *g, struct rescue *rescue, ucontext_t *context, v
     gor__redirect(context, entry, gor__stack_top(&rescue->stack));
     (void)__atomic_fetch_or(&g->flags, GOR__G_RESCUED, __ATOMIC_RELAXED);
     gor__g_clear_flag(g, GOR__G_SAMPLE);
+    gor__g_clear_flag(g, GOR__G_IN_NEED);
     g->stack_class = RESCUE_CLASS;
     gor__stack_give(&rescue->stack, g);
     __atomic_store_n(&g->stack, &rescue->stack, __ATOMIC_RELEASE);
@@ -345,4 +348,23 @@ void gor__overflow_rescue(struct gor__m *m, ucontext_t *context)
         return;
     }
     move(g, rescue, context, go_on);
+}
+
+/* ---- an overflow where it does no harm */
+
+void gor_stack_need(size_t bytes)
+{
+    struct gor__g *g = gor__g_self();
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (g == NULL) {
+        return;
+    }
+    uintptr_t end_of_guard = (uintptr_t)gor__stack_low(g->stack) + gor__memory_page();
+    /* A program may be on a stack of its own making. */
+    if (here < end_of_guard || here >= (uintptr_t)gor__stack_end(g->stack) ||
+        here - end_of_guard >= bytes) {
+        return;
+    }
+    (void)__atomic_fetch_or(&g->flags, GOR__G_IN_NEED, __ATOMIC_RELAXED);
+    *(volatile char *)(end_of_guard - 1) = 0;
 }

@@ -11,6 +11,9 @@
  * the sanitizers, which would not follow. The process ends there with a report, which tells where it was:
  * but under the sanitizers on such a stack, too, and without waiting for any lock.
  *
+ * Who calls gor_stack_need overflows before it does anything with a lock: that is the one place in the library
+ * where the goroutine may be moved away, and it says so by a flag (GOR__G_IN_NEED).
+ *
  * Threads     as each says. Rescue stacks are never unmapped while the runtime runs, as any record of a
  *             stack.
  */

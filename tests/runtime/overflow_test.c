@@ -21,6 +21,7 @@ struct fall {
     struct gor_waitgroup *wg;
     bool locked; /* to its thread */
     bool with_text;
+    int shift; /* bytes of stack that it begins with */
     int deferred;
     char message[256];
     char text[32768]; /* of gor_panic_dump */
@@ -145,6 +146,64 @@ GO_TEST(overflow_goes_to_the_handler_of_who_started_it)
     gor_waitgroup_wait(&wg);
     CHECK_EQ(fall.deferred, 1);
     await_alone();
+}
+
+/* ---- where it does no harm */
+
+enum { NEED = 16384 };
+static struct gor_mutex needed;
+
+/* Small steps, and much stack for each call, within the C library and this one, under a lock. */
+__attribute__((noinline)) static int lock_without_end(int depth)
+{
+    char text[32];
+    gor_stack_need(NEED);
+    gor_mutex_lock(&needed);
+    (void)snprintf(text, sizeof text, "%d %s %g", depth, "deep", 0.5);
+    gor_mutex_unlock(&needed);
+    return depth < deepest ? lock_without_end(depth + 1) + text[0] : 0;
+}
+
+static void fall_in_need(void *arg)
+{
+    struct fall *fall = arg;
+    const char *words[2] = {"kept", (const char *)arg};
+    struct gor_defer defer;
+    volatile char *above = __builtin_alloca((size_t)fall->shift + 1);
+    above[0] = 0;
+    gor_on_panic(note_panic, fall);
+    gor_defer(&defer, note_deferred, words);
+    (void)lock_without_end(0);
+    CHECK(false);
+}
+
+GO_TEST(overflow_of_who_needs_more_than_is_left_comes_before_its_lock)
+{
+    for (int shift = 0; shift < 1024 && !SKIPPED; shift += 64) {
+        struct gor_waitgroup wg = {0};
+        struct fall fall = {.wg = &wg, .with_text = true, .shift = shift};
+        gor_waitgroup_add(&wg, 1);
+        CHECK_EQ(gor_go_with(&opts, fall_in_need, &fall), 0);
+        gor_waitgroup_wait(&wg);
+        CHECK_EQ(fall.deferred, 1);
+        CHECK(strstr(fall.message, "stack overflow") != NULL);
+        CHECK(strstr(fall.text, "gor_stack_need") != NULL);
+        CHECK(strstr(fall.text, "lock_without_end") != NULL);
+        CHECK_EQ(gor_mutex_try_lock(&needed), 0);
+        gor_mutex_unlock(&needed);
+    }
+    await_alone();
+}
+
+GO_TEST(overflow_comes_to_nobody_who_has_what_it_needs)
+{
+    gor_stack_need(0);
+    gor_stack_need(SMALL - NEED);
+}
+
+TEST(overflow_comes_to_no_thread)
+{
+    gor_stack_need(SIZE_MAX);
 }
 
 /* ---- in code that uses the frame pointer for what it likes */
