@@ -30,7 +30,7 @@ enum {
     RESCUE_CLASS = 3,     /* 256 KiB: who panics may look up symbols */
     PATIENCE_SECONDS = 5, /* with whoever ends the process already */
     MODULES = 8,
-    MESSAGE = 320,
+    MESSAGE = 1024, /* with that of a panic, of at most 511 bytes */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     SANITIZED = 1,
 #else
@@ -214,12 +214,15 @@ static void go_on(void)
     struct gor__panic panic = {.stack = rescue->former, .registers = rescue->at};
     size_t bytes = gor__stack_class_bytes(rescue->former_class);
     const char *name = name_of(g);
+    struct gor__panic former;
+    bool panicked = gor__panic_get(&former);
     gor__site_raise(gor__site_of(g->created_at, true), bytes, bytes);
     (void)snprintf(
         message, sizeof message,
-        "stack overflow: goroutine %lu%s%s used up its stack of %zu KiB; give it a larger one "
+        "stack overflow: goroutine %lu%s%s used up its stack of %zu KiB%s%s; give it a larger one "
         "by gor_go_opts.stack_bytes, or all of them by gor_opts.stack_bytes",
-        (unsigned long)g->id, name[0] != '\0' ? " " : "", name, bytes / 1024);
+        (unsigned long)g->id, name[0] != '\0' ? " " : "", name, bytes / 1024,
+        panicked ? " in a panic: " : "", panicked ? former.message : "");
     gor__panic_now(&panic, g, message);
 }
 

@@ -123,6 +123,7 @@ void gor__run_defers(struct gor__g *g)
 
 void gor__panic_now(struct gor__panic *panic, struct gor__g *g, const char *message)
 {
+    panic->message = message;
     enlist(panic, g);
     gor__run_defers(g);
     if (!gor__g_has_flag(g, GOR__G_HANDLES)) {

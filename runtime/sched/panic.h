@@ -23,6 +23,7 @@ struct gor__panic {
      * elsewhere. */
     const struct gor__stack *stack;
     struct gor__registers registers;
+    const char *message; /* as long as the frames */
 };
 
 /* Run the deferred calls, tell the handler, and end the goroutine; without a handler, the process. */

@@ -195,6 +195,35 @@ GO_TEST(overflow_of_who_needs_more_than_is_left_comes_before_its_lock)
     await_alone();
 }
 
+static void need_more(void *arg)
+{
+    (void)arg;
+    gor_stack_need(SMALL);
+}
+
+static void panic_and_fall(void *arg)
+{
+    struct gor_defer defer;
+    gor_on_panic(note_panic, arg);
+    gor_defer(&defer, need_more, NULL);
+    gor_panic("on purpose");
+}
+
+GO_TEST(overflow_in_a_panic_tells_of_both)
+{
+    if (!SKIPPED) {
+        struct gor_waitgroup wg = {0};
+        struct fall fall = {.wg = &wg, .with_text = true};
+        gor_waitgroup_add(&wg, 1);
+        CHECK_EQ(gor_go_with(&opts, panic_and_fall, &fall), 0);
+        gor_waitgroup_wait(&wg);
+        CHECK(strstr(fall.message, "stack overflow") != NULL);
+        CHECK(strstr(fall.message, "in a panic: on purpose;") != NULL);
+        CHECK(strstr(fall.text, "panic_and_fall") != NULL);
+        await_alone();
+    }
+}
+
 GO_TEST(overflow_comes_to_nobody_who_has_what_it_needs)
 {
     gor_stack_need(0);
