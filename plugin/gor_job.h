@@ -9,6 +9,8 @@
  *
  * Errors      as in gor.h: 0, or a negative errno.
  * Threads     unless a function says [any thread], a goroutine of the job's calls it.
+ * Stacks      what does not only look something up wants 24 KiB; where less is left, the goroutine overflows its
+ *             stack there (gor_stack_need).
  * Ownership   a job is good until the last goroutine that its function started, and those they started,
  *             have ended; what is said of it after its function has returned is dropped (-ESRCH).
  * See also    gor_job(3), docs/plugins.md

@@ -52,22 +52,23 @@ const void *gor_job_input(const struct gor_job *job, size_t *out_bytes)
 
 struct gor_ctx *gor_job_ctx(struct gor_job *job)
 {
+    (void)gord_native_enter(job);
     return gord_run_ctx(job->run);
 }
 
 /* ------------------------------------------------------------------ what is answered */
 
-/* Its end is on record: nothing may be added. Relaxed: whoever is this close to it may come in. */
-static bool is_over(const struct gor_job *job)
+static int write_to(struct gor_job *job, enum gor_job_stream stream, const void *bytes,
+                    size_t length)
 {
-    return atomic_load_explicit(&job->over, memory_order_relaxed);
+    enum gord_stream to = stream == GOR_JOB_STDERR ? GORD_STDERR : GORD_STDOUT;
+
+    return gord_hold_write(job->run, to, bytes, length);
 }
 
 int gor_job_write(struct gor_job *job, enum gor_job_stream stream, const void *bytes, size_t length)
 {
-    enum gord_stream to = stream == GOR_JOB_STDERR ? GORD_STDERR : GORD_STDOUT;
-
-    return is_over(job) ? -ESRCH : gord_hold_write(job->run, to, bytes, length);
+    return gord_native_enter(job) ? write_to(job, stream, bytes, length) : -ESRCH;
 }
 
 int gor_job_print(struct gor_job *job, enum gor_job_stream stream, const char *format, ...)
@@ -75,13 +76,16 @@ int gor_job_print(struct gor_job *job, enum gor_job_stream stream, const char *f
     char *text = NULL;
     va_list args;
 
+    if (!gord_native_enter(job)) {
+        return -ESRCH;
+    }
     va_start(args, format);
     int length = vasprintf(&text, format, args);
     va_end(args);
     if (length < 0) {
         return -ENOMEM;
     }
-    int result = gor_job_write(job, stream, text, (size_t)length);
+    int result = write_to(job, stream, text, (size_t)length);
     free(text);
     return result;
 }
@@ -91,7 +95,7 @@ int gor_job_progress(struct gor_job *job, uint64_t done, uint64_t total, const c
     char clean[4 * GORD_PROGRESS_TEXT_BYTES + 1];
     const char *fit = text != NULL ? text : "";
 
-    if (is_over(job)) {
+    if (!gord_native_enter(job)) {
         return -ESRCH;
     }
     size_t length = strnlen(fit, GORD_PROGRESS_TEXT_BYTES);
@@ -100,7 +104,7 @@ int gor_job_progress(struct gor_job *job, uint64_t done, uint64_t total, const c
 
 int gor_job_alive(struct gor_job *job)
 {
-    if (is_over(job)) {
+    if (!gord_native_enter(job)) {
         return -ESRCH;
     }
     gord_run_sign(job->run);
@@ -109,7 +113,7 @@ int gor_job_alive(struct gor_job *job)
 
 int gor_job_result(struct gor_job *job, const void *bytes, size_t length)
 {
-    return is_over(job) ? -ESRCH : gord_run_set_result(job->run, bytes, length);
+    return gord_native_enter(job) ? gord_run_set_result(job->run, bytes, length) : -ESRCH;
 }
 
 int gor_job_fail(struct gor_job *job, int code, const char *format, ...)
@@ -117,7 +121,7 @@ int gor_job_fail(struct gor_job *job, int code, const char *format, ...)
     struct gord_run *run = job->run;
     va_list args;
 
-    if (!is_over(job)) {
+    if (gord_native_enter(job)) {
         va_start(args, format);
         vsnprintf(run->detail, sizeof(run->detail), format, args);
         va_end(args);
@@ -127,16 +131,6 @@ int gor_job_fail(struct gor_job *job, int code, const char *format, ...)
 
 void *gor_job_alloc(struct gor_job *job, size_t bytes)
 {
-    struct gord_scratch *piece =
-        bytes <= SIZE_MAX - sizeof(*piece) ? calloc(1, sizeof(*piece) + bytes) : NULL;
-
-    if (piece == NULL) {
-        return NULL;
-    }
-    piece->next = atomic_load_explicit(&job->scratch, memory_order_relaxed);
-    /* Release: whoever frees the list sees the links of others. */
-    while (!atomic_compare_exchange_weak_explicit(&job->scratch, &piece->next, piece,
-                                                  memory_order_release, memory_order_relaxed)) {
-    }
-    return piece->bytes;
+    (void)gord_native_enter(job);
+    return gord_native_alloc(job, bytes);
 }

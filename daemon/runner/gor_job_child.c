@@ -8,11 +8,6 @@
 #include "daemon/runner/child.h"
 #include "daemon/runner/native.h"
 
-static bool is_over(const struct gor_job *job)
-{
-    return atomic_load_explicit(&job->over, memory_order_relaxed);
-}
-
 static size_t count_texts(const char *const *texts)
 {
     size_t count = 0;
@@ -26,7 +21,7 @@ static size_t count_texts(const char *const *texts)
 /* Borrowed as bytes; the vector is the job's. NULL: no memory. */
 static ProtobufCBinaryData *to_bytes(struct gor_job *job, const char *const *texts, size_t count)
 {
-    ProtobufCBinaryData *bytes = gor_job_alloc(job, (count + 1) * sizeof(*bytes));
+    ProtobufCBinaryData *bytes = gord_native_alloc(job, (count + 1) * sizeof(*bytes));
 
     for (size_t i = 0; bytes != NULL && i < count; i++) {
         bytes[i].data = (uint8_t *)(uintptr_t)texts[i];
@@ -100,11 +95,12 @@ int gor_job_submit(struct gor_job *job, const struct gor_job_spec *spec, uint64_
     char text[GORD_CHILD_TEXT] = "";
     Gor__V1__JobSpec *wire = NULL;
     int result = -ESRCH;
+    bool goes_on = gord_native_enter(job);
 
-    if (!is_over(job) && (spec->function != NULL) == (spec->argv != NULL)) {
+    if (goes_on && (spec->function != NULL) == (spec->argv != NULL)) {
         snprintf(text, sizeof(text), "it needs a function or an argv, and not both");
         result = -EINVAL;
-    } else if (!is_over(job)) {
+    } else if (goes_on) {
         wire = make_spec(job, spec);
         result = wire != NULL ? gord_run_submit(job->run, wire, out_id, text) : -ENOMEM;
     }
@@ -123,7 +119,7 @@ static int hand_over(struct gor_job *job, const struct gord_child_end *from,
     const struct gord_report *report = from->report;
     bool has_result = report != NULL && report->has_result;
     size_t result_bytes = has_result ? report->result_bytes : 0;
-    char *detail = gor_job_alloc(job, detail_bytes + result_bytes);
+    char *detail = gord_native_alloc(job, detail_bytes + result_bytes);
 
     if (detail == NULL) {
         return -ENOMEM;
@@ -144,7 +140,7 @@ int gor_job_wait(struct gor_job *job, uint64_t id, struct gor_job_end *out_end)
 {
     struct gord_child_end end = {0};
 
-    if (is_over(job)) {
+    if (!gord_native_enter(job)) {
         return -ESRCH;
     }
     int result = gord_run_await(job->run, id, &end);

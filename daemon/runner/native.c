@@ -22,6 +22,28 @@ const struct gor_job_function *gord_native_builtin(const char *name)
                : NULL;
 }
 
+bool gord_native_enter(const struct gor_job *job)
+{
+    gor_stack_need(GORD_NATIVE_STACK_BYTES);
+    return !atomic_load_explicit(&job->over, memory_order_relaxed);
+}
+
+void *gord_native_alloc(struct gor_job *job, size_t bytes)
+{
+    struct gord_scratch *piece =
+        bytes <= SIZE_MAX - sizeof(*piece) ? calloc(1, sizeof(*piece) + bytes) : NULL;
+
+    if (piece == NULL) {
+        return NULL;
+    }
+    piece->next = atomic_load_explicit(&job->scratch, memory_order_relaxed);
+    /* Release: whoever frees the list sees the links of others. */
+    while (!atomic_compare_exchange_weak_explicit(&job->scratch, &piece->next, piece,
+                                                  memory_order_release, memory_order_relaxed)) {
+    }
+    return piece->bytes;
+}
+
 void gord_native_fini(struct gor_job *job)
 {
     struct gord_scratch *piece = atomic_load(&job->scratch);

@@ -5,6 +5,10 @@
  * the loop, and outlives its function for as long as goroutines are left that it started: they count
  * in a quota of the job's, and the code they run must not be unloaded, nor their job be freed.
  *
+ * Where a goroutine's stack ends its function may be anywhere; but not amid our code, whose locks nobody
+ * would unlock then. So what is called on it, by the function or for its end, begins with gord_native_enter
+ * or gor_stack_need.
+ *
  * Threads     as each field says.
  * Ownership   see plugins.h for those of plug-ins.
  */
@@ -19,6 +23,12 @@
 #include "plugin/gor_job.h"
 
 struct gord_plugin;
+
+/* What is called on a job's goroutine takes at most so much of its stack: in a function, for a warning that
+ * the log cannot be written (gord_log_at); at its end, for the place of a panic (gor_panic_dump).
+ * tests/daemon/native_stack_test.c measures it. */
+#define GORD_NATIVE_STACK_BYTES ((size_t)24 * 1024)
+#define GORD_NATIVE_END_STACK_BYTES ((size_t)32 * 1024)
 
 /* One piece of gor_job_alloc; its bytes follow. */
 struct gord_scratch {
@@ -47,6 +57,13 @@ const struct gor_job_function *gord_native_function(const struct gor_job_module 
 
 /* The same by the whole name, if it is builtin's; else NULL. */
 const struct gor_job_function *gord_native_builtin(const char *name);
+
+/* A function calls us: it overflows its stack now, or not until we return. False: its end is on record, and
+ * nothing may be added. Relaxed: whoever is this close to it may come in. [any thread] */
+bool gord_native_enter(const struct gor_job *job);
+
+/* For whoever has entered: gor_job_alloc. */
+void *gord_native_alloc(struct gor_job *job, size_t bytes);
 
 /* Free what the job owns, but not its memory. */
 void gord_native_fini(struct gor_job *job);

@@ -61,12 +61,14 @@ static bool end_job(struct gor_job *job)
     return !atomic_exchange(&job->over, true);
 }
 
-/* The goroutines of the job, those it left behind too, have this one. */
+/* The goroutines of the job, those it left behind too, have this one. Where too little stack is left for it
+ * they panic anew, on another. */
 static void on_panic(void *arg, const char *message)
 {
     struct gor_job *job = arg;
     struct gord_run *run = job->run;
 
+    gor_stack_need(GORD_NATIVE_END_STACK_BYTES);
     if (gor_self() == run->goroutine && end_job(job)) {
         gord_run_end_by_panic(run, message);
         gord_run_unref(run);
@@ -85,6 +87,7 @@ static void on_leave(void *arg)
     struct gor_job *job = arg;
     struct gord_result result = {.outcome = GOR__V1__OUTCOME__FAILED, .exit_code = 1};
 
+    gor_stack_need(GORD_NATIVE_END_STACK_BYTES);
     if (atomic_load(&job->over) || gord_run_is_panicking()) {
         return;
     }

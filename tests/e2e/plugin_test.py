@@ -221,6 +221,31 @@ class Harm(PluginTest):
         self.check_trace(self.run_zoo("overflow"), "stack", "dig")
         self.assertEqual(self.run_zoo("version").outcome, e2e.SUCCEEDED)
 
+    @unittest.skipIf(e2e.SANITIZE, "under a sanitizer an overflow ends the process")
+    def test_overflow_in_what_gord_does_for_it(self):
+        """Wherever that would be: gord holds nothing there, and goes on."""
+        calls = ("print", "progress", "alive", "result", "fail", "alloc", "ctx", "submit", "wait")
+        ways = [("write", 2048, shift) for shift in range(0, 2048, 64)]
+        ways += [(call, step, 0) for call in ("write", *calls) for step in (16, 512)]
+        for way in ways:
+            job = self.run_zoo("brink", *map(str, way))
+            self.check_trace(job, "stack overflow", "lean_out")
+            self.assertIn("gor_stack_need", job.detail)
+        held = self.gorctl("run", "--native", "zoo.brink", "write", "16", "0")
+        self.assertNotEqual(held.code, 0)
+        self.assertEqual(set(held.out.split()), {b"deep"})
+        self.assertEqual(self.run_zoo("version").outcome, e2e.SUCCEEDED)
+
+    @unittest.skipIf(e2e.SANITIZE, "under a sanitizer an overflow ends the process")
+    def test_end_where_hardly_any_stack_is_left(self):
+        """gord tells how it ended on another stack then."""
+        for left in (60000, 70000, 75000, 80000, 83000):
+            job = self.run_zoo("edge", "panic", str(left))
+            self.check_trace(job, "at the edge", "run_edge")
+            job = self.run_zoo("edge", "exit", str(left))
+            self.assertIn(job.outcome, (e2e.FAILED, e2e.PANICKED))
+        self.assertEqual(self.run_zoo("version").outcome, e2e.SUCCEEDED)
+
     def test_exit_of_its_goroutine(self):
         job = self.run_zoo("exit")
         self.assertEqual((job.outcome, job.exit_code), (e2e.FAILED, 1))

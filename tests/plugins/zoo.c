@@ -298,6 +298,68 @@ static int run_overflow(struct gor_job *job)
     return gor_job_fail(job, 1, "the stack had no end: %u", dig(0));
 }
 
+/* What gord does on the stack of a job's goroutine; each call is quick. */
+static void call_gord(struct gor_job *job, const char *what)
+{
+    struct gor_job_spec unknown = {.function = "zoo.none"};
+    struct gor_job_end end;
+    uint64_t id;
+
+    if (strcmp(what, "write") == 0) {
+        (void)gor_job_write(job, GOR_JOB_STDOUT, "deep\n", 5);
+    } else if (strcmp(what, "print") == 0) {
+        PRINT(job, "%s\n", "deep");
+    } else if (strcmp(what, "progress") == 0) {
+        (void)gor_job_progress(job, 1, 2, "deep");
+    } else if (strcmp(what, "alive") == 0) {
+        (void)gor_job_alive(job);
+    } else if (strcmp(what, "result") == 0) {
+        (void)gor_job_result(job, "deep", 4);
+    } else if (strcmp(what, "fail") == 0) {
+        (void)gor_job_fail(job, 1, "%s", "deep");
+    } else if (strcmp(what, "alloc") == 0) {
+        (void)gor_job_alloc(job, 4);
+    } else if (strcmp(what, "ctx") == 0) {
+        (void)gor_job_ctx(job);
+    } else if (strcmp(what, "submit") == 0) {
+        (void)gor_job_submit(job, &unknown, &id, NULL, 0);
+    } else if (strcmp(what, "wait") == 0) {
+        (void)gor_job_wait(job, 1000000, &end);
+    }
+}
+
+/* At every depth, `step` bytes apart and more, down to the end of the stack. */
+__attribute__((noinline)) static int lean_out(struct gor_job *job, const char *what, size_t step,
+                                              unsigned depth)
+{
+    volatile char *frame = __builtin_alloca(step);
+
+    frame[0] = 1;
+    call_gord(job, what);
+    return depth < 1U << 20 ? lean_out(job, what, step, depth + 1) + frame[0] : 0;
+}
+
+/* WHAT STEP SHIFT: calls gord all the way down, beginning so many bytes lower. */
+static int run_brink(struct gor_job *job)
+{
+    volatile char *above = __builtin_alloca(strtoul(gor_job_arg(job, 2), NULL, 10) + 1);
+
+    above[0] = 0;
+    return lean_out(job, gor_job_arg(job, 0), strtoul(gor_job_arg(job, 1), NULL, 10), 0);
+}
+
+/* panic|exit BYTES: goes so deep, and ends there. */
+static int run_edge(struct gor_job *job)
+{
+    volatile char *above = __builtin_alloca(strtoul(gor_job_arg(job, 1), NULL, 10) + 1);
+
+    above[0] = 0;
+    if (strcmp(gor_job_arg(job, 0), "exit") == 0) {
+        gor_exit();
+    }
+    gor_panic("at the edge");
+}
+
 static int run_wild(struct gor_job *job)
 {
     volatile uintptr_t nowhere = 64;
@@ -447,6 +509,8 @@ static const struct gor_job_function functions[] = {
     {"panic", NULL, NULL, NULL, run_panic},
     {"panic_elsewhere", NULL, NULL, NULL, run_panic_elsewhere},
     {"overflow", NULL, NULL, NULL, run_overflow},
+    {"brink", NULL, NULL, NULL, run_brink},
+    {"edge", NULL, NULL, NULL, run_edge},
     {"wild", NULL, NULL, NULL, run_wild},
     {"exit", NULL, NULL, NULL, run_exit},
     {"own_handler", NULL, NULL, NULL, run_own_handler},
