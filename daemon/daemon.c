@@ -71,7 +71,8 @@ static void finish(struct gord_daemon *d)
         d->runner != NULL ? gord_runner_take_notes(d->runner) : (struct gord_handed){0};
 
     if (result != 0) {
-        gord_log(GORD_LOG_WARNING, 0, "a native job does not end; leaving it behind");
+        gord_log(GORD_LOG_WARNING, 0,
+                 "a native job, or the start of a program, does not end; leaving it behind");
     }
     gord_service_end(d->service);
     rpc_server_free(d->server);

@@ -225,7 +225,8 @@ uint64_t gord_runner_running(const struct gord_runner *runner);
 /* Do not wait out the grace of processes being ended. */
 void gord_runner_hurry(struct gord_runner *runner);
 
-/* Enter jobs that still run as CANCELLED with that detail: the daemon ends without them. */
+/* The daemon ends without the jobs that still run: enter them as CANCELLED, or queued again, with that
+ * detail. Programs that a hand-over was to leave stay on record as running, for the next one. */
 void gord_runner_abandon(struct gord_runner *runner, const char *detail);
 
 /* Why a queued job of that kind, below that one (0: none), waits; what a QUEUED event says. */

@@ -14,6 +14,9 @@
 #include "daemon/job/queues.h"
 #include "daemon/runner/runner_inside.h"
 
+#define LEFT_AS_IT_IS \
+    "its program was not handed over in time; unless it still is, the next daemon ends it"
+
 struct ids {
     uint64_t *items; /* owned */
     size_t count;
@@ -290,15 +293,19 @@ static void abandon(struct gord_runner *runner, struct gord_job *job, void *arg)
 {
     const char *detail = arg;
     struct gord_run *run = gord_runner_run_of(job);
+    /* It may have a process that outlives us, as where its start hangs: only the next daemon can say what
+     * becomes of it. Without a run there is none. */
+    bool is_left = runner->leaving && job->kind == GORD_EXEC;
+    bool runs_again = run != NULL ? atomic_load(&run->requeued) : is_left;
 
     if (gord_handed_has(&runner->handed, job->id)) {
         return;
     }
     gord_log_of(GORD_LOG_WARNING, job->id, gord_queues_of(gord_bus_table(runner->bus), job->id),
-                "%s", detail);
-    if (run != NULL && atomic_load(&run->requeued)) {
+                "%s", is_left && !runs_again ? LEFT_AS_IT_IS : detail);
+    if (runs_again) {
         (void)queue_again(runner, job, detail);
-    } else {
+    } else if (!is_left) {
         gord_bus_emit(runner->bus,
                       gord_event_finished(job->id, GOR__V1__OUTCOME__CANCELLED, 0, 0, detail),
                       NULL);

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""gord becomes another while programs hang in their start, as on a mount that does not answer.
+
+They are made to by a write lease on their file, which whoever is to execute it has to wait for.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import unittest
+
+import gor_e2e as e2e
+from exec_use_test import lives
+from upgrade_test import UpgradedGord
+
+ALWAYS = 1  # to be run again when it is lost
+OPTIONS = ("--stop-timeout", "10200ms", "--grace", "100ms", "--gomaxprocs", "8")
+
+
+class HangingFile:
+    """A shell whose start hangs until it is let go."""
+
+    def __init__(self, test, path):
+        self.path = path
+        shutil.copy("/bin/sh", path)
+        self.fd = os.open(path, os.O_RDONLY)
+        test.addCleanup(os.close, self.fd)
+        try:
+            fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except OSError as error:
+            test.skipTest(f"no leases: {error}")
+
+    def is_wanted(self):
+        return fcntl.fcntl(self.fd, fcntl.F_GETLEASE) != fcntl.F_WRLCK
+
+    def let_go(self):
+        fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+class UpgradeAmidStarts(unittest.TestCase):
+    def setUp(self):
+        former = signal.signal(signal.SIGIO, signal.SIG_IGN)  # somebody wants a file
+        self.addCleanup(signal.signal, signal.SIGIO, former)
+        self.gord, self.client = e2e.begin_gord(self, *OPTIONS, kind=UpgradedGord)
+        self.ran = os.path.join(self.gord.folder, "ran")
+
+    def again(self):
+        self.client.close()
+        self.client = self.gord.client()
+        self.addCleanup(self.client.close)
+
+    def hang(self, script, **fields):
+        """A job whose start hangs, and its file."""
+        before = self.children()
+        file = HangingFile(self, os.path.join(self.gord.folder, f"sh{len(before)}"))
+        job = self.client.exec(file.path, "-c", script, **fields)
+        e2e.until(file.is_wanted)
+        (process,) = self.children() - before
+        return job, file, process
+
+    def children(self):
+        pid = self.gord.process.pid
+        pids = set()
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                pids.update(int(word) for word in file.read().split())
+        return pids
+
+    def runs(self):
+        with open(self.ran, encoding="ascii") as file:
+            return [int(line) for line in file]
+
+    def test_what_hangs_is_the_next_daemons_and_never_runs_then(self):
+        script = f"echo $GOR_JOB_ID >>{self.ran}"
+        hung = [self.hang(script), self.hang(script, retry={"requeue": ALWAYS}), self.hang(script)]
+        lost, again, cancelled = (job for job, _, _ in hung)
+        self.client.jobs("Cancel", ids=[cancelled], cause="enough")
+        self.gord.upgrade()
+        self.again()
+        for _, file, _ in hung:
+            file.let_go()
+        ended = self.client.wait(lost, again, cancelled)
+        self.assertEqual([job.outcome for job in ended],
+                         [e2e.LOST, e2e.SUCCEEDED, e2e.CANCELLED])
+        self.assertEqual(ended[2].detail, "enough")
+        self.assertEqual(ended[1].losses, 1)
+        for _, _, process in hung:
+            e2e.until(lambda pid=process: not lives(pid))
+        self.assertEqual(self.runs(), [again])
+        self.assertEqual(self.gord.stderr().count("was not handed over in time"), 3)
+
+    def test_what_starts_between_two_daemons_does_not_go_on_unseen(self):
+        """Its process is on no record, and is a child of the second one."""
+        job, file, process = self.hang(f"echo $GOR_JOB_ID >>{self.ran}; exec sleep 1000")
+        started = os.path.join(self.gord.folder, "started")
+        went = os.path.join(self.gord.folder, "went")
+        shutil.copy(self.gord.binary, self.gord.binary + "-next")
+        self.gord.replace_binary("#!/bin/sh\n"
+                                 f"if test -n \"$GORD_HANDOVER\"; then : >{went}\n"
+                                 f"until test -e {started}; do sleep 0.02; done; fi\n"
+                                 f"exec {self.gord.binary}-next \"$@\"\n")
+        self.gord.notify.said.clear()
+        self.gord.process.send_signal(signal.SIGUSR2)
+        e2e.until(lambda: os.path.exists(went))
+        file.let_go()
+        e2e.until(lambda: os.path.exists(self.ran))
+        with open(started, "w", encoding="ascii"):
+            pass
+        self.assertIsNotNone(self.gord.notify.wait_for("READY=1", alive=self.gord.alive))
+        self.again()
+        ended = self.client.wait(job)
+        self.assertEqual(ended.outcome, e2e.LOST)
+        self.assertIn("its processes were killed", ended.detail)
+        e2e.until(lambda: not lives(process))
+
+
+if __name__ == "__main__":
+    e2e.main()
