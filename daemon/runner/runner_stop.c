@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* runner_stop.c - what becomes of running jobs when the daemon stops.
  *
- * A job that is to be queued again says so on record before it is asked to end: if the daemon is killed
- * meanwhile, the next one queues it and counts no loss (sweep.c).
+ * A job that is to be queued again says so on record, if memory is left for that, before it is asked to end:
+ * if the daemon is killed meanwhile, the next one queues it and counts no loss (sweep.c).
  */
 #include <errno.h>
 #include <stdint.h>
@@ -99,10 +99,12 @@ static void requeue(struct gord_runner *runner, struct gord_job *job)
     }
     if (run == NULL) {
         (void)queue_again(runner, job, GORD_STOP_REQUEUES);
-    } else if (gord_bus_emit(
-                   runner->bus,
-                   gord_event_state(job->id, (Gor__V1__JobState)job->state, GORD_STOP_REQUEUES),
-                   NULL) == 0) {
+    } else {
+        /* Where no memory is left to note it first, its end notes it. It must come to that: one that is kept
+         * from its start would do nothing else any more. */
+        (void)gord_bus_emit(
+            runner->bus,
+            gord_event_state(job->id, (Gor__V1__JobState)job->state, GORD_STOP_REQUEUES), NULL);
         gord_run_requeue(run, GORD_STOP_REQUEUES);
     }
 }

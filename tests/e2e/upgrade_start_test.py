@@ -14,6 +14,9 @@ import gor_e2e as e2e
 from exec_use_test import lives
 from upgrade_test import UpgradedGord
 
+CRASHING = os.environ.get("GORD_CRASHING", "")
+QUEUED_AGAIN = "the daemon stops; it is queued again"
+REQUEUED = 10  # a kind of event
 ALWAYS = 1  # to be run again when it is lost
 OPTIONS = ("--stop-timeout", "10200ms", "--grace", "100ms", "--gomaxprocs", "8")
 
@@ -113,6 +116,59 @@ class UpgradeAmidStarts(unittest.TestCase):
         self.assertEqual(ended.outcome, e2e.LOST)
         self.assertIn("its processes were killed", ended.detail)
         e2e.until(lambda: not lives(process))
+
+
+class WithoutMemory(UpgradedGord):
+    """One that has none left to note that a run is to be queued again."""
+
+    def __init__(self, *options):
+        super().__init__(*options)
+        self.extra_env = {"GORD_NO_MEMORY_FOR": QUEUED_AGAIN}
+        shutil.copy(CRASHING, self.binary)
+
+
+@unittest.skipUnless(CRASHING, "GORD_CRASHING does not name a program")
+class QueuedAgainWithoutMemory(unittest.TestCase):
+    def begin(self, *options):
+        self.gord, self.client = e2e.begin_gord(self, *options, kind=WithoutMemory)
+
+    def again(self):
+        self.client.close()
+        self.client = self.gord.client()
+        self.addCleanup(self.client.close)
+
+    def assertWasQueued(self, job):
+        """At its end, as nobody could say it before; and that end came when it was asked for."""
+        events = self.client.events(job)
+        reasons = [event.reason for event in events]
+        self.assertFalse([event for event in events if event.outcome], reasons)
+        self.assertEqual([event.reason for event in events if event.kind == REQUEUED],
+                         [QUEUED_AGAIN])
+        self.assertEqual(reasons.count(QUEUED_AGAIN), 1)
+
+    def test_one_that_an_upgrade_keeps_from_its_start(self):
+        self.begin(*OPTIONS)
+        fifo = os.path.join(self.gord.folder, "fifo")
+        os.mkfifo(fifo)
+        spec = self.client.exec_spec("cat")
+        spec.exec.stdin_path = os.fsencode(fifo)
+        job = self.client.submit(spec)
+        self.client.wait_state(job, e2e.RUNNING)
+        self.gord.upgrade()
+        self.again()
+        self.assertWasQueued(job)
+        with open(fifo, "w", encoding="ascii"):
+            pass
+        self.assertEqual(self.client.wait(job).outcome, e2e.SUCCEEDED)
+
+    def test_one_that_a_stop_is_to_queue_again(self):
+        self.begin("--stop-policy", "requeue")
+        job = self.client.exec("sleep", "1000")
+        self.client.wait_process(job)
+        self.assertEqual(self.gord.stop(), 0, self.gord.stderr())
+        self.gord.start()
+        self.again()
+        self.assertWasQueued(job)
 
 
 if __name__ == "__main__":
