@@ -50,6 +50,27 @@ def gord_command(*args):
     return [GORD, *args]
 
 
+def children(pid):
+    """The processes that the threads of that one made."""
+    found = set()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                found.update(int(word) for word in file.read().split())
+        except OSError:  # the thread has ended
+            continue
+    return found
+
+
+def made(pid):
+    """When, in ticks since boot: with the number that names a process uniquely. None: it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
 def until(condition, seconds=PATIENCE):
     """Ask again and again, where nothing tells of it by itself."""
     give_up = time.monotonic() + seconds
@@ -334,6 +355,7 @@ class Gord:
         self.extra_env = env or {}
         self.wrap = list(wrap)
         self.process = None
+        self.orphans = set()  # programs that it had when it was killed
         self.notify = None
         self.stderr_path = os.path.join(self.folder, "stderr")
         self.wants_notify = notify
@@ -405,11 +427,22 @@ class Gord:
 
     def kill(self):
         if self.process is not None and self.process.poll() is None:
+            self.orphans |= {(pid, made(pid)) for pid in children(self.process.pid)}
             self.process.kill()
             self.process.wait()
 
+    def end_orphans(self):
+        for pid, since in self.orphans:
+            try:
+                if made(pid) == since:
+                    os.killpg(pid, signal.SIGKILL)
+            except OSError:  # it has ended, or leads no group
+                continue
+        self.orphans.clear()
+
     def close(self):
         self.kill()
+        self.end_orphans()
         if self.notify is not None:
             self.notify.close()
             self.notify = None
