@@ -10,6 +10,7 @@
 #include "daemon/check_config.h"
 #include "daemon/daemon_inside.h"
 #include "daemon/runner/handover.h"
+#include "daemon/runner/unborn.h"
 #include "daemon/store/lock.h"
 #include "daemon/upgrade.h"
 
@@ -84,6 +85,9 @@ static void finish(struct gord_daemon *d)
     gord_runner_stop(d->runner);
     run_out(d);
     gord_notify_close(&d->notify);
+    if (!quiet) {
+        gord_unborn_kill(&notes);
+    }
     if (d->stop.leaving && d->code == GORD_EXIT_OK) {
         gord_daemon_upgrade(d, &notes);
     }

@@ -17,6 +17,7 @@
 #include "daemon/runner/proc.h"
 #include "daemon/runner/retry.h"
 #include "daemon/runner/runner.h"
+#include "daemon/runner/unborn.h"
 #include "runtime/gor.h"
 
 #define EXEC_WITHIN_NS GOR_SECOND /* for one to become another program, which takes moments */
@@ -158,9 +159,11 @@ static int look_for_unrecorded(void *arg, pid_t pid)
     int64_t made_ns =
         search->booted_ns + (int64_t)proc.start_ticks * (GOR_SECOND / sysconf(_SC_CLK_TCK));
     int64_t after_ns = made_ns - search->left->started_ns;
-    if (after_ns < -UNRECORDED_BEFORE_NS || after_ns > UNRECORDED_AFTER_NS ||
+    /* The former daemon in our place may have waited for long before it made it. */
+    bool is_child = proc.parent == getpid();
+    if (after_ns < -UNRECORDED_BEFORE_NS || (!is_child && after_ns > UNRECORDED_AFTER_NS) ||
         !gord_proc_carries_id(pid, search->left->id, EXEC_WITHIN_NS, NULL) ||
-        (proc.parent != getpid() && is_a_gord(proc.parent))) {
+        (!is_child && is_a_gord(proc.parent))) {
         return 0;
     }
     search->found = pid;
@@ -177,56 +180,6 @@ static pid_t find_unrecorded(const struct left *left)
         gord_proc_each(look_for_unrecorded, &search);
     }
     return search.found;
-}
-
-/* ------------------------------------------------------------------ starts that hang */
-
-#define COMMAND_BYTES 4096 /* the rest of a longer one is not looked at */
-
-struct command {
-    char text[COMMAND_BYTES];
-    size_t bytes;
-};
-
-static bool read_command(pid_t pid, struct command *out)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
-    FILE *file = fopen(path, "re");
-    out->bytes = file != NULL ? fread(out->text, 1, sizeof(out->text), file) : 0;
-    if (file != NULL) {
-        fclose(file);
-    }
-    return out->bytes > 0;
-}
-
-static int end_unborn(void *arg, pid_t pid)
-{
-    const struct command *ours = arg;
-    struct command its;
-    struct gord_proc proc;
-
-    if (gord_proc_read(pid, &proc) == 0 && proc.parent == getpid() && proc.group == pid &&
-        read_command(pid, &its) && its.bytes == ours->bytes &&
-        memcmp(its.text, ours->text, its.bytes) == 0) {
-        gord_log(GORD_LOG_WARNING, 0,
-                 "process %d, whose start hung when the daemon was replaced, is killed", pid);
-        (void)kill(pid, SIGKILL);
-    }
-    return 0;
-}
-
-/* A process that an earlier daemon in our place made, and that has not become its program: it has the
- * memory of that daemon, and so the command line that is ours too, and says nothing of its job. That is among
- * those left. What it is to run it never does once it has the signal, whenever the kernel lets go of it. */
-static void end_unborn_children(void)
-{
-    struct command ours;
-
-    if (read_command(getpid(), &ours)) {
-        gord_proc_each(end_unborn, &ours);
-    }
 }
 
 /* ------------------------------------------------------------------ settling */
@@ -350,7 +303,7 @@ int gord_sweep(struct gord_bus *bus, const struct gord_handed *handed, struct go
     int result = gord_job_each_taken(gord_bus_table(bus), collect, &left);
 
     if (result == 0 && left.count > 0) {
-        end_unborn_children();
+        gord_unborn_kill(handed); /* what our former self has left of those */
         gord_proc_each(add_member, &members);
     }
     for (size_t i = 0; i < left.count && result == 0; i++) {
