@@ -96,12 +96,19 @@ void gord_daemon_watch_signals(struct gord_daemon *d)
     }
 }
 
+/* The loop gives them their default actions back; but the process is about to end by itself, with a code of
+ * its own, whoever asks it to once more. */
 void gord_daemon_close_signals(struct gord_daemon *d)
 {
+    sigset_t all;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     for (int i = 0; i < GORD_DAEMON_SIGNALS; i++) {
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     }
     uv_close((uv_handle_t *)&d->replacing, NULL);
+    gord_upgrade_hold_signals(); /* in other threads, too */
 }
 
 void gord_daemon_hold_signals(struct gord_daemon *d)

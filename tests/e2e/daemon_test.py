@@ -140,6 +140,13 @@ class Stopping(DaemonCase):
                 self.assertIsNotNone(gord.notify.wait_for("STOPPING=1"))
                 self.assertFalse(os.path.exists(gord.socket))
 
+    def test_asked_again_and_again_it_ends_cleanly_all_the_same(self):
+        for _ in range(5):
+            gord = self.gord().start()
+            while gord.process.poll() is None:
+                gord.process.send_signal(signal.SIGTERM)
+            self.assertEqual(gord.process.returncode, OK, gord.stderr())
+
     def test_hangup_reloads_and_usr1_dumps(self):
         gord = self.gord().start()
         client = self.client(gord)
