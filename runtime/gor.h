@@ -1057,7 +1057,7 @@ struct gor_stats {
     uint64_t global_queue;           /* goroutines in the global queue */
     uint64_t local_queues;           /* goroutines in all local queues */
     uint64_t stacks_reserved_bytes;  /* address space */
-    uint64_t stacks_in_use;          /* stacks of live goroutines */
+    uint64_t stacks_in_use;          /* stacks of live goroutines, and those just being emptied */
     uint64_t stacks_cached;          /* kept warm for the next */
     uint64_t stacks_empty;           /* kept without memory */
     uint64_t stacks_committed_bytes; /* memory behind all of them, as the kernel says: now if asked

@@ -117,6 +117,18 @@ UNUSED static void await_alone(void)
     YIELD_UNTIL(gor_num_goroutine() == 1)
 }
 
+/* Let others run until the one who calls is the only one with a stack. Those that are being emptied at the moment
+ * count as in use. */
+UNUSED static void await_one_stack(void)
+{
+    struct gor_stats stats;
+    CHECK_EQ(gor_stats_get(&stats, false), 0);
+    while (stats.stacks_in_use != 1) {
+        gor_yield();
+        CHECK_EQ(gor_stats_get(&stats, false), 0);
+    }
+}
+
 UNUSED static struct gor_chan *new_chan(size_t elem_bytes, size_t capacity)
 {
     struct gor_chan *c = gor_chan_new(elem_bytes, capacity);

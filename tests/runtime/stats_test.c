@@ -63,7 +63,7 @@ GO_TEST(stats_count_goroutines_by_state)
     YIELD_UNTIL(gor_num_goroutine() == 1)
     CHECK_EQ(gor_stats_get(&stats, true), 0);
     CHECK_EQ(stats.by_state[GOR_WAITING], 0);
-    CHECK_EQ(stats.stacks_in_use, 1);
+    await_one_stack();
     gor_chan_unref(c);
 }
 
