@@ -78,6 +78,10 @@ struct gord_daemon {
  * end to close; the reason has been logged. */
 enum gord_exit gord_daemon_start(struct gord_daemon *d);
 
+/* Have the threads of libuv's pool made, first of all: signals are the loop's, and these take none. libuv's
+ * errors. */
+int gord_daemon_make_pool(void);
+
 /* Once it serves. */
 void gord_daemon_watch_signals(struct gord_daemon *d);
 

@@ -96,6 +96,37 @@ void gord_daemon_watch_signals(struct gord_daemon *d)
     }
 }
 
+static void do_nothing(uv_work_t *work)
+{
+    (void)work;
+}
+
+static void on_nothing(uv_work_t *work, int status)
+{
+    (void)work;
+    (void)status;
+}
+
+/* They are made with the mask of whoever has work for them first. */
+int gord_daemon_make_pool(void)
+{
+    uv_loop_t loop;
+    uv_work_t work;
+    sigset_t all, before;
+    int result = uv_loop_init(&loop);
+
+    if (result != 0) {
+        return result;
+    }
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    result = uv_queue_work(&loop, &work, do_nothing, on_nothing);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)uv_run(&loop, UV_RUN_DEFAULT);
+    (void)uv_loop_close(&loop);
+    return result;
+}
+
 /* The loop gives them their default actions back; but the process is about to end by itself, with a code of
  * its own, whoever asks it to once more. */
 void gord_daemon_close_signals(struct gord_daemon *d)

@@ -342,7 +342,8 @@ static enum gord_exit open_doors(struct gord_daemon *d)
 enum gord_exit gord_daemon_start(struct gord_daemon *d)
 {
     raise_nofile(d);
-    int result = uv_loop_init(&d->loop);
+    int result = gord_daemon_make_pool();
+    result = result == 0 ? uv_loop_init(&d->loop) : result;
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "cannot make the event loop: %s", strerror(-result));
         return GORD_EXIT_INTERNAL;

@@ -143,6 +143,9 @@ class Stopping(DaemonCase):
     def test_asked_again_and_again_it_ends_cleanly_all_the_same(self):
         for _ in range(5):
             gord = self.gord().start()
+            client = gord.client()
+            client.wait(client.exec("true"))  # a call that is noted, which threads beside the loop see to
+            client.close()
             while gord.process.poll() is None:
                 gord.process.send_signal(signal.SIGTERM)
             self.assertEqual(gord.process.returncode, OK, gord.stderr())
