@@ -206,6 +206,9 @@ bool gord_stop_has_begun(const struct gord_stop *stop)
 
 void gord_stop_hurry(struct gord_stop *stop)
 {
+    if (stop->hurried) {
+        return; /* the timer is that of the end already */
+    }
     if (stop->stage == GORD_STOP_AWAITING || stop->stage == GORD_STOP_ENDING_JOBS) {
         gord_log(GORD_LOG_NOTICE, 0, "asked again: not waiting out the grace");
         await_no_longer(stop);
