@@ -10,7 +10,6 @@
 #include "daemon/check_config.h"
 #include "daemon/daemon_inside.h"
 #include "daemon/runner/handover.h"
-#include "daemon/runner/unborn.h"
 #include "daemon/store/lock.h"
 #include "daemon/upgrade.h"
 
@@ -85,8 +84,8 @@ static void finish(struct gord_daemon *d)
     gord_runner_stop(d->runner);
     run_out(d);
     gord_notify_close(&d->notify);
-    if (!quiet) {
-        gord_unborn_kill(&notes);
+    if (d->serving) {
+        gord_runner_kill_rest(d->runner, &notes, quiet);
     }
     if (d->stop.leaving && d->code == GORD_EXIT_OK) {
         gord_daemon_upgrade(d, &notes);

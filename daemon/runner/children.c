@@ -94,6 +94,16 @@ void gord_children_forget(struct gord_children *children, pid_t pid, struct gord
     pthread_mutex_unlock(&children->lock);
 }
 
+void gord_children_each(struct gord_children *children, void (*visit)(void *arg, pid_t pid),
+                        void *arg)
+{
+    pthread_mutex_lock(&children->lock);
+    for (size_t i = 0; i < children->count; i++) {
+        visit(arg, children->items[i].pid);
+    }
+    pthread_mutex_unlock(&children->lock);
+}
+
 /* ------------------------------------------------------------------ orphans */
 
 enum { LIST_TRIES = 16 };

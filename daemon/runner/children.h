@@ -56,6 +56,10 @@ int gord_children_end(struct gord_children *children, pid_t pid);
 /* A job's process has been reaped; what of its group was reaped before is added to *use. */
 void gord_children_forget(struct gord_children *children, pid_t pid, struct gord_use *use);
 
+/* Call visit(arg, pid) for the process of each job that is not reaped, under the lock. */
+void gord_children_each(struct gord_children *children, void (*visit)(void *arg, pid_t pid),
+                        void *arg);
+
 /* wait4, by which alone children are reaped: the kernel's list of them leaves some out when others are
  * reaped while it is read. */
 pid_t gord_children_wait(pid_t pid, int *out_status, int flags, struct rusage *out_rusage);

@@ -229,6 +229,11 @@ void gord_runner_hurry(struct gord_runner *runner);
  * detail. Programs that a hand-over was to leave stay on record as running, for the next one. */
 void gord_runner_abandon(struct gord_runner *runner, const char *detail);
 
+/* Once the runtime has stopped, quiet or not: no program outlives the daemon that no other one knows of, as one
+ * whose start hung until now would. Those of `handed` are another's. */
+void gord_runner_kill_rest(struct gord_runner *runner, const struct gord_handed *handed,
+                           bool quiet);
+
 /* Why a queued job of that kind, below that one (0: none), waits; what a QUEUED event says. */
 const char *gord_runner_why_queued(const struct gord_runner *runner, enum gord_job_kind kind,
                                    uint64_t parent_id, char *out, size_t out_bytes);

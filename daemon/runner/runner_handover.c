@@ -72,6 +72,16 @@ bool gord_handed_has(const struct gord_handed *handed, uint64_t job_id)
     return false;
 }
 
+bool gord_handed_has_process(const struct gord_handed *handed, pid_t pid)
+{
+    for (size_t i = 0; i < handed->count; i++) {
+        if (handed->items[i]->pid == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int gord_runner_expect(struct gord_runner *runner, const struct gord_handed *handed)
 {
     int result = 0;

@@ -5,6 +5,7 @@
  * if the daemon is killed meanwhile, the next one queues it and counts no loss (sweep.c).
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "daemon/base/log.h"
 #include "daemon/job/queues.h"
 #include "daemon/runner/runner_inside.h"
+#include "daemon/runner/unborn.h"
 
 #define LEFT_AS_IT_IS \
     "its program was not handed over in time; unless it still is, the next daemon ends it"
@@ -317,4 +319,22 @@ static void abandon(struct gord_runner *runner, struct gord_job *job, void *arg)
 void gord_runner_abandon(struct gord_runner *runner, const char *detail)
 {
     each_running(runner, abandon, (void *)(uintptr_t)detail);
+}
+
+static void kill_program(void *arg, pid_t pid)
+{
+    const struct gord_handed *handed = arg;
+
+    if (!gord_handed_has_process(handed, pid)) {
+        gord_log(GORD_LOG_WARNING, 0, "process group %d outlives its job, and is killed", pid);
+        (void)kill(-pid, SIGKILL);
+    }
+}
+
+void gord_runner_kill_rest(struct gord_runner *runner, const struct gord_handed *handed, bool quiet)
+{
+    if (!quiet) {
+        gord_unborn_kill(handed);
+    }
+    gord_children_each(&runner->env.children, kill_program, (void *)(uintptr_t)handed);
 }

@@ -41,16 +41,6 @@ static bool read_command(pid_t pid, struct command *out)
     return out->bytes > 0;
 }
 
-static bool is_handed(const struct gord_handed *handed, pid_t pid)
-{
-    for (size_t i = 0; handed != NULL && i < handed->count; i++) {
-        if (handed->items[i]->pid == pid) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int kill_unborn(void *arg, pid_t pid)
 {
     const struct search *search = arg;
@@ -58,7 +48,7 @@ static int kill_unborn(void *arg, pid_t pid)
     struct gord_proc proc;
 
     if (gord_proc_read(pid, &proc) == 0 && proc.parent == getpid() && proc.group == pid &&
-        !is_handed(search->handed, pid) && read_command(pid, &its) &&
+        !gord_handed_has_process(search->handed, pid) && read_command(pid, &its) &&
         its.bytes == search->ours.bytes && memcmp(its.text, search->ours.text, its.bytes) == 0) {
         gord_log(GORD_LOG_WARNING, 0, "process %d, whose start hangs, is killed", pid);
         (void)kill(pid, SIGKILL);
@@ -68,7 +58,8 @@ static int kill_unborn(void *arg, pid_t pid)
 
 void gord_unborn_kill(const struct gord_handed *handed)
 {
-    struct search search = {.handed = handed};
+    static const struct gord_handed none = {0};
+    struct search search = {.handed = handed != NULL ? handed : &none};
 
     if (read_command(getpid(), &search.ours)) {
         gord_proc_each(kill_unborn, &search);

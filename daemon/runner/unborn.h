@@ -10,7 +10,7 @@
 
 struct gord_handed;
 
-/* SIGKILL those, but for programs of `handed`: what they are to run they never do, whenever the kernel lets
+/* SIGKILL those, but for programs of `handed` (NULL: none): what they are to run they never do, whenever the kernel lets
  * go of them. [any thread] */
 void gord_unborn_kill(const struct gord_handed *handed);
 
