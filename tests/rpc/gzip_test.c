@@ -157,43 +157,11 @@ TEST(messages_that_were_held_do_not_unfold_all_in_one_turn)
     fixture_fini(&fixture);
 }
 
-/* A request whose last byte is still to come. */
-struct late_body {
-    struct raw_body body;
-    bool open;
-};
-
-static ssize_t read_late(nghttp2_session *h2, int32_t id, uint8_t *out, size_t size,
-                         uint32_t *flags, nghttp2_data_source *source, void *user)
-{
-    struct late_body *late = source->ptr;
-    nghttp2_data_source inner = {.ptr = &late->body};
-    size_t left = late->body.size - 1 - late->body.at;
-    if (late->open) {
-        return raw_read_body(h2, id, out, size, flags, &inner, user);
-    }
-    return left == 0 ? NGHTTP2_ERR_DEFERRED
-                     : raw_read_body(h2, id, out, left < size ? left : size, flags, &inner, user);
-}
-
-static void begin_late(struct raw *raw, struct late_body *late, int32_t *out_id)
-{
-    nghttp2_data_provider provider = {.source.ptr = late, .read_callback = read_late};
-    nghttp2_nv list[7];
-    for (size_t i = 0; i < 7; i++) {
-        list[i] = (nghttp2_nv){(uint8_t *)gzip_headers[i].name, (uint8_t *)gzip_headers[i].value,
-                               strlen(gzip_headers[i].name), strlen(gzip_headers[i].value), 0};
-    }
-    *out_id = nghttp2_submit_request(raw->h2, NULL, list, 7, &provider, NULL);
-    CHECK_INT(*out_id, >, 0);
-    raw_flush(raw);
-}
-
 /* One read brings the end of each. */
 TEST(requests_whose_last_bytes_come_together_do_not_unfold_all_in_one_turn)
 {
     static const struct raw_field plain[] = {RAW_GOOD_HEADERS("/gor.v1.Jobs/Submit"), {NULL, NULL}};
-    static struct late_body lates[LATE];
+    static struct raw_part lates[LATE]; /* the last byte is still to come */
     struct raw_body empty = {(const uint8_t *)"\0\0\0\0", 5, 0, 0};
     struct fixture fixture;
     struct raw raw;
@@ -203,14 +171,14 @@ TEST(requests_whose_last_bytes_come_together_do_not_unfold_all_in_one_turn)
     fixture_init_server(&fixture, NULL);
     raw_connect_h2(&raw, &fixture);
     for (int i = 0; i < LATE; i++) {
-        lates[i] = (struct late_body){{bomb, size, 0, 0}, false};
-        begin_late(&raw, &lates[i], &ids[i]);
+        lates[i] = (struct raw_part){{bomb, size, 0, 0}, size - 1};
+        ids[i] = raw_request_by(&raw, gzip_headers, raw_read_part, &lates[i]);
         RUN_UNTIL(&fixture, lates[i].body.at == size - 1);
     }
     (void)raw_request(&raw, plain, &empty);
     RUN_UNTIL(&fixture, fixture.begun == 1); /* what was sent before it has come as well */
     for (int i = 0; i < LATE; i++) {
-        lates[i].open = true;
+        lates[i].upto = size;
         CHECK_EQ(nghttp2_session_resume_data(raw.h2, ids[i]), 0);
     }
     raw_flush(&raw);

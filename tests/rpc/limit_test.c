@@ -194,16 +194,9 @@ TEST(request_that_never_comes_is_reset)
     struct fixture fixture;
     struct raw raw;
     struct rpc_server_opts opts = {.stall_ns = 50 * MILLISECOND};
-    nghttp2_data_provider provider = {.read_callback = never};
-    nghttp2_nv list[6];
     fixture_init_server(&fixture, &opts);
     raw_connect_h2(&raw, &fixture);
-    for (size_t i = 0; i < 6; i++) {
-        list[i] = (nghttp2_nv){(uint8_t *)get_headers[i].name, (uint8_t *)get_headers[i].value,
-                               strlen(get_headers[i].name), strlen(get_headers[i].value), 0};
-    }
-    int32_t id = nghttp2_submit_request(raw.h2, NULL, list, 6, &provider, NULL);
-    raw_flush(&raw);
+    int32_t id = raw_request_by(&raw, get_headers, never, NULL);
     RUN_UNTIL(&fixture, raw_stream(&raw, id)->closed);
     CHECK_EQ(raw_stream(&raw, id)->error, NGHTTP2_ENHANCE_YOUR_CALM);
     CHECK_EQ(fixture.begun, 0);

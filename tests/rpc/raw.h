@@ -287,8 +287,9 @@ struct raw_field {
         "te", "trailers"                                                                          \
     }
 
-static inline int32_t raw_request(struct raw *raw, const struct raw_field *fields,
-                                  struct raw_body *body)
+/* `read` makes the body from `source`; NULL: there is none. */
+static inline int32_t raw_request_by(struct raw *raw, const struct raw_field *fields,
+                                     nghttp2_data_source_read_callback read, void *source)
 {
     nghttp2_nv list[64];
     size_t count = 0;
@@ -297,12 +298,34 @@ static inline int32_t raw_request(struct raw *raw, const struct raw_field *field
                                    strlen(fields[count].name), strlen(fields[count].value),
                                    NGHTTP2_NV_FLAG_NONE};
     }
-    nghttp2_data_provider provider = {.source.ptr = body, .read_callback = raw_read_body};
+    nghttp2_data_provider provider = {.source.ptr = source, .read_callback = read};
     int32_t id =
-        nghttp2_submit_request(raw->h2, NULL, list, count, body != NULL ? &provider : NULL, NULL);
+        nghttp2_submit_request(raw->h2, NULL, list, count, read != NULL ? &provider : NULL, NULL);
     CHECK_INT(id, >, 0);
     raw_flush(raw);
     return id;
+}
+
+static inline int32_t raw_request(struct raw *raw, const struct raw_field *fields,
+                                  struct raw_body *body)
+{
+    return raw_request_by(raw, fields, body != NULL ? raw_read_body : NULL, body);
+}
+
+/* A body of which only a part is sent for now. */
+struct raw_part {
+    struct raw_body body;
+    size_t upto;
+};
+
+static inline ssize_t raw_read_part(nghttp2_session *h2, int32_t id, uint8_t *out, size_t size,
+                                    uint32_t *flags, nghttp2_data_source *source, void *user)
+{
+    struct raw_part *part = source->ptr;
+    nghttp2_data_source inner = {.ptr = &part->body};
+    size_t left = part->upto - part->body.at;
+    return left == 0 ? NGHTTP2_ERR_DEFERRED
+                     : raw_read_body(h2, id, out, left < size ? left : size, flags, &inner, user);
 }
 
 #endif

@@ -62,16 +62,7 @@ static ssize_t begin_only(nghttp2_session *h2, int32_t id, uint8_t *out, size_t 
 /* Begin a request whose message does not end. */
 static int32_t begin_endless(struct raw *raw, const struct raw_field *fields, struct raw_body *body)
 {
-    nghttp2_data_provider provider = {.source.ptr = body, .read_callback = begin_only};
-    nghttp2_nv list[6];
-    for (size_t i = 0; i < 6; i++) {
-        list[i] = (nghttp2_nv){(uint8_t *)fields[i].name, (uint8_t *)fields[i].value,
-                               strlen(fields[i].name), strlen(fields[i].value), 0};
-    }
-    int32_t id = nghttp2_submit_request(raw->h2, NULL, list, 6, &provider, NULL);
-    CHECK_INT(id, >, 0);
-    raw_flush(raw);
-    return id;
+    return raw_request_by(raw, fields, begin_only, body);
 }
 
 static const char one_byte_of_data[] = "\0\0\1\0\0\0\0\0\1x";

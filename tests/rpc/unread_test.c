@@ -33,39 +33,7 @@ static void let_others_have_turns(void)
     CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, 0, &turns, NULL), 0);
 }
 
-/* A body of which only a part is sent for now. */
-struct part {
-    struct raw_body body;
-    size_t upto;
-};
-
-static ssize_t read_part(nghttp2_session *h2, int32_t id, uint8_t *out, size_t size,
-                         uint32_t *flags, nghttp2_data_source *source, void *user)
-{
-    struct part *part = source->ptr;
-    nghttp2_data_source inner = {.ptr = &part->body};
-    size_t left = part->upto - part->body.at;
-    return left == 0 ? NGHTTP2_ERR_DEFERRED
-                     : raw_read_body(h2, id, out, left < size ? left : size, flags, &inner, user);
-}
-
-static int32_t begin(struct raw *raw, const struct raw_field *fields,
-                     nghttp2_data_source_read_callback read, void *body)
-{
-    nghttp2_data_provider provider = {.source.ptr = body, .read_callback = read};
-    nghttp2_nv list[8];
-    size_t count = 0;
-    for (; fields[count].name != NULL; count++) {
-        list[count] = (nghttp2_nv){(uint8_t *)fields[count].name, (uint8_t *)fields[count].value,
-                                   strlen(fields[count].name), strlen(fields[count].value), 0};
-    }
-    int32_t id = nghttp2_submit_request(raw->h2, NULL, list, count, &provider, NULL);
-    CHECK_INT(id, >, 0);
-    raw_flush(raw);
-    return id;
-}
-
-static void send_upto(struct raw *raw, int32_t id, struct part *part, size_t upto)
+static void send_upto(struct raw *raw, int32_t id, struct raw_part *part, size_t upto)
 {
     part->upto = upto;
     CHECK_EQ(nghttp2_session_resume_data(raw->h2, id), 0);
@@ -90,11 +58,11 @@ TEST(header_block_whose_end_is_not_read_is_not_slow)
     struct raw raw;
     size_t size;
     uint8_t *bombs = make_bombs(2, &size);
-    struct part part = {{bombs, size + 1, 0, 0}, size}; /* the trailers end it */
+    struct raw_part part = {{bombs, size + 1, 0, 0}, size}; /* the trailers end it */
     fixture_init_server(&fixture, &short_limits);
     raw_connect_h2(&raw, &fixture);
     greet(&raw);
-    int32_t id = begin(&raw, gzip_stream_headers, read_part, &part);
+    int32_t id = raw_request_by(&raw, gzip_stream_headers, raw_read_part, &part);
     CHECK_EQ(id, 3);
     raw_write(&raw, trailers, sizeof trailers - 1);
     RUN_UNTIL(&fixture, fixture.streamed == 1);
@@ -116,10 +84,10 @@ TEST(request_whose_rest_is_not_read_does_not_stall)
     size_t size;
     uint8_t *bombs = make_bombs(2, &size);
     struct raw_body body = {bombs, size, 0, 0};
-    struct part part = {{bytes, sizeof bytes, 0, 0}, sizeof bytes - 1};
+    struct raw_part part = {{bytes, sizeof bytes, 0, 0}, sizeof bytes - 1};
     fixture_init_server(&fixture, &short_limits);
     raw_connect_h2(&raw, &fixture);
-    int32_t id = begin(&raw, submit_headers, read_part, &part);
+    int32_t id = raw_request_by(&raw, submit_headers, raw_read_part, &part);
     (void)raw_request(&raw, gzip_stream_headers, &body);
     RUN_UNTIL(&fixture, fixture.streamed == 1);
     send_upto(&raw, id, &part, sizeof bytes);
@@ -201,7 +169,7 @@ static void run_until_it_holds_input(struct fixture *fixture)
     } while (stats.input_bytes == 0);
 }
 
-static void check_that_the_second_comes(struct raw *raw, int32_t id, struct part *part)
+static void check_that_the_second_comes(struct raw *raw, int32_t id, struct raw_part *part)
 {
     CHECK(uv_run(&raw->fixture->loop, UV_RUN_NOWAIT) != 0); /* the limits are looked at */
     send_upto(raw, id, part, BOTH);
@@ -217,10 +185,10 @@ TEST(message_that_comes_after_a_long_silence_has_its_time)
                                               LIMIT / 4 + 5 * MILLISECOND}; /* until one is due */
     struct fixture fixture;
     struct raw raw;
-    struct part part = {{two_messages, BOTH, 0, 0}, ONE};
+    struct raw_part part = {{two_messages, BOTH, 0, 0}, ONE};
     fixture_init_server(&fixture, &short_limits);
     raw_connect_h2(&raw, &fixture);
-    int32_t id = begin(&raw, stream_headers, read_part, &part);
+    int32_t id = raw_request_by(&raw, stream_headers, raw_read_part, &part);
     RUN_UNTIL(&fixture, fixture.streamed == 1);
     let_others_have_turns();
     send_upto(&raw, id, &part, NEARLY_TWO);
@@ -235,11 +203,11 @@ TEST(message_that_was_held_has_its_time_from_then_on)
 {
     struct fixture fixture;
     struct raw raw;
-    struct part part = {{two_messages, BOTH, 0, 0}, NEARLY_TWO};
+    struct raw_part part = {{two_messages, BOTH, 0, 0}, NEARLY_TWO};
     fixture_init_server(&fixture, &short_limits);
     fixture.hold = true;
     raw_connect_h2(&raw, &fixture);
-    int32_t id = begin(&raw, stream_headers, read_part, &part);
+    int32_t id = raw_request_by(&raw, stream_headers, raw_read_part, &part);
     run_until_it_holds_input(&fixture);
     let_others_have_turns();
     fixture.hold = false;
@@ -273,11 +241,11 @@ TEST(call_that_stalls_beside_endless_messages_of_its_own_client_is_reset)
     size_t size;
     uint8_t *bombs = make_bombs(1, &size);
     struct raw_body body = {bombs, size, 0, 0};
-    struct part part = {{bytes, sizeof bytes, 0, 0}, sizeof bytes - 1};
+    struct raw_part part = {{bytes, sizeof bytes, 0, 0}, sizeof bytes - 1};
     fixture_init_server(&fixture, &opts);
     raw_connect_h2(&raw, &fixture);
-    int32_t id = begin(&raw, submit_headers, read_part, &part);
-    (void)begin(&raw, gzip_stream_headers, read_endless, &body);
+    int32_t id = raw_request_by(&raw, submit_headers, raw_read_part, &part);
+    (void)raw_request_by(&raw, gzip_stream_headers, read_endless, &body);
     RUN_UNTIL(&fixture, raw_stream(&raw, id)->closed);
     CHECK_EQ(raw_stream(&raw, id)->error, NGHTTP2_ENHANCE_YOUR_CALM);
     rpc_server_stats_get(fixture.server, &stats);
