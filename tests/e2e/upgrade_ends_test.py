@@ -5,26 +5,20 @@ import json
 import os
 import pty
 import subprocess
-import unittest
 
 import gor_e2e as e2e
 import gorctl_e2e
 from gor_e2e import grpc
-from upgrade_test import REQUEUE, WAIT, UpgradedGord, gorctl
+from upgrade_test import REQUEUE, WAIT, AcrossDaemons, UpgradedGord, gorctl
 
 SCRIPT = b"sleep(1000)"
 
 
-class UpgradeEnds(unittest.TestCase):
+class UpgradeEnds(AcrossDaemons):
     assertStatus = e2e.GordTest.assertStatus
 
     def begin(self, *options):
         self.gord, self.client = e2e.begin_gord(self, *options, kind=UpgradedGord)
-
-    def again(self):
-        self.client.close()
-        self.client = self.gord.client()
-        self.addCleanup(self.client.close)
 
     def native(self, **fields):
         job = self.client.native("builtin.sleep", "1000s", **fields)

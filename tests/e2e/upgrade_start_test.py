@@ -14,7 +14,7 @@ import unittest
 
 import gor_e2e as e2e
 from exec_use_test import lives
-from upgrade_test import UpgradedGord
+from upgrade_test import AcrossDaemons, UpgradedGord
 
 CRASHING = os.environ.get("GORD_CRASHING", "")
 QUEUED_AGAIN = "the daemon stops; it is queued again"
@@ -43,7 +43,7 @@ class HangingFile:
         fcntl.fcntl(self.fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
-class UpgradeAmidStarts(unittest.TestCase):
+class UpgradeAmidStarts(AcrossDaemons):
     def setUp(self):
         former = signal.signal(signal.SIGIO, signal.SIG_IGN)  # somebody wants a file
         self.addCleanup(signal.signal, signal.SIGIO, former)
@@ -61,11 +61,6 @@ class UpgradeAmidStarts(unittest.TestCase):
     def hung_until_now(self):
         if time.monotonic() > self.leases_end:
             self.skipTest("the machine is too slow for the time that the kernel leaves a lease")
-
-    def again(self):
-        self.client.close()
-        self.client = self.gord.client()
-        self.addCleanup(self.client.close)
 
     def hang(self, script, **fields):
         """A job whose start hangs, and its file."""
@@ -129,7 +124,6 @@ class UpgradeAmidStarts(unittest.TestCase):
         self.again()
         self.assertEqual(self.client.wait(job).outcome, e2e.CANCELLED)
 
-
     def test_what_starts_as_the_daemon_stops_does_not_go_on_unseen(self):
         job, file, process = self.hang("exec sleep 1000")
         self.gord.process.send_signal(signal.SIGTERM)
@@ -165,14 +159,9 @@ class WithoutMemory(UpgradedGord):
 
 
 @unittest.skipUnless(CRASHING, "GORD_CRASHING does not name a program")
-class QueuedAgainWithoutMemory(unittest.TestCase):
+class QueuedAgainWithoutMemory(AcrossDaemons):
     def begin(self, *options):
         self.gord, self.client = e2e.begin_gord(self, *options, kind=WithoutMemory)
-
-    def again(self):
-        self.client.close()
-        self.client = self.gord.client()
-        self.addCleanup(self.client.close)
 
     def assertWasQueued(self, job):
         """At its end, as nobody could say it before; and that end came when it was asked for."""

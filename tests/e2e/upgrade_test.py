@@ -52,6 +52,15 @@ class UpgradedGord(e2e.Gord):
         os.chmod(self.binary, 0o755)
 
 
+class AcrossDaemons(unittest.TestCase):
+    """A gord that becomes another, or starts anew, amid a test."""
+
+    def again(self):
+        self.client.close()
+        self.client = self.gord.client()
+        self.addCleanup(self.client.close)
+
+
 class WatchedGord(UpgradedGord):
     """One that is to tell again and again that it lives."""
 
