@@ -136,8 +136,7 @@ static void clear(const struct gord_cgroups *groups, const struct gord_handed *h
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         char *end;
         uint64_t id = strtoull(entry->d_name, &end, 10);
-        if (end == entry->d_name || *end != '\0' ||
-            (handed != NULL && gord_handed_has(handed, id))) {
+        if (end == entry->d_name || *end != '\0' || gord_handed_has(handed, id)) {
             continue;
         }
         int group = openat(groups->jobs_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

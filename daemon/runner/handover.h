@@ -46,7 +46,7 @@ void gord_run_take_over(struct gord_run *run, Gor__Handover__Run *note);
 /* Before the reaper and the sweep: these processes are of jobs. -ENOMEM. */
 int gord_runner_expect(struct gord_runner *runner, const struct gord_handed *handed);
 
-/* Whether the job, or the process, is among them. */
+/* Whether the job, or the process, is among them (NULL: none). */
 bool gord_handed_has(const struct gord_handed *handed, uint64_t job_id);
 bool gord_handed_has_process(const struct gord_handed *handed, pid_t pid);
 

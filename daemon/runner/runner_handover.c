@@ -64,7 +64,7 @@ struct gord_handed gord_runner_take_notes(struct gord_runner *runner)
 
 bool gord_handed_has(const struct gord_handed *handed, uint64_t job_id)
 {
-    for (size_t i = 0; i < handed->count; i++) {
+    for (size_t i = 0; handed != NULL && i < handed->count; i++) {
         if (handed->items[i]->job_id == job_id) {
             return true;
         }
@@ -74,7 +74,7 @@ bool gord_handed_has(const struct gord_handed *handed, uint64_t job_id)
 
 bool gord_handed_has_process(const struct gord_handed *handed, pid_t pid)
 {
-    for (size_t i = 0; i < handed->count; i++) {
+    for (size_t i = 0; handed != NULL && i < handed->count; i++) {
         if (handed->items[i]->pid == pid) {
             return true;
         }

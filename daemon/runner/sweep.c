@@ -44,7 +44,7 @@ static int collect(void *arg, struct gord_job *job)
     struct left_list *list = arg;
 
     if ((job->state != GOR__V1__JOB_STATE__RUNNING && job->state != GOR__V1__JOB_STATE__WAITING) ||
-        (list->handed != NULL && gord_handed_has(list->handed, job->id))) {
+        gord_handed_has(list->handed, job->id)) {
         return 0;
     }
     if (list->count == list->room) {

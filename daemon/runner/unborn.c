@@ -58,8 +58,7 @@ static int kill_unborn(void *arg, pid_t pid)
 
 void gord_unborn_kill(const struct gord_handed *handed)
 {
-    static const struct gord_handed none = {0};
-    struct search search = {.handed = handed != NULL ? handed : &none};
+    struct search search = {.handed = handed};
 
     if (read_command(getpid(), &search.ours)) {
         gord_proc_each(kill_unborn, &search);
