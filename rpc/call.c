@@ -13,16 +13,16 @@ enum { MAX_TEXT = 1024, MAX_POOLED_CALLS = 1024 };
 
 static void on_deadline(struct rpc_timer *timer)
 {
-    rpc_call_deadline_passed(RPC_OF(timer, struct rpc_call, timer));
+    rpc_call_deadline_passed(LIST_OF(timer, struct rpc_call, timer));
 }
 
 struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id)
 {
     struct rpc_server *server = session->server;
-    struct rpc_link *link = rpc_list_pop(&server->free_calls);
+    struct list_link *link = list_pop(&server->free_calls);
     struct rpc_call *call;
     if (link != NULL) {
-        call = RPC_OF(link, struct rpc_call, link);
+        call = LIST_OF(link, struct rpc_call, link);
         server->free_call_count--;
         struct rpc_queue queue = call->queue; /* with its memory */
         memset(call, 0, sizeof *call);
@@ -50,7 +50,7 @@ struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id)
     call->content_left = -1;
     call->timer.fire = on_deadline;
     call->progress_ns = session->waits_since_ns; /* just set: now */
-    rpc_list_append(&session->calls, &call->link);
+    list_append(&session->calls, &call->link);
     session->call_count++;
     server->stats.calls++;
     server->stats.calls_open++;
@@ -64,15 +64,15 @@ static void pool_or_free(struct rpc_server *server, struct rpc_call *call)
         free(call);
         return;
     }
-    rpc_list_append(&server->free_calls, &call->link);
+    list_append(&server->free_calls, &call->link);
     server->free_call_count++;
 }
 
 void rpc_call_pool_free(struct rpc_server *server)
 {
-    struct rpc_link *link = server->free_calls.next;
+    struct list_link *link = server->free_calls.next;
     while (link != &server->free_calls) {
-        struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
+        struct rpc_call *call = LIST_OF(link, struct rpc_call, link);
         link = link->next;
         rpc_queue_fini(&call->queue);
         free(call);
@@ -83,7 +83,7 @@ void rpc_call_pool_free(struct rpc_server *server)
 static void release(struct rpc_call *call)
 {
     struct rpc_server *server = call->server;
-    rpc_list_remove(&call->link);
+    list_remove(&call->link);
     if (call->session != NULL) {
         call->session->call_count--;
     }
@@ -174,8 +174,8 @@ void rpc_call_abort(struct rpc_call *call, enum wire_status status, const char *
 void rpc_call_stream_gone(struct rpc_call *call, enum wire_status why)
 {
     call->stream_gone = true;
-    rpc_list_remove(&call->link);
-    rpc_list_remove(&call->writable);
+    list_remove(&call->link);
+    list_remove(&call->writable);
     rpc_timer_clear(&call->server->hub.timers, &call->timer);
     rpc_call_drop_input(call);
     rpc_queue_reset(&call->queue);
@@ -185,7 +185,7 @@ void rpc_call_stream_gone(struct rpc_call *call, enum wire_status why)
     }
     end_handler(call, why);
     if (call->begun && !call->handler_done) {
-        rpc_list_append(&call->server->orphans, &call->link);
+        list_append(&call->server->orphans, &call->link);
         return;
     }
     release(call);

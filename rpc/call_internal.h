@@ -11,9 +11,9 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "base/list.h"
 #include "proto/frame.h"
 #include "rpc/call.h"
-#include "rpc/list.h"
 #include "rpc/queue.h"
 #include "rpc/request.h"
 #include "rpc/server.h"
@@ -37,9 +37,9 @@ struct rpc_call {
     struct rpc_server *server;   /* NULL: it is gone */
     struct rpc_session *session; /* NULL: its connection is gone */
     struct rpc_share *share;     /* owned reference: its user's */
-    struct rpc_link link;        /* list link of session->calls or server->orphans */
-    struct rpc_link writable;    /* list link of session->writable */
-    struct rpc_link turn;        /* list link of session->turns */
+    struct list_link link;       /* list link of session->calls or server->orphans */
+    struct list_link writable;   /* list link of session->writable */
+    struct list_link turn;       /* list link of session->turns */
     const struct rpc_method *method;
     void *method_user;
     int32_t stream_id;

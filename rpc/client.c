@@ -23,7 +23,7 @@ enum { DEFAULT_MAX_MESSAGE = 64 * 1024 * 1024 };
 
 static struct rpc_client *client_of(struct rpc_connection *connection)
 {
-    return RPC_OF(connection, struct rpc_client, connection);
+    return LIST_OF(connection, struct rpc_client, connection);
 }
 
 static void tell(struct rpc_client *client, int error)
@@ -79,9 +79,9 @@ static void describe(struct rpc_client *client, int error)
 static void end_calls(struct rpc_client *client, enum wire_status status, const char *text)
 {
     /* A callback may begin new calls or end others: always the first that is still to be told. */
-    struct rpc_link *link = client->calls.next;
+    struct list_link *link = client->calls.next;
     while (link != &client->calls) {
-        struct rpc_client_call *call = RPC_OF(link, struct rpc_client_call, link);
+        struct rpc_client_call *call = LIST_OF(link, struct rpc_client_call, link);
         if (call->ended) {
             link = link->next;
             continue;
@@ -93,10 +93,10 @@ static void end_calls(struct rpc_client *client, enum wire_status status, const 
 
 static void free_calls(struct rpc_client *client)
 {
-    struct rpc_link *link = client->calls.next;
+    struct list_link *link = client->calls.next;
     while (link != &client->calls) {
-        struct rpc_link *next = link->next;
-        rpc_client_call_gone(RPC_OF(link, struct rpc_client_call, link));
+        struct list_link *next = link->next;
+        rpc_client_call_gone(LIST_OF(link, struct rpc_client_call, link));
         link = next;
     }
 }
@@ -137,7 +137,7 @@ static void handle_closed(struct rpc_client *client);
 
 static void on_hub_closed(struct rpc_hub *hub)
 {
-    handle_closed(RPC_OF(hub, struct rpc_client, hub));
+    handle_closed(LIST_OF(hub, struct rpc_client, hub));
 }
 
 static void on_connection_closed(struct rpc_connection *connection)
@@ -252,7 +252,7 @@ static void try_connect(struct rpc_client *client)
 
 static void on_timer(struct rpc_timer *timer)
 {
-    struct rpc_client *client = RPC_OF(timer, struct rpc_client, timer);
+    struct rpc_client *client = LIST_OF(timer, struct rpc_client, timer);
     if (client->error != 0) {
         fail(client, client->error);
     } else if (rpc_now() >= client->connect_until_ns) {
@@ -283,7 +283,7 @@ static int copy_texts(struct rpc_client *client, const struct rpc_client_opts *o
 static int init(struct rpc_client *client, uv_loop_t *loop, const struct rpc_client_opts *opts)
 {
     client->opts = *opts;
-    rpc_list_init(&client->calls);
+    list_init(&client->calls);
     client->timer.fire = on_timer;
     int error = copy_texts(client, opts);
     if (error == 0) {

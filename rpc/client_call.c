@@ -21,7 +21,7 @@ static void release_if_done(struct rpc_client_call *call)
     if (!call->ended || !call->stream_gone || call->in_feed) {
         return;
     }
-    rpc_list_remove(&call->link);
+    list_remove(&call->link);
     rpc_queue_fini(&call->queue);
     wire_reader_fini(&call->reader);
     free(call->held);
@@ -60,7 +60,7 @@ static void reset_and_end(struct rpc_client_call *call, enum wire_status status,
 
 static void on_deadline(struct rpc_timer *timer)
 {
-    reset_and_end(RPC_OF(timer, struct rpc_client_call, timer), WIRE_DEADLINE_EXCEEDED,
+    reset_and_end(LIST_OF(timer, struct rpc_client_call, timer), WIRE_DEADLINE_EXCEEDED,
                   "the deadline has passed");
 }
 
@@ -165,7 +165,7 @@ int rpc_client_call(struct rpc_client *client, const struct rpc_client_call_opts
         free(call);
         return error;
     }
-    rpc_list_append(&client->calls, &call->link);
+    list_append(&client->calls, &call->link);
     rpc_client_mark(client);
     if (out_call != NULL) {
         *out_call = call;

@@ -23,7 +23,7 @@ struct rpc_client {
     char *authorization;      /* owned; "Bearer ...", or NULL */
     char host[256];           /* whom TLS is to meet; "": a Unix socket */
     char fault[RPC_TLS_TEXT]; /* why TLS failed; "": it did not */
-    struct rpc_link calls;    /* of struct rpc_client_call */
+    struct list_link calls;   /* of struct rpc_client_call */
     struct rpc_timer timer;   /* try to connect again, or fail */
     int64_t connect_until_ns;
     int lookup_error; /* of the host name */
@@ -40,7 +40,7 @@ struct rpc_client {
 
 struct rpc_client_call {
     struct rpc_client *client;
-    struct rpc_link link; /* list link of client->calls */
+    struct list_link link; /* list link of client->calls */
     int32_t stream_id;
     const struct rpc_client_handlers *handlers;
     void *user;

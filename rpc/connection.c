@@ -35,8 +35,8 @@ static void drop_unsent(struct rpc_connection *connection)
 
 void rpc_connection_mark(struct rpc_connection *connection)
 {
-    if (!connection->closed && !rpc_link_is_listed(&connection->marked_link)) {
-        rpc_list_append(&connection->hub->marked, &connection->marked_link);
+    if (!connection->closed && !list_link_is_listed(&connection->marked_link)) {
+        list_append(&connection->hub->marked, &connection->marked_link);
         rpc_hub_wake(connection->hub);
     }
 }
@@ -52,7 +52,7 @@ void rpc_connection_end(struct rpc_connection *connection, int error)
 
 static void on_transport_closed(struct rpc_transport *transport)
 {
-    struct rpc_connection *connection = RPC_OF(transport, struct rpc_connection, transport);
+    struct rpc_connection *connection = LIST_OF(transport, struct rpc_connection, transport);
     connection->events->on_closed(connection);
 }
 
@@ -60,8 +60,8 @@ static void on_transport_closed(struct rpc_transport *transport)
 static void end_session(struct rpc_connection *connection, int error)
 {
     connection->closed = true;
-    rpc_list_remove(&connection->marked_link);
-    rpc_list_remove(&connection->turn_link);
+    list_remove(&connection->marked_link);
+    list_remove(&connection->turn_link);
     connection->events->on_lost(connection, connection->closing ? connection->error : error);
     nghttp2_session_del(connection->session);
     connection->session = NULL;
@@ -102,8 +102,8 @@ bool rpc_connection_may_unfold(const struct rpc_connection *connection)
 
 void rpc_connection_await_turn(struct rpc_connection *connection)
 {
-    if (!connection->closed && !rpc_link_is_listed(&connection->turn_link)) {
-        rpc_list_append(&connection->hub->turns, &connection->turn_link);
+    if (!connection->closed && !list_link_is_listed(&connection->turn_link)) {
+        list_append(&connection->hub->turns, &connection->turn_link);
         connection->turn_since_ns = rpc_now();
         rpc_hub_wake(connection->hub);
     }
@@ -122,7 +122,7 @@ void rpc_connection_take_turn(struct rpc_connection *connection)
 /* What it has sent waits for a turn: what it sends now waits in the socket. */
 static bool awaits_turn(const struct rpc_connection *connection)
 {
-    return rpc_link_is_listed(&connection->turn_link);
+    return list_link_is_listed(&connection->turn_link);
 }
 
 int64_t rpc_connection_unread(struct rpc_connection *connection, int64_t now)
@@ -177,7 +177,7 @@ static void read_some(struct rpc_connection *connection)
 
 static void on_transport_event(struct rpc_transport *transport, bool readable, bool writable)
 {
-    struct rpc_connection *connection = RPC_OF(transport, struct rpc_connection, transport);
+    struct rpc_connection *connection = LIST_OF(transport, struct rpc_connection, transport);
     (void)writable; /* the flush tries anyway */
     if (readable) {
         read_some(connection);

@@ -18,8 +18,8 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "base/list.h"
 #include "rpc/hub.h"
-#include "rpc/list.h"
 #include "rpc/transport.h"
 
 struct rpc_connection;
@@ -48,21 +48,21 @@ struct rpc_connection {
     struct rpc_transport transport;
     nghttp2_session *session;
     const struct rpc_connection_events *events;
-    struct rpc_link marked_link; /* list link of hub->marked; once closed, of hub->lingering */
-    uint8_t *unsent;             /* owned; what the socket did not take */
+    struct list_link marked_link; /* list link of hub->marked; once closed, of hub->lingering */
+    uint8_t *unsent;              /* owned; what the socket did not take */
     size_t unsent_at;
     size_t unsent_size;
     uint64_t sent_bytes;
-    struct rpc_link turn_link; /* list link of hub->turns */
-    int64_t turn_since_ns;     /* while it is there: since when, or since rpc_connection_unread() */
-    int64_t unread_ns;         /* it was there before that, see rpc_connection_unread() */
-    size_t unfolded;           /* since the last read or turn, see rpc_connection_unfolded() */
-    bool peer_closed;          /* it will send nothing more */
-    bool peer_leaves;          /* it has said GOAWAY: the last to close is it, see connection.c */
-    bool half_ended;           /* we have said that we send nothing more */
-    bool closing;              /* to be torn down by the next flush */
-    bool closed;               /* torn down; waits for on_closed */
-    bool lingers;              /* when we end it the peer is given time to read why, see linger.h */
+    struct list_link turn_link; /* list link of hub->turns */
+    int64_t turn_since_ns; /* while it is there: since when, or since rpc_connection_unread() */
+    int64_t unread_ns;     /* it was there before that, see rpc_connection_unread() */
+    size_t unfolded;       /* since the last read or turn, see rpc_connection_unfolded() */
+    bool peer_closed;      /* it will send nothing more */
+    bool peer_leaves;      /* it has said GOAWAY: the last to close is it, see connection.c */
+    bool half_ended;       /* we have said that we send nothing more */
+    bool closing;          /* to be torn down by the next flush */
+    bool closed;           /* torn down; waits for on_closed */
+    bool lingers;          /* when we end it the peer is given time to read why, see linger.h */
     int error;
     struct rpc_timer linger_timer;
     size_t linger_left; /* bytes that are still read */

@@ -9,9 +9,9 @@
 
 static bool is_idle(const struct rpc_session *session)
 {
-    for (const struct rpc_link *link = session->calls.next; link != &session->calls;
+    for (const struct list_link *link = session->calls.next; link != &session->calls;
          link = link->next) {
-        if (RPC_OF(link, struct rpc_call, link)->begun) {
+        if (LIST_OF(link, struct rpc_call, link)->begun) {
             return false;
         }
     }
@@ -22,9 +22,9 @@ static bool is_idle(const struct rpc_session *session)
 static struct rpc_session *longest_idle(struct rpc_server *server, const struct rpc_share *share)
 {
     struct rpc_session *served = NULL;
-    for (struct rpc_link *link = server->sessions.next; link != &server->sessions;
+    for (struct list_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        struct rpc_session *session = RPC_OF(link, struct rpc_session, link);
+        struct rpc_session *session = LIST_OF(link, struct rpc_session, link);
         if ((share != NULL && session->share != share) || !is_idle(session)) {
             continue;
         }

@@ -22,7 +22,7 @@ struct service {
 };
 
 struct watch {
-    struct rpc_link link; /* list link of health->watches */
+    struct list_link link; /* list link of health->watches */
     struct rpc_health *health;
     struct rpc_call *call; /* borrowed; ends before the watch is freed */
     serving_status told;
@@ -31,7 +31,7 @@ struct watch {
 
 struct rpc_health {
     struct service *services; /* owned */
-    struct rpc_link watches;  /* owned entries */
+    struct list_link watches; /* owned entries */
     bool drained;
 };
 
@@ -116,7 +116,7 @@ free_lists:
 
 static void free_watch(struct watch *watch)
 {
-    rpc_list_remove(&watch->link);
+    list_remove(&watch->link);
     free(watch);
 }
 
@@ -159,7 +159,7 @@ static void on_watch(struct rpc_call *call, const ProtobufCMessage *message, voi
     }
     *watch = (struct watch){.health = health, .call = call, .told = (serving_status)-1};
     memcpy(watch->name, request->service, size);
-    rpc_list_append(&health->watches, &watch->link);
+    list_append(&health->watches, &watch->link);
     rpc_call_on(call, on_writable, on_end, watch);
     tell(watch);
 }
@@ -183,9 +183,9 @@ int rpc_health_know(struct rpc_health *health, const char *service, size_t size)
 
 static void tell_all(struct rpc_health *health)
 {
-    for (struct rpc_link *link = health->watches.next; link != &health->watches;
+    for (struct list_link *link = health->watches.next; link != &health->watches;
          link = link->next) {
-        tell(RPC_OF(link, struct watch, link));
+        tell(LIST_OF(link, struct watch, link));
     }
 }
 
@@ -204,9 +204,9 @@ void rpc_health_drain(struct rpc_health *health)
 {
     health->drained = true;
     tell_all(health);
-    struct rpc_link *link = health->watches.next;
+    struct list_link *link = health->watches.next;
     while (link != &health->watches) {
-        struct watch *watch = RPC_OF(link, struct watch, link);
+        struct watch *watch = LIST_OF(link, struct watch, link);
         link = link->next;
         rpc_call_finish(watch->call, WIRE_UNAVAILABLE, "the server is shutting down");
         free_watch(watch);
@@ -246,7 +246,7 @@ int rpc_health_new(struct rpc_server *server, struct rpc_health **out_health)
     if (health == NULL) {
         return -ENOMEM;
     }
-    rpc_list_init(&health->watches);
+    list_init(&health->watches);
     *out_health = health; /* rpc_server_add() makes services known in it */
     int error = rpc_health_know(health, "", 0);
     if (error == 0) {

@@ -30,14 +30,14 @@ void rpc_hub_return(struct rpc_hub *hub)
  * its sockets. */
 static void flush_marked(struct rpc_hub *hub)
 {
-    struct rpc_link marked;
-    struct rpc_link *link;
+    struct list_link marked;
+    struct list_link *link;
     if (hub->before_flush != NULL) {
         hub->before_flush(hub->before_arg);
     }
-    rpc_list_move(&hub->marked, &marked);
-    while ((link = rpc_list_pop(&marked)) != NULL) {
-        rpc_connection_flush(RPC_OF(link, struct rpc_connection, marked_link));
+    list_move(&hub->marked, &marked);
+    while ((link = list_pop(&marked)) != NULL) {
+        rpc_connection_flush(LIST_OF(link, struct rpc_connection, marked_link));
     }
 }
 
@@ -45,10 +45,10 @@ static void flush_marked(struct rpc_hub *hub)
  * a turn is left to those that have not had to wait. */
 static void give_turns(struct rpc_hub *hub)
 {
-    struct rpc_link *link;
+    struct list_link *link;
     hub->unfolded = 0;
-    while (hub->unfolded < RPC_TURN_BYTES && (link = rpc_list_pop(&hub->turns)) != NULL) {
-        rpc_connection_take_turn(RPC_OF(link, struct rpc_connection, turn_link));
+    while (hub->unfolded < RPC_TURN_BYTES && (link = list_pop(&hub->turns)) != NULL) {
+        rpc_connection_take_turn(LIST_OF(link, struct rpc_connection, turn_link));
     }
 }
 
@@ -56,12 +56,12 @@ static void on_prepare(uv_prepare_t *prepare)
 {
     struct rpc_hub *hub = prepare->data;
     give_turns(hub);
-    if (!rpc_list_is_empty(&hub->marked)) {
+    if (!list_is_empty(&hub->marked)) {
         flush_marked(hub);
     }
     bool told = hub->told;
     hub->told = false;
-    if (told || !rpc_list_is_empty(&hub->marked) || !rpc_list_is_empty(&hub->turns)) {
+    if (told || !list_is_empty(&hub->marked) || !list_is_empty(&hub->turns)) {
         uv_idle_start(&hub->idle, on_idle);
     } else {
         uv_idle_stop(&hub->idle);
@@ -72,9 +72,9 @@ int rpc_hub_init(struct rpc_hub *hub, uv_loop_t *loop)
 {
     memset(hub, 0, sizeof *hub);
     hub->loop = loop;
-    rpc_list_init(&hub->marked);
-    rpc_list_init(&hub->turns);
-    rpc_list_init(&hub->lingering);
+    list_init(&hub->marked);
+    list_init(&hub->turns);
+    list_init(&hub->lingering);
     hub->in = malloc(RPC_IN_BYTES);
     hub->out = malloc(RPC_OUT_BYTES + RPC_OUT_SLACK);
     if (hub->in == NULL || hub->out == NULL) {
@@ -114,7 +114,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct rpc_timers *timers = handle->data;
-    handle_closed(RPC_OF(timers, struct rpc_hub, timers));
+    handle_closed(LIST_OF(timers, struct rpc_hub, timers));
 }
 
 void rpc_hub_close(struct rpc_hub *hub, void (*on_closed)(struct rpc_hub *hub))

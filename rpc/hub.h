@@ -17,7 +17,7 @@
 
 #include <uv.h>
 
-#include "rpc/list.h"
+#include "base/list.h"
 #include "rpc/timers.h"
 
 enum {
@@ -34,9 +34,9 @@ struct rpc_hub {
     uv_idle_t idle; /* active while marks are left, or somebody was told: the loop must not wait */
     bool told;      /* since the last turn's flush, see rpc_hub_return() */
     struct rpc_timers timers;
-    struct rpc_link marked;    /* of struct rpc_connection */
-    struct rpc_link turns;     /* the same: they wait for one, the longest first */
-    struct rpc_link lingering; /* the same, the oldest first; see linger.h */
+    struct list_link marked;    /* of struct rpc_connection */
+    struct list_link turns;     /* the same: they wait for one, the longest first */
+    struct list_link lingering; /* the same, the oldest first; see linger.h */
     unsigned lingerers;
     size_t unfolded; /* bytes out of gzip in this turn, see rpc_connection_unfolded() */
     uint8_t *in;     /* owned; scratch of the read being handled */

@@ -45,11 +45,11 @@ struct rpc_server {
     struct rpc_health *health;   /* owned */
     struct rpc_tls_context *tls; /* owned; for connections to come; NULL: none */
     struct rpc_listener listeners[RPC_MAX_LISTENERS];
-    int spare_fd;               /* given up to be able to accept and close when there are no more */
-    struct rpc_link sessions;   /* of struct rpc_session */
-    struct rpc_link shares;     /* of struct rpc_share */
-    struct rpc_link orphans;    /* of struct rpc_call: no connection, not answered yet */
-    struct rpc_link free_calls; /* of struct rpc_call: kept for reuse */
+    int spare_fd;              /* given up to be able to accept and close when there are no more */
+    struct list_link sessions; /* of struct rpc_session */
+    struct list_link shares;   /* of struct rpc_share */
+    struct list_link orphans;  /* of struct rpc_call: no connection, not answered yet */
+    struct list_link free_calls; /* of struct rpc_call: kept for reuse */
     unsigned free_call_count;
     nghttp2_session_callbacks *callbacks; /* owned */
     nghttp2_option *options[2];           /* owned; [local] */
@@ -67,11 +67,11 @@ struct rpc_server {
 struct rpc_session {
     struct rpc_connection connection;
     struct rpc_server *server;
-    struct rpc_link link;     /* list link of server->sessions */
-    struct rpc_link calls;    /* of struct rpc_call: those with a stream */
-    struct rpc_link writable; /* of struct rpc_call: to be told that there is room */
-    struct rpc_link turns;    /* of struct rpc_call: what was sent on it waits for a turn */
-    unsigned call_count;      /* calls, and husks that a handler has not answered yet */
+    struct list_link link;     /* list link of server->sessions */
+    struct list_link calls;    /* of struct rpc_call: those with a stream */
+    struct list_link writable; /* of struct rpc_call: to be told that there is room */
+    struct list_link turns;    /* of struct rpc_call: what was sent on it waits for a turn */
+    unsigned call_count;       /* calls, and husks that a handler has not answered yet */
     struct rpc_peer peer;
     struct rpc_share *share;    /* owned reference: its user's */
     struct rpc_request request; /* the header block that is arriving */

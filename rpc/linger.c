@@ -16,14 +16,14 @@ static void end(struct rpc_connection *connection)
 {
     struct rpc_hub *hub = connection->hub;
     rpc_timer_clear(&hub->timers, &connection->linger_timer);
-    rpc_list_remove(&connection->marked_link);
+    list_remove(&connection->marked_link);
     hub->lingerers--;
     rpc_connection_close(connection);
 }
 
 static void on_time(struct rpc_timer *timer)
 {
-    end(RPC_OF(timer, struct rpc_connection, linger_timer));
+    end(LIST_OF(timer, struct rpc_connection, linger_timer));
 }
 
 /* The rest of what we had to say, then that it was all. False: it cannot be said. */
@@ -56,7 +56,7 @@ static bool drop_what_comes(struct rpc_connection *connection)
 
 static void on_event(struct rpc_transport *transport, bool readable, bool writable)
 {
-    struct rpc_connection *connection = RPC_OF(transport, struct rpc_connection, transport);
+    struct rpc_connection *connection = LIST_OF(transport, struct rpc_connection, transport);
     (void)writable; /* it is tried anyway */
     if ((readable && !drop_what_comes(connection)) || !say_the_rest(connection)) {
         end(connection);
@@ -67,9 +67,9 @@ void rpc_linger_begin(struct rpc_connection *connection)
 {
     struct rpc_hub *hub = connection->hub;
     if (hub->lingerers == LINGERERS_MAX) {
-        end(RPC_OF(hub->lingering.next, struct rpc_connection, marked_link));
+        end(LIST_OF(hub->lingering.next, struct rpc_connection, marked_link));
     }
-    rpc_list_append(&hub->lingering, &connection->marked_link);
+    list_append(&hub->lingering, &connection->marked_link);
     hub->lingerers++;
     connection->linger_left = LINGER_BYTES;
     connection->linger_timer.fire = on_time;
@@ -82,7 +82,7 @@ void rpc_linger_begin(struct rpc_connection *connection)
 
 void rpc_linger_end_all(struct rpc_hub *hub)
 {
-    while (!rpc_list_is_empty(&hub->lingering)) {
-        end(RPC_OF(hub->lingering.next, struct rpc_connection, marked_link));
+    while (!list_is_empty(&hub->lingering)) {
+        end(LIST_OF(hub->lingering.next, struct rpc_connection, marked_link));
     }
 }

@@ -53,7 +53,7 @@ static void refuse_over_budget(struct rpc_call *call)
 
 void rpc_call_drop_input(struct rpc_call *call)
 {
-    rpc_list_remove(&call->turn);
+    list_remove(&call->turn);
     account(call, call->reader.capacity + call->held_size, 0);
     wire_reader_fini(&call->reader);
     call->reader.capacity = 0;
@@ -65,7 +65,7 @@ void rpc_call_drop_input(struct rpc_call *call)
 
 bool rpc_call_is_paused(const struct rpc_call *call)
 {
-    return call->full || call->on_hold || call->in_feed || rpc_link_is_listed(&call->turn);
+    return call->full || call->on_hold || call->in_feed || list_link_is_listed(&call->turn);
 }
 
 void rpc_call_moved(struct rpc_call *call, size_t size, bool whole)
@@ -164,7 +164,7 @@ static bool must_wait(struct rpc_call *call)
     if (!call->reader.takes_gzip || rpc_connection_may_unfold(connection)) {
         return false;
     }
-    rpc_list_append(&call->session->turns, &call->turn);
+    list_append(&call->session->turns, &call->turn);
     rpc_connection_await_turn(connection);
     return true;
 }
@@ -270,12 +270,12 @@ void rpc_call_feed_held(struct rpc_call *call)
 
 void rpc_call_take_turns(struct rpc_session *session)
 {
-    struct rpc_link *link;
+    struct list_link *link;
     while (rpc_connection_may_unfold(&session->connection) &&
-           (link = rpc_list_pop(&session->turns)) != NULL) {
-        rpc_call_feed_held(RPC_OF(link, struct rpc_call, turn));
+           (link = list_pop(&session->turns)) != NULL) {
+        rpc_call_feed_held(LIST_OF(link, struct rpc_call, turn));
     }
-    if (!rpc_list_is_empty(&session->turns)) {
+    if (!list_is_empty(&session->turns)) {
         rpc_connection_await_turn(&session->connection);
     }
 }

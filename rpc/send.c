@@ -74,8 +74,8 @@ static ssize_t read_queue(nghttp2_session *h2, int32_t stream_id, uint8_t *out, 
     if (taken > 0) {
         rpc_call_moved(call, taken, left == 0);
     }
-    if (call->full && left <= queue_limit(call) / 2 && !rpc_link_is_listed(&call->writable)) {
-        rpc_list_append(&call->session->writable, &call->writable);
+    if (call->full && left <= queue_limit(call) / 2 && !list_link_is_listed(&call->writable)) {
+        list_append(&call->session->writable, &call->writable);
     }
     if (left == 0 && call->finishing) {
         *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -252,11 +252,11 @@ int rpc_call_send_packed(struct rpc_call *call, const void *data, size_t size)
 
 void rpc_call_tell_writable(struct rpc_session *session)
 {
-    struct rpc_link ready;
-    struct rpc_link *link;
-    rpc_list_move(&session->writable, &ready);
-    while ((link = rpc_list_pop(&ready)) != NULL) {
-        struct rpc_call *call = RPC_OF(link, struct rpc_call, writable);
+    struct list_link ready;
+    struct list_link *link;
+    list_move(&session->writable, &ready);
+    while ((link = list_pop(&ready)) != NULL) {
+        struct rpc_call *call = LIST_OF(link, struct rpc_call, writable);
         call->full = false;
         rpc_call_feed_held(call);
         if (!call->full && !call->handler_done && call->on_writable != NULL) {

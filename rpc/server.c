@@ -87,13 +87,13 @@ void rpc_server_sweep_soon(struct rpc_server *server)
 
 static void on_sweep(struct rpc_timer *timer)
 {
-    struct rpc_server *server = RPC_OF(timer, struct rpc_server, sweep);
+    struct rpc_server *server = LIST_OF(timer, struct rpc_server, sweep);
     int64_t now = rpc_now();
-    for (struct rpc_link *link = server->sessions.next; link != &server->sessions;
+    for (struct list_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        rpc_session_sweep(RPC_OF(link, struct rpc_session, link), now);
+        rpc_session_sweep(LIST_OF(link, struct rpc_session, link), now);
     }
-    if (!rpc_list_is_empty(&server->sessions)) {
+    if (!list_is_empty(&server->sessions)) {
         rpc_server_sweep_soon(server);
     }
 }
@@ -246,10 +246,10 @@ int rpc_server_new(uv_loop_t *loop, const struct rpc_server_opts *opts,
         server->opts = *opts;
     }
     fill_in(&server->opts);
-    rpc_list_init(&server->sessions);
-    rpc_list_init(&server->shares);
-    rpc_list_init(&server->orphans);
-    rpc_list_init(&server->free_calls);
+    list_init(&server->sessions);
+    list_init(&server->shares);
+    list_init(&server->orphans);
+    list_init(&server->free_calls);
     for (int i = 0; i < RPC_MAX_LISTENERS; i++) {
         server->listeners[i].fd = -1;
     }
@@ -274,9 +274,9 @@ void rpc_server_use_tls(struct rpc_server *server, struct rpc_tls_context *conte
 {
     rpc_tls_context_free(server->tls);
     server->tls = context;
-    for (struct rpc_link *link = server->sessions.next; link != &server->sessions;
+    for (struct list_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        struct rpc_session *session = RPC_OF(link, struct rpc_session, link);
+        struct rpc_session *session = LIST_OF(link, struct rpc_session, link);
         struct rpc_tls_stream *stream = session->connection.transport.tls;
         if (stream != NULL && rpc_tls_stream_is_revoked(stream, context)) {
             rpc_connection_end(&session->connection, 0);
@@ -296,18 +296,18 @@ void rpc_server_handle_closed(struct rpc_server *server)
 
 static void on_hub_closed(struct rpc_hub *hub)
 {
-    rpc_server_handle_closed(RPC_OF(hub, struct rpc_server, hub));
+    rpc_server_handle_closed(LIST_OF(hub, struct rpc_server, hub));
 }
 
 /* Calls that handlers still hold must not lead to the server any more, nor what they share. */
 static void let_orphans_go(struct rpc_server *server)
 {
-    struct rpc_link *link;
-    while ((link = rpc_list_pop(&server->orphans)) != NULL) {
-        RPC_OF(link, struct rpc_call, link)->server = NULL;
+    struct list_link *link;
+    while ((link = list_pop(&server->orphans)) != NULL) {
+        LIST_OF(link, struct rpc_call, link)->server = NULL;
     }
     do {
-        link = rpc_list_pop(&server->shares);
+        link = list_pop(&server->shares);
     } while (link != NULL);
 }
 
@@ -318,8 +318,8 @@ void rpc_server_free(struct rpc_server *server)
     }
     server->freeing = true;
     rpc_listeners_close(server);
-    while (!rpc_list_is_empty(&server->sessions)) {
-        struct rpc_session *session = RPC_OF(server->sessions.next, struct rpc_session, link);
+    while (!list_is_empty(&server->sessions)) {
+        struct rpc_session *session = LIST_OF(server->sessions.next, struct rpc_session, link);
         rpc_connection_tear_down(&session->connection, -ESHUTDOWN);
     }
     rpc_linger_end_all(&server->hub);

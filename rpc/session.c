@@ -23,7 +23,7 @@ enum {
 
 static struct rpc_session *session_of(struct rpc_connection *connection)
 {
-    return RPC_OF(connection, struct rpc_session, connection);
+    return LIST_OF(connection, struct rpc_session, connection);
 }
 
 static struct rpc_call *find_call(nghttp2_session *h2, int32_t stream_id)
@@ -287,18 +287,18 @@ static void on_lost(struct rpc_connection *connection, int error)
     if (error == -EPROTO && rpc_transport_has_failed(&connection->transport)) {
         session->server->stats.cut[RPC_CUT_TLS]++;
     }
-    while (!rpc_list_is_empty(&session->calls)) {
-        rpc_call_stream_gone(RPC_OF(session->calls.next, struct rpc_call, link), WIRE_UNAVAILABLE);
+    while (!list_is_empty(&session->calls)) {
+        rpc_call_stream_gone(LIST_OF(session->calls.next, struct rpc_call, link), WIRE_UNAVAILABLE);
     }
-    struct rpc_link *orphans = &session->server->orphans;
-    for (struct rpc_link *link = orphans->next; link != orphans; link = link->next) {
-        struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
+    struct list_link *orphans = &session->server->orphans;
+    for (struct list_link *link = orphans->next; link != orphans; link = link->next) {
+        struct rpc_call *call = LIST_OF(link, struct rpc_call, link);
         if (call->session == session) {
             call->session = NULL;
         }
     }
     rpc_timer_clear(&session->server->hub.timers, &session->drain_timer);
-    rpc_list_remove(&session->link);
+    list_remove(&session->link);
     session->server->stats.connections--;
     session->share->connections--;
 }
@@ -376,7 +376,7 @@ static int open_session(struct rpc_session *session, int fd, bool local, struct 
 
 static void on_drain_timer(struct rpc_timer *timer)
 {
-    rpc_session_confirm_drain(RPC_OF(timer, struct rpc_session, drain_timer));
+    rpc_session_confirm_drain(LIST_OF(timer, struct rpc_session, drain_timer));
 }
 
 static struct rpc_session *new_session(struct rpc_server *server, int fd, bool local)
@@ -396,9 +396,9 @@ static struct rpc_session *new_session(struct rpc_server *server, int fd, bool l
     session->stall_since_ns = session->waits_since_ns; /* what we send first may wait for TLS */
     session->drain_timer.fire = on_drain_timer;
     session->frame_left = NGHTTP2_CLIENT_MAGIC_LEN;
-    rpc_list_init(&session->calls);
-    rpc_list_init(&session->writable);
-    rpc_list_init(&session->turns);
+    list_init(&session->calls);
+    list_init(&session->writable);
+    list_init(&session->turns);
     return session;
 }
 
@@ -425,7 +425,7 @@ void rpc_session_accept(struct rpc_server *server, int fd, const struct rpc_list
         return;
     }
     rpc_live_begin(session);
-    rpc_list_append(&server->sessions, &session->link);
+    list_append(&server->sessions, &session->link);
     session->share->connections++;
     server->stats.connections++;
     server->handles++;
@@ -467,8 +467,8 @@ static void put_off_unread(struct rpc_session *session, int64_t now)
     }
     put_off(&session->waits_since_ns, unread_ns, now);
     put_off(&session->asked_ns, unread_ns, now);
-    for (struct rpc_link *link = session->calls.next; link != &session->calls; link = link->next) {
-        put_off(&RPC_OF(link, struct rpc_call, link)->progress_ns, unread_ns, now);
+    for (struct list_link *link = session->calls.next; link != &session->calls; link = link->next) {
+        put_off(&LIST_OF(link, struct rpc_call, link)->progress_ns, unread_ns, now);
     }
 }
 
@@ -491,8 +491,8 @@ void rpc_session_sweep(struct rpc_session *session, int64_t now)
     if (!rpc_live_sweep(session, now)) {
         return;
     }
-    for (struct rpc_link *link = session->calls.next; link != &session->calls; link = link->next) {
-        struct rpc_call *call = RPC_OF(link, struct rpc_call, link);
+    for (struct list_link *link = session->calls.next; link != &session->calls; link = link->next) {
+        struct rpc_call *call = LIST_OF(link, struct rpc_call, link);
         if (is_stalled(call, now - opts->stall_ns)) {
             session->server->stats.cut[RPC_CUT_CALL_STALL]++;
             rpc_call_reset(call, NGHTTP2_ENHANCE_YOUR_CALM);

@@ -41,10 +41,10 @@ static struct rpc_share_key key_of_address(int fd)
     return make_key(KEY_IPV6, address, sizeof((struct rpc_share_key *)NULL)->bytes);
 }
 
-static struct rpc_share *find(struct rpc_link *shares, const struct rpc_share_key *key)
+static struct rpc_share *find(struct list_link *shares, const struct rpc_share_key *key)
 {
-    for (struct rpc_link *link = shares->next; link != shares; link = link->next) {
-        struct rpc_share *share = RPC_OF(link, struct rpc_share, link);
+    for (struct list_link *link = shares->next; link != shares; link = link->next) {
+        struct rpc_share *share = LIST_OF(link, struct rpc_share, link);
         if (share->key.kind == key->kind &&
             memcmp(share->key.bytes, key->bytes, sizeof key->bytes) == 0) {
             return share;
@@ -53,7 +53,7 @@ static struct rpc_share *find(struct rpc_link *shares, const struct rpc_share_ke
     return NULL;
 }
 
-struct rpc_share *rpc_share_join(struct rpc_link *shares, int fd, const struct rpc_peer *peer)
+struct rpc_share *rpc_share_join(struct list_link *shares, int fd, const struct rpc_peer *peer)
 {
     struct rpc_share_key key =
         peer->local ? make_key(KEY_UID, &peer->uid, sizeof peer->uid) : key_of_address(fd);
@@ -65,7 +65,7 @@ struct rpc_share *rpc_share_join(struct rpc_link *shares, int fd, const struct r
     if (share != NULL) {
         share->key = key;
         share->refs = 1;
-        rpc_list_append(shares, &share->link);
+        list_append(shares, &share->link);
     }
     return share;
 }
@@ -79,7 +79,7 @@ struct rpc_share *rpc_share_ref(struct rpc_share *share)
 void rpc_share_unref(struct rpc_share *share)
 {
     if (share != NULL && --share->refs == 0) {
-        rpc_list_remove(&share->link);
+        list_remove(&share->link);
         free(share);
     }
 }

@@ -13,8 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "rpc/call.h"
-#include "rpc/list.h"
 
 /* Who it is. */
 struct rpc_share_key {
@@ -23,7 +23,7 @@ struct rpc_share_key {
 };
 
 struct rpc_share {
-    struct rpc_link link; /* list link of server->shares; in no list once the server is gone */
+    struct list_link link; /* list link of server->shares; in no list once the server is gone */
     struct rpc_share_key key;
     unsigned connections; /* open now */
     unsigned calls;       /* open now, those whose clients are gone as well */
@@ -32,7 +32,7 @@ struct rpc_share {
 
 /* The share of whoever is at the other end of fd, made if need be, held once for the caller; NULL: no
  * memory. */
-struct rpc_share *rpc_share_join(struct rpc_link *shares, int fd, const struct rpc_peer *peer);
+struct rpc_share *rpc_share_join(struct list_link *shares, int fd, const struct rpc_peer *peer);
 
 struct rpc_share *rpc_share_ref(struct rpc_share *share);
 

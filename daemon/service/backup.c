@@ -23,12 +23,12 @@ struct gord_backup {
     bool copying;
     int error;
     struct gord_archive *archive; /* owned */
-    struct rpc_link link;         /* in the service's backups */
+    struct list_link link;        /* in the service's backups */
 };
 
 static void free_backup(struct gord_backup *backup)
 {
-    rpc_list_remove(&backup->link);
+    list_remove(&backup->link);
     gord_archive_close(backup->archive);
     uv_sem_destroy(&backup->copied);
     free(backup->outputs);
@@ -163,7 +163,7 @@ GORD_METHOD(gord_store_backup)
     backup->call = call;
     backup->copying = true;
     backup->work.data = backup;
-    rpc_list_append(&service->backups, &backup->link);
+    list_append(&service->backups, &backup->link);
     rpc_call_on(call, pump, on_end, backup);
     /* It only refuses to work without a function. */
     (void)uv_queue_work(service->loop, &backup->work, copy, on_copied);
@@ -171,10 +171,10 @@ GORD_METHOD(gord_store_backup)
 
 void gord_backups_end(struct gord_service *service)
 {
-    struct rpc_link *next;
+    struct list_link *next;
 
-    for (struct rpc_link *link = service->backups.next; link != &service->backups; link = next) {
-        struct gord_backup *backup = RPC_OF(link, struct gord_backup, link);
+    for (struct list_link *link = service->backups.next; link != &service->backups; link = next) {
+        struct gord_backup *backup = LIST_OF(link, struct gord_backup, link);
         struct rpc_call *call = backup->call;
         next = link->next;
         backup->call = NULL;

@@ -11,7 +11,7 @@
 struct gord_drain {
     struct gord_service *service;
     struct rpc_call *call;
-    struct rpc_link link;      /* in the service's drains */
+    struct list_link link;     /* in the service's drains */
     Gor__V1__DrainStatus told; /* what was sent last */
     bool full;                 /* the call's queue has no room */
 };
@@ -29,7 +29,7 @@ static void count(struct gord_service *service, Gor__V1__DrainStatus *out_status
 
 static void leave(struct gord_drain *drain)
 {
-    rpc_list_remove(&drain->link);
+    list_remove(&drain->link);
     free(drain);
 }
 
@@ -59,18 +59,18 @@ static void tell(struct gord_drain *drain)
 
 void gord_drains_flush(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->drains.next, *next; link != &service->drains;
+    for (struct list_link *link = service->drains.next, *next; link != &service->drains;
          link = next) {
         next = link->next;
-        tell(RPC_OF(link, struct gord_drain, link));
+        tell(LIST_OF(link, struct gord_drain, link));
     }
 }
 
 static void end_all(struct gord_service *service, enum wire_status status, const char *text)
 {
-    for (struct rpc_link *link = service->drains.next, *next; link != &service->drains;
+    for (struct list_link *link = service->drains.next, *next; link != &service->drains;
          link = next) {
-        struct gord_drain *drain = RPC_OF(link, struct gord_drain, link);
+        struct gord_drain *drain = LIST_OF(link, struct gord_drain, link);
         next = link->next;
         gord_fail(drain->call, status, "%s", text);
         leave(drain);
@@ -110,7 +110,7 @@ static void follow(struct gord_service *service, struct rpc_call *call)
     drain->service = service;
     drain->call = call;
     drain->told.running = UINT64_MAX; /* nothing was told */
-    rpc_list_append(&service->drains, &drain->link);
+    list_append(&service->drains, &drain->link);
     rpc_call_on(call, on_writable, on_end, drain);
     tell(drain);
 }

@@ -39,7 +39,7 @@ static void free_if_unused(struct gord_import *import)
         import->known = answer->next;
         free(answer);
     }
-    rpc_list_remove(&import->link);
+    list_remove(&import->link);
     gord_import_free_arrays(import);
     gord_idmap_fini(&import->ids);
     gord_idmap_fini(&import->ends);
@@ -413,9 +413,9 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
 
 void gord_imports_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->imports.next, *next; link != &service->imports;
+    for (struct list_link *link = service->imports.next, *next; link != &service->imports;
          link = next) {
-        struct gord_import *import = RPC_OF(link, struct gord_import, link);
+        struct gord_import *import = LIST_OF(link, struct gord_import, link);
         next = link->next;
         if (import->call != NULL) {
             gord_fail(import->call, WIRE_UNAVAILABLE,
@@ -447,6 +447,6 @@ GORD_METHOD(gord_store_import)
     import->number = ++service->import_count;
     import->known_end = &import->known;
     gord_logtake_init(&import->output);
-    rpc_list_append(&service->imports, &import->link);
+    list_append(&service->imports, &import->link);
     rpc_call_on(call, on_writable, on_end, import);
 }

@@ -136,7 +136,7 @@ static void mark_those_of(struct gord_import *import, struct gord_import_array *
 static int mark_those_here(struct gord_import *import, struct gord_import_array *array,
                            const struct gord_job *group, const Gor__V1__Array *wire)
 {
-    struct rpc_link *imports = &import->service->imports;
+    struct list_link *imports = &import->service->imports;
     struct gord_tasks_by_index tasks;
     int result = gord_tasks_find(import->service, group->id, wire, &tasks);
 
@@ -149,8 +149,8 @@ static int mark_those_here(struct gord_import *import, struct gord_import_array 
         }
     }
     gord_tasks_fini(&tasks);
-    for (struct rpc_link *link = imports->next; link != imports; link = link->next) {
-        mark_those_of(import, array, RPC_OF(link, struct gord_import, link), wire);
+    for (struct list_link *link = imports->next; link != imports; link = link->next) {
+        mark_those_of(import, array, LIST_OF(link, struct gord_import, link), wire);
     }
     return 0;
 }
@@ -215,9 +215,9 @@ uint64_t gord_import_promised(struct gord_service *service, uint32_t uid)
 {
     uint64_t all = 0;
 
-    for (struct rpc_link *link = service->imports.next; link != &service->imports;
+    for (struct list_link *link = service->imports.next; link != &service->imports;
          link = link->next) {
-        const struct gord_import *import = RPC_OF(link, struct gord_import, link);
+        const struct gord_import *import = LIST_OF(link, struct gord_import, link);
         uint64_t left = import->call != NULL ? import->promised : 0;
         for (const struct gord_import_array *array = import->arrays; left > 0;
              array = array->next) {
@@ -440,9 +440,9 @@ void gord_import_came(struct gord_import *import, const Gor__V1__JobSpec *spec)
 /* For other imports that await it as well. */
 static void mark_elsewhere(struct gord_service *service, uint64_t array_id, uint32_t index)
 {
-    for (struct rpc_link *link = service->imports.next; link != &service->imports;
+    for (struct list_link *link = service->imports.next; link != &service->imports;
          link = link->next) {
-        struct gord_import *import = RPC_OF(link, struct gord_import, link);
+        struct gord_import *import = LIST_OF(link, struct gord_import, link);
         for (struct gord_import_array *array = import->dry_run ? NULL : import->arrays;
              array != NULL; array = array->next) {
             if (array->id == array_id && mark(import, array, index)) {

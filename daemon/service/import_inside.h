@@ -30,7 +30,7 @@ struct gord_import_answer {
 struct gord_import {
     struct gord_service *service;
     struct rpc_call *call; /* NULL: it is over */
-    struct rpc_link link;  /* in the service's imports, as long as it is there */
+    struct list_link link; /* in the service's imports, as long as it is there */
     uint32_t uid;
     uint8_t request[GORD_REQUEST_BYTES]; /* by which it is known with others; see import_again.c */
     bool has_request;

@@ -112,9 +112,9 @@ bool gord_import_recall(void *arg, uint64_t id, struct gord_after_facts *out)
     struct gord_service *service = arg;
     uint64_t end = 0;
 
-    for (struct rpc_link *link = service->imports.next; link != &service->imports && end == 0;
+    for (struct list_link *link = service->imports.next; link != &service->imports && end == 0;
          link = link->next) {
-        end = gord_idmap_get(&RPC_OF(link, struct gord_import, link)->ends, id);
+        end = gord_idmap_get(&LIST_OF(link, struct gord_import, link)->ends, id);
     }
     if (end == 0) {
         return false;

@@ -48,7 +48,7 @@ struct gord_inspection {
     FILE *file;       /* owned; NULL: none so far */
     off_t sent;
     int error;
-    struct rpc_link link; /* in the service's inspections */
+    struct list_link link; /* in the service's inspections */
 };
 
 /* ---- a file without a name */
@@ -217,7 +217,7 @@ static void free_it(uv_handle_t *timer)
 
 static void drop(struct gord_inspection *inspection)
 {
-    rpc_list_remove(&inspection->link);
+    list_remove(&inspection->link);
     uv_close((uv_handle_t *)&inspection->timer, free_it);
 }
 
@@ -404,7 +404,7 @@ GORD_METHOD(gord_runtime_inspect)
     inspection->dir = service->state_dir;
     (void)uv_timer_init(service->loop, &inspection->timer);
     inspection->timer.data = inspection;
-    rpc_list_append(&service->inspections, &inspection->link);
+    list_append(&service->inspections, &inspection->link);
     rpc_call_on(call, pump, on_end, inspection);
     int result = begin(inspection, request->duration_ns);
     if (result != 0) {
@@ -439,11 +439,11 @@ static void end_one(struct gord_inspection *inspection)
 
 void gord_inspections_end(struct gord_service *service)
 {
-    struct rpc_link *next;
+    struct list_link *next;
 
-    for (struct rpc_link *link = service->inspections.next; link != &service->inspections;
+    for (struct list_link *link = service->inspections.next; link != &service->inspections;
          link = next) {
         next = link->next;
-        end_one(RPC_OF(link, struct gord_inspection, link));
+        end_one(LIST_OF(link, struct gord_inspection, link));
     }
 }

@@ -5,21 +5,21 @@ void gord_keeping_begin(struct gord_service *service, struct gord_keeping *keepi
                         struct rpc_call *call)
 {
     keeping->call = call;
-    rpc_list_append(&service->keepings, &keeping->link);
+    list_append(&service->keepings, &keeping->link);
 }
 
 struct rpc_call *gord_keeping_done(struct gord_keeping *keeping)
 {
-    rpc_list_remove(&keeping->link);
+    list_remove(&keeping->link);
     return keeping->call;
 }
 
 /* The store may tell later still, when there is no server any more. */
 void gord_keepings_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->keepings.next; link != &service->keepings;
+    for (struct list_link *link = service->keepings.next; link != &service->keepings;
          link = link->next) {
-        struct gord_keeping *keeping = RPC_OF(link, struct gord_keeping, link);
+        struct gord_keeping *keeping = LIST_OF(link, struct gord_keeping, link);
         gord_fail(keeping->call, WIRE_UNAVAILABLE,
                   "done for now, but the daemon stops: whether it holds after that is not known");
         keeping->call = NULL;

@@ -10,7 +10,7 @@
 #include "daemon/service/state.h"
 
 struct gord_keeping {
-    struct rpc_link link;  /* of the service */
+    struct list_link link; /* of the service */
     struct rpc_call *call; /* NULL: the service has answered it, for it ends */
 };
 

@@ -37,7 +37,7 @@ struct gord_follow {
     struct gord_run *run;        /* owned reference: counted among its followers; NULL: has none */
     bool holds;                  /* the job is to wait for it */
     bool held;                   /* counted among those that hold `run` */
-    struct rpc_link link;        /* in the service's follows */
+    struct list_link link;       /* in the service's follows */
 };
 
 /* Up to where it has got what was written, or never will. */
@@ -53,9 +53,9 @@ static void tell_run(struct gord_service *service, struct gord_run *run)
 {
     uint64_t least = UINT64_MAX;
 
-    for (struct rpc_link *link = service->follows.next; link != &service->follows;
+    for (struct list_link *link = service->follows.next; link != &service->follows;
          link = link->next) {
-        const struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        const struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
         if (follow->held && follow->run == run && taken_by(follow) < least) {
             least = taken_by(follow);
         }
@@ -89,7 +89,7 @@ static void free_follow(struct gord_follow *follow)
 
 static void drop(struct gord_follow *follow)
 {
-    rpc_list_remove(&follow->link);
+    list_remove(&follow->link);
     free_follow(follow);
 }
 
@@ -329,9 +329,9 @@ static void look_who_is_awaited(struct gord_service *service, uint64_t id)
 void gord_follows_log(struct gord_service *service, uint64_t id)
 {
     look_who_is_awaited(service, id);
-    for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
+    for (struct list_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
-        struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
         next = link->next;
         if (follow->id == id && follow->full) {
             join_run(follow); /* which is not to write before that, however little is taken */
@@ -343,9 +343,9 @@ void gord_follows_log(struct gord_service *service, uint64_t id)
 
 void gord_follows_flush(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
+    for (struct list_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
-        struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
         next = link->next;
         if (!follow->full) {
             pump(follow);
@@ -355,9 +355,9 @@ void gord_follows_flush(struct gord_service *service)
 
 void gord_follows_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->follows.next, *next; link != &service->follows;
+    for (struct list_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
-        struct gord_follow *follow = RPC_OF(link, struct gord_follow, link);
+        struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
         next = link->next;
         uint64_t offset =
             follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;
@@ -368,7 +368,7 @@ void gord_follows_end(struct gord_service *service)
         }
         drop(follow);
     }
-    rpc_list_init(&service->follows);
+    list_init(&service->follows);
 }
 
 static void on_writable(struct rpc_call *call, void *user)
@@ -459,7 +459,7 @@ GORD_METHOD(gord_jobs_logs)
     follow->seeks = request->tail_lines != 0 || request->since_ns != 0;
     follow->follow = request->follow;
     follow->holds = request->holds;
-    rpc_list_append(&service->follows, &follow->link);
+    list_append(&service->follows, &follow->link);
     rpc_call_on(call, on_writable, on_end, follow);
     if (follow->holds) {
         rpc_call_be_patient(call); /* a pager is read for as long as it likes */

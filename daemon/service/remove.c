@@ -19,9 +19,9 @@ enum { PORTION = 500 };
 
 /* A call whose jobs are being removed. */
 struct gord_removing {
-    struct rpc_link link; /* of service->removals */
-    struct gord_act *act; /* owned until gord_act_end() */
-    size_t begun;         /* of act->later */
+    struct list_link link; /* of service->removals */
+    struct gord_act *act;  /* owned until gord_act_end() */
+    size_t begun;          /* of act->later */
     size_t removed;
     struct gord_removal portion;
     struct gord_removal_item items[PORTION];
@@ -35,7 +35,7 @@ static void end(struct gord_removing *removing, int error)
         gord_log(GORD_LOG_NOTICE, 0, "%zu job%s %s", removing->removed,
                  removing->removed == 1 ? "" : "s", removing->act->cause);
     }
-    rpc_list_remove(&removing->link);
+    list_remove(&removing->link);
     gord_act_end(removing->act, error);
     free(removing);
 }
@@ -104,7 +104,7 @@ static void remove_rest(struct gord_act *act)
         return;
     }
     removing->act = act;
-    rpc_list_append(&act->many.service->removals, &removing->link);
+    list_append(&act->many.service->removals, &removing->link);
     go_on(removing);
 }
 
@@ -121,9 +121,9 @@ static int remove_one(struct gord_act *act, uint64_t id, char why[GORD_ACT_TEXT]
 
 bool gord_is_being_removed(const struct gord_service *service, uint64_t id)
 {
-    for (const struct rpc_link *link = service->removals.next; link != &service->removals;
+    for (const struct list_link *link = service->removals.next; link != &service->removals;
          link = link->next) {
-        const struct gord_removing *removing = RPC_OF(link, struct gord_removing, link);
+        const struct gord_removing *removing = LIST_OF(link, struct gord_removing, link);
         for (size_t i = 0; i < removing->portion.count; i++) {
             if (removing->items[i].id == id) {
                 return true;
@@ -136,9 +136,9 @@ bool gord_is_being_removed(const struct gord_service *service, uint64_t id)
 /* What is with the store comes back later, to no call. */
 void gord_removals_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->removals.next; link != &service->removals;
+    for (struct list_link *link = service->removals.next; link != &service->removals;
          link = link->next) {
-        struct gord_removing *removing = RPC_OF(link, struct gord_removing, link);
+        struct gord_removing *removing = LIST_OF(link, struct gord_removing, link);
         gord_fail(removing->act->many.call, WIRE_UNAVAILABLE,
                   "the daemon stops; not all have been removed");
         removing->act->many.call = NULL;

@@ -24,13 +24,13 @@ struct gord_send {
     bool under_way;
     bool parked; /* the daemon goes: it is answered when clients know that */
     uint8_t writer[GORD_WRITER_BYTES];
-    struct rpc_link link; /* in the service's sends */
+    struct list_link link; /* in the service's sends */
     uint8_t data[];
 };
 
 static void end_send(struct gord_send *send)
 {
-    rpc_list_remove(&send->link);
+    list_remove(&send->link);
     send->service->send_count--;
     free(send);
 }
@@ -144,8 +144,9 @@ static void try_send(struct gord_send *send)
 
 void gord_sends_flush(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->sends.next, *next; link != &service->sends; link = next) {
-        struct gord_send *send = RPC_OF(link, struct gord_send, link);
+    for (struct list_link *link = service->sends.next, *next; link != &service->sends;
+         link = next) {
+        struct gord_send *send = LIST_OF(link, struct gord_send, link);
         next = link->next;
         if (!send->under_way && !send->parked) {
             try_send(send);
@@ -155,8 +156,9 @@ void gord_sends_flush(struct gord_service *service)
 
 void gord_sends_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->sends.next, *next; link != &service->sends; link = next) {
-        struct gord_send *send = RPC_OF(link, struct gord_send, link);
+    for (struct list_link *link = service->sends.next, *next; link != &service->sends;
+         link = next) {
+        struct gord_send *send = LIST_OF(link, struct gord_send, link);
         next = link->next;
         if (send->call != NULL) {
             fail_for_now(send, send->under_way || send->write.written > 0);
@@ -187,8 +189,8 @@ static bool has_room(struct gord_service *service, struct rpc_call *call, uint64
 {
     size_t count = 0;
 
-    for (struct rpc_link *link = service->sends.next; link != &service->sends; link = link->next) {
-        count += RPC_OF(link, struct gord_send, link)->id == id;
+    for (struct list_link *link = service->sends.next; link != &service->sends; link = link->next) {
+        count += LIST_OF(link, struct gord_send, link)->id == id;
     }
     if (count < SENDS_MAX && service->send_count < ALL_SENDS) {
         return true;
@@ -270,7 +272,7 @@ GORD_METHOD(gord_jobs_send)
         gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         return;
     }
-    rpc_list_append(&service->sends, &send->link);
+    list_append(&service->sends, &send->link);
     service->send_count++;
     rpc_call_on(call, NULL, on_end, send);
     try_send(send);

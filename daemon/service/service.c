@@ -404,18 +404,18 @@ static void on_log(void *arg, uint64_t id)
 
 static void init_lists(struct gord_service *service)
 {
-    rpc_list_init(&service->waits);
-    rpc_list_init(&service->watches);
-    rpc_list_init(&service->follows);
-    rpc_list_init(&service->inspections);
-    rpc_list_init(&service->submit_streams);
-    rpc_list_init(&service->drains);
-    rpc_list_init(&service->sends);
-    rpc_list_init(&service->backups);
-    rpc_list_init(&service->imports);
-    rpc_list_init(&service->trail_readings);
-    rpc_list_init(&service->removals);
-    rpc_list_init(&service->keepings);
+    list_init(&service->waits);
+    list_init(&service->watches);
+    list_init(&service->follows);
+    list_init(&service->inspections);
+    list_init(&service->submit_streams);
+    list_init(&service->drains);
+    list_init(&service->sends);
+    list_init(&service->backups);
+    list_init(&service->imports);
+    list_init(&service->trail_readings);
+    list_init(&service->removals);
+    list_init(&service->keepings);
 }
 
 struct gord_export_counts *gord_service_exports(struct gord_service *service)

@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "base/list.h"
 #include "daemon/runner/bus.h"
 #include "daemon/runner/runner.h"
 #include "daemon/service/awaited.h"
@@ -23,7 +24,6 @@
 #include "gor/v1/jobs.pb-c.h"
 #include "gor/v1/runtime.pb-c.h"
 #include "gor/v1/store.pb-c.h"
-#include "rpc/list.h"
 #include "rpc/server.h"
 
 struct gord_ack;
@@ -52,24 +52,24 @@ struct gord_service {
     struct gord_env *last_env; /* owned reference: shared with the next job if it is equal */
     struct gord_ack *acks;     /* owned; ordered by seq */
     struct gord_ack *acks_last;
-    struct rpc_link waits; /* list of owned struct gord_wait, by link; likewise the next ones */
-    size_t state_waits;    /* of them, those for other states than the end */
-    struct rpc_link watches;
-    struct rpc_link follows;
+    struct list_link waits; /* list of owned struct gord_wait, by link; likewise the next ones */
+    size_t state_waits;     /* of them, those for other states than the end */
+    struct list_link watches;
+    struct list_link follows;
     struct gord_awaited awaited;
-    struct rpc_link inspections;
-    struct rpc_link submit_streams;
-    struct rpc_link drains;
+    struct list_link inspections;
+    struct list_link submit_streams;
+    struct list_link drains;
     uv_timer_t progress_timer; /* runs while a watch wants progress */
-    struct rpc_link sends;
+    struct list_link sends;
     size_t send_count;
-    struct rpc_link backups;
-    struct rpc_link imports;
+    struct list_link backups;
+    struct list_link imports;
     uint64_t over_quota;   /* submissions refused for their owner's limit */
     uint64_t import_count; /* how many there have been */
-    struct rpc_link trail_readings;
-    struct rpc_link removals;
-    struct rpc_link keepings;
+    struct list_link trail_readings;
+    struct list_link removals;
+    struct list_link keepings;
     struct gord_many *manys;        /* owned; those with more to do */
     struct gord_unique unique;      /* keys of live jobs */
     struct gord_underway *underway; /* owned; submissions with ids, see request.h */

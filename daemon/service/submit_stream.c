@@ -26,7 +26,7 @@ struct answer {
 struct stream {
     struct gord_service *service;
     struct rpc_call *call; /* NULL: it is over */
-    struct rpc_link link;  /* in the service's streams, while the call lasts */
+    struct list_link link; /* in the service's streams, while the call lasts */
     uint32_t uid;
     uint64_t asked;    /* requests taken */
     uint64_t answered; /* answers out; those between the two are in the ring */
@@ -50,7 +50,7 @@ static void free_if_unused(struct stream *s)
 static void leave(struct stream *s)
 {
     s->call = NULL;
-    rpc_list_remove(&s->link);
+    list_remove(&s->link);
     free_if_unused(s);
 }
 
@@ -248,9 +248,9 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
 
 void gord_submit_streams_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->submit_streams.next, *next;
+    for (struct list_link *link = service->submit_streams.next, *next;
          link != &service->submit_streams; link = next) {
-        struct stream *s = RPC_OF(link, struct stream, link);
+        struct stream *s = LIST_OF(link, struct stream, link);
         next = link->next;
         gord_fail(s->call, WIRE_UNAVAILABLE, "the daemon stops; go on when it is back");
         leave(s);
@@ -270,6 +270,6 @@ GORD_METHOD(gord_jobs_submit_stream)
     s->service = service;
     s->call = call;
     s->uid = gord_submit_uid(call);
-    rpc_list_append(&service->submit_streams, &s->link);
+    list_append(&service->submit_streams, &s->link);
     rpc_call_on(call, on_writable, on_end, s);
 }

@@ -21,7 +21,7 @@
 struct gord_trail_reading {
     struct rpc_call *call;
     struct gord_service *service;
-    struct rpc_link link; /* in the service's trail_readings */
+    struct list_link link; /* in the service's trail_readings */
     char from[GORD_TRAIL_TIME];
     bool follow;
     bool told_end;             /* of what there was at its beginning */
@@ -34,7 +34,7 @@ struct gord_trail_reading {
 
 static void free_reading(struct gord_trail_reading *reading)
 {
-    rpc_list_remove(&reading->link);
+    list_remove(&reading->link);
     for (size_t i = 0; i < reading->count; i++) {
         close(reading->fds[i]);
     }
@@ -214,11 +214,11 @@ static void look_again(struct gord_trail_reading *reading)
 void gord_trail_readings_flush(void *arg)
 {
     struct gord_service *service = arg;
-    struct rpc_link *next;
+    struct list_link *next;
 
-    for (struct rpc_link *link = service->trail_readings.next; link != &service->trail_readings;
+    for (struct list_link *link = service->trail_readings.next; link != &service->trail_readings;
          link = next) {
-        struct gord_trail_reading *reading = RPC_OF(link, struct gord_trail_reading, link);
+        struct gord_trail_reading *reading = LIST_OF(link, struct gord_trail_reading, link);
         next = link->next;
         if (reading->follow) {
             look_again(reading);
@@ -249,21 +249,21 @@ GORD_METHOD(gord_store_audit)
     reading->follow = request->follow;
     open_files(reading);
     reading->call = call;
-    rpc_list_append(&service->trail_readings, &reading->link);
+    list_append(&service->trail_readings, &reading->link);
     rpc_call_on(call, pump, on_end, reading);
     pump(call, reading);
 }
 
 void gord_trail_readings_end(struct gord_service *service)
 {
-    struct rpc_link *next;
+    struct list_link *next;
 
     if (service->trail != NULL) {
         gord_trail_watch(service->trail, NULL, NULL);
     }
-    for (struct rpc_link *link = service->trail_readings.next; link != &service->trail_readings;
+    for (struct list_link *link = service->trail_readings.next; link != &service->trail_readings;
          link = next) {
-        struct gord_trail_reading *reading = RPC_OF(link, struct gord_trail_reading, link);
+        struct gord_trail_reading *reading = LIST_OF(link, struct gord_trail_reading, link);
         next = link->next;
         gord_fail(reading->call, WIRE_UNAVAILABLE, "the daemon stops; that was not all");
         free_reading(reading);

@@ -20,8 +20,8 @@ struct gord_wait {
     uint32_t states; /* bit 1 << Gor__V1__JobState; 0: their ends */
     bool *reached;   /* owned; with states: by index, it was seen in one of them; else NULL */
     size_t count;
-    size_t settled;       /* without `any`: the first so many are there */
-    struct rpc_link link; /* in the service's waits */
+    size_t settled;        /* without `any`: the first so many are there */
+    struct list_link link; /* in the service's waits */
     uint64_t ids[];
 };
 
@@ -113,11 +113,12 @@ static void answer(struct gord_wait *wait)
 
 void gord_waits_flush(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->waits.next, *next; link != &service->waits; link = next) {
-        struct gord_wait *wait = RPC_OF(link, struct gord_wait, link);
+    for (struct list_link *link = service->waits.next, *next; link != &service->waits;
+         link = next) {
+        struct gord_wait *wait = LIST_OF(link, struct gord_wait, link);
         next = link->next;
         if (is_over(wait)) {
-            rpc_list_remove(link);
+            list_remove(link);
             answer(wait);
             free_wait(wait);
         }
@@ -126,13 +127,14 @@ void gord_waits_flush(struct gord_service *service)
 
 void gord_waits_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->waits.next, *next; link != &service->waits; link = next) {
-        struct gord_wait *wait = RPC_OF(link, struct gord_wait, link);
+    for (struct list_link *link = service->waits.next, *next; link != &service->waits;
+         link = next) {
+        struct gord_wait *wait = LIST_OF(link, struct gord_wait, link);
         next = link->next;
         gord_fail(wait->call, WIRE_UNAVAILABLE, "the daemon stops; wait again when it is back");
         free_wait(wait);
     }
-    rpc_list_init(&service->waits);
+    list_init(&service->waits);
 }
 
 /* Cancelled by the client, or its deadline passed. */
@@ -142,7 +144,7 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
 
     (void)call;
     (void)why;
-    rpc_list_remove(&wait->link);
+    list_remove(&wait->link);
     free_wait(wait);
 }
 
@@ -220,6 +222,6 @@ GORD_METHOD(gord_jobs_wait)
         free_wait(wait);
         return;
     }
-    rpc_list_append(&service->waits, &wait->link);
+    list_append(&service->waits, &wait->link);
     rpc_call_on(call, NULL, on_end, wait);
 }

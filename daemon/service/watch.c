@@ -44,8 +44,8 @@ struct gord_watch {
     unsigned budget;
     size_t left; /* ids that have not ended */
     size_t count;
-    struct rpc_link link; /* in the service's watches */
-    struct watched ids[]; /* sorted; none: every job */
+    struct list_link link; /* in the service's watches */
+    struct watched ids[];  /* sorted; none: every job */
 };
 
 static struct watched *find(struct gord_watch *watch, uint64_t id)
@@ -250,9 +250,9 @@ static void on_progress_time(uv_timer_t *timer)
     bool wanted = false;
 
     gord_reporters_look(gord_runner_reporters(service->runner));
-    for (struct rpc_link *link = service->watches.next; link != &service->watches;
+    for (struct list_link *link = service->watches.next; link != &service->watches;
          link = link->next) {
-        struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
+        struct gord_watch *watch = LIST_OF(link, struct gord_watch, link);
         wanted |= watch->with_progress;
         advance_progress(watch);
     }
@@ -283,7 +283,7 @@ static bool pump(struct gord_watch *watch)
         }
         return false;
     }
-    rpc_list_remove(&watch->link);
+    list_remove(&watch->link);
     if (watch->error == -ESTALE) {
         gord_fail(watch->call, WIRE_OUT_OF_RANGE, GONE_FORMAT, watch->next_seq,
                   kept_from(watch->service));
@@ -299,9 +299,9 @@ static bool pump(struct gord_watch *watch)
 
 void gord_watches_flush(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->watches.next, *next; link != &service->watches;
+    for (struct list_link *link = service->watches.next, *next; link != &service->watches;
          link = next) {
-        struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
+        struct gord_watch *watch = LIST_OF(link, struct gord_watch, link);
         next = link->next;
         if (!watch->full) {
             pump(watch);
@@ -311,16 +311,16 @@ void gord_watches_flush(struct gord_service *service)
 
 void gord_watches_end(struct gord_service *service)
 {
-    for (struct rpc_link *link = service->watches.next, *next; link != &service->watches;
+    for (struct list_link *link = service->watches.next, *next; link != &service->watches;
          link = next) {
-        struct gord_watch *watch = RPC_OF(link, struct gord_watch, link);
+        struct gord_watch *watch = LIST_OF(link, struct gord_watch, link);
         next = link->next;
         tell_position(watch);
         gord_fail(watch->call, WIRE_UNAVAILABLE,
                   "the daemon stops; watch again with after_seq %" PRIu64, watch->next_seq - 1);
         free(watch);
     }
-    rpc_list_init(&service->watches);
+    list_init(&service->watches);
 }
 
 static void on_writable(struct rpc_call *call, void *user)
@@ -338,7 +338,7 @@ static void on_end(struct rpc_call *call, enum wire_status why, void *user)
 
     (void)call;
     (void)why;
-    rpc_list_remove(&watch->link);
+    list_remove(&watch->link);
     free(watch);
 }
 
@@ -423,7 +423,7 @@ GORD_METHOD(gord_jobs_watch)
     watch->left = watch->count;
     mark_those_ended(watch);
     tell_position(watch);
-    rpc_list_append(&service->watches, &watch->link);
+    list_append(&service->watches, &watch->link);
     rpc_call_on(call, on_writable, on_end, watch);
     if (!pump(watch) && request->with_progress) {
         want_progress(service);

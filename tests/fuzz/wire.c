@@ -50,5 +50,5 @@ void fuzz_server_meets(bool local, const uint8_t *head, size_t head_size, const 
         (void)uv_run(&loop, UV_RUN_NOWAIT);
         rpc_server_stats_get(server, &stats);
     } while (stats.connections > 0 || server->hub.lingerers > 0);
-    assert(stats.input_bytes == 0 && stats.calls_open == 0 && rpc_list_is_empty(&server->shares));
+    assert(stats.input_bytes == 0 && stats.calls_open == 0 && list_is_empty(&server->shares));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* parts_test.c - the queue of outgoing messages and the heap of deadlines, by themselves. */
+#include "base/list.h"
 #include "proto/frame.h"
-#include "rpc/list.h"
 #include "rpc/queue.h"
 #include "rpc/timers.h"
 #include "tests/rpc/fixture.h"
@@ -61,23 +61,23 @@ TEST(queue_gives_much_memory_back)
 
 TEST(list_moves_whole)
 {
-    struct rpc_link from;
-    struct rpc_link to;
-    struct rpc_link links[3] = {{0}, {0}, {0}};
-    rpc_list_init(&from);
-    rpc_list_move(&from, &to);
-    CHECK(rpc_list_is_empty(&to));
+    struct list_link from;
+    struct list_link to;
+    struct list_link links[3] = {{0}, {0}, {0}};
+    list_init(&from);
+    list_move(&from, &to);
+    CHECK(list_is_empty(&to));
     for (int i = 0; i < 3; i++) {
-        rpc_list_append(&from, &links[i]);
+        list_append(&from, &links[i]);
     }
-    rpc_list_move(&from, &to);
-    CHECK(rpc_list_is_empty(&from));
-    rpc_list_remove(&links[1]);
-    rpc_list_remove(&links[1]);
-    CHECK(!rpc_link_is_listed(&links[1]));
-    CHECK(rpc_list_pop(&to) == &links[0]);
-    CHECK(rpc_list_pop(&to) == &links[2]);
-    CHECK(rpc_list_pop(&to) == NULL);
+    list_move(&from, &to);
+    CHECK(list_is_empty(&from));
+    list_remove(&links[1]);
+    list_remove(&links[1]);
+    CHECK(!list_link_is_listed(&links[1]));
+    CHECK(list_pop(&to) == &links[0]);
+    CHECK(list_pop(&to) == &links[2]);
+    CHECK(list_pop(&to) == NULL);
 }
 
 enum { TIMERS = 500 };

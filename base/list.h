@@ -5,37 +5,37 @@
  *
  * Threads     the loop's.
  */
-#ifndef GOR_RPC_LIST_H
-#define GOR_RPC_LIST_H
+#ifndef GOR_BASE_LIST_H
+#define GOR_BASE_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct rpc_link {
-    struct rpc_link *next;
-    struct rpc_link *prev;
+struct list_link {
+    struct list_link *next;
+    struct list_link *prev;
 };
 
 /* The struct that a link is a member of. */
-#define RPC_OF(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
+#define LIST_OF(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
-static inline void rpc_list_init(struct rpc_link *head)
+static inline void list_init(struct list_link *head)
 {
     head->next = head;
     head->prev = head;
 }
 
-static inline bool rpc_list_is_empty(const struct rpc_link *head)
+static inline bool list_is_empty(const struct list_link *head)
 {
     return head->next == head;
 }
 
-static inline bool rpc_link_is_listed(const struct rpc_link *link)
+static inline bool list_link_is_listed(const struct list_link *link)
 {
     return link->next != NULL;
 }
 
-static inline void rpc_list_append(struct rpc_link *head, struct rpc_link *link)
+static inline void list_append(struct list_link *head, struct list_link *link)
 {
     link->prev = head->prev;
     link->next = head;
@@ -44,7 +44,7 @@ static inline void rpc_list_append(struct rpc_link *head, struct rpc_link *link)
 }
 
 /* Fine for a link that is in no list. */
-static inline void rpc_list_remove(struct rpc_link *link)
+static inline void list_remove(struct list_link *link)
 {
     if (link->next != NULL) {
         link->prev->next = link->next;
@@ -55,25 +55,25 @@ static inline void rpc_list_remove(struct rpc_link *link)
 }
 
 /* The first link, taken out; NULL: the list is empty. */
-static inline struct rpc_link *rpc_list_pop(struct rpc_link *head)
+static inline struct list_link *list_pop(struct list_link *head)
 {
-    struct rpc_link *link = head->next;
+    struct list_link *link = head->next;
     if (link == head) {
         return NULL;
     }
-    rpc_list_remove(link);
+    list_remove(link);
     return link;
 }
 
 /* All of `from` goes to the empty head `to`. */
-static inline void rpc_list_move(struct rpc_link *from, struct rpc_link *to)
+static inline void list_move(struct list_link *from, struct list_link *to)
 {
-    rpc_list_init(to);
-    if (!rpc_list_is_empty(from)) {
+    list_init(to);
+    if (!list_is_empty(from)) {
         *to = *from;
         to->next->prev = to;
         to->prev->next = to;
-        rpc_list_init(from);
+        list_init(from);
     }
 }
 
