@@ -32,7 +32,7 @@ class CheckStore(unittest.TestCase):
         client.exec("true", held=True, after=[clause])
         retry = client.message("RetryPolicy", retries=1, backoff_ns=1000 * e2e.SECOND)
         client.wait_state(client.exec("sh", "-c", "echo 14; exit 1", retry=retry), e2e.WAITING)
-        entry = client.message("CronSpec", name="nightly", expr="0 3 * * *", job=client.exec_spec("true"))
+        entry = client.message("CronSpec", name="nightly", expr=e2e.daily(), job=client.exec_spec("true"))
         client.call("Crons", "Put", spec=entry)
         client.call("Queues", "SetQueue", name="build", slots=3)
         client.jobs("Pause")

@@ -103,12 +103,12 @@ class Crons(e2e.GordTest):
             self.assertStatus(grpc.StatusCode.NOT_FOUND, self.calendar.call, method, name="a")
 
     def test_taken_name_is_refused_unless_it_is_replaced(self):
-        self.calendar.put("x", "@daily")
+        self.calendar.put("x", e2e.daily())
         self.calendar.run("x")
-        self.assertStatus(grpc.StatusCode.ALREADY_EXISTS, self.calendar.put, "x", "@hourly",
+        self.assertStatus(grpc.StatusCode.ALREADY_EXISTS, self.calendar.put, "x", "@yearly",
                           text="--replace")
-        new = self.calendar.put("x", "@hourly", replace=True)
-        self.assertEqual((new.spec.expr, new.fired), ("@hourly", 1))
+        new = self.calendar.put("x", "@yearly", replace=True)
+        self.assertEqual((new.spec.expr, new.fired), ("@yearly", 1))
 
     def test_paused_entry_fires_by_hand_only(self):
         self.calendar.put("p", "* * * * * *", paused=True)
@@ -323,8 +323,8 @@ class Restarts(e2e.KillTest):
     def test_missed_fires_follow_the_policy(self):
         calendar = Calendar(self.client)
         for name, policy in (("skip", SKIP), ("once", ONCE), ("all", ALL)):
-            calendar.put(name, "0 3 * * *", missed=policy)
-        calendar.put("paused", "0 3 * * *", missed=ALL, paused=True)
+            calendar.put(name, e2e.daily(), missed=policy)
+        calendar.put("paused", e2e.daily(), missed=ALL, paused=True)
         self.gord.kill()
         # As if nobody had been there for five days.
         with sqlite3.connect(os.path.join(self.gord.state, "gord.db")) as database:

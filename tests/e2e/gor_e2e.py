@@ -6,6 +6,7 @@ GORD, GORCTL, GOR_SOURCE, GOR_BUILD, GOR_SANITIZE. Nothing here sleeps: a daemon
 says so on a real notify socket, and jobs are waited for by calls.
 """
 
+import datetime
 import os
 import shutil
 import signal
@@ -75,6 +76,12 @@ def made(pid):
             return file.read().rpartition(")")[2].split()[19]
     except OSError:
         return None
+
+
+def daily():
+    """A cron expression: once a day, in UTC, at a time that no test lives to see."""
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=12)
+    return f"{at.minute} {at.hour} * * *"
 
 
 def until(condition, seconds=PATIENCE):

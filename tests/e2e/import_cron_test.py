@@ -27,7 +27,7 @@ class ImportCron(ImportTest):
 
     def test_entries_come_as_they_were_and_once(self):
         self.client.call("Crons", "Put", spec=self.client.message(
-            "CronSpec", name="nightly", expr="0 3 * * *", zone="Europe/Berlin", overlap=1, missed=2, gap=1,
+            "CronSpec", name="nightly", expr=e2e.daily(), zone="Europe/Berlin", overlap=1, missed=2, gap=1,
             repeat=1, jitter_ns=HOUR, end_ns=2 ** 62,
             job=self.client.exec_spec("backup", "--all", labels={"a": "b"}, env={"A": "1"})))
         self.cron("rests", "every 90s", "--paused", "--", "true")
