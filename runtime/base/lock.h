@@ -2,9 +2,9 @@
 /* lock.h - the two locks of the runtime, and atomics that cost nothing on a single P.
  *
  * gor__spin is a spin lock for any thread. gor__lock is the same, but only holders of a P may take
- * it: while the runtime is *solo* (one P for good, gor__solo) nobody can compete, and it is free.
- * Solo ends only in the scheduler's own context, where nobody holds a gor__lock (see sched.c), and
- * never comes back.
+ * it: while the runtime is *solo* (one P, gor__solo) nobody can compete, and it is free. Solo comes and
+ * goes with GOMAXPROCS while the world stands, when nobody is inside: so whoever looks at gor__solo, or
+ * calls what does, has passed the door (sched/door.h), and it is the same until he leaves.
  *
  * Invariants  held for a few dozen instructions, never across a call into foreign code; a goroutine
  *             that parks has it released by whoever runs next on its thread.
@@ -22,7 +22,7 @@
 /* ThreadSanitizer must see every edge, so the short cuts are off. */
 #define gor__solo false
 #else
-/* Written by the scheduler only: before threads start, and once more when solo ends. */
+/* Written by the scheduler only: before threads start, and while the world stands. */
 extern bool gor__solo __attribute__((visibility("hidden")));
 #endif
 

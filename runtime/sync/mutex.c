@@ -18,7 +18,6 @@
 #include "runtime/sched/contention.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/sched.h"
-#include "runtime/sched/seeded.h"
 #include "runtime/sched/waitq.h"
 #include "runtime/sync/lock_time.h"
 
@@ -194,28 +193,22 @@ int gor__mutex_acquire(struct gor_mutex *mutex, const struct gor__limit *limit)
 
 enum step { TAKE, LET_GO };
 
-/* The step for which nobody need wait. With more than one P it is atomic, and needs no door; but where doors
- * are closed, one must be passed, or a goroutine that does nothing else could not be stopped. */
+/* The step for which nobody need wait. Even with more than one P it passes the door, though it is atomic
+ * then: outside, solo could begin between the two looks of one step, and whoever has the only P then writes
+ * the word without an atomic; and where doors are closed, or the P has been taken, a goroutine that does
+ * nothing else must be stopped here. */
 static inline __attribute__((always_inline)) bool do_step(struct mutex *m, struct gor__m *machine,
                                                           enum step step)
 {
-    if (!gor__solo) {
-#if defined(__SANITIZE_THREAD__)
-        /* Not even the seeded mode is solo here; but there every call passes the door. */
-        if (gor__seeded_on()) {
-            return false;
-        }
-#endif
-        return __atomic_load_n(&machine->taken, __ATOMIC_RELAXED) != GOR__CLOSED &&
-               (step == TAKE ? take(m) : let_go(m));
-    }
+    bool done = false;
     if (!gor__try_enter_machine(machine)) {
         return false;
     }
-    /* Solo may have ended before the door. */
-    bool done = gor__solo && m->word == (step == TAKE ? 0 : LOCKED);
-    if (GOR_LIKELY(done)) {
+    if (!gor__solo) {
+        done = step == TAKE ? take(m) : let_go(m);
+    } else if (GOR_LIKELY(m->word == (step == TAKE ? 0 : LOCKED))) {
         m->word = step == TAKE ? LOCKED : 0;
+        done = true;
     }
     gor__leave_machine(machine);
     return done;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* gomaxprocs_test.c - the number of processors: where it comes from, and changing it at work. */
+#include <pthread.h>
+#include <sched.h>
+
 #include "tests/runtime/help.h"
 
 static int tell_gomaxprocs(void *arg)
@@ -163,4 +166,65 @@ static int lower_then_count(void *arg)
 TEST(gomaxprocs_lowered_shows_in_the_statistics)
 {
     CHECK_EQ(gor_run(&(struct gor_opts){.gomaxprocs = 4}, lower_then_count, NULL), 0);
+}
+
+/* Goroutines that do nothing but lock and unlock, while there is one processor now and more than the machine
+ * has then: a thread the kernel has put off in the middle of such a step comes back when there is one only,
+ * whose holder uses plain loads and stores. */
+enum { LOCKERS = 8 };
+
+struct lockers {
+    struct gor_mutex lock;
+    long count; /* under the lock */
+    _Atomic long turns;
+    atomic_bool stop;
+    struct gor_waitgroup wg;
+};
+
+static void lock_on_and_on(void *arg)
+{
+    struct lockers *l = arg;
+    while (!atomic_load_explicit(&l->stop, memory_order_relaxed)) {
+        gor_mutex_lock(&l->lock);
+        l->count++;
+        gor_mutex_unlock(&l->lock);
+        atomic_fetch_add_explicit(&l->turns, 1, memory_order_relaxed);
+    }
+    gor_waitgroup_done(&l->wg);
+}
+
+static void *change_procs(void *arg)
+{
+    struct lockers *l = arg;
+    for (int i = 0; i < SCALED(600, 200, 100); i++) {
+        long turns = atomic_load(&l->turns);
+        (void)gor_gomaxprocs(i % 2 == 0 ? 1 : LOCKERS);
+        while (atomic_load(&l->turns) < turns + 2000) {
+            sched_yield();
+        }
+    }
+    atomic_store(&l->stop, true);
+    return NULL;
+}
+
+static int lock_while_procs_change(void *arg)
+{
+    struct lockers l = {.count = 0};
+    pthread_t thread;
+    (void)arg;
+    gor_waitgroup_add(&l.wg, LOCKERS);
+    for (int i = 0; i < LOCKERS; i++) {
+        spawn(lock_on_and_on, &l);
+    }
+    CHECK_EQ(pthread_create(&thread, NULL, change_procs, &l), 0);
+    gor_waitgroup_wait(&l.wg);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(l.count, atomic_load(&l.turns));
+    return 0;
+}
+
+TEST(gomaxprocs_changed_at_work_leaves_a_mutex_one_owner)
+{
+    struct gor_opts opts = {.gomaxprocs = LOCKERS};
+    CHECK_EQ(gor_run(&opts, lock_while_procs_change, NULL), 0);
 }
