@@ -97,8 +97,9 @@ void gor__grown_look(int64_t now, uint64_t ceiling_bytes)
         return;
     }
     grown.looked_at = now;
-    if (can_matter(ceiling_bytes)) {
-        gor__mutex_lock(&grown.lock);
+    /* Who has the lock may be a goroutine that was stopped, and goes on only if we see to it: sysmon waits
+     * for nobody, and looks another time. */
+    if (can_matter(ceiling_bytes) && gor__mutex_try_lock(&grown.lock)) {
         look_at_next();
         gor__mutex_unlock(&grown.lock);
     }
