@@ -46,22 +46,26 @@ static void ignore(void *unused, uintptr_t address)
     (void)address;
 }
 
+/* -EBUSY: nobody can tell now. */
 static int can_be_woken(void *unused, struct gor__g *g)
 {
     enum gor_state state = gor__g_state(g);
     (void)unused;
-    return state != GOR_TERMINATED && state != GOR_CREATED &&
-           gor__waits_of(g, ignore, NULL) == GOR__WAKEABLE_ANYWAY;
+    if (state == GOR_TERMINATED || state == GOR_CREATED) {
+        return false;
+    }
+    enum gor__wakeable wakeable = gor__waits_of(g, ignore, NULL);
+    return wakeable == GOR__WAKEABLE_UNSEEN ? -EBUSY : wakeable == GOR__WAKEABLE_ANYWAY;
 }
 
 /* Whether there is one. The world stands meanwhile, for a thread of the host may make a goroutine runnable,
- * and what it waits for lies on its stack. -EBUSY: somebody else has it stand. */
+ * and what it waits for lies on its stack. -EBUSY: nobody can tell now, or somebody else has it stand. */
 static int somebody_can_be_woken(void)
 {
     if (!gor__mutex_try_lock(&gor__world_lock)) {
         return -EBUSY;
     }
-    int can = !gor__world_stop(NULL) || gor__pool_each(can_be_woken, NULL) != 0;
+    int can = gor__world_stop(NULL) ? gor__pool_each(can_be_woken, NULL) : true;
     gor__world_start();
     gor__mutex_unlock(&gor__world_lock);
     return can;

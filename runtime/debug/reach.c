@@ -211,7 +211,7 @@ static void add_key(void *arg, uintptr_t address)
 bool gor__reach_add(struct gor__reach *r, const struct gor__g *g)
 {
     size_t former = r->key_count;
-    if (gor__waits_of(g, add_key, r) == GOR__WAKEABLE_ANYWAY) {
+    if (gor__waits_of(g, add_key, r) != GOR__WAKEABLE_BY_OBJECT) {
         r->key_count = former;
         set_owner(r, g, SOMEBODY_ALIVE);
         return false;

@@ -58,6 +58,12 @@ static void visit_context(const struct gor__g *g, struct tour *tour)
     tour->visit(tour->arg, (uintptr_t)limit.watchers);
 }
 
+static bool is_changing(const struct gor__stack *stack)
+{
+    enum gor__cold state = stack != NULL ? gor__cold_state(stack) : GOR__WARM;
+    return state == GOR__THAWING || state == GOR__FREEZING;
+}
+
 static enum gor__wakeable look(const struct gor__g *g, struct tour *tour)
 {
     switch ((enum gor_wait_reason)g->reason) {
@@ -77,6 +83,10 @@ static enum gor__wakeable look(const struct gor__g *g, struct tour *tour)
         }
         break;
     case GOR_WAIT_SELECT:
+        /* It lies on the stack; touching that brings it back if it is frozen. */
+        if (is_changing(g->stack)) {
+            return GOR__WAKEABLE_UNSEEN;
+        }
         tour->being_woken = !gor__select_queues(g, visit_queue, tour);
         break;
     case GOR_WAIT_CHAN_SEND_NIL:

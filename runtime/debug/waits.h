@@ -17,6 +17,9 @@ enum gor__wakeable {
     GOR__WAKEABLE_ANYWAY,
     /* Only whoever gets at one of the objects that were told, or to one that is none of these. */
     GOR__WAKEABLE_BY_OBJECT,
+    /* Its stack is just being brought back, by somebody who touches it and so has reason to, or put away:
+     * what it waits for is not looked at, for whoever does that may be halted. */
+    GOR__WAKEABLE_UNSEEN,
 };
 
 /* Tell visit(arg, address) of an address within each object that `g` waits on: the queue it stands on,
