@@ -125,8 +125,12 @@ static int64_t look(void)
     uint64_t before = 0;
     uint64_t after = 0;
     int64_t again = SOON_NS;
-    if (!is_asked_for() || gor_num_goroutine() == 0 || !gor__asleep_is_still(&before)) {
+    if (!is_asked_for() || gor_num_goroutine() == 0) {
         return GOR_NEVER;
+    }
+    enum gor__asleep found = gor__asleep_look(&before);
+    if (found != GOR__ASLEEP) {
+        return found == GOR__ASLEEP_PERHAPS ? SOON_NS : GOR_NEVER;
     }
     if (before != sleep.progress) {
         sleep.progress = before;
@@ -141,7 +145,8 @@ static int64_t look(void)
         again = judge();
     }
     /* The look itself has woken Ms, which may not have found out yet that there is nothing to do. */
-    if (sleep.certain && gor__asleep_is_still(&after) && before == after && is_asked_for()) {
+    if (sleep.certain && gor__asleep_look(&after) == GOR__ASLEEP && before == after &&
+        is_asked_for()) {
         gor__deadlock_report("");
         return GOR_NEVER;
     }

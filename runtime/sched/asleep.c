@@ -57,21 +57,30 @@ int64_t gor__asleep_turn(bool noticed)
     /* Before the look, which takes the lock under which others notice: who sees it still set has gone
      * idle before we look, and is seen. */
     __atomic_store_n(&watch.told, 0, __ATOMIC_RELAXED);
-    if (gor__asleep_is_still(&progress)) {
-        int64_t again = watch.look();
-        if (again != GOR_NEVER) {
-            __atomic_store_n(&watch.told, 1, __ATOMIC_RELAXED);
-            watch.due = gor__monotonic_after(again);
-        }
+    int64_t again = GOR_NEVER;
+    switch (gor__asleep_look(&progress)) {
+    case GOR__ASLEEP:
+        again = watch.look();
+        break;
+    case GOR__ASLEEP_PERHAPS:
+        again = PATIENCE_NS;
+        break;
+    case GOR__AWAKE:
+    default:
+        break;
+    }
+    if (again != GOR_NEVER) {
+        __atomic_store_n(&watch.told, 1, __ATOMIC_RELAXED);
+        watch.due = gor__monotonic_after(again);
     }
     return watch.due;
 }
 
-/* Under the lock. */
+/* Under the lock, while the world goes on. */
 static bool is_still(uint64_t *progress)
 {
     struct gor__sched *s = &gor__sched;
-    if (s->stopping || s->world_stopped != 0 || s->idle_proc_count != s->proc_count ||
+    if (s->stopping || s->idle_proc_count != s->proc_count ||
         s->waiting.count + s->hogs.count + s->away + s->global_count != 0 ||
         gor__netpoll_waiters() != 0 || gor__pauses_any()) {
         return false;
@@ -87,14 +96,28 @@ static bool is_still(uint64_t *progress)
     return true;
 }
 
-bool gor__asleep_is_still(uint64_t *out_progress)
+enum gor__asleep gor__asleep_look(uint64_t *out_progress)
 {
+    enum gor__asleep found = GOR__AWAKE;
     uint64_t progress = 0;
     gor__mutex_lock(&gor__sched.lock);
-    bool still = is_still(&progress);
+    if (gor__sched.world_stopped != 0 && !gor__sched.stopping) {
+        found = GOR__ASLEEP_PERHAPS;
+    } else if (is_still(&progress)) {
+        found = GOR__ASLEEP;
+    }
     gor__mutex_unlock(&gor__sched.lock);
     *out_progress = progress;
-    return still;
+    return found;
+}
+
+void gor__asleep_notice_again(void)
+{
+    gor__mutex_lock(&gor__sched.lock);
+    if (gor__sched.idle_proc_count == gor__sched.proc_count) {
+        gor__asleep_notice();
+    }
+    gor__mutex_unlock(&gor__sched.lock);
 }
 
 /* ---- the report */

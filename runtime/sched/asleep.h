@@ -6,7 +6,7 @@
  * further is debug/deadlock.c's business, which is called as a function since it lies above.
  *
  * Threads     watch while nothing runs; notice under gor__sched.lock; turn by the maker; the rest
- *             anywhere outside.
+ *             anywhere outside, but for what says otherwise.
  */
 #ifndef GOR_SCHED_ASLEEP_H
 #define GOR_SCHED_ASLEEP_H
@@ -22,13 +22,19 @@ void gor__asleep_watch(int64_t (*look)(void));
 /* All Ps are idle. */
 void gor__asleep_notice(void);
 
+/* What kept the stillness from being one is over, and nothing has run for that: a pause of nobody. Inside, or
+ * on a thread that is not the runtime's; without the lock. */
+void gor__asleep_notice_again(void);
+
 /* What the maker does about it, when it was told (`noticed`) or the time has come that was answered
  * last. */
 int64_t gor__asleep_turn(bool noticed);
 
 /* Whether no P has anything to do, nobody wants one, no timer is set and nobody waits for a descriptor.
- * *out_progress, if it is the same at two times, tells that nothing has run in between. */
-bool gor__asleep_is_still(uint64_t *out_progress);
+ * Perhaps: somebody has the world stand just now. *out_progress, if it is the same at two times, tells that
+ * nothing has run in between. */
+enum gor__asleep { GOR__AWAKE, GOR__ASLEEP, GOR__ASLEEP_PERHAPS };
+enum gor__asleep gor__asleep_look(uint64_t *out_progress);
 
 /* Nothing can ever run again: tell the handler of gor_on_deadlock, or print that and a dump, and end
  * the process. `note` follows the message. Outside. */

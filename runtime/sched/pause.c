@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
+#include "runtime/sched/asleep.h"
 #include "runtime/sched/door.h"
 #include "runtime/sched/quota.h"
 #include "runtime/sched/ready.h"
@@ -44,7 +45,7 @@ bool gor__pause_sets_aside(struct gor__g *g)
     return false;
 }
 
-/* Whether it was not so before. */
+/* Under the lock of its line, or as the last who knows of it. Whether it was not so before. */
 static bool set_paused(struct gor_quota *quota, bool paused)
 {
     bool changed = quota->paused != paused;
@@ -80,6 +81,9 @@ int gor_quota_resume(struct gor_quota *quota)
     gor__spin_unlock(&quota->line.lock);
     if (aside != NULL) {
         gor__ready_list(aside, count);
+    } else if (changed && !gor__pauses_any()) {
+        /* Nothing runs for it; but as long as there was a pause, no deadlock was one. */
+        gor__asleep_notice_again();
     }
     gor__leave_any(m);
     return changed ? 0 : -EALREADY;
@@ -87,7 +91,10 @@ int gor_quota_resume(struct gor_quota *quota)
 
 void gor__pause_destroy(struct gor_quota *quota)
 {
-    (void)set_paused(quota, false);
+    /* A goroutine, which may be outside here, has a P or gets one again; when that becomes idle, it is noticed. */
+    if (set_paused(quota, false) && !gor__pauses_any() && gor__m_self() == NULL) {
+        gor__asleep_notice_again();
+    }
 }
 
 void gor__pause_forget(struct gor_quota *quota)

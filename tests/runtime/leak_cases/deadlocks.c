@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The whole program stands still. What is waited on is within everybody's reach, but there is nobody. */
+#include <pthread.h>
+#include <time.h>
+
 #include "tests/runtime/leak_cases/cases.h"
 
 static struct gor_chan *global_chan;
@@ -66,5 +69,27 @@ DEADLOCK_CASE(deadlock_once_a_sleeper_is_up)
 {
     global_chan = channel(0);
     ends(sleep_a_little, NULL);
+    recv_one(global_chan);
+}
+
+/* The pause outlasts the runtime's look at the stillness, which is 20 ms after its begin: that look must not
+ * have been the last. */
+static void *end_pause(void *quota)
+{
+    struct timespec longer = {.tv_nsec = 60 * 1000 * 1000};
+    (void)nanosleep(&longer, NULL);
+    CHECK_EQ(gor_quota_resume(quota), 0);
+    return NULL;
+}
+
+DEADLOCK_CASE(deadlock_once_a_pause_of_nobody_is_over)
+{
+    static struct gor_quota *quota;
+    pthread_t thread;
+    quota = gor_quota_new(1);
+    CHECK_EQ(gor_quota_pause(quota), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, end_pause, quota), 0);
+    CHECK_EQ(pthread_detach(thread), 0);
+    global_chan = channel(0);
     recv_one(global_chan);
 }
