@@ -444,7 +444,7 @@ GOR_API int gor_rwmutex_lock_until(struct gor_rwmutex *rw, int64_t deadline);
 GOR_API int gor_rwmutex_rlock_ctx(struct gor_rwmutex *rw, struct gor_ctx *ctx);
 GOR_API int gor_rwmutex_lock_ctx(struct gor_rwmutex *rw, struct gor_ctx *ctx);
 
-/* Wait for a number of things to be done; may be used anew once every wait has returned. Misuse
+/* Wait for a number of things to be done; may be used anew, or freed, once every wait has returned. Misuse
  * aborts the process when it is noticed: a counter below zero; an add from zero while a wait is being
  * woken; use before the last wait has returned. */
 struct gor_waitgroup {

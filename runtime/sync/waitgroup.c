@@ -5,9 +5,9 @@
  * in the same step whether anybody waits: if not, it never touches the wait group again, which the
  * waiting side may have freed by then.
  *
- * Misuse is reported when it is seen, not looked for. Of several waiters none may look at the wait
- * group once it is woken: the first to return may free it. So reuse before a wait has returned is
- * seen by a lone waiter only.
+ * Misuse is reported when it is seen, not looked for. Of several waiters none looks at the wait group
+ * once it is woken: another that was may be gone with it. So reuse before a wait has returned is seen by
+ * a lone waiter only.
  *
  * Invariants  the waiters in the word are on the queue; with the counter at zero they are being
  *             woken.
