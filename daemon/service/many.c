@@ -139,30 +139,37 @@ static bool go_on(struct gord_many *many)
     return false;
 }
 
+static void take_turn(struct gord_many *many)
+{
+    if (!go_on(many)) {
+        list_append(&many->service->manys, &many->link);
+    }
+}
+
+/* First come, first served. What joins the list meanwhile has its turn in the next flush. */
 void gord_manys_flush(struct gord_service *service)
 {
-    for (struct gord_many **link = &service->manys; *link != NULL;) {
-        struct gord_many *many = *link;
-        struct gord_many *next = many->next;
-        if (go_on(many)) {
-            *link = next;
-        } else {
-            link = &many->next;
-        }
+    struct list_link waiting;
+    struct list_link *link;
+
+    list_move(&service->manys, &waiting);
+    while ((link = list_pop(&waiting)) != NULL) {
+        take_turn(LIST_OF(link, struct gord_many, link));
     }
 }
 
 void gord_manys_end(struct gord_service *service)
 {
-    struct gord_many *next;
+    struct list_link *next;
 
-    for (struct gord_many *many = service->manys; many != NULL; many = next) {
-        next = many->next;
+    for (struct list_link *link = service->manys.next; link != &service->manys; link = next) {
+        struct gord_many *many = LIST_OF(link, struct gord_many, link);
+        next = link->next;
         gord_fail(many->call, WIRE_UNAVAILABLE, "the daemon stops; not all have been %s",
                   many->kind->reached);
         many->kind->free(many);
     }
-    service->manys = NULL;
+    list_init(&service->manys);
 }
 
 /* ------------------------------------------------------------------ the request */
@@ -266,16 +273,6 @@ static bool select_ids(struct gord_many *many, const struct gord_many_request *r
     return error == 0;
 }
 
-static void begin(struct gord_many *many)
-{
-    struct gord_service *service = many->service;
-
-    if (!go_on(many)) {
-        many->next = service->manys;
-        service->manys = many;
-    }
-}
-
 void gord_many_begin(struct gord_many *many, const struct gord_many_request *request)
 {
     struct gord_service *service = many->service;
@@ -298,7 +295,7 @@ void gord_many_begin(struct gord_many *many, const struct gord_many_request *req
             return;
         }
     }
-    begin(many);
+    take_turn(many);
 }
 
 void gord_many_again(struct gord_many *many, uint64_t *ids, size_t count)
@@ -310,5 +307,7 @@ void gord_many_again(struct gord_many *many, uint64_t *ids, size_t count)
     many->id_room = count;
     many->done = 0;
     many->picks = NULL;
-    begin(many);
+    /* Not at once: this may be its turn, and each time anew would be a frame more on the stack. */
+    list_append(&many->service->manys, &many->link);
+    gord_bus_wake(many->service->bus);
 }

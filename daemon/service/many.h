@@ -44,9 +44,9 @@ struct gord_many {
     size_t id_count;
     size_t id_room;
     size_t done;
-    size_t room;            /* of results */
-    uint64_t seq;           /* of the newest event this caused */
-    struct gord_many *next; /* list link of the service */
+    size_t room;           /* of results */
+    uint64_t seq;          /* of the newest event this caused */
+    struct list_link link; /* of service->manys, between its turns */
 };
 
 /* What such requests have in common. One of ids, `all` and selector says which jobs are meant. */
@@ -80,7 +80,8 @@ bool gord_many_full(const struct gord_many *many, size_t count);
 /* Begin; `many` is freed by its kind when the call has been answered. */
 void gord_many_begin(struct gord_many *many, const struct gord_many_request *request);
 
-/* Begin anew with these ids, which are taken over; `many` has been begun, and goes on by itself. */
+/* Begin anew with these ids, which are taken over; `many` has been begun, and goes on by itself when
+ * others have had their turn. */
 void gord_many_again(struct gord_many *many, uint64_t *ids, size_t count);
 
 /* For kinds: a job that has not ended. */

@@ -416,6 +416,7 @@ static void init_lists(struct gord_service *service)
     list_init(&service->trail_readings);
     list_init(&service->removals);
     list_init(&service->keepings);
+    list_init(&service->manys);
 }
 
 struct gord_export_counts *gord_service_exports(struct gord_service *service)

@@ -28,7 +28,6 @@
 
 struct gord_ack;
 struct gord_underway;
-struct gord_many;
 struct gord_inspection;
 struct gord_subjob;
 struct gord_crons;
@@ -70,7 +69,7 @@ struct gord_service {
     struct list_link trail_readings;
     struct list_link removals;
     struct list_link keepings;
-    struct gord_many *manys;        /* owned; those with more to do */
+    struct list_link manys;         /* of owned struct gord_many, those with more to do */
     struct gord_unique unique;      /* keys of live jobs */
     struct gord_underway *underway; /* owned; submissions with ids, see request.h */
     struct gord_underway *underway_last;
