@@ -12,24 +12,21 @@
 #include "daemon/runner/text.h"
 #include "daemon/service/check.h"
 
-static void free_act(struct gord_many *many)
+static void fini_act(struct gord_many *many)
 {
     struct gord_act *act = (struct gord_act *)many;
 
-    for (size_t i = 0; i < act->count; i++) {
-        if (act->results[i].message != protobuf_c_empty_string) {
-            free(act->results[i].message);
+    for (size_t i = 0; i < many->count; i++) {
+        const Gor__V1__ActResult *result = (const Gor__V1__ActResult *)many->results[i];
+        if (result->message != protobuf_c_empty_string) {
+            free(result->message);
         }
     }
     gord_act_array_done(act);
-    gord_many_fini(many);
-    free(act->results);
-    free(act->pointers);
     free(act->later);
     free(act->named);
     gord_circle_fini(&act->circle);
     protobuf_c_message_free_unpacked(act->more, NULL);
-    free(act);
 }
 
 /* "held by user 1000: wait for disks" */
@@ -54,10 +51,11 @@ static void set_cause(struct gord_act *act, const char *cause)
 void gord_act_note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status status,
                    const char *message)
 {
-    if (gord_many_full(&act->many, act->count)) {
+    Gor__V1__ActResult *result = gord_many_result(&act->many);
+
+    if (result == NULL) {
         return;
     }
-    Gor__V1__ActResult *result = &act->results[act->count];
     gor__v1__act_result__init(result);
     result->id = id;
     result->status = status;
@@ -67,7 +65,6 @@ void gord_act_note(struct gord_act *act, uint64_t id, Gor__V1__ActResult__Status
     if (copy != NULL) {
         result->message = copy;
     }
-    act->pointers[act->count++] = result;
 }
 
 /* 0, or the error of a job that could not be looked up. */
@@ -100,18 +97,13 @@ static int do_one(struct gord_many *many, uint64_t id)
     }
 }
 
-static void reply(const struct gord_act *act)
-{
-    Gor__V1__ActReply message = GOR__V1__ACT_REPLY__INIT;
-
-    message.n_results = act->count;
-    message.results = act->pointers;
-    rpc_call_reply(act->many.call, &message.base);
-}
-
 static void reply_acted(struct gord_many *many)
 {
-    reply((struct gord_act *)many);
+    Gor__V1__ActReply reply = GOR__V1__ACT_REPLY__INIT;
+
+    reply.n_results = many->count;
+    reply.results = (Gor__V1__ActResult **)many->results;
+    rpc_call_reply(many->call, &reply.base);
 }
 
 static bool do_rest(struct gord_many *many)
@@ -130,12 +122,12 @@ void gord_act_end(struct gord_act *act, int error)
     if (act->many.call == NULL) {
         /* It was answered when the service ended. */
     } else if (error == 0) {
-        reply(act);
+        reply_acted(&act->many);
     } else {
         gord_fail(act->many.call, gord_store_status_code(error), "cannot %s: %s", act->verb->what,
                   strerror(-error));
     }
-    free_act(&act->many);
+    gord_many_free(&act->many);
 }
 
 int gord_act_later(struct gord_act *act, uint64_t id)
@@ -169,31 +161,6 @@ int gord_act_names(struct gord_act *act, uint64_t id)
     return bsearch(&id, act->named, act->named_count, sizeof(id), gord_by_rising_id) != NULL;
 }
 
-int gord_act_expect(struct gord_act *act, size_t count)
-{
-    size_t room = act->count + count;
-
-    if (room <= act->many.room) {
-        return 0;
-    }
-    /* The pointers first: should there be no memory for the results, they still point to what is there. */
-    Gor__V1__ActResult **pointers = realloc(act->pointers, (room + 1) * sizeof(*pointers));
-    if (pointers == NULL) {
-        return -ENOMEM;
-    }
-    act->pointers = pointers;
-    Gor__V1__ActResult *results = realloc(act->results, (room + 1) * sizeof(*results));
-    if (results == NULL) {
-        return -ENOMEM;
-    }
-    act->results = results;
-    for (size_t i = 0; i < act->count; i++) {
-        pointers[i] = &results[i];
-    }
-    act->many.room = room;
-    return 0;
-}
-
 void gord_act_array_done(struct gord_act *act)
 {
     if (act->array != 0 && !act->many.service->ended) {
@@ -203,32 +170,6 @@ void gord_act_array_done(struct gord_act *act)
 }
 
 /* ------------------------------------------------------------------ the request */
-
-static struct gord_act *new_act(struct gord_service *service, const struct gord_act_verb *verb,
-                                struct rpc_call *call, size_t room)
-{
-    static const struct gord_many_kind kind = {.portion = 1000,
-                                               .one = do_one,
-                                               .rest = do_rest,
-                                               .reply = reply_acted,
-                                               .free = free_act,
-                                               .reached = "reached"};
-    struct gord_act *act = calloc(1, sizeof(*act));
-
-    if (act == NULL) {
-        return NULL;
-    }
-    act->many =
-        (struct gord_many){.kind = &kind, .service = service, .call = call, .what = verb->what};
-    act->verb = verb;
-    act->results = calloc(room + 1, sizeof(*act->results));
-    act->pointers = calloc(room + 1, sizeof(Gor__V1__ActResult *));
-    if (gord_many_init(&act->many, room) != 0 || act->results == NULL || act->pointers == NULL) {
-        free_act(&act->many);
-        return NULL;
-    }
-    return act;
-}
 
 void gord_act_begin(struct gord_service *service, const struct gord_act_verb *verb,
                     struct rpc_call *call, const Gor__V1__ActRequest *request)
@@ -240,6 +181,14 @@ void gord_act_begin_with(struct gord_service *service, const struct gord_act_ver
                          struct rpc_call *call, const Gor__V1__ActRequest *request,
                          ProtobufCMessage *more)
 {
+    static const struct gord_many_kind kind = {.size = sizeof(struct gord_act),
+                                               .result_bytes = sizeof(Gor__V1__ActResult),
+                                               .portion = 1000,
+                                               .one = do_one,
+                                               .rest = do_rest,
+                                               .reply = reply_acted,
+                                               .fini = fini_act,
+                                               .reached = "reached"};
     struct gord_many_request common = {.n_ids = request->n_ids,
                                        .ids = request->ids,
                                        .all = request->all,
@@ -247,17 +196,14 @@ void gord_act_begin_with(struct gord_service *service, const struct gord_act_ver
                                        .selector = request->selector,
                                        .fits = verb->fits,
                                        .in_order = verb->in_order};
+    struct gord_act *act =
+        (struct gord_act *)gord_many_new(&kind, service, call, verb->what, &common);
 
-    if (!gord_many_ok(call, &common)) {
-        protobuf_c_message_free_unpacked(more, NULL);
-        return;
-    }
-    struct gord_act *act = new_act(service, verb, call, gord_many_room(service, &common));
     if (act == NULL) {
-        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
         protobuf_c_message_free_unpacked(more, NULL);
         return;
     }
+    act->verb = verb;
     act->more = more;
     act->by_kind = request->n_ids == 0 && !request->all && request->selector->n_ids == 0;
     act->delay_ns = request->delay_ns;

@@ -37,9 +37,6 @@ struct gord_act {
     struct gord_many many;
     const struct gord_act_verb *verb;
     char cause[GORD_CAUSE_MAX + 256];
-    Gor__V1__ActResult *results;   /* owned, as their messages */
-    Gor__V1__ActResult **pointers; /* owned */
-    size_t count;
     uint64_t new_id; /* of the job at hand; the verb sets it */
     bool for_now;    /* likewise: it is refused, and may be done later */
     uint64_t *later; /* owned; jobs whose turn comes in verb->rest */
@@ -72,9 +69,6 @@ int gord_act_later(struct gord_act *act, uint64_t id);
 
 /* For verbs that have their jobs in order: is that one of those the call began with? 1; 0; -ENOMEM. */
 int gord_act_names(struct gord_act *act, uint64_t id);
-
-/* So many jobs more have their turn than the request led to expect. -ENOMEM. */
-int gord_act_expect(struct gord_act *act, size_t count);
 
 /* Of Retry: nothing more comes of the array whose tasks it brings back, if there is one. */
 void gord_act_array_done(struct gord_act *act);

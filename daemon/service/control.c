@@ -15,20 +15,7 @@
 struct cancelling {
     struct gord_many many;
     char cause[GORD_CAUSE_MAX + 64];
-    Gor__V1__CancelResult *results; /* owned, as the pointers to them */
-    Gor__V1__CancelResult **pointers;
-    size_t count;
 };
-
-static void free_cancelling(struct gord_many *many)
-{
-    struct cancelling *c = (struct cancelling *)many;
-
-    gord_many_fini(many);
-    free(c->results);
-    free(c->pointers);
-    free(c);
-}
 
 static void set_cause(struct cancelling *c, const char *cause)
 {
@@ -43,16 +30,15 @@ static void set_cause(struct cancelling *c, const char *cause)
     }
 }
 
-static void note(struct cancelling *c, uint64_t id, Gor__V1__CancelResult__Status status)
+static void note(struct gord_many *many, uint64_t id, Gor__V1__CancelResult__Status status)
 {
-    if (gord_many_full(&c->many, c->count)) {
-        return;
+    Gor__V1__CancelResult *result = gord_many_result(many);
+
+    if (result != NULL) {
+        gor__v1__cancel_result__init(result);
+        result->id = id;
+        result->status = status;
     }
-    Gor__V1__CancelResult *result = &c->results[c->count];
-    gor__v1__cancel_result__init(result);
-    result->id = id;
-    result->status = status;
-    c->pointers[c->count++] = result;
 }
 
 /* 0, or -ENOMEM, or the reader's error. */
@@ -65,16 +51,16 @@ static int cancel_one(struct gord_many *many, uint64_t id)
     if (job != NULL) {
         result = gord_runner_cancel(many->service->runner, job, c->cause, &many->seq);
         if (result == 0) {
-            note(c, id, GOR__V1__CANCEL_RESULT__STATUS__ASKED);
+            note(many, id, GOR__V1__CANCEL_RESULT__STATUS__ASKED);
             return 0;
         }
     } else {
         result = gord_knows(many->service, id);
     }
     if (result == -ENOENT) {
-        note(c, id, GOR__V1__CANCEL_RESULT__STATUS__UNKNOWN);
+        note(many, id, GOR__V1__CANCEL_RESULT__STATUS__UNKNOWN);
     } else if (result == 0 || result == -EINVAL) {
-        note(c, id, GOR__V1__CANCEL_RESULT__STATUS__ENDED_ALREADY);
+        note(many, id, GOR__V1__CANCEL_RESULT__STATUS__ENDED_ALREADY);
     } else {
         return result;
     }
@@ -83,41 +69,22 @@ static int cancel_one(struct gord_many *many, uint64_t id)
 
 static void reply_cancelled(struct gord_many *many)
 {
-    struct cancelling *c = (struct cancelling *)many;
     Gor__V1__CancelReply reply = GOR__V1__CANCEL_REPLY__INIT;
 
-    reply.n_results = c->count;
-    reply.results = c->pointers;
+    reply.n_results = many->count;
+    reply.results = (Gor__V1__CancelResult **)many->results;
     rpc_call_reply(many->call, &reply.base);
-}
-
-static struct cancelling *new_cancelling(struct gord_service *service, struct rpc_call *call,
-                                         size_t room)
-{
-    /* What was cancelled while queued must not run after a crash: the answer waits for the disk. */
-    static const struct gord_many_kind kind = {.portion = 2000,
-                                               .one = cancel_one,
-                                               .reply = reply_cancelled,
-                                               .free = free_cancelling,
-                                               .reached = "cancelled"};
-    struct cancelling *c = calloc(1, sizeof(*c));
-
-    if (c == NULL) {
-        return NULL;
-    }
-    c->many = (struct gord_many){.kind = &kind, .service = service, .call = call, .what = "cancel"};
-    c->results = calloc(room + 1, sizeof(*c->results));
-    c->pointers = calloc(room + 1, sizeof(Gor__V1__CancelResult *));
-    if (gord_many_init(&c->many, room) != 0 || c->results == NULL || c->pointers == NULL) {
-        free_cancelling(&c->many);
-        return NULL;
-    }
-    return c;
 }
 
 GORD_METHOD(gord_jobs_cancel)
 {
-    struct gord_service *service = user;
+    /* What was cancelled while queued must not run after a crash: the answer waits for the disk. */
+    static const struct gord_many_kind kind = {.size = sizeof(struct cancelling),
+                                               .result_bytes = sizeof(Gor__V1__CancelResult),
+                                               .portion = 2000,
+                                               .one = cancel_one,
+                                               .reply = reply_cancelled,
+                                               .reached = "cancelled"};
     const Gor__V1__CancelRequest *request = (const Gor__V1__CancelRequest *)message;
     struct gord_many_request common = {.n_ids = request->n_ids,
                                        .ids = request->ids,
@@ -125,17 +92,12 @@ GORD_METHOD(gord_jobs_cancel)
                                        .cause = request->cause,
                                        .selector = request->selector,
                                        .fits = gord_many_lives};
+    struct cancelling *c = (struct cancelling *)gord_many_new(&kind, user, call, "cancel", &common);
 
-    if (!gord_many_ok(call, &common)) {
-        return;
+    if (c != NULL) {
+        set_cause(c, request->cause);
+        gord_many_begin(&c->many, &common);
     }
-    struct cancelling *c = new_cancelling(service, call, gord_many_room(service, &common));
-    if (c == NULL) {
-        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
-        return;
-    }
-    set_cause(c, request->cause);
-    gord_many_begin(&c->many, &common);
 }
 
 /* ------------------------------------------------------------------ pause, resume */

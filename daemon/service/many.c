@@ -12,6 +12,51 @@
 
 #define IDS_MAX 100000
 
+/* ------------------------------------------------------------------ the results */
+
+static int make_room(struct gord_many *many, size_t room)
+{
+    size_t bytes = many->kind->result_bytes;
+
+    /* Where they are first: should there be no memory for the results, that still says where those are
+     * that there are. */
+    ProtobufCMessage **results = realloc(many->results, (room + 1) * sizeof(ProtobufCMessage *));
+    if (results == NULL) {
+        return -ENOMEM;
+    }
+    many->results = results;
+    char *table = realloc(many->table, (room + 1) * bytes);
+    if (table == NULL) {
+        return -ENOMEM;
+    }
+    many->table = table;
+    for (size_t i = 0; i < many->count; i++) {
+        results[i] = (ProtobufCMessage *)(void *)(table + i * bytes);
+    }
+    many->room = room;
+    return 0;
+}
+
+int gord_many_expect(struct gord_many *many, size_t count)
+{
+    size_t room = many->count + count;
+
+    return room > many->room ? make_room(many, room) : 0;
+}
+
+void *gord_many_result(struct gord_many *many)
+{
+    size_t bytes = many->kind->result_bytes;
+
+    if (many->count == GORD_MANY_RESULTS || many->count == many->room) {
+        return NULL;
+    }
+    void *result = (char *)many->table + many->count * bytes;
+    memset(result, 0, bytes);
+    many->results[many->count++] = result;
+    return result;
+}
+
 /* ------------------------------------------------------------------ portions */
 
 static void committed(struct gord_service *service, struct gord_ack *ack, int error)
@@ -27,7 +72,7 @@ static void committed(struct gord_service *service, struct gord_ack *ack, int er
         /* With a store that refuses it is done all the same, only not on record yet. */
         many->kind->reply(many);
     }
-    many->kind->free(many);
+    gord_many_free(many);
 }
 
 /* Every job has had its turn: answer once that is on disk. */
@@ -45,7 +90,7 @@ static void finish(struct gord_many *many, int error)
     if (error != 0) {
         gord_fail(many->call, wire_status_from_errno(error), "cannot %s: %s", many->what,
                   strerror(-error));
-        many->kind->free(many);
+        gord_many_free(many);
     }
 }
 
@@ -167,14 +212,15 @@ void gord_manys_end(struct gord_service *service)
         next = link->next;
         gord_fail(many->call, WIRE_UNAVAILABLE, "the daemon stops; not all have been %s",
                   many->kind->reached);
-        many->kind->free(many);
+        gord_many_free(many);
     }
     list_init(&service->manys);
 }
 
 /* ------------------------------------------------------------------ the request */
 
-bool gord_many_ok(struct rpc_call *call, const struct gord_many_request *request)
+/* If not, the call has been answered. */
+static bool is_right(struct rpc_call *call, const struct gord_many_request *request)
 {
     bool selects = gord_selector_says(request->selector);
     bool all = request->all || (selects && request->selector->all);
@@ -198,7 +244,8 @@ bool gord_many_ok(struct rpc_call *call, const struct gord_many_request *request
     return false;
 }
 
-size_t gord_many_room(struct gord_service *service, const struct gord_many_request *request)
+/* How many results there may be. */
+static size_t expected(const struct gord_service *service, const struct gord_many_request *request)
 {
     const struct gord_job_counts *counts = gord_job_counts(gord_bus_table(service->bus));
     size_t live = 0;
@@ -215,25 +262,50 @@ size_t gord_many_room(struct gord_service *service, const struct gord_many_reque
     return request->fits != NULL ? live + GORD_SELECT_IDS_MAX : GORD_MANY_RESULTS;
 }
 
-int gord_many_init(struct gord_many *many, size_t room)
+static int init(struct gord_many *many, size_t room)
 {
-    size_t ids = room > many->kind->portion ? room : many->kind->portion;
+    size_t portion = many->kind->portion;
 
-    many->room = room;
-    many->id_room = ids;
-    many->ids = calloc(ids + 1, sizeof(*many->ids));
-    return many->ids != NULL ? 0 : -ENOMEM;
+    many->id_room = room > portion ? room : portion;
+    many->ids = calloc(many->id_room + 1, sizeof(*many->ids));
+    return many->ids != NULL ? make_room(many, room) : -ENOMEM;
 }
 
-void gord_many_fini(struct gord_many *many)
+struct gord_many *gord_many_new(const struct gord_many_kind *kind, struct gord_service *service,
+                                struct rpc_call *call, const char *what,
+                                const struct gord_many_request *request)
 {
+    if (!is_right(call, request)) {
+        return NULL;
+    }
+    struct gord_many *many = calloc(1, kind->size);
+    if (many != NULL) {
+        many->kind = kind;
+        many->service = service;
+        many->call = call;
+        many->what = what;
+    }
+    if (many == NULL || init(many, expected(service, request)) != 0) {
+        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
+        gord_many_free(many);
+        return NULL;
+    }
+    return many;
+}
+
+void gord_many_free(struct gord_many *many)
+{
+    if (many == NULL) {
+        return;
+    }
+    if (many->kind->fini != NULL) {
+        many->kind->fini(many);
+    }
     gord_select_fini(&many->select);
     free(many->ids);
-}
-
-bool gord_many_full(const struct gord_many *many, size_t count)
-{
-    return count == GORD_MANY_RESULTS || count == many->room;
+    free(many->results);
+    free(many->table);
+    free(many);
 }
 
 bool gord_many_lives(const struct gord_job *job)
@@ -263,7 +335,7 @@ static int add_unknown(void *arg, uint64_t id)
 static bool select_ids(struct gord_many *many, const struct gord_many_request *request)
 {
     if (!gord_select_init(&many->select, many->call, request->selector, request->fits != NULL)) {
-        many->kind->free(many);
+        gord_many_free(many);
         return false;
     }
     int error = gord_select_unknown(&many->select, many->service, add_unknown, many);
@@ -278,7 +350,7 @@ void gord_many_begin(struct gord_many *many, const struct gord_many_request *req
     struct gord_service *service = many->service;
 
     if (!gord_owners_ok(service, many->call, request->ids, request->n_ids, many->what)) {
-        many->kind->free(many);
+        gord_many_free(many);
         return;
     }
     if (request->all) {

@@ -286,7 +286,7 @@ static void revive_all(struct gord_act *act)
     size_t count = act->later_count;
 
     gord_act_array_done(act);
-    if (gord_act_expect(act, count) != 0) {
+    if (gord_many_expect(&act->many, count) != 0) {
         gord_act_end(act, -ENOMEM);
         return;
     }

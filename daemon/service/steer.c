@@ -22,20 +22,7 @@ struct steering {
     steer_fn *act; /* NULL: send `signal` */
     int signal;
     char cause[GORD_BY_WHOM];
-    size_t count;
-    Gor__V1__ControlResult *results; /* owned; likewise the pointers to them */
-    Gor__V1__ControlResult **pointers;
 };
-
-static void free_steering(struct gord_many *many)
-{
-    struct steering *s = (struct steering *)many;
-
-    gord_many_fini(many);
-    free(s->results);
-    free(s->pointers);
-    free(s);
-}
 
 static Gor__V1__ControlResult__Status status_of(const struct gord_job *job, int result)
 {
@@ -74,17 +61,16 @@ static const char *text_of(int result)
     }
 }
 
-static void note(struct steering *s, uint64_t id, const struct gord_job *job, int result)
+static void note(struct gord_many *many, uint64_t id, const struct gord_job *job, int result)
 {
-    if (gord_many_full(&s->many, s->count)) {
-        return;
+    Gor__V1__ControlResult *out = gord_many_result(many);
+
+    if (out != NULL) {
+        gor__v1__control_result__init(out);
+        out->id = id;
+        out->status = status_of(job, result);
+        out->text = (char *)(uintptr_t)text_of(result);
     }
-    Gor__V1__ControlResult *out = &s->results[s->count];
-    gor__v1__control_result__init(out);
-    out->id = id;
-    out->status = status_of(job, result);
-    out->text = (char *)(uintptr_t)text_of(result);
-    s->pointers[s->count++] = out;
 }
 
 static int act_on(struct steering *s, struct gord_job *job)
@@ -130,17 +116,16 @@ static int steer_one(struct gord_many *many, uint64_t id)
     } else {
         result = job->kind == GORD_GROUP ? act_on_tasks(s, job) : act_on(s, job);
     }
-    note(s, id, job, result);
+    note(many, id, job, result);
     return 0;
 }
 
 static void reply_steered(struct gord_many *many)
 {
-    struct steering *s = (struct steering *)many;
     Gor__V1__ControlReply reply = GOR__V1__CONTROL_REPLY__INIT;
 
-    reply.n_results = s->count;
-    reply.results = s->pointers;
+    reply.n_results = many->count;
+    reply.results = (Gor__V1__ControlResult **)many->results;
     rpc_call_reply(many->call, &reply.base);
 }
 
@@ -150,52 +135,31 @@ static bool runs(const struct gord_job *job)
     return job->state != GOR__V1__JOB_STATE__TERMINATED && job->taken;
 }
 
-static struct steering *new_steering(struct gord_service *service, struct rpc_call *call,
-                                     size_t room)
-{
-    /* Each costs some system calls. */
-    static const struct gord_many_kind kind = {.portion = 200,
-                                               .one = steer_one,
-                                               .reply = reply_steered,
-                                               .free = free_steering,
-                                               .reached = "reached"};
-    struct steering *s = calloc(1, sizeof(*s));
-
-    if (s == NULL) {
-        return NULL;
-    }
-    s->many = (struct gord_many){
-        .kind = &kind, .service = service, .call = call, .what = "reach all of them"};
-    s->results = calloc(room + 1, sizeof(*s->results));
-    s->pointers = calloc(room + 1, sizeof(Gor__V1__ControlResult *));
-    if (gord_many_init(&s->many, room) != 0 || s->results == NULL || s->pointers == NULL) {
-        free_steering(&s->many);
-        return NULL;
-    }
-    return s;
-}
-
 static void steer(struct gord_service *service, struct rpc_call *call,
                   struct gord_many_request *request, steer_fn *act, int signal)
 {
+    /* Each costs some system calls. */
+    static const struct gord_many_kind kind = {.size = sizeof(struct steering),
+                                               .result_bytes = sizeof(Gor__V1__ControlResult),
+                                               .portion = 200,
+                                               .one = steer_one,
+                                               .reply = reply_steered,
+                                               .reached = "reached"};
+
     request->fits = runs;
     request->in_order = true;
     if (gord_service_is_closing(service)) {
         gord_fail(call, WIRE_UNAVAILABLE, "the daemon is stopping; its jobs end with it");
         return;
     }
-    if (!gord_many_ok(call, request)) {
-        return;
+    struct steering *s =
+        (struct steering *)gord_many_new(&kind, service, call, "reach all of them", request);
+    if (s != NULL) {
+        s->act = act;
+        s->signal = signal;
+        gord_by_whom(call, request->cause, s->cause);
+        gord_many_begin(&s->many, request);
     }
-    struct steering *s = new_steering(service, call, gord_many_room(service, request));
-    if (s == NULL) {
-        gord_fail(call, WIRE_RESOURCE_EXHAUSTED, "out of memory");
-        return;
-    }
-    s->act = act;
-    s->signal = signal;
-    gord_by_whom(call, request->cause, s->cause);
-    gord_many_begin(&s->many, request);
 }
 
 GORD_METHOD(gord_jobs_pause_jobs)
