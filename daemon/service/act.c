@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "daemon/base/order.h"
-#include "daemon/runner/text.h"
 #include "daemon/service/check.h"
 
 static void fini_act(struct gord_many *many)
@@ -27,23 +26,6 @@ static void fini_act(struct gord_many *many)
     free(act->named);
     gord_circle_fini(&act->circle);
     protobuf_c_message_free_unpacked(act->more, NULL);
-}
-
-/* "held by user 1000: wait for disks" */
-static void set_cause(struct gord_act *act, const char *cause)
-{
-    const struct rpc_peer *peer = rpc_call_peer(act->many.call);
-    char who[128];
-    char clean[GORD_CAUSE_MAX + 64];
-
-    if (peer->local) {
-        snprintf(who, sizeof(who), "user %u", peer->uid);
-    } else {
-        snprintf(who, sizeof(who), "%s", peer->address);
-    }
-    gord_text_clean(cause, strlen(cause), clean, sizeof(clean));
-    snprintf(act->cause, sizeof(act->cause), "%s by %s%s%s", act->verb->done, who,
-             clean[0] != '\0' ? ": " : "", clean);
 }
 
 /* ------------------------------------------------------------------ each job */
@@ -196,6 +178,7 @@ void gord_act_begin_with(struct gord_service *service, const struct gord_act_ver
                                        .selector = request->selector,
                                        .fits = verb->fits,
                                        .in_order = verb->in_order};
+    char by_whom[GORD_BY_WHOM];
     struct gord_act *act =
         (struct gord_act *)gord_many_new(&kind, service, call, verb->what, &common);
 
@@ -207,7 +190,8 @@ void gord_act_begin_with(struct gord_service *service, const struct gord_act_ver
     act->more = more;
     act->by_kind = request->n_ids == 0 && !request->all && request->selector->n_ids == 0;
     act->delay_ns = request->delay_ns;
-    set_cause(act, request->cause);
+    gord_by_whom(call, request->cause, by_whom);
+    snprintf(act->cause, sizeof(act->cause), "%s %s", verb->done, by_whom);
     gord_many_begin(&act->many, &common);
 }
 

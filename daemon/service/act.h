@@ -10,6 +10,7 @@
 #include "daemon/service/circle.h"
 #include "daemon/service/many.h"
 #include "daemon/service/submit.h"
+#include "daemon/service/whom.h"
 
 /* Room for why a job was refused. */
 enum { GORD_ACT_TEXT = 256 };
@@ -36,7 +37,8 @@ enum { GORD_ACT_LATER = 1, GORD_ACT_NOT_MEANT = 2 };
 struct gord_act {
     struct gord_many many;
     const struct gord_act_verb *verb;
-    char cause[GORD_CAUSE_MAX + 256];
+    /* "held by user 1000: wait for disks" */
+    char cause[GORD_BY_WHOM + 16];
     uint64_t new_id; /* of the job at hand; the verb sets it */
     bool for_now;    /* likewise: it is refused, and may be done later */
     uint64_t *later; /* owned; jobs whose turn comes in verb->rest */

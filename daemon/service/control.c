@@ -9,25 +9,26 @@
 #include "daemon/service/check.h"
 #include "daemon/service/keeping.h"
 #include "daemon/service/many.h"
+#include "daemon/service/whom.h"
 
 /* ------------------------------------------------------------------ cancel */
 
 struct cancelling {
     struct gord_many many;
-    char cause[GORD_CAUSE_MAX + 64];
+    char cause[GORD_BY_WHOM + 16];
 };
 
+/* The caller's own words, or by whom. */
 static void set_cause(struct cancelling *c, const char *cause)
 {
-    const struct rpc_peer *peer = rpc_call_peer(c->many.call);
+    char by_whom[GORD_BY_WHOM];
 
     if (cause[0] != '\0') {
         gord_text_clean(cause, strlen(cause), c->cause, sizeof(c->cause));
-    } else if (peer->local) {
-        snprintf(c->cause, sizeof(c->cause), "cancelled by user %u", peer->uid);
-    } else {
-        snprintf(c->cause, sizeof(c->cause), "cancelled from %s", peer->address);
+        return;
     }
+    gord_by_whom(c->many.call, "", by_whom);
+    snprintf(c->cause, sizeof(c->cause), "cancelled %s", by_whom);
 }
 
 static void note(struct gord_many *many, uint64_t id, Gor__V1__CancelResult__Status status)

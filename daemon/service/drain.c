@@ -6,6 +6,7 @@
 
 #include "daemon/service/check.h"
 #include "daemon/service/state.h"
+#include "daemon/service/whom.h"
 
 /* Somebody who follows a drain. */
 struct gord_drain {

@@ -189,23 +189,6 @@ void gord_fail(struct rpc_call *call, enum wire_status status, const char *forma
     rpc_call_finish(call, status, "%s", clean);
 }
 
-void gord_by_whom(struct rpc_call *call, const char *cause, char out[GORD_BY_WHOM])
-{
-    const struct rpc_peer *peer = rpc_call_peer(call);
-    char clean[GORD_CAUSE_MAX + 64];
-    char who[160];
-
-    if (peer->local) {
-        snprintf(who, sizeof(who), "by user %u", peer->uid);
-    } else if (peer->credential != 0) {
-        snprintf(who, sizeof(who), "with token '%.63s' from %.48s", peer->name, peer->address);
-    } else {
-        snprintf(who, sizeof(who), "from %s", peer->address);
-    }
-    gord_text_clean(cause, strlen(cause), clean, sizeof(clean));
-    snprintf(out, GORD_BY_WHOM, "%s%s%s", who, clean[0] != '\0' ? ": " : "", clean);
-}
-
 enum wire_status gord_store_status_code(int error)
 {
     switch (error) {

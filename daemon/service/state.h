@@ -94,10 +94,6 @@ bool gord_service_is_closing(const struct gord_service *service);
 void gord_fail(struct rpc_call *call, enum wire_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "by user 1000: new disks", of at most GORD_BY_WHOM bytes with its end. */
-enum { GORD_BY_WHOM = GORD_CAUSE_MAX + 256 };
-void gord_by_whom(struct rpc_call *call, const char *cause, char out[GORD_BY_WHOM]);
-
 /* ------------------------------------------------------------------ acknowledgements */
 
 /* Something to do once everything up to `seq` is committed: fn(service, ack, 0), or with the

@@ -10,6 +10,7 @@
 
 #include "daemon/service/check.h"
 #include "daemon/service/many.h"
+#include "daemon/service/whom.h"
 
 #define SIGNAL_MAX 64
 

@@ -8,6 +8,7 @@
 #include "daemon/service/keeping.h"
 #include "daemon/service/roles.h"
 #include "daemon/service/state.h"
+#include "daemon/service/whom.h"
 #include "gor/v1/tokens.pb-c.h"
 
 _Static_assert((int)GORD_ROLE_ADMIN == (int)GOR__V1__TOKEN__ROLE__ADMIN &&

@@ -86,6 +86,30 @@ class Tokens(unittest.TestCase):
         local.jobs("Cancel", ids=[other])
         local.wait(other)
 
+    def test_history_says_which(self):
+        _, secret = self.make("--role", "operator", "--name", "ci")
+        local = e2e.Client(self.gord.target)
+        self.addCleanup(local.close)
+        whose = r" with token 'ci' from 127\.0\.0\.1:\d+"
+        cancelled, held = (local.native("builtin.echo", delay_ns=3600 * e2e.SECOND)
+                           for _ in range(2))
+        for words in (("hold", held), ("release", "--cause", "go", held),
+                      ("update", "--priority", "3", held), ("cancel", cancelled),
+                      ("terminate", held), ("retry", "--delay", "1h", cancelled),
+                      ("cancel", "--cause", "no need", cancelled)):
+            done = self.ctl(secret, *map(str, words))
+            self.assertEqual(done.code, 0, (words, done))
+        local.wait(cancelled, held)
+        for job_id, reasons in ((held, ("held" + whose, "released" + whose + ": go",
+                                        "updated" + whose + r" \(version 1: priority\)",
+                                        "terminated" + whose)),
+                                (cancelled, ("cancelled" + whose, "retried" + whose, "no need"))):
+            told = [event.reason for event in local.events(job_id)]
+            for reason in reasons:
+                self.assertTrue(any(re.fullmatch(reason, one) for one in told), (reason, told))
+        self.assertRegex(self.ctl(secret, "show", str(held)).text, "terminated" + whose)
+        self.assertEqual(local.get(cancelled).detail, "no need")
+
     def test_queues(self):
         for queue in ("build", "other"):
             self.assertEqual(ctl.run("queue", "create", queue, host=self.gord.socket).code, 0)
