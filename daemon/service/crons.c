@@ -333,17 +333,17 @@ int gord_crons_open(struct gord_service *service)
     if (service->crons == NULL) {
         return -ENOMEM;
     }
-    int result =
-        gord_alarm_open(&service->crons->alarm, service->loop, CLOCK_REALTIME, on_ring, service);
-    if (result != 0) {
-        return result;
-    }
-    service->crons->open = true;
-    service->crons->alarm.clock_set = on_clock_set;
-    result = gord_reader_crons(gord_bus_reader(service->bus), take_back, service);
+    int result = gord_reader_crons(gord_bus_reader(service->bus), take_back, service);
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "cannot read the cron entries back: %s", strerror(-result));
-        gord_crons_close(service);
+        return result;
+    }
+    /* Last: once it is open, the loop must run before it can go. */
+    result =
+        gord_alarm_open(&service->crons->alarm, service->loop, CLOCK_REALTIME, on_ring, service);
+    if (result == 0) {
+        service->crons->open = true;
+        service->crons->alarm.clock_set = on_clock_set;
     }
     return result;
 }
@@ -368,6 +368,9 @@ void gord_crons_free(struct gord_service *service)
 {
     struct gord_crons *crons = service->crons;
 
+    if (crons == NULL) {
+        return;
+    }
     for (struct gord_cron *cron = crons->first, *next; cron != NULL; cron = next) {
         next = cron->next;
         gord_cron_free(cron);

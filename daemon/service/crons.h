@@ -42,7 +42,8 @@ struct gord_crons {
     struct gord_cron_change *changes; /* list of owned ones that somebody waits for */
 };
 
-/* Read the entries back; start them; take nothing on any more. -ENOMEM, or the reader's error. */
+/* Read the entries back; start them; take nothing on any more. -ENOMEM, or the reader's error, or the
+ * kernel's; then they can be freed at once, and else when the loop has run after the close. */
 int gord_crons_open(struct gord_service *service);
 void gord_crons_start(struct gord_service *service);
 void gord_crons_close(struct gord_service *service); /* once is enough */

@@ -412,6 +412,41 @@ void gord_service_set_hide_env(struct gord_service *service, const char *pattern
     service->hide_env = patterns;
 }
 
+/* What is on record, and the methods. The calendar is last, since it is not undone before the loop has run.
+ * The methods are not undone: the server listens to nobody yet. */
+static int take_back(struct gord_service *service)
+{
+    struct gord_bus *bus = service->bus;
+    int result = gord_job_each(gord_bus_table(bus), take_back_key, service);
+
+    if (result != 0) {
+        goto fini_unique;
+    }
+    result = gord_tokens_open(&service->tokens, gord_bus_store(bus), gord_bus_reader(bus),
+                              service->server);
+    if (result != 0) {
+        goto fini_tokens;
+    }
+    result =
+        rpc_server_add(service->server, methods, sizeof(methods) / sizeof(methods[0]), service);
+    if (result != 0) {
+        goto fini_tokens;
+    }
+    result = gord_crons_open(service);
+    if (result != 0) {
+        goto free_crons;
+    }
+    return 0;
+
+free_crons:
+    gord_crons_free(service);
+fini_tokens:
+    gord_tokens_fini(&service->tokens);
+fini_unique:
+    gord_unique_fini(&service->unique);
+    return result;
+}
+
 int gord_service_new(const struct gord_service_opts *opts, struct gord_service **out_service)
 {
     struct gord_service *service = calloc(1, sizeof(*service));
@@ -432,24 +467,8 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     service->reloader = opts->reloader;
     service->upgrader = opts->upgrader;
     service->started_ns = gor_now();
-    int result = gord_job_each(gord_bus_table(opts->bus), take_back_key, service);
-    if (result == 0) {
-        result = gord_tokens_open(&service->tokens, gord_bus_store(opts->bus),
-                                  gord_bus_reader(opts->bus), opts->server);
-    }
-    if (result == 0) {
-        result = gord_crons_open(service);
-    }
+    int result = take_back(service);
     if (result != 0) {
-        gord_unique_fini(&service->unique);
-        gord_tokens_fini(&service->tokens);
-        free(service);
-        return result;
-    }
-    result = rpc_server_add(opts->server, methods, sizeof(methods) / sizeof(methods[0]), service);
-    if (result != 0) {
-        gord_crons_close(service);
-        gord_tokens_fini(&service->tokens);
         free(service);
         return result;
     }

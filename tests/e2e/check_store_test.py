@@ -126,6 +126,14 @@ class CheckStore(unittest.TestCase):
         database.close()
         self.assertEqual(row, (7, 0, 1))
 
+    def test_start_that_fails_leaves_nothing_behind(self):
+        gord = e2e.Gord("--state-dir", self.damage("UPDATE crons SET spec = x'ff'"))
+        self.addCleanup(gord.close)
+        gord.launch()
+        self.assertNotEqual(gord.process.wait(e2e.PATIENCE), 0)
+        self.assertIn("cannot read the cron entries back", gord.stderr())
+        self.assertNotIn("Sanitizer", gord.stderr())
+
     def test_what_people_have_set_is_told_and_not_guessed(self):
         for sql, text in (
                 ("UPDATE resources SET capacity = -9", "queue 'build' has a number that cannot be"),
