@@ -7,21 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for one more item in a list of them. */
-static int need_room(void *list, size_t count, size_t *room, size_t bytes)
-{
-    if (count < *room) {
-        return 0;
-    }
-    size_t more = *room > 0 ? 2 * *room : 64;
-    void *wider = realloc(*(void **)list, more * bytes);
-    if (wider == NULL) {
-        return -ENOMEM;
-    }
-    *(void **)list = wider;
-    *room = more;
-    return 0;
-}
+#include "daemon/base/grow.h"
 
 /* ---- heads */
 
@@ -43,7 +29,7 @@ static char *cut_word(char **text)
 static int add_family(struct gord_page *page, const char *name, const char *help)
 {
     int result =
-        need_room(&page->families, page->family_count, &page->family_room, sizeof(*page->families));
+        gord_grow(&page->families, page->family_count, &page->family_room, sizeof(*page->families));
 
     if (result == 0) {
         page->families[page->family_count++] =
@@ -130,7 +116,7 @@ static int read_labels(struct gord_page *page, char **text)
             return -EBADMSG;
         }
         int result =
-            need_room(&page->labels, page->label_count, &page->label_room, sizeof(*page->labels));
+            gord_grow(&page->labels, page->label_count, &page->label_room, sizeof(*page->labels));
         if (result != 0) {
             return result;
         }
@@ -153,7 +139,7 @@ static int read_sample(struct gord_page *page, char *line)
         result = labelled ? read_labels(page, &end) : 0;
     }
     if (result == 0) {
-        result = need_room(&page->samples, page->sample_count, &page->sample_room,
+        result = gord_grow(&page->samples, page->sample_count, &page->sample_room,
                            sizeof(*page->samples));
     }
     if (result == 0) {
