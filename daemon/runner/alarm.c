@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/grow.h"
 
 #define SECOND_NS 1000000000
 
@@ -74,27 +75,12 @@ static void take_out(struct gord_alarm *alarm, struct gord_alarm_entry *entry)
     }
 }
 
-static int make_room(struct gord_alarm *alarm)
-{
-    if (alarm->count + 1 < alarm->room) {
-        return 0;
-    }
-    size_t room = alarm->room > 0 ? alarm->room * 2 : 64;
-    struct gord_alarm_entry **heap = realloc(alarm->heap, room * sizeof(*heap));
-    if (heap == NULL) {
-        return -ENOMEM;
-    }
-    alarm->heap = heap;
-    alarm->room = room;
-    return 0;
-}
-
 int gord_alarm_set(struct gord_alarm *alarm, struct gord_alarm_entry *entry, int64_t when_ns)
 {
-    int result = entry->place == 0 ? make_room(alarm) : 0;
-
-    if (result != 0) {
-        return result;
+    /* The first place is number 1. */
+    if (entry->place == 0 &&
+        gord_grow(&alarm->heap, alarm->count + 1, &alarm->room, sizeof(*alarm->heap)) != 0) {
+        return -ENOMEM;
     }
     size_t place = entry->place != 0 ? entry->place : ++alarm->count;
     entry->when_ns = when_ns;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/base/log.h"
 #include "daemon/job/queues.h"
 #include "daemon/runner/text.h"
@@ -21,16 +22,10 @@ void gord_cascade_add(struct gord_cascade *cascade, const struct gord_job_table 
     if (cascade->off || gord_job_children(table, parent, NULL, 0) == 0) {
         return;
     }
-    if (cascade->count == cascade->room) {
-        size_t room = cascade->room > 0 ? cascade->room * 2 : 16;
-        struct gord_cascade_step *steps = realloc(cascade->steps, room * sizeof(*steps));
-        if (steps == NULL) {
-            gord_log_of(GORD_LOG_ERROR, parent, gord_queues_of(table, parent),
-                        "out of memory: the jobs below it live on");
-            return;
-        }
-        cascade->steps = steps;
-        cascade->room = room;
+    if (gord_grow(&cascade->steps, cascade->count, &cascade->room, sizeof(*cascade->steps)) != 0) {
+        gord_log_of(GORD_LOG_ERROR, parent, gord_queues_of(table, parent),
+                    "out of memory: the jobs below it live on");
+        return;
     }
     struct gord_cascade_step *step = &cascade->steps[cascade->count++];
     step->parent = parent;

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/runner/proc.h"
 #include "runtime/gor.h"
 
@@ -46,14 +47,9 @@ void gord_children_begin(struct gord_children *children)
 
 static int remember(struct gord_children *children, pid_t pid)
 {
-    if (children->count == children->room) {
-        size_t room = children->room > 0 ? children->room * 2 : 64;
-        struct gord_child *items = realloc(children->items, room * sizeof(*items));
-        if (items == NULL) {
-            return -ENOMEM;
-        }
-        children->items = items;
-        children->room = room;
+    if (gord_grow(&children->items, children->count, &children->room, sizeof(*children->items)) !=
+        0) {
+        return -ENOMEM;
     }
     children->items[children->count++] = (struct gord_child){.pid = pid};
     return 0;
@@ -130,14 +126,8 @@ static int add_to_list(void *arg, pid_t pid)
 {
     struct list *list = arg;
 
-    if (list->count == list->room) {
-        size_t room = list->room > 0 ? list->room * 2 : 64;
-        pid_t *pids = realloc(list->pids, room * sizeof(*pids));
-        if (pids == NULL) {
-            return -ENOMEM;
-        }
-        list->pids = pids;
-        list->room = room;
+    if (gord_grow(&list->pids, list->count, &list->room, sizeof(*list->pids)) != 0) {
+        return -ENOMEM;
     }
     list->pids[list->count++] = pid;
     return 0;

@@ -11,6 +11,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
+#include "daemon/base/grow.h"
 #include "daemon/event/clock.h"
 #include "daemon/job/group.h"
 
@@ -265,14 +266,8 @@ int gord_gates_tell(struct gord_gates *gates, const struct gord_job *job)
     if (gord_after_waiting(&gates->index, job->id, NULL, 0) == 0) {
         return 0;
     }
-    if (gates->news_count == gates->news_room) {
-        size_t room = gates->news_room > 0 ? gates->news_room * 2 : 16;
-        struct gord_gate_news *news = realloc(gates->news, room * sizeof(*news));
-        if (news == NULL) {
-            return -ENOMEM;
-        }
-        gates->news = news;
-        gates->news_room = room;
+    if (gord_grow(&gates->news, gates->news_count, &gates->news_room, sizeof(*gates->news)) != 0) {
+        return -ENOMEM;
     }
     struct gord_gate_news *news = &gates->news[gates->news_count++];
     news->id = job->id;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/base/log.h"
 #include "daemon/job/queues.h"
 #include "daemon/runner/handover.h"
@@ -19,14 +20,8 @@
 
 static int keep(struct gord_handed *handed, Gor__Handover__Run *note)
 {
-    if (handed->count == handed->room) {
-        size_t room = handed->room > 0 ? handed->room * 2 : 64;
-        Gor__Handover__Run **items = realloc(handed->items, room * sizeof(*items));
-        if (items == NULL) {
-            return -ENOMEM;
-        }
-        handed->items = items;
-        handed->room = room;
+    if (gord_grow(&handed->items, handed->count, &handed->room, sizeof(*handed->items)) != 0) {
+        return -ENOMEM;
     }
     handed->items[handed->count++] = note;
     return 0;

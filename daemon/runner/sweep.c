@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/base/log.h"
 #include "daemon/job/queues.h"
 #include "daemon/runner/handover.h"
@@ -47,14 +48,8 @@ static int collect(void *arg, struct gord_job *job)
         gord_handed_has(list->handed, job->id)) {
         return 0;
     }
-    if (list->count == list->room) {
-        size_t room = list->room > 0 ? list->room * 2 : 64;
-        struct left *items = realloc(list->items, room * sizeof(*items));
-        if (items == NULL) {
-            return -ENOMEM;
-        }
-        list->items = items;
-        list->room = room;
+    if (gord_grow(&list->items, list->count, &list->room, sizeof(*list->items)) != 0) {
+        return -ENOMEM;
     }
     list->items[list->count++] = (struct left){job->id, job->kind == GORD_EXEC, job->body->pid,
                                                job->body->pid_start, job->body->started_ns};
@@ -81,14 +76,8 @@ static int add_member(void *arg, pid_t pid)
     if (gord_proc_read(pid, &proc) != 0 || proc.group == pid || proc.group == getpgrp()) {
         return 0;
     }
-    if (list->count == list->room) {
-        size_t room = list->room > 0 ? list->room * 2 : 256;
-        struct group_member *items = realloc(list->items, room * sizeof(*items));
-        if (items == NULL) {
-            return 0; /* what is not found is not killed */
-        }
-        list->items = items;
-        list->room = room;
+    if (gord_grow(&list->items, list->count, &list->room, sizeof(*list->items)) != 0) {
+        return 0; /* what is not found is not killed */
     }
     list->items[list->count++] = (struct group_member){proc.group, pid};
     return 0;
