@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/grow.h"
 
 /* ----------------------------------------------------------------- heap */
 
@@ -141,16 +142,14 @@ static struct gord_lane **bucket_of(struct gord_lanes *lanes, enum gord_job_kind
 
 static int grow(struct gord_lanes *lanes)
 {
-    size_t room = lanes->room > 0 ? 2 * lanes->room : 16;
-    struct gord_lane ***arrays[] = {&lanes->items, &lanes->passed};
-    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-        struct gord_lane **wider = realloc(*arrays[i], room * sizeof *wider);
-        if (wider == NULL) {
-            return -ENOMEM;
-        }
-        *arrays[i] = wider;
+    size_t room = lanes->room, passed_room = lanes->room;
+    int err = gord_grow(&lanes->items, room, &room, sizeof *lanes->items);
+    if (err == 0) {
+        err = gord_grow(&lanes->passed, passed_room, &passed_room, sizeof *lanes->passed);
     }
-    int err = gord_heap_reserve(&lanes->heap, room);
+    if (err == 0) {
+        err = gord_heap_reserve(&lanes->heap, room);
+    }
     lanes->room = err == 0 ? room : lanes->room;
     return err;
 }

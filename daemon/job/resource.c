@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/event/clock.h"
 #include "daemon/event/event.h"
 #include "daemon/job/latency.h"
@@ -64,14 +65,9 @@ static struct gord_resource *find_place(struct gord_resources *resources)
             return resource;
         }
     }
-    if (resources->count == resources->room) {
-        size_t room = resources->room > 0 ? 2 * resources->room : 16;
-        struct gord_resource *items = realloc(resources->items, room * sizeof *items);
-        if (items == NULL) {
-            return NULL;
-        }
-        resources->items = items;
-        resources->room = room;
+    if (gord_grow(&resources->items, resources->count, &resources->room,
+                  sizeof *resources->items) != 0) {
+        return NULL;
     }
     return &resources->items[resources->count++];
 }

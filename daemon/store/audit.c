@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/base/order.h"
 #include "daemon/event/event.h"
 #include "daemon/store/audit_inside.h"
@@ -95,14 +96,8 @@ static int visit_integrity(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 
 static int visit_job(struct gord_auditor *auditor, sqlite3_stmt *stmt)
 {
-    if (auditor->count == auditor->room) {
-        size_t room = auditor->room != 0 ? 2 * auditor->room : 1024;
-        struct gord_audit_job *jobs = realloc(auditor->jobs, room * sizeof *jobs);
-        if (jobs == NULL) {
-            return -ENOMEM;
-        }
-        auditor->jobs = jobs;
-        auditor->room = room;
+    if (gord_grow(&auditor->jobs, auditor->count, &auditor->room, sizeof *auditor->jobs) != 0) {
+        return -ENOMEM;
     }
     struct gord_audit_job *job = &auditor->jobs[auditor->count++];
     bool live = sqlite3_column_type(stmt, 1) != SQLITE_NULL;

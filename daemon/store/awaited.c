@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/store/writing.h"
 
 static int put_one(struct gord_writer *writer, uint64_t id, uint64_t by_id,
@@ -85,14 +86,9 @@ static int take_awaited(struct gord_writer *writer, uint64_t job_id, struct gord
     (void)sqlite3_bind_int64(stmt, 1, (int64_t)job_id);
     int rc = sqlite3_step(stmt); /* all are deleted by the first step */
     while (rc == SQLITE_ROW) {
-        if (count == room) {
-            room = room > 0 ? room * 2 : 16;
-            uint64_t *more = realloc(ids, room * sizeof *ids);
-            if (more == NULL) {
-                rc = SQLITE_NOMEM;
-                break;
-            }
-            ids = more;
+        if (gord_grow(&ids, count, &room, sizeof *ids) != 0) {
+            rc = SQLITE_NOMEM;
+            break;
         }
         ids[count++] = (uint64_t)sqlite3_column_int64(stmt, 0);
         tally->rows++;

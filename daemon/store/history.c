@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/store/reading.h"
 
 void gord_reader_run_fini(struct gord_reader_run *run)
@@ -15,14 +16,8 @@ void gord_reader_run_fini(struct gord_reader_run *run)
 
 static int add_record(struct gord_reader_run *run, const struct gord_packed *record)
 {
-    if (run->count == run->room) {
-        size_t room = run->room != 0 ? 2 * run->room : 256;
-        struct gord_packed *records = realloc(run->records, room * sizeof *records);
-        if (records == NULL) {
-            return -ENOMEM;
-        }
-        run->records = records;
-        run->room = room;
+    if (gord_grow(&run->records, run->count, &run->room, sizeof *run->records) != 0) {
+        return -ENOMEM;
     }
     run->records[run->count++] = *record;
     return 0;

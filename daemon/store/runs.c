@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/store/pack.h"
 
 struct gord_log_run *gord_runs_find(struct gord_runs *runs, uint64_t seq)
@@ -30,14 +31,8 @@ static struct gord_log_run *least_used(struct gord_runs *runs)
 
 static int add_item(struct gord_log_run *run, const struct gord_packed *packed)
 {
-    if (run->count == run->room) {
-        size_t room = run->room != 0 ? 2 * run->room : 256;
-        struct gord_run_item *items = realloc(run->items, room * sizeof *items);
-        if (items == NULL) {
-            return SQLITE_NOMEM;
-        }
-        run->items = items;
-        run->room = room;
+    if (gord_grow(&run->items, run->count, &run->room, sizeof *run->items) != 0) {
+        return SQLITE_NOMEM;
     }
     run->items[run->count++] =
         (struct gord_run_item){packed->job_id, packed->prev_seq, packed->at_ns, packed->state};

@@ -18,6 +18,7 @@
 
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
+#include "daemon/base/grow.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/writer.h"
 
@@ -198,15 +199,9 @@ static int fill_batch(struct gord_store *store, size_t *out_count)
     int err = 0;
     while (store->pending.first != NULL &&
            (count < BATCH_EVENTS || store->batch[count - 1]->joined)) {
-        if (count == store->batch_room) {
-            size_t room = 2 * count;
-            struct gord_event **batch = realloc(store->batch, room * sizeof *batch);
-            if (batch == NULL) {
-                err = -ENOMEM;
-                break;
-            }
-            store->batch = batch;
-            store->batch_room = room;
+        err = gord_grow(&store->batch, count, &store->batch_room, sizeof *store->batch);
+        if (err != 0) {
+            break;
         }
         store->batch[count++] = gord_store_queue_take(&store->pending);
     }

@@ -13,18 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/base/order.h"
 #include "daemon/store/output.h"
 
 static int add_folder(struct gord_usage *usage, size_t *room, uint64_t folder)
 {
-    if (usage->folder_count == *room) {
-        *room = *room != 0 ? 2 * *room : 64;
-        uint64_t *folders = realloc(usage->folders, *room * sizeof *folders);
-        if (folders == NULL) {
-            return -ENOMEM;
-        }
-        usage->folders = folders;
+    if (gord_grow(&usage->folders, usage->folder_count, room, sizeof *usage->folders) != 0) {
+        return -ENOMEM;
     }
     usage->folders[usage->folder_count++] = folder;
     return 0;
