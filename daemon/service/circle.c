@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
+
 enum { TOLD_MAX = 4 }; /* jobs of a way that are named */
 
 struct gord_circle_met {
@@ -28,21 +30,6 @@ void gord_circle_fini(struct gord_circle *circle)
     gord_circle_init(circle);
 }
 
-static int make_room(struct gord_circle *circle)
-{
-    if (circle->count < circle->room) {
-        return 0;
-    }
-    size_t room = circle->room > 0 ? circle->room * 2 : 64;
-    struct gord_circle_met *met = realloc(circle->met, room * sizeof(*met));
-    if (met == NULL) {
-        return -ENOMEM;
-    }
-    circle->met = met;
-    circle->room = room;
-    return 0;
-}
-
 int gord_circle_add(struct gord_circle *circle, uint64_t id, bool firm)
 {
     uint64_t place = gord_idmap_get(&circle->seen, id);
@@ -51,7 +38,7 @@ int gord_circle_add(struct gord_circle *circle, uint64_t id, bool firm)
         circle->met[place - 1].firm |= firm;
         return 0;
     }
-    int result = make_room(circle);
+    int result = gord_grow(&circle->met, circle->count, &circle->room, sizeof(*circle->met));
     if (result == 0) {
         result = gord_idmap_put(&circle->seen, id, circle->count + 1);
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/service/select.h"
 
 #define PAGE_MAX 10000
@@ -24,14 +25,8 @@ static int add_id(void *arg, uint64_t id)
 {
     struct id_list *list = arg;
 
-    if (list->count == list->room) {
-        size_t room = list->room > 0 ? list->room * 2 : 64;
-        uint64_t *ids = realloc(list->ids, room * sizeof(*ids));
-        if (ids == NULL) {
-            return -ENOMEM;
-        }
-        list->ids = ids;
-        list->room = room;
+    if (gord_grow(&list->ids, list->count, &list->room, sizeof(*list->ids)) != 0) {
+        return -ENOMEM;
     }
     list->ids[list->count++] = id;
     return 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/job/quota.h"
 #include "daemon/service/idmap.h"
 #include "daemon/service/import.h"
@@ -132,14 +133,8 @@ static int add(void *arg, const struct gord_quota *quota)
 {
     struct listing *listing = arg;
 
-    if (listing->count == listing->room) {
-        size_t room = listing->room > 0 ? 2 * listing->room : 16;
-        Gor__V1__OwnerQuota *items = realloc(listing->items, room * sizeof(*items));
-        if (items == NULL) {
-            return -ENOMEM;
-        }
-        listing->items = items;
-        listing->room = room;
+    if (gord_grow(&listing->items, listing->count, &listing->room, sizeof(*listing->items)) != 0) {
+        return -ENOMEM;
     }
     Gor__V1__OwnerQuota *item = &listing->items[listing->count];
     gor__v1__owner_quota__init(item);

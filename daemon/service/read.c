@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/service/owner.h"
 #include "daemon/service/redact.h"
 #include "daemon/service/select.h"
@@ -70,14 +71,8 @@ static int add_event(void *arg, struct gord_event *event, const char *name)
 {
     struct event_list *list = arg;
 
-    if (list->count == list->room) {
-        size_t room = list->room > 0 ? list->room * 2 : 16;
-        Gor__V1__Event **items = realloc(list->items, room * sizeof(Gor__V1__Event *));
-        if (items == NULL) {
-            return -ENOMEM;
-        }
-        list->items = items;
-        list->room = room;
+    if (gord_grow(&list->items, list->count, &list->room, sizeof(*list->items)) != 0) {
+        return -ENOMEM;
     }
     Gor__V1__Event *copy = copy_event(event, name);
     if (copy == NULL) {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/grow.h"
 #include "daemon/service/state.h"
 
 enum { FAULTS_BYTES = 900 }; /* of a status text, all faults together */
@@ -34,20 +35,6 @@ static void add_fault(void *arg, const char *text)
     answer->used += (size_t)snprintf(answer->faults + answer->used, left, "%s%s", before, text);
 }
 
-static bool grow(struct answer *answer)
-{
-    if (answer->count < answer->room) {
-        return true;
-    }
-    size_t room = answer->room > 0 ? 2 * answer->room : 8;
-    Gor__V1__OptionChange *items = realloc(answer->items, room * sizeof(*items));
-    if (items != NULL) {
-        answer->items = items;
-        answer->room = room;
-    }
-    return items != NULL;
-}
-
 static void free_change(Gor__V1__OptionChange *change)
 {
     free(change->before);
@@ -60,7 +47,7 @@ static void add_change(void *arg, const char *option, const char *before, const 
 {
     struct answer *answer = arg;
 
-    if (!grow(answer)) {
+    if (gord_grow(&answer->items, answer->count, &answer->room, sizeof(*answer->items)) != 0) {
         answer->out_of_memory = true;
         return;
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/grow.h"
 #include "daemon/job/group.h"
 #include "daemon/runner/gates.h"
 #include "daemon/runner/run.h"
@@ -406,27 +407,20 @@ int gord_view_add_use(struct gord_service *service, struct gord_view *view)
 
 static int grow(struct gord_views *views)
 {
-    size_t room = views->room > 0 ? views->room * 2 : 64;
-    struct gord_view **items = realloc(views->items, room * sizeof(struct gord_view *));
+    size_t room = views->room;
+    int result = gord_grow(&views->items, views->count, &room, sizeof(*views->items));
 
-    if (items == NULL) {
-        return -ENOMEM;
+    if (result == 0) {
+        result = gord_grow(&views->jobs, views->count, &views->room, sizeof(*views->jobs));
     }
-    views->items = items;
-    Gor__V1__Job **jobs = realloc(views->jobs, room * sizeof(Gor__V1__Job *));
-    if (jobs == NULL) {
-        return -ENOMEM;
-    }
-    views->jobs = jobs;
-    views->room = room;
-    return 0;
+    return result;
 }
 
 int gord_views_add(struct gord_views *views, const struct gord_view *view)
 {
     struct gord_view *copy;
 
-    if (views->count == views->room && grow(views) != 0) {
+    if (grow(views) != 0) {
         return -ENOMEM;
     }
     copy = malloc(sizeof(*copy));
