@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "proto/descriptors.h"
 #include "rpc/health.h"
 #include "rpc/internal.h"
@@ -100,11 +101,7 @@ static void on_sweep(struct rpc_timer *timer)
 
 static unsigned hash(const char *path)
 {
-    uint32_t value = 2166136261U;
-    for (; *path != '\0'; path++) {
-        value = (value ^ (uint8_t)*path) * 16777619U;
-    }
-    return value % RPC_ROUTE_BUCKETS;
+    return hash_fnv1a32(HASH_FNV1A32_BASIS, path, strlen(path)) % RPC_ROUTE_BUCKETS;
 }
 
 const struct rpc_route *rpc_server_route(const struct rpc_server *server, const char *path)

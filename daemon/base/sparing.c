@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 void gord_sparing_init(struct gord_sparing *sparing)
 {
     memset(sparing, 0, sizeof(*sparing));
@@ -16,14 +18,11 @@ void gord_sparing_fini(struct gord_sparing *sparing)
     (void)pthread_mutex_destroy(&sparing->lock);
 }
 
-/* FNV-1a; never 0. */
+/* Never 0. */
 static uint64_t key_of(const char *subject)
 {
-    uint64_t key = UINT64_C(14695981039346656037);
+    uint64_t key = hash_fnv1a64(HASH_FNV1A64_BASIS, subject, strlen(subject));
 
-    for (; *subject != '\0'; subject++) {
-        key = (key ^ (unsigned char)*subject) * UINT64_C(1099511628211);
-    }
     return key != 0 ? key : 1;
 }
 

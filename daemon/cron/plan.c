@@ -7,6 +7,9 @@
 #include "daemon/cron/plan.h"
 
 #include <errno.h>
+#include <string.h>
+
+#include "base/hash.h"
 
 enum { SECOND_NS = 1000000000, LOOK_MOST = 10000, LOOK_AGAIN_S = 3600 };
 
@@ -14,12 +17,7 @@ enum { SECOND_NS = 1000000000, LOOK_MOST = 10000, LOOK_AGAIN_S = 3600 };
 
 uint64_t gord_cron_hash(const char *text)
 {
-    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
-
-    for (; *text != '\0'; text++) {
-        hash = (hash ^ (uint8_t)*text) * 0x100000001b3U;
-    }
-    return hash;
+    return hash_fnv1a64(HASH_FNV1A64_BASIS, text, strlen(text));
 }
 
 /* Spreads bits that differ little over all of them (the finalizer of splitmix64). */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 bool gord_word_ok(const char *word)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -40,11 +42,8 @@ const char *gord_share_name(const char *value, char *out)
         memcpy(out, value, length + 1);
         return out;
     }
-    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
-    for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ (uint8_t)value[i]) * 0x100000001b3U;
-    }
-    snprintf(out, GORD_WORD_MAX + 1, "%016" PRIx64, hash);
+    snprintf(out, GORD_WORD_MAX + 1, "%016" PRIx64,
+             hash_fnv1a64(HASH_FNV1A64_BASIS, value, length));
     return out;
 }
 

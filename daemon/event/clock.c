@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "daemon/event/event.h"
 
 int64_t gord_clock_boot(void)
@@ -19,17 +20,17 @@ int64_t gord_clock_boot(void)
 uint64_t gord_clock_boot_id(void)
 {
     char text[64];
-    uint64_t hash = 0xcbf29ce484222325U; /* FNV-1a */
     int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return 0; /* never equal to a stored one: the wall clock is taken then */
     }
     ssize_t length = read(fd, text, sizeof text);
     close(fd);
-    for (ssize_t i = 0; i < length; i++) {
-        hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3U;
+    if (length <= 0) {
+        return 0;
     }
-    return length > 0 ? hash >> 1 : 0; /* the store's integers are signed */
+    /* The store's integers are signed. */
+    return hash_fnv1a64(HASH_FNV1A64_BASIS, text, (size_t)length) >> 1;
 }
 
 void gord_clock_delay(struct gord_standing *standing, int64_t delay_ns)

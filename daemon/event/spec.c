@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "daemon/base/assert.h"
 #include "daemon/event/array.h"
 #include "daemon/event/ask.h"
@@ -13,14 +14,10 @@
 
 /* ------------------------------------------------------------------ env */
 
-/* FNV-1a. It only finds candidates, whose bytes are then compared. */
+/* It only finds candidates, whose bytes are then compared. */
 static uint64_t hash_bytes(const uint8_t *bytes, size_t count)
 {
-    uint64_t hash = 0xcbf29ce484222325U;
-    for (size_t i = 0; i < count; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001b3U;
-    }
-    return hash;
+    return hash_fnv1a64(HASH_FNV1A64_BASIS, bytes, count);
 }
 
 static struct gord_env *env_alloc(size_t bytes)

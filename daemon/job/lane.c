@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "daemon/base/assert.h"
 #include "daemon/base/grow.h"
 
@@ -132,11 +133,8 @@ void gord_lanes_touch(struct gord_lanes *lanes)
 static struct gord_lane **bucket_of(struct gord_lanes *lanes, enum gord_job_kind kind, uint32_t uid,
                                     const char *text)
 {
-    uint32_t hash = 2166136261U ^ (uint32_t)kind; /* FNV-1a */
-    hash = (hash ^ uid) * 16777619U;
-    for (const char *at = text; *at != '\0'; at++) {
-        hash = (hash ^ (uint8_t)*at) * 16777619U;
-    }
+    uint32_t hash = hash_fnv1a32(HASH_FNV1A32_BASIS ^ (uint32_t)kind, &uid, sizeof uid);
+    hash = hash_fnv1a32(hash, text, strlen(text));
     return &lanes->buckets[hash % LANE_BUCKETS];
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "daemon/base/assert.h"
 #include "daemon/event/event.h"
 
@@ -14,14 +15,9 @@
 
 static size_t bucket_of(const char *queue, const char *name)
 {
-    uint32_t hash = 2166136261U; /* FNV-1a */
-    for (const char *at = queue; *at != '\0'; at++) {
-        hash = (hash ^ (uint8_t)*at) * 16777619U;
-    }
-    hash = (hash ^ '&') * 16777619U;
-    for (const char *at = name; *at != '\0'; at++) {
-        hash = (hash ^ (uint8_t)*at) * 16777619U;
-    }
+    uint32_t hash = hash_fnv1a32(HASH_FNV1A32_BASIS, queue, strlen(queue));
+    hash = hash_fnv1a32(hash, "&", 1);
+    hash = hash_fnv1a32(hash, name, strlen(name));
     return hash % SHARE_BUCKETS;
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 static void put(uint8_t *p, uint64_t value, unsigned bytes)
 {
     for (unsigned i = 0; i < bytes; i++) {
@@ -20,16 +22,10 @@ static uint64_t get(const uint8_t *p, unsigned bytes)
     return value;
 }
 
-/* FNV-1a over a number and bytes. */
+/* Over a number, all of it in one step, and bytes. */
 static uint64_t hash_of(const uint8_t *bytes, unsigned count, uint64_t number)
 {
-    uint64_t hash = 0xcbf29ce484222325U ^ number;
-
-    hash *= 0x100000001b3U;
-    for (unsigned i = 0; i < count; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001b3U;
-    }
-    return hash;
+    return hash_fnv1a64((HASH_FNV1A64_BASIS ^ number) * HASH_FNV1A64_PRIME, bytes, count);
 }
 
 /* Over the offset and everything behind the check. */

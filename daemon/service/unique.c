@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { FIRST_BUCKETS = 64 };
 
 struct gord_unique_holder {
@@ -19,12 +21,7 @@ struct gord_unique_holder {
 
 static uint64_t hash_of(uint32_t uid, const char *key)
 {
-    uint64_t hash = 0xcbf29ce484222325U ^ uid; /* FNV-1a */
-
-    for (; *key != '\0'; key++) {
-        hash = (hash ^ (uint8_t)*key) * 0x100000001b3U;
-    }
-    return hash;
+    return hash_fnv1a64(HASH_FNV1A64_BASIS ^ uid, key, strlen(key));
 }
 
 static struct gord_unique_holder **bucket_of(const struct gord_unique *unique, uint64_t hash)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define EACH_NS INT64_C(6000000000)
 #define MOST_NS (10 * EACH_NS)
 
@@ -34,11 +36,7 @@ static void key_of(const char *address, uint8_t out[8])
 
 static struct gord_wrong *slot_of(struct gord_wrongs *wrongs, const uint8_t from[8])
 {
-    uint32_t hash = 2166136261U;
-
-    for (size_t i = 0; i < 8; i++) {
-        hash = (hash ^ from[i]) * 16777619U;
-    }
+    uint32_t hash = hash_fnv1a32(HASH_FNV1A32_BASIS, from, 8);
     struct gord_wrong *set = wrongs->slots[(hash >> 16 ^ hash) % GORD_WRONG_SETS];
     struct gord_wrong *oldest = &set[0];
     for (size_t i = 0; i < GORD_WRONG_WAYS; i++) {
