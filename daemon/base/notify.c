@@ -11,8 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "daemon/base/clock.h"
 
 enum { ROOM_MS = 1000 };
 
@@ -138,10 +139,9 @@ int gord_notify_ready(struct gord_notify *notify, const char *status)
 int gord_notify_reloading(struct gord_notify *notify, const char *status)
 {
     char what[80];
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* so that systemd can tell this reload from one before */
+    /* So that systemd can tell this reload from one before. */
     snprintf(what, sizeof what, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\n",
-             (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+             gord_clock_ns(CLOCK_MONOTONIC) / 1000);
     return send_with_status(notify, what, status);
 }
 

@@ -4,17 +4,15 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "daemon/base/clock.h"
 #include "daemon/event/event.h"
 
 int64_t gord_clock_boot(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return gord_clock_ns(CLOCK_BOOTTIME);
 }
 
 uint64_t gord_clock_boot_id(void)

@@ -4,17 +4,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/clock.h"
 
 enum { TEXT_MAX = 64 * 1024 };
 
 int64_t gord_event_clock(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return gord_clock_ns(CLOCK_REALTIME);
 }
 
 /* How much of `text` is kept: all, or what fits without splitting a UTF-8 character. */

@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/base/clock.h"
 #include "daemon/lua/state.h"
 
 #define PIECE_BYTES 512
@@ -27,10 +27,7 @@ struct text {
 /* Of this thread: on a machine that is busy with other things no script is refused for that. */
 static int64_t cpu_time(void)
 {
-    struct timespec time;
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return time.tv_sec * GOR_SECOND + time.tv_nsec;
+    return gord_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 /* The next string of the function. */

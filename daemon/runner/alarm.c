@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/grow.h"
 
 #define SECOND_NS 1000000000
@@ -99,14 +100,6 @@ void gord_alarm_clear(struct gord_alarm *alarm, struct gord_alarm_entry *entry)
 
 /* ------------------------------------------------------------------ ringing */
 
-static int64_t now_by(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
-}
-
 /* Due, or the clock was set: then the read fails with ECANCELED, and what is due may be anything. */
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
@@ -117,7 +110,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)events;
     bool was_set = read(alarm->fd, &expirations, sizeof(expirations)) < 0 && errno == ECANCELED;
     alarm->armed_ns = 0;
-    int64_t now = now_by(alarm->clock);
+    int64_t now = gord_clock_ns(alarm->clock);
     while (alarm->count > 0 && alarm->heap[1]->when_ns <= now) {
         struct gord_alarm_entry *entry = alarm->heap[1];
         take_out(alarm, entry);

@@ -11,26 +11,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
+#include "daemon/event/event.h"
 #include "daemon/store/output.h"
 
 /* A frame is cut at the end of a part if at least so much of it fits there. */
 #define PIECE_LEAST 256
 #define FOLDER_TRIES 5
 #define SCAN_BYTES 4096
-
-static int64_t wall_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * GOR_SECOND + now.tv_nsec;
-}
 
 void gord_logfile_init(struct gord_logfile *log, const char *root, uint64_t id, uint64_t cap_bytes)
 {
@@ -280,7 +272,7 @@ static int rotate(struct gord_logfile *log)
     struct gord_tail tail = {.first = end,
                              .head_end = log->in_tail ? log->head_end : end,
                              .before = log->in_tail ? log->tail_bytes : 0,
-                             .at_ns = wall_now()};
+                             .at_ns = gord_event_clock()};
     uint8_t header[GORD_TAIL_HEADER_BYTES];
     int result = log->in_tail ? age_tail(log) : 0;
 
@@ -326,7 +318,8 @@ static int make_room(struct gord_logfile *log, size_t want, size_t *out_room)
 static int write_frame(struct gord_logfile *log, enum gord_stream stream, const void *data,
                        size_t length)
 {
-    struct gord_frame frame = {.stream = stream, .length = (uint32_t)length, .at_ns = wall_now()};
+    struct gord_frame frame = {
+        .stream = stream, .length = (uint32_t)length, .at_ns = gord_event_clock()};
     uint8_t header[GORD_FRAME_HEADER_BYTES];
     uint64_t at = atomic_load_explicit(&log->end, memory_order_relaxed);
 

@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon/base/grow.h"
 #include "daemon/base/log.h"
+#include "daemon/event/clock.h"
+#include "daemon/event/event.h"
 #include "daemon/job/queues.h"
 #include "daemon/runner/handover.h"
 #include "daemon/runner/proc.h"
@@ -115,14 +116,6 @@ struct search {
     pid_t found;
 };
 
-static int64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * GOR_SECOND + now.tv_nsec;
-}
-
 static bool is_a_gord(pid_t pid)
 {
     char path[64];
@@ -162,8 +155,7 @@ static int look_for_unrecorded(void *arg, pid_t pid)
 /* The process of a job of which none is on record; 0: it has none. */
 static pid_t find_unrecorded(const struct left *left)
 {
-    struct search search = {.left = left,
-                            .booted_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME)};
+    struct search search = {.left = left, .booted_ns = gord_event_clock() - gord_clock_boot()};
 
     if (left->program && left->pid == 0) {
         gord_proc_each(look_for_unrecorded, &search);

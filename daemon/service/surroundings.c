@@ -7,21 +7,13 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/event/event.h"
 #include "daemon/runner/cgroup.h"
 #include "daemon/runner/plugins.h"
 #include "daemon/runner/webhook.h"
 #include "daemon/service/state.h"
-
-static int64_t wall_clock(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * GOR_SECOND + now.tv_nsec;
-}
 
 static void add_disk(const char *folder, Gor__V1__SurroundingsReply *reply)
 {
@@ -126,7 +118,7 @@ GORD_METHOD(gord_runtime_surroundings)
     add_groups(gord_runner_cgroups(service->runner), &reply);
     reply.refused_plugins = (char **)(uintptr_t)gord_plugins_refused(
         gord_runner_plugins(service->runner), &reply.n_refused_plugins);
-    reply.now_ns = wall_clock();
+    reply.now_ns = gord_event_clock();
     const char *problem = gord_webhook_problem();
     reply.webhook_problem = (char *)(uintptr_t)(problem != NULL ? problem : "");
     rpc_call_reply(call, &reply.base);

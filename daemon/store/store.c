@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "daemon/base/assert.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/grow.h"
 #include "daemon/store/queue.h"
@@ -65,26 +66,12 @@ struct gord_store {
     struct gord_store_queue written; /* committed, on the way to `done` */
 };
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* --------------------------------------------------------- writer thread */
 
 static struct timespec in_ns(int64_t ns)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ns / 1000000000;
-    at.tv_nsec += ns % 1000000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    return at;
+    int64_t at_ns = gord_clock_ns(CLOCK_MONOTONIC) + ns;
+    return (struct timespec){at_ns / 1000000000, at_ns % 1000000000};
 }
 
 /* When there is something to do though nothing comes in: to try again, to remove, or to give memory
@@ -215,7 +202,7 @@ static bool commit_some(struct gord_store *store)
     char text[GORD_STORE_TEXT];
     bool fatal = false;
     size_t count = 0;
-    int64_t began = now_ns();
+    int64_t began = gord_clock_ns(CLOCK_MONOTONIC);
     int err = fill_batch(store, &count);
     struct gord_writer_extra extra = take_notes(store);
     if (err != 0) {
@@ -235,7 +222,7 @@ static bool commit_some(struct gord_store *store)
          extra.notes != NULL && (note = gord_store_queue_take_note(&store->pending)) != NULL;) {
         gord_store_queue_put_note(&store->written, note);
     }
-    report(store, 0, false, "", now_ns() - began);
+    report(store, 0, false, "", gord_clock_ns(CLOCK_MONOTONIC) - began);
     err = gord_writer_checkpoint(store->writer, text, &fatal);
     if (err == 0 || (!fatal && err != -EIO && err != -EBADMSG)) {
         return true; /* what is committed is safe in the journal; the next commit tells the rest */
@@ -248,7 +235,8 @@ static bool commit_some(struct gord_store *store)
  * for something all the time has no quiet moment, and calls that only read stir nothing here. */
 static bool is_to_rest(const struct gord_store *store, bool quiet)
 {
-    return (quiet && store->stirred) || now_ns() - store->rested_ns >= store->opts.stretch_ns;
+    return (quiet && store->stirred) ||
+           gord_clock_ns(CLOCK_MONOTONIC) - store->rested_ns >= store->opts.stretch_ns;
 }
 
 /* A burst, or one large answer, leaves a cache full of pages and holes behind, which nobody needs any
@@ -257,7 +245,7 @@ static bool is_to_rest(const struct gord_store *store, bool quiet)
 static void rest(struct gord_store *store)
 {
     store->stirred = false;
-    store->rested_ns = now_ns();
+    store->rested_ns = gord_clock_ns(CLOCK_MONOTONIC);
     gord_writer_rest(store->writer);
     (void)malloc_trim(0);
     pthread_mutex_lock(&store->lock);
@@ -567,7 +555,7 @@ static struct gord_store *new_store(const struct gord_store_opts *opts)
     pthread_condattr_destroy(&attr);
     store->opts = *opts;
     store->opts.stretch_ns = opts->stretch_ns > 0 ? opts->stretch_ns : STRETCH_NS;
-    store->rested_ns = now_ns();
+    store->rested_ns = gord_clock_ns(CLOCK_MONOTONIC);
     store->opts.dir = NULL; /* borrowed only for the call */
     store->batch = malloc(BATCH_EVENTS * sizeof *store->batch);
     store->batch_room = BATCH_EVENTS;
