@@ -75,6 +75,10 @@ bool gord_runner_is_to_launch(const struct gord_job *job);
 /* Such a job, in its turn: behind those that wait for a place. */
 void gord_runner_launch(struct gord_runner *runner, struct gord_job *job);
 
+/* While the daemon drains: the job is to run again with the next one, unless it is being ended already, which
+ * stays so. */
+void gord_runner_requeue(struct gord_runner *runner, struct gord_job *job);
+
 /* Launch those that wait for a place, as far as there are any. */
 void gord_runner_serve_line(struct gord_runner *runner);
 

@@ -186,6 +186,10 @@ void gord_runner_launch(struct gord_runner *runner, struct gord_job *job)
     if (gord_admission_first(&runner->admission) == 0) {
         result = launch(runner, job);
     }
+    if (result == -EAGAIN && runner->draining && !runner->awaiting) {
+        gord_runner_requeue(runner, job); /* nobody is served in that line any more */
+        return;
+    }
     if (result == -EAGAIN) {
         result = gord_admission_line_up(&runner->admission, id);
         if (result == 0) {

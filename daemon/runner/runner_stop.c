@@ -91,8 +91,7 @@ static int queue_again(struct gord_runner *runner, const struct gord_job *job, c
                          NULL);
 }
 
-/* Unless it is being ended already, which stays so. */
-static void requeue(struct gord_runner *runner, struct gord_job *job)
+void gord_runner_requeue(struct gord_runner *runner, struct gord_job *job)
 {
     struct gord_run *run = gord_runner_run_of(job);
 
@@ -111,6 +110,38 @@ static void requeue(struct gord_runner *runner, struct gord_job *job)
     }
 }
 
+/* Its start is on record, and that is all: it has found no place for its goroutine yet. */
+static bool stands_in_line(const struct gord_job *job)
+{
+    return job->state == GOR__V1__JOB_STATE__WAITING && gord_runner_run_of(job) == NULL;
+}
+
+static void put_back(struct gord_runner *runner, struct gord_job *job)
+{
+    bool has_started =
+        job->state == GOR__V1__JOB_STATE__RUNNING || job->state == GOR__V1__JOB_STATE__WAITING;
+    bool is_left = runner->leaving && job->kind == GORD_EXEC;
+
+    if (has_started && (is_left || policy_of(runner, job) != GORD_STOP_KILL)) {
+        gord_runner_requeue(runner, job);
+    }
+}
+
+/* Nobody is served there any more: who was to go on has not begun, and so is queued again. Where no memory was
+ * left to note that it waits, its place alone tells so. */
+static void break_up_line(struct gord_runner *runner)
+{
+    uint64_t id = 0;
+
+    while ((id = gord_admission_first(&runner->admission)) != 0) {
+        struct gord_job *job = gord_job_find(gord_bus_table(runner->bus), id);
+        gord_admission_drop_first(&runner->admission);
+        if (gord_runner_is_to_launch(job)) {
+            put_back(runner, job);
+        }
+    }
+}
+
 static void stop_job(struct gord_runner *runner, struct gord_job *job, void *arg)
 {
     (void)arg;
@@ -122,7 +153,7 @@ static void stop_job(struct gord_runner *runner, struct gord_job *job, void *arg
     }
     switch (policy_of(runner, job)) {
     case GORD_STOP_REQUEUE:
-        requeue(runner, job);
+        gord_runner_requeue(runner, job);
         break;
     case GORD_STOP_KILL:
         gord_runner_cancel(runner, job, runner->stop_cause, NULL);
@@ -138,11 +169,15 @@ static int plan_leave(void *arg, struct gord_job *job)
     struct gord_ends *ends = &plan->ends[job->kind];
 
     if (job->kind == GORD_EXEC) {
-        ends->awaited++;
+        ends->requeued += stands_in_line(job);
+        ends->awaited += !stands_in_line(job);
     } else if (job->body->cancel != NULL) {
         ends->cancelled++;
     } else {
         enum gord_stop_policy policy = policy_of(plan->runner, job);
+        if (policy == GORD_STOP_WAIT && stands_in_line(job)) {
+            policy = GORD_STOP_REQUEUE;
+        }
         ends->requeued += policy == GORD_STOP_REQUEUE;
         ends->cancelled += policy == GORD_STOP_KILL;
         ends->awaited += policy == GORD_STOP_WAIT;
@@ -185,6 +220,7 @@ static void leave_programs(struct gord_runner *runner)
     runner->cascade.off = true;
     atomic_store(&runner->env.leaving, true);
     gor_ctx_cancel_async(runner->env.leave, runner->stop_cause);
+    break_up_line(runner);
 }
 
 /* A program that a native job or a script waits for must be seen to end, so none is left before those have
@@ -246,6 +282,8 @@ void gord_runner_drain(struct gord_runner *runner, const char *cause, void (*emp
     runner->stop_cause = cause;
     if (runner->leaving) {
         begin_to_leave(runner);
+    } else {
+        break_up_line(runner);
     }
     runner->cascade.off = !runner->awaiting; /* what is queued stays for the next start */
     each_running(runner, gord_runner_open_hold, NULL);
@@ -263,7 +301,7 @@ static void end_awaited(struct gord_runner *runner, struct gord_job *job, void *
         /* It is kept from its start, and loses nothing. One that starts, or has, is left, or was: whether
          * there is a process of it to see, or a note, says nothing of that meanwhile. */
         if (run == NULL || gord_run_keep(run)) {
-            requeue(runner, job);
+            gord_runner_requeue(runner, job);
         }
     } else if (policy_of(runner, job) == GORD_STOP_WAIT) {
         gord_runner_cancel(runner, job, runner->stop_cause, NULL);

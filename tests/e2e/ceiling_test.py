@@ -6,7 +6,9 @@ import unittest
 
 import gor_e2e as e2e
 from gor_e2e import grpc
+from upgrade_test import AcrossDaemons, UpgradedGord
 
+WAIT = 2  # a stop policy
 EXHAUSTED = None if grpc is None else grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -118,6 +120,40 @@ class Memory(CeilingTest):
             self.cancel(ids[at:min(at + 1000, 4999)])
         self.assertEqual(self.client.wait(late).outcome, e2e.SUCCEEDED)
         self.assertEqual(self.metric("gord_jobs_without_place"), 0)
+
+
+@unittest.skipIf(e2e.SANITIZE, "goroutines cost more there")
+class Line(AcrossDaemons):
+    """A started job that waits for memory when its daemon goes has not run, and does so with the next one."""
+
+    def setUp(self):
+        self.gord, self.client = e2e.begin_gord(self, "--max-stack-memory", "16M", "--native-slots",
+                                                "10000", "--stop-timeout", "20s", kind=UpgradedGord)
+
+    def stand_in_line(self, spec):
+        """The job, behind so many others that there is no place for it."""
+        others = [self.client.native_spec("builtin.sleep", "1h") for _ in range(5000)]
+        job = self.client.jobs("SubmitMany", specs=others + [spec]).first_id + len(others)
+        self.client.wait_state(job, e2e.WAITING)
+        self.assertEqual(self.client.get(job).reason, "a place for its goroutine")
+        return job
+
+    def assertRuns(self, job):
+        self.assertNotIn("still run", self.gord.stderr())  # nobody was waited for
+        self.again()
+        ended = self.client.wait(job)
+        self.assertEqual((ended.outcome, ended.losses), (e2e.SUCCEEDED, 0), ended.detail)
+
+    def test_a_stop_queues_it_again(self):
+        job = self.stand_in_line(self.client.native_spec("builtin.echo", "late", on_stop=WAIT))
+        self.assertEqual(self.gord.stop(), 0, self.gord.stderr())
+        self.gord.start()
+        self.assertRuns(job)
+
+    def test_an_upgrade_queues_it_again(self):
+        job = self.stand_in_line(self.client.exec_spec("true"))
+        self.gord.upgrade()
+        self.assertRuns(job)
 
 
 if __name__ == "__main__":
