@@ -11,11 +11,10 @@
 #include "daemon/runner/children.h"
 #include "daemon/runner/exec.h"
 
-/* After a process that we ended: how long what it left behind may still write. */
+/* After a process that we ended, or when the daemon goes: how long what it left behind may still write. */
 #define STOPPED_LINGER_NS (100 * GOR_MILLISECOND)
 
-/* After one of whose output some is to come still: how often it is asked whether that does, and whether the
- * daemon goes. */
+/* After another: how often it is asked whether what is to come of its output does, and whether the daemon goes. */
 #define LOOK_NS (100 * GOR_MILLISECOND)
 
 /* So long at least what was in the pipes may not come on, or not come to its end, as on a machine that has much
@@ -154,6 +153,11 @@ void gord_exec_wait_or_end(struct gord_exec *exec, struct gor_ctx *ctx)
     }
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint64_t count_come(const struct gord_run *run)
 {
     uint64_t out = 0;
@@ -175,9 +179,16 @@ static uint64_t count_owed(const struct gord_exec *exec)
     return owed + count_come(exec->run);
 }
 
-/* The readers, for `linger`. What the process itself has written has all the time that it takes while it comes,
- * or while a follower holds them, unless the daemon goes; what others write behind it has not. Whether they are
- * done. */
+static bool daemon_goes(const struct gord_exec *exec)
+{
+    const struct gord_run_env *env = exec->run->env;
+
+    return gor_ctx_err(env->leave) != 0 || gor_ctx_err(env->hurry) != 0;
+}
+
+/* The readers, for `linger`, or until shortly after the daemon goes, which is not to wait for them. What the
+ * process itself has written has all the time that it takes while it comes, or until then while a follower holds
+ * them; what others write behind it has not. Whether they are done. */
 static bool await_readers(struct gord_exec *exec, int64_t linger)
 {
     struct gord_run *run = exec->run;
@@ -186,16 +197,19 @@ static bool await_readers(struct gord_exec *exec, int64_t linger)
     int64_t patience = linger > OWED_NS ? linger : OWED_NS;
     int64_t until = gor_after(come < owed ? patience : linger);
     unsigned felt = 0;
+    bool goes = false;
     bool done = false;
 
     (void)gord_hold_was_felt(&run->hold, &felt);
     while (!done) {
         uint64_t former = come;
-        int64_t look = former < owed || gord_hold_is_on(&run->hold) ? gor_after(LOOK_NS) : until;
-        done = gor_waitgroup_wait_until(&exec->readers, look < until ? look : until) == 0;
+        done = gor_waitgroup_wait_until(&exec->readers, earlier(until, gor_after(LOOK_NS))) == 0;
         come = count_come(run);
-        if (!done && (gor_ctx_err(run->env->leave) != 0 || gor_ctx_err(run->env->hurry) != 0)) {
+        if (!done && !goes && daemon_goes(exec)) {
+            goes = true;
             gord_hold_open(run);
+            patience = OWED_NS;
+            until = earlier(until, gor_after(come < owed ? OWED_NS : STOPPED_LINGER_NS));
         }
         bool was_held = gord_hold_was_felt(&run->hold, &felt);
         if (former < owed && (was_held || come > former)) {
