@@ -17,10 +17,15 @@
 
 void gord_children_init(struct gord_children *children)
 {
+    pthread_condattr_t attributes;
     char path[64];
 
     memset(children, 0, sizeof(*children));
     pthread_mutex_init(&children->lock, NULL);
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&children->settled, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
     /* Who loses its parent gets our first thread for one; that thread starts nobody itself. */
     snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
     children->list_fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -32,6 +37,7 @@ void gord_children_fini(struct gord_children *children)
     if (children->list_fd >= 0) {
         close(children->list_fd);
     }
+    (void)pthread_cond_destroy(&children->settled);
     pthread_mutex_destroy(&children->lock);
 }
 
@@ -64,8 +70,30 @@ int gord_children_end(struct gord_children *children, pid_t pid)
         result = remember(children, pid);
     }
     children->spawning--;
+    if (children->spawning == 0) {
+        pthread_cond_broadcast(&children->settled);
+    }
     pthread_mutex_unlock(&children->lock);
     return result;
+}
+
+static struct timespec at(int64_t ns)
+{
+    return (struct timespec){.tv_sec = ns / GOR_SECOND, .tv_nsec = ns % GOR_SECOND};
+}
+
+bool gord_children_await_spawns(struct gord_children *children, int64_t patience_ns)
+{
+    struct timespec until = at(gor_after(patience_ns));
+    int result = 0;
+
+    pthread_mutex_lock(&children->lock);
+    while (children->spawning > 0 && result == 0) {
+        result = pthread_cond_timedwait(&children->settled, &children->lock, &until);
+    }
+    bool settled = children->spawning == 0;
+    pthread_mutex_unlock(&children->lock);
+    return settled;
 }
 
 /* Caller holds the lock. NULL: it is no job's. */

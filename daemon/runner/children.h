@@ -11,6 +11,7 @@
 #define GORD_RUNNER_CHILDREN_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -36,6 +37,7 @@ struct gord_child {
 
 struct gord_children {
     pthread_mutex_t lock;
+    pthread_cond_t settled;   /* no spawn is under way any more */
     struct gord_child *items; /* owned */
     size_t count;
     size_t room;
@@ -52,6 +54,10 @@ void gord_children_fini(struct gord_children *children);
 /* Around each spawn: pid is the child's, 0 if there is none. end: -ENOMEM with nothing kept. */
 void gord_children_begin(struct gord_children *children);
 int gord_children_end(struct gord_children *children, pid_t pid);
+
+/* Wait for so long until no spawn is between begin and end, so that each that came about is entered; whether it is
+ * so. [not on a goroutine] */
+bool gord_children_await_spawns(struct gord_children *children, int64_t patience_ns);
 
 /* A job's process has been reaped; what of its group was reaped before is added to *use. */
 void gord_children_forget(struct gord_children *children, pid_t pid, struct gord_use *use);

@@ -19,6 +19,9 @@
 #define LEFT_AS_IT_IS \
     "its program was not handed over in time; unless it still is, the next daemon ends it"
 
+/* So long a start may take, once what hangs is killed, to say which process it made. */
+#define BIRTH_NS (100 * GOR_MILLISECOND)
+
 struct ids {
     uint64_t *items; /* owned */
     size_t count;
@@ -373,6 +376,8 @@ void gord_runner_kill_rest(struct gord_runner *runner, const struct gord_handed 
 {
     if (!quiet) {
         gord_unborn_kill(handed);
+        /* One that had become its program by then, unknown to us as yet, is no less ours. */
+        (void)gord_children_await_spawns(&runner->env.children, BIRTH_NS);
     }
     gord_children_each(&runner->env.children, kill_program, (void *)(uintptr_t)handed);
 }

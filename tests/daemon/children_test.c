@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/runner/children.h"
+#include "runtime/gor.h"
 #include "tests/test.h"
 
 enum { ROUNDS = 20, LEAVING = 200, EVERY = 20, STAYING = LEAVING / EVERY };
@@ -113,5 +114,36 @@ TEST(children_are_shown_until_somebody_has_seen_enough)
         CHECK_EQ(kill(staying[i], SIGKILL), 0);
         end(staying[i]);
     }
+    gord_children_fini(&children);
+}
+
+static void *end_spawn(void *children)
+{
+    CHECK_EQ(gord_children_end(children, 4711), 0);
+    return NULL;
+}
+
+static void note_pid(void *arg, pid_t pid)
+{
+    pid_t *seen = arg;
+    *seen = pid;
+}
+
+TEST(children_of_spawns_under_way_are_entered_once_those_are_over)
+{
+    struct gord_children children;
+    pthread_t thread;
+    pid_t seen = 0;
+    gord_children_init(&children);
+    CHECK(gord_children_await_spawns(&children, 0));
+    gord_children_begin(&children);
+    gord_children_begin(&children);
+    CHECK_EQ(gord_children_end(&children, 0), 0);
+    CHECK(!gord_children_await_spawns(&children, GOR_MILLISECOND));
+    CHECK_EQ(pthread_create(&thread, NULL, end_spawn, &children), 0);
+    CHECK(gord_children_await_spawns(&children, GOR_NEVER));
+    gord_children_each(&children, note_pid, &seen);
+    CHECK_EQ(seen, 4711);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
     gord_children_fini(&children);
 }
