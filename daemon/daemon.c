@@ -67,8 +67,6 @@ static void finish(struct gord_daemon *d)
     bool looked = await_looks(d);
     int result = d->runtime_runs ? gor_stop() : 0;
     bool quiet = result == 0 && looked; /* nobody can touch anything any more */
-    struct gord_handed notes =
-        d->runner != NULL ? gord_runner_take_notes(d->runner) : (struct gord_handed){0};
 
     if (result != 0) {
         gord_log(GORD_LOG_WARNING, 0,
@@ -82,6 +80,9 @@ static void finish(struct gord_daemon *d)
         d->code = d->code == GORD_EXIT_OK ? GORD_EXIT_INTERNAL : d->code;
     }
     gord_runner_stop(d->runner);
+    /* Only now: one that was left after the loop's last turn is among what that takes in. */
+    struct gord_handed notes =
+        d->runner != NULL ? gord_runner_take_notes(d->runner) : (struct gord_handed){0};
     run_out(d);
     gord_notify_close(&d->notify);
     if (d->serving) {

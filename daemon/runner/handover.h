@@ -34,7 +34,7 @@ struct gord_handed {
 void gord_runner_hand_over(struct gord_runner *runner, bool patient, const char *cause,
                            void (*emptied)(void *arg), void *arg);
 
-/* The notes, which are the caller's from here on. */
+/* The notes, which are the caller's from here on; all of them once the runner has stopped. */
 struct gord_handed gord_runner_take_notes(struct gord_runner *runner);
 
 /* A run's goroutine has left its process to us, and this in run->handed. [goroutine] */
