@@ -85,12 +85,14 @@ static void finish(struct gord_daemon *d)
         d->runner != NULL ? gord_runner_take_notes(d->runner) : (struct gord_handed){0};
     run_out(d);
     gord_notify_close(&d->notify);
-    if (d->serving) {
+    if (d->serving && d->stop.leaving && d->code == GORD_EXIT_OK) {
         gord_runner_kill_rest(d->runner, &notes, quiet);
-    }
-    if (d->stop.leaving && d->code == GORD_EXIT_OK) {
         gord_daemon_upgrade(d, &notes);
     }
+    if (d->serving) {
+        gord_runner_kill_rest(d->runner, NULL, quiet); /* nobody goes on with them */
+    }
+    gord_handed_free(&notes);
     if (!quiet) {
         _exit((int)d->code); /* its memory must stay for as long as it runs */
     }

@@ -37,6 +37,9 @@ void gord_runner_hand_over(struct gord_runner *runner, bool patient, const char 
 /* The notes, which are the caller's from here on; all of them once the runner has stopped. */
 struct gord_handed gord_runner_take_notes(struct gord_runner *runner);
 
+/* Nobody goes on with them: the notes alone, as the process is about to end. */
+void gord_handed_free(struct gord_handed *handed);
+
 /* A run's goroutine has left its process to us, and this in run->handed. [goroutine] */
 void gord_run_post_handed(struct gord_run *run);
 

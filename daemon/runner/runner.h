@@ -230,7 +230,7 @@ void gord_runner_hurry(struct gord_runner *runner);
 void gord_runner_abandon(struct gord_runner *runner, const char *detail);
 
 /* Once the runtime has stopped, quiet or not: no program outlives the daemon that no other one knows of, as one
- * whose start hung until now would. Those of `handed` are another's. */
+ * whose start hung until now would. Those of `handed` (NULL: none) are another's. */
 void gord_runner_kill_rest(struct gord_runner *runner, const struct gord_handed *handed,
                            bool quiet);
 

@@ -55,6 +55,15 @@ struct gord_handed gord_runner_take_notes(struct gord_runner *runner)
     return handed;
 }
 
+void gord_handed_free(struct gord_handed *handed)
+{
+    for (size_t i = 0; i < handed->count; i++) {
+        gor__handover__run__free_unpacked(handed->items[i], NULL);
+    }
+    free(handed->items);
+    *handed = (struct gord_handed){0};
+}
+
 /* ------------------------------------------------------------------ taking */
 
 bool gord_handed_has(const struct gord_handed *handed, uint64_t job_id)

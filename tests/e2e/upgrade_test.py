@@ -16,6 +16,7 @@ import gor_e2e as e2e
 import gorctl_e2e
 from exec_use_test import lives
 
+CRASHING = os.environ.get("GORD_CRASHING", "")
 WAIT, REQUEUE = 2, 3
 
 
@@ -498,6 +499,34 @@ class Upgrade(unittest.TestCase):
         self.client = self.gord.client()
         self.assertIn(said.decode(), [event.reason for event in self.client.events(job)])
         self.assertEqual(self.client.get(job).outcome, e2e.LOST)
+
+
+class WithoutDisk(UpgradedGord):
+    """One whose store fails as long as a file is there."""
+
+    def __init__(self, *options):
+        super().__init__(*options)
+        self.full = os.path.join(self.folder, "full")
+        self.extra_env = {"GORD_FAIL_FLUSH": self.full}
+        shutil.copy(CRASHING, self.binary)
+
+
+@unittest.skipUnless(CRASHING, "GORD_CRASHING does not name a program")
+class UpgradeWithoutDisk(AcrossDaemons):
+    def test_no_program_goes_on_where_no_other_gord_does(self):
+        self.gord, self.client = e2e.begin_gord(self, kind=WithoutDisk)
+        job = self.client.exec("sleep", "1000")
+        self.client.wait_process(job)
+        program = self.client.get(job).pid
+        self.gord.orphans.add((program, e2e.made(program)))
+        inside = self.client.native("builtin.sleep", "1000s")
+        self.client.wait_state(inside, e2e.WAITING)
+        with open(self.gord.full, "w", encoding="ascii"):
+            pass
+        self.gord.process.send_signal(signal.SIGUSR2)
+        self.assertEqual(self.gord.process.wait(e2e.PATIENCE), 1, self.gord.stderr())
+        self.assertIn("the last events could not be stored", self.gord.stderr())
+        e2e.until(lambda: not lives(program))
 
 
 if __name__ == "__main__":
