@@ -44,7 +44,8 @@ static void open_stop(struct gord_daemon *d)
 /* Let closing handles run their callbacks; what does not close in time stays. */
 static void run_out(struct gord_daemon *d)
 {
-    for (int turns = 0; turns < 1000 && uv_run(&d->loop, UV_RUN_NOWAIT) != 0; turns++) {
+    for (int turns = 0; d->has_loop && turns < 1000 && uv_run(&d->loop, UV_RUN_NOWAIT) != 0;
+         turns++) {
     }
 }
 
@@ -105,7 +106,9 @@ static void finish(struct gord_daemon *d)
         gord_daemon_close_signals(d);
         run_out(d);
     }
-    uv_loop_close(&d->loop);
+    if (d->has_loop) {
+        uv_loop_close(&d->loop);
+    }
     gord_lock_close(d->lock_fd);
 }
 

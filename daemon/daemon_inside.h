@@ -38,6 +38,7 @@ enum { GORD_DAEMON_SIGNALS = 5, GORD_DAEMON_KEPT = 16 };
 struct gord_daemon {
     struct gord_config *config; /* borrowed */
     uv_loop_t loop;
+    bool has_loop; /* else the start failed before anything else was there */
     int lock_fd;
     char log_root[PATH_MAX];
     char plugin_copies[PATH_MAX];

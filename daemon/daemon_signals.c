@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* daemon_signals.c - what gord does when it is sent a signal: see daemon_inside.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/base/log.h"
 #include "daemon/daemon_inside.h"
@@ -107,13 +109,27 @@ static void on_nothing(uv_work_t *work, int status)
     (void)status;
 }
 
+/* libuv aborts where its first loop finds none for a pipe. */
+static int find_descriptors(void)
+{
+    int fds[4] = {-1, -1, -1, -1};
+    int result = pipe2(&fds[0], O_CLOEXEC) == 0 && pipe2(&fds[2], O_CLOEXEC) == 0 ? 0 : -errno;
+
+    for (int i = 0; i < 4 && fds[i] >= 0; i++) {
+        close(fds[i]);
+    }
+    return result;
+}
+
 /* They are made with the mask of whoever has work for them first. */
 int gord_daemon_make_pool(void)
 {
     uv_loop_t loop;
     uv_work_t work;
     sigset_t all, before;
-    int result = uv_loop_init(&loop);
+    int result = find_descriptors();
+
+    result = result == 0 ? uv_loop_init(&loop) : result;
 
     if (result != 0) {
         return result;

@@ -348,6 +348,7 @@ enum gord_exit gord_daemon_start(struct gord_daemon *d)
         gord_log(GORD_LOG_ERROR, 0, "cannot make the event loop: %s", strerror(-result));
         return GORD_EXIT_INTERNAL;
     }
+    d->has_loop = true;
     result = gord_notify_open(&d->notify);
     if (result != 0) {
         gord_log(GORD_LOG_WARNING, 0, "cannot notify systemd: %s", strerror(-result));

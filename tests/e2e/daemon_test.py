@@ -103,6 +103,24 @@ class Starting(DaemonCase):
         gord.state = "/proc/nowhere/gord"
         self.refuse(gord, STORE, "/proc/nowhere")
 
+    def test_too_few_descriptors_are_told_whichever_is_the_first_that_is_missing(self):
+        refused = 0
+        # A runner that did not come up keeps its memory: the process is about to end.
+        env = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+        for limit in range(4, 1024):
+            wrap = ("sh", "-c", f'ulimit -n {limit} && exec "$@"', "sh")
+            gord = self.gord(wrap=wrap, env=env).launch()
+            if gord.notify.wait_for("READY=1", alive=gord.alive) is not None:
+                self.assertEqual(gord.stop(), OK, gord.stderr())
+                break
+            code = gord.process.wait(e2e.PATIENCE)
+            self.assertGreater(code, 0, f"with {limit} descriptors: {gord.stderr()}")
+            self.assertNotEqual(gord.stderr(), "", f"with {limit} descriptors")
+            self.assertNotIn("Sanitizer", gord.stderr())
+            gord.close()
+            refused += 1
+        self.assertGreater(refused, 0)
+
     def test_passed_socket(self):
         """Socket activation: the daemon serves the descriptor it is given and leaves its file."""
         gord = self.gord()
