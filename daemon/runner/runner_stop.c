@@ -16,8 +16,7 @@
 #include "daemon/runner/runner_inside.h"
 #include "daemon/runner/unborn.h"
 
-#define LEFT_AS_IT_IS \
-    "its program was not handed over in time; unless it still is, the next daemon ends it"
+#define LEFT_AS_IT_IS "its program was not handed over in time; unless it still is, it is killed"
 
 /* So long a start may take, once what hangs is killed, to say which process it made. */
 #define BIRTH_NS (100 * GOR_MILLISECOND)
