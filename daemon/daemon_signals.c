@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/sigmask.h"
 #include "daemon/daemon_inside.h"
 #include "daemon/reload.h"
 #include "daemon/upgrade.h"
@@ -126,7 +127,7 @@ int gord_daemon_make_pool(void)
 {
     uv_loop_t loop;
     uv_work_t work;
-    sigset_t all, before;
+    sigset_t before;
     int result = find_descriptors();
 
     result = result == 0 ? uv_loop_init(&loop) : result;
@@ -134,8 +135,7 @@ int gord_daemon_make_pool(void)
     if (result != 0) {
         return result;
     }
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    gord_signals_block(&before);
     result = uv_queue_work(&loop, &work, do_nothing, on_nothing);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     (void)uv_run(&loop, UV_RUN_DEFAULT);
@@ -147,10 +147,7 @@ int gord_daemon_make_pool(void)
  * its own, whoever asks it to once more. */
 void gord_daemon_close_signals(struct gord_daemon *d)
 {
-    sigset_t all;
-
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+    gord_signals_block(NULL);
     for (int i = 0; i < GORD_DAEMON_SIGNALS; i++) {
         uv_close((uv_handle_t *)&d->signals[i], NULL);
     }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/base/log.h"
+#include "daemon/base/sigmask.h"
 #include "daemon/event/event.h"
 #include "daemon/export_inside.h"
 #include "runtime/gor.h"
@@ -107,7 +108,7 @@ static void hand_over_target(struct gord_export *export, struct gord_otlp_target
 
 static int start_thread(struct gord_export *export)
 {
-    sigset_t all, old;
+    sigset_t old;
 
     if (!export->inited && gord_post_init() != 0) {
         return -ENOMEM;
@@ -116,8 +117,7 @@ static int start_thread(struct gord_export *export)
     if (export->post == NULL && (export->post = gord_post_new()) == NULL) {
         return -ENOMEM;
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &old); /* signals are the loop's */
+    gord_signals_block(&old);
     int result = -pthread_create(&export->thread, NULL, gord_export_run, export);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     export->runs = result == 0;

@@ -51,6 +51,23 @@ class Starting(DaemonCase):
             self.assertEqual(done.returncode, OK)
             self.assertIn("gord", done.stdout)
 
+    @unittest.skipIf(e2e.SANITIZE == "thread", "a thread of its own blocks all signals")
+    def test_no_thread_blocks_what_a_fault_of_its_own_raises(self):
+        """The kernel would end the daemon, where a fault may bring back the stack of a goroutine."""
+        gord = self.gord("--otlp-endpoint", "http://127.0.0.1:1").start()
+        faults = 1 << signal.SIGSEGV - 1 | 1 << signal.SIGBUS - 1
+
+        def blocks(task):
+            with open(task, encoding="ascii") as file:
+                (mask,) = [line.split()[1] for line in file if line.startswith("SigBlk:")]
+            return int(mask, 16) & faults != 0
+
+        tasks = glob.glob(f"/proc/{gord.process.pid}/task/*/status")
+        self.assertTrue(tasks)
+        for task in tasks:
+            e2e.until(lambda task=task: not blocks(task))  # as each does until it has been made
+        self.assertEqual(gord.stop(), OK, gord.stderr())
+
     def test_second_daemon_on_the_same_state(self):
         first = self.gord().start()
         second = self.gord(folder=first.folder)
