@@ -317,7 +317,9 @@ class UpgradeEnds(AcrossDaemons):
         self.assertEqual(done.returncode, gorctl_e2e.USAGE)
         self.assertIn("--stop-timeout leaves no time", done.stderr)
         done = self.upgrade()  # nothing ends with it
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        # A slow machine's gord is away for so long that gorctl says so.
+        told = [line for line in done.stderr.splitlines() if "gord is away" not in line]
+        self.assertEqual((done.returncode, told), (0, []))
 
 
 if __name__ == "__main__":
