@@ -133,6 +133,7 @@ static int check_job(const Gor__V1__CronSpec *spec, char *error, size_t bytes)
     const Gor__V1__JobSpec *job = spec->job;
     const char *field = job->not_before_ns != 0     ? "not_before_ns"
                         : job->start_before_ns != 0 ? "start_before_ns"
+                        : job->deadline_ns != 0     ? "deadline_ns"
                         : job->n_after != 0         ? "after"
                         : job->parent_id != 0       ? "parent_id"
                                                     : NULL;

@@ -218,6 +218,7 @@ class Crons(e2e.GordTest):
                 ("spec.job.after", {"job": message("JobSpec", after=after)}),
                 ("spec.job.not_before_ns", {"job": message("JobSpec", not_before_ns=1)}),
                 ("spec.job.start_before_ns", {"job": message("JobSpec", start_before_ns=1)}),
+                ("spec.job.deadline_ns", {"job": message("JobSpec", deadline_ns=2 ** 62)}),
                 ("spec.job.kind", {"job": message("JobSpec", name="x")}),
                 ("spec.job.cron", {"job": self.client.native_spec(
                     "builtin.echo", cron=message("CronFire", name="x"))}),
@@ -307,6 +308,7 @@ class Crons(e2e.GordTest):
                 ("is no time", ("add", "x", "@daily", "--start", "soon", "true")),
                 ("--jitter", ("add", "x", "@daily", "--jitter", "much", "true")),
                 ("--at is set", ("add", "x", "@daily", "--at", "23:59", "true")),
+                ("--deadline is set", ("add", "x", "@daily", "--deadline", "1h", "true")),
                 ("--request-id", ("add", "x", "@daily", "--request-id", "0" * 32, "true")),
                 ("in quotes", ("next", "0", "3")), ("1 to 1000", ("next", "x", "-n", "0")),
                 ("name of an entry", ("rm",)), ("one name", ("rm", "a", "b")),
