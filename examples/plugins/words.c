@@ -2,7 +2,7 @@
 /* words.c - a plug-in for gord: counts the words of its input, a goroutine for each part of it.
  *
  *     cc -shared -fPIC -o words.so words.c $(pkg-config --cflags gor)
- *     gord --plugin-dir /usr/local/lib/gord &         # words.so lies there
+ *     gord --plugin-dir $PWD &                        # words.so lies here
  *     gorctl run --native words.count --input README.md
  *     gorctl plugins reload                           # after words.so was replaced
  */

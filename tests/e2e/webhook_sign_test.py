@@ -100,7 +100,7 @@ class Signed(ctl.GorctlTest):
         write_secrets(path)
         told = e2e.subprocess.run(command, capture_output=True, text=True, check=False)
         hint, = re.findall(r"make one: (\(umask .*\))$", told.stdout + told.stderr, re.M)
-        for words in (line.replace("/etc/gord/webhook-secret", path), hint):
+        for words in (line.replace("> webhook-secret", f"> {path}"), hint):
             os.unlink(path)
             e2e.subprocess.run(["sh", "-c", words], check=True)
             told = e2e.subprocess.run(command, capture_output=True, text=True, check=False)
