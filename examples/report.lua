@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- gorctl run --lua examples/report.lua 2026-11
--- The days of a month, a program for each, all at once; what they printed becomes one report.
+-- The days of a month, a program for each, all at once; the report counts those that succeeded.
 local month = args[1] or os.date("!%Y-%m")
 local year, number = month:match("^(%d%d%d%d)-(%d%d)$")
 if not year or tonumber(number) < 1 or tonumber(number) > 12 then
