@@ -76,6 +76,18 @@ class Booted(unittest.TestCase):
         self.assertNotEqual(self.state("gord.service"), "active")
         self.assertNotEqual(self.state("gord.socket"), "active")
 
+    def test_upgrade_without_a_restart_leaves_programs_running(self):
+        self.output("dpkg", "-i", *self.first)
+        job = self.output("gorctl", *SOCKET, "submit", "-C", "/", "--", "sleep", "1000").strip()
+        self.output("gorctl", *SOCKET, "wait", "--for", "running", job)
+        pid = self.machine.show("gord.service", "MainPID")
+        self.policy(101)
+        self.output("dpkg", "-i", *self.second)
+        self.output("gorctl", *SOCKET, "daemon", "upgrade")
+        self.assertEqual(self.machine.show("gord.service", "MainPID"), pid)
+        self.assertIn("RUNNING", self.output("gorctl", *SOCKET, "show", "--json", job))
+        self.output("gorctl", *SOCKET, "cancel", job)
+
     def test_remove_ends_it_and_purge_takes_its_store(self):
         self.output("dpkg", "-i", *self.first)
         self.output("gorctl", *SOCKET, "submit", "--", "sleep", "1000")

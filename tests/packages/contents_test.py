@@ -121,6 +121,20 @@ class Contents(unittest.TestCase):
             self.assertFalse({"preinst", "postinst", "prerm", "postrm"}
                              & set(os.listdir(self.control(name))), name)
 
+    def test_documents_point_to_what_a_package_has(self):
+        documents = {path: name for name in FOR_USERS for path in self.listed[name]
+                     if path.endswith(".md")}
+        there = {path for name in FOR_USERS for path in self.listed[name]}
+        self.assertIn("usr/share/doc/gord/decisions/group-commit.md", there)
+        tree = os.path.join(self.folder, "documents")
+        for name in set(documents.values()):
+            debs.output("dpkg-deb", "-x", self.paths[name], tree)
+        for path in documents:
+            with open(os.path.join(tree, path), encoding="utf-8") as file:
+                targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", file.read())
+            for target in targets:
+                self.assertIn(os.path.normpath(os.path.join(os.path.dirname(path), target)), there, path)
+
     def test_daemon_has_scripts_that_sh_can_read(self):
         for script in ("postinst", "prerm", "postrm"):
             path = os.path.join(self.control("gord"), script)
