@@ -20,11 +20,13 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "A copy of all that the daemon keeps, as of one moment, as a tar file: jobs, their history and "
     "their output. The daemon goes on working. FILE is complete or not there; - is stdout.\v"
-    "To restore it, unpack it into an empty state directory and start a daemon there:\n"
+    "To restore it, unpack it into an empty state directory. For the service, as root:\n"
     "\n"
-    "  mkdir -m 700 /var/lib/gord-restored\n"
-    "  tar -xf FILE -C /var/lib/gord-restored\n"
-    "  gord --state-dir /var/lib/gord-restored --check-store\n"
+    "  systemctl stop gord.service gord.socket\n"
+    "  mv /var/lib/gord /var/lib/gord-before && mkdir -m 700 /var/lib/gord\n"
+    "  tar -xf FILE -C /var/lib/gord && chown -R gord:gor /var/lib/gord\n"
+    "  runuser -u gord -- gord --state-dir /var/lib/gord --check-store\n"
+    "  systemctl start gord.service\n"
     "\n"
     "Jobs that were queued run then, and those that were running are lost, so do not let it run "
     "beside the first.\n"
@@ -32,7 +34,7 @@ static const char doc[] =
     "Examples:\n"
     "  gorctl backup gord-monday.tar\n"
     "  gorctl backup - | zstd > gord-monday.tar.zst\n"
-    "  gorctl -H build1:7070 backup --without-output jobs.tar\n";
+    "  gorctl -H tls://build1:7070 backup --without-output jobs.tar\n";
 
 struct arguments {
     struct gorctl *ctl;

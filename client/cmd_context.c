@@ -179,7 +179,8 @@ static int add(struct gorctl *ctl, int argc, char **argv)
         .args_doc = "NEW-NAME --host ADDRESS",
         .doc = "Give a daemon a name. What the options for a connection say is kept under it.\v"
                "Examples:\n"
-               "  gorctl context add build --host build1:7070 --token-file ~/.config/gor/build\n"
+               "  gorctl context add build --host tls://build1:7070 --tls-ca ca.crt --token-file "
+               "build.token\n"
                "  gorctl --context build ls\n",
         .children = gorctl_read_children};
     struct arguments arguments = {.ctl = ctl, .most = 1};

@@ -28,7 +28,7 @@ static const char doc[] = "Every goroutine of the daemon with its stack, in the 
                           "  gorctl dump | less\n"
                           "  gorctl dump --merge --limit 10\n"
                           "  gorctl dump --wait 'chan receive' --min-wait 1m\n"
-                          "  gorctl -H build1:7070 dump -o build1.txt\n"
+                          "  gorctl -H tls://build1:7070 dump -o build1.txt\n"
                           "\n"
                           "`gorctl goroutines` has them as a table, or as JSON.\n";
 

@@ -33,9 +33,8 @@ static const struct argp_option options[] = {
     {"with-output", KEY_WITH_OUTPUT, NULL, 0,
      "What each ended job wrote as well, in lines \"output\" after its own", 0},
     {"reveal", KEY_REVEAL, NULL, 0,
-     "The values of secrets in environments, which are hidden else; for root, or for jobs that are "
-     "all "
-     "yours",
+     "The values of secrets in environments, which are hidden else; over the Unix socket only, "
+     "for root, or for jobs that are all yours",
      0},
     {"jobs-only", KEY_JOBS_ONLY, NULL, 0,
      "No queues, pools and rates, and no entries of the calendar", 0},
@@ -43,13 +42,11 @@ static const struct argp_option options[] = {
 };
 
 static const char doc[] =
-    "Every job with its whole history, oldest first, but one that is yet to run after those it is "
-    "to "
-    "run after, as one JSON document a line: \"job\" as in "
-    "`gorctl show --json`, and \"events\", each step of its life. Before them come the queues, "
-    "pools "
-    "and "
-    "rates (\"queue\", \"pool\", \"rate\"), after them the entries of the calendar (\"cron\"). "
+    "Every job with its whole history, as one JSON document a line, oldest first; a job that "
+    "still waits for others comes after them. \"job\" is as in "
+    "`gorctl show --json`, and \"events\" is each step of its life. Before them come the queues, "
+    "pools and rates (\"queue\", \"pool\", \"rate\"), after them the entries of the calendar "
+    "(\"cron\"). "
     "`gorctl import` takes it into another daemon; for a copy of all as it is, tokens included, "
     "see "
     "`gorctl backup`.\v"
@@ -58,7 +55,7 @@ static const char doc[] =
     "\n"
     "Examples:\n"
     "  gorctl export > jobs.ndjson\n"
-    "  gorctl export --reveal --with-output | gorctl -H build2:7070 import -\n"
+    "  gorctl export --reveal --with-output | gorctl -H tls://build2:7070 import -\n"
     "  gorctl export | jq -r 'select(.job.outcome == \"FAILED\") | .job.id'\n"
     "  gorctl export --jobs-only --from-id 5000 >> jobs.ndjson\n";
 

@@ -85,7 +85,7 @@ static const char doc[] =
     "  gorctl import --dry-run jobs.ndjson\n"
     "  gorctl import jobs.ndjson > taken\n"
     "  gorctl import --resume taken jobs.ndjson >> taken\n"
-    "  gorctl -H old:7070 export --reveal | gorctl import --live=submit -\n";
+    "  ssh root@old gorctl export --reveal | gorctl import --live=submit -\n";
 
 struct importing {
     struct gorctl *ctl;

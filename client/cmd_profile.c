@@ -27,7 +27,7 @@ static const char doc[] =
     "Examples:\n"
     "  gorctl profile cpu --for 30s -o cpu.pb.gz\n"
     "  gorctl profile goroutine | go tool pprof -top /dev/stdin\n"
-    "  gorctl -H build1:7070 profile cpu\n"
+    "  gorctl -H tls://build1:7070 profile cpu\n"
     "\n"
     "Without -o, and on a terminal, the file gets a name of its own.\n";
 

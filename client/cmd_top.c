@@ -49,7 +49,7 @@ static const char doc[] =
     "store. q ends it, space looks again at once.\v"
     "Examples:\n"
     "  gorctl top\n"
-    "  gorctl -H build7:7070 top -d 5s\n"
+    "  gorctl -H tls://build7:7070 top -d 5s\n"
     "  gorctl top --once\n";
 
 struct arguments {

@@ -19,7 +19,7 @@ static const char doc[] =
     "Goroutines of jobs have the job's id in their names.\v"
     "Examples:\n"
     "  gorctl trace --for 5s -o gord.pftrace\n"
-    "  gorctl -H build1:7070 trace\n"
+    "  gorctl -H tls://build1:7070 trace\n"
     "\n"
     "Without -o, and on a terminal, the file gets a name of its own.\n";
 

@@ -59,7 +59,7 @@ static const struct argp_option options[] = {
     {"heartbeat", KEY_HEARTBEAT, "DURATION", 0,
      "The run is stuck once it gives no sign of life for this long (1s or more); 0s: never", 1},
     {"on-stuck", KEY_ON_STUCK, "POLICY", 0,
-     "Once it is stuck: report, which it goes on after, or kill, which fails the run", 1},
+     "When it is stuck, report: record it and let it run; or kill: end the run as failed", 1},
     {"at", KEY_AT, "TIME", 0, "Not before this time", 1},
     {"in", KEY_IN, "DURATION", 0, "Not before so much time has passed from now on; 0s: at once", 1},
     {"tz", KEY_TZ, "ZONE", 0, "The zone that times are meant in (default: yours)", 1},

@@ -19,8 +19,8 @@ enum { KEY_MISSED = 0x3000, KEY_OVERLAP, KEY_REPLACE, KEY_PAUSED };
 static const struct argp_option options[] = {
     {NULL, 0, NULL, 0, "The entry:", 6},
     {"missed", KEY_MISSED, "POLICY", 0,
-     "What of fires that nobody was there to make: once (one job for all of them; default), skip, "
-     "all (a job each, 100 at most)",
+     "What to do about missed times (gord was down for more than a minute): once (one job for all "
+     "of them; default), skip, all (a job each, 100 at most)",
      6},
     {"overlap", KEY_OVERLAP, "POLICY", 0,
      "If a job of it has not ended: allow (both run; default), skip, queue (one at a time), "
