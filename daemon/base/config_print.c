@@ -89,10 +89,13 @@ void gord_config_print_defaults(FILE *out)
         "of a line or after a blank.",
         out);
     fputs("#\n", out);
-    print_comment("The options of the command line have the same names and come first. After a "
-                  "change: `gord --check-config` says whether it is right, `systemctl reload gord` "
-                  "applies it, `gord --print-config` shows what is in force. See gord.conf(5).",
-                  out);
+    print_comment(
+        "The options of the command line have the same names and come first. After a "
+        "change: `gord --check-config` says whether it is right, `systemctl reload gord` "
+        "applies it, `gord --print-config` shows what is in force. The unit gord.service gives "
+        "state-dir, socket and plugin-dir, so these keys change nothing for it. See "
+        "gord.conf(5).",
+        out);
     for (unsigned id = 0; id < GORD_OPTION_COUNT; id++) {
         if (!is_key((enum gord_option_id)id)) {
             continue;

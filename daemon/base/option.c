@@ -50,14 +50,15 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
                          .example = "127.0.0.1:7070, [::1]:7070 or 0.0.0.0:7070",
                          .doc =
                              "Listen on TCP as well: beyond this machine (not 127.0.0.1 or [::1]) "
-                             "only with TLS. Who calls needs a certificate (--tls-ca), or the "
-                             "token in the file 'token' of the state directory"},
+                             "only with TLS. Who calls needs a certificate (--tls-ca), or a token: "
+                             "that in the file 'token' of the state directory, or one that `gorctl "
+                             "token create` has made"},
     [GORD_OPT_TLS_CERT] = {"tls-cert", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
                            AT(tls_cert), .unset = "none", .initial = "none",
                            .example = "/etc/gord/server.crt",
                            .doc =
                                "Speak TLS on TCP, with this certificate; `gorctl tls init` makes "
-                               "one. SIGHUP reads the three files again"},
+                               "one. SIGHUP reads it again, with key, CA and list of revocations"},
     [GORD_OPT_TLS_KEY] = {"tls-key", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
                           AT(tls_key), .unset = "none", .initial = "none",
                           .example = "/etc/gord/server.key",
@@ -91,13 +92,13 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
     [GORD_OPT_OTLP_INTERVAL] = {"otlp-interval", "TIME", GORD_VALUE_TIME, GORD_OPTION_LIVE,
                                 AT(otlp_interval_ns), .least = OTLP_INTERVAL_MIN, .initial = "1m",
                                 .example = "10s or 1m, at least 100ms",
-                                .doc = "Send them so often (default: 1m)"},
+                                .doc = "Time between two exports of metrics (default: 1m)"},
     [GORD_OPT_OTLP_HEADERS] =
         {"otlp-headers", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
          AT(otlp_headers), .unset = "none", .initial = "none", .example = "/etc/gord/otlp-headers",
          .doc =
-             "Send these headers along, one a line as 'Authorization: Bearer ...'; a file that not "
-             "everybody can read. SIGHUP reads it again"},
+             "Send these headers with each export of metrics, one a line as 'Authorization: Bearer "
+             "...'; a file that not everybody can read. SIGHUP reads it again"},
     [GORD_OPT_OTLP_CA] =
         {"otlp-ca", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
          AT(otlp_ca), .unset = "none", .initial = "none", .example = "/etc/gord/collector-ca.crt",
@@ -107,15 +108,16 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
                                   AT(clients.max_connections), .least = 1, .most = CONNECTIONS_MAX,
                                   .initial = "1024",
                                   .doc = "Have at most N clients connected (default: 1024)"},
-    [GORD_OPT_MAX_USER_CONNECTIONS] = {"max-user-connections", "N", GORD_VALUE_NUMBER, 0,
-                                       AT(clients.max_user_connections), .least = 1,
-                                       .most = CONNECTIONS_MAX, .unset = "auto", .initial = "auto",
-                                       .doc = "Of these at most N of one user on the Unix socket, "
-                                              "or of one address on TCP (default: three quarters)"},
+    [GORD_OPT_MAX_USER_CONNECTIONS] =
+        {"max-user-connections", "N", GORD_VALUE_NUMBER, 0, AT(clients.max_user_connections),
+         .least = 1, .most = CONNECTIONS_MAX, .unset = "auto", .initial = "auto",
+         .doc = "Have at most N clients of one user on the Unix socket, or of one address on TCP, "
+                "connected (default: three quarters of max-connections)"},
     [GORD_OPT_MAX_USER_CALLS] =
         {"max-user-calls", "N", GORD_VALUE_NUMBER, 0, AT(clients.max_user_calls), .least = 1,
          .most = CALLS_MAX, .initial = "16384",
-         .doc = "Let each of these have at most N calls at a time (default: 16384)"},
+         .doc = "Let one user on the Unix socket, or one address on TCP, have at most N calls at a "
+                "time (default: 16384)"},
     [GORD_OPT_MAX_STREAMS] =
         {"max-streams", "N", GORD_VALUE_NUMBER, 0, AT(clients.max_streams),
          .least = 1, .most = STREAMS_MAX, .initial = "1024",
@@ -137,12 +139,12 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
     [GORD_OPT_KEEPALIVE_TIMEOUT] =
         {"keepalive-timeout", "TIME", GORD_VALUE_TIME, 0, AT(clients.keepalive_wait_ns), .least = 1,
          .initial = "20s", .example = "20s or 5m",
-         .doc = "Give it up when none has come after so long (default: 20s)"},
+         .doc = "Drop a TCP client that has not answered a PING after this long (default: 20s)"},
     [GORD_OPT_MIN_PING_INTERVAL] = {"min-ping-interval", "TIME", GORD_VALUE_TIME, 0,
                                     AT(clients.ping_min_ns), .least = 1, .initial = "8s",
                                     .example = "8s or 1m",
-                                    .doc = "Cut off clients that ask so themselves, again and "
-                                           "again, in less than this (default: 8s)"},
+                                    .doc = "Disconnect a client that sends PINGs more often than "
+                                           "this; the third early one counts (default: 8s)"},
     [GORD_OPT_MAX_CONNECTION_IDLE] =
         {"max-connection-idle", "TIME", GORD_VALUE_TIME, 0, AT(clients.max_idle_ns), .least = 1,
          .unset = "never", .initial = "never", .example = "10m or 2h",
@@ -155,7 +157,7 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
     [GORD_OPT_MAX_CONNECTION_GRACE] =
         {"max-connection-grace", "TIME", GORD_VALUE_TIME, 0, AT(clients.max_grace_ns), .least = 1,
          .unset = "never", .initial = "never", .example = "1m or 1h",
-         .doc = "End the calls that have not ended so long after that (default: never)"},
+         .doc = "After max-connection-age, end calls still open after this long (default: never)"},
     [GORD_OPT_EXEC_SLOTS] = {"exec-slots", "N", GORD_VALUE_NUMBER, GORD_OPTION_LIVE, AT(exec_slots),
                              .least = 1, .most = SLOTS_MAX, .unset = "auto", .initial = "auto",
                              .doc = "Run at most N processes at a time (default: 4 for each CPU)"},
@@ -175,12 +177,13 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
                                     .unset = "none", .initial = "none",
                                     .doc = "Run at most N jobs of each user at a time; the others "
                                            "wait, and hold up nobody else's (default: no limit)"},
-    [GORD_OPT_OWNER_LIMITS] = {"owner-limits", "LIST", GORD_VALUE_TEXT, GORD_OPTION_LIVE,
-                               AT(owner_limits), .unset = "none", .initial = "none",
-                               .example = "alice queued=1000 running=4, 1001 running=none",
-                               .doc = "The same for single users, by name or number, as 'alice "
-                                      "queued=1000 running=4, 1001 running=none'; what is not "
-                                      "said of one is as for all"},
+    [GORD_OPT_OWNER_LIMITS] =
+        {"owner-limits", "LIST", GORD_VALUE_TEXT, GORD_OPTION_LIVE, AT(owner_limits),
+         .unset = "none", .initial = "none",
+         .example = "alice queued=1000 running=4, 1001 running=none",
+         .doc = "The limits max-owner-queued and max-owner-running of single users, by name or "
+                "number, as 'alice queued=1000 running=4, 1001 running=none'; what is not said of "
+                "one is as for all"},
     [GORD_OPT_GOMAXPROCS] = {"gomaxprocs", "N", GORD_VALUE_NUMBER, 0, AT(gomaxprocs), .least = 1,
                              .most = GOMAXPROCS_MAX, .unset = "auto", .initial = "auto",
                              .doc =
@@ -249,12 +252,13 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
         {"webhook-secret-file", "FILE", GORD_VALUE_PATH, GORD_OPTION_LIVE | GORD_OPTION_FILE,
          AT(webhook_secret_file), .unset = "none", .initial = "none",
          .example = "/etc/gord/webhook-secret",
-         .doc =
-             "Sign webhooks with the secrets in here, one a line as whsec_BASE64; a file that only "
-             "root and gord can read. SIGHUP reads it again (default: they are not signed)"},
+         .doc = "Sign webhooks with the secrets in here, one a line "
+                "as whsec_BASE64; a file of root's or gord's that others "
+                "cannot read. SIGHUP reads it again (default: they are not "
+                "signed)"},
     [GORD_OPT_PLUGIN_DIR] = {"plugin-dir", "DIR", GORD_VALUE_PATH, GORD_OPTION_FOLDER,
                              AT(plugin_dir), .unset = "none", .initial = "none",
-                             .example = "/usr/local/lib/gord",
+                             .example = "/usr/local/lib/gord/plugins",
                              .doc = "Load plug-ins from here: files whose names end in .so, each "
                                     "with functions for native jobs (default: none)"},
     [GORD_OPT_STORE] = {"store", "MODE", GORD_VALUE_CHOICE, 0, AT(store_memory),
@@ -273,8 +277,8 @@ static const struct gord_option rows[GORD_OPTION_COUNT] = {
     [GORD_OPT_KEEP_FAILED] = {"keep-failed", "TIME", GORD_VALUE_TIME, GORD_OPTION_LIVE,
                               AT(keep_failed_ns), .least = 1, .unset = "keep-age",
                               .initial = "keep-age", .example = "12h or 30d",
-                              .doc = "The same for jobs that did not succeed (default: as "
-                                     "--keep-age)"},
+                              .doc = "Remove jobs that did not succeed so long after they ended "
+                                     "(default: as --keep-age)"},
     [GORD_OPT_KEEP_JOBS] = {"keep-jobs", "N", GORD_VALUE_NUMBER, GORD_OPTION_LIVE, AT(keep_jobs),
                             .least = 1, .most = UINT32_MAX, .unset = "all", .initial = "all",
                             .doc = "Of the jobs that have ended keep the last N (default: all)"},
