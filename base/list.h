@@ -11,13 +11,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/container.h"
+
 struct list_link {
     struct list_link *next;
     struct list_link *prev;
 };
 
 /* The struct that a link is a member of. */
-#define LIST_OF(link, type, member) ((type *)(void *)((char *)(link)-offsetof(type, member)))
+#define LIST_OF(link, type, member) CONTAINER_OF(link, type, member)
 
 static inline void list_init(struct list_link *head)
 {
