@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "daemon/base/assert.h"
 #include "daemon/base/clock.h"
 
@@ -165,7 +166,7 @@ void gord_event_unref(struct gord_event *event)
 
 struct gord_event *gord_event_of_item(struct gord_inbox_item *item)
 {
-    return (struct gord_event *)(void *)((char *)item - offsetof(struct gord_event, link));
+    return CONTAINER_OF(item, struct gord_event, link);
 }
 
 const char *gord_event_kind_name(enum gord_event_kind kind)
