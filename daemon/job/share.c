@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "base/hash.h"
 #include "daemon/base/assert.h"
 #include "daemon/event/event.h"
@@ -273,9 +274,7 @@ void gord_seat_pay(struct gord_heap *top, struct gord_shares *shares, struct gor
         line->pass = seat->pass;
     }
     seat->pass += stride;
-    struct gord_heap_item *first = gord_heap_first(&line->ages);
-    struct gord_seat *oldest =
-        (struct gord_seat *)((char *)first - offsetof(struct gord_seat, by_age));
+    struct gord_seat *oldest = CONTAINER_OF(gord_heap_first(&line->ages), struct gord_seat, by_age);
     if (oldest != seat) {
         oldest->since_ns = seat->since_ns;
         place_seat(top, oldest);
