@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "daemon/base/assert.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/grow.h"
@@ -321,7 +322,7 @@ void gord_gates_flush(struct gord_gates *gates)
 static void on_due(void *arg, struct gord_alarm_entry *entry)
 {
     struct gord_gates *gates = arg;
-    struct gate *gate = (struct gate *)(void *)((char *)entry - offsetof(struct gate, due));
+    struct gate *gate = CONTAINER_OF(entry, struct gate, due);
 
     gate->is_due = true;
     look(gates, gate);
@@ -330,7 +331,7 @@ static void on_due(void *arg, struct gord_alarm_entry *entry)
 static void on_expiry(void *arg, struct gord_alarm_entry *entry)
 {
     struct gord_gates *gates = arg;
-    struct gate *gate = (struct gate *)(void *)((char *)entry - offsetof(struct gate, expiry));
+    struct gate *gate = CONTAINER_OF(entry, struct gate, expiry);
 
     gates->expired(gates->arg, gate->job);
 }

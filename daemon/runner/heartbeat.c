@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/runner/heartbeat.h"
 
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "daemon/base/log.h"
 #include "daemon/event/ask.h"
 #include "daemon/runner/run.h"
@@ -135,8 +135,7 @@ static bool is_silent(struct gord_run *run)
 static void on_due(void *arg, struct gord_alarm_entry *entry)
 {
     struct gord_heartbeats *heartbeats = arg;
-    struct gord_run *run =
-        (struct gord_run *)((char *)entry - offsetof(struct gord_run, heartbeat.due));
+    struct gord_run *run = CONTAINER_OF(entry, struct gord_run, heartbeat.due);
 
     if (atomic_load(&run->cause) != NULL || is_paused(run)) {
         return;
@@ -161,8 +160,7 @@ static void on_due(void *arg, struct gord_alarm_entry *entry)
 /* It may have ended since, or is about to for its silence. */
 static void on_revived(struct gord_runner *runner, struct gord_errand *errand)
 {
-    struct gord_run *run =
-        (struct gord_run *)((char *)errand - offsetof(struct gord_run, heartbeat.revived));
+    struct gord_run *run = CONTAINER_OF(errand, struct gord_run, heartbeat.revived);
     struct gord_bus *bus = gord_runner_bus(runner);
 
     run->heartbeat.looking =

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "daemon/runner/run.h"
 #include "daemon/runner/runner.h"
 
@@ -13,8 +14,7 @@
 /* The loop hears that there is one, and looks at it from then on. */
 static void announced(struct gord_runner *runner, struct gord_errand *errand)
 {
-    struct gord_reporter *reporter =
-        (struct gord_reporter *)((char *)errand - offsetof(struct gord_reporter, announce));
+    struct gord_reporter *reporter = CONTAINER_OF(errand, struct gord_reporter, announce);
     struct gord_run *run = reporter->run;
 
     gord_runner_add_reporter(runner, reporter);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "daemon/base/grow.h"
 #include "daemon/base/log.h"
 #include "daemon/job/queues.h"
@@ -29,8 +30,7 @@ static int keep(struct gord_handed *handed, Gor__Handover__Run *note)
 
 static void on_handed(struct gord_runner *runner, struct gord_errand *errand)
 {
-    struct gord_run *run =
-        (struct gord_run *)((char *)errand - offsetof(struct gord_run, handed_errand));
+    struct gord_run *run = CONTAINER_OF(errand, struct gord_run, handed_errand);
 
     if (run->handed != NULL && keep(&runner->handed, run->handed) == 0) {
         run->handed = NULL;

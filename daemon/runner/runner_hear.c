@@ -4,8 +4,8 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
-#include <stddef.h>
 
+#include "base/container.h"
 #include "daemon/runner/child.h"
 #include "daemon/runner/errand.h"
 #include "daemon/runner/input.h"
@@ -23,7 +23,7 @@ void gord_runner_tell_of_log(struct gord_runner *runner, uint64_t id)
 static void on_note(void *arg, struct gord_inbox_item *item)
 {
     struct gord_runner *runner = arg;
-    struct gord_run *run = (struct gord_run *)((char *)item - offsetof(struct gord_run, note));
+    struct gord_run *run = CONTAINER_OF(item, struct gord_run, note);
 
     /* First, so that what is written from here on makes a note of its own. */
     atomic_store(&run->noted, false);
@@ -33,16 +33,14 @@ static void on_note(void *arg, struct gord_inbox_item *item)
 
 static void on_errand(void *arg, struct gord_inbox_item *item)
 {
-    struct gord_errand *errand =
-        (struct gord_errand *)((char *)item - offsetof(struct gord_errand, link));
+    struct gord_errand *errand = CONTAINER_OF(item, struct gord_errand, link);
 
     errand->fn(arg, errand);
 }
 
 static void on_written(void *arg, struct gord_inbox_item *item)
 {
-    struct gord_input_write *write =
-        (struct gord_input_write *)((char *)item - offsetof(struct gord_input_write, link));
+    struct gord_input_write *write = CONTAINER_OF(item, struct gord_input_write, link);
     struct gor_ctx *ctx = atomic_load(&write->ctx);
 
     (void)arg;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/container.h"
 #include "daemon/runner/reporter.h"
 #include "daemon/runner/run.h"
 #include "tests/test.h"
@@ -27,8 +28,7 @@ struct fixture {
 static void on_errand(void *arg, struct gord_inbox_item *item)
 {
     struct fixture *f = arg;
-    struct gord_reporter *reporter =
-        (struct gord_reporter *)((char *)item - offsetof(struct gord_reporter, announce.link));
+    struct gord_reporter *reporter = CONTAINER_OF(item, struct gord_reporter, announce.link);
     gord_reporters_add(&f->reporters, reporter);
 }
 
