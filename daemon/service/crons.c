@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/runner/text.h"
@@ -294,8 +295,7 @@ void gord_cron_settle(struct gord_service *service, struct gord_cron *cron)
 
 static void on_ring(void *arg, struct gord_alarm_entry *entry)
 {
-    gord_cron_settle(
-        arg, (struct gord_cron *)(void *)((char *)entry - offsetof(struct gord_cron, alarm)));
+    gord_cron_settle(arg, CONTAINER_OF(entry, struct gord_cron, alarm));
 }
 
 /* What has been put back may have to come again. */

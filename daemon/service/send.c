@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/container.h"
 #include "daemon/service/owner.h"
 #include "daemon/service/state.h"
 
@@ -85,8 +86,7 @@ static bool goes_on(const struct gord_send *send)
 
 static void on_written(struct gord_input_write *write)
 {
-    struct gord_send *send =
-        (struct gord_send *)((char *)write - offsetof(struct gord_send, write));
+    struct gord_send *send = CONTAINER_OF(write, struct gord_send, write);
 
     if (send->call != NULL && write->result == 0) {
         Gor__V1__SendReply reply = GOR__V1__SEND_REPLY__INIT;
