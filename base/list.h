@@ -3,7 +3,7 @@
  *
  * A head is a link that points to itself. A link of zeros is in no list.
  *
- * Threads     the loop's.
+ * Threads     whoever guards the list.
  */
 #ifndef GOR_BASE_LIST_H
 #define GOR_BASE_LIST_H
@@ -45,6 +45,11 @@ static inline void list_append(struct list_link *head, struct list_link *link)
     head->prev = link;
 }
 
+static inline void list_prepend(struct list_link *head, struct list_link *link)
+{
+    list_append(head->next, link);
+}
+
 /* Fine for a link that is in no list. */
 static inline void list_remove(struct list_link *link)
 {
@@ -67,14 +72,20 @@ static inline struct list_link *list_pop(struct list_link *head)
     return link;
 }
 
+/* A link or a head that was copied, with what it is a member of: its list has the copy from now on. */
+static inline void list_relink(struct list_link *copy)
+{
+    copy->next->prev = copy;
+    copy->prev->next = copy;
+}
+
 /* All of `from` goes to the empty head `to`. */
 static inline void list_move(struct list_link *from, struct list_link *to)
 {
     list_init(to);
     if (!list_is_empty(from)) {
         *to = *from;
-        to->next->prev = to;
-        to->prev->next = to;
+        list_relink(to);
         list_init(from);
     }
 }

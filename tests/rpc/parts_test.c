@@ -80,6 +80,22 @@ TEST(list_moves_whole)
     CHECK(list_pop(&to) == NULL);
 }
 
+TEST(list_takes_first_or_last_and_knows_copies)
+{
+    struct list_link head;
+    struct list_link links[3] = {{0}, {0}, {0}};
+    list_init(&head);
+    list_prepend(&head, &links[1]);
+    list_prepend(&head, &links[0]);
+    list_append(&head, &links[2]);
+    struct list_link copy = links[1];
+    list_relink(&copy);
+    CHECK(list_pop(&head) == &links[0]);
+    CHECK(list_pop(&head) == &copy);
+    CHECK(list_pop(&head) == &links[2]);
+    CHECK(list_is_empty(&head));
+}
+
 enum { TIMERS = 500 };
 
 static struct rpc_timer timers[TIMERS];
