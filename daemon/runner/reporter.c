@@ -173,36 +173,27 @@ struct gord_report *gord_run_report(const struct gord_run *run)
 
 /* ------------------------------------------------------------------ the loop's list */
 
-static void link_last(struct gord_reporters *reporters, struct gord_reporter *reporter)
+void gord_reporters_init(struct gord_reporters *reporters)
 {
-    reporter->prev = reporters->last;
-    reporter->next = NULL;
-    *(reporters->last != NULL ? &reporters->last->next : &reporters->first) = reporter;
-    reporters->last = reporter;
-    reporter->listed = true;
+    *reporters = (struct gord_reporters){.order = 0};
+    list_init(&reporters->list);
 }
 
-static void unlink_it(struct gord_reporters *reporters, struct gord_reporter *reporter)
+static struct gord_reporter *reporter_at(const struct list_link *link)
 {
-    *(reporter->prev != NULL ? &reporter->prev->next : &reporters->first) = reporter->next;
-    *(reporter->next != NULL ? &reporter->next->prev : &reporters->last) = reporter->prev;
-    reporter->listed = false;
+    return LIST_OF(link, struct gord_reporter, link);
 }
 
 /* First, since its order is 0. */
 void gord_reporters_add(struct gord_reporters *reporters, struct gord_reporter *reporter)
 {
-    reporter->prev = NULL;
-    reporter->next = reporters->first;
-    *(reporters->first != NULL ? &reporters->first->prev : &reporters->last) = reporter;
-    reporters->first = reporter;
-    reporter->listed = true;
+    list_prepend(&reporters->list, &reporter->link);
 }
 
-void gord_reporters_remove(struct gord_reporters *reporters, struct gord_reporter *reporter)
+void gord_reporters_remove(struct gord_reporter *reporter)
 {
-    if (reporter != NULL && reporter->listed) {
-        unlink_it(reporters, reporter);
+    if (reporter != NULL) {
+        list_remove(&reporter->link);
     }
 }
 
@@ -217,14 +208,15 @@ static bool has_news(struct gord_reporter *reporter)
 
 void gord_reporters_look(struct gord_reporters *reporters)
 {
-    struct gord_reporter *last = reporters->last;
+    const struct list_link *last = reporters->list.prev;
 
-    for (struct gord_reporter *reporter = reporters->first, *next; reporter != NULL;
-         reporter = next) {
-        next = reporter != last ? reporter->next : NULL;
+    for (struct list_link *link = reporters->list.next, *next; link != &reporters->list;
+         link = next) {
+        struct gord_reporter *reporter = reporter_at(link);
+        next = link != last ? link->next : &reporters->list;
         if (has_news(reporter)) {
-            unlink_it(reporters, reporter);
-            link_last(reporters, reporter);
+            list_remove(link);
+            list_append(&reporters->list, link);
             reporter->order = ++reporters->order;
         }
     }
@@ -235,18 +227,18 @@ int gord_reporters_each(const struct gord_reporters *reporters, uint64_t *cursor
                                      const struct gord_report *report),
                         void *arg)
 {
-    const struct gord_reporter *reporter = reporters->last;
+    const struct list_link *link = reporters->list.prev;
     int result = 0;
 
-    while (reporter != NULL && reporter->prev != NULL && reporter->prev->order > *cursor) {
-        reporter = reporter->prev;
+    while (link != &reporters->list && reporter_at(link)->order > *cursor) {
+        link = link->prev;
     }
-    for (; reporter != NULL && result == 0; reporter = reporter->next) {
-        struct gord_report *report =
-            reporter->order > *cursor ? gord_run_progress(reporter->run) : NULL;
+    for (link = link->next; link != &reporters->list && result == 0; link = link->next) {
+        const struct gord_reporter *reporter = reporter_at(link);
+        struct gord_report *report = gord_run_progress(reporter->run);
         result = report != NULL ? visit(arg, reporter->run, report) : 0;
         gord_report_unref(report);
-        if (result == 0 && reporter->order > *cursor) {
+        if (result == 0) {
             *cursor = reporter->order;
         }
     }

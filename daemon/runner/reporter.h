@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "daemon/event/report.h"
 #include "daemon/runner/errand.h"
 
@@ -31,17 +32,16 @@ struct gord_reporter {
     struct gord_errand announce; /* to the loop, once */
     uint64_t seen;               /* of `told`, by the loop */
     uint64_t order;              /* of what was seen, over all jobs; 0: none yet */
-    struct gord_reporter *prev;  /* list links of gord_reporters, by order */
-    struct gord_reporter *next;
-    bool listed;
+    struct list_link link;       /* list link of gord_reporters */
 };
 
 /* Those of the jobs that run; loop. */
 struct gord_reporters {
-    struct gord_reporter *first; /* changed longest ago */
-    struct gord_reporter *last;
-    uint64_t order; /* the newest given */
+    struct list_link list; /* by order: changed longest ago first */
+    uint64_t order;        /* the newest given */
 };
+
+void gord_reporters_init(struct gord_reporters *reporters);
 
 /* How far the job is, which is a sign of life as well. -ENOMEM. [any thread] */
 int gord_run_tell(struct gord_run *run, uint64_t done, uint64_t total, const char *text);
@@ -65,7 +65,7 @@ void gord_reporter_free(struct gord_reporter *reporter); /* NULL is fine */
 void gord_reporters_add(struct gord_reporters *reporters, struct gord_reporter *reporter);
 
 /* The job has ended. NULL is fine. */
-void gord_reporters_remove(struct gord_reporters *reporters, struct gord_reporter *reporter);
+void gord_reporters_remove(struct gord_reporter *reporter);
 
 /* See what is new; then visit what has changed since *cursor (0: everything), oldest first, and move
  * the cursor, until visit answers non-zero, which is then the answer. */

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "daemon/base/sparing.h"
 #include "daemon/event/event.h"
 #include "daemon/runner/bus.h"
@@ -117,9 +118,8 @@ struct gord_run {
     atomic_uint followers;          /* readers that want notes */
     char detail[GORD_DETAIL_BYTES]; /* goroutine only, or the loop where that is lost */
     _Atomic(struct gord_reporter *)
-        reporter;          /* owned; set once, by the job's first word; NULL: none yet */
-    struct gord_run *prev; /* list links of the sampler; loop only */
-    struct gord_run *next;
+        reporter;                   /* owned; set once, by the job's first word; NULL: none yet */
+    struct list_link sampled;       /* list link of the sampler; loop only */
     Gor__V1__JobState shown;        /* state the sampler announced last; loop only */
     atomic_bool panicked;           /* a goroutine of a native job panicked */
     _Atomic(char *) panic;          /* owned; set once: message and backtrace of the first panic */

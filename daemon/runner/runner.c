@@ -22,7 +22,7 @@ static void end_run(struct gord_runner *runner, struct gord_job *job)
     if (run != NULL) {
         gord_sampler_remove(&runner->sampler, run);
         gord_heartbeat_end(&runner->heartbeats, run);
-        gord_reporters_remove(&runner->reporters, atomic_load(&run->reporter));
+        gord_reporters_remove(atomic_load(&run->reporter));
         gord_plugins_end(runner->plugins, run->job);
         job->body->run = NULL;
         gord_run_unref(run);
@@ -214,6 +214,7 @@ static void fill(struct gord_runner *runner, const struct gord_runner_opts *opts
                                                  .signer = opts->signer});
     gord_rlimits_read_own(&runner->env.rlimits, &opts->nofile);
     gord_children_init(&runner->env.children);
+    gord_reporters_init(&runner->reporters);
     gord_sparing_init(&runner->env.refusals);
     runner->hook = (struct gord_bus_hook){.applied = on_applied,
                                           .committed = on_committed,

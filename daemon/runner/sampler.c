@@ -7,24 +7,6 @@
 #define PERIOD_NS (PERIOD_MS * GOR_MILLISECOND)
 #define LOOKS_PER_TICK 512
 
-static void unlink_run(struct gord_sampler *sampler, struct gord_run *run)
-{
-    *(run->prev != NULL ? &run->prev->next : &sampler->first) = run->next;
-    *(run->next != NULL ? &run->next->prev : &sampler->last) = run->prev;
-    run->prev = NULL;
-    run->next = NULL;
-    sampler->count--;
-}
-
-static void link_last(struct gord_sampler *sampler, struct gord_run *run)
-{
-    run->prev = sampler->last;
-    run->next = NULL;
-    *(sampler->last != NULL ? &sampler->last->next : &sampler->first) = run;
-    sampler->last = run;
-    sampler->count++;
-}
-
 /* It stands still until it is resumed, or is to end, for which it has to go on. */
 static void look_at_paused(struct gord_sampler *sampler, struct gord_run *run)
 {
@@ -72,9 +54,9 @@ static void on_tick(uv_timer_t *timer)
     size_t looks = sampler->count < LOOKS_PER_TICK ? sampler->count : LOOKS_PER_TICK;
 
     for (; looks > 0; looks--) {
-        struct gord_run *run = sampler->first;
-        unlink_run(sampler, run);
-        link_last(sampler, run);
+        struct list_link *link = list_pop(&sampler->runs);
+        struct gord_run *run = LIST_OF(link, struct gord_run, sampled);
+        list_append(&sampler->runs, link);
         if (run->started_at <= born_before) {
             look(sampler, run);
         }
@@ -87,6 +69,7 @@ static void on_tick(uv_timer_t *timer)
 void gord_sampler_init(struct gord_sampler *sampler, struct gord_bus *bus)
 {
     *sampler = (struct gord_sampler){.bus = bus};
+    list_init(&sampler->runs);
     uv_timer_init(gord_bus_loop(bus), &sampler->timer);
     sampler->timer.data = sampler;
 }
@@ -98,7 +81,8 @@ void gord_sampler_close(struct gord_sampler *sampler)
 
 void gord_sampler_add(struct gord_sampler *sampler, struct gord_run *run)
 {
-    link_last(sampler, run);
+    list_append(&sampler->runs, &run->sampled);
+    sampler->count++;
     if (!uv_is_active((const uv_handle_t *)&sampler->timer)) {
         uv_timer_start(&sampler->timer, on_tick, PERIOD_MS, PERIOD_MS);
     }
@@ -106,7 +90,8 @@ void gord_sampler_add(struct gord_sampler *sampler, struct gord_run *run)
 
 void gord_sampler_remove(struct gord_sampler *sampler, struct gord_run *run)
 {
-    if (run->prev != NULL || run->next != NULL || sampler->first == run) {
-        unlink_run(sampler, run);
+    if (list_link_is_listed(&run->sampled)) {
+        list_remove(&run->sampled);
+        sampler->count--;
     }
 }

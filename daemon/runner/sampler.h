@@ -11,13 +11,13 @@
 
 #include <uv.h>
 
+#include "base/list.h"
 #include "daemon/runner/bus.h"
 #include "daemon/runner/run.h"
 
 struct gord_sampler {
     struct gord_bus *bus;
-    struct gord_run *first; /* looked at longest ago */
-    struct gord_run *last;
+    struct list_link runs; /* looked at longest ago first */
     size_t count;
     uv_timer_t timer;
 };

@@ -40,6 +40,7 @@ static void begin(struct fixture *f)
     f->env.errands = &f->errands;
     f->spec = calloc(1, sizeof *f->spec);
     CHECK(f->spec != NULL);
+    gord_reporters_init(&f->reporters);
     f->room = 16;
     for (uint64_t i = 0; i < RUNS; i++) {
         f->runs[i].id = i + 1;
@@ -136,9 +137,9 @@ TEST(progress_of_ended_jobs_is_not_looked_at)
     tell(&f, 1);
     tell(&f, 2);
     gord_inbox_drain(&f.errands);
-    gord_reporters_remove(&f.reporters, atomic_load(&f.runs[0].reporter));
-    gord_reporters_remove(&f.reporters, atomic_load(&f.runs[0].reporter));
-    gord_reporters_remove(&f.reporters, NULL);
+    gord_reporters_remove(atomic_load(&f.runs[0].reporter));
+    gord_reporters_remove(atomic_load(&f.runs[0].reporter));
+    gord_reporters_remove(NULL);
     CHECK_EQ(look(&f), 2);
     end(&f);
 }
@@ -197,6 +198,6 @@ TEST(progress_from_many_threads)
     struct gord_report *report = gord_run_progress(&f.runs[0]);
     CHECK_STR(report->progress.text, "much");
     gord_report_unref(report);
-    CHECK(f.reporters.first == f.reporters.last);
+    CHECK(f.reporters.list.next == f.reporters.list.prev);
     end(&f);
 }
