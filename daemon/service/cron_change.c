@@ -102,33 +102,11 @@ static void answer(const struct gord_cron_change *change, int error)
     }
 }
 
-static void link_in(struct gord_cron_change *change)
-{
-    struct gord_crons *crons = change->service->crons;
-
-    change->prev = NULL;
-    change->next = crons->changes;
-    if (change->next != NULL) {
-        change->next->prev = change;
-    }
-    crons->changes = change;
-}
-
-static void unlink_it(struct gord_cron_change *change)
-{
-    struct gord_crons *crons = change->service->crons;
-
-    *(change->prev != NULL ? &change->prev->next : &crons->changes) = change->next;
-    if (change->next != NULL) {
-        change->next->prev = change->prev;
-    }
-}
-
 static void on_stored(void *arg, int error)
 {
     struct gord_cron_change *change = arg;
 
-    unlink_it(change);
+    list_remove(&change->link);
     if (error == 0) {
         apply(change);
     } else {
@@ -170,7 +148,7 @@ void gord_cron_change(const struct gord_cron_change *change)
     gord_cron_settle(change->service, change->cron); /* it rests meanwhile */
     if (copy != NULL) {
         *copy = *change;
-        link_in(copy);
+        list_append(&copy->service->crons->changes, &copy->link);
         if (store(copy) == 0) {
             return;
         }
@@ -197,10 +175,10 @@ int gord_cron_enter(struct gord_service *service, struct gord_cron *cron,
     cron->fresh = true;
     cron->changing = true;
     gord_crons_insert(service->crons, cron);
-    link_in(change);
+    list_append(&service->crons->changes, &change->link);
     int result = store(change);
     if (result != 0) {
-        unlink_it(change);
+        list_remove(&change->link);
         take_back(change);
         free(change);
     }
@@ -209,8 +187,10 @@ int gord_cron_enter(struct gord_service *service, struct gord_cron *cron,
 
 void gord_cron_changes_end(struct gord_service *service)
 {
-    for (struct gord_cron_change *change = service->crons->changes; change != NULL;
-         change = change->next) {
+    struct list_link *changes = &service->crons->changes;
+
+    for (struct list_link *link = changes->next; link != changes; link = link->next) {
+        struct gord_cron_change *change = LIST_OF(link, struct gord_cron_change, link);
         if (change->call == NULL) {
             continue;
         }

@@ -24,8 +24,7 @@ struct gord_cron_change {
     struct gord_cron *cron;
     struct gord_cron *other; /* owned */
     struct gord_cron_state state;
-    struct gord_cron_change *next; /* list link of the calendar, as the next */
-    struct gord_cron_change *prev;
+    struct list_link link; /* list link of the calendar */
 };
 
 /* Put it on its way; copied. The call is answered when it is on disk. */

@@ -333,6 +333,7 @@ int gord_crons_open(struct gord_service *service)
     if (service->crons == NULL) {
         return -ENOMEM;
     }
+    list_init(&service->crons->changes);
     int result = gord_reader_crons(gord_bus_reader(service->bus), take_back, service);
     if (result != 0) {
         gord_log(GORD_LOG_ERROR, 0, "cannot read the cron entries back: %s", strerror(-result));

@@ -11,6 +11,7 @@
 #ifndef GORD_SERVICE_CRONS_H
 #define GORD_SERVICE_CRONS_H
 
+#include "base/list.h"
 #include "daemon/cron/plan.h"
 #include "daemon/runner/alarm.h"
 #include "daemon/service/submit.h"
@@ -32,14 +33,12 @@ struct gord_cron {
     struct gord_cron *next;        /* list link of the calendar, by name */
 };
 
-struct gord_cron_change;
-
 struct gord_crons {
     struct gord_cron *first; /* owned */
     size_t count;
     struct gord_alarm alarm;
     bool open;
-    struct gord_cron_change *changes; /* list of owned ones that somebody waits for */
+    struct list_link changes; /* owned ones that somebody waits for */
 };
 
 /* Read the entries back; start them; take nothing on any more. -ENOMEM, or the reader's error, or the
