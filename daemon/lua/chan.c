@@ -16,9 +16,8 @@
 #define CHAN_CHARGE 256 /* of the memory budget, beside the buffer */
 
 struct gord_lua_chan {
-    struct gor_chan *chan;      /* owned; NULL: collected */
-    struct gord_lua_chan *prev; /* list links of the job's channels */
-    struct gord_lua_chan *next;
+    struct gor_chan *chan; /* owned; NULL: collected */
+    struct list_link link; /* list link of the job's channels */
     size_t charge;
 };
 
@@ -34,10 +33,7 @@ static void release(struct gord_lua_job *job, struct gord_lua_chan *chan)
     if (chan->chan == NULL) {
         return;
     }
-    *(chan->prev != NULL ? &chan->prev->next : &job->chans) = chan->next;
-    if (chan->next != NULL) {
-        chan->next->prev = chan->prev;
-    }
+    list_remove(&chan->link);
     gor_chan_unref(chan->chan);
     chan->chan = NULL;
     gord_lua_memory_give(&job->memory, chan->charge);
@@ -51,8 +47,8 @@ static int collect(lua_State *L)
 
 void gord_lua_chans_fini(struct gord_lua_job *job)
 {
-    while (job->chans != NULL) {
-        release(job, job->chans);
+    for (struct list_link *link; (link = list_pop(&job->chans)) != NULL;) {
+        release(job, LIST_OF(link, struct gord_lua_chan, link));
     }
 }
 
@@ -77,11 +73,7 @@ struct gord_lua_chan *gord_lua_chan_push(lua_State *L, size_t capacity)
         gord_lua_memory_give(&job->memory, chan->charge);
         luaL_error(L, "not enough memory for a channel");
     }
-    chan->next = job->chans;
-    if (chan->next != NULL) {
-        chan->next->prev = chan;
-    }
-    job->chans = chan;
+    list_append(&job->chans, &chan->link);
     return chan;
 }
 

@@ -8,61 +8,38 @@
 
 #include <stdlib.h>
 
+#include "base/container.h"
+
 struct gord_lua_block {
-    struct gord_lua_block *prev; /* list links */
-    struct gord_lua_block *next;
+    struct list_link link; /* list link of the memory */
     _Alignas(16) unsigned char bytes[];
 };
 
 void gord_lua_memory_init(struct gord_lua_memory *memory, uint64_t budget)
 {
     *memory = (struct gord_lua_memory){.budget = budget};
+    list_init(&memory->blocks);
 }
 
 void gord_lua_memory_fini(struct gord_lua_memory *memory)
 {
-    struct gord_lua_block *block = memory->blocks;
-
-    while (block != NULL) {
-        struct gord_lua_block *next = block->next;
-        free(block);
-        block = next;
+    for (struct list_link *link = memory->blocks.next, *next; link != &memory->blocks;
+         link = next) {
+        next = link->next;
+        free(LIST_OF(link, struct gord_lua_block, link));
     }
-    memory->blocks = NULL;
+    list_init(&memory->blocks);
     memory->used = 0;
 }
 
 static struct gord_lua_block *block_of(void *bytes)
 {
-    return (struct gord_lua_block *)(void *)((unsigned char *)bytes -
-                                             sizeof(struct gord_lua_block));
-}
-
-static void link_in(struct gord_lua_memory *memory, struct gord_lua_block *block)
-{
-    block->prev = NULL;
-    block->next = memory->blocks;
-    if (block->next != NULL) {
-        block->next->prev = block;
-    }
-    memory->blocks = block;
-}
-
-/* The neighbours of a block that moved. */
-static void relink(struct gord_lua_memory *memory, struct gord_lua_block *block)
-{
-    *(block->prev != NULL ? &block->prev->next : &memory->blocks) = block;
-    if (block->next != NULL) {
-        block->next->prev = block;
-    }
+    return CONTAINER_OF(bytes, struct gord_lua_block, bytes);
 }
 
 static void release(struct gord_lua_memory *memory, struct gord_lua_block *block, size_t bytes)
 {
-    *(block->prev != NULL ? &block->prev->next : &memory->blocks) = block->next;
-    if (block->next != NULL) {
-        block->next->prev = block->prev;
-    }
+    list_remove(&block->link);
     memory->used -= bytes + sizeof(*block);
     free(block);
 }
@@ -86,7 +63,7 @@ static void *allocate(struct gord_lua_memory *memory, size_t bytes)
         memory->starved = true;
         return refuse(memory);
     }
-    link_in(memory, block);
+    list_append(&memory->blocks, &block->link);
     return block->bytes;
 }
 
@@ -109,7 +86,7 @@ static void *resize(struct gord_lua_memory *memory, void *bytes, size_t old_byte
     if (moved == NULL) {
         return bytes; /* Lua relies on it that a block can shrink */
     }
-    relink(memory, moved);
+    list_relink(&moved->link);
     return moved->bytes;
 }
 

@@ -6,7 +6,7 @@
  *
  * Invariants  used <= budget, the list's links counted in.
  * Threads     one at a time.
- * Ownership   part of its job; fini frees every block.
+ * Ownership   part of its job, and stays where it is; fini frees every block.
  */
 #ifndef GORD_LUA_MEMORY_H
 #define GORD_LUA_MEMORY_H
@@ -15,10 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct gord_lua_block;
+#include "base/list.h"
 
 struct gord_lua_memory {
-    struct gord_lua_block *blocks; /* owned list */
+    struct list_link blocks; /* owned */
     uint64_t used;
     uint64_t budget;
     uint64_t peak;

@@ -185,6 +185,7 @@ void gord_lua_run(const struct gord_lua_script *script, const struct gord_lua_ho
     gord_lua_memory_init(&job.memory, memory != 0 ? memory : GORD_LUA_MEMORY_DEFAULT);
     job.memory.refused = gord_lua_refused;
     job.memory.arg = &job;
+    list_init(&job.chans);
     run_main_task(&job);
 }
 

@@ -21,6 +21,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "base/list.h"
 #include "daemon/lua/memory.h"
 #include "daemon/lua/script.h"
 
@@ -48,9 +49,9 @@ struct gord_lua_job {
     struct gor_waitgroup tasks; /* all but the main one */
     struct gor_ctx *scope;      /* owned; below the host's, cancelled when the script is over */
     struct gord_lua_task *running;
-    struct gord_lua_chan *chans; /* list of all that live */
-    unsigned live;               /* tasks */
-    unsigned ticks;              /* steps of library functions that are not in `steps` yet */
+    struct list_link chans; /* all that live */
+    unsigned live;          /* tasks */
+    unsigned ticks;         /* steps of library functions that are not in `steps` yet */
     uint64_t steps;
     void *held;         /* owned: what must be freed if the task that runs stops; NULL: nothing */
     int64_t looked_ns;  /* when the task that runs was looked at, or went on, last */
