@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/list.h"
 #include "daemon/base/assert.h"
 
 enum { CHUNK_BYTES = 256 * 1024 };
@@ -21,8 +22,7 @@ struct free_piece {
 };
 
 struct gord_pool_chunk {
-    struct gord_pool_chunk *prev; /* list links of pool->roomy while there is a free piece */
-    struct gord_pool_chunk *next;
+    struct list_link link;   /* list link of pool->roomy while there is a free piece */
     struct free_piece *free; /* given back */
     size_t used;
     size_t fresh; /* offset of the first piece never given out */
@@ -31,25 +31,14 @@ struct gord_pool_chunk {
 void gord_pool_init(struct gord_pool *pool, size_t piece_bytes)
 {
     GORD_ASSERT(piece_bytes % 8 == 0 && piece_bytes >= sizeof(struct free_piece));
-    *pool = (struct gord_pool){NULL, piece_bytes, 0};
+    *pool = (struct gord_pool){.piece_bytes = piece_bytes};
+    list_init(&pool->roomy);
 }
 
-static void link_roomy(struct gord_pool *pool, struct gord_pool_chunk *chunk)
+/* There is one. */
+static struct gord_pool_chunk *first_roomy(const struct gord_pool *pool)
 {
-    chunk->prev = NULL;
-    chunk->next = pool->roomy;
-    if (pool->roomy != NULL) {
-        pool->roomy->prev = chunk;
-    }
-    pool->roomy = chunk;
-}
-
-static void unlink_roomy(struct gord_pool *pool, struct gord_pool_chunk *chunk)
-{
-    *(chunk->prev != NULL ? &chunk->prev->next : &pool->roomy) = chunk->next;
-    if (chunk->next != NULL) {
-        chunk->next->prev = chunk->prev;
-    }
+    return LIST_OF(pool->roomy.next, struct gord_pool_chunk, link);
 }
 
 /* Map twice the size and cut the aligned half out of it. */
@@ -70,6 +59,18 @@ static struct gord_pool_chunk *map_chunk(void)
     return (struct gord_pool_chunk *)(void *)(wide + before);
 }
 
+static bool add_chunk(struct gord_pool *pool)
+{
+    struct gord_pool_chunk *chunk = map_chunk();
+    if (chunk == NULL) {
+        return false;
+    }
+    chunk->fresh = (sizeof *chunk + 15) / 16 * 16;
+    pool->chunks++;
+    list_prepend(&pool->roomy, &chunk->link);
+    return true;
+}
+
 static bool is_full(const struct gord_pool *pool, const struct gord_pool_chunk *chunk)
 {
     return chunk->free == NULL && chunk->fresh + pool->piece_bytes > CHUNK_BYTES;
@@ -77,16 +78,10 @@ static bool is_full(const struct gord_pool *pool, const struct gord_pool_chunk *
 
 void *gord_pool_get(struct gord_pool *pool)
 {
-    struct gord_pool_chunk *chunk = pool->roomy;
-    if (chunk == NULL) {
-        chunk = map_chunk();
-        if (chunk == NULL) {
-            return NULL;
-        }
-        chunk->fresh = (sizeof *chunk + 15) / 16 * 16;
-        pool->chunks++;
-        link_roomy(pool, chunk);
+    if (list_is_empty(&pool->roomy) && !add_chunk(pool)) {
+        return NULL;
     }
+    struct gord_pool_chunk *chunk = first_roomy(pool);
     void *piece = chunk->free;
     if (piece != NULL) {
         chunk->free = chunk->free->next;
@@ -96,7 +91,7 @@ void *gord_pool_get(struct gord_pool *pool)
     }
     chunk->used++;
     if (is_full(pool, chunk)) {
-        unlink_roomy(pool, chunk);
+        list_remove(&chunk->link);
     }
     return memset(piece, 0, pool->piece_bytes);
 }
@@ -106,7 +101,7 @@ void gord_pool_put(struct gord_pool *pool, void *piece)
     struct gord_pool_chunk *chunk =
         (struct gord_pool_chunk *)((uintptr_t)piece & ~(uintptr_t)(CHUNK_BYTES - 1));
     if (is_full(pool, chunk)) {
-        link_roomy(pool, chunk);
+        list_prepend(&pool->roomy, &chunk->link);
     }
     struct free_piece *free_piece = piece;
     free_piece->next = chunk->free;
@@ -114,7 +109,7 @@ void gord_pool_put(struct gord_pool *pool, void *piece)
     chunk->used--;
     /* The last chunk stays: a job that comes and goes alone must not map and unmap each time. */
     if (chunk->used == 0 && pool->chunks > 1) {
-        unlink_roomy(pool, chunk);
+        list_remove(&chunk->link);
         munmap(chunk, CHUNK_BYTES);
         pool->chunks--;
     }
@@ -122,11 +117,11 @@ void gord_pool_put(struct gord_pool *pool, void *piece)
 
 void gord_pool_fini(struct gord_pool *pool)
 {
-    struct gord_pool_chunk *chunk = pool->roomy;
-    GORD_ASSERT(pool->chunks == (chunk != NULL));
-    if (chunk != NULL) {
+    GORD_ASSERT(pool->chunks == !list_is_empty(&pool->roomy));
+    if (pool->chunks > 0) {
+        struct gord_pool_chunk *chunk = first_roomy(pool);
         GORD_ASSERT(chunk->used == 0);
         munmap(chunk, CHUNK_BYTES);
     }
-    *pool = (struct gord_pool){NULL, pool->piece_bytes, 0};
+    gord_pool_init(pool, pool->piece_bytes);
 }

@@ -10,12 +10,12 @@
 
 #include <stddef.h>
 
-struct gord_pool_chunk;
+#include "base/list.h"
 
 struct gord_pool {
-    struct gord_pool_chunk *roomy; /* owned; list of the chunks with free pieces */
-    size_t piece_bytes;            /* a multiple of 8, at least 16 */
-    size_t chunks;                 /* mapped now */
+    struct list_link roomy; /* owned: the chunks with free pieces */
+    size_t piece_bytes;     /* a multiple of 8, at least 16 */
+    size_t chunks;          /* mapped now */
 };
 
 void gord_pool_init(struct gord_pool *pool, size_t piece_bytes);
