@@ -29,6 +29,7 @@
 #include <string.h>
 
 #include "runtime/debug/peek.h"
+#include "runtime/debug/range.h"
 #include "runtime/debug/raw.h"
 
 enum {
@@ -317,18 +318,9 @@ int gor__blocks_open(struct gor__blocks *blocks, const struct gor__regions *regi
 
 static struct gor__run *find_run(const struct gor__blocks *blocks, uintptr_t address)
 {
-    size_t low = 0;
-    size_t high = blocks->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (blocks->runs[middle].end <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    bool inside = low < blocks->count && blocks->runs[low].start <= address;
-    return inside ? &blocks->runs[low] : NULL;
+    struct gor__run *runs = blocks->runs;
+    size_t at = gor__range_find(&runs->start, &runs->end, blocks->count, sizeof *runs, address);
+    return at < blocks->count ? &runs[at] : NULL;
 }
 
 /* The last chunk that begins at or before number `at`. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/debug/peek.h"
+#include "runtime/debug/range.h"
 #include "runtime/debug/raw.h"
 #include "runtime/debug/waits.h"
 #include "runtime/sched/cold.h"
@@ -169,18 +170,10 @@ void gor__reach_close(struct gor__reach *r)
 
 static struct gor__arena_owners *find_arena(const struct gor__reach *r, uintptr_t address)
 {
-    size_t low = 0;
-    size_t high = r->arena_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (r->arenas[middle].end <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    bool inside = low < r->arena_count && r->arenas[low].start <= address;
-    return inside ? &r->arenas[low] : NULL;
+    struct gor__arena_owners *arenas = r->arenas;
+    size_t at =
+        gor__range_find(&arenas->start, &arenas->end, r->arena_count, sizeof *arenas, address);
+    return at < r->arena_count ? &arenas[at] : NULL;
 }
 
 static uint32_t *owner_at(struct gor__arena_owners *arena, uintptr_t address)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/debug/peek.h"
+#include "runtime/debug/range.h"
 #include "runtime/debug/raw.h"
 
 enum {
@@ -200,18 +201,9 @@ void gor__regions_memory(const struct gor__regions *regions,
 
 const struct gor__region *gor__regions_find(const struct gor__regions *regions, uintptr_t address)
 {
-    size_t low = 0;
-    size_t high = regions->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (regions->list[middle].end <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    bool inside = low < regions->count && regions->list[low].start <= address;
-    return inside ? &regions->list[low] : NULL;
+    const struct gor__region *list = regions->list;
+    size_t at = gor__range_find(&list->start, &list->end, regions->count, sizeof *list, address);
+    return at < regions->count ? &list[at] : NULL;
 }
 
 /* ---- the memory */
