@@ -21,8 +21,8 @@
 #ifndef GORD_JOB_SHARE_H
 #define GORD_JOB_SHARE_H
 
+#include "daemon/base/heap.h"
 #include "daemon/event/ask.h"
-#include "daemon/job/heap.h"
 
 #define GORD_AGE_NS ((int64_t)60 * 1000000000) /* of waiting, for a unit of priority */
 

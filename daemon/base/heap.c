@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heap.c - see heap.h. */
-#include "daemon/job/heap.h"
+#include "daemon/base/heap.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  * Threads     whoever has one guards it.
  * Ownership   the heap owns its array, never what is in it.
  */
-#ifndef GORD_JOB_HEAP_H
-#define GORD_JOB_HEAP_H
+#ifndef GORD_BASE_HEAP_H
+#define GORD_BASE_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
