@@ -36,9 +36,10 @@ if(GOR_FUZZ)
 endif()
 
 # gor_room(<target> <pattern>...): a static library from the sources the patterns match in this
-# folder, built under the house rules.
+# folder, but main.c, which is the program's; built under the house rules.
 function(gor_room target)
     file(GLOB sources CONFIGURE_DEPENDS ${ARGN})
+    list(FILTER sources EXCLUDE REGEX "/main\\.c$")
     add_library(${target} STATIC ${sources})
     target_link_libraries(${target} PRIVATE gor_flags)
     target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
