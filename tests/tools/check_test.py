@@ -88,6 +88,17 @@ exit {code}""")
         jobs = {words[-2]: int(words[words.index("-j") + 1]) for words in asked}
         self.assertEqual(jobs, {"-E": 3, "-R": 6})
 
+    def test_a_new_build_knows_from_the_optimized_one_which_of_those_take_long(self):
+        self.stand_in("ctest", f"""costs=$2/Testing/Temporary/CTestCostData.txt
+[ ! -e "$costs" ] || sed 's/^/knows: /' "$costs"
+mkdir -p "$2/Testing/Temporary"
+printf 'a 1 2\ne2e/b_test 1 30.5\n---\n' >"$costs"
+echo '{CTEST_GOOD}'""")
+        known = [line for line in self.run_check("release", "asan").stdout.splitlines()
+                 if line.startswith("knows: ")]
+        measured = ["knows: a 1 2", "knows: e2e/b_test 1 30.5", "knows: ---"]
+        self.assertEqual(known, [*measured, "knows: e2e/b_test 1 30.5", *measured])
+
     def test_one_of_those_that_fails_is_enough(self):
         self.ctest_says(CTEST_GOOD, 0, CTEST_BAD, 8)
         result = self.run_check("release")
