@@ -1,37 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* accept_connect_test.c - sockets: TCP and Unix, refused, timed out, many at once. */
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "tests/runtime/help.h"
-
-static int listen_tcp(struct sockaddr_in *out_addr, int backlog)
-{
-    socklen_t length = sizeof *out_addr;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    *out_addr = (struct sockaddr_in){.sin_family = AF_INET};
-    out_addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    CHECK_INT(fd, >=, 0);
-    CHECK_EQ(bind(fd, (struct sockaddr *)out_addr, length), 0);
-    CHECK_EQ(listen(fd, backlog), 0);
-    CHECK_EQ(getsockname(fd, (struct sockaddr *)out_addr, &length), 0);
-    return fd;
-}
-
-static int connect_tcp(const struct sockaddr_in *addr, int64_t deadline)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(fd, >=, 0);
-    int result = gor_connect(fd, (const struct sockaddr *)addr, sizeof *addr, deadline);
-    if (result < 0) {
-        CHECK_EQ(gor_close(fd), 0);
-        return result;
-    }
-    return fd;
-}
+#include "tests/runtime/loopback.h"
 
 struct server {
     int fd;
@@ -97,7 +71,7 @@ struct client {
 static void be_client(void *arg)
 {
     struct client *c = arg;
-    int fd = connect_tcp(c->addr, GOR_NEVER);
+    int fd = connect_until(c->addr, GOR_NEVER);
     CHECK_INT(fd, >=, 0);
     talk(fd, c->salt);
     CHECK_EQ(gor_close(fd), 0);
@@ -110,7 +84,7 @@ GO_TEST(accept_and_connect_serve_hundreds_of_tcp_clients)
     struct sockaddr_in addr;
     struct client *clients = calloc((size_t)count, sizeof *clients);
     struct gor_waitgroup wg = {0};
-    struct server s = {.fd = listen_tcp(&addr, 512), .expected = count};
+    struct server s = {.fd = listen_on_loopback(512, &addr), .expected = count};
     gor_waitgroup_add(&s.wg, 1);
     spawn(serve, &s);
     gor_waitgroup_add(&wg, count);
@@ -153,7 +127,7 @@ GO_TEST(accept_deadline_passes_and_the_listener_stays_usable)
 {
     struct sockaddr_in addr;
     struct gor_waitgroup wg = {0};
-    int listener = listen_tcp(&addr, 8);
+    int listener = listen_on_loopback(8, &addr);
     CHECK_EQ(gor_accept(listener, NULL, NULL, 0), -ETIMEDOUT);
     int64_t deadline = gor_after(2 * GOR_MILLISECOND);
     CHECK_EQ(gor_accept(listener, NULL, NULL, deadline), -ETIMEDOUT);
@@ -184,7 +158,7 @@ static void accept_one(void *arg)
 GO_TEST(accept_is_woken_by_close)
 {
     struct sockaddr_in addr;
-    struct acceptor a = {.fd = listen_tcp(&addr, 8)};
+    struct acceptor a = {.fd = listen_on_loopback(8, &addr)};
     gor_waitgroup_add(&a.wg, 1);
     spawn_parked(accept_one, &a, GOR_WAIT_IO);
     CHECK_EQ(gor_close(a.fd), 0);
@@ -196,9 +170,9 @@ GO_TEST(connect_to_nobody_is_refused)
 {
     struct sockaddr_in addr;
     struct sockaddr_un nowhere = {.sun_family = AF_UNIX, .sun_path = "/nonexistent/socket"};
-    int listener = listen_tcp(&addr, 1);
+    int listener = listen_on_loopback(1, &addr);
     CHECK_EQ(gor_close(listener), 0);
-    CHECK_EQ(connect_tcp(&addr, GOR_NEVER), -ECONNREFUSED);
+    CHECK_EQ(connect_until(&addr, GOR_NEVER), -ECONNREFUSED);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     CHECK_EQ(gor_connect(fd, (struct sockaddr *)&nowhere, sizeof nowhere, GOR_NEVER), -ENOENT);
     CHECK_EQ(gor_close(fd), 0);
@@ -211,9 +185,9 @@ GO_TEST(connect_deadline_ends_a_connect_that_hangs)
     int fds[64];
     int result = 0;
     int count = 0;
-    int listener = listen_tcp(&addr, 0);
+    int listener = listen_on_loopback(0, &addr);
     while (count < 64) {
-        result = connect_tcp(&addr, gor_after(20 * GOR_MILLISECOND));
+        result = connect_until(&addr, gor_after(20 * GOR_MILLISECOND));
         if (result < 0) {
             break;
         }

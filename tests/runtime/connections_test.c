@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/runtime/help.h"
+#include "tests/runtime/loopback.h"
 
 enum {
     CONNECTIONS = SCALED(10000, 3000, 500),
@@ -106,9 +106,8 @@ static int dial(struct clients *c)
 {
     char welcome = 0;
     CHECK_EQ(gor_sem_acquire(&c->dials, 1, GOR_NEVER), 0);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd = connect_until(&c->addr, GOR_NEVER);
     CHECK_INT(fd, >=, 0);
-    CHECK_EQ(gor_connect(fd, (struct sockaddr *)&c->addr, sizeof c->addr, GOR_NEVER), 0);
     read_all(fd, &welcome, 1);
     CHECK_EQ(welcome, 'w');
     gor_sem_release(&c->dials, 1);
@@ -157,18 +156,6 @@ static int connect_all(void *arg)
 
 /* -------------------------------------------------------------------- both */
 
-static int listen_on_loopback(struct sockaddr_in *out_addr)
-{
-    socklen_t length = sizeof *out_addr;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(fd, >=, 0);
-    *out_addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
-    CHECK_EQ(bind(fd, (struct sockaddr *)out_addr, length), 0);
-    CHECK_EQ(listen(fd, 2 * DIALS), 0);
-    CHECK_EQ(getsockname(fd, (struct sockaddr *)out_addr, &length), 0);
-    return fd;
-}
-
 /* Whether the process may have that many descriptors. */
 static bool raise_descriptor_limit(void)
 {
@@ -189,7 +176,7 @@ TEST(connections_by_the_thousand_are_echoed_each_on_its_own)
         return;
     }
     CHECK_EQ(pipe2(ends, O_CLOEXEC), 0);
-    struct server s = {.listener = listen_on_loopback(&c.addr), .all_here = ends[1]};
+    struct server s = {.listener = listen_on_loopback(2 * DIALS, &c.addr), .all_here = ends[1]};
     pid_t pid = fork();
     CHECK_INT(pid, >=, 0);
     if (pid == 0) {

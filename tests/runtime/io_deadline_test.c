@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/runtime/help.h"
+#include "tests/runtime/loopback.h"
 
 __attribute__((constructor)) static void ignore_broken_pipes(void)
 {
@@ -26,30 +26,6 @@ struct bench {
     int guests[64];
     int guest_count;
 };
-
-static int listen_on_loopback(int backlog, struct sockaddr_in *out_addr)
-{
-    socklen_t length = sizeof *out_addr;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(fd, >=, 0);
-    *out_addr = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000001)};
-    CHECK_EQ(bind(fd, (struct sockaddr *)out_addr, sizeof *out_addr), 0);
-    CHECK_EQ(listen(fd, backlog), 0);
-    CHECK_EQ(getsockname(fd, (struct sockaddr *)out_addr, &length), 0);
-    return fd;
-}
-
-static int connect_until(const struct sockaddr_in *addr, int64_t deadline)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(fd, >=, 0);
-    int result = gor_connect(fd, (const struct sockaddr *)addr, sizeof *addr, deadline);
-    if (result < 0) {
-        CHECK_EQ(gor_close(fd), 0);
-        return result;
-    }
-    return fd;
-}
 
 static void fill_up(int fd)
 {
