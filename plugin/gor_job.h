@@ -135,8 +135,9 @@ struct gor_job_spec {
 };
 
 /* Hand in a job below this one: it is cancelled with it, and ends with it. Parks until it is on disk.
- * -EINVAL: it was refused, and `error` (which may be NULL) says why; -ECANCELED: the daemon stops; what
- * the store answered; -ENOMEM; -ESRCH. */
+ * -EINVAL: it was refused, and `error` (which may be NULL) says why; -ECANCELED: the daemon stops; the error
+ * of this job's context once that has ended: the job may be there all the same; what the store answered;
+ * -ENOMEM; -ESRCH. */
 GOR_API int gor_job_submit(struct gor_job *job, const struct gor_job_spec *spec, uint64_t *out_id,
                            char *error, size_t error_bytes);
 

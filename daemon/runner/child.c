@@ -31,15 +31,22 @@ static void request_unref(struct gord_child_request *request)
     drop_refs(request, 1);
 }
 
-/* With both references. */
-static struct gord_child_request *request_new(struct gord_run *run)
+/* With both references, for a job that is not to end: one that is, and asks again and again all the same,
+ * is to make no work for the loop. NULL: the error of its context, or -ENOMEM. */
+static struct gord_child_request *request_new(struct gord_run *run, int *out_error)
 {
+    struct gor_ctx *ctx = gord_run_ctx(run);
+
+    *out_error = ctx != NULL ? gor_ctx_err(ctx) : -ENOMEM;
+    if (*out_error != 0) {
+        return NULL;
+    }
     struct gord_child_request *request = calloc(1, sizeof(*request));
     struct gor_chan *ready = gor_chan_new(0, 0);
-
     if (request == NULL || ready == NULL) {
         gor_chan_unref(ready);
         free(request);
+        *out_error = -ENOMEM;
         return NULL;
     }
     atomic_init(&request->refs, 2);
@@ -89,8 +96,9 @@ void gord_child_answer(struct gord_child_request *request, int error)
     (void)leave_line(request);
     request->error = error;
     request->is_overdue = !was_handed_in && gord_runner_is_overdue(run->env->bus, run->id);
+    /* Where there is no memory for it, or the runtime stops, who asked waits for his context. */
     if (gor_go_with(&opts, wake, request) != 0) {
-        request_unref(request); /* the runtime stops: nobody waits any more */
+        request_unref(request);
     }
 }
 
@@ -99,6 +107,46 @@ void gord_child_end_fini(struct gord_child_end *end)
     free(end->detail);
     gord_report_unref(end->report);
     *end = (struct gord_child_end){0};
+}
+
+/* ------------------------------------------------------------------ asking */
+
+/* It may have been answered meanwhile. */
+static void give_up_on_loop(struct gord_runner *runner, struct gord_errand *errand)
+{
+    struct gord_child_request *request =
+        (struct gord_child_request *)((char *)errand -
+                                      offsetof(struct gord_child_request, given_up));
+
+    (void)runner;
+    drop_refs(request, leave_line(request) ? 2 : 1); /* the loop's, too, if it had kept it */
+}
+
+/* The loop may be about to have it wait, or to answer it: it hears of this after that. */
+static void give_up(struct gord_run *run, struct gord_child_request *request)
+{
+    atomic_fetch_add_explicit(&request->refs, 1, memory_order_relaxed); /* the errand's */
+    request->given_up.fn = give_up_on_loop;
+    gord_errand_post(run->env->errands, &request->given_up);
+}
+
+/* Have the loop do it, and wait for that. 0: `request` has the answer; else the error of the job's context,
+ * which has ended: the answer is not looked at. */
+static int ask(struct gord_run *run, struct gord_child_request *request,
+               void (*fn)(struct gord_runner *runner, struct gord_errand *errand))
+{
+    struct gor_ctx *ctx = gord_run_ctx(run);
+
+    request->errand.fn = fn;
+    gord_errand_post(run->env->errands, &request->errand);
+    int result = gor_chan_recv_ctx(request->ready, NULL, ctx);
+    if (result != 0) {
+        give_up(run, request);
+    } else if (request->is_overdue && gord_run_is_about_over(run)) {
+        gor_chan_recv(gor_ctx_done(ctx), NULL);
+        result = gor_ctx_err(ctx);
+    }
+    return result;
 }
 
 /* ------------------------------------------------------------------ submitting */
@@ -112,25 +160,23 @@ static void submit_on_loop(struct gord_runner *runner, struct gord_errand *erran
 
 int gord_run_submit(struct gord_run *run, Gor__V1__JobSpec *spec, uint64_t *out_id, char *text)
 {
-    struct gord_child_request *request = request_new(run);
+    int result;
+    struct gord_child_request *request = request_new(run, &result);
 
     if (request == NULL) {
         gor__v1__job_spec__free_unpacked(spec, NULL);
-        return -ENOMEM;
+        return result;
     }
     spec->parent_id = run->id;
     request->spec = spec;
-    request->errand.fn = submit_on_loop;
-    gord_errand_post(run->env->errands, &request->errand);
-    gor_chan_recv(request->ready, NULL);
-    if (request->is_overdue && gord_run_is_about_over(run)) {
-        gor_chan_recv(gor_ctx_done(gord_run_ctx(run)), NULL);
+    result = ask(run, request, submit_on_loop);
+    if (result == 0) {
+        result = request->error;
+        snprintf(text, GORD_CHILD_TEXT, "%s", request->text);
     }
-    int result = request->error;
     if (result == 0) {
         *out_id = request->id;
     }
-    snprintf(text, GORD_CHILD_TEXT, "%s", request->text);
     request_unref(request);
     return result;
 }
@@ -205,54 +251,23 @@ void gord_child_ended(struct gord_child_request **waiting, const struct gord_eve
     }
 }
 
-/* It may have been answered meanwhile. */
-static void give_up_on_loop(struct gord_runner *runner, struct gord_errand *errand)
-{
-    struct gord_child_request *request =
-        (struct gord_child_request *)((char *)errand -
-                                      offsetof(struct gord_child_request, given_up));
-
-    (void)runner;
-    drop_refs(request, leave_line(request) ? 2 : 1); /* the loop's, too, if it had kept it */
-}
-
-/* The loop may be about to have it wait, or to answer it: it hears of this after that. */
-static void give_up(struct gord_run *run, struct gord_child_request *request)
-{
-    request->given_up.fn = give_up_on_loop;
-    gord_errand_post(run->env->errands, &request->given_up);
-}
-
 int gord_run_await(struct gord_run *run, uint64_t id, struct gord_child_end *out_end)
 {
-    struct gor_ctx *ctx = gord_run_ctx(run);
-    struct gord_child_request *request = NULL;
+    int result;
 
     if (id == run->id) {
         return -EDEADLK;
     }
-    /* A job that is to end, and asks again and again all the same, is to make no work for the loop. */
-    if (ctx != NULL && gor_ctx_err(ctx) != 0) {
-        return gor_ctx_err(ctx);
-    }
-    request = ctx != NULL ? request_new(run) : NULL;
+    struct gord_child_request *request = request_new(run, &result);
     if (request == NULL) {
-        return -ENOMEM;
-    }
-    request->id = id;
-    request->errand.fn = wait_on_loop;
-    gord_errand_post(run->env->errands, &request->errand);
-    int result = gor_chan_recv_ctx(request->ready, NULL, ctx);
-    if (result != 0) {
-        give_up(run, request);
         return result;
     }
-    if (request->is_overdue && gord_run_is_about_over(run)) {
-        gor_chan_recv(gor_ctx_done(ctx), NULL);
-        result = gor_ctx_err(ctx);
-    } else if (request->error != 0) {
+    request->id = id;
+    result = ask(run, request, wait_on_loop);
+    if (result == 0) {
         result = request->error;
-    } else {
+    }
+    if (result == 0) {
         *out_end = request->end;
         request->end = (struct gord_child_end){0};
     }

@@ -2,11 +2,12 @@
 /* child.h - a running job hands in jobs below it, and waits for jobs to end.
  *
  * A goroutine makes a request, the loop does it (by what the service told it to submit with), and wakes
- * the goroutine by another one, since only goroutines may touch a channel. One that gives up waiting tells
- * the loop by a second errand, for what it waits for may run for long.
+ * the goroutine by another one, since only goroutines may touch a channel. One whose context ends gives up
+ * waiting, and tells the loop by a second errand, for what it waits for may run for long. What it was handing
+ * in is entered all the same, if it was still running when the loop heard of it, and ends with it.
  *
  * Threads     as each function says.
- * Ownership   a request has two references, the goroutine's and the loop's.
+ * Ownership   counted references: the goroutine's, the loop's until it has answered, that of `given_up`.
  */
 #ifndef GORD_RUNNER_CHILD_H
 #define GORD_RUNNER_CHILD_H
@@ -32,7 +33,7 @@ struct gord_child_end {
 
 struct gord_child_request {
     struct gord_errand errand;
-    struct gord_errand given_up; /* by whoever waited; with his reference */
+    struct gord_errand given_up; /* by whoever waited */
     atomic_uint refs;
     struct gord_run *run;   /* owned reference: whose request it is */
     struct gor_chan *ready; /* owned: closed when it is answered */
@@ -48,8 +49,8 @@ struct gord_child_request {
 };
 
 /* Hand in a job below `run`; its parent is set here. 0 with the id; -EINVAL with the reason in `text`
- * (GORD_CHILD_TEXT bytes); -ECANCELED: the daemon stops; what the store answered; -ENOMEM. Takes over the
- * spec, which gor__v1__job_spec__free_unpacked frees. [goroutine] */
+ * (GORD_CHILD_TEXT bytes); -ECANCELED: the daemon stops; the error of its context; what the store answered;
+ * -ENOMEM. Takes over the spec, which gor__v1__job_spec__free_unpacked frees. [goroutine] */
 int gord_run_submit(struct gord_run *run, Gor__V1__JobSpec *spec, uint64_t *out_id, char *text);
 
 /* Until job `id` has ended and that is on disk. 0; -ENOENT; -EDEADLK: it is `run` itself; the error of its

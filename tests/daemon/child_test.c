@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Jobs that wait for others: who gives up leaves nothing behind, while what was waited for runs on. */
+/* Jobs that hand in others and wait for them: who gives up leaves nothing behind, while what was waited for
+ * runs on. */
 #include <errno.h>
 #include <sched.h>
 
@@ -9,6 +10,17 @@
 #include "tests/daemon/specs.h"
 
 enum { TURNS = 50 };
+
+/* The linker has calls of gor_go_with() come here first (--wrap): there may be no memory for a goroutine. */
+static atomic_bool no_memory;
+/* Its names. NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming) */
+int __real_gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg);
+int __wrap_gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg);
+int __wrap_gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg)
+{
+    return no_memory ? -ENOMEM : __real_gor_go_with(opts, fn, arg);
+}
+/* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
 
 /* A loop, as far as it hears of those who wait, and a job that does not end. */
 struct fixture {
@@ -57,6 +69,7 @@ struct waiter {
     struct fixture *f;
     struct gord_run *run;
     struct gord_child_end end;
+    uint64_t id; /* of what it handed in */
     int result;
     atomic_bool over;
 };
@@ -186,6 +199,16 @@ TEST(who_gives_up_as_he_is_answered_leaves_nothing_behind)
     end(&f);
 }
 
+static void submit_child(void *arg)
+{
+    struct waiter *waiter = arg;
+    char text[GORD_CHILD_TEXT] = "";
+    uint64_t id = 0;
+    waiter->result = gord_run_submit(waiter->run, gord_spec_to_wire(waiter->f->spec, 0), &id, text);
+    waiter->id = id;
+    atomic_store(&waiter->over, true);
+}
+
 static void wait_for_nothing(void *arg)
 {
     struct waiter *waiter = arg;
@@ -193,17 +216,92 @@ static void wait_for_nothing(void *arg)
     wait_for_child(waiter);
 }
 
+static void submit_nothing(void *arg)
+{
+    struct waiter *waiter = arg;
+    gor_ctx_cancel(gord_run_ctx(waiter->run), "enough");
+    submit_child(waiter);
+}
+
 TEST(who_is_to_end_asks_for_nothing_any_more)
+{
+    void (*const asks[])(void *arg) = {wait_for_nothing, submit_nothing};
+    struct fixture f;
+    struct waiter waiter;
+    begin(&f);
+    for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+        start(&f, &waiter, asks[i]);
+        while (!atomic_load(&waiter.over)) {
+            sched_yield();
+        }
+        CHECK_EQ(waiter.result, -ECANCELED);
+        CHECK(atomic_load(&f.runner.errands.newest) == NULL);
+        check_gone(&waiter);
+    }
+    end(&f);
+}
+
+static void keep(void *arg, struct gord_child_request *request)
+{
+    *(struct gord_child_request **)arg = request;
+}
+
+/* A job that hands in another, and the loop that has heard of that. */
+static struct gord_child_request *hand_in(struct fixture *f, struct waiter *waiter)
+{
+    struct gord_child_request *kept = NULL;
+    gord_runner_on_child(&f->runner, keep, &kept);
+    start(f, waiter, submit_child);
+    while (kept == NULL) {
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    }
+    CHECK_EQ(kept->spec->parent_id, waiter->run->id);
+    return kept;
+}
+
+TEST(who_hands_in_hears_of_it)
 {
     struct fixture f;
     struct waiter waiter;
     begin(&f);
-    start(&f, &waiter, wait_for_nothing);
-    while (!atomic_load(&waiter.over)) {
-        sched_yield();
-    }
+    struct gord_child_request *request = hand_in(&f, &waiter);
+    request->id = 12;
+    gord_child_answer(request, 0);
+    await_end(&f, &waiter);
+    CHECK_EQ(waiter.result, 0);
+    CHECK_EQ(waiter.id, 12);
+    check_gone(&waiter);
+    end(&f);
+}
+
+TEST(who_is_cancelled_as_he_hands_in_waits_for_no_answer)
+{
+    struct fixture f;
+    struct waiter waiter;
+    begin(&f);
+    struct gord_child_request *request = hand_in(&f, &waiter);
+    gord_run_cancel(waiter.run, "enough");
+    await_end(&f, &waiter);
     CHECK_EQ(waiter.result, -ECANCELED);
-    CHECK(atomic_load(&f.runner.errands.newest) == NULL);
+    gord_child_answer(request, 0);
+    check_gone(&waiter);
+    end(&f);
+}
+
+/* The runtime goes on, and so does the job until it is cancelled. */
+TEST(who_can_not_be_told_for_want_of_memory_ends_with_his_context)
+{
+    struct fixture f;
+    struct waiter waiter;
+    begin(&f);
+    struct gord_child_request *request = hand_in(&f, &waiter);
+    no_memory = true;
+    gord_child_answer(request, 0);
+    no_memory = false;
+    CHECK(!atomic_load(&waiter.over));
+    gord_run_cancel(waiter.run, "enough");
+    await_end(&f, &waiter);
+    CHECK_EQ(waiter.result, -ECANCELED);
     check_gone(&waiter);
     end(&f);
 }
