@@ -2,10 +2,9 @@
 /* What plug-ins call for jobs below theirs: see plugin/gor_job.h. Exported by gord. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "daemon/runner/child.h"
+#include "daemon/runner/job_ask.h"
 #include "daemon/runner/native.h"
 
 static size_t count_texts(const char *const *texts)
@@ -52,22 +51,8 @@ static void fill_native(const struct gor_job_spec *spec, Gor__V1__NativeSpec *na
     native->input.len = spec->input_bytes;
 }
 
-/* A copy of its own, by way of the wire. NULL: out of memory, or texts that are no UTF-8. */
-static Gor__V1__JobSpec *copy_spec(const Gor__V1__JobSpec *spec)
-{
-    size_t bytes = gor__v1__job_spec__get_packed_size(spec);
-    uint8_t *packed = malloc(bytes + 1);
-    Gor__V1__JobSpec *copy = NULL;
-
-    if (packed != NULL) {
-        gor__v1__job_spec__pack(spec, packed);
-        copy = gor__v1__job_spec__unpack(NULL, bytes, packed);
-        free(packed);
-    }
-    return copy;
-}
-
-static Gor__V1__JobSpec *make_spec(struct gor_job *job, const struct gor_job_spec *spec)
+static int submit(struct gor_job *job, const struct gor_job_spec *spec,
+                  struct gord_job_answer *answer)
 {
     Gor__V1__JobSpec wire = GOR__V1__JOB_SPEC__INIT;
     Gor__V1__ExecSpec exec;
@@ -77,7 +62,7 @@ static Gor__V1__JobSpec *make_spec(struct gor_job *job, const struct gor_job_spe
         wire.kind_case = GOR__V1__JOB_SPEC__KIND_EXEC;
         wire.exec = &exec;
         if (fill_exec(job, spec, &exec) != 0) {
-            return NULL;
+            return -ENOMEM;
         }
     } else {
         wire.kind_case = GOR__V1__JOB_SPEC__KIND_NATIVE;
@@ -86,33 +71,35 @@ static Gor__V1__JobSpec *make_spec(struct gor_job *job, const struct gor_job_spe
     }
     wire.name = (char *)(uintptr_t)(spec->name != NULL ? spec->name : "");
     wire.timeout_ns = spec->timeout_ns;
-    return copy_spec(&wire);
+    int result = gord_job_ask_submit(job->run, false, &wire, answer);
+    return result != 0 ? result : answer->error;
 }
 
 int gor_job_submit(struct gor_job *job, const struct gor_job_spec *spec, uint64_t *out_id,
                    char *error, size_t error_bytes)
 {
-    char text[GORD_CHILD_TEXT] = "";
-    Gor__V1__JobSpec *wire = NULL;
+    struct gord_job_answer answer = {0};
     int result = -ESRCH;
     bool goes_on = gord_native_enter(job);
 
     if (goes_on && (spec->function != NULL) == (spec->argv != NULL)) {
-        snprintf(text, sizeof(text), "it needs a function or an argv, and not both");
+        snprintf(answer.text, sizeof(answer.text), "it needs a function or an argv, and not both");
         result = -EINVAL;
     } else if (goes_on) {
-        wire = make_spec(job, spec);
-        result = wire != NULL ? gord_run_submit(job->run, wire, out_id, text) : -ENOMEM;
+        result = submit(job, spec, &answer);
+    }
+    if (result == 0) {
+        *out_id = answer.id;
     }
     if (error != NULL && error_bytes > 0) {
         snprintf(error, error_bytes, "%s",
-                 text[0] != '\0' || result == 0 ? text : strerror(-result));
+                 answer.text[0] != '\0' || result == 0 ? answer.text : strerror(-result));
     }
     return result;
 }
 
 /* Into memory of the job's. */
-static int hand_over(struct gor_job *job, const struct gord_child_end *from,
+static int hand_over(struct gor_job *job, const struct gord_job_answer *from,
                      struct gor_job_end *out_end)
 {
     size_t detail_bytes = strlen(from->detail) + 1;
@@ -138,15 +125,21 @@ static int hand_over(struct gor_job *job, const struct gord_child_end *from,
 
 int gor_job_wait(struct gor_job *job, uint64_t id, struct gor_job_end *out_end)
 {
-    struct gord_child_end end = {0};
+    struct gord_job_answer answer = {0};
 
     if (!gord_native_enter(job)) {
         return -ESRCH;
     }
-    int result = gord_run_await(job->run, id, &end);
-    if (result == 0) {
-        result = hand_over(job, &end, out_end);
+    if (id == job->run->id) {
+        return -EDEADLK;
     }
-    gord_child_end_fini(&end);
+    int result = gord_job_ask_wait(job->run, false, id, GOR_NEVER, &answer);
+    if (result == 0) {
+        result = answer.error;
+    }
+    if (result == 0) {
+        result = hand_over(job, &answer, out_end);
+    }
+    gord_job_answer_fini(&answer);
     return result;
 }

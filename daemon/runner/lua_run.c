@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A Lua job's goroutine: runs its script, turns its end into an outcome. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/lua/script.h"
+#include "daemon/runner/job_ask.h"
 #include "daemon/runner/run.h"
-#include "daemon/runner/subjob.h"
 
 /* What must be freed, also where a panic leaves by another door. */
 struct lua_parts {
@@ -49,14 +50,76 @@ static int set_result(void *arg, const void *bytes, size_t count)
     return gord_run_set_result(arg, bytes, count);
 }
 
+/* What the script is told is wrong, if anything is; `asked`: why the loop has not answered, or 0. */
+static void take_error(int asked, const struct gord_job_answer *from, struct gord_lua_answer *to)
+{
+    to->error = asked != 0 ? asked : from->error;
+    if (asked == -ENOMEM) {
+        snprintf(to->text, sizeof(to->text), "not enough memory: the machine has none left");
+    } else {
+        snprintf(to->text, sizeof(to->text), "%.*s", (int)sizeof(to->text) - 1, from->text);
+    }
+    if (asked == 0 && to->error == -ECANCELED) {
+        to->error = -ESRCH; /* the daemon stops: it is not the script that was cancelled */
+    }
+}
+
 static void submit(void *arg, const Gor__V1__JobSpec *spec, struct gord_lua_answer *out_answer)
 {
-    gord_subjob_submit(arg, spec, out_answer);
+    struct gord_job_answer answer = {0};
+    int asked = gord_job_ask_submit(arg, true, spec, &answer);
+
+    take_error(asked, &answer, out_answer);
+    if (out_answer->error != 0 && out_answer->text[0] == '\0') {
+        snprintf(out_answer->text, sizeof(out_answer->text), "not submitted: %s",
+                 strerror(-out_answer->error));
+    }
+    out_answer->id = answer.id;
+}
+
+/* What it left is the script's to free. */
+static int copy_value(const struct gord_report *report, struct gord_lua_answer *answer)
+{
+    if (report == NULL || !report->has_result) {
+        return 0;
+    }
+    answer->value = malloc(report->result_bytes + 1);
+    if (answer->value == NULL) {
+        return -ENOMEM;
+    }
+    if (report->result_bytes > 0) {
+        memcpy(answer->value, report->result, report->result_bytes);
+    }
+    answer->value_bytes = report->result_bytes;
+    return 0;
+}
+
+static void take_end(uint64_t id, const struct gord_job_answer *from, struct gord_lua_answer *to)
+{
+    to->id = id;
+    to->outcome = from->outcome;
+    to->exit_code = from->exit_code;
+    to->signal = from->signal;
+    to->stdout_bytes = from->stdout_bytes;
+    to->stderr_bytes = from->stderr_bytes;
+    snprintf(to->detail, sizeof(to->detail), "%s", from->detail);
+    to->error = copy_value(from->report, to);
+    if (to->error != 0) {
+        snprintf(to->text, sizeof(to->text), "cannot read what job %" PRIu64 " left: %s", id,
+                 strerror(-to->error));
+    }
 }
 
 static void wait_for(void *arg, uint64_t id, int64_t deadline, struct gord_lua_answer *out_answer)
 {
-    gord_subjob_wait(arg, id, deadline, out_answer);
+    struct gord_job_answer answer = {0};
+    int asked = gord_job_ask_wait(arg, true, id, deadline, &answer);
+
+    take_error(asked, &answer, out_answer);
+    if (out_answer->error == 0) {
+        take_end(id, &answer, out_answer);
+    }
+    gord_job_answer_fini(&answer);
 }
 
 /* ------------------------------------------------------------------ how it ended */

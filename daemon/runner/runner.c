@@ -9,7 +9,6 @@
 #include "daemon/base/crashpoint.h"
 #include "daemon/base/log.h"
 #include "daemon/job/queues.h"
-#include "daemon/runner/child.h"
 #include "daemon/runner/finish.h"
 #include "daemon/runner/runner_inside.h"
 
@@ -86,9 +85,6 @@ static void on_committed(void *arg, struct gord_event *const *events, size_t cou
     struct gord_runner *runner = arg;
 
     for (size_t i = 0; i < count; i++) {
-        if (runner->waiting != NULL && events[i]->kind == GORD_EVENT_FINISHED) {
-            gord_child_ended(&runner->waiting, events[i]);
-        }
         if (events[i]->kind != GORD_EVENT_STARTED || events[i]->pid != 0) {
             continue;
         }
@@ -322,9 +318,6 @@ void gord_runner_free(struct gord_runner *runner)
         return;
     }
     GORD_ASSERT(runner->stopped);
-    while (runner->waiting != NULL) {
-        gord_child_answer(runner->waiting, -ECANCELED);
-    }
     gord_plugins_free(runner->plugins);
     gord_cascade_fini(&runner->cascade);
     gord_admission_fini(&runner->admission);

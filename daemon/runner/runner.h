@@ -20,9 +20,8 @@
 #include "daemon/runner/bus.h"
 #include "daemon/runner/gates.h"
 #include "daemon/runner/run.h"
-#include "daemon/runner/subjob.h"
 
-struct gord_child_request;
+struct gord_job_ask;
 struct gord_handed;
 struct gord_plugins;
 struct gord_runner;
@@ -210,9 +209,6 @@ bool gord_runner_is_awaiting(const struct gord_runner *runner);
 /* Whether it does, and what is handed in below that job (0: none) is such. */
 bool gord_runner_takes_below(const struct gord_runner *runner, uint64_t parent_id);
 
-/* The job that native job `id` waits for to end; 0: none. */
-uint64_t gord_runner_waits_for(const struct gord_runner *runner, uint64_t id);
-
 /* Whether there is a job that a drain lets go on. */
 bool gord_runner_awaits(struct gord_runner *runner);
 
@@ -267,15 +263,6 @@ uint64_t gord_runner_in_line(const struct gord_runner *runner);
 /* The run of a job, while it has one; borrowed. */
 struct gord_run *gord_runner_run_of(const struct gord_job *job);
 
-/* Have fn(arg, request) called on the loop for each job that a running one hands in; it answers by
- * gord_child_answer. */
-void gord_runner_on_child(struct gord_runner *runner,
-                          void (*fn)(void *arg, struct gord_child_request *request), void *arg);
-void gord_runner_submit_child(struct gord_runner *runner, struct gord_child_request *request);
-
-/* The request is answered when the job that it names has ended, and that is on disk. */
-void gord_runner_add_waiting(struct gord_runner *runner, struct gord_child_request *request);
-
 struct gord_bus *gord_runner_bus(const struct gord_runner *runner);
 
 /* Borrowed; loop. */
@@ -293,10 +280,11 @@ struct gord_reporters *gord_runner_reporters(struct gord_runner *runner);
  * log. */
 void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64_t id), void *arg);
 
-/* Who answers what jobs ask about jobs below them; copied. Until it is told, and after the service has
- * ended, they are refused. */
-void gord_runner_on_subjob(struct gord_runner *runner, const struct gord_subjob_handler *handler);
-void gord_runner_ask(struct gord_runner *runner, struct gord_subjob *subjob);
+/* Have fn(arg, ask) called on the loop for what running jobs ask about others; it ends with
+ * gord_job_ask_answer, now or later. Before, and once the runner has stopped, they are refused. */
+void gord_runner_on_ask(struct gord_runner *runner, void (*fn)(void *arg, struct gord_job_ask *ask),
+                        void *arg);
+void gord_runner_ask(struct gord_runner *runner, struct gord_job_ask *ask);
 
 /* A job's spec, read from the store if it is not in memory. -ENOENT, or the reader's error. */
 int gord_runner_need_spec(struct gord_runner *runner, struct gord_job *job);

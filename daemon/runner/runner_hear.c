@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 
 #include "base/container.h"
-#include "daemon/runner/child.h"
 #include "daemon/runner/errand.h"
 #include "daemon/runner/input.h"
+#include "daemon/runner/job_ask.h"
 #include "daemon/runner/runner_inside.h"
 
 /* ------------------------------------------------------------------ ways to the loop */
@@ -88,17 +88,19 @@ void gord_runner_on_log(struct gord_runner *runner, void (*fn)(void *arg, uint64
     runner->on_log_arg = arg;
 }
 
-void gord_runner_on_subjob(struct gord_runner *runner, const struct gord_subjob_handler *handler)
+void gord_runner_on_ask(struct gord_runner *runner, void (*fn)(void *arg, struct gord_job_ask *ask),
+                        void *arg)
 {
-    runner->subjobs = *handler;
+    runner->on_ask = fn;
+    runner->on_ask_arg = arg;
 }
 
-void gord_runner_ask(struct gord_runner *runner, struct gord_subjob *subjob)
+void gord_runner_ask(struct gord_runner *runner, struct gord_job_ask *ask)
 {
-    if (runner->subjobs.ask == NULL || runner->stopped) {
-        gord_subjob_refuse(subjob, -ESRCH, "the daemon takes no jobs just now");
+    if (runner->on_ask == NULL || runner->stopped) {
+        gord_job_ask_refuse(ask, -ECANCELED, "the daemon takes no jobs just now");
     } else {
-        runner->subjobs.ask(runner->subjobs.arg, subjob);
+        runner->on_ask(runner->on_ask_arg, ask);
     }
 }
 
@@ -115,35 +117,4 @@ void gord_runner_add_reporter(struct gord_runner *runner, struct gord_reporter *
 struct gord_reporters *gord_runner_reporters(struct gord_runner *runner)
 {
     return &runner->reporters;
-}
-
-void gord_runner_on_child(struct gord_runner *runner,
-                          void (*fn)(void *arg, struct gord_child_request *request), void *arg)
-{
-    runner->on_child = fn;
-    runner->on_child_arg = arg;
-}
-
-void gord_runner_submit_child(struct gord_runner *runner, struct gord_child_request *request)
-{
-    if (runner->on_child != NULL && !runner->stopped) {
-        runner->on_child(runner->on_child_arg, request);
-    } else {
-        gord_child_answer(request, -ECANCELED);
-    }
-}
-
-uint64_t gord_runner_waits_for(const struct gord_runner *runner, uint64_t id)
-{
-    const struct gord_child_request *request = runner->waiting;
-
-    while (request != NULL && request->run->id != id) {
-        request = request->next;
-    }
-    return request != NULL ? request->id : 0;
-}
-
-void gord_runner_add_waiting(struct gord_runner *runner, struct gord_child_request *request)
-{
-    gord_child_line_up(&runner->waiting, request);
 }

@@ -30,10 +30,7 @@ struct gord_runner {
     struct gord_inbox written;
     struct gord_reporters reporters;
     struct gord_heartbeats heartbeats;
-    struct gord_plugins *plugins;       /* owned */
-    struct gord_child_request *waiting; /* owned list: for jobs to end */
-    void (*on_child)(void *arg, struct gord_child_request *request);
-    void *on_child_arg;
+    struct gord_plugins *plugins; /* owned */
     unsigned slots[GORD_KIND_COUNT];
     struct gord_alarm tokens; /* of rates, that jobs wait for */
     struct gord_alarm_entry next_token;
@@ -56,7 +53,8 @@ struct gord_runner {
     void *emptied_arg;
     void (*on_log)(void *arg, uint64_t id);
     void *on_log_arg;
-    struct gord_subjob_handler subjobs;
+    void (*on_ask)(void *arg, struct gord_job_ask *ask);
+    void *on_ask_arg;
     struct gord_reaper reaper;
 };
 

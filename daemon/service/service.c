@@ -336,10 +336,14 @@ static void on_applied(void *arg, struct gord_event *event, struct gord_job *job
 static void on_committed(void *arg, struct gord_event *const *events, size_t count)
 {
     struct gord_service *service = arg;
+    bool ended_some = false;
 
-    service->ended_some |= service->state_waits > 0;
-    for (size_t i = 0; i < count && !service->ended_some; i++) {
-        service->ended_some = events[i]->kind == GORD_EVENT_FINISHED;
+    for (size_t i = 0; i < count && !ended_some; i++) {
+        ended_some = events[i]->kind == GORD_EVENT_FINISHED;
+    }
+    service->ended_some |= ended_some || service->state_waits > 0;
+    if (ended_some) {
+        gord_job_asks_flush(service); /* while the table has their last events */
     }
     gord_acks_committed(service);
     gord_requests_settle(service, 0);
@@ -373,7 +377,9 @@ static void on_flush(void *arg)
     if (service->ended_some) {
         service->ended_some = false;
         gord_waits_flush(service);
-        gord_subjobs_flush(service);
+        if (service->store_error != 0) {
+            gord_job_asks_flush(service); /* else they were told as it was committed */
+        }
         gord_follows_flush(service);
     }
 }
@@ -388,6 +394,7 @@ static void on_log(void *arg, uint64_t id)
 static void init_lists(struct gord_service *service)
 {
     list_init(&service->waits);
+    list_init(&service->job_asks);
     list_init(&service->watches);
     list_init(&service->follows);
     list_init(&service->inspections);
@@ -484,8 +491,7 @@ int gord_service_new(const struct gord_service_opts *opts, struct gord_service *
     gord_bus_follow(opts->bus, &service->hook);
     gord_runner_on_log(opts->runner, on_log, service);
     gord_runner_on_recall(opts->runner, gord_import_recall, service);
-    gord_runner_on_child(opts->runner, gord_submit_child, service);
-    gord_runner_on_subjob(opts->runner, &(struct gord_subjob_handler){gord_subjobs_ask, service});
+    gord_runner_on_ask(opts->runner, gord_job_asks_take, service);
     gord_crons_start(service);
     if (service->trail != NULL) {
         gord_trail_watch(service->trail, gord_trail_readings_flush, service);
@@ -514,7 +520,7 @@ void gord_service_end(struct gord_service *service)
     gord_imports_end(service);
     gord_drains_end(service);
     gord_waits_end(service);
-    gord_subjobs_end(service);
+    gord_job_asks_end(service);
     gord_watches_end(service);
     gord_follows_end(service);
     gord_awaited_fini(&service->awaited);

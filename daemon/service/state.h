@@ -29,7 +29,7 @@
 struct gord_ack;
 struct gord_underway;
 struct gord_inspection;
-struct gord_subjob;
+struct gord_job_ask;
 struct gord_crons;
 struct gord_trail;
 
@@ -74,9 +74,9 @@ struct gord_service {
     struct gord_underway *underway; /* owned; submissions with ids, see request.h */
     struct gord_underway *underway_last;
     struct gord_underway *underway_by_id[256];
-    struct gord_subjob *subjobs; /* list of what jobs wait for below them; the loop's references */
-    struct gord_crons *crons;    /* owned; the calendar, see crons.h */
-    struct gord_auth *auth;      /* borrowed */
+    struct list_link job_asks; /* of jobs that wait for others; the loop's references */
+    struct gord_crons *crons;  /* owned; the calendar, see crons.h */
+    struct gord_auth *auth;    /* borrowed */
     struct gord_export_counts exports;
     struct gord_tokens tokens;
     struct gord_reloader reloader;
@@ -133,9 +133,9 @@ void gord_trail_readings_end(struct gord_service *service);
 void gord_removals_end(struct gord_service *service);
 void gord_keepings_end(struct gord_service *service);
 void gord_inspections_end(struct gord_service *service);
-void gord_subjobs_ask(void *arg, struct gord_subjob *subjob); /* arg: the service */
-void gord_subjobs_flush(struct gord_service *service);
-void gord_subjobs_end(struct gord_service *service);
+void gord_job_asks_take(void *arg, struct gord_job_ask *ask); /* arg: the service */
+void gord_job_asks_flush(struct gord_service *service);
+void gord_job_asks_end(struct gord_service *service);
 void gord_submit_streams_end(struct gord_service *service);
 void gord_drains_flush(struct gord_service *service);
 void gord_drains_end(struct gord_service *service);
@@ -153,10 +153,6 @@ int gord_knows(struct gord_service *service, uint64_t id);
 
 /* The same for a call that is about the job, which has been answered unless it is true. */
 bool gord_knows_or_fail(struct gord_service *service, struct rpc_call *call, uint64_t id);
-
-/* A job that a running one hands in: checked and entered as any other; `arg` is the service. */
-struct gord_child_request;
-void gord_submit_child(void *arg, struct gord_child_request *request);
 
 /* The methods; `user` is the service. */
 #define GORD_METHOD(name) \

@@ -11,6 +11,7 @@
 #include "daemon/base/grow.h"
 #include "daemon/job/group.h"
 #include "daemon/runner/gates.h"
+#include "daemon/runner/job_ask.h"
 #include "daemon/runner/run.h"
 #include "daemon/service/corr.h"
 #include "daemon/service/redact.h"
@@ -114,12 +115,15 @@ static void text_line(const char *text, char *out, size_t bytes)
 
 uint64_t gord_view_waits_for(const struct gord_service *service, uint64_t id)
 {
-    const struct gord_subjob *subjob = service->subjobs;
+    const struct list_link *asks = &service->job_asks;
 
-    while (subjob != NULL && subjob->parent_id != id) {
-        subjob = subjob->next;
+    for (const struct list_link *link = asks->prev; link != asks; link = link->prev) {
+        const struct gord_job_ask *ask = LIST_OF(link, const struct gord_job_ask, link);
+        if (ask->run->id == id) {
+            return ask->id;
+        }
     }
-    return subjob != NULL ? subjob->id : gord_runner_waits_for(service->runner, id);
+    return 0;
 }
 
 /* What its goroutine waits for is a channel, which tells nobody anything. */

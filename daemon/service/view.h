@@ -30,7 +30,7 @@ int gord_view_add_result(struct gord_service *service, struct gord_view *view);
 /* When a job is over at the latest, and whose time that is; 0: none, its own. */
 void gord_view_deadline(const struct gord_job *job, int64_t *out_ns, uint64_t *out_of);
 
-/* The job below it that native job or script `id` waits for; 0: it waits for none. */
+/* The job that native job or script `id` has begun last to wait for; 0: it waits for none. */
 uint64_t gord_view_waits_for(const struct gord_service *service, uint64_t id);
 
 /* Progress for the wire, which borrows the text. */

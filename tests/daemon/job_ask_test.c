@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <sched.h>
 
-#include "daemon/runner/child.h"
+#include "daemon/runner/job_ask.h"
 #include "daemon/runner/runner_inside.h"
-#include "daemon/runner/subjob.h"
 #include "tests/daemon/specs.h"
 
 enum { TURNS = 50 };
@@ -18,7 +17,7 @@ int __real_gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), vo
 int __wrap_gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg);
 int __wrap_gor_go_with(const struct gor_go_opts *opts, void (*fn)(void *arg), void *arg)
 {
-    return no_memory ? -ENOMEM : __real_gor_go_with(opts, fn, arg);
+    return atomic_load(&no_memory) ? -ENOMEM : __real_gor_go_with(opts, fn, arg);
 }
 /* NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming) */
 
@@ -28,7 +27,16 @@ struct fixture {
     struct gord_runner runner;
     struct gord_spec *spec;
     uint64_t child;
+    struct list_link waiting; /* asks, all that there are: nobody is answered */
+    int asked;
 };
+
+static void line_up(void *arg, struct gord_job_ask *ask)
+{
+    struct fixture *f = arg;
+    gord_job_ask_line_up(&f->waiting, ask);
+    f->asked++;
+}
 
 static void begin(struct fixture *f)
 {
@@ -39,6 +47,8 @@ static void begin(struct fixture *f)
     CHECK_EQ(gord_bus_open(&opts, text, &f->runner.bus), 0);
     CHECK_EQ(gord_runner_open_inboxes(&f->runner), 0);
     CHECK_EQ(gor_start(NULL), 0);
+    list_init(&f->waiting);
+    gord_runner_on_ask(&f->runner, line_up, f);
     f->runner.env.bus = f->runner.bus;
     f->runner.env.errands = &f->runner.errands;
     f->runner.env.log_root = test_tmpdir();
@@ -68,8 +78,7 @@ static void end(struct fixture *f)
 struct waiter {
     struct fixture *f;
     struct gord_run *run;
-    struct gord_child_end end;
-    uint64_t id; /* of what it handed in */
+    struct gord_job_answer answer;
     int result;
     atomic_bool over;
 };
@@ -77,7 +86,8 @@ struct waiter {
 static void wait_for_child(void *arg)
 {
     struct waiter *waiter = arg;
-    waiter->result = gord_run_await(waiter->run, waiter->f->child, &waiter->end);
+    waiter->result =
+        gord_job_ask_wait(waiter->run, false, waiter->f->child, GOR_NEVER, &waiter->answer);
     atomic_store(&waiter->over, true);
 }
 
@@ -105,7 +115,30 @@ static void check_gone(struct waiter *waiter)
         sched_yield();
     }
     gord_run_unref(waiter->run);
-    gord_child_end_fini(&waiter->end);
+    gord_job_answer_fini(&waiter->answer);
+}
+
+/* All that the loop has to do until so many have asked. */
+static void await_asks(struct fixture *f, int count)
+{
+    while (f->asked < count) {
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    }
+    CHECK_EQ(f->asked, count);
+}
+
+static struct gord_job_ask *first_ask(struct fixture *f)
+{
+    return list_is_empty(&f->waiting) ? NULL : LIST_OF(f->waiting.next, struct gord_job_ask, link);
+}
+
+static int count_waiting(const struct fixture *f)
+{
+    int count = 0;
+    for (const struct list_link *link = f->waiting.next; link != &f->waiting; link = link->next) {
+        count++;
+    }
+    return count;
 }
 
 TEST(who_gives_up_waiting_leaves_nothing_behind)
@@ -114,32 +147,26 @@ TEST(who_gives_up_waiting_leaves_nothing_behind)
     struct waiter patient, waiter;
     begin(&f);
     start(&f, &patient, wait_for_child);
-    while (f.runner.waiting == NULL) {
-        (void)uv_run(&f.loop, UV_RUN_ONCE);
-    }
-    struct gord_child_request *first = f.runner.waiting;
+    await_asks(&f, 1);
+    struct gord_job_ask *first = first_ask(&f);
     for (int turn = 0; turn < TURNS; turn++) {
         start(&f, &waiter, wait_for_child);
-        while (f.runner.waiting == first) {
-            (void)uv_run(&f.loop, UV_RUN_ONCE);
-        }
+        await_asks(&f, 2 + turn);
         gord_run_cancel(waiter.run, "enough");
         await_end(&f, &waiter);
         CHECK_EQ(waiter.result, -ECANCELED);
-        CHECK(f.runner.waiting == first && first->next == NULL);
+        CHECK(first_ask(&f) == first && count_waiting(&f) == 1);
         check_gone(&waiter);
     }
     CHECK(!atomic_load(&patient.over));
-    struct gord_event *event =
-        gord_event_finished(f.child, GOR__V1__OUTCOME__FAILED, 3, 0, "as expected");
-    CHECK(event != NULL);
-    gord_child_ended(&f.runner.waiting, event);
-    gord_event_unref(event);
-    CHECK(f.runner.waiting == NULL);
+    first->answer.exit_code = 3;
+    first->answer.detail = strdup("as expected");
+    gord_job_ask_answer(first);
+    CHECK_EQ(count_waiting(&f), 0);
     await_end(&f, &patient);
     CHECK_EQ(patient.result, 0);
-    CHECK_EQ(patient.end.exit_code, 3);
-    CHECK_STR(patient.end.detail, "as expected");
+    CHECK_EQ(patient.answer.exit_code, 3);
+    CHECK_STR(patient.answer.detail, "as expected");
     check_gone(&patient);
     end(&f);
 }
@@ -153,23 +180,18 @@ TEST(who_gives_up_leaves_the_others_waiting)
     struct waiter waiters[COUNT];
     begin(&f);
     for (int i = 0; i < COUNT; i++) {
-        const struct gord_child_request *before = f.runner.waiting;
         start(&f, &waiters[i], wait_for_child);
-        while (f.runner.waiting == before) {
-            (void)uv_run(&f.loop, UV_RUN_ONCE);
-        }
+        await_asks(&f, i + 1);
     }
     for (int left = COUNT; left > 0; left--) {
         struct waiter *waiter = &waiters[order[COUNT - left]];
-        int count = 0;
         gord_run_cancel(waiter->run, "enough");
         await_end(&f, waiter);
         CHECK_EQ(waiter->result, -ECANCELED);
-        for (const struct gord_child_request *at = f.runner.waiting; at != NULL; at = at->next) {
-            CHECK(at->run != waiter->run);
-            count++;
+        for (struct list_link *link = f.waiting.next; link != &f.waiting; link = link->next) {
+            CHECK(LIST_OF(link, struct gord_job_ask, link)->run != waiter->run);
         }
-        CHECK_EQ(count, left - 1);
+        CHECK_EQ(count_waiting(&f), left - 1);
         check_gone(waiter);
     }
     end(&f);
@@ -181,31 +203,28 @@ TEST(who_gives_up_as_he_is_answered_leaves_nothing_behind)
     struct fixture f;
     struct waiter waiter;
     begin(&f);
-    struct gord_event *event = gord_event_finished(f.child, GOR__V1__OUTCOME__SUCCEEDED, 0, 0, "");
-    CHECK(event != NULL);
     for (int turn = 0; turn < TURNS; turn++) {
         start(&f, &waiter, wait_for_child);
-        for (int i = 0; i < turn && f.runner.waiting == NULL; i++) {
+        for (int i = 0; i < turn && first_ask(&f) == NULL; i++) {
             (void)uv_run(&f.loop, UV_RUN_NOWAIT);
         }
         gord_run_cancel(waiter.run, "enough");
-        gord_child_ended(&f.runner.waiting, event);
+        if (first_ask(&f) != NULL) {
+            gord_job_ask_answer(first_ask(&f));
+        }
         await_end(&f, &waiter);
         CHECK(waiter.result == -ECANCELED || waiter.result == 0);
-        CHECK(f.runner.waiting == NULL);
+        CHECK_EQ(count_waiting(&f), 0);
         check_gone(&waiter);
     }
-    gord_event_unref(event);
     end(&f);
 }
 
 static void submit_child(void *arg)
 {
     struct waiter *waiter = arg;
-    char text[GORD_CHILD_TEXT] = "";
-    uint64_t id = 0;
-    waiter->result = gord_run_submit(waiter->run, gord_spec_to_wire(waiter->f->spec, 0), &id, text);
-    waiter->id = id;
+    Gor__V1__JobSpec spec = GOR__V1__JOB_SPEC__INIT;
+    waiter->result = gord_job_ask_submit(waiter->run, false, &spec, &waiter->answer);
     atomic_store(&waiter->over, true);
 }
 
@@ -241,22 +260,15 @@ TEST(who_is_to_end_asks_for_nothing_any_more)
     end(&f);
 }
 
-static void keep(void *arg, struct gord_child_request *request)
-{
-    *(struct gord_child_request **)arg = request;
-}
-
 /* A job that hands in another, and the loop that has heard of that. */
-static struct gord_child_request *hand_in(struct fixture *f, struct waiter *waiter)
+static struct gord_job_ask *hand_in(struct fixture *f, struct waiter *waiter)
 {
-    struct gord_child_request *kept = NULL;
-    gord_runner_on_child(&f->runner, keep, &kept);
     start(f, waiter, submit_child);
-    while (kept == NULL) {
-        (void)uv_run(&f->loop, UV_RUN_ONCE);
-    }
-    CHECK_EQ(kept->spec->parent_id, waiter->run->id);
-    return kept;
+    await_asks(f, 1);
+    struct gord_job_ask *ask = first_ask(f);
+    CHECK_EQ(ask->spec->parent_id, waiter->run->id);
+    list_remove(&ask->link); /* as what waits for the disk, it is in no list of asks */
+    return ask;
 }
 
 TEST(who_hands_in_hears_of_it)
@@ -264,12 +276,27 @@ TEST(who_hands_in_hears_of_it)
     struct fixture f;
     struct waiter waiter;
     begin(&f);
-    struct gord_child_request *request = hand_in(&f, &waiter);
-    request->id = 12;
-    gord_child_answer(request, 0);
+    struct gord_job_ask *ask = hand_in(&f, &waiter);
+    ask->answer.id = 12;
+    gord_job_ask_answer(ask);
     await_end(&f, &waiter);
     CHECK_EQ(waiter.result, 0);
-    CHECK_EQ(waiter.id, 12);
+    CHECK_EQ(waiter.answer.error, 0);
+    CHECK_EQ(waiter.answer.id, 12);
+    check_gone(&waiter);
+    end(&f);
+}
+
+TEST(who_is_refused_hears_why)
+{
+    struct fixture f;
+    struct waiter waiter;
+    begin(&f);
+    gord_job_ask_refuse(hand_in(&f, &waiter), -EINVAL, "there is no '%s'", "zoo.none");
+    await_end(&f, &waiter);
+    CHECK_EQ(waiter.result, 0);
+    CHECK_EQ(waiter.answer.error, -EINVAL);
+    CHECK_STR(waiter.answer.text, "there is no 'zoo.none'");
     check_gone(&waiter);
     end(&f);
 }
@@ -279,11 +306,11 @@ TEST(who_is_cancelled_as_he_hands_in_waits_for_no_answer)
     struct fixture f;
     struct waiter waiter;
     begin(&f);
-    struct gord_child_request *request = hand_in(&f, &waiter);
+    struct gord_job_ask *ask = hand_in(&f, &waiter);
     gord_run_cancel(waiter.run, "enough");
     await_end(&f, &waiter);
     CHECK_EQ(waiter.result, -ECANCELED);
-    gord_child_answer(request, 0);
+    gord_job_ask_answer(ask);
     check_gone(&waiter);
     end(&f);
 }
@@ -294,10 +321,10 @@ TEST(who_can_not_be_told_for_want_of_memory_ends_with_his_context)
     struct fixture f;
     struct waiter waiter;
     begin(&f);
-    struct gord_child_request *request = hand_in(&f, &waiter);
-    no_memory = true;
-    gord_child_answer(request, 0);
-    no_memory = false;
+    struct gord_job_ask *ask = hand_in(&f, &waiter);
+    atomic_store(&no_memory, true);
+    gord_job_ask_answer(ask);
+    atomic_store(&no_memory, false);
     CHECK(!atomic_load(&waiter.over));
     gord_run_cancel(waiter.run, "enough");
     await_end(&f, &waiter);
@@ -306,77 +333,61 @@ TEST(who_can_not_be_told_for_want_of_memory_ends_with_his_context)
     end(&f);
 }
 
-/* ---------------------------------------------------------------- of scripts */
+TEST(who_asks_when_nobody_listens_is_refused)
+{
+    struct fixture f;
+    struct waiter waiter;
+    begin(&f);
+    gord_runner_on_ask(&f.runner, NULL, NULL);
+    start(&f, &waiter, wait_for_child);
+    await_end(&f, &waiter);
+    CHECK_EQ(waiter.result, 0);
+    CHECK_EQ(waiter.answer.error, -ECANCELED);
+    check_gone(&waiter);
+    end(&f);
+}
 
-/* Waits for it with no time at all, again and again. */
+/* ---------------------------------------------------------------- with no time at all */
+
+/* Waits for it so again and again. */
 static void poll_child(void *arg)
 {
     struct waiter *waiter = arg;
-    struct gord_lua_answer answer = {0};
     for (int turn = 0; turn < TURNS; turn++) {
-        gord_subjob_wait(waiter->run, waiter->f->child, gor_now(), &answer);
-        waiter->result = answer.error;
-        if (answer.error != -ETIMEDOUT) {
+        waiter->answer.error = 0;
+        waiter->result =
+            gord_job_ask_wait(waiter->run, true, waiter->f->child, gor_now(), &waiter->answer);
+        if (waiter->result != -ETIMEDOUT && waiter->answer.error != -ETIMEDOUT) {
             break;
         }
     }
     atomic_store(&waiter->over, true);
 }
 
-static void ask_child(void *arg)
+/* By the loop's answer, or without one. */
+static bool timed_out(const struct waiter *waiter)
 {
-    struct waiter *waiter = arg;
-    struct gord_lua_answer answer = {0};
-    gord_subjob_wait(waiter->run, waiter->f->child, GOR_NEVER, &answer);
-    waiter->result = answer.error;
-    atomic_store(&waiter->over, true);
+    return (waiter->result != 0 ? waiter->result : waiter->answer.error) == -ETIMEDOUT;
 }
 
-/* Who answers: whoever asks waits. */
-struct asked {
-    struct gord_subjob *waiting;
-    int count;
-};
-
-static void line_up(void *arg, struct gord_subjob *subjob)
-{
-    struct asked *asked = arg;
-    gord_subjob_line_up(&asked->waiting, subjob);
-    asked->count++;
-}
-
-TEST(script_that_gives_up_waiting_leaves_nothing_behind)
+TEST(who_only_looks_leaves_nothing_behind)
 {
     struct fixture f;
-    struct asked asked = {0};
-    struct waiter patient, poller, cancelled;
+    struct waiter patient, poller;
     begin(&f);
-    gord_runner_on_subjob(&f.runner, &(struct gord_subjob_handler){line_up, &asked});
-    start(&f, &patient, ask_child);
-    while (asked.count == 0) {
-        (void)uv_run(&f.loop, UV_RUN_ONCE);
-    }
-    struct gord_subjob *first = asked.waiting;
+    start(&f, &patient, wait_for_child);
+    await_asks(&f, 1);
+    struct gord_job_ask *first = first_ask(&f);
     start(&f, &poller, poll_child);
     await_end(&f, &poller);
-    CHECK_EQ(poller.result, -ETIMEDOUT);
-    CHECK_EQ(asked.count, 1 + TURNS);
-    CHECK(asked.waiting == first && first->next == NULL);
-    start(&f, &cancelled, ask_child);
-    while (asked.waiting == first) {
-        (void)uv_run(&f.loop, UV_RUN_ONCE);
-    }
-    gord_run_cancel(cancelled.run, "enough");
-    await_end(&f, &cancelled);
-    CHECK_EQ(cancelled.result, -ECANCELED);
-    CHECK(asked.waiting == first && first->next == NULL);
-    gord_subjob_answer(first);
-    CHECK(asked.waiting == NULL);
+    CHECK(timed_out(&poller));
+    CHECK_EQ(f.asked, 1 + TURNS);
+    CHECK(first_ask(&f) == first && count_waiting(&f) == 1);
+    gord_job_ask_answer(first);
     await_end(&f, &patient);
     CHECK_EQ(patient.result, 0);
     check_gone(&patient);
     check_gone(&poller);
-    check_gone(&cancelled);
     end(&f);
 }
 
@@ -393,30 +404,30 @@ static void do_errand(void *arg, struct gord_inbox_item *item)
 static int see_poller_wait(void *arg)
 {
     struct fixture *f = arg;
-    struct asked asked = {0};
     struct waiter poller;
     CHECK_EQ(gor_ctx_with_cancel(gor_ctx_background(), &f->runner.env.root), 0);
-    gord_runner_on_subjob(&f->runner, &(struct gord_subjob_handler){line_up, &asked});
+    gord_runner_on_ask(&f->runner, line_up, f);
     start(f, &poller, poll_child);
     for (int turn = 0; turn < TURNS; turn++) {
         CHECK_EQ(gor_sleep(GOR_SECOND), 0);
         CHECK(!atomic_load(&poller.over));
-        CHECK_EQ(asked.count, turn);
+        CHECK_EQ(f->asked, turn);
         gord_inbox_drain(&f->runner.errands);
-        CHECK(asked.waiting == NULL);
+        CHECK_EQ(count_waiting(f), 0);
     }
     CHECK_EQ(gor_sleep(GOR_SECOND), 0);
     CHECK(atomic_load(&poller.over));
-    CHECK_EQ(poller.result, -ETIMEDOUT);
+    CHECK(timed_out(&poller));
     check_gone(&poller);
     gor_ctx_unref(f->runner.env.root);
     return 0;
 }
 
-TEST(script_asks_no_faster_than_the_loop_hears_it)
+TEST(nobody_asks_faster_than_the_loop_hears_it)
 {
     struct gor_opts opts = {.seed = 1, .virtual_time = true};
     struct fixture f = {.child = 1, .spec = native_spec("child", 0)};
+    list_init(&f.waiting);
     CHECK_EQ(uv_loop_init(&f.loop), 0);
     CHECK_EQ(gord_inbox_init(&f.runner.errands, &f.loop, do_errand, &f), 0);
     f.runner.env.errands = &f.runner.errands;
