@@ -42,6 +42,14 @@ static void entered(struct gord_service *service, struct gord_ack *ack, int erro
     gord_job_ask_answer(ask);
 }
 
+/* Whether the run that asks is its job's still: a next attempt of it would not know of what was handed in. */
+static bool is_running(const struct gord_service *service, const struct gord_job_ask *ask)
+{
+    const struct gord_job *job = gord_job_find(gord_bus_table(service->bus), ask->run->id);
+
+    return job != NULL && gord_runner_run_of(job) == ask->run;
+}
+
 static void submit(struct gord_service *service, struct gord_job_ask *ask)
 {
     struct gord_refusal why;
@@ -50,6 +58,11 @@ static void submit(struct gord_service *service, struct gord_job_ask *ask)
 
     if (!gord_submit_takes(service, ask->spec, uid, &why)) {
         gord_job_ask_refuse(ask, error_of(service, why.status), "%s", why.text);
+        return;
+    }
+    if (!is_running(service, ask)) {
+        gord_job_ask_refuse(ask, error_of(service, WIRE_FAILED_PRECONDITION),
+                            "its run has ended meanwhile");
         return;
     }
     int result = gord_submit_enter(service, ask->spec, uid, NULL, &ack.first_id, &ack.seq);
