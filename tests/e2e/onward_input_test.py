@@ -150,13 +150,13 @@ class Input(onward_test.GoingOn):
 
     # ------------------------------------------------------------ started anew
 
-    def begin_requeued(self, stdin, then=""):
+    def begin_requeued(self, stdin, then="", first=":"):
         """gorctl with a job that is run again when the daemon was killed, and copies its input each
-        time; and where to."""
+        time; and where to. It does `first` before it says that it has read all."""
         out = os.path.join(self.gord.folder, "copy")
         process = subprocess.Popen(
             ctl.command("run", "--requeue", "--stdin", "-", "--", "sh", "-c",
-                        f"cat > {out}; echo read; {then}"),
+                        f"cat > {out}; {first}; echo read; {then}"),
             env=ctl.environment(**self.reach()), stdin=stdin, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         self.addCleanup(self.finish, process)
@@ -197,7 +197,8 @@ class Input(onward_test.GoingOn):
             file.write(b"before" + data)
             file.seek(6)
             go = os.path.join(self.gord.folder, "go")
-            process, out = self.begin_requeued(file, f"test -e {go} || exec sleep 1000; exit 3")
+            process, out = self.begin_requeued(file, "test $again = 0 || exec sleep 1000; exit 3",
+                                               first=f"test -e {go}; again=$?")
             e2e.until(lambda: self.client.get(self.newest()).stdout_bytes == 5)
             with open(go, "w", encoding="ascii"):
                 pass
