@@ -42,11 +42,6 @@ static void on_asked(struct gord_runner *runner, struct gord_errand *errand)
     gord_runner_ask(runner, LIST_OF(errand, struct gord_job_ask, errand));
 }
 
-void gord_job_ask_line_up(struct list_link *waiting, struct gord_job_ask *ask)
-{
-    list_append(waiting, &ask->link);
-}
-
 /* Only a goroutine may close a channel. */
 static void wake(void *arg)
 {

@@ -53,7 +53,9 @@ struct gord_job_ask {
     bool is_overdue;  /* by what is on record the time of who asks was over at the answer */
     struct gor_chan *answered; /* owned; closed when `answer` is there */
     struct gord_job_answer answer;
-    struct list_link link; /* of those that wait; loop only */
+    /* Of a list of those that wait, for the loop to put it in; out of it once it is answered, or who asked has
+     * left. Loop only. */
+    struct list_link link;
 };
 
 /* Hand in `spec`, which is copied, below the run's job. 0: the loop has answered, and *out_answer, zeros
@@ -65,9 +67,6 @@ int gord_job_ask_submit(struct gord_run *run, bool is_script, const Gor__V1__Job
  * [goroutine] */
 int gord_job_ask_wait(struct gord_run *run, bool is_script, uint64_t id, int64_t deadline,
                       struct gord_job_answer *out_answer);
-
-/* Put it in that list of those that wait, until it is answered, or who asked has left. */
-void gord_job_ask_line_up(struct list_link *waiting, struct gord_job_ask *ask);
 
 /* ask->answer is complete: it waits no more; tell who asked, and give up the loop's reference. */
 void gord_job_ask_answer(struct gord_job_ask *ask);

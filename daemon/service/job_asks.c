@@ -167,7 +167,7 @@ static void wait_for(struct gord_service *service, struct gord_job_ask *ask)
     } else if (has_ended(service, ask, job)) {
         tell_end(ask, job->body->last);
     } else {
-        gord_job_ask_line_up(&service->job_asks, ask);
+        list_append(&service->job_asks, &ask->link);
     }
 }
 

@@ -34,7 +34,7 @@ struct fixture {
 static void line_up(void *arg, struct gord_job_ask *ask)
 {
     struct fixture *f = arg;
-    gord_job_ask_line_up(&f->waiting, ask);
+    list_append(&f->waiting, &ask->link);
     f->asked++;
 }
 
