@@ -141,14 +141,20 @@ static int count_waiting(const struct fixture *f)
     return count;
 }
 
+/* A scene in which one waits already; what it asks. */
+static struct gord_job_ask *begin_with(struct fixture *f, struct waiter *patient)
+{
+    begin(f);
+    start(f, patient, wait_for_child);
+    await_asks(f, 1);
+    return first_ask(f);
+}
+
 TEST(who_gives_up_waiting_leaves_nothing_behind)
 {
     struct fixture f;
     struct waiter patient, waiter;
-    begin(&f);
-    start(&f, &patient, wait_for_child);
-    await_asks(&f, 1);
-    struct gord_job_ask *first = first_ask(&f);
+    struct gord_job_ask *first = begin_with(&f, &patient);
     for (int turn = 0; turn < TURNS; turn++) {
         start(&f, &waiter, wait_for_child);
         await_asks(&f, 2 + turn);
@@ -374,10 +380,7 @@ TEST(who_only_looks_leaves_nothing_behind)
 {
     struct fixture f;
     struct waiter patient, poller;
-    begin(&f);
-    start(&f, &patient, wait_for_child);
-    await_asks(&f, 1);
-    struct gord_job_ask *first = first_ask(&f);
+    struct gord_job_ask *first = begin_with(&f, &patient);
     start(&f, &poller, poll_child);
     await_end(&f, &poller);
     CHECK(timed_out(&poller));
