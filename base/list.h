@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* list.h - a doubly linked list through its members.
  *
- * A head is a link that points to itself. A link of zeros is in no list.
+ * A head is a link that points to itself. A link of zeros is in no list. From a link CONTAINER_OF, which comes
+ * along, leads to what is listed.
  *
  * Threads     whoever guards the list.
  */
@@ -11,15 +12,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/container.h"
+#include "base/container.h" /* for whoever walks a list */
 
 struct list_link {
     struct list_link *next;
     struct list_link *prev;
 };
-
-/* The struct that a link is a member of. */
-#define LIST_OF(link, type, member) CONTAINER_OF(link, type, member)
 
 static inline void list_init(struct list_link *head)
 {

@@ -13,7 +13,7 @@ enum { MAX_TEXT = 1024, MAX_POOLED_CALLS = 1024 };
 
 static void on_deadline(struct rpc_timer *timer)
 {
-    rpc_call_deadline_passed(LIST_OF(timer, struct rpc_call, timer));
+    rpc_call_deadline_passed(CONTAINER_OF(timer, struct rpc_call, timer));
 }
 
 struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id)
@@ -22,7 +22,7 @@ struct rpc_call *rpc_call_new(struct rpc_session *session, int32_t stream_id)
     struct list_link *link = list_pop(&server->free_calls);
     struct rpc_call *call;
     if (link != NULL) {
-        call = LIST_OF(link, struct rpc_call, link);
+        call = CONTAINER_OF(link, struct rpc_call, link);
         server->free_call_count--;
         struct rpc_queue queue = call->queue; /* with its memory */
         memset(call, 0, sizeof *call);
@@ -72,7 +72,7 @@ void rpc_call_pool_free(struct rpc_server *server)
 {
     struct list_link *link = server->free_calls.next;
     while (link != &server->free_calls) {
-        struct rpc_call *call = LIST_OF(link, struct rpc_call, link);
+        struct rpc_call *call = CONTAINER_OF(link, struct rpc_call, link);
         link = link->next;
         rpc_queue_fini(&call->queue);
         free(call);

@@ -23,7 +23,7 @@ enum { DEFAULT_MAX_MESSAGE = 64 * 1024 * 1024 };
 
 static struct rpc_client *client_of(struct rpc_connection *connection)
 {
-    return LIST_OF(connection, struct rpc_client, connection);
+    return CONTAINER_OF(connection, struct rpc_client, connection);
 }
 
 static void tell(struct rpc_client *client, int error)
@@ -81,7 +81,7 @@ static void end_calls(struct rpc_client *client, enum wire_status status, const 
     /* A callback may begin new calls or end others: always the first that is still to be told. */
     struct list_link *link = client->calls.next;
     while (link != &client->calls) {
-        struct rpc_client_call *call = LIST_OF(link, struct rpc_client_call, link);
+        struct rpc_client_call *call = CONTAINER_OF(link, struct rpc_client_call, link);
         if (call->ended) {
             link = link->next;
             continue;
@@ -96,7 +96,7 @@ static void free_calls(struct rpc_client *client)
     struct list_link *link = client->calls.next;
     while (link != &client->calls) {
         struct list_link *next = link->next;
-        rpc_client_call_gone(LIST_OF(link, struct rpc_client_call, link));
+        rpc_client_call_gone(CONTAINER_OF(link, struct rpc_client_call, link));
         link = next;
     }
 }
@@ -137,7 +137,7 @@ static void handle_closed(struct rpc_client *client);
 
 static void on_hub_closed(struct rpc_hub *hub)
 {
-    handle_closed(LIST_OF(hub, struct rpc_client, hub));
+    handle_closed(CONTAINER_OF(hub, struct rpc_client, hub));
 }
 
 static void on_connection_closed(struct rpc_connection *connection)
@@ -252,7 +252,7 @@ static void try_connect(struct rpc_client *client)
 
 static void on_timer(struct rpc_timer *timer)
 {
-    struct rpc_client *client = LIST_OF(timer, struct rpc_client, timer);
+    struct rpc_client *client = CONTAINER_OF(timer, struct rpc_client, timer);
     if (client->error != 0) {
         fail(client, client->error);
     } else if (rpc_now() >= client->connect_until_ns) {

@@ -60,7 +60,7 @@ static void reset_and_end(struct rpc_client_call *call, enum wire_status status,
 
 static void on_deadline(struct rpc_timer *timer)
 {
-    reset_and_end(LIST_OF(timer, struct rpc_client_call, timer), WIRE_DEADLINE_EXCEEDED,
+    reset_and_end(CONTAINER_OF(timer, struct rpc_client_call, timer), WIRE_DEADLINE_EXCEEDED,
                   "the deadline has passed");
 }
 

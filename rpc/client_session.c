@@ -15,7 +15,7 @@ enum {
 static struct rpc_client *client_of(void *user)
 {
     struct rpc_connection *connection = user;
-    return LIST_OF(connection, struct rpc_client, connection);
+    return CONTAINER_OF(connection, struct rpc_client, connection);
 }
 
 static int on_header(nghttp2_session *h2, const nghttp2_frame *frame, const uint8_t *name,

@@ -52,7 +52,7 @@ void rpc_connection_end(struct rpc_connection *connection, int error)
 
 static void on_transport_closed(struct rpc_transport *transport)
 {
-    struct rpc_connection *connection = LIST_OF(transport, struct rpc_connection, transport);
+    struct rpc_connection *connection = CONTAINER_OF(transport, struct rpc_connection, transport);
     connection->events->on_closed(connection);
 }
 
@@ -177,7 +177,7 @@ static void read_some(struct rpc_connection *connection)
 
 static void on_transport_event(struct rpc_transport *transport, bool readable, bool writable)
 {
-    struct rpc_connection *connection = LIST_OF(transport, struct rpc_connection, transport);
+    struct rpc_connection *connection = CONTAINER_OF(transport, struct rpc_connection, transport);
     (void)writable; /* the flush tries anyway */
     if (readable) {
         read_some(connection);

@@ -11,7 +11,7 @@ static bool is_idle(const struct rpc_session *session)
 {
     for (const struct list_link *link = session->calls.next; link != &session->calls;
          link = link->next) {
-        if (LIST_OF(link, struct rpc_call, link)->begun) {
+        if (CONTAINER_OF(link, struct rpc_call, link)->begun) {
             return false;
         }
     }
@@ -24,7 +24,7 @@ static struct rpc_session *longest_idle(struct rpc_server *server, const struct 
     struct rpc_session *served = NULL;
     for (struct list_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        struct rpc_session *session = LIST_OF(link, struct rpc_session, link);
+        struct rpc_session *session = CONTAINER_OF(link, struct rpc_session, link);
         if ((share != NULL && session->share != share) || !is_idle(session)) {
             continue;
         }

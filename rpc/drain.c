@@ -67,9 +67,9 @@ void rpc_drain_check(struct rpc_server *server)
 
 static void on_timeout(struct rpc_timer *timer)
 {
-    struct rpc_server *server = LIST_OF(timer, struct rpc_server, drain_timer);
+    struct rpc_server *server = CONTAINER_OF(timer, struct rpc_server, drain_timer);
     while (!list_is_empty(&server->sessions)) {
-        struct rpc_session *session = LIST_OF(server->sessions.next, struct rpc_session, link);
+        struct rpc_session *session = CONTAINER_OF(server->sessions.next, struct rpc_session, link);
         rpc_connection_tear_down(&session->connection, 0);
     }
     rpc_linger_end_all(&server->hub);
@@ -79,7 +79,7 @@ static void on_timeout(struct rpc_timer *timer)
 /* The notices are out: whoever comes now may be refused. */
 static void on_notices_sent(struct rpc_timer *timer)
 {
-    struct rpc_server *server = LIST_OF(timer, struct rpc_server, drain_timer);
+    struct rpc_server *server = CONTAINER_OF(timer, struct rpc_server, drain_timer);
     rpc_listeners_close(server);
     timer->fire = on_timeout;
     if (rpc_timer_set(&server->hub.timers, timer, server->drain_until_ns) != 0) {
@@ -102,7 +102,7 @@ void rpc_server_drain(struct rpc_server *server, int64_t timeout_ns,
     rpc_health_drain(server->health);
     for (struct list_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        rpc_session_drain(LIST_OF(link, struct rpc_session, link));
+        rpc_session_drain(CONTAINER_OF(link, struct rpc_session, link));
     }
     server->drain_timer.fire = on_notices_sent;
     if (rpc_timer_set(&server->hub.timers, &server->drain_timer, rpc_after(NOTICE_NS)) != 0) {

@@ -185,7 +185,7 @@ static void tell_all(struct rpc_health *health)
 {
     for (struct list_link *link = health->watches.next; link != &health->watches;
          link = link->next) {
-        tell(LIST_OF(link, struct watch, link));
+        tell(CONTAINER_OF(link, struct watch, link));
     }
 }
 
@@ -206,7 +206,7 @@ void rpc_health_drain(struct rpc_health *health)
     tell_all(health);
     struct list_link *link = health->watches.next;
     while (link != &health->watches) {
-        struct watch *watch = LIST_OF(link, struct watch, link);
+        struct watch *watch = CONTAINER_OF(link, struct watch, link);
         link = link->next;
         rpc_call_finish(watch->call, WIRE_UNAVAILABLE, "the server is shutting down");
         free_watch(watch);

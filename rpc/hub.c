@@ -37,7 +37,7 @@ static void flush_marked(struct rpc_hub *hub)
     }
     list_move(&hub->marked, &marked);
     while ((link = list_pop(&marked)) != NULL) {
-        rpc_connection_flush(LIST_OF(link, struct rpc_connection, marked_link));
+        rpc_connection_flush(CONTAINER_OF(link, struct rpc_connection, marked_link));
     }
 }
 
@@ -48,7 +48,7 @@ static void give_turns(struct rpc_hub *hub)
     struct list_link *link;
     hub->unfolded = 0;
     while (hub->unfolded < RPC_TURN_BYTES && (link = list_pop(&hub->turns)) != NULL) {
-        rpc_connection_take_turn(LIST_OF(link, struct rpc_connection, turn_link));
+        rpc_connection_take_turn(CONTAINER_OF(link, struct rpc_connection, turn_link));
     }
 }
 
@@ -114,7 +114,7 @@ static void on_handle_closed(uv_handle_t *handle)
 static void on_timer_closed(uv_handle_t *handle)
 {
     struct rpc_timers *timers = handle->data;
-    handle_closed(LIST_OF(timers, struct rpc_hub, timers));
+    handle_closed(CONTAINER_OF(timers, struct rpc_hub, timers));
 }
 
 void rpc_hub_close(struct rpc_hub *hub, void (*on_closed)(struct rpc_hub *hub))

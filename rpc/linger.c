@@ -23,7 +23,7 @@ static void end(struct rpc_connection *connection)
 
 static void on_time(struct rpc_timer *timer)
 {
-    end(LIST_OF(timer, struct rpc_connection, linger_timer));
+    end(CONTAINER_OF(timer, struct rpc_connection, linger_timer));
 }
 
 /* The rest of what we had to say, then that it was all. False: it cannot be said. */
@@ -56,7 +56,7 @@ static bool drop_what_comes(struct rpc_connection *connection)
 
 static void on_event(struct rpc_transport *transport, bool readable, bool writable)
 {
-    struct rpc_connection *connection = LIST_OF(transport, struct rpc_connection, transport);
+    struct rpc_connection *connection = CONTAINER_OF(transport, struct rpc_connection, transport);
     (void)writable; /* it is tried anyway */
     if ((readable && !drop_what_comes(connection)) || !say_the_rest(connection)) {
         end(connection);
@@ -67,7 +67,7 @@ void rpc_linger_begin(struct rpc_connection *connection)
 {
     struct rpc_hub *hub = connection->hub;
     if (hub->lingerers == LINGERERS_MAX) {
-        end(LIST_OF(hub->lingering.next, struct rpc_connection, marked_link));
+        end(CONTAINER_OF(hub->lingering.next, struct rpc_connection, marked_link));
     }
     list_append(&hub->lingering, &connection->marked_link);
     hub->lingerers++;
@@ -83,6 +83,6 @@ void rpc_linger_begin(struct rpc_connection *connection)
 void rpc_linger_end_all(struct rpc_hub *hub)
 {
     while (!list_is_empty(&hub->lingering)) {
-        end(LIST_OF(hub->lingering.next, struct rpc_connection, marked_link));
+        end(CONTAINER_OF(hub->lingering.next, struct rpc_connection, marked_link));
     }
 }

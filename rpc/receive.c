@@ -273,7 +273,7 @@ void rpc_call_take_turns(struct rpc_session *session)
     struct list_link *link;
     while (rpc_connection_may_unfold(&session->connection) &&
            (link = list_pop(&session->turns)) != NULL) {
-        rpc_call_feed_held(LIST_OF(link, struct rpc_call, turn));
+        rpc_call_feed_held(CONTAINER_OF(link, struct rpc_call, turn));
     }
     if (!list_is_empty(&session->turns)) {
         rpc_connection_await_turn(&session->connection);

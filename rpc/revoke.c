@@ -7,7 +7,7 @@ static void end_of_session(struct rpc_session *session, uint64_t credential,
 {
     struct list_link *next;
     for (struct list_link *link = session->calls.next; link != &session->calls; link = next) {
-        struct rpc_call *call = LIST_OF(link, struct rpc_call, link);
+        struct rpc_call *call = CONTAINER_OF(link, struct rpc_call, link);
         next = link->next;
         /* What has been answered is on its way, and bounded. */
         if (call->peer.credential == credential && !call->finishing) {
@@ -22,6 +22,6 @@ void rpc_server_end_calls(struct rpc_server *server, uint64_t credential, enum w
     struct list_link *next;
     for (struct list_link *link = server->sessions.next; link != &server->sessions; link = next) {
         next = link->next;
-        end_of_session(LIST_OF(link, struct rpc_session, link), credential, status, text);
+        end_of_session(CONTAINER_OF(link, struct rpc_session, link), credential, status, text);
     }
 }

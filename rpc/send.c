@@ -256,7 +256,7 @@ void rpc_call_tell_writable(struct rpc_session *session)
     struct list_link *link;
     list_move(&session->writable, &ready);
     while ((link = list_pop(&ready)) != NULL) {
-        struct rpc_call *call = LIST_OF(link, struct rpc_call, writable);
+        struct rpc_call *call = CONTAINER_OF(link, struct rpc_call, writable);
         call->full = false;
         rpc_call_feed_held(call);
         if (!call->full && !call->handler_done && call->on_writable != NULL) {

@@ -88,11 +88,11 @@ void rpc_server_sweep_soon(struct rpc_server *server)
 
 static void on_sweep(struct rpc_timer *timer)
 {
-    struct rpc_server *server = LIST_OF(timer, struct rpc_server, sweep);
+    struct rpc_server *server = CONTAINER_OF(timer, struct rpc_server, sweep);
     int64_t now = rpc_now();
     for (struct list_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        rpc_session_sweep(LIST_OF(link, struct rpc_session, link), now);
+        rpc_session_sweep(CONTAINER_OF(link, struct rpc_session, link), now);
     }
     if (!list_is_empty(&server->sessions)) {
         rpc_server_sweep_soon(server);
@@ -273,7 +273,7 @@ void rpc_server_use_tls(struct rpc_server *server, struct rpc_tls_context *conte
     server->tls = context;
     for (struct list_link *link = server->sessions.next; link != &server->sessions;
          link = link->next) {
-        struct rpc_session *session = LIST_OF(link, struct rpc_session, link);
+        struct rpc_session *session = CONTAINER_OF(link, struct rpc_session, link);
         struct rpc_tls_stream *stream = session->connection.transport.tls;
         if (stream != NULL && rpc_tls_stream_is_revoked(stream, context)) {
             rpc_connection_end(&session->connection, 0);
@@ -293,7 +293,7 @@ void rpc_server_handle_closed(struct rpc_server *server)
 
 static void on_hub_closed(struct rpc_hub *hub)
 {
-    rpc_server_handle_closed(LIST_OF(hub, struct rpc_server, hub));
+    rpc_server_handle_closed(CONTAINER_OF(hub, struct rpc_server, hub));
 }
 
 /* Calls that handlers still hold must not lead to the server any more, nor what they share. */
@@ -301,7 +301,7 @@ static void let_orphans_go(struct rpc_server *server)
 {
     struct list_link *link;
     while ((link = list_pop(&server->orphans)) != NULL) {
-        LIST_OF(link, struct rpc_call, link)->server = NULL;
+        CONTAINER_OF(link, struct rpc_call, link)->server = NULL;
     }
     do {
         link = list_pop(&server->shares);
@@ -316,7 +316,7 @@ void rpc_server_free(struct rpc_server *server)
     server->freeing = true;
     rpc_listeners_close(server);
     while (!list_is_empty(&server->sessions)) {
-        struct rpc_session *session = LIST_OF(server->sessions.next, struct rpc_session, link);
+        struct rpc_session *session = CONTAINER_OF(server->sessions.next, struct rpc_session, link);
         rpc_connection_tear_down(&session->connection, -ESHUTDOWN);
     }
     rpc_linger_end_all(&server->hub);

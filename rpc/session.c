@@ -23,7 +23,7 @@ enum {
 
 static struct rpc_session *session_of(struct rpc_connection *connection)
 {
-    return LIST_OF(connection, struct rpc_session, connection);
+    return CONTAINER_OF(connection, struct rpc_session, connection);
 }
 
 static struct rpc_call *find_call(nghttp2_session *h2, int32_t stream_id)
@@ -288,11 +288,12 @@ static void on_lost(struct rpc_connection *connection, int error)
         session->server->stats.cut[RPC_CUT_TLS]++;
     }
     while (!list_is_empty(&session->calls)) {
-        rpc_call_stream_gone(LIST_OF(session->calls.next, struct rpc_call, link), WIRE_UNAVAILABLE);
+        rpc_call_stream_gone(CONTAINER_OF(session->calls.next, struct rpc_call, link),
+                             WIRE_UNAVAILABLE);
     }
     struct list_link *orphans = &session->server->orphans;
     for (struct list_link *link = orphans->next; link != orphans; link = link->next) {
-        struct rpc_call *call = LIST_OF(link, struct rpc_call, link);
+        struct rpc_call *call = CONTAINER_OF(link, struct rpc_call, link);
         if (call->session == session) {
             call->session = NULL;
         }
@@ -376,7 +377,7 @@ static int open_session(struct rpc_session *session, int fd, bool local, struct 
 
 static void on_drain_timer(struct rpc_timer *timer)
 {
-    rpc_session_confirm_drain(LIST_OF(timer, struct rpc_session, drain_timer));
+    rpc_session_confirm_drain(CONTAINER_OF(timer, struct rpc_session, drain_timer));
 }
 
 static struct rpc_session *new_session(struct rpc_server *server, int fd, bool local)
@@ -468,7 +469,7 @@ static void put_off_unread(struct rpc_session *session, int64_t now)
     put_off(&session->waits_since_ns, unread_ns, now);
     put_off(&session->asked_ns, unread_ns, now);
     for (struct list_link *link = session->calls.next; link != &session->calls; link = link->next) {
-        put_off(&LIST_OF(link, struct rpc_call, link)->progress_ns, unread_ns, now);
+        put_off(&CONTAINER_OF(link, struct rpc_call, link)->progress_ns, unread_ns, now);
     }
 }
 
@@ -492,7 +493,7 @@ void rpc_session_sweep(struct rpc_session *session, int64_t now)
         return;
     }
     for (struct list_link *link = session->calls.next; link != &session->calls; link = link->next) {
-        struct rpc_call *call = LIST_OF(link, struct rpc_call, link);
+        struct rpc_call *call = CONTAINER_OF(link, struct rpc_call, link);
         if (is_stalled(call, now - opts->stall_ns)) {
             session->server->stats.cut[RPC_CUT_CALL_STALL]++;
             rpc_call_reset(call, NGHTTP2_ENHANCE_YOUR_CALM);

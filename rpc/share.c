@@ -44,7 +44,7 @@ static struct rpc_share_key key_of_address(int fd)
 static struct rpc_share *find(struct list_link *shares, const struct rpc_share_key *key)
 {
     for (struct list_link *link = shares->next; link != shares; link = link->next) {
-        struct rpc_share *share = LIST_OF(link, struct rpc_share, link);
+        struct rpc_share *share = CONTAINER_OF(link, struct rpc_share, link);
         if (share->key.kind == key->kind &&
             memcmp(share->key.bytes, key->bytes, sizeof key->bytes) == 0) {
             return share;

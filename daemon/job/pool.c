@@ -38,7 +38,7 @@ void gord_pool_init(struct gord_pool *pool, size_t piece_bytes)
 /* There is one. */
 static struct gord_pool_chunk *first_roomy(const struct gord_pool *pool)
 {
-    return LIST_OF(pool->roomy.next, struct gord_pool_chunk, link);
+    return CONTAINER_OF(pool->roomy.next, struct gord_pool_chunk, link);
 }
 
 /* Map twice the size and cut the aligned half out of it. */

@@ -48,7 +48,7 @@ static int collect(lua_State *L)
 void gord_lua_chans_fini(struct gord_lua_job *job)
 {
     for (struct list_link *link; (link = list_pop(&job->chans)) != NULL;) {
-        release(job, LIST_OF(link, struct gord_lua_chan, link));
+        release(job, CONTAINER_OF(link, struct gord_lua_chan, link));
     }
 }
 

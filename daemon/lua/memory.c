@@ -26,7 +26,7 @@ void gord_lua_memory_fini(struct gord_lua_memory *memory)
     for (struct list_link *link = memory->blocks.next, *next; link != &memory->blocks;
          link = next) {
         next = link->next;
-        free(LIST_OF(link, struct gord_lua_block, link));
+        free(CONTAINER_OF(link, struct gord_lua_block, link));
     }
     list_init(&memory->blocks);
     memory->used = 0;

@@ -39,7 +39,7 @@ static void unref(struct gord_job_ask *ask)
 
 static void on_asked(struct gord_runner *runner, struct gord_errand *errand)
 {
-    gord_runner_ask(runner, LIST_OF(errand, struct gord_job_ask, errand));
+    gord_runner_ask(runner, CONTAINER_OF(errand, struct gord_job_ask, errand));
 }
 
 /* Only a goroutine may close a channel. */
@@ -86,7 +86,7 @@ void gord_job_ask_refuse(struct gord_job_ask *ask, int error, const char *format
 /* It may have been answered, or be about to be. */
 static void on_leaving(struct gord_runner *runner, struct gord_errand *errand)
 {
-    struct gord_job_ask *ask = LIST_OF(errand, struct gord_job_ask, leaving);
+    struct gord_job_ask *ask = CONTAINER_OF(errand, struct gord_job_ask, leaving);
     bool waits = list_link_is_listed(&ask->link);
 
     (void)runner;

@@ -181,7 +181,7 @@ void gord_reporters_init(struct gord_reporters *reporters)
 
 static struct gord_reporter *reporter_at(const struct list_link *link)
 {
-    return LIST_OF(link, struct gord_reporter, link);
+    return CONTAINER_OF(link, struct gord_reporter, link);
 }
 
 /* First, since its order is 0. */

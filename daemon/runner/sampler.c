@@ -55,7 +55,7 @@ static void on_tick(uv_timer_t *timer)
 
     for (; looks > 0; looks--) {
         struct list_link *link = list_pop(&sampler->runs);
-        struct gord_run *run = LIST_OF(link, struct gord_run, sampled);
+        struct gord_run *run = CONTAINER_OF(link, struct gord_run, sampled);
         list_append(&sampler->runs, link);
         if (run->started_at <= born_before) {
             look(sampler, run);

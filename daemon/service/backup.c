@@ -174,7 +174,7 @@ void gord_backups_end(struct gord_service *service)
     struct list_link *next;
 
     for (struct list_link *link = service->backups.next; link != &service->backups; link = next) {
-        struct gord_backup *backup = LIST_OF(link, struct gord_backup, link);
+        struct gord_backup *backup = CONTAINER_OF(link, struct gord_backup, link);
         struct rpc_call *call = backup->call;
         next = link->next;
         backup->call = NULL;

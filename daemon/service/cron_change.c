@@ -190,7 +190,7 @@ void gord_cron_changes_end(struct gord_service *service)
     struct list_link *changes = &service->crons->changes;
 
     for (struct list_link *link = changes->next; link != changes; link = link->next) {
-        struct gord_cron_change *change = LIST_OF(link, struct gord_cron_change, link);
+        struct gord_cron_change *change = CONTAINER_OF(link, struct gord_cron_change, link);
         if (change->call == NULL) {
             continue;
         }

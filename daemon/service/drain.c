@@ -63,7 +63,7 @@ void gord_drains_flush(struct gord_service *service)
     for (struct list_link *link = service->drains.next, *next; link != &service->drains;
          link = next) {
         next = link->next;
-        tell(LIST_OF(link, struct gord_drain, link));
+        tell(CONTAINER_OF(link, struct gord_drain, link));
     }
 }
 
@@ -71,7 +71,7 @@ static void end_all(struct gord_service *service, enum wire_status status, const
 {
     for (struct list_link *link = service->drains.next, *next; link != &service->drains;
          link = next) {
-        struct gord_drain *drain = LIST_OF(link, struct gord_drain, link);
+        struct gord_drain *drain = CONTAINER_OF(link, struct gord_drain, link);
         next = link->next;
         gord_fail(drain->call, status, "%s", text);
         leave(drain);

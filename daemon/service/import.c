@@ -415,7 +415,7 @@ void gord_imports_end(struct gord_service *service)
 {
     for (struct list_link *link = service->imports.next, *next; link != &service->imports;
          link = next) {
-        struct gord_import *import = LIST_OF(link, struct gord_import, link);
+        struct gord_import *import = CONTAINER_OF(link, struct gord_import, link);
         next = link->next;
         if (import->call != NULL) {
             gord_fail(import->call, WIRE_UNAVAILABLE,

@@ -150,7 +150,7 @@ static int mark_those_here(struct gord_import *import, struct gord_import_array 
     }
     gord_tasks_fini(&tasks);
     for (struct list_link *link = imports->next; link != imports; link = link->next) {
-        mark_those_of(import, array, LIST_OF(link, struct gord_import, link), wire);
+        mark_those_of(import, array, CONTAINER_OF(link, struct gord_import, link), wire);
     }
     return 0;
 }
@@ -217,7 +217,7 @@ uint64_t gord_import_promised(struct gord_service *service, uint32_t uid)
 
     for (struct list_link *link = service->imports.next; link != &service->imports;
          link = link->next) {
-        const struct gord_import *import = LIST_OF(link, struct gord_import, link);
+        const struct gord_import *import = CONTAINER_OF(link, struct gord_import, link);
         uint64_t left = import->call != NULL ? import->promised : 0;
         for (const struct gord_import_array *array = import->arrays; left > 0;
              array = array->next) {
@@ -442,7 +442,7 @@ static void mark_elsewhere(struct gord_service *service, uint64_t array_id, uint
 {
     for (struct list_link *link = service->imports.next; link != &service->imports;
          link = link->next) {
-        struct gord_import *import = LIST_OF(link, struct gord_import, link);
+        struct gord_import *import = CONTAINER_OF(link, struct gord_import, link);
         for (struct gord_import_array *array = import->dry_run ? NULL : import->arrays;
              array != NULL; array = array->next) {
             if (array->id == array_id && mark(import, array, index)) {

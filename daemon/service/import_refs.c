@@ -114,7 +114,7 @@ bool gord_import_recall(void *arg, uint64_t id, struct gord_after_facts *out)
 
     for (struct list_link *link = service->imports.next; link != &service->imports && end == 0;
          link = link->next) {
-        end = gord_idmap_get(&LIST_OF(link, struct gord_import, link)->ends, id);
+        end = gord_idmap_get(&CONTAINER_OF(link, struct gord_import, link)->ends, id);
     }
     if (end == 0) {
         return false;

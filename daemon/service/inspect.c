@@ -444,6 +444,6 @@ void gord_inspections_end(struct gord_service *service)
     for (struct list_link *link = service->inspections.next; link != &service->inspections;
          link = next) {
         next = link->next;
-        end_one(LIST_OF(link, struct gord_inspection, link));
+        end_one(CONTAINER_OF(link, struct gord_inspection, link));
     }
 }

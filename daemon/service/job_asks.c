@@ -191,7 +191,7 @@ void gord_job_asks_flush(struct gord_service *service)
     struct list_link *next;
 
     for (struct list_link *link = service->job_asks.next; link != &service->job_asks; link = next) {
-        struct gord_job_ask *ask = LIST_OF(link, struct gord_job_ask, link);
+        struct gord_job_ask *ask = CONTAINER_OF(link, struct gord_job_ask, link);
         const struct gord_job *job = gord_job_find(gord_bus_table(service->bus), ask->id);
         next = link->next;
         if (job == NULL) {
@@ -206,7 +206,7 @@ void gord_job_asks_end(struct gord_service *service)
 {
     service->draining = true;
     while (!list_is_empty(&service->job_asks)) {
-        gord_job_ask_refuse(LIST_OF(service->job_asks.next, struct gord_job_ask, link), -ECANCELED,
-                            "the daemon stops");
+        gord_job_ask_refuse(CONTAINER_OF(service->job_asks.next, struct gord_job_ask, link),
+                            -ECANCELED, "the daemon stops");
     }
 }

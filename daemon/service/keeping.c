@@ -19,7 +19,7 @@ void gord_keepings_end(struct gord_service *service)
 {
     for (struct list_link *link = service->keepings.next; link != &service->keepings;
          link = link->next) {
-        struct gord_keeping *keeping = LIST_OF(link, struct gord_keeping, link);
+        struct gord_keeping *keeping = CONTAINER_OF(link, struct gord_keeping, link);
         gord_fail(keeping->call, WIRE_UNAVAILABLE,
                   "done for now, but the daemon stops: whether it holds after that is not known");
         keeping->call = NULL;

@@ -55,7 +55,7 @@ static void tell_run(struct gord_service *service, struct gord_run *run)
 
     for (struct list_link *link = service->follows.next; link != &service->follows;
          link = link->next) {
-        const struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
+        const struct gord_follow *follow = CONTAINER_OF(link, struct gord_follow, link);
         if (follow->held && follow->run == run && taken_by(follow) < least) {
             least = taken_by(follow);
         }
@@ -331,7 +331,7 @@ void gord_follows_log(struct gord_service *service, uint64_t id)
     look_who_is_awaited(service, id);
     for (struct list_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
-        struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
+        struct gord_follow *follow = CONTAINER_OF(link, struct gord_follow, link);
         next = link->next;
         if (follow->id == id && follow->full) {
             join_run(follow); /* which is not to write before that, however little is taken */
@@ -345,7 +345,7 @@ void gord_follows_flush(struct gord_service *service)
 {
     for (struct list_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
-        struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
+        struct gord_follow *follow = CONTAINER_OF(link, struct gord_follow, link);
         next = link->next;
         if (!follow->full) {
             pump(follow);
@@ -357,7 +357,7 @@ void gord_follows_end(struct gord_service *service)
 {
     for (struct list_link *link = service->follows.next, *next; link != &service->follows;
          link = next) {
-        struct gord_follow *follow = LIST_OF(link, struct gord_follow, link);
+        struct gord_follow *follow = CONTAINER_OF(link, struct gord_follow, link);
         next = link->next;
         uint64_t offset =
             follow->reader != NULL ? gord_logread_offset(follow->reader) : follow->offset;

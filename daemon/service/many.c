@@ -199,7 +199,7 @@ void gord_manys_flush(struct gord_service *service)
 
     list_move(&service->manys, &waiting);
     while ((link = list_pop(&waiting)) != NULL) {
-        take_turn(LIST_OF(link, struct gord_many, link));
+        take_turn(CONTAINER_OF(link, struct gord_many, link));
     }
 }
 
@@ -208,7 +208,7 @@ void gord_manys_end(struct gord_service *service)
     struct list_link *next;
 
     for (struct list_link *link = service->manys.next; link != &service->manys; link = next) {
-        struct gord_many *many = LIST_OF(link, struct gord_many, link);
+        struct gord_many *many = CONTAINER_OF(link, struct gord_many, link);
         next = link->next;
         gord_fail(many->call, WIRE_UNAVAILABLE, "the daemon stops; not all have been %s",
                   many->kind->reached);

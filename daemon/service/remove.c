@@ -123,7 +123,7 @@ bool gord_is_being_removed(const struct gord_service *service, uint64_t id)
 {
     for (const struct list_link *link = service->removals.next; link != &service->removals;
          link = link->next) {
-        const struct gord_removing *removing = LIST_OF(link, struct gord_removing, link);
+        const struct gord_removing *removing = CONTAINER_OF(link, struct gord_removing, link);
         for (size_t i = 0; i < removing->portion.count; i++) {
             if (removing->items[i].id == id) {
                 return true;
@@ -138,7 +138,7 @@ void gord_removals_end(struct gord_service *service)
 {
     for (struct list_link *link = service->removals.next; link != &service->removals;
          link = link->next) {
-        struct gord_removing *removing = LIST_OF(link, struct gord_removing, link);
+        struct gord_removing *removing = CONTAINER_OF(link, struct gord_removing, link);
         gord_fail(removing->act->many.call, WIRE_UNAVAILABLE,
                   "the daemon stops; not all have been removed");
         removing->act->many.call = NULL;

@@ -146,7 +146,7 @@ void gord_sends_flush(struct gord_service *service)
 {
     for (struct list_link *link = service->sends.next, *next; link != &service->sends;
          link = next) {
-        struct gord_send *send = LIST_OF(link, struct gord_send, link);
+        struct gord_send *send = CONTAINER_OF(link, struct gord_send, link);
         next = link->next;
         if (!send->under_way && !send->parked) {
             try_send(send);
@@ -158,7 +158,7 @@ void gord_sends_end(struct gord_service *service)
 {
     for (struct list_link *link = service->sends.next, *next; link != &service->sends;
          link = next) {
-        struct gord_send *send = LIST_OF(link, struct gord_send, link);
+        struct gord_send *send = CONTAINER_OF(link, struct gord_send, link);
         next = link->next;
         if (send->call != NULL) {
             fail_for_now(send, send->under_way || send->write.written > 0);
@@ -190,7 +190,7 @@ static bool has_room(struct gord_service *service, struct rpc_call *call, uint64
     size_t count = 0;
 
     for (struct list_link *link = service->sends.next; link != &service->sends; link = link->next) {
-        count += LIST_OF(link, struct gord_send, link)->id == id;
+        count += CONTAINER_OF(link, struct gord_send, link)->id == id;
     }
     if (count < SENDS_MAX && service->send_count < ALL_SENDS) {
         return true;

@@ -250,7 +250,7 @@ void gord_submit_streams_end(struct gord_service *service)
 {
     for (struct list_link *link = service->submit_streams.next, *next;
          link != &service->submit_streams; link = next) {
-        struct stream *s = LIST_OF(link, struct stream, link);
+        struct stream *s = CONTAINER_OF(link, struct stream, link);
         next = link->next;
         gord_fail(s->call, WIRE_UNAVAILABLE, "the daemon stops; go on when it is back");
         leave(s);

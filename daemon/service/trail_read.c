@@ -218,7 +218,7 @@ void gord_trail_readings_flush(void *arg)
 
     for (struct list_link *link = service->trail_readings.next; link != &service->trail_readings;
          link = next) {
-        struct gord_trail_reading *reading = LIST_OF(link, struct gord_trail_reading, link);
+        struct gord_trail_reading *reading = CONTAINER_OF(link, struct gord_trail_reading, link);
         next = link->next;
         if (reading->follow) {
             look_again(reading);
@@ -263,7 +263,7 @@ void gord_trail_readings_end(struct gord_service *service)
     }
     for (struct list_link *link = service->trail_readings.next; link != &service->trail_readings;
          link = next) {
-        struct gord_trail_reading *reading = LIST_OF(link, struct gord_trail_reading, link);
+        struct gord_trail_reading *reading = CONTAINER_OF(link, struct gord_trail_reading, link);
         next = link->next;
         gord_fail(reading->call, WIRE_UNAVAILABLE, "the daemon stops; that was not all");
         free_reading(reading);

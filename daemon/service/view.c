@@ -118,7 +118,7 @@ uint64_t gord_view_waits_for(const struct gord_service *service, uint64_t id)
     const struct list_link *asks = &service->job_asks;
 
     for (const struct list_link *link = asks->prev; link != asks; link = link->prev) {
-        const struct gord_job_ask *ask = LIST_OF(link, const struct gord_job_ask, link);
+        const struct gord_job_ask *ask = CONTAINER_OF(link, const struct gord_job_ask, link);
         if (ask->run->id == id) {
             return ask->id;
         }

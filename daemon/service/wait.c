@@ -115,7 +115,7 @@ void gord_waits_flush(struct gord_service *service)
 {
     for (struct list_link *link = service->waits.next, *next; link != &service->waits;
          link = next) {
-        struct gord_wait *wait = LIST_OF(link, struct gord_wait, link);
+        struct gord_wait *wait = CONTAINER_OF(link, struct gord_wait, link);
         next = link->next;
         if (is_over(wait)) {
             list_remove(link);
@@ -129,7 +129,7 @@ void gord_waits_end(struct gord_service *service)
 {
     for (struct list_link *link = service->waits.next, *next; link != &service->waits;
          link = next) {
-        struct gord_wait *wait = LIST_OF(link, struct gord_wait, link);
+        struct gord_wait *wait = CONTAINER_OF(link, struct gord_wait, link);
         next = link->next;
         gord_fail(wait->call, WIRE_UNAVAILABLE, "the daemon stops; wait again when it is back");
         free_wait(wait);

@@ -252,7 +252,7 @@ static void on_progress_time(uv_timer_t *timer)
     gord_reporters_look(gord_runner_reporters(service->runner));
     for (struct list_link *link = service->watches.next; link != &service->watches;
          link = link->next) {
-        struct gord_watch *watch = LIST_OF(link, struct gord_watch, link);
+        struct gord_watch *watch = CONTAINER_OF(link, struct gord_watch, link);
         wanted |= watch->with_progress;
         advance_progress(watch);
     }
@@ -301,7 +301,7 @@ void gord_watches_flush(struct gord_service *service)
 {
     for (struct list_link *link = service->watches.next, *next; link != &service->watches;
          link = next) {
-        struct gord_watch *watch = LIST_OF(link, struct gord_watch, link);
+        struct gord_watch *watch = CONTAINER_OF(link, struct gord_watch, link);
         next = link->next;
         if (!watch->full) {
             pump(watch);
@@ -313,7 +313,7 @@ void gord_watches_end(struct gord_service *service)
 {
     for (struct list_link *link = service->watches.next, *next; link != &service->watches;
          link = next) {
-        struct gord_watch *watch = LIST_OF(link, struct gord_watch, link);
+        struct gord_watch *watch = CONTAINER_OF(link, struct gord_watch, link);
         next = link->next;
         tell_position(watch);
         gord_fail(watch->call, WIRE_UNAVAILABLE,

@@ -129,7 +129,8 @@ static void await_asks(struct fixture *f, int count)
 
 static struct gord_job_ask *first_ask(struct fixture *f)
 {
-    return list_is_empty(&f->waiting) ? NULL : LIST_OF(f->waiting.next, struct gord_job_ask, link);
+    return list_is_empty(&f->waiting) ? NULL
+                                      : CONTAINER_OF(f->waiting.next, struct gord_job_ask, link);
 }
 
 static int count_waiting(const struct fixture *f)
@@ -195,7 +196,7 @@ TEST(who_gives_up_leaves_the_others_waiting)
         await_end(&f, waiter);
         CHECK_EQ(waiter->result, -ECANCELED);
         for (struct list_link *link = f.waiting.next; link != &f.waiting; link = link->next) {
-            CHECK(LIST_OF(link, struct gord_job_ask, link)->run != waiter->run);
+            CHECK(CONTAINER_OF(link, struct gord_job_ask, link)->run != waiter->run);
         }
         CHECK_EQ(count_waiting(&f), left - 1);
         check_gone(waiter);
